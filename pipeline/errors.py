@@ -1,0 +1,97 @@
+"""Everything that can go wrong for a user: what it is, the data a message needs, and the exit code.
+
+Raise these with data only; `render` is the one place where they become sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Base of every error that is not a bug of this program.
+
+    `what` is the first line a user reads; `where` names the place in the user's own terms (module path, layer,
+    file and byte offset); `why` the cause; `advice` what to do next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.advice = advice
+
+
+class UsageError(PipelineError):
+    """A command line or configuration that cannot be obeyed."""
+
+    exit_code = 2
+
+
+class VerificationError(PipelineError):
+    """The converted networks compute other numbers than the original."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing in a network that cannot be converted: `origin` is its path and class, `reason` says why."""
+
+    origin: str
+    reason: str
+    advice: str = ""
+
+
+class UnsupportedError(PipelineError):
+    """Sound input that has no exact counterpart in the target format; carries all such places at once."""
+
+    exit_code = 4
+
+    def __init__(self, problems: tuple[Problem, ...], *, what: str = "", advice: str = "") -> None:
+        count = "1 part" if len(problems) == 1 else f"{len(problems)} parts"
+        super().__init__(what or f"{count} of the network cannot be converted", advice=advice)
+        self.problems = problems
+
+    @classmethod
+    def one(cls, origin: str, reason: str, advice: str = "") -> UnsupportedError:
+        """Refuse a single place."""
+        return cls((Problem(origin, reason, advice),))
+
+
+class InvalidInputError(PipelineError):
+    """A file that is not what it should be: damaged, truncated, or of another format."""
+
+    exit_code = 5
+
+
+class MachineError(PipelineError):
+    """The machine refuses: disk full, no permission, store busy."""
+
+    exit_code = 6
+
+
+class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not a fault
+    """The user stopped the run."""
+
+    exit_code = 130
+
+
+def render(error: PipelineError) -> str:
+    """Word an error for a terminal: `error: ` and what, then indented where, why and what to do."""
+    first, *rest = f"error: {error.what}".splitlines()
+    lines = [first, *(f"  {line}" for line in rest)]
+    if isinstance(error, UnsupportedError):
+        for problem in error.problems:
+            lines.append(f"  {problem.origin}: {problem.reason}")
+            if problem.advice:
+                lines.append(f"    {problem.advice}")
+    details = (("where", error.where), ("why", error.why), ("try", error.advice))
+    for label, text in details:
+        if text:
+            lines.append(f"  {label}: " + text.replace("\n", "\n    "))
+    return "\n".join(lines)
