@@ -1,0 +1,6 @@
+"""Every operator of the neutral graph; importing the package registers them. One file a family."""
+
+from pipeline.graph.operators import activation, pooling
+from pipeline.graph.operators.operator import OPERATORS, ShapeError
+
+__all__ = ["OPERATORS", "ShapeError", "activation", "pooling"]

@@ -1,0 +1,140 @@
+"""Building a graph node by node; every value's shape is known as soon as its node is added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from pipeline.graph.operators import OPERATORS
+from pipeline.graph.operators.operator import ShapeError
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, Value
+
+NOWHERE = Origin("", "")
+
+
+class Builder:
+    """Collects nodes in running order, names them, and infers their shapes.
+
+    Nodes are named after the place they come from, which `at` sets; a place that becomes several nodes names all
+    but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.weights: dict[str, np.ndarray] = {}
+        self._inputs: list[Value] = []
+        self._nodes: list[Node] = []
+        self._taken: set[str] = set()
+        self._tied: dict[tuple[object, ...], Value] = {}
+        self._place = ""
+        self._origin = NOWHERE
+
+    @property
+    def origin(self) -> Origin:
+        """Where the nodes that are added now come from."""
+        return self._origin
+
+    @contextmanager
+    def at(self, place: str, origin: Origin) -> Iterator[None]:
+        """Name the nodes added inside after `place`, and remember `origin` with them."""
+        before = self._place, self._origin
+        self._place, self._origin = place, origin
+        try:
+            yield
+        finally:
+            self._place, self._origin = before
+
+    def unique(self, name: str) -> str:
+        """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
+        candidate, count = name, 1
+        while candidate in self._taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._taken.add(candidate)
+        return candidate
+
+    def input(self, name: str, shape: Shape, dtype: str = "float32") -> Value:
+        """Declare an input of the network."""
+        value = Value(self.unique(name), tuple(shape), dtype)
+        self._inputs.append(value)
+        return value
+
+    def weight(self, array: np.ndarray, part: str = "weight", *, name: str = "") -> Value:
+        """Make a constant of `array`, named `<place>_<part>` or `name`.
+
+        The same view of the same memory gives the same value again, so that tied weights stay tied.
+        """
+        key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
+        if array.size and key in self._tied:
+            return self._tied[key]
+        dtype = "float32" if array.dtype.kind == "f" else "int64"
+        value = Value(self.unique(name or f"{self._place}_{part}"), tuple(array.shape), dtype)
+        self.weights[value.name] = array
+        self._tied[key] = value
+        return value
+
+    def constant(self, number: float, part: str = "constant") -> Value:
+        """Make a constant of one number, of shape ()."""
+        return self.weight(np.array(number, np.float32), part)
+
+    def add(
+        self,
+        operator: str,
+        *inputs: Value | None,
+        part: str = "",
+        name: str = "",
+        outputs: Sequence[str] = (),
+        **attributes: Attribute,
+    ) -> Value:
+        """Add a node with one output (the first, where it has more) and return that. See `add_many`."""
+        return self.add_many(operator, *inputs, part=part, name=name, outputs=outputs, **attributes)[0]
+
+    def add_many(
+        self,
+        operator: str,
+        *inputs: Value | None,
+        part: str = "",
+        name: str = "",
+        outputs: Sequence[str] = (),
+        **attributes: Attribute,
+    ) -> tuple[Value, ...]:
+        """Add a node and return its outputs, whose shapes are inferred.
+
+        The node is called `name`, else `<place>_<part>`, else `<place>`; its outputs are called as `outputs`
+        says, else as the node (`<node>`, `<node>_2`, ...).
+        Raises ShapeError, with the node's origin, where the operator cannot take these inputs.
+        """
+        definition = OPERATORS[operator]
+        complete = definition.complete(attributes)
+        try:
+            inferred = definition.infer(*inputs, **complete)
+        except ShapeError as error:
+            raise ShapeError(f"{self._origin}: {operator}: {error}") from None
+        types = (inferred,) if hasattr(inferred, "shape") else inferred
+        wanted = name or (f"{self._place}_{part}" if part else self._place)
+        names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
+        values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))
+        node_name = wanted if outputs else names[0]
+        self._nodes.append(Node(node_name, operator, tuple(inputs), values, complete, self._origin))
+        return values
+
+    def reshape(self, x: Value, shape: Shape, part: str = "") -> Value:
+        """Give `x` another shape of as many elements; nothing where it has that shape already.
+
+        Leading dimensions that stay are written as 0 (`copy`), so that the batch size remains free.
+        """
+        if tuple(shape) == x.shape:
+            return x
+        kept = 0
+        while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
+            kept += 1
+        return self.add("Reshape", x, part=part, shape=(0,) * kept + tuple(shape[kept:]))
+
+    def finish(self, outputs: Sequence[Value]) -> Graph:
+        """Close the graph; weights that no node takes are left out."""
+        used = {value.name for node in self._nodes for value in node.inputs if value is not None}
+        used |= {value.name for value in outputs}
+        weights = {name: array for name, array in self.weights.items() if name in used}
+        return Graph(self.name, tuple(self._inputs), tuple(outputs), tuple(self._nodes), weights)

@@ -1,0 +1,140 @@
+"""The neutral graph: values, the nodes between them, and where each node comes from. All frozen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
+
+
+class TensorType(NamedTuple):
+    """What shape inference finds out about one output: its static shape and its element type."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor that flows between nodes, known by its unique name. `dtype` is float32, int64 or bool."""
+
+    name: str
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def rank(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def type(self) -> TensorType:
+        """Shape and element type, without the name."""
+        return TensorType(self.shape, self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place in the source that a node stands for: `features.3.branch[1]` and `nn.SpatialMaxPooling`."""
+
+    path: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.kind})" if self.path else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation. Operators, attributes and their meaning are ONNX's (see `pipeline.graph.operators`)."""
+
+    name: str
+    operator: str
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    attributes: Mapping[str, Attribute]
+    origin: Origin
+
+    @property
+    def output(self) -> Value:
+        """The only, or the first, output."""
+        return self.outputs[0]
+
+    def input(self, index: int) -> Value:
+        """Give the input at `index`, which must be there."""
+        value = self.inputs[index]
+        if value is None:
+            raise IndexError(f"{self.name} ({self.operator}) has no input {index}")
+        return value
+
+    def has_input(self, index: int) -> bool:
+        """Tell whether an optional input is given."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def ints(self, name: str) -> tuple[int, ...]:
+        """Give an attribute that is a list of integers."""
+        value = self.attributes[name]
+        assert isinstance(value, tuple), name
+        return tuple(int(v) for v in value)
+
+    def int(self, name: str) -> int:
+        """Give an attribute that is an integer."""
+        value = self.attributes[name]
+        assert isinstance(value, int), name
+        return value
+
+    def float(self, name: str) -> float:
+        """Give an attribute that is a number."""
+        value = self.attributes[name]
+        assert isinstance(value, int | float), name
+        return value
+
+    def str(self, name: str) -> str:
+        """Give an attribute that is a word."""
+        value = self.attributes[name]
+        assert isinstance(value, str), name
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A network: nodes in an order in which they can run, and the weights they take.
+
+    A weight is a value whose name is a key of `weights`; its array has the value's shape and any float (or
+    integer) element type, and is usually a view of a mapped file.
+    """
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def values(self) -> Iterator[Value]:
+        """Give every value that a node makes, in running order."""
+        for node in self.nodes:
+            yield from node.outputs
+
+    def producers(self) -> dict[str, Node]:
+        """Map a value's name to the node that makes it."""
+        return {value.name: node for node in self.nodes for value in node.outputs}
+
+    def consumers(self) -> dict[str, list[Node]]:
+        """Map a value's name to the nodes that take it; a node that takes it twice stands there twice."""
+        users: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for value in node.inputs:
+                if value is not None:
+                    users.setdefault(value.name, []).append(node)
+        return users
