@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo` and `make test` work from a clean clone with Python >= 3.11.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := tests/data/torch7/mnist_convnet
+
+.PHONY: demo test lint type bench runtimes schema clean
+
+demo: $(VENV)/installed
+	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
+
+test: $(VENV)/installed-test runtimes
+	$(BIN)/pytest -n 2
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+type: $(VENV)/installed-lint
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks
+
+# A real Caffe2 in an interpreter of its own, where a Python 3.7, 3.8 or 3.9 is found; without one it says so.
+runtimes: $(VENV)/installed
+	$(BIN)/python -m pipeline.runtimes.install_caffe2 --if-possible
+
+# The messages of both schemas, generated from the .proto files beside them.
+schema: $(VENV)/installed-lint
+	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
+	  pipeline/caffe/schema/caffe.proto pipeline/caffe2/schema/caffe2.proto
+
+# torch is pinned to a build without CUDA; the program itself runs with any torch >= 2.2.
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet 'torch==2.13.0' --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-lint: $(VENV)/installed-test
+	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .runtimes demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
