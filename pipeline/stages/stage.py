@@ -1,8 +1,9 @@
 """What a stage of the pipeline declares, and what it is given to do its work.
 
-A stage reads artifacts and writes one artifact. It knows nothing of caches, keys, events or other stages; the
-orchestration reads its declaration and does the rest. Adding a stage is adding one file beside this one that
-holds a module-level `STAGE`; heavy packages are imported inside its `run`, so that listing the stages is quick.
+A stage reads artifacts and writes one artifact. It knows nothing of caches, keys, events or other stages;
+the orchestration reads its declaration and does the rest. Adding a stage is adding one file beside this one
+that holds a module-level `STAGE`; heavy packages are imported inside its `run`, so that listing the stages
+is quick.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ def _no_progress(done: int, total: int, unit: str) -> None:
 class Task:
     """One piece of work: read `inputs`, write files (flat, stable bytes) into the empty folder `output`.
 
-    `inputs` maps an artifact kind to its read-only folder, or a source kind ("t7") to the user's own file. A kind
-    that the stage merely wants is absent where nothing made it. `options` holds exactly the options that the stage
-    declares. `progress(done, total, unit)` may be called as often as is handy; the unit is "bytes" or a noun.
+    `inputs` maps an artifact kind to its read-only folder, or a source kind ("t7") to the user's own file.
+    A kind that the stage merely wants is absent where nothing made it. `options` holds exactly the options
+    that the stage declares. `progress(done, total, unit)` may be called as often as is handy; the unit is
+    "bytes" or a noun.
 
     A stage may leave `signature.json` in its artifact, the inputs and outputs as the user knows them:
-    `{"inputs": [{"name", "shape", "dtype", "caffe_blob"}], "outputs": [...]}`. It is not delivered; the last stage
-    that wrote one decides what `manifest.json` says.
+    `{"inputs": [{"name", "shape", "dtype", "caffe_blob"}], "outputs": [...]}`. It is not delivered; the last
+    stage that wrote one decides what `manifest.json` says.
     """
 
     inputs: Mapping[str, Path]
@@ -40,8 +42,8 @@ class Task:
 class Stage:
     """The declaration of one stage: a node of the DAG, and everything that decides its result.
 
-    A boolean option named like the stage turns it off when false (`verify`). A stage that raises VerificationError
-    has its files kept all the same, marked as failed: what they tell is the point of them.
+    A boolean option named like the stage turns it off when false (`verify`). A stage that raises
+    VerificationError has its files kept all the same, marked as failed: what they tell is the point of them.
     """
 
     name: str

@@ -1,0 +1,287 @@
+"""A run's options: a TOML file, the environment and the command line become one validated, frozen object.
+
+Each option is declared once, as a field of `Options`: its type, default, help and flag. The command line, the
+configuration file and the run record are all read from these declarations.
+"""
+
+# ruff: noqa: RUF009 - `_option` is `dataclasses.field` with its metadata named
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pipeline.errors import UsageError
+from pipeline.input_spec import parse_input_spec
+
+COMMAND_LINE = "command line"
+DEFAULT = "default"
+ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
+
+
+def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
+    """Declare one option. Scope "run": it belongs to the whole run, not to one of several models."""
+    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one conversion was asked to do. Paths are absolute; `origins` tells where each value came from."""
+
+    model: Path = _option(
+        None, "The network: a .t7 file, or a prototxt together with --weights.", metavar="MODEL"
+    )
+    name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
+    weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
+    inputs: tuple[str, ...] = _option(
+        (), "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table.", "--input", "SPEC"
+    )
+    root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
+    output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
+    store: Path | None = _option(
+        None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run"
+    )
+    jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
+    stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
+    verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
+    reference: Path | None = _option(
+        None, "Inputs and outputs of the original (in0.., out0..).", "--reference", "NPZ"
+    )
+    force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
+    tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
+    seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
+    runtimes: tuple[str, ...] = _option(
+        (), "Verify with these runtimes only, not with every one found.", "--runtime", "NAME"
+    )
+    report: Path | None = _option(None, "Write a page about the run.", "--report", "HTML")
+    plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
+    keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    optimize: tuple[str, ...] = _option((), "Apply this pass to the graph.", "--optimize", "PASS")
+    weights_format: Literal["protobuf", "hdf5"] = _option(
+        "protobuf", "How Caffe's weights are written.", "--weights-format", "FORMAT"
+    )
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+
+OPTIONS: dict[str, Field[Any]] = {f.name: f for f in fields(Options) if f.name != "origins"}
+
+
+def load(
+    config: Path | None,
+    command_line: Mapping[str, Any],
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Options, ...]:
+    """Give the options of every model to convert, in order.
+
+    `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
+    `[[model]]` of the file, that over the file's top, that over the default. With several models, an output
+    folder that they share holds a folder for each. Raises UsageError for what cannot be obeyed: an unknown
+    key, a value of another type, no model, two models with one output folder.
+    """
+    environment = os.environ if environment is None else environment
+    common, models = _read_toml(config) if config else ({}, [])
+    typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
+    around = {
+        name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)
+    }
+    chosen = _selected(models, typed)
+    runs = tuple(
+        _build({**common, **model, **around, **typed}, shared=len(models) > 1 and "output" not in model)
+        for model in chosen
+    )
+    _refuse_shared_output(runs)
+    return runs
+
+
+def to_json(options: Options) -> dict[str, Any]:
+    """Give the options as plain JSON values, for the run record; `from_json` reads them back."""
+
+    def plain(value: Any) -> Any:  # noqa: ANN401 - any option
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    return {name: plain(getattr(options, name)) for name in OPTIONS} | {"origins": dict(options.origins)}
+
+
+def from_json(record: Mapping[str, Any]) -> Options:
+    """Read options back from `to_json`; what an older version did not know has its default."""
+    values = {name: _coerce(name, record[name]) for name in OPTIONS if name in record}
+    return Options(**values, origins=dict(record.get("origins", {})))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Advise on a name that is not known: the most similar one, or all of them."""
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
+
+
+Sourced = dict[str, tuple[Any, str]]  # option -> value and where it was set
+
+
+def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
+    """Read a configuration file: the options at its top, and those of each `[[model]]`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML", why=str(error)) from error
+    models = document.pop("model", []) if isinstance(document.get("model"), list) else []
+    lines = _lines(text)
+
+    def sourced(table: Mapping[str, Any], section: int) -> Sourced:
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: every [[model]] is a table of options")
+        return {
+            option: (_checked(option, value, where, path.parent), where)
+            for key, value in table.items()
+            for option in [key.replace("-", "_")]
+            for where in [f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)]
+            if _known(option, where, section)
+        }
+
+    return sourced(document, 0), [sourced(model, number) for number, model in enumerate(models, 1)]
+
+
+def _lines(text: str) -> dict[tuple[int, str], int]:
+    """Give the line that sets each key, by section (0 is the top, 1.. the models)."""
+    found: dict[tuple[int, str], int] = {}
+    section = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*\[\[\s*model\s*\]\]", line):
+            section += 1
+        elif match := re.match(r"\s*([\w-]+)\s*=", line):
+            found.setdefault((section, match[1]), number)
+    return found
+
+
+def _known(option: str, where: str, section: int) -> bool:
+    if option not in OPTIONS:
+        raise UsageError(f"unknown option {option}", where=where, advice=nearest(option, list(OPTIONS)))
+    if section and OPTIONS[option].metadata["scope"] == "run":
+        raise UsageError(
+            f"{option} belongs to the whole run", where=where, advice="set it above the first [[model]]"
+        )
+    return True
+
+
+def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa: ANN401 - any option
+    """Validate the type of a value from a file; its relative paths are relative to the file."""
+    if option not in OPTIONS:
+        return value
+    from pydantic import TypeAdapter, ValidationError
+
+    hint = str(OPTIONS[option].type)
+    adapter: TypeAdapter[Any] = TypeAdapter(eval(hint, globals()))
+    try:
+        checked = adapter.validate_python(
+            tuple(value) if isinstance(value, list) else value, strict="Path" not in hint
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{option} cannot be {value!r}", where=where, why=first["msg"]) from error
+    return _map_paths(checked, lambda path: folder / path)
+
+
+def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401 - any option
+    if isinstance(value, tuple):
+        return tuple(_map_paths(item, change) for item in value)
+    return change(value) if isinstance(value, Path) else value
+
+
+def _selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
+    """Give the models of the file to convert: all, or the one whose name was typed as MODEL."""
+    if not models or "model" not in typed:
+        return models or [{}]
+    wanted = str(typed.pop("model")[0])
+    names = [_name(model) for model in models]
+    if wanted not in names:
+        raise UsageError(f"the configuration lists no model {wanted}", advice=nearest(wanted, names))
+    return [models[names.index(wanted)]]
+
+
+def _name(layer: Sourced) -> str:
+    if "name" in layer:
+        return str(layer["name"][0])
+    return Path(layer["model"][0]).stem if "model" in layer else ""
+
+
+def _build(layer: Sourced, shared: bool) -> Options:
+    """Make one model's options of what was set; `shared`: its output folder holds other models too."""
+    values = {name: _coerce(name, value) for name, (value, _) in layer.items()}
+    origins = {name: layer[name][1] if name in layer else DEFAULT for name in OPTIONS}
+    if not values.get("model"):
+        advice = "torch2caffe2 convert MODEL, or a --config that names one"
+        raise UsageError("no model was given", advice=advice)
+    values["name"] = name = values.get("name") or _name(layer)
+    folder = values.get("output") or Path(f"{name}.converted")
+    values["output"] = folder / name if shared and "output" in values else folder
+    absolute = {key: _map_paths(value, Path.absolute) for key, value in values.items()}
+    return validate(Options(**absolute, origins=origins))
+
+
+def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
+    """Give a value that is sound but for its container the type that its option declares."""
+    hint = str(OPTIONS[option].type)
+    if value is None:
+        return None
+    if hint.startswith("tuple"):
+        return tuple(Path(item) if "Path" in hint else str(item) for item in value)
+    return Path(value) if "Path" in hint else value
+
+
+def validate(options: Options) -> Options:
+    """Refuse values that make no sense, whatever they came from; bring input shapes to their one spelling.
+
+    Raises UsageError, which names the option and where it was set.
+    """
+
+    def refuse(option: str, why: str) -> None:
+        where = options.origins.get(option, "")
+        raise UsageError(f"{option} cannot be {getattr(options, option)!r}", where=where, why=why)
+
+    if Path(options.name).name != options.name:
+        refuse("name", "it names a folder, and has no separator in it")
+    if options.jobs < 1:
+        refuse("jobs", "at least one model is converted at a time")
+    if not 0 <= options.tolerance < float("inf"):
+        refuse("tolerance", "it is a small positive number")
+    if options.weights_format not in ("protobuf", "hdf5"):
+        refuse("weights_format", "it is protobuf or hdf5")
+    for option in ("model", "weights", "reference"):
+        path = getattr(options, option)
+        if path is not None and not path.is_file():
+            where = options.origins.get(option, "")
+            why = "it is a folder" if path.is_dir() else "it does not exist"
+            raise UsageError(f"there is no file {path}", where=where, why=why)
+    for path in options.plugins:
+        if not path.is_file():
+            refuse("plugins", f"{path} does not exist")
+    return replace(options, inputs=tuple(str(parse_input_spec(text)) for text in options.inputs))
+
+
+def _refuse_shared_output(runs: Sequence[Options]) -> None:
+    seen: dict[Path, str] = {}
+    for options in runs:
+        if options.output in seen:
+            raise UsageError(
+                f"two models would be written to {options.output}",
+                where=f"{seen[options.output]}, {options.name}",
+                advice="give each [[model]] its own name or output",
+            )
+        seen[options.output] = options.name
+
+
+def default_of(option: str) -> Any:  # noqa: ANN401 - any option
+    """Give the default of an option; None where there is none (the model)."""
+    value = OPTIONS[option].default
+    return None if value is MISSING else cast(Any, value)

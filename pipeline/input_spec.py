@@ -1,0 +1,100 @@
+"""The shapes that a user gives for inputs: `2x3x224x224`, `name=2x3`, `[2x4,[2x4,3]]`, `scalar`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+from pipeline.errors import UsageError
+
+MAX_DEPTH = 64
+MAX_ELEMENTS = 1 << 40
+
+_NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*=")
+_SHAPE = re.compile(r"\s*(scalar|\d+(?:\s*[xX\u00d7]\s*\d+)*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor: its shape (empty for a scalar), and a name where the user gave one."""
+
+    shape: tuple[int, ...]
+    name: str = ""
+
+    def __str__(self) -> str:
+        return _labelled(self.name, "x".join(map(str, self.shape)) or "scalar")
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """A Lua table of inputs, in order."""
+
+    items: tuple[InputSpec, ...]
+    name: str = ""
+
+    def __str__(self) -> str:
+        return _labelled(self.name, "[" + ",".join(map(str, self.items)) + "]")
+
+
+InputSpec = TensorSpec | TableSpec
+
+
+def parse_input_spec(text: str) -> InputSpec:
+    """Read one `--input`; `str` of the result is its one canonical spelling.
+
+    Raises UsageError that points at the first character that cannot be read.
+
+    >>> parse_input_spec("data=2x3x224x224")
+    TensorSpec(shape=(2, 3, 224, 224), name='data')
+    >>> str(parse_input_spec("[2x4, [2x4,3]]"))
+    '[2x4,[2x4,3]]'
+    """
+    spec, end = _spec(text, 0, 0)
+    if text[end:].strip():
+        advice = "dimensions are joined by x, as in 1x3x224x224" if text[end] == "," else ""
+        raise _wrong(text, end, "nothing more was expected", advice)
+    return spec
+
+
+def _labelled(name: str, body: str) -> str:
+    return f"{name}={body}" if name else body
+
+
+def _wrong(text: str, at: int, why: str, advice: str = "") -> UsageError:
+    return UsageError(
+        f"the input {text!r} cannot be read at character {at + 1}",
+        why=why,
+        advice=advice or "2x3x224x224, name=2x3, [2x4,[2x4,3]] or scalar",
+    )
+
+
+def _spec(text: str, at: int, depth: int) -> tuple[InputSpec, int]:
+    """Read `[name=]tensor` or `[name=][spec,...]` from character `at`; give it and where it ends."""
+    if depth > MAX_DEPTH:
+        raise _wrong(text, at, f"tables nest deeper than {MAX_DEPTH}")
+    label = _NAME.match(text, at)
+    name, at = (label[1], label.end()) if label else ("", at)
+    at += len(text[at:]) - len(text[at:].lstrip())
+    if text.startswith("[", at):
+        return _table(text, at + 1, depth, name)
+    match = _SHAPE.match(text, at)
+    if not match:
+        raise _wrong(text, at, "a shape was expected here")
+    shape = () if match[1] == "scalar" else tuple(int(size) for size in re.findall(r"\d+", match[1]))
+    if 0 in shape or prod(shape) > MAX_ELEMENTS:
+        raise _wrong(text, at, "every dimension is at least 1, and a tensor fits in memory")
+    return TensorSpec(shape, name), match.end()
+
+
+def _table(text: str, at: int, depth: int, name: str) -> tuple[InputSpec, int]:
+    items: list[InputSpec] = []
+    while True:
+        item, at = _spec(text, at, depth + 1)
+        items.append(item)
+        if text.startswith("]", at):
+            end = at + 1
+            return TableSpec(tuple(items), name), end + len(text[end:]) - len(text[end:].lstrip())
+        if not text.startswith(",", at):
+            raise _wrong(text, at, "a comma or a closing bracket was expected here")
+        at += 1

@@ -1,0 +1,97 @@
+"""Which of this package's files a stage runs: found by reading import lines, without importing anything.
+
+Imports inside functions count, and so do modules named in a string ("pipeline.caffe.read"). A file that lists a
+package to find its modules (pkgutil) brings in its own package, and the packages it imports, whole. The result
+may be larger than what really runs, never smaller: tests compare it with what Python imports.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pipeline
+
+_ROOT = Path(pipeline.__file__).parent
+_NAME = _ROOT.name
+
+_IMPORT = re.compile(
+    rf"^[ \t]*(?:from[ \t]+({_NAME}(?:\.\w+)*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)"
+    rf"|import[ \t]+({_NAME}[^\n#]*))",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(rf"""["']({_NAME}(?:\.\w+)+)["']""")
+_LISTS = re.compile(r"\b(?:iter_modules|walk_packages)\b")
+
+
+def code_digests(module: str) -> dict[str, str]:
+    """Give the sha256 of each file in the import closure of `module`, by path inside the package.
+
+    The package's own `__init__.py` is left out: it holds the version number, which changes no result.
+    """
+    seen: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        path = _file(waiting.pop())
+        if path is None:
+            continue
+        name = path.relative_to(_ROOT).as_posix()
+        if name in seen or name == "__init__.py":
+            continue
+        seen[name], needed = _scan(path)
+        waiting.extend(needed)
+    return dict(sorted(seen.items()))
+
+
+@cache
+def _scan(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Give a file's sha256 and the modules that it may import."""
+    data = path.read_bytes()
+    text = data.decode("utf-8", "replace")
+    named = set(_imports(text)) | set(_QUOTED.findall(text))
+    if _LISTS.search(text):
+        own = ".".join((_NAME, *path.parent.relative_to(_ROOT).parts))
+        named |= {inside for package in (*named, own) for inside in _inside(package)}
+    elif _QUOTED.search(text):
+        named |= {inside for package in _QUOTED.findall(text) for inside in _inside(package)}
+    return hashlib.sha256(data).hexdigest(), tuple(
+        sorted(named | {up for name in named for up in _above(name)})
+    )
+
+
+def _imports(text: str) -> Iterator[str]:
+    for source, names, modules in _IMPORT.findall(text):
+        if source:
+            yield source
+            for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?", re.sub(r"#[^\n]*", "", names)):
+                yield f"{source}.{name}"  # a module, or a thing in one: `_file` knows
+        else:
+            yield from re.findall(rf"{_NAME}(?:\.\w+)*", modules)
+
+
+def _above(module: str) -> Iterator[str]:
+    """Give the packages that Python imports on the way to a module."""
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def _inside(package: str) -> Iterator[str]:
+    """Give every module of a package, at any depth; nothing for a plain module and for the whole of it all."""
+    folder = _ROOT.joinpath(*package.split(".")[1:])
+    if folder != _ROOT and (folder / "__init__.py").is_file():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(_ROOT).with_suffix("").parts
+            yield ".".join((_NAME, *parts)).removesuffix(".__init__")
+
+
+def _file(module: str) -> Path | None:
+    """Give the file of a module or package; None where the name is something inside a module."""
+    base = _ROOT.joinpath(*module.split(".")[1:])
+    for path in (base.with_name(base.name + ".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None

@@ -1,0 +1,92 @@
+"""Content digests: of JSON values, and of files with a cache keyed by what `stat` says.
+
+The cache only saves time. It never decides anything: a key is always made of content digests, and an entry
+that is torn, foreign or out of date is as good as none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# How long a file must have been left alone before its digest is remembered: two writes within one tick of the
+# file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
+_TICK_NS = 50_000_000
+_COARSE_TICK_NS = 2_000_000_000
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Give the one spelling of a JSON value: sorted keys, no spaces, ASCII, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Give the sha256 of a value, labelled by its kind so that no two kinds of thing can ever meet."""
+    return hashlib.sha256(canonical({"kind": kind, "value": value})).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Give the sha256 of a file's bytes; raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Digests of files, remembered in `folder` by device, inode, size and both times."""
+
+    folder: Path
+
+    def of(self, path: Path) -> str:
+        """Give the sha256 of a file, without reading it where nothing about it has changed."""
+        before = path.stat()
+        known = self._recall(before)
+        if known:
+            return known
+        digest = sha256_file(path)
+        coarse = before.st_mtime_ns % 1_000_000_000 == 0
+        quiet = time.time_ns() - max(before.st_ctime_ns, before.st_mtime_ns)
+        after = path.stat()
+        if _identity(before) == _identity(after) and quiet > (_COARSE_TICK_NS if coarse else _TICK_NS):
+            self.remember(path, digest)
+        return digest
+
+    def remember(self, path: Path, digest: str) -> None:
+        """Keep what is known of a file that nobody else writes; a store that cannot be written forgets."""
+        stat = path.stat()
+        line = f"{_identity(stat)} {digest}"
+        place = self._place(stat)
+        with suppress(OSError):
+            temporary = place.with_name(f"{place.name}.{os.getpid()}")
+            temporary.write_text(f"{line} {digest_of('stat', line)[:16]}\n")
+            temporary.replace(place)
+
+    def relinked(self, path: Path, before: os.stat_result) -> None:
+        """Carry what is known across a hard link made since `before`, which changes the file's ctime only."""
+        known = self._recall(before)
+        now = path.stat()
+        if known and (now.st_mtime_ns, now.st_size) == (before.st_mtime_ns, before.st_size):
+            self.remember(path, known)
+
+    def _place(self, stat: os.stat_result) -> Path:
+        return self.folder / f"{stat.st_dev:x}-{stat.st_ino:x}"
+
+    def _recall(self, stat: os.stat_result) -> str | None:
+        try:
+            *identity, digest, check = self._place(stat).read_text().split()
+        except (OSError, ValueError):
+            return None
+        line = " ".join(identity)
+        if line != _identity(stat) or check != digest_of("stat", f"{line} {digest}")[:16]:
+            return None
+        return digest
+
+
+def _identity(stat: os.stat_result) -> str:
+    return f"{stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"

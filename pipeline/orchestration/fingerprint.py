@@ -1,0 +1,124 @@
+"""Cache keys: everything that decides what a stage makes, component by component, and its digest.
+
+The components are kept in the manifest, so that two of them can be compared and the difference told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.orchestration.closure import code_digests
+from pipeline.orchestration.digests import Digests, digest_of
+from pipeline.stages.stage import Stage
+
+Components = dict[str, Any]
+
+
+def components(stage: Stage, options: Options, inputs: Mapping[str, str], digests: Digests) -> Components:
+    """Name everything that decides the result of `stage`.
+
+    `inputs` maps each kind it reads to its content digest. An option that is a file counts by its content.
+    """
+    values = {name: _by_content(getattr(options, name), digests) for name in stage.options}
+    return {
+        "stage": stage.name,
+        "version": stage.version,
+        "code": _code(stage),
+        "libraries": {name: _library(name) for name in stage.libraries},
+        "options": values,
+        "environment": dict(stage.environment()) if stage.environment else {},
+        "inputs": dict(inputs),
+    }
+
+
+def key_of(parts: Components) -> str:
+    """Give the cache key: the sha256 of the components."""
+    return digest_of("stage", parts)
+
+
+def _code(stage: Stage) -> dict[str, str]:
+    """Digest the code of a stage; one that came from elsewhere than a module (a test's) is its name."""
+    return {path: digest[:32] for path, digest in code_digests(stage.module).items()} if stage.module else {}
+
+
+@cache
+def _library(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _by_content(value: Any, digests: Digests) -> Any:  # noqa: ANN401 - any option
+    if isinstance(value, tuple):
+        return [_by_content(item, digests) for item in value]
+    return {"sha256": digests.of(value)} if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a stage runs: one component, and what it was and is."""
+
+    kind: str
+    name: str = ""
+    before: Any = None
+    after: Any = None
+
+    def __str__(self) -> str:
+        text = _SENTENCES[self.kind].format(
+            name=self.name, before=_brief(self.before), after=_brief(self.after)
+        )
+        return text.strip()
+
+
+_SENTENCES = {
+    "first": "it has not run for this model yet",
+    "forced": "--force asks for it",
+    "damaged": "its artifact was damaged: {name}",
+    "missing": "its artifact is no longer in the store",
+    "follows": "the {name} it reads is made anew; it stays cached if that comes out the same",
+    "option": "option {name} changed from {before} to {after}",
+    "code": "code changed: {name}",
+    "libraries": "library {name} changed from {before} to {after}",
+    "environment": "{name} changed from {before} to {after}",
+    "inputs": "its input {name} changed",
+    "version": "the stage's version changed from {before} to {after}",
+}
+
+
+def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping) and "sha256" in value:
+        return f"another file ({value['sha256'][:8]})"
+    return str(value)
+
+
+def differences(before: Components, after: Components) -> tuple[Reason, ...]:
+    """Explain why two keys of one stage differ, component by component."""
+    found: list[Reason] = []
+    if before.get("version") != after.get("version"):
+        found.append(Reason("version", "", before.get("version"), after.get("version")))
+    for group, kind in (
+        ("options", "option"),
+        ("inputs", "inputs"),
+        ("libraries", "libraries"),
+        ("environment", "environment"),
+        ("code", "code"),
+    ):
+        old, new = before.get(group, {}), after.get(group, {})
+        for name in _ordered(old, new):
+            if old.get(name) != new.get(name):
+                found.append(Reason(kind, name, old.get(name), new.get(name)))
+    return tuple(found)
+
+
+def _ordered(*tables: Iterable[str]) -> list[str]:
+    return sorted({name for table in tables for name in table})

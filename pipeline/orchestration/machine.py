@@ -1,0 +1,51 @@
+"""Turns what the operating system refuses into a message about a place and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import MachineError
+
+_ADVICE = {
+    errno.ENOSPC: "make room, or choose another place with --store and --output",
+    errno.EDQUOT: "your quota is used up: make room, or choose another place with --store and --output",
+    errno.EACCES: "give yourself permission, or choose another place with --store and --output",
+    errno.EPERM: "give yourself permission, or choose another place with --store and --output",
+    errno.EROFS: "choose a place that can be written, with --store and --output",
+    errno.ENOENT: "something removed it during the run: run again",
+    errno.ESTALE: "something removed it during the run: run again",
+    errno.EIO: "the disk failed: check it, or choose another place with --store and --output",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the system's limit of open files",
+    errno.ENOMEM: "free some memory",
+    errno.ENOTDIR: "a file lies where a folder is needed",
+    errno.EFBIG: "the file system or a limit (ulimit -f) does not allow so large a file",
+}
+
+
+def machine_error(error: OSError, doing: str, place: Path) -> MachineError | None:
+    """Word what the machine refused; None where the error does not look like the machine's."""
+    if error.errno is not None and error.errno not in _ADVICE:
+        return None
+    # numpy's tofile says "n requested and m written" without an errno when the disk is full
+    why = os.strerror(error.errno) if error.errno else str(error)
+    where = str(error.filename or place)
+    advice = _ADVICE.get(error.errno or errno.ENOSPC, "")
+    return MachineError(f"{doing} failed", where=where, why=why, advice=advice)
+
+
+@contextmanager
+def on_machine(doing: str, place: Path) -> Iterator[None]:
+    """Raise MachineError for what the system refuses inside the block; other errors pass."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MachineError(f"{doing} needs more memory than there is", where=str(place)) from error
+    except OSError as error:
+        if (worded := machine_error(error, doing, place)) is None:
+            raise
+        raise worded from error
