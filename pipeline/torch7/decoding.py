@@ -1,0 +1,214 @@
+"""The grammar of .t7 objects on torchfile's reader, hardened: explicit stack, sizes checked, exact errors.
+
+Follows torch7/File.lua, generic/Tensor.c and generic/Storage.c. How a number or a string is spelled is the
+business of the two subclasses, in binary.py and ascii.py.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torchfile
+
+from pipeline.errors import InvalidInputError
+from pipeline.torch7.objects import LuaFunction, LuaValue, Table
+from pipeline.torch7.paths import format_path
+from pipeline.torch7.payloads import PAYLOADS, Head, read_fields
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Torch's own writer and reader recurse: a Lua stack ends after some thousand levels, no file comes near this.
+MAX_DEPTH = 1 << 16
+MAX_VERSION = 1 << 31
+
+# What reads an object with objects inside: yields the path step of the next one it needs, is sent its value,
+# and returns what it read.
+Reading: TypeAlias = Generator[Any, LuaValue, LuaValue]
+
+
+class DamageError(InvalidInputError):
+    """What is wrong with a file, and the byte where it was noticed."""
+
+    def __init__(self, why: str, *, path: str, offset: int) -> None:
+        super().__init__("the file is damaged", where=f"{path or 'the root object'}, byte {offset}", why=why)
+        self.offset = offset
+
+
+class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile has no types
+    """Reads the objects of one file from bytes in memory; no announced size is believed unchecked."""
+
+    least_entry: int  # the fewest bytes that a table's key and value take
+
+    def __init__(self, data: memoryview | bytes) -> None:
+        super().__init__(data)
+        self.position = 0
+        self.end = len(data)
+        self.elements = 0  # numbers in storages so far
+        self._unfinished: set[int] = set()  # objects that may not contain themselves
+        self._readings: list[Reading] = []
+        self._steps: list[Any] = []
+
+    @abstractmethod
+    def read_int(self) -> int:
+        """Take a C int."""
+
+    @abstractmethod
+    def read_long(self) -> int:
+        """Take a C long."""
+
+    @abstractmethod
+    def read_long_array(self, n: int) -> list[int]:
+        """Take `n` longs."""
+
+    @abstractmethod
+    def read_double(self) -> float:
+        """Take a C double."""
+
+    @abstractmethod
+    def read_bytes(self, count: int) -> bytes:
+        """Take `count` raw bytes."""
+
+    @abstractmethod
+    def read_elements(self, code: str, count: int) -> np.ndarray:
+        """Take `count` numbers of a storage, whose numpy code is `code`."""
+
+    def damage(self, why: str, offset: int | None = None) -> DamageError:
+        """Make the error for what is being read."""
+        place = self.position if offset is None else offset
+        return DamageError(why, path=format_path(self._steps), offset=place)
+
+    @property
+    def left(self) -> int:
+        """The bytes not read yet."""
+        return self.end - self.position
+
+    def read_string(self, disable_utf8: bool = False) -> str:
+        """Read a length and so many bytes; what is not UTF-8 is kept by surrogates."""
+        start = self.position
+        size = self.read_int()
+        if size < 0 or size > self.left:
+            raise self.damage(f"a string announces {size} bytes, {self.left} are left", start)
+        return self.read_bytes(size).decode("utf-8", "surrogateescape")
+
+    def read_obj(self) -> LuaValue:
+        """Read one object with all it holds, however deep."""
+        begun = self._begin()
+        while True:
+            value: LuaValue = None
+            if isinstance(begun, Generator):
+                self._open(begun)
+            else:
+                value = begun
+            while self._readings:
+                self._steps[-1] = None
+                try:
+                    self._steps[-1] = self._readings[-1].send(value)
+                    break
+                except StopIteration as finished:
+                    value = finished.value
+                    self._readings.pop()
+                    self._steps.pop()
+            else:
+                return value
+            begun = self._begin()
+
+    def _open(self, begun: Reading) -> None:
+        if len(self._readings) == MAX_DEPTH:
+            raise self.damage(f"objects are nested more than {MAX_DEPTH} deep")
+        self._readings.append(begun)
+        self._steps.append(None)
+
+    def _begin(self) -> LuaValue | Reading:
+        """Read an object's tag, and all of it unless other objects are inside."""
+        start = self.position
+        tag = self.read_int()
+        if tag == torchfile.TYPE_NUMBER:
+            return _number(self.read_double())
+        if tag == torchfile.TYPE_STRING:
+            return self.read_string()
+        if tag == torchfile.TYPE_BOOLEAN:
+            return self._boolean()
+        if tag == torchfile.TYPE_NIL:
+            return None
+        if tag == torchfile.TYPE_FUNCTION:
+            return self._function(None, start)
+        return self._referable(tag, start)
+
+    def _boolean(self) -> bool:
+        value = self.read_int()
+        if value not in (0, 1):
+            raise self.damage(f"a boolean is {value}")
+        return value == 1
+
+    def _referable(self, tag: int, start: int) -> LuaValue | Reading:
+        reading = _READINGS.get(tag)
+        if reading is None:
+            raise self.damage(f"{tag} is no type of object", start)
+        index = self.read_int()
+        if index in self.objects:
+            known: LuaValue = self.objects[index]
+            return known
+        if index in self._unfinished:
+            raise self.damage("an object that cannot contain itself does", start)
+        return reading(self, index, start)
+
+    def _table(self, index: int, start: int) -> Reading:
+        count = self.read_int()
+        if count < 0 or count * self.least_entry > self.left:
+            raise self.damage(f"a table announces {count} entries, {self.left} bytes are left", start)
+        table = self.objects[index] = Table(offset=start)
+        for _ in range(count):
+            place = self.position
+            key = yield "key"
+            if key is None or key != key:  # noqa: PLR0124 - not a number
+                raise self.damage("a table's key is nil or not a number", place)
+            value = yield key
+            if value is not None:
+                table[key] = value
+        return table
+
+    def _function(self, index: int | None, start: int) -> Reading:
+        function = LuaFunction(start)
+        self.read_string()
+        if index is not None:
+            self.objects[index] = function
+        yield "upvalues"
+        return function
+
+    def _torch_object(self, index: int, start: int) -> Reading:
+        version, class_name = self._class(start)
+        head = Head(class_name, version, index, start)
+        self._unfinished.add(index)
+        value = yield from PAYLOADS.get(class_name, read_fields)(self, head)
+        self._unfinished.discard(index)
+        self.objects[index] = value
+        return value
+
+    def _class(self, start: int) -> tuple[int, str]:
+        """Read version and name; files from before there were versions begin with the name."""
+        name = self.read_string()
+        version = 0
+        if name.startswith("V "):
+            digits = name[2:].strip()
+            if not (digits.isascii() and digits.isdigit() and len(digits) < 11 and int(digits) < MAX_VERSION):
+                raise self.damage(f"{name[:40]!r} is no version of a class", start)
+            version, name = int(digits), self.read_string()
+        if not name or "\0" in name:
+            raise self.damage("an object's class has no name", start)
+        return version, name
+
+
+_READINGS = {
+    torchfile.TYPE_TABLE: ObjectReader._table,
+    torchfile.TYPE_TORCH: ObjectReader._torch_object,
+    torchfile.TYPE_RECUR_FUNCTION: ObjectReader._function,
+    torchfile.LEGACY_TYPE_RECUR_FUNCTION: ObjectReader._function,
+}
+
+
+def _number(value: float) -> int | float:
+    """Give whole numbers as ints, as far as a double holds every one of them."""
+    return int(value) if value.is_integer() and abs(value) <= 1 << 53 else value

@@ -1,0 +1,122 @@
+"""Reads a .t7 file of any encoding: binary of both byte orders with longs of 8 or 4 bytes, or ascii."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.errors import InvalidInputError
+from pipeline.torch7.formats import other_format
+from pipeline.torch7.objects import LuaValue
+from pipeline.wire.mapped import map_file, reading
+
+if TYPE_CHECKING:
+    from pipeline.torch7.decoding import ObjectReader
+
+_ASCII_START = re.compile(rb"[0-8][ \n]")
+_LAST_TAG = 8
+_BYTE_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a file spells its numbers; byte order and the size of a long mean nothing in ascii."""
+
+    mode: Literal["binary", "ascii"]
+    byte_order: Literal["<", ">"] = "<"
+    long_bytes: Literal[4, 8] = 8
+
+    def __str__(self) -> str:
+        if self.mode == "ascii":
+            return "ascii"
+        return f"binary, {'little' if self.byte_order == '<' else 'big'} endian, {self.long_bytes}-byte longs"
+
+
+@dataclass(frozen=True, slots=True)
+class TorchFile:
+    """What a file holds: its first object (Torch reads no further), how it is written, and its size in bytes.
+
+    `trailing` counts the bytes behind the first object.
+    """
+
+    root: LuaValue
+    encoding: Encoding
+    size: int
+    trailing: int
+
+
+def load(path: Path) -> LuaValue:
+    """Read the object in a .t7 file; errors as `read_file`."""
+    return read_file(path).root
+
+
+def read_file(path: Path) -> TorchFile:
+    """Read a .t7 file and tell how it is written.
+
+    Raises InvalidInputError for a damaged file or one of another format, UsageError where there is no file,
+    MachineError where it cannot be read.
+    """
+    path = Path(path)
+    data = map_file(path)
+    with reading(path):
+        return read_bytes(data)
+
+
+def read_bytes(data: memoryview) -> TorchFile:
+    """Read what a .t7 file holds from memory, which the tensors then keep alive; errors as `read_file`."""
+    damages: list[InvalidInputError] = []
+    for encoding in _candidates(data):
+        reader = _reader(data, encoding)
+        try:
+            root = reader.read_obj()
+        except InvalidInputError as damage:
+            damages.append(damage)
+            continue
+        if not damages or _is_evident(reader):
+            return TorchFile(root, encoding, len(data), reader.left)
+    raise max(damages, key=lambda damage: getattr(damage, "offset", 0))
+
+
+def _is_evident(reader: ObjectReader) -> bool:
+    """Tell whether a second way of reading explains the file: a damaged one must not be read by chance."""
+    return reader.left == 0 or reader.elements > 0
+
+
+def _candidates(data: memoryview) -> tuple[Encoding, ...]:
+    head = bytes(data[:4])
+    if _ASCII_START.match(head):
+        return (Encoding("ascii"),)
+    if len(data) > 4 and not any(data[:64]) and not any(data[64:]):
+        raise InvalidInputError(
+            "this is not a Torch7 file but only zero bytes",
+            why="an unfinished download or copy looks so",
+            advice="fetch or copy it again",
+        )
+    for order in _BYTE_ORDERS:
+        if head and int.from_bytes(head, order) <= _LAST_TAG:
+            mark: Literal["<", ">"] = "<" if order == "little" else ">"
+            return Encoding("binary", mark, 8), Encoding("binary", mark, 4)
+    raise _not_torch(data)
+
+
+def _not_torch(data: memoryview) -> InvalidInputError:
+    found = other_format(data)
+    if found is not None:
+        return InvalidInputError(f"this is not a Torch7 file but {found.name}", advice=found.advice)
+    return InvalidInputError(
+        "this is not a Torch7 file",
+        why=f"it begins with the bytes {bytes(data[:8]).hex(' ')}",
+        advice="in Torch7, torch.save(file, model) makes the file that is read here",
+    )
+
+
+def _reader(data: memoryview, encoding: Encoding) -> ObjectReader:
+    # torchfile and numpy are imported here, where a file is read, and not where the command line starts.
+    from pipeline.torch7.ascii import AsciiReader
+    from pipeline.torch7.binary import BinaryReader
+
+    if encoding.mode == "ascii":
+        return AsciiReader(bytes(data))
+    return BinaryReader(data, encoding.long_bytes, encoding.byte_order)
