@@ -1,0 +1,171 @@
+"""A caffemodel's weights on the wire: read as views of the mapped file, written from where they lie.
+
+Follows Blob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError
+from pipeline.wire import scan
+from pipeline.wire.scan import Field, fields
+from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+
+Array = np.ndarray[Any, Any]
+
+# Field numbers of caffe.proto.
+_LAYER, _V1_LAYER, _V0_LAYER = 100, 2, 1
+_NAME, _BLOBS = 1, 7
+_V1_NAME, _V1_BLOBS = 4, 6
+_V0_NAME, _V0_BLOBS = 1, 50
+_SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
+
+# The blobs that a net is read without.
+_WITHOUT_BLOBS: dict[int, Any] = {
+    _LAYER: {_BLOBS: None},
+    _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blob:
+    """The numbers of a parameter, and whether its shape is the legacy one of always four extents.
+
+    A legacy shape stands for every shape that equals it with ones put in front: an InnerProduct's weights are
+    (1, 1, M, N), its bias (1, 1, 1, M).
+    """
+
+    array: Array
+    legacy: bool = False
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether Caffe takes the blob for a parameter of this shape (Blob::ShapeEquals)."""
+        if self.legacy and len(shape) <= 4:
+            return self.array.shape == (1,) * (4 - len(shape)) + shape
+        return self.array.shape == shape
+
+
+def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
+    """Find the blobs of every layer that has some, by name, in the file's order; of two layers of a name the last.
+
+    Reads the current form, V1 and V0. Raises InvalidInputError with the layer and the byte offset.
+    """
+    found: dict[str, tuple[Blob, ...]] = {}
+    forms = set()
+    for field in fields(view, 0, len(view)):
+        if field.number not in (_LAYER, _V1_LAYER):
+            continue
+        forms.add(field.number)
+        name, blobs = (_layer if field.number == _LAYER else _v1_layer)(view, field)
+        if blobs:
+            found.pop(name, None)
+            found[name] = tuple(_blob(view, blob, name) for blob in blobs)
+    if len(forms) == 2:
+        raise InvalidInputError("the file mixes layers of the current form and of the V1 form")
+    return found
+
+
+def strip_blobs(view: memoryview) -> bytes:
+    """Give a binary NetParameter without its layers' blobs, small enough to parse."""
+    return b"".join(_without(view, 0, len(view), _WITHOUT_BLOBS))
+
+
+def blob_parts(array: Array) -> list[Part]:
+    """Give a BlobProto: packed float data, then the shape, as protobuf itself orders them."""
+    floats = Floats(array)
+    data: list[Part] = [length_delimited(_DATA, len(floats)), floats] if len(floats) else []
+    dims = packed_varints(array.shape)
+    shape: list[Part] = [length_delimited(_DIM, len(dims)), dims] if dims else []
+    return [*data, *message(_SHAPE, shape)]
+
+
+def layer_parts(head: bytes, blobs: tuple[Array, ...]) -> list[Part]:
+    """Give the field of a NetParameter that holds one layer: `head` serialised, then its blobs."""
+    parts: list[Part] = [head]
+    for blob in blobs:
+        parts += message(_BLOBS, blob_parts(blob))
+    return message(_LAYER, parts)
+
+
+def _layer(view: memoryview, layer: Field) -> tuple[str, list[Field]]:
+    return _named(view, layer, _NAME, _BLOBS)
+
+
+def _v1_layer(view: memoryview, layer: Field) -> tuple[str, list[Field]]:
+    name, blobs = _named(view, layer, _V1_NAME, _V1_BLOBS)
+    for field in scan.inside(view, layer):
+        if field.number == _V0_LAYER:
+            name, blobs = _named(view, field, _V0_NAME, _V0_BLOBS)
+    return name, blobs
+
+
+def _named(view: memoryview, layer: Field, name_number: int, blobs_number: int) -> tuple[str, list[Field]]:
+    name, blobs = "", []
+    for field in scan.inside(view, layer):
+        if field.number == name_number:
+            name = scan.text(view, field)
+        elif field.number == blobs_number:
+            blobs.append(field)
+    return name, blobs
+
+
+def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
+    parts: dict[int, list[Field]] = {}
+    for field in scan.inside(view, blob):
+        parts.setdefault(field.number, []).append(field)
+    shape, legacy = _shape(view, parts, blob, layer)
+    doubles = scan.numbers(view, parts.get(_DOUBLE_DATA, ()), "<f8")
+    data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
+    if data.size != prod(shape):
+        _refuse(blob, layer, f"{data.size} numbers for a blob of shape {shape}")
+    return Blob(data.reshape(shape), legacy)
+
+
+def _shape(
+    view: memoryview, parts: Mapping[int, list[Field]], blob: Field, layer: str
+) -> tuple[tuple[int, ...], bool]:
+    legacy = any(number in parts for number in _LEGACY)
+    if legacy:
+        shape = tuple(_int32(parts[number][-1].value) if number in parts else 0 for number in _LEGACY)
+    else:  # Caffe writes no shape for a scalar
+        dims = [
+            dim
+            for message in parts.get(_SHAPE, ())
+            for dim in scan.inside(view, message)
+            if dim.number == _DIM
+        ]
+        shape = tuple(scan.integers(view, dims).tolist())
+    if len(shape) > 32 or any(extent < 0 for extent in shape):
+        _refuse(blob, layer, f"a blob of shape {shape}")
+    return shape, legacy
+
+
+def _int32(value: int) -> int:
+    return (value & 0xFFFF_FFFF ^ 0x8000_0000) - 0x8000_0000
+
+
+def _refuse(blob: Field, layer: str, why: str) -> NoReturn:
+    raise InvalidInputError(
+        "the weights are damaged, or not those of a Caffe network",
+        where=f"layer {layer!r}, byte {blob.start}",
+        why=why,
+    )
+
+
+def _without(view: memoryview, start: int, end: int, dropped: dict[int, Any]) -> Iterator[bytes]:
+    """Copy a message's fields but for the dropped ones, nested messages likewise."""
+    at = start
+    for field in fields(view, start, end):
+        if field.number not in dropped:
+            yield bytes(view[at : field.end])
+        elif dropped[field.number] is not None:
+            scan.payload(view, field)
+            inner = b"".join(_without(view, field.start, field.end, dropped[field.number]))
+            yield length_delimited(field.number, len(inner)) + inner
+        at = field.end

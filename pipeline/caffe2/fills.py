@@ -1,0 +1,172 @@
+"""An init_net's parameters on the wire: read as views of the mapped file, written from where they lie.
+
+An init_net is a NetDef whose operators make one blob each out of their arguments (GivenTensorFill and its kind).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.wire import scan
+from pipeline.wire.scan import Field, fields
+from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+
+Array = np.ndarray[Any, Any]
+
+# Field numbers of caffe2.proto.
+_NET_NAME, _OP = 1, 2
+_INPUT, _OUTPUT, _TYPE, _ARG = 1, 2, 4, 5
+_NAME, _F, _I, _S, _FLOATS, _INTS, _STRINGS = 1, 2, 3, 4, 5, 6, 7
+
+_FILL_OF_KIND = {"f": "GivenTensorFill", "int32": "GivenTensorIntFill", "int64": "GivenTensorInt64Fill"}
+_CONSTANT_TYPES = {1: "float32", 2: "int32", 10: "int64"}  # TensorProto.DataType
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """An operator of an init_net; an argument is the fields it sets, by number."""
+
+    start: int
+    type: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    arguments: Mapping[str, dict[int, list[Field]]] = field(default_factory=dict)
+
+
+def scan_fills(view: memoryview) -> dict[str, Array]:
+    """Find the parameters that an init_net makes, in the file's order.
+
+    Raises InvalidInputError for a damaged file, UnsupportedError naming every operator that is no fill with given
+    values.
+    """
+    found: dict[str, Array] = {}
+    problems = []
+    for op in fields(view, 0, len(view)):
+        if op.number != _OP:
+            continue
+        operator = _operator(view, op)
+        fill = _FILLS.get(operator.type)
+        if fill is None or operator.inputs or len(operator.outputs) != 1:
+            reason = f"makes {', '.join(operator.outputs) or 'nothing'}, not one blob of given numbers"
+            problems.append(Problem(f"init_net's {operator.type}", reason))
+        else:
+            name = operator.outputs[0]
+            found.pop(name, None)
+            found[name] = fill(view, operator)
+    if problems:
+        raise UnsupportedError(tuple(problems))
+    return found
+
+
+def init_parts(name: str, weights: Mapping[str, Array]) -> list[Part]:
+    """Give an init_net: one fill a parameter, in order; float arrays become float32.
+
+    Arrays of int32 and int64 keep their type. The 0-dimensional fills of Caffe2 have an empty shape.
+    """
+    parts: list[Part] = [length_delimited(_NET_NAME, len(name.encode())), name.encode()]
+    for blob, array in weights.items():
+        parts += message(_OP, _fill_parts(blob, array))
+    return parts
+
+
+def _fill_parts(blob: str, array: Array) -> list[Part]:
+    kind = _FILL_OF_KIND["f"] if array.dtype.kind == "f" else _FILL_OF_KIND[array.dtype.name]
+    payload: Part = Floats(array) if array.dtype.kind == "f" else packed_varints(array.ravel().tolist())
+    number = _FLOATS if array.dtype.kind == "f" else _INTS
+    dims = packed_varints(array.shape)
+    return [
+        *message(_OUTPUT, [blob.encode()]),
+        *message(_TYPE, [kind.encode()]),
+        *message(_ARG, [*message(_NAME, [b"shape"]), *_packed(_INTS, dims)]),
+        *message(_ARG, [*message(_NAME, [b"values"]), *_packed(number, payload)]),
+    ]
+
+
+def _packed(number: int, payload: Part) -> list[Part]:
+    return [length_delimited(number, len(payload)), payload] if len(payload) else []
+
+
+def _operator(view: memoryview, op: Field) -> _Operator:
+    kind, inputs, outputs = "", [], []
+    arguments: dict[str, dict[int, list[Field]]] = {}
+    for part in scan.inside(view, op):
+        if part.number == _TYPE:
+            kind = scan.text(view, part)
+        elif part.number == _INPUT:
+            inputs.append(scan.text(view, part))
+        elif part.number == _OUTPUT:
+            outputs.append(scan.text(view, part))
+        elif part.number == _ARG:
+            values: dict[int, list[Field]] = {}
+            for value in scan.inside(view, part):
+                values.setdefault(value.number, []).append(value)
+            name = scan.text(view, values[_NAME][-1]) if _NAME in values else ""
+            arguments[name] = values
+    return _Operator(op.start, kind, tuple(inputs), tuple(outputs), arguments)
+
+
+def _floats(view: memoryview, op: _Operator) -> Array:
+    return _shaped(op, scan.numbers(view, _values(op, _FLOATS), "<f4"), _shape(view, op))
+
+
+def _integers(dtype: str) -> Callable[[memoryview, _Operator], Array]:
+    def read(view: memoryview, op: _Operator) -> Array:
+        return _shaped(op, scan.integers(view, _values(op, _INTS)).astype(dtype), _shape(view, op))
+
+    return read
+
+
+def _constant(view: memoryview, op: _Operator) -> Array:
+    """Give a ConstantFill's blob as one number seen many times: its shape may be as large as it likes."""
+    given = op.arguments.get("value", {})
+    dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
+    if dtype is None:
+        raise UnsupportedError.one(f"init_net's ConstantFill of {op.outputs[0]}", "is of another type than numbers")
+    value: Any = 0
+    if _F in given:
+        value = scan.numbers(view, given[_F][-1:], "<f4")[-1]
+    elif _I in given:
+        value = scan.integers(view, given[_I][-1:])[-1]
+    return np.broadcast_to(np.asarray(value).astype(dtype), _shape(view, op))
+
+
+_FILLS: dict[str, Callable[[memoryview, _Operator], Array]] = {
+    "GivenTensorFill": _floats,
+    "GivenTensorIntFill": _integers("int32"),
+    "GivenTensorInt64Fill": _integers("int64"),
+    "ConstantFill": _constant,
+}
+
+
+def _values(op: _Operator, number: int) -> list[Field]:
+    return op.arguments.get("values", {}).get(number, [])
+
+
+def _integer(op: _Operator, name: str, default: int) -> int:
+    given = op.arguments.get(name, {}).get(_I)
+    return given[-1].value if given else default
+
+
+def _shape(view: memoryview, op: _Operator) -> tuple[int, ...]:
+    shape = tuple(scan.integers(view, op.arguments.get("shape", {}).get(_INTS, [])).tolist())
+    if len(shape) > 32 or any(extent < 0 for extent in shape) or prod(shape) >= 1 << 31:
+        raise _damaged(op, f"a blob of shape {shape}")
+    return shape
+
+
+def _shaped(op: _Operator, values: Array, shape: tuple[int, ...]) -> Array:
+    if values.size != prod(shape):
+        raise _damaged(op, f"{values.size} numbers for a blob of shape {shape}")
+    return values.reshape(shape)
+
+
+def _damaged(op: _Operator, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        "the init_net is damaged", where=f"{op.type} of {', '.join(op.outputs)}, byte {op.start}", why=why
+    )

@@ -1,0 +1,92 @@
+"""Protobuf messages from files of others, text or binary: read strictly, since a field dropped in silence is a
+network that computes something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+M = TypeVar("M", bound="Message")
+
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
+
+
+def is_text(view: memoryview) -> bool:
+    """Tell whether a file holds a message's text form: no message of more than a name is free of control bytes."""
+    return _BINARY.search(view) is None
+
+
+def parse(view: memoryview, kind: type[M], path: Path) -> M:
+    """Read a message in either form; InvalidInputError for a damaged one, UnsupportedError for unknown fields."""
+    return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
+
+
+def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
+    """Read a message's text form (.prototxt, .pbtxt); the errors name the line."""
+    from google.protobuf import text_format
+
+    # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
+    content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
+    try:
+        return text_format.Parse(content, kind())
+    except text_format.ParseError as error:
+        line = error.GetLine()
+        where = f"{path}, line {line}" if line else str(path)
+        unknown = _UNKNOWN.search(str(error))
+        if unknown:
+            raise UnsupportedError.one(where, _wording(unknown)) from error
+        raise InvalidInputError(
+            f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
+        ) from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)
+        ) from error
+
+
+def parse_binary(view: memoryview | bytes, kind: type[M], path: Path) -> M:
+    """Read a message's binary form; fields that the schema lacks are an error that names all of them."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        message = kind.FromString(bytes(view))
+    except DecodeError as error:
+        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name}", why=str(error)) from error
+    problems = tuple(Problem(str(path), reason) for reason in _unknown(message))
+    if problems:
+        raise UnsupportedError(problems, what=f"{path} holds fields that are not known")
+    return message
+
+
+def _wording(unknown: re.Match[str]) -> str:
+    message, field, enum, value = unknown.groups()
+    if field is not None:
+        return f"{message.rpartition('.')[2]} has no field {field}"
+    return f"{enum.rpartition('.')[2]} has no value {value.rstrip('.')}"
+
+
+def _unknown(message: Message) -> Iterator[str]:
+    """Word the fields of a parsed message that its schema lacks; InvalidInputError for text that is not UTF-8."""
+    from google.protobuf.message import Message
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    name = message.DESCRIPTOR.name
+    for unknown in UnknownFieldSet(message):
+        yield f"{name} has no field number {unknown.field_number}"
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in (value,) if isinstance(value, Message) else value:
+                yield from _unknown(part)
+        elif field.type == field.TYPE_STRING and any(
+            isinstance(text, bytes) for text in ((value,) if isinstance(value, (str, bytes)) else value)
+        ):
+            raise InvalidInputError(f"{name}.{field.name} is not UTF-8 text")

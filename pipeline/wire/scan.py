@@ -1,0 +1,179 @@
+"""Protobuf's wire format, read in place: where each field of a message lies, without copying its bytes.
+
+A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
+(https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError
+
+VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
+
+_WIDTH = {FIXED32: 4, FIXED64: 8}
+
+
+class Field(NamedTuple):
+    """One field of a message: `start` and `end` are the payload's bytes in the view.
+
+    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that follow each
+    other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start` the first
+    payload and `end` where the last one ends.
+    """
+
+    number: int
+    wire_type: int
+    value: int
+    start: int
+    end: int
+
+
+def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
+    """Give the fields of the message in view[start:end], in the file's order.
+
+    Raises InvalidInputError with the byte offset where the bytes are not a message.
+    """
+    at = start
+    while at < end:
+        tag_start = at
+        tag, at = _varint(view, at, end)
+        number, wire_type = tag >> 3, tag & 7
+        if not 0 < number < 1 << 29:
+            _damaged(tag_start, f"field number {number}")
+        if wire_type == VARINT:
+            value, after = _varint(view, at, end)
+        elif wire_type == LENGTH_DELIMITED:
+            value, at = _varint(view, at, end)
+            after = at + value
+        elif wire_type in _WIDTH:
+            value = _run(view, tag_start, at, end, _WIDTH[wire_type])
+            after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
+        else:
+            _damaged(tag_start, f"wire type {wire_type}")
+        if after > end or value == 0 and wire_type in _WIDTH:
+            _damaged(tag_start, f"field {number} runs past the end of its message at byte {end}")
+        yield Field(number, wire_type, value, at, after)
+        at = after
+
+
+def inside(view: memoryview, field: Field) -> Iterator[Field]:
+    """Give the fields of the message in a length-delimited field; InvalidInputError where it is of another type."""
+    payload(view, field)
+    return fields(view, field.start, field.end)
+
+
+def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
+    """Give the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
+
+    A single packed run (what every writer makes) is a view of the file; anything else is copied once.
+    """
+    itemsize = np.dtype(dtype).itemsize
+    runs = []
+    for field in found:
+        if field.wire_type == LENGTH_DELIMITED:
+            if field.value % itemsize:
+                _damaged(field.start, f"{field.value} bytes of packed {itemsize}-byte numbers")
+            runs.append(np.frombuffer(view[field.start : field.end], dtype))
+        elif _WIDTH.get(field.wire_type) == itemsize:
+            runs.append(_strided(view, field, dtype))
+        else:
+            _damaged(field.start, f"field {field.number} holds no {itemsize}-byte numbers")
+    if len(runs) == 1 and runs[0].flags.c_contiguous:
+        return runs[0]
+    return np.concatenate(runs) if runs else np.empty(0, dtype)
+
+
+def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
+    """Give the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    unpacked: list[int] = []
+    runs: list[np.ndarray[Any, Any]] = []
+    for field in found:
+        if field.wire_type == VARINT:
+            unpacked.append(field.value)
+        elif field.wire_type == LENGTH_DELIMITED:
+            runs += [np.array(unpacked, np.uint64), _packed_varints(view, field.start, field.end)]
+            unpacked = []
+        else:
+            _damaged(field.start, f"field {field.number} holds no integers")
+    runs.append(np.array(unpacked, np.uint64))
+    return np.concatenate(runs).view(np.int64)
+
+
+def text(view: memoryview, field: Field) -> str:
+    """Give the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
+    try:
+        return str(payload(view, field), "utf-8")
+    except UnicodeDecodeError:
+        _damaged(field.start, f"field {field.number} is not UTF-8 text")
+
+
+def payload(view: memoryview, field: Field) -> memoryview:
+    """Give the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
+    if field.wire_type != LENGTH_DELIMITED:
+        _damaged(field.start, f"field {field.number} has wire type {field.wire_type}, not a length")
+    return view[field.start : field.end]
+
+
+def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
+    value = shift = 0
+    start = at
+    while at < end:
+        byte = view[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at
+        shift += 7
+        if shift == 70:
+            _damaged(start, "a number of more than ten bytes")
+    _damaged(start, "a number that does not end")
+
+
+def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:
+    """Count the fields that repeat the tag in view[tag_start:at], each with `width` bytes after it."""
+    step = at - tag_start + width
+    possible = (end - tag_start) // step
+    tag = np.frombuffer(view[tag_start:at], np.uint8)
+    count, window = 0, 16
+    while count < possible:
+        window = min(window * 8, possible - count)
+        block = np.frombuffer(view, np.uint8, window * step, tag_start + count * step).reshape(window, step)
+        same = (block[:, : tag.size] == tag).all(axis=1)
+        if not same.all():
+            return count + int(same.argmin())
+        count += window
+    return count
+
+
+def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
+    width = _WIDTH[field.wire_type]
+    # The last payload ends at `end`, and every other one is a tag further from its neighbour.
+    step = width if field.value == 1 else (field.end - field.start - width) // (field.value - 1)
+    return np.ndarray((field.value,), dtype, view, field.start, (step,))
+
+
+def _packed_varints(view: memoryview, start: int, end: int) -> np.ndarray[Any, Any]:
+    raw = np.frombuffer(view[start:end], np.uint8)
+    if not raw.size:
+        return np.empty(0, np.uint64)
+    last = np.flatnonzero(raw < 0x80)
+    if not last.size or last[-1] != raw.size - 1:
+        _damaged(start, "a number that does not end")
+    first = np.concatenate(([0], last[:-1] + 1))
+    lengths = last - first + 1
+    if lengths.max() > 10:
+        _damaged(start, "a number of more than ten bytes")
+    values = np.zeros(last.size, np.uint64)
+    for place in range(int(lengths.max())):
+        has = lengths > place
+        values[has] |= (raw[first[has] + place] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
+    return values
+
+
+def _damaged(offset: int, why: str) -> NoReturn:
+    raise InvalidInputError("the file is damaged, or not a protobuf message", where=f"byte {offset}", why=why)
