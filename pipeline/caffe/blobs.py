@@ -47,14 +47,15 @@ class Blob:
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Tell whether Caffe takes the blob for a parameter of this shape (Blob::ShapeEquals)."""
         if self.legacy and len(shape) <= 4:
-            return self.array.shape == (1,) * (4 - len(shape)) + shape
-        return self.array.shape == shape
+            shape = (1,) * (4 - len(shape)) + shape
+        return bool(self.array.shape == shape)
 
 
 def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
-    """Find the blobs of every layer that has some, by name, in the file's order; of two layers of a name the last.
+    """Find the blobs of every layer that has some, by name, in the file's order.
 
-    Reads the current form, V1 and V0. Raises InvalidInputError with the layer and the byte offset.
+    Reads the current form, V1 and V0; of two layers of one name the last counts, as in Caffe.
+    Raises InvalidInputError with the layer and the byte offset.
     """
     found: dict[str, tuple[Blob, ...]] = {}
     forms = set()

@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.text import prototxt
-from pipeline.errors import InvalidInputError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -40,9 +39,9 @@ def write_pair(
 ) -> None:
     """Write a prototxt and a caffemodel; the same network gives the same bytes.
 
-    The caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data). `comments`
-    gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is written
-    where the caffemodel would reach 2 GiB, MachineError where the disk refuses.
+    The caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data).
+    `comments` gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is
+    written where the caffemodel would reach 2 GiB, MachineError where the disk refuses.
     """
     parts = caffemodel_parts(net)
     splice.check_size(caffemodel_path.name, splice.total(parts))
@@ -66,7 +65,7 @@ def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
 
 
 def read_pair(prototxt_path: Path, weights_path: Path | None = None) -> CaffeNet:
-    """Read a network: text or binary, of any age, and weights (caffemodel or HDF5) whose arrays view the file.
+    """Read a network: text or binary, of any age, and a caffemodel or HDF5 file, which its arrays view.
 
     Without `weights_path` the blobs are those inside the net's own file, which a binary one may hold.
     Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe has.

@@ -1,4 +1,7 @@
-"""Weights that Caffe saved as HDF5: /data/<layer>/<index>, a dataset a blob (Net::CopyTrainedLayersFromHDF5)."""
+"""Weights that Caffe saved as HDF5: /data/<layer>/<index>, a dataset a blob.
+
+Follows Net::CopyTrainedLayersFromHDF5 (net.cpp).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def is_hdf5(view: memoryview) -> bool:
 
 
 def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
-    """Read the blobs of each layer, in the file's order of names; uncompressed ones are views of `view`, the file.
+    """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
 
     Raises UsageError where h5py is not installed, InvalidInputError where the file is not Caffe's.
     """
@@ -39,7 +42,9 @@ def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
             groups = {name: _member(layers, name, h5py.Group) for name in layers}
             blobs = {name: tuple(_arrays(group, view)) for name, group in groups.items()}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as error:
-        raise InvalidInputError(f"{path} is damaged, or not the weights of a Caffe network", why=str(error)) from error
+        raise InvalidInputError(
+            f"{path} is damaged, or not the weights of a Caffe network", why=str(error)
+        ) from error
     return {name: group for name, group in blobs.items() if group}
 
 

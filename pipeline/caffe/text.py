@@ -1,4 +1,4 @@
-"""A network's text form: readable by Caffe 1.0 and by people, each layer under a comment that says where it is from."""
+"""A network's text form, for Caffe 1.0 and for people: a comment above a layer says where it is from."""
 
 from __future__ import annotations
 

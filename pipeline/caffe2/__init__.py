@@ -1,0 +1,1 @@
+"""Caffe2's networks: files and schema; read to the graph, written from it."""

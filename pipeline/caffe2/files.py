@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caffe2Net:
-    """A network: `predict`, its operators, and `weights` by blob, in the order in which the init_net makes them.
+    """A network: `predict`, its operators, and `weights` by blob, in the init_net's order.
 
     Weights are float32 (any float dtype when writing), int32 or int64.
     """
@@ -31,8 +31,8 @@ class Caffe2Net:
 def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: Path) -> None:
     """Write predict_net in binary and in text, and init_net; the same network gives the same bytes.
 
-    Raises UnsupportedError before anything is written where a file would reach 2 GiB: Caffe2 then silently loads
-    nothing. MachineError where the disk refuses.
+    Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load nothing
+    of it, in silence), MachineError where the disk refuses.
     """
     from google.protobuf import text_format
 
@@ -48,8 +48,8 @@ def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: P
 def read_pair(predict_path: Path, init_path: Path) -> Caffe2Net:
     """Read a network: predict_net in binary or text, and init_net, whose float arrays view the file.
 
-    Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe2 has and for an
-    init_net that computes its parameters (XavierFill and its like) instead of holding them.
+    Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe2 has and for
+    an init_net that computes its parameters (XavierFill and its like) instead of holding them.
     """
     return Caffe2Net(read_net(predict_path), read_weights(init_path))
 

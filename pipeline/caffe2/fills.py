@@ -1,11 +1,11 @@
 """An init_net's parameters on the wire: read as views of the mapped file, written from where they lie.
 
-An init_net is a NetDef whose operators make one blob each out of their arguments (GivenTensorFill and its kind).
+An init_net is a NetDef whose operators make one blob each of their arguments (GivenTensorFill and its kind).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -42,8 +42,8 @@ class _Operator:
 def scan_fills(view: memoryview) -> dict[str, Array]:
     """Find the parameters that an init_net makes, in the file's order.
 
-    Raises InvalidInputError for a damaged file, UnsupportedError naming every operator that is no fill with given
-    values.
+    Raises InvalidInputError for a damaged file, UnsupportedError naming every operator that is no fill with
+    given values.
     """
     found: dict[str, Array] = {}
     problems = []
@@ -127,7 +127,9 @@ def _constant(view: memoryview, op: _Operator) -> Array:
     given = op.arguments.get("value", {})
     dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
     if dtype is None:
-        raise UnsupportedError.one(f"init_net's ConstantFill of {op.outputs[0]}", "is of another type than numbers")
+        raise UnsupportedError.one(
+            f"init_net's ConstantFill of {op.outputs[0]}", "is of another type than numbers"
+        )
     value: Any = 0
     if _F in given:
         value = scan.numbers(view, given[_F][-1:], "<f4")[-1]

@@ -16,7 +16,7 @@ from pipeline.errors import InvalidInputError, MachineError, UsageError
 def map_file(path: Path) -> memoryview:
     """Map a whole file read-only; an empty file gives an empty view.
 
-    Raises UsageError where there is no such regular file, MachineError where the machine will not let us read it.
+    Raises UsageError where there is no such file, MachineError where the machine will not let us read it.
     """
     try:
         # Non-blocking: a named pipe given by mistake must be refused below, not waited for.

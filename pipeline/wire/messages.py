@@ -1,5 +1,6 @@
-"""Protobuf messages from files of others, text or binary: read strictly, since a field dropped in silence is a
-network that computes something else.
+"""Protobuf messages from files of others, text or binary.
+
+Read strictly: a field dropped in silence is a network that computes something else.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-_UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
+_UNKNOWN = re.compile(
+    r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)'
+)
 
 
 def is_text(view: memoryview) -> bool:
-    """Tell whether a file holds a message's text form: no message of more than a name is free of control bytes."""
+    """Tell whether a file holds a message's text form; a binary network is never free of control bytes."""
     return _BINARY.search(view) is None
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message in either form; InvalidInputError for a damaged one, UnsupportedError for unknown fields."""
+    """Read a message in either form; InvalidInputError where damaged, UnsupportedError for unknown fields."""
     return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
 
 
@@ -75,13 +78,14 @@ def _wording(unknown: re.Match[str]) -> str:
 
 
 def _unknown(message: Message) -> Iterator[str]:
-    """Word the fields of a parsed message that its schema lacks; InvalidInputError for text that is not UTF-8."""
+    """Word the fields of a message that its schema lacks; InvalidInputError for text that is not UTF-8."""
     from google.protobuf.message import Message
     from google.protobuf.unknown_fields import UnknownFieldSet
 
     name = message.DESCRIPTOR.name
-    for unknown in UnknownFieldSet(message):
-        yield f"{name} has no field number {unknown.field_number}"
+    unknown = UnknownFieldSet(message)
+    for index in range(len(unknown)):
+        yield f"{name} has no field number {unknown[index].field_number}"
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in (value,) if isinstance(value, Message) else value:

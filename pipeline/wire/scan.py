@@ -21,9 +21,9 @@ _WIDTH = {FIXED32: 4, FIXED64: 8}
 class Field(NamedTuple):
     """One field of a message: `start` and `end` are the payload's bytes in the view.
 
-    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that follow each
-    other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start` the first
-    payload and `end` where the last one ends.
+    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that
+    follow each other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start`
+    the first payload and `end` where the last one ends.
     """
 
     number: int
@@ -55,14 +55,14 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
             after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
         else:
             _damaged(tag_start, f"wire type {wire_type}")
-        if after > end or value == 0 and wire_type in _WIDTH:
+        if after > end or (value == 0 and wire_type in _WIDTH):
             _damaged(tag_start, f"field {number} runs past the end of its message at byte {end}")
         yield Field(number, wire_type, value, at, after)
         at = after
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Give the fields of the message in a length-delimited field; InvalidInputError where it is of another type."""
+    """Give the fields of the message in a field; InvalidInputError where that is of another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
@@ -120,18 +120,15 @@ def payload(view: memoryview, field: Field) -> memoryview:
 
 
 def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    start = at
-    while at < end:
-        byte = view[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
+    value = 0
+    for place in range(10):
+        if at + place == end:
+            _damaged(at, "a number that does not end")
+        byte = view[at + place]
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value & 0xFFFF_FFFF_FFFF_FFFF, at
-        shift += 7
-        if shift == 70:
-            _damaged(start, "a number of more than ten bytes")
-    _damaged(start, "a number that does not end")
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at + place + 1
+    return _damaged(at, "a number of more than ten bytes")
 
 
 def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:

@@ -71,7 +71,7 @@ def check_size(name: str, size: int, advice: str = "") -> None:
 
 
 def write(path: Path, parts: Iterable[Part]) -> None:
-    """Write `parts` to a new file: contiguous float32 memory as it is, other arrays converted 8 MiB at a time.
+    """Write `parts` to a new file: contiguous float32 memory as it is, other arrays 8 MiB at a time.
 
     Raises MachineError where the disk is full or the place cannot be written.
     """
@@ -89,7 +89,7 @@ def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
     if not array.size:
         return
     if array.dtype == np.dtype("<f4") and array.flags.c_contiguous:
-        yield memoryview(array.reshape(-1).view(np.uint8))
+        yield array.reshape(-1).view(np.uint8).data
         return
     chunks = np.nditer(
         array,
@@ -101,4 +101,4 @@ def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
     )
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as in Caffe itself
         for chunk in chunks:
-            yield memoryview(np.ascontiguousarray(chunk).view(np.uint8))
+            yield np.ascontiguousarray(chunk).view(np.uint8).data
