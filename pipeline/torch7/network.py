@@ -1,0 +1,208 @@
+"""Finds the network in what a .t7 file holds: the root, or a module somewhere in a checkpoint's tables."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from pipeline.errors import Problem, UnsupportedError, UsageError
+from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
+from pipeline.torch7.paths import entries, format_path, parse_path
+
+# Packages all of whose classes are modules, but for the criterions.
+_MODULE_PACKAGES = frozenset(
+    ("autograd", "ccn2", "clnn", "cudnn", "dpnn", "fbcunn", "fbnn", "inn", "nn", "nnlr", "nnx", "rnn", "stn")
+)
+_OTHER_PACKAGES = frozenset(("graph", "nngraph", "optim", "tds", "threads", "torch"))
+
+# The usual names of the network that is used after training, asked in this order when a file holds several;
+# a GAN's discriminator, say, lies beside it.
+_PREFERRED = ("model", "net", "network", "generator", "netg", "modelg", "g")
+_LISTED = 20
+
+
+def is_module(value: LuaValue) -> bool:
+    """Tell whether a value is a module: by its package, or else by the fields that every nn.Module has.
+
+    Criterions (losses) are none; an unknown class that looks like a module is one.
+    """
+    if not isinstance(value, TorchObject):
+        return False
+    package, _, name = value.class_name.partition(".")
+    if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or _is_criterion(value):
+        return False
+    if package in _MODULE_PACKAGES and name:
+        return True
+    kind = value.get("_type")
+    return (
+        isinstance(value.get("modules"), Table)
+        or ("output" in value and "gradInput" in value)
+        or (isinstance(kind, str) and kind.startswith("torch."))
+    )
+
+
+def find_networks(root: LuaValue) -> list[tuple[str, TorchObject]]:
+    """Give the topmost modules in a value with their paths, nearest first; each module once.
+
+    Modules are sought in tables and in objects of classes that are no modules, not inside other modules.
+    """
+    return sorted(
+        ((format_path(steps), module) for steps, module in _topmost(root)),
+        key=lambda found: (_depth(found[0]), found[0]),
+    )
+
+
+def _depth(path: str) -> int:
+    return path.count(".") + path.count("[") + bool(path and path[0] != "[")
+
+
+def _topmost(root: LuaValue) -> Iterator[tuple[list[Any], TorchObject]]:
+    # Paths as linked pairs: a tuple for every level would take memory with the square of the depth.
+    waiting: deque[tuple[LuaValue, Any]] = deque([(root, ())])
+    seen = {id(root)}
+    while waiting:
+        value, path = waiting.popleft()
+        if isinstance(value, TorchObject) and is_module(value):
+            yield _unlinked(path), value
+            continue
+        for key, inner in _searchable(value):
+            if id(inner) not in seen:
+                seen.add(id(inner))
+                waiting.append((inner, (path, key)))
+
+
+def _searchable(value: LuaValue) -> Iterator[tuple[Any, LuaValue]]:
+    if isinstance(value, TorchObject) and (
+        _is_criterion(value) or _package(value) in _OTHER_PACKAGES - {"tds"}
+    ):
+        return
+    for key, inner in (entries(value) or {}).items():
+        if isinstance(inner, Table | TorchObject) and isinstance(key, str | int | float):
+            yield key, inner
+
+
+def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
+    steps = []
+    while path:
+        path, step = path
+        steps.append(step)
+    return steps[::-1]
+
+
+def select_network(root: LuaValue, key: str | None = None) -> tuple[str, TorchObject]:
+    """Give the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
+
+    Of several the one under a usual name (`model`, `net`, `generator` ...) is taken. Raises UsageError where
+    the choice is open or `key` leads nowhere, UnsupportedError where there is no network.
+    """
+    steps = parse_path(key) if key else ()
+    start = _descend(root, steps)
+    found = [(_joined(format_path(steps), path), module) for path, module in find_networks(start)]
+    if not found:
+        _refuse(start, format_path(steps))
+    if len(found) > 1:
+        found = _usual(found)
+    return found[0]
+
+
+def _joined(path: str, inner: str) -> str:
+    return path + ("." if path and inner and inner[0] != "[" else "") + inner
+
+
+def _usual(found: list[tuple[str, TorchObject]]) -> list[tuple[str, TorchObject]]:
+    names = [_last_name(path) for path, _ in found]
+    for name in _PREFERRED:
+        if names.count(name) == 1:
+            return [found[names.index(name)]]
+        if name in names:
+            break
+    raise UsageError(
+        f"the file holds {len(found)} networks",
+        why=_listed([f"{path} ({module.class_name})" for path, module in found]),
+        advice=f"choose one, for example --root {_quoted(found[0][0])}",
+    )
+
+
+def _last_name(path: str) -> str:
+    return next((str(step).lower() for step in reversed(parse_path(path)) if isinstance(step, str)), "")
+
+
+def _quoted(path: str) -> str:
+    return path if path.replace(".", "").replace("_", "").isalnum() else f"'{path}'"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _descend(root: LuaValue, steps: tuple[str | int, ...]) -> LuaValue:
+    value = root
+    for position, step in enumerate(steps):
+        try:
+            value = _entered(value, step)
+        except KeyError:
+            _refuse_step(root, value, steps, position)
+    return value
+
+
+def _entered(value: LuaValue, step: str | int) -> LuaValue:
+    """Take one step; inside a module `3` and `branch[3]` lead to `modules[3]`, as messages have it."""
+    inside = entries(value)
+    if inside is None:
+        raise KeyError(step)
+    number = int(step) if isinstance(step, str) and step.isdecimal() else step
+    for place in (inside, inside.get("modules")):
+        if isinstance(place, Table):
+            for key in (step, number, str(step)):
+                if key in place:
+                    return place[key]  # type: ignore[no-any-return] # a table holds Lua values
+    if step == "branch" and isinstance(inside.get("modules"), Table):
+        return inside["modules"]  # type: ignore[no-any-return]
+    raise KeyError(step)
+
+
+def _refuse_step(root: LuaValue, value: LuaValue, steps: tuple[str | int, ...], position: int) -> NoReturn:
+    inside = entries(value)
+    place = format_path(steps[:position]) or "the root"
+    has = f"{place} is {describe(value)}"
+    if inside is not None:
+        has += f" with the keys {_listed([format_path([key]) for key in inside])}" if inside else " and empty"
+    networks = _listed([path for path, _ in find_networks(root) if path])
+    raise UsageError(
+        f"--root {format_path(steps)}: there is no {format_path(steps[: position + 1])}",
+        why=has,
+        advice=f"networks are at: {networks}" if networks else "leave --root away: the network is the root",
+    )
+
+
+def _refuse(value: LuaValue, path: str) -> NoReturn:
+    raise UnsupportedError(
+        (Problem(path or "the file", f"is {_content(value)}"),),
+        what="there is no network in the file" if not path else f"there is no network at {path}",
+        advice="give the file that the whole network was saved to: torch.save(file, model)",
+    )
+
+
+def _content(value: LuaValue) -> str:
+    """Say what a value that holds no network is instead."""
+    if isinstance(value, Tensor):
+        return f"{describe(value)} of size {'x'.join(map(str, value.size)) or 0}"
+    if isinstance(value, TorchObject):
+        return f"{describe(value)}, a loss" if _is_criterion(value) else describe(value)
+    if not isinstance(value, Table):
+        return describe(value)
+    kinds = {describe(inner) for inner in value.values()}
+    if len(kinds) == 1 and len(value) > 1:
+        return f"a table of {len(value)} entries, each {kinds.pop()}"
+    keys = [format_path([key]) for key in value]
+    return f"a table with the keys {_listed(keys)}" if keys else "an empty table"
+
+
+def _package(value: TorchObject) -> str:
+    return value.class_name.partition(".")[0]
+
+
+def _is_criterion(value: TorchObject) -> bool:
+    return value.class_name.endswith("Criterion")

@@ -1,0 +1,83 @@
+"""The modules inside a module: what `modules` holds, checked, and the whole tree, whatever its depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import InvalidInputError
+from pipeline.torch7.objects import Table, TorchObject, describe
+
+# Classes that cannot run without their `modules`, and those among them whose modules run side by side.
+_BRANCHING = frozenset(("nn.Concat", "nn.ConcatTable", "nn.DepthConcat", "nn.Parallel", "nn.ParallelTable"))
+_CONTAINERS = _BRANCHING | {"nn.DataParallelTable", "nn.gModule", "nn.GPU", "nn.Sequential"}
+
+
+def children(module: TorchObject, path: str = "") -> list[TorchObject]:
+    """Give the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
+
+    Raises InvalidInputError for a container without that table, a hole in it, or something in it that is no
+    object. `path` is the module's own, for the message.
+    """
+    table = module.get("modules")
+    if table is None and module.class_name not in _CONTAINERS:
+        return []
+    if not isinstance(table, Table):
+        raise _invalid(module, path, "modules", f"a table is needed, {describe(table)} is there")
+    found = table.array()
+    # Where a number is missing, Torch's #modules is any of the borders; no meaning can be relied upon.
+    beyond = [key for key in table if isinstance(key, int | float) and not isinstance(key, bool)]
+    if len(beyond) != len(found):
+        raise _invalid(
+            module, path, f"modules[{len(found) + 1}]", "is missing, and there are modules behind it"
+        )
+    for position, child in enumerate(found, 1):
+        if not isinstance(child, TorchObject):
+            raise _invalid(module, path, f"modules[{position}]", f"is {describe(child)} and no module")
+    return found
+
+
+def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
+    """Give a module and all in it with their paths, as `3.branch[1]`, parents first, in the file's order.
+
+    A module that stands at several places is given at each, its inside only at the first. Errors as
+    `children`; a module that contains itself raises InvalidInputError.
+    """
+    inside: set[int] = set()  # the modules on the way from the root
+    seen: set[int] = set()
+    pending: list[tuple[str, TorchObject, bool]] = [("", module, False)]
+    while pending:
+        path, current, left = pending.pop()
+        if left:
+            inside.discard(id(current))
+            continue
+        if id(current) in inside:
+            raise _invalid(current, path, "", "the module contains itself")
+        yield path, current
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        inside.add(id(current))
+        pending.append((path, current, True))
+        steps = enumerate(children(current, path), 1)
+        pending.extend([(_step(current, path, n), child, False) for n, child in steps][::-1])
+
+
+def validate(module: TorchObject) -> None:
+    """Check the tree of modules; errors as `walk`."""
+    for _ in walk(module):
+        pass
+
+
+def _step(parent: TorchObject, path: str, position: int) -> str:
+    step = f"branch[{position}]" if parent.class_name in _BRANCHING else str(position)
+    return f"{path}.{step}" if path else step
+
+
+def _invalid(module: TorchObject, path: str, field: str, why: str) -> InvalidInputError:
+    place = f"{path or 'the network'} ({module.class_name}), byte {module.offset}"
+    return InvalidInputError(
+        f"{module.class_name} is damaged", where=place, why=f"{field} {why}".strip(), advice=_ADVICE
+    )
+
+
+_ADVICE = "save the model again, in Torch7"
