@@ -1,0 +1,1 @@
+"""The neutral graph: the hub between the formats."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.operators.operator import ShapeError
-from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, Value
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
 
 NOWHERE = Origin("", "")
 
@@ -17,8 +17,8 @@ NOWHERE = Origin("", "")
 class Builder:
     """Collects nodes in running order, names them, and infers their shapes.
 
-    Nodes are named after the place they come from, which `at` sets; a place that becomes several nodes names all
-    but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
+    Nodes are named after the place they come from, which `at` sets; a place that becomes several nodes names
+    all but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -112,7 +112,7 @@ class Builder:
             inferred = definition.infer(*inputs, **complete)
         except ShapeError as error:
             raise ShapeError(f"{self._origin}: {operator}: {error}") from None
-        types = (inferred,) if hasattr(inferred, "shape") else inferred
+        types = (inferred,) if isinstance(inferred, TensorType) else inferred
         wanted = name or (f"{self._place}_{part}" if part else self._place)
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))

@@ -1,0 +1,93 @@
+"""What many operators ask of their inputs. Each raises ShapeError, with the shapes in its message."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from pipeline.graph.operators.operator import Ints, ShapeError
+from pipeline.graph.values import Shape, Value
+
+
+def positive_axis(axis: int, rank: int) -> int:
+    """Count an axis from the front: -1 is the last of `rank`.
+
+    >>> positive_axis(-1, 4)
+    3
+    """
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} is not one of {rank} axes")
+    return axis % rank
+
+
+def positive_axes(axes: Ints, rank: int) -> Ints:
+    """Count several different axes from the front, in the order given."""
+    positive = tuple(positive_axis(axis, rank) for axis in axes)
+    if len(set(positive)) < len(positive):
+        raise ShapeError(f"axes {axes} of {rank} name one twice")
+    return positive
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """Give the shape that `shapes` are broadcast to, by numpy's rule.
+
+    >>> broadcast((2, 3, 4, 4), (3, 1, 1), ())
+    (2, 3, 4, 4)
+    """
+    sizes = []
+    for column in zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1):
+        wanted = {size for size in column if size != 1}
+        if len(wanted) > 1:
+            raise ShapeError("shapes " + ", ".join(map(str, shapes)) + " cannot be broadcast together")
+        sizes.append(wanted.pop() if wanted else 1)
+    return tuple(reversed(sizes))
+
+
+def check_broadcast_to(what: str, value: Value, shape: Shape) -> None:
+    """Require that `value` can be broadcast to `shape` and does not make it larger."""
+    if broadcast(value.shape, shape) != shape:
+        raise ShapeError(f"{what} of shape {value.shape} does not fit {shape}")
+
+
+def check_rank(x: Value, rank: int) -> None:
+    """Require that `x` has `rank` axes."""
+    if x.rank != rank:
+        raise ShapeError(f"needs {rank} axes, not shape {x.shape}")
+
+
+def check_minimum_rank(x: Value, rank: int) -> None:
+    """Require that `x` has at least `rank` axes."""
+    if x.rank < rank:
+        raise ShapeError(f"needs {rank} or more axes, not shape {x.shape}")
+
+
+def check_shape(what: str, value: Value | None, shape: Shape) -> None:
+    """Require that `value`, where it is given, has exactly `shape`."""
+    if value is not None and value.shape != shape:
+        raise ShapeError(f"{what} has shape {value.shape}, not {shape}")
+
+
+def common_dtype(*values: Value, allowed: tuple[str, ...] = ("float32", "int64")) -> str:
+    """Give the one element type that all `values` have, which must be one of `allowed`."""
+    found = {value.dtype for value in values}
+    if len(found) > 1 or not found <= set(allowed):
+        raise ShapeError(f"needs one of {', '.join(allowed)} for all inputs, not {', '.join(sorted(found))}")
+    return values[0].dtype
+
+
+def check_float(*values: Value | None) -> None:
+    """Require float32 inputs."""
+    for value in values:
+        if value is not None and value.dtype != "float32":
+            raise ShapeError(f"needs float32, not {value.dtype}")
+
+
+def check_windows(axes: int, **geometry: Ints) -> None:
+    """Require `axes` positive numbers each of kernel_shape, strides, dilations; pads are two an axis."""
+    if not 1 <= axes <= 3:
+        raise ShapeError(f"windows over {axes} axes; 1, 2 or 3 are possible")
+    for name, numbers in geometry.items():
+        wanted = axes * 2 if name == "pads" else axes
+        if len(numbers) != wanted:
+            raise ShapeError(f"{name} {numbers} has {len(numbers)} numbers, not {wanted}")
+        if name != "pads" and min(numbers) < (0 if name == "output_padding" else 1):
+            raise ShapeError(f"{name} {numbers} is too small")

@@ -1,0 +1,84 @@
+"""Resizing of any axes, one after the other."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.graph.operators.checks import check_float
+from pipeline.graph.operators.operator import Floats, Ints, ShapeError, operator
+from pipeline.graph.values import Shape, TensorType, Value
+from pipeline.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+
+def resized(shape: Shape, scales: Floats, sizes: Ints) -> Shape:
+    """Give the shape after resizing: `sizes` where given, else floor(size * scale) of each axis."""
+    given: Ints | Floats = sizes or scales
+    if len(given) != len(shape) or not all(0 < number < math.inf for number in given):
+        raise ShapeError(f"scales {scales} or sizes {sizes} do not fit shape {shape}")
+    if sizes:
+        return sizes
+    result = tuple(math.floor(size * scale) for size, scale in zip(shape, scales, strict=True))
+    if min(result) < 1:
+        raise ShapeError(f"scales {scales} leave nothing of shape {shape}")
+    return result
+
+
+def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
+    """Give the place in the old axis that each place of the new one looks at, in float64.
+
+    >>> coordinates(3, 5, 5 / 3, "align_corners").tolist()
+    [0.0, 0.5, 1.0, 1.5, 2.0]
+    """
+    places = np.arange(new, dtype=np.float64)
+    if mode == "align_corners":
+        return places * (old - 1) / max(new - 1, 1)
+    return np.minimum(places / scale, old - 1)
+
+
+@operator("Resize")
+class Resize:
+    """x with other sizes: mode nearest takes the number at the floor of the coordinate, linear interpolates."""
+
+    @staticmethod
+    def infer(
+        x: Value,
+        *,
+        scales: Floats = (),
+        mode: str = "nearest",
+        coordinate_transformation_mode: str = "asymmetric",
+        sizes: Ints = (),
+    ) -> TensorType:
+        check_float(x)
+        if mode not in ("nearest", "linear"):
+            raise ShapeError(f"no mode {mode!r}")
+        if coordinate_transformation_mode not in ("asymmetric", "align_corners"):
+            raise ShapeError(f"no coordinate_transformation_mode {coordinate_transformation_mode!r}")
+        return TensorType(resized(x.shape, scales, sizes))
+
+    @staticmethod
+    def evaluate(
+        x: Tensor, *, scales: Floats, mode: str, coordinate_transformation_mode: str, sizes: Ints
+    ) -> Tensor:
+        shape = resized(tuple(x.shape), scales, sizes)
+        for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
+            scale = new / old if sizes else scales[axis]
+            if old == new and (scale == 1 or coordinate_transformation_mode == "align_corners"):
+                continue
+            places = torch.from_numpy(coordinates(old, new, scale, coordinate_transformation_mode))
+            below = places.floor().long()
+            low = x.index_select(axis, below)
+            if mode == "linear":
+                high = x.index_select(axis, (below + 1).clamp(max=old - 1))
+                part = (places - below).float().reshape(-1, *(1,) * (x.ndim - 1 - axis))
+                low = torch.lerp(low, high, part)
+            x = low
+        return x
