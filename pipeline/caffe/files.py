@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
+from pipeline.caffe.phase import test_net
+from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
+from pipeline.caffe.upgrade import upgrade
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
-
-if TYPE_CHECKING:
-    from pipeline.caffe.schema import NetParameter
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -32,6 +32,10 @@ class CaffeNet:
     net: NetParameter
     blobs: Mapping[str, tuple[np.ndarray[Any, Any], ...]] = field(default_factory=dict)
     legacy: frozenset[str] = frozenset()
+
+    def unused(self) -> tuple[str, ...]:
+        """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
+        return tuple(sorted(self.blobs.keys() - {layer.name for layer in self.net.layer}))
 
 
 def write_pair(
@@ -52,8 +56,6 @@ def write_pair(
 
 def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
     """Give the parts of the caffemodel of a net; its size is `splice.total` of them."""
-    from pipeline.caffe.schema import LayerParameter, NetParameter
-
     names = {layer.name for layer in net.net.layer}
     if len(names) != len(net.net.layer) or not names.issuperset(net.blobs):
         raise ValueError("layers must have names of their own, and blobs must be those of layers")
@@ -64,14 +66,23 @@ def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
     return parts
 
 
-def read_pair(prototxt_path: Path, weights_path: Path | None = None) -> CaffeNet:
-    """Read a network: text or binary, of any age, and a caffemodel or HDF5 file, which its arrays view.
+def read_pair(
+    prototxt_path: Path,
+    weights_path: Path | None = None,
+    *,
+    level: int | None = None,
+    stages: Collection[str] = (),
+) -> CaffeNet:
+    """Read the TEST phase of a network, of any age, text or binary, and a caffemodel or HDF5 file of weights.
 
-    Without `weights_path` the blobs are those inside the net's own file, which a binary one may hold.
-    Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe has.
+    The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
+    `level` and `stages` select layers as in `phase.test_net`. Raises InvalidInputError for a damaged file,
+    UnsupportedError for fields that no known Caffe has.
     """
-    net = read_net(prototxt_path)
-    blobs = read_weights(weights_path or prototxt_path) if weights_path or not _is_text(prototxt_path) else {}
+    view, net = _read_net(prototxt_path)
+    with reading(prototxt_path):
+        net = test_net(upgrade(net), level, stages)
+        blobs = read_weights(weights_path) if weights_path else scan_blobs(view)
     return CaffeNet(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
@@ -80,16 +91,9 @@ def read_pair(prototxt_path: Path, weights_path: Path | None = None) -> CaffeNet
 
 
 def read_net(path: Path) -> NetParameter:
-    """Read a NetParameter without blobs, from text or binary, as the current form."""
-    from pipeline.caffe.schema import NetParameter
-
-    view = map_file(path)
+    """Read a NetParameter of any age and phase as the current form, without blobs."""
     with reading(path):
-        if messages.is_text(view):
-            net = messages.parse_text(view, NetParameter, path)
-        else:
-            net = messages.parse_binary(strip_blobs(view), NetParameter, path)
-    return net
+        return upgrade(_read_net(path)[1])
 
 
 def read_weights(path: Path) -> dict[str, tuple[Blob, ...]]:
@@ -101,5 +105,10 @@ def read_weights(path: Path) -> dict[str, tuple[Blob, ...]]:
         return scan_blobs(view)
 
 
-def _is_text(path: Path) -> bool:
-    return messages.is_text(map_file(path))
+def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
+    """Give a net's file in binary form, and the net as it stands there, without blobs."""
+    view = map_file(path)
+    if messages.is_text(view):
+        view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
+    with reading(path):
+        return view, messages.parse_binary(strip_blobs(view), NetParameter, path)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.caffe.schema import NetParameter
+from google.protobuf import text_format
+
+from pipeline.caffe.schema import NetParameter
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def prototxt(net: NetParameter, comments: Mapping[str, str] = _NONE) -> str:
     """Write a net as text; `comments` gives a line to put above a layer, by the layer's name."""
-    from google.protobuf import text_format
-
-    from pipeline.caffe.schema import NetParameter
-
     head = NetParameter()
     head.CopyFrom(net)
     head.ClearField("layer")

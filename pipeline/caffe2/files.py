@@ -31,8 +31,8 @@ class Caffe2Net:
 def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: Path) -> None:
     """Write predict_net in binary and in text, and init_net; the same network gives the same bytes.
 
-    Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load nothing
-    of it, in silence), MachineError where the disk refuses.
+    Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load
+    nothing of it, in silence), MachineError where the disk refuses.
     """
     from google.protobuf import text_format
 

@@ -1,0 +1,53 @@
+"""Which layers of a network are there in the TEST phase, as Net::FilterNet decides (net.cpp)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pipeline.caffe.schema import TEST, LayerParameter, NetParameter, NetState, NetStateRule
+from pipeline.errors import InvalidInputError
+
+
+def test_net(net: NetParameter, level: int | None = None, stages: Collection[str] = ()) -> NetParameter:
+    """Give the network of the TEST phase: without the layers that their rules leave out, and without the rules.
+
+    `level` and `stages` replace those of the net's own `state`, where given. Raises InvalidInputError for a layer
+    with rules of both kinds.
+    """
+    state = NetState(phase=TEST, level=net.state.level if level is None else level)
+    state.stage.extend(stages or net.state.stage)
+    kept = NetParameter()
+    kept.CopyFrom(net)
+    kept.ClearField("layer")
+    kept.ClearField("state")
+    for layer in net.layer:
+        if _included(layer, state):
+            bare = kept.layer.add()
+            bare.CopyFrom(layer)
+            for name in ("include", "exclude", "phase"):
+                bare.ClearField(name)  # type: ignore[arg-type]
+    return kept
+
+
+def _included(layer: LayerParameter, state: NetState) -> bool:
+    if layer.include and layer.exclude:
+        raise InvalidInputError(
+            "a layer has both include and exclude rules",
+            where=f"layer {layer.name}",
+            why="Caffe takes one kind",
+        )
+    if layer.include:
+        return any(meets(state, rule) for rule in layer.include)
+    return not any(meets(state, rule) for rule in layer.exclude)
+
+
+def meets(state: NetState, rule: NetStateRule) -> bool:
+    """Tell whether a state has all that a rule asks for (Net::StateMeetsRule)."""
+    stages = set(state.stage)
+    return (
+        (not rule.HasField("phase") or rule.phase == state.phase)
+        and (not rule.HasField("min_level") or state.level >= rule.min_level)
+        and (not rule.HasField("max_level") or state.level <= rule.max_level)
+        and stages.issuperset(rule.stage)
+        and stages.isdisjoint(rule.not_stage)
+    )
