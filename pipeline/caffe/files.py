@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
-from pipeline.caffe.phase import test_net
+from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
@@ -76,13 +76,14 @@ def read_pair(
     """Read the TEST phase of a network, of any age, text or binary, and a caffemodel or HDF5 file of weights.
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
-    `level` and `stages` select layers as in `phase.test_net`. Raises InvalidInputError for a damaged file,
+    `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a damaged file,
     UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
-        net = test_net(upgrade(net), level, stages)
-        blobs = read_weights(weights_path) if weights_path else scan_blobs(view)
+        net = in_test_phase(upgrade(net), level, stages)
+        own = {} if weights_path else scan_blobs(view)
+    blobs = read_weights(weights_path) if weights_path else own
     return CaffeNet(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},

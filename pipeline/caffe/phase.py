@@ -8,11 +8,11 @@ from pipeline.caffe.schema import TEST, LayerParameter, NetParameter, NetState, 
 from pipeline.errors import InvalidInputError
 
 
-def test_net(net: NetParameter, level: int | None = None, stages: Collection[str] = ()) -> NetParameter:
-    """Give the network of the TEST phase: without the layers that their rules leave out, and without the rules.
+def in_test_phase(net: NetParameter, level: int | None = None, stages: Collection[str] = ()) -> NetParameter:
+    """Give the network of the TEST phase: without the rules, and the layers that these leave out.
 
-    `level` and `stages` replace those of the net's own `state`, where given. Raises InvalidInputError for a layer
-    with rules of both kinds.
+    `level` and `stages` replace those of the net's own `state`, where given. Raises InvalidInputError for a
+    layer with rules of both kinds.
     """
     state = NetState(phase=TEST, level=net.state.level if level is None else level)
     state.stage.extend(stages or net.state.stage)
@@ -25,7 +25,7 @@ def test_net(net: NetParameter, level: int | None = None, stages: Collection[str
             bare = kept.layer.add()
             bare.CopyFrom(layer)
             for name in ("include", "exclude", "phase"):
-                bare.ClearField(name)  # type: ignore[arg-type]
+                bare.ClearField(name)
     return kept
 
 

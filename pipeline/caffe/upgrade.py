@@ -1,7 +1,7 @@
 """Networks of any age in the current form, as Caffe upgrades them on load (upgrade_proto.cpp).
 
-V0 (2013) wraps each layer in a connection and has one message for the fields of all types; V1 (2014) has an enum of
-types. What Caffe drops with a warning is refused here.
+V0 (2013) wraps each layer in a connection and has one message for the fields of all types; V1 (2014) has an enum
+of types. What Caffe drops with a warning is refused here.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ _V1_DATA = {"Data": "data_param", "ImageData": "image_data_param", "WindowData":
 def upgrade(net: NetParameter) -> NetParameter:
     """Give the same network in the current form: `layer` with types by name, inputs as Input layers.
 
-    Raises InvalidInputError where the net mixes forms or its inputs do not add up, UnsupportedError naming every
-    field of an old layer that its type does not have.
+    Raises InvalidInputError where the net mixes forms or its inputs do not add up, UnsupportedError naming
+    every field of an old layer that its type does not have.
     """
     if net.layer and net.layers:
         raise InvalidInputError("the network mixes layers of the current form and of the V1 form")
@@ -231,7 +231,7 @@ def _input_layer(net: NetParameter) -> NetParameter:
     upgraded = NetParameter()
     upgraded.CopyFrom(net)
     for name in ("input", "input_shape", "input_dim", "layer"):
-        upgraded.ClearField(name)  # type: ignore[arg-type]
+        upgraded.ClearField(name)
     upgraded.layer.extend([layer, *net.layer])
     return upgraded
 
