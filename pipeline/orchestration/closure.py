@@ -1,8 +1,8 @@
 """Which of this package's files a stage runs: found by reading import lines, without importing anything.
 
-Imports inside functions count, and so do modules named in a string ("pipeline.caffe.read"). A file that lists a
-package to find its modules (pkgutil) brings in its own package, and the packages it imports, whole. The result
-may be larger than what really runs, never smaller: tests compare it with what Python imports.
+Imports inside functions count, and so do modules named in a string ("pipeline.caffe.read"). A file that lists
+a package to find its modules (pkgutil) brings in its own package, and the packages it imports, whole. The
+result may be larger than what really runs, never smaller: tests compare it with what Python imports.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _above(module: str) -> Iterator[str]:
 
 
 def _inside(package: str) -> Iterator[str]:
-    """Give every module of a package, at any depth; nothing for a plain module and for the whole of it all."""
+    """Give every module of a package, at any depth; nothing for a plain module and for the root."""
     folder = _ROOT.joinpath(*package.split(".")[1:])
     if folder != _ROOT and (folder / "__init__.py").is_file():
         for path in sorted(folder.rglob("*.py")):

@@ -114,10 +114,16 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
         ("code", "code"),
     ):
         old, new = before.get(group, {}), after.get(group, {})
-        for name in _ordered(old, new):
-            if old.get(name) != new.get(name):
-                found.append(Reason(kind, name, old.get(name), new.get(name)))
+        changed = (name for name in _ordered(old, new) if old.get(name) != new.get(name))
+        found.extend(Reason(kind, name, old.get(name), new.get(name)) for name in changed)
     return tuple(found)
+
+
+def explain(before: Components | None, after: Components) -> tuple[Reason, ...]:
+    """Explain why a key has no artifact, by the last key of the same stage and source."""
+    if before is None:
+        return (Reason("first"),)
+    return differences(before, after) or (Reason("missing"),)
 
 
 def _ordered(*tables: Iterable[str]) -> list[str]:

@@ -1,0 +1,73 @@
+"""The DAG of stages, built from what they declare, and the part of it that one run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from pipeline.config import nearest
+from pipeline.errors import UsageError
+from pipeline.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+
+def build(stages: Iterable[Stage]) -> DiGraph:
+    """Join every stage to the stages that read what it makes; an edge knows its kind and if it is needed.
+
+    Raises ValueError where stages wait for each other: a bug, not a user's mistake.
+    """
+    import networkx as nx
+
+    graph = nx.DiGraph()
+    makers = {stage.makes: stage.name for stage in stages}
+    for stage in stages:
+        graph.add_node(stage.name, stage=stage)
+        for kind in (*stage.needs, *stage.wants):
+            if kind in makers:
+                graph.add_edge(makers[kind], stage.name, kind=kind, needed=kind in stage.needs)
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"stages wait for each other: {nx.find_cycle(graph)}")
+    return graph
+
+
+def route(
+    stages: Sequence[Stage], given: Iterable[str], stop_after: str = "", off: Iterable[str] = ()
+) -> tuple[Stage, ...]:
+    """Give the stages to run, in order: those that can be reached from the kinds that are `given`.
+
+    A stage whose result is given is left out, and so is one that is switched `off`. Raises UsageError where
+    `stop_after` is no stage of this run, or nothing can be made.
+    """
+    import networkx as nx
+
+    graph = build(stages)
+    available, off = set(given), set(off)
+    start = frozenset(available)
+    reached: list[Stage] = []
+    for name in nx.lexicographical_topological_sort(graph):
+        stage = cast(Stage, graph.nodes[name]["stage"])
+        if stage.makes not in start and name not in off and available.issuperset(stage.needs):
+            reached.append(stage)
+            available.add(stage.makes)
+    if stop_after:
+        check_names([stop_after], [stage.name for stage in stages], "stop_after")
+        if stop_after not in {stage.name for stage in reached}:
+            raise UsageError(
+                f"{stop_after} is not a stage of this run",
+                why=f"the run starts from {', '.join(sorted(start))} and goes: "
+                + ", ".join(stage.name for stage in reached),
+            )
+        wanted = nx.ancestors(graph, stop_after) | {stop_after}
+        reached = [stage for stage in reached if stage.name in wanted]
+    if not reached:
+        raise UsageError(f"nothing can be made from {', '.join(sorted(start))}")
+    return tuple(reached)
+
+
+def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:
+    """Raise UsageError for a name that is no stage."""
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option}: there is no stage {name}", advice=nearest(name, known))

@@ -1,0 +1,119 @@
+"""What happens in a run, as data: the run loop emits events, reporters make lines and logs of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events; `model` tells runs apart that go side by side."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """A run begins; `stages` in the order in which they will go."""
+
+    run: str
+    source: str
+    output: str
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted(Event):
+    """A stage runs, for these reasons."""
+
+    stage: str
+    key: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageWaiting(Event):
+    """Another run is making the same artifact; this one waits for it."""
+
+    stage: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress(Event):
+    """A stage has done this much."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageHit(Event):
+    """The artifact was in the store; the stage does not run."""
+
+    stage: str
+    key: str
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished(Event):
+    """A stage ran and its artifact is in the store; `size` in bytes."""
+
+    stage: str
+    key: str
+    seconds: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed(Event):
+    """A stage ran and failed, or could not run."""
+
+    stage: str
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactDamaged(Event):
+    """An artifact is not what was stored; it lies in `quarantine` now and will be made again."""
+
+    stage: str
+    key: str
+    reason: str
+    quarantine: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileDelivered(Event):
+    """A file of the output folder is in place; `how`: copied, reflinked, linked or kept."""
+
+    file: str
+    size: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """A run ended: done, unverified, failed or interrupted."""
+
+    state: str
+    exit_code: int
+    seconds: float
+    output: str
+
+
+Reporter = Callable[[Event], None]
+
+
+def as_json(event: Event) -> dict[str, Any]:
+    """Give an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": name, **asdict(event)}

@@ -1,0 +1,354 @@
+"""Runs the stages of one conversion: looks each up, makes what is missing, delivers, and keeps the record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+import pipeline
+from pipeline.config import Options
+from pipeline.errors import (
+    Interrupted,
+    InvalidInputError,
+    MachineError,
+    PipelineError,
+    UsageError,
+    VerificationError,
+)
+from pipeline.orchestration import dag, delivery, events, fingerprint, guards, record, sources, start
+from pipeline.orchestration.machine import on_machine
+from pipeline.orchestration.record import RunRecord, StageRecord
+from pipeline.orchestration.store import Artifact, Damage, Session, Store, default_root
+from pipeline.stages.discovery import discover
+from pipeline.stages.stage import Stage, Task
+
+_PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended; `error` says why it is not done."""
+
+    record: RunRecord
+    output: Path
+    seconds: float
+    error: PipelineError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: 0, or the error's."""
+        return self.error.exit_code if self.error else 0
+
+
+def run(
+    options: Options,
+    report: events.Reporter,
+    *,
+    command: Sequence[str] = (),
+    before: RunRecord | None = None,
+    adopt: bool = False,
+    stages: Sequence[Stage] | None = None,
+) -> Outcome:
+    """Convert one model. An error after the run has been recorded is in the outcome; one before is raised.
+
+    `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
+    """
+    stages = discover() if stages is None else stages
+    dag.check_names(options.force, [stage.name for stage in stages], "force")
+    root = options.store or default_root()
+    with ExitStack() as stack:
+        with on_machine("opening the store", root):
+            store = Store(root)
+        with on_machine("opening the output folder", options.output):
+            options.output.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(guards.only_one(store, options.output))
+        earlier = record.previous(options.output)
+        given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
+        kinds = {item.kind for item in given} or {source.kind}
+        off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
+        route = dag.route(stages, kinds, options.stop_after, off)
+        made = record.start(options, root, list(command), secrets.token_hex(6))
+        made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
+        with on_machine("writing the run record", options.output):
+            made.delivered = _delivered(options.output, earlier, store)
+            made.save(options.output)
+        stack.enter_context(guards.stops_cleanly())
+        with on_machine("opening the store", root):
+            session = stack.enter_context(store.session())
+        return _Run(options, report, store, session, made, route, given, source).go()
+
+
+def _entrance(
+    options: Options,
+    earlier: RunRecord | None,
+    resumed: bool,
+    adopt: bool,
+    stages: Sequence[Stage],
+    store: Store,
+) -> tuple[tuple[start.Given, ...], sources.Source]:
+    """Decide what the run starts from; refuse to start where its delivery would undo somebody's edit."""
+    source = sources.recognise(options)
+    if earlier is not None and adopt:
+        with on_machine("reading the output folder", options.output):
+            return start.adopt(options.output, earlier, stages, store), source
+    if earlier is not None:
+        changed = delivery.edited(options.output, earlier.delivered, store.digests)
+        delivery.refuse_edited(options.output, changed)
+    given = start.from_record(earlier) if earlier is not None and resumed else ()
+    return given or start.from_source(source), source
+
+
+def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> dict[str, dict[str, Any]]:
+    """Give what lies in the output folder from an earlier run, one killed while it delivered included."""
+    if earlier is None:
+        return {}
+    arrived = {
+        name: entry
+        for name, entry in earlier.pending.items()
+        if delivery.holds(folder / name, entry, store.digests)
+    }
+    return {**earlier.delivered, **arrived}
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run in progress."""
+
+    options: Options
+    report: events.Reporter
+    store: Store
+    session: Session
+    record: RunRecord
+    route: Sequence[Stage]
+    given: tuple[start.Given, ...]
+    source: sources.Source
+    began: float = field(default_factory=time.monotonic)
+    artifacts: list[Artifact] = field(default_factory=list)
+    inputs: dict[str, start.Input] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        return self.options.name
+
+    def go(self) -> Outcome:
+        """Run every stage, deliver, and record how it ended."""
+        names = tuple(stage.name for stage in self.route)
+        output = self.options.output
+        self.report(
+            events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names)
+        )
+        try:
+            with on_machine("the run", output):
+                self._enter()
+                failure = self._stages()
+                self._deliver(finished=True)
+                self._end("unverified" if failure else "done")
+        except PipelineError as error:
+            return self._failed("failed", error)
+        except KeyboardInterrupt:
+            return self._failed("interrupted", Interrupted("interrupted"))
+        except BaseException as bug:
+            self._failed("failed", PipelineError(f"{type(bug).__name__}: {bug}"))
+            raise
+        return self._outcome(failure)
+
+    def _stages(self) -> VerificationError | None:
+        for stage, entry in zip(self.route, self.record.stages, strict=True):
+            try:
+                artifact = self._obtain(stage, entry)
+            except BaseException as error:
+                entry.state = "failed"
+                seconds = time.monotonic() - self.began
+                self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
+                raise
+            self._add(artifact)
+            if failure := artifact.manifest.get("failure"):
+                entry.state = "failed"
+                self.report(events.StageFailed(self.model, stage.name, entry.seconds, failure["what"]))
+                return VerificationError(**failure)
+        return None
+
+    def _enter(self) -> None:
+        """Digest the user's file, or take what is given into the store."""
+        digests = self.store.digests
+        self.record.source = {
+            "kind": self.source.kind,
+            "files": {str(path): digests.of(path) for path in self.source.files.values()},
+        }
+        for item in self.given:
+            self._add(start.take_in(item, self.store, self.session, self._facts()))
+        if any(item.origin == "edited" for item in self.given):
+            self.record.source["given"] = [
+                {"kind": artifact.kind, "key": artifact.key, "origin": item.origin}
+                for item, artifact in zip(self.given, self.artifacts, strict=True)
+            ]
+        if not self.given:
+            ((path, digest),) = self.record.source["files"].items()
+            self.inputs[self.source.kind] = start.Input(Path(path), digest)
+        self.record.save(self.options.output)
+
+    def _add(self, artifact: Artifact) -> None:
+        self.artifacts.append(artifact)
+        self.inputs[artifact.kind] = start.Input(artifact.path, artifact.digest, artifact.key)
+
+    def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
+        """Give the artifact of a stage: the stored one, or a new one."""
+        inputs = {kind: self.inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in self.inputs}
+        content = {kind: item.digest for kind, item in inputs.items()}
+        parts = fingerprint.components(stage, self.options, content, self.store.digests)
+        entry.key = key = fingerprint.key_of(parts)
+        self.session.uses(key)
+        with self._locked(stage, key):
+            began = time.monotonic()
+            found = self.store.find(key)
+            if isinstance(found, Artifact) and stage.name not in self.options.force:
+                entry.state, artifact = "hit", found
+            else:
+                entry.state, entry.reasons = "running", self._reasons(stage, found, parts)
+                artifact = self._make(stage, inputs, parts, entry)
+                entry.state = "done"
+        entry.digest, entry.size = artifact.digest, artifact.size
+        entry.seconds = round(time.monotonic() - began, 3)
+        kind = events.StageHit if entry.state == "hit" else events.StageFinished
+        self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
+        self.store.remember(stage.name, self._identity(), parts)
+        self.record.save(self.options.output)
+        return artifact
+
+    @contextmanager
+    def _locked(self, stage: Stage, key: str) -> Iterator[None]:
+        lock = self.store.lock(key)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.report(events.StageWaiting(self.model, stage.name, key))
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _make(
+        self,
+        stage: Stage,
+        inputs: Mapping[str, start.Input],
+        parts: fingerprint.Components,
+        entry: StageRecord,
+    ) -> Artifact:
+        self.report(events.StageStarted(self.model, stage.name, entry.key, tuple(entry.reasons)))
+        self.record.save(self.options.output)
+        folder = self.session.temporary(stage.name)
+        chosen = {name: getattr(self.options, name) for name in stage.options}
+        paths = {kind: item.path for kind, item in inputs.items()}
+        began, clock, failure = record.now(), time.monotonic(), None
+        with on_machine(f"{stage.name}: writing its files", folder):
+            try:
+                stage.run(Task(paths, chosen, folder, self._progress(stage.name)))
+            except VerificationError as error:
+                failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
+        self._refuse_moved_source()
+        facts = self._facts() | {
+            "kind": stage.makes,
+            "key": entry.key,
+            "stage": stage.name,
+            "origin": "made",
+            "components": parts,
+            "parents": {kind: item.key or item.digest for kind, item in inputs.items()},
+            "started": began,
+            "seconds": round(time.monotonic() - clock, 3),
+        }
+        return self.store.publish(folder, facts | ({"failure": failure} if failure else {}))
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "versions": {"torch2caffe2": pipeline.__version__, "python": platform.python_version()},
+            "run": self.record.run,
+            "source": self.record.source,
+            "options": self.record.options,
+            "command": self.record.command,
+        }
+
+    def _refuse_moved_source(self) -> None:
+        """Publish nothing that was made of a file which changed on the way."""
+        if self.given:
+            return  # a copy in the store
+        for path, digest in self.record.source["files"].items():
+            if self.store.digests.of(Path(path)) != digest:
+                raise InvalidInputError(f"{path} changed while it was read", advice="run again")
+
+    def _progress(self, stage: str) -> Callable[[int, int, str], None]:
+        last = 0.0
+
+        def tell(done: int, total: int, unit: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if done >= total or now - last >= _PROGRESS_SECONDS:
+                last = now
+                self.report(events.StageProgress(self.model, stage, done, total, unit))
+
+        return tell
+
+    def _reasons(
+        self, stage: Stage, found: Artifact | Damage | None, parts: fingerprint.Components
+    ) -> list[str]:
+        if isinstance(found, Damage):
+            key = fingerprint.key_of(parts)
+            self.report(
+                events.ArtifactDamaged(self.model, stage.name, key, found.reason, str(found.quarantine))
+            )
+            return [str(fingerprint.Reason("damaged", found.reason))]
+        if isinstance(found, Artifact):
+            return [str(fingerprint.Reason("forced"))]
+        reasons = fingerprint.explain(self.store.last(stage.name, self._identity()), parts)
+        return [str(reason) for reason in reasons]
+
+    def _identity(self) -> str:
+        """Name the source in the history: the same file under the same path, whatever its content."""
+        return str(self.options.model)
+
+    def _deliver(self, finished: bool) -> None:
+        output, before = self.options.output, self.record.delivered
+        self.record.pending = delivery.contents(self.artifacts)
+        self.record.save(output)
+        delivery.deliver(
+            output,
+            self.artifacts,
+            before,
+            self.store.digests,
+            finished=finished,
+            report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
+        )
+        self.record.delivered, self.record.pending = self.record.pending, {}
+
+    def _end(self, state: str) -> None:
+        self.record.state, self.record.finished = state, record.now()
+        self.record.save(self.options.output)
+
+    def _failed(self, state: str, error: PipelineError) -> Outcome:
+        """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
+        with suppress(PipelineError, OSError):
+            fresh = not (self.options.output / delivery.MANIFEST).exists()
+            if fresh and not isinstance(error, Interrupted | MachineError | UsageError):
+                self._deliver(finished=False)
+        self.record.error = error.what
+        with suppress(OSError):
+            self._end(state)
+        return self._outcome(error)
+
+    def _outcome(self, error: PipelineError | None) -> Outcome:
+        seconds = time.monotonic() - self.began
+        outcome = Outcome(self.record, self.options.output, seconds, error)
+        state = self.record.state
+        self.report(
+            events.RunFinished(self.model, state, outcome.exit_code, seconds, os.fspath(outcome.output))
+        )
+        return outcome

@@ -1,0 +1,156 @@
+"""Where a run enters the DAG: at the user's file, at a Caffe pair of theirs, or at files edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pipeline
+from pipeline.errors import InvalidInputError, MachineError, UsageError
+from pipeline.orchestration import dag
+from pipeline.orchestration.delivery import SIGNATURE, copy, edited, reflink
+from pipeline.orchestration.digests import Digests, digest_of
+from pipeline.orchestration.record import RunRecord, now
+from pipeline.orchestration.sources import Source
+from pipeline.orchestration.store import Artifact, Session, Store
+from pipeline.stages.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a stage reads: a folder of the store, with its key, or the user's file; and its content digest."""
+
+    path: Path
+    digest: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An artifact that no stage makes. With a `key` it is in the store; else it is taken in from `files`."""
+
+    kind: str
+    origin: str  # "given" by the user, "edited" in an output folder, "made" by an earlier run
+    key: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    parent: str = ""
+    edited: tuple[str, ...] = ()
+
+
+def from_source(source: Source) -> tuple[Given, ...]:
+    """Give what a source brings as an artifact: nothing where a stage reads the user's file itself."""
+    return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
+
+
+def from_record(record: RunRecord) -> tuple[Given, ...]:
+    """Give what an earlier run into the same folder went on from after an edit, for a resume of it."""
+    return tuple(
+        Given(entry["kind"], entry["origin"], key=entry["key"]) for entry in record.source.get("given", ())
+    )
+
+
+def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
+    """Find the files edited in an output folder, and give what a run from there starts with.
+
+    That is an artifact for each kind with an edited file, and those unedited ones that later stages need.
+    Raises UsageError where nothing was edited, or something that no stage reads.
+    """
+    changed = set(edited(folder, record.delivered, store.digests))
+    changed |= {name for name, entry in record.delivered.items() if entry.get("edited")}
+    if not changed:
+        raise UsageError(f"no file in {folder} was edited", advice=f"torch2caffe2 resume {folder}")
+    readable = {kind for stage in stages for kind in (*stage.needs, *stage.wants)}
+    for name in sorted(changed):
+        kind = record.delivered[name]["kind"]
+        if kind not in readable:
+            raise UsageError(
+                f"{name} cannot be adopted",
+                why=f"no stage reads a {kind}",
+                advice="move it away, then resume",
+            )
+    kinds = {record.delivered[name]["kind"] for name in changed}
+    adopted = tuple(_edited(folder, record, kind, changed, store) for kind in sorted(kinds))
+    keys = {entry["kind"]: entry["key"] for entry in record.delivered.values()}
+    beside = _needed_beside(stages, kinds, set(keys))
+    return adopted + tuple(Given(kind, "made", key=keys[kind]) for kind in sorted(beside))
+
+
+def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store: Store) -> Given:
+    entries = {name: entry for name, entry in record.delivered.items() if entry["kind"] == kind}
+    if missing := sorted(name for name in entries if not (folder / name).is_file()):
+        raise UsageError(f"{', '.join(missing)} is missing in {folder}", advice="put it back, then resume")
+    parent = next(iter(entries.values()))["key"]
+    files = {name: folder / name for name in entries}
+    signature = store.folder(parent) / SIGNATURE
+    if signature.is_file():
+        files[SIGNATURE] = signature
+    return Given(kind, "edited", files=files, parent=parent, edited=tuple(sorted(changed & set(entries))))
+
+
+def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) -> set[str]:
+    """Give the kinds that stages after `kinds` need too, and that an earlier run has made."""
+    import networkx as nx
+
+    graph = dag.build(stages)
+    available, beside = set(kinds), set[str]()
+    for name in nx.lexicographical_topological_sort(graph):
+        stage = cast(Stage, graph.nodes[name]["stage"])
+        lacking = set(stage.needs) - available
+        if stage.makes not in kinds and available & set(stage.needs) and lacking <= present:
+            beside |= lacking
+            available |= lacking | {stage.makes}
+    return beside
+
+
+def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
+    """Give the artifact of what is given, from the store or made of the user's files. Raises OSError."""
+    key = given.key
+    if not key:
+        content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+        key = digest_of("given", {"kind": given.kind, "parent": given.parent, "files": content})
+    session.uses(key)
+    with store.lock(key):
+        found = store.find(key)
+        if isinstance(found, Artifact):
+            return found
+        if not given.files:
+            raise MachineError(
+                f"the {given.kind} this run goes on from is no longer in the store",
+                where=str(store.folder(key)),
+                why=found.reason if found else "it was removed",
+                advice="resume --adopt takes it from the output folder; convert makes it anew",
+            )
+        folder = session.temporary(given.kind)
+        for name, path in given.files.items():
+            if not reflink(path, folder / name):
+                copy(path, folder / name)
+        artifact = store.publish(folder, {**facts, **_facts(given, key)})
+        if {name: entry["sha256"] for name, entry in artifact.files.items()} != {
+            name: entry["sha256"] for name, entry in content.items()
+        }:
+            store.set_aside(key, "its source changed while it was read")
+            raise InvalidInputError(
+                f"the {given.kind} files changed while they were read", advice="run again"
+            )
+        return artifact
+
+
+def _entry(path: Path, digests: Digests) -> dict[str, Any]:
+    return {"sha256": digests.of(path), "size": path.stat().st_size}
+
+
+def _facts(given: Given, key: str) -> dict[str, Any]:
+    return {
+        "kind": given.kind,
+        "key": key,
+        "stage": "",
+        "origin": given.origin,
+        "edited": list(given.edited),
+        "parents": {given.kind: given.parent} if given.parent else {},
+        "components": {},
+        "versions": {"torch2caffe2": pipeline.__version__},
+        "started": now(),
+        "seconds": 0.0,
+    }

@@ -1,0 +1,301 @@
+"""The content-addressed store: artifacts on disk, published whole or not at all, checked when used.
+
+    artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
+    sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
+    quarantine/           damaged artifacts, put aside
+    history/              the last key components of each stage and source, to explain what changed
+    digests/, locks/      the digest cache; one lock file a key
+
+A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipeline.orchestration.digests import Digests, canonical, digest_of, sha256_file
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A published artifact: its folder, and its manifest as read from there."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The cache key, which is the folder's name."""
+        return str(self.manifest["key"])
+
+    @property
+    def kind(self) -> str:
+        """What it is: "graph", "caffe" ..."""
+        return str(self.manifest["kind"])
+
+    @property
+    def digest(self) -> str:
+        """The digest of its content: of the names, sizes and bytes of its files, and nothing else."""
+        return str(self.manifest["digest"])
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Its files: name -> sha256 and size."""
+        return dict(self.manifest["files"])
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum(entry["size"] for entry in self.manifest["files"].values())
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An artifact that was found damaged: why, and where it was put aside."""
+
+    reason: str
+    quarantine: Path
+
+
+def default_root() -> Path:
+    """Give the store's place where the user names none: the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("torch2caffe2")
+
+
+def content_digest(files: Mapping[str, Any]) -> str:
+    """Give the digest of an artifact's content from its files' sha256 and size."""
+    return digest_of("artifact", files)
+
+
+class Store:
+    """Artifacts under one folder. All methods raise OSError for what the machine refuses."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("artifacts", "sessions", "quarantine", "history", "digests", "locks"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        self.digests = Digests(root / "digests")
+
+    def folder(self, key: str) -> Path:
+        """Give the place of an artifact, present or not."""
+        return self.root / "artifacts" / key[:2] / key
+
+    def lock(self, name: str) -> FileLock:
+        """Give the lock of a key, or of another name; it is free again when its process dies."""
+        return FileLock(self.root / "locks" / f"{name}.lock", poll_interval=0.02, thread_local=False)
+
+    def find(self, key: str) -> Artifact | Damage | None:
+        """Look an artifact up and check every byte of it (files unchanged since their last check by stat).
+
+        A damaged one is put aside; to be called under the lock of its key.
+        """
+        folder = self.folder(key)
+        if not folder.exists():
+            return None
+        found = self.read(key)
+        reason = found if isinstance(found, str) else self._damage(found)
+        if reason:
+            return Damage(reason, self.set_aside(key, reason))
+        return found if isinstance(found, Artifact) else None
+
+    def read(self, key: str) -> Artifact | str:
+        """Read an artifact's manifest without checking its files; a string says what is wrong with it."""
+        folder = self.folder(key)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+            check = manifest.pop("check")
+        except FileNotFoundError:
+            return f"{MANIFEST} is missing"
+        except (ValueError, AttributeError, KeyError, TypeError):
+            return f"{MANIFEST} is damaged"
+        if check != digest_of("manifest", manifest) or manifest.get("key") != key:
+            return f"{MANIFEST} is damaged"
+        return Artifact(folder, manifest)
+
+    def _damage(self, artifact: Artifact) -> str:
+        """Say how an artifact's files differ from its manifest; empty where they do not."""
+        present = {path.name for path in artifact.path.iterdir()} - {MANIFEST}
+        if present != set(artifact.files):
+            missing, surplus = set(artifact.files) - present, present - set(artifact.files)
+            return ", ".join([f"{n} is missing" for n in sorted(missing)] + [f"{n} is new" for n in surplus])
+        for name, entry in artifact.files.items():
+            path = artifact.path / name
+            if path.stat().st_size != entry["size"] or self.digests.of(path) != entry["sha256"]:
+                return f"{name} has changed"
+        return ""
+
+    def set_aside(self, key: str, reason: str) -> Path:
+        """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
+        place = self.root / "quarantine" / f"{key}.{secrets.token_hex(4)}"
+        self.folder(key).rename(place)
+        with suppress(OSError):
+            (place / "quarantine.txt").write_text(reason + "\n")
+        return place
+
+    def publish(self, folder: Path, facts: Mapping[str, Any]) -> Artifact:
+        """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
+
+        `facts` must hold `key` and `kind`. Raises ValueError where the folder holds what an artifact cannot.
+        """
+        files = seal(folder)
+        manifest = {**facts, "format": FORMAT, "files": files, "digest": content_digest(files)}
+        text = canonical({**manifest, "check": digest_of("manifest", manifest)})
+        write_durably(folder / MANIFEST, text, mode=0o444)
+        sync_folder(folder)
+        place = self.folder(str(facts["key"]))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            self.set_aside(str(facts["key"]), "made anew")
+            folder.rename(place)
+        sync_folder(place.parent)
+        for name, entry in files.items():
+            self.digests.remember(place / name, entry["sha256"])
+        return Artifact(place, manifest)
+
+    def artifacts(self) -> Iterator[Artifact | tuple[str, str]]:
+        """Give every artifact, unchecked; a pair of key and reason for one whose manifest is damaged."""
+        for folder in sorted((self.root / "artifacts").glob("??/*")):
+            found = self.read(folder.name)
+            yield (folder.name, found) if isinstance(found, str) else found
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for a run; sweeps what dead processes left, and its own folder at the end."""
+        base = self.root / "sessions"
+        with self.lock("sessions"):
+            sweep(base)
+            place = base / f"{os.getpid()}-{secrets.token_hex(4)}"
+            place.mkdir()
+            held = FileLock(place / "lock", thread_local=False)
+            held.acquire()
+        try:
+            yield Session(place)
+        finally:
+            with suppress(OSError):
+                held.release()
+            shutil.rmtree(place, ignore_errors=True)
+
+    def remember(self, stage: str, source: str, components: Mapping[str, Any]) -> None:
+        """Keep the components of a stage's last key for a source, to explain the next change by."""
+        with suppress(OSError):
+            replace_durably(self._history(stage, source), canonical(components))
+
+    def last(self, stage: str, source: str) -> dict[str, Any] | None:
+        """Give the components of a stage's last key for a source."""
+        try:
+            return dict(json.loads(self._history(stage, source).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _history(self, stage: str, source: str) -> Path:
+        return self.root / "history" / f"{digest_of('history', [stage, source])}.json"
+
+    def keys_in_use(self) -> set[str]:
+        """Give the keys that runs in progress have asked for."""
+        keys: set[str] = set()
+        for place in (self.root / "sessions").iterdir():
+            with suppress(FileNotFoundError):
+                keys.update((place / "keys").read_text().split())
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one run holds in the store while it lives."""
+
+    path: Path
+
+    def uses(self, key: str) -> None:
+        """Tell the collector to leave this key alone; to be called before the key is looked up."""
+        with (self.path / "keys").open("a") as stream:
+            stream.write(key + "\n")
+
+    def temporary(self, name: str) -> Path:
+        """Make an empty folder on the store's file system that is gone when the session ends."""
+        folder = self.path / f"{name}-{secrets.token_hex(4)}"
+        folder.mkdir()
+        return folder
+
+
+def sweep(sessions: Path) -> None:
+    """Remove what dead processes left; to be called under the lock "sessions"."""
+    for place in sessions.iterdir():
+        lock = FileLock(place / "lock", thread_local=False)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        except FileNotFoundError:
+            pass
+        lock.release()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def seal(folder: Path) -> dict[str, dict[str, Any]]:
+    """Make the files of a folder read-only and durable; give their sha256 and size by name.
+
+    Raises ValueError for anything but plain files, and for a file with the manifest's name.
+    """
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        if path.is_symlink() or not path.is_file() or path.name == MANIFEST:
+            raise ValueError(f"a stage left {path.name}, which an artifact cannot hold")
+        path.chmod(0o444)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the disk writes while the bytes are hashed
+        synced = [pool.submit(_sync, path) for path in paths]
+        files = {path.name: {"sha256": sha256_file(path), "size": path.stat().st_size} for path in paths}
+        for done in synced:
+            done.result()
+    return files
+
+
+def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a small file and have the disk confirm it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(descriptor)
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Replace a small file in one step: a reader sees the old bytes or the new ones."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write_durably(temporary, data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk confirm the names in a folder."""
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
