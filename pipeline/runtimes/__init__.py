@@ -1,0 +1,1 @@
+"""Independent runtimes that can run an artifact: found, never required."""

@@ -1,17 +1,13 @@
 """An independent runtime: a program that this project did not write, which can run an artifact's own files.
 
-Each engine is a worker script in a process of its own (these programs abort where we would raise), started with
-whatever interpreter can import it. Workers speak one protocol: a list of jobs as JSON on stdin,
-
-    [{"files": {...}, "inputs": in.npz, "input_blobs": [...], "output_blobs": [...], "outputs": out.npz}, ...]
-
-and a line of JSON a job on stdout: {"ok": true} or {"ok": false, "why": "..."}. `in.npz` holds in0, in1, ... ;
-`out.npz` every output blob, and each inner blob that the engine gives away, under `blob:<name>`.
+Each is a worker script in a process of its own (these programs abort where we would raise), started by whatever
+interpreter can import it. `workers/serve.py` describes how the two sides talk.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.errors import MachineError
+
 WORKERS = Path(__file__).parent / "workers"
-TIME_LIMIT_S = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Engine:
     reads: str  # the kind of artifact: "t7", "caffe" or "caffe2"
     interpreter: str
     worker: str
-    environment: Mapping[str, str] = field(default_factory=dict)
+    found_by: str = ""
 
     @property
     def title(self) -> str:
@@ -53,75 +50,77 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A net to run: its files by role, the arrays to feed (in order) and the blobs they go to and come from."""
+    """One run: a net's files by role, the arrays to feed by blob, in order, and the blobs that must come back."""
 
     files: Mapping[str, Path]
-    inputs: Sequence[np.ndarray]
-    input_blobs: Sequence[str] = ()
-    output_blobs: Sequence[str] = ()
+    inputs: Mapping[str, np.ndarray]
+    wanted: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What an engine computed, by blob name; or why it could not, which is evidence neither way."""
+class Result:
+    """What a run gave: arrays by blob name, the wanted first; or the stage that failed and the runtime's message."""
 
-    values: Mapping[str, np.ndarray] = field(default_factory=dict)
-    refusal: str = ""
+    blobs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    stage: str = ""
+    error: str = ""
 
-
-def ask(interpreter: str, code: str) -> str | None:
-    """Run a line of Python in another interpreter; give what it prints, or None where that fails."""
-    try:
-        done = subprocess.run(
-            [interpreter, "-c", code], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    @property
+    def ok(self) -> bool:
+        """Tell whether the net ran."""
+        return not self.stage
 
 
-def run(engine: Engine, jobs: Sequence[Job], environment: Mapping[str, str]) -> list[Answer]:
-    """Run `jobs` one after the other in one process of `engine`; one answer a job.
+def version_of(interpreter: str, worker: str, *, timeout: float = 60) -> str:
+    """Give the version of the runtime that `worker` finds in `interpreter`; MachineError where there is none."""
+    return str(_ask(interpreter, worker, [], timeout)[0]["version"])
 
-    `environment` is the environment of the process. A job after one that killed the process is answered by what
-    killed it.
+
+def run(engine: Engine, jobs: Sequence[Job], *, timeout: float = 600) -> list[Result]:
+    """Run the jobs one by one; a job that fails says so in its Result.
+
+    Raises MachineError where the engine cannot be started, or takes longer than `timeout` seconds for all of them.
     """
+    if not jobs:
+        return []
     with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
-        requests = [_request(job, Path(folder), index) for index, job in enumerate(jobs)]
-        try:
-            done = subprocess.run(
-                [engine.interpreter, str(WORKERS / engine.worker)],
-                input=json.dumps(requests),
-                capture_output=True,
-                text=True,
-                timeout=TIME_LIMIT_S,
-                check=False,
-                env={**environment, **engine.environment},
-            )
-            lines, last_words = done.stdout.splitlines(), done.stderr.strip().splitlines()
-            ending = f"ended with status {done.returncode}" + (f": {last_words[-1]}" if last_words else "")
-        except subprocess.TimeoutExpired:
-            lines, ending = [], f"took more than {TIME_LIMIT_S} s"
-        except OSError as error:
-            lines, ending = [], f"cannot be started: {error}"
-        answers = [_answer(json.loads(line), request) for line, request in zip(lines, requests, strict=False)]
-    return answers + [Answer(refusal=ending)] * (len(jobs) - len(answers))
+        place = Path(folder)
+        asked = [_ready(job, place / f"{i}-in.npz", place / f"{i}-out.npz") for i, job in enumerate(jobs)]
+        _, *answers = _ask(engine.interpreter, engine.worker, asked, timeout)
+        return [_result(answer, str(job["outputs"])) for answer, job in zip(answers, asked, strict=True)]
 
 
-def _request(job: Job, folder: Path, index: int) -> dict[str, object]:
-    inputs = folder / f"{index}.in.npz"
-    np.savez(inputs, **{f"in{i}": array for i, array in enumerate(job.inputs)})  # type: ignore[arg-type]
-    return {
-        "files": {role: str(path) for role, path in job.files.items()},
-        "inputs": str(inputs),
-        "input_blobs": list(job.input_blobs),
-        "output_blobs": list(job.output_blobs),
-        "outputs": str(folder / f"{index}.out.npz"),
-    }
+def _ready(job: Job, inputs: Path, outputs: Path) -> dict[str, object]:
+    arrays = {str(i): array for i, array in enumerate(job.inputs.values())}
+    np.savez(inputs, names=np.array(list(job.inputs), dtype=np.str_), **arrays)  # type: ignore[arg-type]
+    files = {role: str(path.absolute()) for role, path in job.files.items()}
+    return {"files": files, "inputs": str(inputs), "outputs": str(outputs), "wanted": list(job.wanted)}
 
 
-def _answer(reply: Mapping[str, object], request: Mapping[str, object]) -> Answer:
-    if not reply.get("ok"):
-        return Answer(refusal=str(reply.get("why", "no reason given")))
-    with np.load(str(request["outputs"]), allow_pickle=False) as archive:
-        return Answer({name.removeprefix("blob:"): archive[name] for name in archive.files})
+def _result(answer: Mapping[str, object], outputs: str) -> Result:
+    if not answer["ok"]:
+        return Result(stage=str(answer["stage"]), error=str(answer["error"]))
+    with np.load(outputs, allow_pickle=False) as archive:
+        return Result({name: archive[str(i)] for i, name in enumerate(archive["names"].tolist())})
+
+
+def _ask(interpreter: str, worker: str, jobs: Sequence[object], timeout: float) -> list[dict[str, object]]:
+    """Start the worker; give its line about itself and one for each job."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONHOME"}
+    try:
+        process = subprocess.run(
+            [interpreter, "-s", str(WORKERS / worker)],
+            input=json.dumps(jobs),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise MachineError(f"{interpreter} did not run {worker}", why=str(error)) from error
+    answers = [json.loads(line) for line in process.stdout.splitlines()]
+    if len(answers) != len(jobs) + 1 or "error" in answers[0]:
+        said = answers[0].get("error", "") if answers else process.stderr.strip()[-400:]
+        raise MachineError(f"{interpreter} did not run {worker}", why=str(said))
+    return answers

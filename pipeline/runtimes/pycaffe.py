@@ -1,4 +1,4 @@
-"""Caffe itself, through pycaffe: importable here, or in an interpreter that TORCH2CAFFE2_CAFFE_PYTHON names."""
+"""Caffe itself, through pycaffe: importable here, or in an interpreter that CAFFE_PYTHON names."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 
-from pipeline.runtimes.engine import Engine, Missing, ask
+from pipeline.errors import MachineError
+from pipeline.runtimes.engine import Engine, Missing, version_of
 
-VARIABLE = "TORCH2CAFFE2_CAFFE_PYTHON"
+VARIABLE = "CAFFE_PYTHON"
+WORKER = "pycaffe_worker.py"
 
 
 def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
-    """Look for pycaffe; an interpreter of its own is asked for its version, which takes a second."""
+    """Look for pycaffe. An interpreter is asked for its version, which takes a second where there is one."""
     interpreter = environment.get(VARIABLE, "")
     if not interpreter and importlib.util.find_spec("caffe"):
         interpreter = sys.executable
     if not interpreter:
         advice = f"build BVLC Caffe with pycaffe and set {VARIABLE} to a Python that can import it"
         return [Missing("Caffe", "caffe", "pycaffe cannot be imported", advice)]
-    version = ask(interpreter, "import caffe; print(getattr(caffe, '__version__', 'of unknown version'))")
-    if version is None:
-        return [Missing("Caffe", "caffe", f"{interpreter} cannot import caffe", f"mend or unset {VARIABLE}")]
-    return [Engine("Caffe", version.splitlines()[-1], "caffe", interpreter, "pycaffe_worker.py")]
+    try:
+        version = version_of(interpreter, WORKER)
+    except MachineError as error:
+        return [Missing("Caffe", "caffe", f"{interpreter}: {error.why}", f"mend or unset {VARIABLE}")]
+    return [Engine("Caffe", version, "caffe", interpreter, WORKER, environment.get(VARIABLE, "import caffe"))]

@@ -1,38 +1,36 @@
-"""Run Caffe pairs in Caffe itself, through pycaffe. See ../engine.py for the protocol."""
+"""Run Caffe pairs in Caffe itself, through pycaffe."""
 
-import json
 import os
-import sys
+
+from serve import Failure, read_arrays, serve, write_arrays
 
 os.environ.setdefault("GLOG_minloglevel", "2")
 
-import caffe  # noqa: E402 - after the log level, which it reads when it is imported
-import numpy as np  # noqa: E402
+
+def describe():
+    """Give Caffe's version."""
+    import caffe
+
+    return getattr(caffe, "__version__", "of unknown version")
 
 
-def answer(job):  # noqa: ANN001, ANN201 - a worker is a script
-    """Run one job and keep every blob."""
-    net = caffe.Net(job["files"]["prototxt"], job["files"]["caffemodel"], caffe.TEST)
-    feeds = np.load(job["inputs"])
-    for index, name in enumerate(job["input_blobs"]):
-        array = feeds["in%d" % index]  # noqa: UP031
-        net.blobs[name].reshape(*array.shape)
-        net.blobs[name].data[...] = array
-    net.reshape()
-    net.forward()
-    np.savez(job["outputs"], **{"blob:" + name: blob.data for name, blob in net.blobs.items()})
+def run(job):
+    """Run one net and give every blob; Caffe aborts the process where it finds a fault."""
+    import caffe
 
-
-def main():  # noqa: ANN201
-    """Answer every job on stdin; Caffe ends the process where it finds a fault."""
-    for job in json.load(sys.stdin):
-        try:
-            answer(job)
-            reply = {"ok": True}
-        except (RuntimeError, ValueError, KeyError) as error:
-            reply = {"ok": False, "why": str(error)[:300]}
-        print(json.dumps(reply), flush=True)
+    files = job["files"]
+    net = caffe.Net(files["prototxt"], files["caffemodel"], caffe.TEST)
+    try:
+        for name, array in read_arrays(job["inputs"]):
+            net.blobs[name].reshape(*array.shape)
+            net.blobs[name].data[...] = array
+        net.reshape()
+        net.forward()
+        inner = [name for name in net.blobs if name not in job["wanted"]]
+        write_arrays(job["outputs"], [(name, net.blobs[name].data) for name in list(job["wanted"]) + inner])
+    except (KeyError, ValueError) as error:
+        raise Failure("run", error)
 
 
 if __name__ == "__main__":
-    main()
+    serve(describe, run)
