@@ -14,8 +14,12 @@ _REAL = re.compile(
     rb"[ \t-\r]*([+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}(?:e[+-]?[0-9]{1,9})?|inf|infinity|nan))(?=[ \t-\r]|\Z)",
     re.IGNORECASE,
 )
-_WORD = re.compile(rb"[ \t-\r]*[^ \t-\r]{1,400}")
-_LONGEST_NUMBER = 32  # characters; %.17g needs 24
+_INTEGERS = re.compile(rb"[+-]?[0-9]{1,19}(?:[ \t-\r]+[+-]?[0-9]{1,19})*")
+_SPACE = re.compile(rb"[ \n]")
+_PIECE = 1 << 18
+# numpy's own parser of doubles is fast with few digits; with 17 the C library's of long doubles is, and it brings
+# back every double that was printed with so many.
+_PARSED_AS = {"f": np.float32, "d": np.longdouble, "e": np.float64}
 
 
 class AsciiReader(ObjectReader):
@@ -82,35 +86,43 @@ class AsciiReader(ObjectReader):
         return self._parsed(dtype, count)
 
     def _parsed(self, dtype: np.dtype[np.generic], count: int) -> np.ndarray:
-        start, stop = self.position, self._end_of_numbers(count)
-        exact = np.dtype(np.float64 if dtype.kind == "f" else np.int64)
-        parsed_as = dtype if dtype.char in "fd" else exact
+        start, filled = self.position, 0
+        values = np.empty(count, dtype)
+        while filled < count:
+            numbers = self._numbers(self._piece(), dtype)
+            if filled + len(numbers) > count or (len(numbers) == 0 and self.left == 0):
+                there = "more" if len(numbers) else f"only {filled}"
+                raise self.damage(f"a storage announces {count} elements, {there} are there", start)
+            values[filled : filled + len(numbers)] = numbers
+            filled += len(numbers)
+        values.flags.writeable = False
+        return values
+
+    def _piece(self) -> bytes:
+        """Take what is left of the line, or as much of it as fits a processor's cache, up to a space."""
+        start = self.position
+        stop = self.f.find(b"\n", start, start + _PIECE)
+        if stop < 0:
+            space = _SPACE.search(self.f, start + _PIECE)
+            stop = space.start() if space else self.end
+        self.position = min(stop + 1, self.end)
+        piece: bytes = self.f[start:stop].strip()
+        return piece
+
+    def _numbers(self, text: bytes, dtype: np.dtype[np.generic]) -> np.ndarray:
+        """Parse all numbers of a text."""
+        if not text:  # of which numpy makes a number
+            return np.empty(0, dtype)
+        if dtype.kind == "i" and not _INTEGERS.fullmatch(text):  # numpy takes a lone sign for 0
+            raise self.damage("a storage of whole numbers holds something else")
+        parsed: np.ndarray
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # what numpy does not understand is but a DeprecationWarning
-                values = np.fromstring(self.f[start:stop], parsed_as, count, sep=" ")
-                narrowed = values if parsed_as == dtype else values.astype(dtype)
-        except (ValueError, DeprecationWarning, RuntimeWarning) as error:
-            raise self.damage(f"a storage of {count} numbers holds something else", start) from error
-        if len(values) != count:
-            raise self.damage(f"a storage announces {count} elements, {len(values)} are there", start)
-        if dtype.kind == "i" and not np.array_equal(narrowed, values):
-            raise self.damage(f"a storage of {dtype} holds a number beyond its range", start)
-        self.position = stop
-        self._end_line()
-        return narrowed
-
-    def _end_of_numbers(self, count: int) -> int:
-        """Find where `count` words end: Torch writes them on one line; elsewhere they are counted."""
-        start = self.position
-        stop = self.f.find(b"\n", start, start + count * _LONGEST_NUMBER)
-        stop = self.end if stop < 0 else stop
-        if self.f.count(b" ", start, stop) == count - 1:
-            return stop
-        stop = start
-        for _ in range(count):
-            word = _WORD.match(self.f, stop)
-            if word is None:
-                raise self.damage(f"a storage announces {count} elements, the file ends before", start)
-            stop = word.end()
-        return stop
+                parsed = np.fromstring(text, _PARSED_AS.get(dtype.char, np.int64), sep=" ")
+        except (ValueError, DeprecationWarning) as error:
+            raise self.damage("a storage of numbers holds something else") from error
+        if dtype.kind == "i" and not np.array_equal(parsed.astype(dtype), parsed):
+            raise self.damage(f"a storage of {dtype} holds a number beyond its range")
+        with np.errstate(over="ignore"):  # as in C, a number too large for its type is infinite
+            return parsed.astype(dtype, copy=False)
