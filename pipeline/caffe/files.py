@@ -16,6 +16,7 @@ from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
+from pipeline.errors import InvalidInputError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -76,12 +77,14 @@ def read_pair(
     """Read the TEST phase of a network, of any age, text or binary, and a caffemodel or HDF5 file of weights.
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
-    `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a damaged file,
-    UnsupportedError for fields that no known Caffe has.
+    `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a file
+    that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
         net = in_test_phase(upgrade(net), level, stages)
+        if not net.layer:
+            raise InvalidInputError("the network has no layers", where="TEST phase")
         own = {} if weights_path else scan_blobs(view)
     blobs = read_weights(weights_path) if weights_path else own
     return CaffeNet(

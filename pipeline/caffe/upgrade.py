@@ -1,7 +1,7 @@
 """Networks of any age in the current form, as Caffe upgrades them on load (upgrade_proto.cpp).
 
-V0 (2013) wraps each layer in a connection and has one message for the fields of all types; V1 (2014) has an enum
-of types. What Caffe drops with a warning is refused here.
+V0 (2013) wraps each layer in a connection and has one message for the fields of all types; V1 (2014) has an
+enum of types. What Caffe drops with a warning is refused here.
 """
 
 from __future__ import annotations

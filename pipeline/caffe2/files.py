@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from google.protobuf import text_format
 
 from pipeline.caffe2.fills import init_parts, scan_fills
+from pipeline.caffe2.schema import NetDef
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
-
-if TYPE_CHECKING:
-    from pipeline.caffe2.schema import NetDef
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +33,6 @@ def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: P
     Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load
     nothing of it, in silence), MachineError where the disk refuses.
     """
-    from google.protobuf import text_format
-
     predict = net.predict.SerializeToString(deterministic=True)
     parts = init_parts(f"{net.predict.name}_init", net.weights)
     splice.check_size(predict_path.name, len(predict))
@@ -56,13 +53,14 @@ def read_pair(predict_path: Path, init_path: Path) -> Caffe2Net:
 
 def read_net(path: Path) -> NetDef:
     """Read a NetDef, binary or text."""
-    from pipeline.caffe2.schema import NetDef
-
     with reading(path):
         return messages.parse(map_file(path), NetDef, path)
 
 
 def read_weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read the parameters that a binary init_net makes."""
+    """Read the parameters that an init_net makes, binary or text."""
+    view = map_file(path)
+    if messages.is_text(view):
+        view = memoryview(messages.parse_text(view, NetDef, path).SerializeToString())
     with reading(path):
-        return scan_fills(map_file(path))
+        return scan_fills(view)

@@ -24,7 +24,7 @@ _NET_NAME, _OP = 1, 2
 _INPUT, _OUTPUT, _TYPE, _ARG = 1, 2, 4, 5
 _NAME, _F, _I, _S, _FLOATS, _INTS, _STRINGS = 1, 2, 3, 4, 5, 6, 7
 
-_FILL_OF_KIND = {"f": "GivenTensorFill", "int32": "GivenTensorIntFill", "int64": "GivenTensorInt64Fill"}
+_FILL_OF = {"float32": "GivenTensorFill", "int32": "GivenTensorIntFill", "int64": "GivenTensorInt64Fill"}
 _CONSTANT_TYPES = {1: "float32", 2: "int32", 10: "int64"}  # TensorProto.DataType
 
 
@@ -76,15 +76,14 @@ def init_parts(name: str, weights: Mapping[str, Array]) -> list[Part]:
 
 
 def _fill_parts(blob: str, array: Array) -> list[Part]:
-    kind = _FILL_OF_KIND["f"] if array.dtype.kind == "f" else _FILL_OF_KIND[array.dtype.name]
-    payload: Part = Floats(array) if array.dtype.kind == "f" else packed_varints(array.ravel().tolist())
-    number = _FLOATS if array.dtype.kind == "f" else _INTS
-    dims = packed_varints(array.shape)
+    floating = array.dtype.kind == "f"
+    kind = _FILL_OF["float32" if floating else array.dtype.name]
+    values: Part = Floats(array) if floating else packed_varints(array.ravel().tolist())
     return [
         *message(_OUTPUT, [blob.encode()]),
         *message(_TYPE, [kind.encode()]),
-        *message(_ARG, [*message(_NAME, [b"shape"]), *_packed(_INTS, dims)]),
-        *message(_ARG, [*message(_NAME, [b"values"]), *_packed(number, payload)]),
+        *message(_ARG, [*message(_NAME, [b"shape"]), *_packed(_INTS, packed_varints(array.shape))]),
+        *message(_ARG, [*message(_NAME, [b"values"]), *_packed(_FLOATS if floating else _INTS, values)]),
     ]
 
 
