@@ -1,1 +1,5 @@
-"""Torch7: the .t7 file, and what the modules in it mean."""
+"""Reads Torch7 files: objects as data (`reader`), and networks as neutral graphs (`importer`)."""
+
+from pipeline.torch7.module import module
+
+__all__ = ["module"]

@@ -1,0 +1,131 @@
+"""Imports a Torch7 file as a neutral graph: find the network, list what is unsupported, lower module by module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.errors import Problem, UnsupportedError, UsageError
+from pipeline.graph.builder import Builder
+from pipeline.graph.values import Graph, Node, Value
+from pipeline.input_spec import InputSpec, TensorSpec
+from pipeline.torch7 import modules
+from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.module import MODULES, Module, TorchValue
+from pipeline.torch7.network import select_network
+from pipeline.torch7.objects import TorchObject
+from pipeline.torch7.reader import load
+from pipeline.torch7.tree import walk
+
+__all__ = ["lower", "modules", "read", "unsupported"]
+
+MAX_DEPTH = 12_000  # modules inside each other
+_FRAMES = 8  # Python calls for each of them, at most
+
+
+def read(
+    path: Path,
+    inputs: Sequence[InputSpec] | None = None,
+    root: str | None = None,
+    plugins: Sequence[Path] = (),
+) -> Graph:
+    """Import the network in a .t7 file.
+
+    `inputs` are the shapes of what the network takes: one is a tensor or table, several are a Lua table of them;
+    None takes what the file remembers. `root` names the network inside a table.
+    Raises InvalidInputError for a damaged file, UnsupportedError with everything that cannot be imported,
+    UsageError where a shape does not fit.
+    """
+    where, network = select_network(load(path), root)
+    return lower(Module(network, where), inputs, path.stem)
+
+
+def unsupported(root: Module) -> tuple[Problem, ...]:
+    """List every module in the tree whose class is not known here."""
+    problems: dict[tuple[str, str], Problem] = {}
+    for path, found in walk(root.object):
+        if found.class_name not in MODULES:
+            place = Module(found, path if not root.path else f"{root.path}.{path}".rstrip("."))
+            problem = Problem(str(place.origin), "this module class is not known", "lower it with a --plugin")
+            problems.setdefault((found.class_name, path), problem)
+    return tuple(problems.values())
+
+
+def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> Graph:
+    """Lower a network; errors as `read`."""
+    problems = unsupported(root)
+    if problems:
+        raise UnsupportedError(problems)
+    if not inputs:
+        raise UsageError("the shape of the network's input is needed", advice="give it: --input 1x3x224x224")
+    net = Lowering(Builder(name))
+    with deep_recursion(depth(root.object)):
+        x = declare(net.builder, inputs)
+        y = net.run(root, x)
+    if net.problems:
+        raise UnsupportedError(tuple(net.problems))
+    with net.builder.at(root.name, root.origin):
+        outputs = [net.add("Identity", value) for value in leaves(y)]
+    if not outputs:
+        raise UsageError("the network gives an empty table")
+    return without_copies(net.builder.finish(outputs))
+
+
+def declare(builder: Builder, inputs: Sequence[InputSpec]) -> TorchValue:
+    """Declare the network's inputs: `input`, or `input_1`, `input_2` ... in the order of the nested tables."""
+    count = sum(_count(spec) for spec in inputs)
+    numbers = iter(range(1, count + 1))
+
+    def value(spec: InputSpec) -> TorchValue:
+        if isinstance(spec, TensorSpec):
+            number = next(numbers)
+            return builder.input(spec.name or ("input" if count == 1 else f"input_{number}"), spec.shape)
+        return tuple([value(item) for item in spec.items])
+
+    values = tuple([value(spec) for spec in inputs])
+    return values[0] if len(values) == 1 else values
+
+
+def _count(spec: InputSpec) -> int:
+    return 1 if isinstance(spec, TensorSpec) else sum(_count(item) for item in spec.items)
+
+
+def without_copies(graph: Graph) -> Graph:
+    """Leave out the Identity nodes: in a graph, where no value changes, a copy is the value itself.
+
+    An output that is an input or a weight of the network keeps its node.
+    """
+    given = {value.name for value in graph.inputs} | graph.weights.keys()
+    outputs = {value.name for value in graph.outputs}
+    same: dict[str, Value] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        inputs = tuple(None if x is None else same.get(x.name, x) for x in node.inputs)
+        source = inputs[0] if node.operator == "Identity" else None
+        if source is not None and not (source.name in given and node.output.name in outputs):
+            same[node.output.name] = source
+        else:
+            nodes.append(replace(node, inputs=inputs))
+    final = tuple(same.get(value.name, value) for value in graph.outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=final)
+
+
+def depth(root: TorchObject) -> int:
+    """Count how deep modules stand inside each other."""
+    return max(path.count(".") + 1 for path, _ in walk(root))
+
+
+@contextmanager
+def deep_recursion(levels: int) -> Iterator[None]:
+    """Allow Python as many nested calls as the network is deep; raises UnsupportedError beyond MAX_DEPTH."""
+    if levels > MAX_DEPTH:
+        raise UnsupportedError.one("the network", f"modules stand {levels} deep inside each other")
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 1000 + _FRAMES * levels))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -1,0 +1,235 @@
+"""Lowering modules to the neutral graph: what a module's function is given to build with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
+from pipeline.graph.builder import Builder
+from pipeline.graph.operators import ShapeError
+from pipeline.graph.values import Attribute, Shape, Value
+from pipeline.torch7.module import MODULES, Definition, Module, TorchValue
+from pipeline.torch7.objects import TorchObject
+from pipeline.torch7.sharing import Read, Sharing, Write
+
+POISON = Value("", ())  # stands for what a refused module would have given
+
+
+class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
+    """A node cannot be made because a module before it was refused."""
+
+
+class Lowering:
+    """Builds the graph of a network, module by module.
+
+    Modules that refuse are collected in `problems`; what depends on them is left out, all else goes on.
+    """
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.problems: list[Problem] = []
+        self.sharing = Sharing()
+        self.runs: dict[int, tuple[TorchValue, TorchValue]] = {}  # by module object: what it last took and gave
+        self._module = Module(TorchObject("network"))
+        self._inner = ""
+
+    # --- modules
+
+    def run(self, module: Module, x: TorchValue) -> TorchValue:
+        """Lower a module on an input and give its output.
+
+        Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
+        """
+        definition = MODULES.get(module.kind)
+        before = self._module, self._inner
+        self._module, self._inner = module, ""
+        try:
+            with self.builder.at(module.name, module.origin):
+                if definition is None:
+                    self.refuse("is no class that is known here", "write a --plugin that lowers it")
+                y = self._apply(definition, module, x)
+        except Poisoned:
+            y = POISON
+        except UnsupportedError as error:
+            self.problems.extend(p for p in error.problems if p not in self.problems)
+            y = POISON
+        except (ShapeError, UsageError) as error:
+            if not self.problems:
+                raise self._misfit(error, module, x) from None
+            y = POISON
+        finally:
+            self._module, self._inner = before
+        self.runs[id(module.object)] = x, y
+        return y
+
+    def _apply(self, definition: Definition, module: Module, x: TorchValue) -> TorchValue:
+        if definition.takes == "tensor":
+            if not isinstance(x, Value):
+                self.misfit("a tensor, not a table", x)
+            x = self.current(x)
+            if definition.rank is not None:
+                return self.batched(x, definition.rank, lambda b: self._tensor(definition, module, b))
+        elif definition.takes == "table" and not isinstance(x, tuple):
+            self.misfit("a table of tensors", x)
+        return definition.lower(module, x, self)
+
+    def _tensor(self, definition: Definition, module: Module, x: Value) -> Value:
+        y = definition.lower(module, x, self)
+        assert isinstance(y, Value), module
+        return y
+
+    def batched(self, x: Value, rank: int, layer: Callable[[Value], Value]) -> Value:
+        """Apply a layer that takes a batch of `rank` dimensions, also to an input without its batch dimension."""
+        if x.rank == rank:
+            return layer(x)
+        if x.rank != rank - 1:
+            self.misfit(f"a tensor of {rank} dimensions, or of {rank - 1} without a batch", x)
+        with self.inside("batch"):
+            y = layer(self.reshape(x, (1, *x.shape), part="input"))
+        return self.reshape(y, y.shape[1:])
+
+    # --- refusals
+
+    def refuse(self, reason: str, advice: str = "") -> NoReturn:
+        """Refuse the current module: it has no exact counterpart."""
+        raise UnsupportedError.one(str(self._module.origin), reason, advice)
+
+    def damaged(self, expected: str, found: str) -> NoReturn:
+        """Say that the current module's fields contradict each other."""
+        raise InvalidInputError(
+            f"{self._module.kind} needs {expected}, and has {found}",
+            where=f"{self._module.origin}, at byte {self._module.object.offset}",
+        )
+
+    def misfit(self, expected: str, x: TorchValue) -> NoReturn:
+        """Say that an input does not fit the current module."""
+        self._check(x)
+        raise UsageError(
+            f"{self._module.origin} expects {expected}, and is given {spell(x)}",
+            advice="give the shape that the network was trained with: --input 1x3x224x224",
+        )
+
+    def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
+        if isinstance(error, UsageError):
+            return error
+        return UsageError(
+            f"{module.origin} does not fit an input of {spell(x)}",
+            why=str(error).removeprefix(f"{module.origin}: "),
+            advice="give the shape that the network was trained with: --input 1x3x224x224",
+        )
+
+    def _check(self, x: TorchValue | None) -> None:
+        if any(leaf is POISON for leaf in leaves(x)):
+            raise Poisoned
+
+    # --- nodes
+
+    @contextmanager
+    def inside(self, part: str) -> Iterator[None]:
+        """Name the nodes added inside as parts of `part`, so that the module's own name stays for its output."""
+        before, self._inner = self._inner, f"{self._inner}_{part}" if self._inner else part
+        try:
+            yield
+        finally:
+            self._inner = before
+
+    def _part(self, part: str) -> str:
+        return f"{self._inner}_{part}" if self._inner and part else self._inner or part
+
+    def add(self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute) -> Value:
+        """Add a node to the graph and give its output (the first); the inputs are what their memory holds now."""
+        return self.add_many(operator, *inputs, part=part, **attributes)[0]
+
+    def add_many(
+        self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute
+    ) -> tuple[Value, ...]:
+        """Add a node with several outputs."""
+        now = [None if x is None else self.current(x) for x in inputs]
+        return self.builder.add_many(operator, *now, part=self._part(part), name="", outputs=(), **attributes)
+
+    def weight(self, array: np.ndarray, part: str = "weight") -> Value:
+        """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""
+        return self.builder.weight(array, part)
+
+    def constant(self, number: float, part: str = "constant") -> Value:
+        """Make a constant of one number."""
+        return self.builder.constant(number, part)
+
+    def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
+        """Give `x` another shape, with the batch size left free where it stays; the result is a view of `x`."""
+        y = self.builder.reshape(self.current(x), tuple(shape), self._part(part))
+        return self.alias(y, x, self._reshaped(y.shape), lambda base, new: self._reshaped(base.shape)(new))
+
+    def narrow(self, x: Value, axis: int, start: int, length: int, part: str = "") -> Value:
+        """Give the slice of `length` from `start` on along `axis`, as a view of `x`."""
+        end = start + length
+        if (start, end) == (0, x.shape[axis]):
+            return x
+        y = self.add("Slice", x, starts=(start,), ends=(end,), axes=(axis,), part=part)
+
+        def cut(base: Value, first: int = start, last: int = end) -> Value:
+            return self.add("Slice", base, starts=(first,), ends=(last,), axes=(axis,), part="view")
+
+        def patch(base: Value, new: Value) -> Value:
+            pieces = [cut(base, 0, start)] if start else []
+            pieces += [new] + ([cut(base, end, base.shape[axis])] if end < base.shape[axis] else [])
+            return self.add("Concat", *pieces, axis=axis, part="view")
+
+        return self.alias(y, x, cut, patch)
+
+    def select(self, x: Value, axis: int, index: int, part: str = "") -> Value:
+        """Give the slice at `index` along `axis`, without that axis, as a view of `x`."""
+        one = self.narrow(x, axis, index, 1, part=f"{part}_slice".strip("_"))
+        return self.reshape(one, (*x.shape[:axis], *x.shape[axis + 1 :]), part=part)
+
+    def _reshaped(self, shape: Shape) -> Read:
+        return lambda base: self.builder.reshape(self.current(base), shape, "view")
+
+    def tensors(self, table: Sequence[TorchValue]) -> tuple[Value, ...]:
+        """Check that a table holds tensors, at least one, and give what their memory holds now."""
+        values = [self.current(v) for v in table if isinstance(v, Value)]
+        if not values or len(values) < len(table):
+            self.misfit("a table of tensors", tuple(table))
+        return tuple(values)
+
+    # --- memory
+
+    def current(self, x: Value) -> Value:
+        """Give what the memory of `x` holds now; raises Poisoned where a refused module would have made it."""
+        if x is POISON:
+            raise Poisoned
+        return self.sharing.current(x)
+
+    def overwrite(self, x: Value, y: Value) -> Value:
+        """Note that the current module wrote `y` into the memory of `x`, its input; gives `y`."""
+        self.sharing.overwrite(x, y)
+        return y
+
+    def alias(self, y: Value, x: Value, read: Read, write: Write) -> Value:
+        """Note that `y` is a view of the memory of `x`; gives `y`."""
+        self.sharing.view(y, x, read, write)
+        return y
+
+    def copy(self, x: Value) -> Value:
+        """Give a tensor with the content of `x` and memory of its own."""
+        return self.add("Identity", x, part="copy")
+
+
+def leaves(x: TorchValue | None) -> Iterator[Value]:
+    """Give the tensors of a nested table, left to right."""
+    if isinstance(x, tuple):
+        for item in x:
+            yield from leaves(item)
+    elif x is not None:
+        yield x
+
+
+def spell(x: TorchValue) -> str:
+    """Write the shape of a tensor, or of a table's tensors, as `--input` takes it."""
+    if isinstance(x, tuple):
+        return "[" + ",".join(spell(v) for v in x) + "]"
+    return "x".join(map(str, x.shape)) or "scalar"

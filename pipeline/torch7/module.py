@@ -1,0 +1,192 @@
+"""A module as the file has it, the table of functions that lower each class, and the decorator that fills it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from pipeline.errors import InvalidInputError
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Origin, Value
+from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
+from pipeline.torch7.tree import children
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.torch7.lowering import Lowering
+
+TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
+_REQUIRED: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A typed view of an object of a module class, and its place in the network, as `features.3.branch[1]`.
+
+    A field that is missing or of another type raises InvalidInputError with the module's path and byte offset.
+    """
+
+    object: TorchObject
+    path: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The class, as `nn.Linear`."""
+        return self.object.class_name
+
+    @property
+    def origin(self) -> Origin:
+        """Path and class, as errors and nodes show them."""
+        return Origin(self.path, self.kind)
+
+    @property
+    def name(self) -> str:
+        """The name for this module's node: its path and the class without its package."""
+        kind = re.sub(r"[/\\\s\"']", "_", self.kind.rpartition(".")[2] or self.kind)
+        return f"{self.path}_{kind}" if self.path else kind
+
+    def has(self, name: str) -> bool:
+        """Tell whether a field is there and neither nil, false nor an empty tensor."""
+        value = self.object.get(name)
+        return value is not None and value is not False and not (isinstance(value, Tensor) and value.is_empty)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Give a field's truth as Lua sees it: all but nil and false are true, 0 too."""
+        value = self.object.get(name)
+        return default if value is None else value is not False
+
+    def sizes(self, name: str) -> tuple[int, ...]:
+        """Give a field that lists whole numbers: a LongStorage, a tensor or a table."""
+        value = self.object.get(name)
+        if isinstance(value, Storage):
+            return tuple(int(v) for v in value.data)
+        if isinstance(value, Tensor):
+            return tuple(int(v) for v in value.numpy().ravel())
+        numbers = value.array() if isinstance(value, Table) else None
+        if numbers is None or not all(isinstance(v, int) and not isinstance(v, bool) for v in numbers):
+            self._wrong(name, "a list of sizes", value)
+        return tuple(numbers)
+
+    def array(self, name: str) -> np.ndarray | None:
+        """View a tensor's elements without a copy; None where it is absent or empty."""
+        if not self.has(name):
+            return None
+        value = self.object.get(name)
+        if not isinstance(value, Tensor):
+            self._wrong(name, "a tensor", value)
+        return value.numpy()
+
+    def weight(self, name: str = "weight") -> np.ndarray:
+        """View a tensor that must be there."""
+        array = self.array(name)
+        if array is None:
+            self._wrong(name, "a tensor with elements", self.object.get(name))
+        return array
+
+    def table(self, name: str) -> list[LuaValue]:
+        """Give the values 1..n of a table."""
+        value = self.object.get(name)
+        if not isinstance(value, Table):
+            self._wrong(name, "a table", value)
+        return value.array()
+
+    def pair(self, name: str, position: int) -> tuple[int, int]:
+        """Give the two whole numbers in the table at a position of a table."""
+        value = self.table(name)[position - 1]
+        numbers = value.array() if isinstance(value, Table) else []
+        if len(numbers) != 2 or not all(isinstance(v, int) for v in numbers):
+            self._wrong(f"{name}[{position}]", "two whole numbers", value)
+        return numbers[0], numbers[1]
+
+    def children(self, branches: bool = False) -> list[Module]:
+        """Give the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""
+        step = "branch[{}]" if branches else "{}"
+        return [
+            Module(child, join(self.path, step.format(i)))
+            for i, child in enumerate(children(self.object, self.path), 1)
+        ]
+
+    def child(self, name: str) -> Module:
+        """Give the module in a field of its own, at `<path>.<name>`."""
+        value = self.object.get(name)
+        if not isinstance(value, TorchObject):
+            self._wrong(name, "a module", value)
+        return Module(value, join(self.path, name))
+
+    def _wrong(self, name: str, expected: str, value: LuaValue) -> NoReturn:
+        raise InvalidInputError(
+            f"{self.kind} needs {expected} as its field {name!r}, and has {describe(value)}",
+            where=f"{self.origin}, at byte {self.object.offset}",
+            advice="the file is damaged, or was written by a class of the same name that means something else",
+        )
+
+    def maybe_int(self, name: str) -> int | None:
+        """Give a field that is a whole number, or None where there is no such field."""
+        return None if self.object.get(name) is None else self.int(name)
+
+    def int(self, name: str, default: int = _REQUIRED) -> int:
+        """Give a field that is a whole number."""
+        number = self.float(name, default)
+        if not float(number).is_integer():
+            self._wrong(name, "a whole number", self.object.get(name))
+        return int(number)
+
+    def float(self, name: str, default: float = _REQUIRED) -> float:
+        """Give a field that is a number."""
+        value = self.object.get(name)
+        if value is None and default is not _REQUIRED:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self._wrong(name, "a number", value)
+        return float(value)
+
+    def str(self, name: str, default: str = _REQUIRED) -> str:
+        """Give a field that is a string."""
+        value = self.object.get(name)
+        if value is None and default is not _REQUIRED:
+            return default
+        if not isinstance(value, str):
+            self._wrong(name, "a string", value)
+        return value
+
+
+def join(path: str, step: str) -> str:
+    """Add a step to a module's path."""
+    return f"{path}.{step}" if path else step
+
+
+Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What lowers a class: the function, what it takes, and the rank of the batch it is written for."""
+
+    lower: Function
+    takes: str
+    rank: int | None
+
+
+MODULES: Registry[Definition] = Registry("module class")
+
+
+def module(*names: str, rank: int | None = None) -> Callable[[Function], Function]:
+    """Register the function that lowers the module classes `names`.
+
+    It is called with the module, its input and the graph being built, and gives the module's output. Where its
+    second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
+    checked before. With `rank` it is written for a batch: a tensor of that rank; one without a batch dimension
+    is given a batch of one, and the output loses it again.
+    """
+
+    def add(function: Function) -> Function:
+        annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
+        takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
+        MODULES.register(*names)(Definition(function, takes, rank))
+        return function
+
+    return add

@@ -1,0 +1,178 @@
+"""Element-wise activations, and the softmaxes."""
+
+from __future__ import annotations
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, module
+
+
+def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
+    """Give `y`, which the module writes over its input where its field `inplace` says so."""
+    return net.overwrite(x, y) if m.flag("inplace") else y
+
+
+@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU", "fbnn.ReLU")
+def threshold(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x where x > threshold, else val; ReLU is the Threshold of 0, 0."""
+    default = 1e-6 if m.kind == "nn.Threshold" else 0.0
+    limit, other = m.float("threshold", default), m.float("val", 0.0)
+    if limit == other == 0:
+        y = net.add("Relu", x)
+    elif other == 0:
+        y = net.add("ThresholdedRelu", x, alpha=limit)
+    else:
+        above = net.add("Greater", x, net.constant(limit, "threshold"), part="above")
+        y = net.add("Where", above, x, net.constant(other, "val"))
+    return in_place(m, x, y, net)
+
+
+@module("nn.LeakyReLU")
+def leaky_relu(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x where x > 0, else negval x."""
+    return in_place(m, x, net.add("LeakyRelu", x, alpha=m.float("negval", 0.01)), net)
+
+
+@module("nn.RReLU")
+def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation the slope is the mean of its range (RReLU.c)."""
+    slope = (m.float("lower", 1 / 8) + m.float("upper", 1 / 3)) / 2
+    return in_place(m, x, net.add("LeakyRelu", x, alpha=slope), net)
+
+
+@module("nn.PReLU")
+def prelu(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x where x > 0, else slope x; one slope, or one a channel (axis 1 of 2 or 4, else axis 0)."""
+    slope = m.weight()
+    if m.int("nOutputPlane", 0) == 0:
+        return net.add("PRelu", x, net.weight(slope.reshape(1)[:1], "slope"))
+    axis = 1 if x.rank in (2, 4, 5) else 0
+    return net.add("PRelu", x, net.weight(slope.reshape(-1, *[1] * (x.rank - axis - 1)), "slope"))
+
+
+@module("nn.ELU")
+def elu(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x where x > 0, else alpha (exp(x) - 1)."""
+    return in_place(m, x, net.add("Elu", x, alpha=m.float("alpha", 1.0)), net)
+
+
+@module("nn.Tanh", "cudnn.Tanh")
+def tanh(m: Module, x: Value, net: Lowering) -> Value:
+    """y = tanh(x)."""
+    return in_place(m, x, net.add("Tanh", x), net)
+
+
+@module("nn.Sigmoid", "cudnn.Sigmoid")
+def sigmoid(m: Module, x: Value, net: Lowering) -> Value:
+    """y = 1 / (1 + exp(-x))."""
+    return in_place(m, x, net.add("Sigmoid", x), net)
+
+
+@module("nn.HardTanh", "nn.Clamp")
+def hard_tanh(m: Module, x: Value, net: Lowering) -> Value:
+    """Cut x to [min_val, max_val]."""
+    return in_place(m, x, net.add("Clip", x, min=m.float("min_val", -1.0), max=m.float("max_val", 1.0)), net)
+
+
+@module("nn.ReLU6")
+def relu6(m: Module, x: Value, net: Lowering) -> Value:
+    """Cut x to [0, 6]."""
+    return in_place(m, x, net.add("Clip", x, min=0.0, max=6.0), net)
+
+
+@module("cudnn.ClippedReLU")
+def clipped_relu(m: Module, x: Value, net: Lowering) -> Value:
+    """Cut x to [0, ceiling]."""
+    return in_place(m, x, net.add("Clip", x, min=0.0, max=m.float("ceiling")), net)
+
+
+@module("nn.Clip")
+def clip(m: Module, x: Value, net: Lowering) -> Value:
+    """Cut x to [minval, maxval] (dpnn)."""
+    return net.add("Clip", x, min=m.float("minval"), max=m.float("maxval"))
+
+
+@module("nn.SoftPlus")
+def softplus(m: Module, x: Value, net: Lowering) -> Value:
+    """y = log(1 + exp(beta x)) / beta; Torch's linear branch above beta x = 20 differs by less than 1e-8."""
+    beta = m.float("beta", 1.0)
+    if beta == 1:
+        return net.add("Softplus", x)
+    scaled = net.add("Mul", x, net.constant(beta, "beta"), part="scaled")
+    return net.add("Mul", net.add("Softplus", scaled, part="softplus"), net.constant(1 / beta, "inverse"))
+
+
+@module("nn.SoftSign")
+def softsign(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x / (1 + |x|)."""
+    return net.add("Softsign", x)
+
+
+@module("nn.SoftShrink")
+def soft_shrink(m: Module, x: Value, net: Lowering) -> Value:
+    """Move x towards 0 by lambda: max(x - lambda, 0) - max(-x - lambda, 0)."""
+    distance = net.constant(m.float("lambda", 0.5), "lambda")
+    above = net.add("Relu", net.add("Sub", x, distance, part="x_lambda"), part="above")
+    opposite = net.add("Neg", x, part="neg")
+    below = net.add("Relu", net.add("Sub", opposite, distance, part="neg_lambda"), part="below")
+    return net.add("Sub", above, below)
+
+
+@module("nn.HardShrink")
+def hard_shrink(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x where |x| > lambda, else 0."""
+    distance = m.float("lambda", 0.5)
+    if distance < 0:
+        return net.copy(x)
+    above = net.add("ThresholdedRelu", x, alpha=distance, part="above")
+    below = net.add("ThresholdedRelu", net.add("Neg", x, part="neg"), alpha=distance, part="below")
+    return net.add("Sub", above, below)
+
+
+@module("nn.TanhShrink")
+def tanh_shrink(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x - tanh(x)."""
+    return net.add("Sub", x, net.add("Tanh", x, part="tanh"))
+
+
+@module("nn.LogSigmoid")
+def log_sigmoid(m: Module, x: Value, net: Lowering) -> Value:
+    """y = -log(1 + exp(-x))."""
+    return net.add("Neg", net.add("Softplus", net.add("Neg", x, part="neg"), part="softplus"))
+
+
+def feature_axis(x: Value, net: Lowering) -> int:
+    """Give the axis over which Torch normalises: the first of 1 or 3 dimensions, the second of 2 or 4 (SoftMax.c)."""
+    if not 1 <= x.rank <= 4:
+        net.misfit("a tensor of 1 to 4 dimensions", x)
+    return (x.rank + 1) % 2
+
+
+@module("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SpatialSoftMax", "cudnn.VolumetricSoftMax")
+def softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """y = exp(x) / sum exp(x) over the features."""
+    return net.add("Softmax", x, axis=feature_axis(x, net))
+
+
+@module("nn.LogSoftMax", "nn.SpatialLogSoftMax", "cudnn.SpatialLogSoftMax")
+def log_softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x - log(sum exp(x)) over the features."""
+    return net.add("LogSoftmax", x, axis=feature_axis(x, net))
+
+
+@module("nn.SoftMin")
+def softmin(m: Module, x: Value, net: Lowering) -> Value:
+    """The softmax of -x."""
+    return net.add("Softmax", net.add("Neg", x, part="neg"), axis=feature_axis(x, net))
+
+
+@module("cudnn.SoftMax", "cudnn.LogSoftMax")
+def whole_softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """cudnn's are taken over all of a sample: its channels and pixels together (CUDNN_SOFTMAX_MODE_INSTANCE)."""
+    operator = "LogSoftmax" if m.kind == "cudnn.LogSoftMax" else "Softmax"
+    if x.rank <= 2:
+        return net.add(operator, x, axis=-1)
+    kept = x.shape[:1] if x.rank == 4 else ()
+    with net.inside("whole"):
+        y = net.add(operator, net.reshape(x, (*kept, -1), part="input"), axis=-1)
+    return net.reshape(y, x.shape)

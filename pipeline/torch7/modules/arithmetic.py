@@ -1,0 +1,148 @@
+"""Element-wise arithmetic with constants and parameters, and element-wise functions that are no activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.activation import in_place
+
+
+@module("nn.MulConstant")
+def mul_constant(m: Module, x: Value, net: Lowering) -> Value:
+    """y = c x."""
+    return in_place(m, x, net.add("Mul", x, net.constant(m.float("constant_scalar"))), net)
+
+
+@module("nn.AddConstant")
+def add_constant(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x + c; c is a number, or a vector along the last of at most two dimensions."""
+    if isinstance(m.object.get("constant_scalar"), int | float):
+        constant = net.constant(m.float("constant_scalar"))
+    else:
+        constant = net.weight(m.weight("constant_scalar"), "constant")
+    return in_place(m, x, net.add("Add", x, constant), net)
+
+
+def broadcast(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
+    """Shape a parameter of CMul or CAdd for `x`: as it is where the dimensions agree, else one for each sample."""
+    if array.ndim == x.rank:
+        return array
+    if array.size == x.size:
+        return array.reshape(x.shape)
+    if x.rank and array.size == x.size // x.shape[0]:
+        return array.reshape(x.shape[1:])
+    if array.size == 1:
+        return array.reshape(())
+    return net.misfit(f"samples of {'x'.join(map(str, array.shape))}", x)
+
+
+@module("nn.CMul")
+def cmul(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x * weight, element by element, broadcast over dimensions of 1 and the batch."""
+    return net.add("Mul", x, net.weight(broadcast(m.weight(), x, net)))
+
+
+@module("nn.CAdd")
+def cadd(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x + bias, element by element, broadcast as CMul."""
+    return net.add("Add", x, net.weight(broadcast(m.weight("bias"), x, net), "bias"))
+
+
+@module("nn.Mul")
+def mul(m: Module, x: Value, net: Lowering) -> Value:
+    """y = w x with one number w."""
+    return net.add("Mul", x, net.weight(m.weight().reshape(-1)[:1].reshape(())))
+
+
+@module("nn.Add")
+def add(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x + bias: one number, or one for each element of a sample."""
+    bias = m.weight("bias")
+    if m.flag("scalar") or bias.size == 1:
+        return net.add("Add", x, net.weight(bias.reshape(-1)[:1].reshape(()), "bias"))
+    return net.add("Add", x, net.weight(broadcast(bias.reshape(-1), x, net), "bias"))
+
+
+@module("nn.Abs")
+def absolute(m: Module, x: Value, net: Lowering) -> Value:
+    """y = |x|."""
+    return net.add("Abs", x)
+
+
+@module("nn.Square")
+def square(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x^2."""
+    return net.add("Mul", x, x)
+
+
+@module("nn.Sqrt")
+def square_root(m: Module, x: Value, net: Lowering) -> Value:
+    """y = sqrt(x); `eps` is for the gradient only (Sqrt.c)."""
+    return net.add("Sqrt", x)
+
+
+@module("nn.Exp")
+def exponential(m: Module, x: Value, net: Lowering) -> Value:
+    """y = exp(x)."""
+    return net.add("Exp", x)
+
+
+@module("nn.Log")
+def logarithm(m: Module, x: Value, net: Lowering) -> Value:
+    """y = log(x)."""
+    return net.add("Log", x)
+
+
+@module("nn.Power")
+def power(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x^pow."""
+    exponent = m.float("pow")
+    if exponent == 2:
+        return net.add("Mul", x, x)
+    return net.add("Pow", x, net.constant(exponent, "pow"))
+
+
+def scaled_by(m: Module, x: Value, net: Lowering, factor: float) -> Value:
+    """Multiply with a constant, or give a copy where it is 1."""
+    if factor == 1:
+        return x if m.flag("inplace") else net.copy(x)
+    return in_place(m, x, net.add("Mul", x, net.constant(factor, "factor")), net)
+
+
+@module("nn.Dropout", "cudnn.Dropout")
+def dropout(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation the identity; the first version, without v2, scales by 1 - p instead (Dropout.lua)."""
+    never_random(m, net)
+    keeps = m.flag("v2") or m.kind == "cudnn.Dropout"
+    return scaled_by(m, x, net, 1.0 if keeps else 1 - m.float("p", 0.5))
+
+
+@module("nn.SpatialDropout", "nn.VolumetricDropout")
+def spatial_dropout(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation y = (1 - p) x: these have no second version."""
+    never_random(m, net)
+    return scaled_by(m, x, net, 1 - m.float("p", 0.5))
+
+
+def never_random(m: Module, net: Lowering) -> None:
+    """Refuse a dropout that draws its noise in evaluation too."""
+    if m.flag("stochastic_inference"):
+        net.refuse(
+            "draws random noise in evaluation (stochastic_inference)", "save it with stochastic_inference = false"
+        )
+
+
+@module("nn.WhiteNoise")
+def white_noise(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation y = x + mean."""
+    mean = m.float("mean", 0.0)
+    return net.add("Add", x, net.constant(mean, "mean")) if mean else net.copy(x)
+
+
+@module("nn.Identity", "nn.PrintSize", "nn.L1Penalty", "nn.Contiguous", "nn.ZeroGrad", "nn.TotalVariation")
+def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Give the input itself."""
+    return x

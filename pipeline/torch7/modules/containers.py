@@ -1,0 +1,111 @@
+"""Containers: modules that run other modules."""
+
+from __future__ import annotations
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.axes import axis_of, axis_of_tables
+
+
+@module("nn.Sequential", "nn.Decorator", "nn.DontCast", "nn.NaN", "nn.Profile", "nn.GPU", "nn.Serial", "nn.Container")
+def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Run the modules one after the other (decorators hold one)."""
+    for child in m.children():
+        x = net.run(child, x)
+    return x
+
+
+@module("nn.Concat", "nn.InceptionConcat")
+def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """Run every module on the same input and join their outputs along `dimension`."""
+    branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
+    return net.add("Concat", *branches, axis=axis_of(m.int("dimension"), branches[0], net))
+
+
+@module("nn.DepthConcat")
+def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
+    branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
+    axis = axis_of(m.int("dimension"), branches[0], net)
+    if any(b.rank != branches[0].rank for b in branches):
+        net.misfit("branches that give tensors of one rank", branches)
+    largest = [max(b.shape[i] for b in branches) for i in range(branches[0].rank)]
+    padded = []
+    for position, branch in enumerate(branches, 1):
+        missing = [0 if i == axis else largest[i] - size for i, size in enumerate(branch.shape)]
+        begins = [size // 2 for size in missing]
+        ends = [size - begin for size, begin in zip(missing, begins, strict=True)]
+        if any(missing):
+            branch = net.add("Pad", branch, pads=(*begins, *ends), part=f"pad{position}")  # noqa: PLW2901
+        padded.append(branch)
+    return net.add("Concat", *padded, axis=axis)
+
+
+@module("nn.ConcatTable")
+def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Run every module on the same input and give the table of their outputs."""
+    return tuple([net.run(child, x) for child in m.children(branches=True)])
+
+
+@module("nn.ParallelTable")
+def parallel_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
+    """Run the i-th module on the i-th item."""
+    children = m.children(branches=True)
+    if len(x) < len(children):
+        net.misfit(f"a table of {len(children)} items", x)
+    return tuple([net.run(child, item) for child, item in zip(children, x, strict=False)])
+
+
+@module("nn.MapTable")
+def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
+    """Run one module, with the same parameters, on every item."""
+    clones = m.children(branches=True)
+    original = m.child("module") if m.has("module") else clones[0]
+    shared = m.flag("shared", True)
+    return tuple([net.run(original if shared or i >= len(clones) else clones[i], v) for i, v in enumerate(x)])
+
+
+@module("nn.Parallel")
+def parallel(m: Module, x: Value, net: Lowering) -> Value:
+    """Run the i-th module on the i-th slice along `inputDimension`, and join along `outputDimension`."""
+    axis = axis_of(m.int("inputDimension"), x, net)
+    children = m.children(branches=True)
+    if x.shape[axis] > len(children):
+        net.misfit(f"at most {len(children)} slices along dimension {axis + 1}", x)
+    outputs = []
+    for position in range(x.shape[axis]):
+        one = net.select(x, axis, position, part=f"slice{position + 1}")
+        outputs.append(net.run(children[position], one))
+    branches = net.tensors(outputs)
+    return net.add("Concat", *branches, axis=axis_of(m.int("outputDimension"), branches[0], net))
+
+
+@module("nn.Bottle")
+def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
+    """Run the module on an input whose extra leading dimensions are merged into the first (Bottle.lua)."""
+    child = m.children()[0]
+    kept = m.int("nInputDim", 2) - 1  # dimensions that the module sees as they are
+    extra = x.rank - kept
+    if extra <= 1:
+        return net.run(child, x)
+    with net.inside("merged"):
+        merged = net.reshape(x, (-1, *x.shape[extra:]))
+    y = net.run(child, merged)
+    if not isinstance(y, Value):
+        net.misfit("a module that gives a tensor", y)
+    net.current(y)
+    return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
+
+
+@module("nn.DataParallelTable", "nn.DataParallel")
+def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Run the first replica on the whole batch: the others are copies of it for other devices."""
+    return net.run(m.children()[0], x)
+
+
+@module("nn.JoinTable")
+def join_table(m: Module, x: tuple[Value, ...], net: Lowering) -> Value:
+    """Join the items along `dimension`, which `nInputDims` moves behind the batch dimension."""
+    items = net.tensors(x)
+    return net.add("Concat", *items, axis=axis_of_tables(m, items, net))

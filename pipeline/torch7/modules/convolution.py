@@ -1,0 +1,206 @@
+"""Convolutions of images and volumes, and their transposes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+
+Ints = tuple[int, ...]
+
+
+def begin_pads(m: Module, axes: str) -> Ints:
+    """Give each axis's padding; an old single `padding` stands for all (SpatialConvolution.lua)."""
+    if m.has("padding"):
+        return (m.int("padding"),) * len(axes)
+    return tuple(m.int(f"pad{axis}", m.int(f"p{axis}", 0)) for axis in axes)
+
+
+def along(m: Module, prefix: str, axes: str, default: int | None = None) -> Ints:
+    """Give the fields `<prefix>T`, `<prefix>H`, `<prefix>W` in the order of the axes."""
+    if default is None:
+        return tuple(m.int(prefix + axis) for axis in axes)
+    return tuple(m.int(prefix + axis, default) for axis in axes)
+
+
+def convolve(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, group: int = 1) -> Value:
+    """Correlate `x` with `weight` (out, in / group, kernel...) as the module's stride, padding and dilation say."""
+    bias = m.array("bias")
+    pads = begin_pads(m, axes)
+    return net.add(
+        "Conv",
+        x,
+        net.weight(weight),
+        None if bias is None else net.weight(bias.reshape(-1), "bias"),
+        kernel_shape=tuple(weight.shape[2:]),
+        strides=along(m, "d", axes, 1),
+        pads=pads * 2,
+        dilations=along(m, "dilation", axes, 1),
+        group=group,
+    )
+
+
+def kernels(m: Module, net: Lowering, axes: str, first: int, second: int) -> np.ndarray:
+    """View the weight as (first, second, kernel...), which old files keep in two dimensions."""
+    shape = (first, second, *along(m, "k", axes))
+    weight = m.weight()
+    if weight.size != np.prod(shape):
+        net.damaged(f"a weight of {'x'.join(map(str, shape))} elements", "x".join(map(str, weight.shape)))
+    return weight.reshape(shape)
+
+
+@module(
+    "nn.SpatialConvolution",
+    "nn.SpatialConvolutionMM",
+    "nn.SpatialDilatedConvolution",
+    "cudnn.SpatialConvolution",
+    "cudnn.SpatialDilatedConvolution",
+    "nn.SpatialConvolutionSparse",
+    rank=4,
+)
+def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution of an image; groups are cudnn's."""
+    group = m.int("groups", 1)
+    weight = kernels(m, net, "HW", m.int("nOutputPlane"), m.int("nInputPlane") // group)
+    return convolve(m, x, net, weight, "HW", group)
+
+
+@module(
+    "nn.VolumetricConvolution",
+    "nn.VolumetricConvolutionMM",
+    "nn.VolumetricDilatedConvolution",
+    "cudnn.VolumetricConvolution",
+    rank=5,
+)
+def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution of a volume: time, height, width."""
+    group = m.int("groups", 1)
+    weight = kernels(m, net, "THW", m.int("nOutputPlane"), m.int("nInputPlane") // group)
+    return convolve(m, x, net, weight, "THW", group)
+
+
+@module("nn.SpatialDepthWiseConvolution", rank=4)
+def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """Several kernels for each input plane; nOutputPlane counts those, and output channels go by input plane.
+
+    Torch itself swaps height and width where they differ, which gives garbage; this is what it does on squares.
+    """
+    multiplier, planes = m.int("nOutputPlane"), m.int("nInputPlane")
+    weight = kernels(m, net, "HW", multiplier, planes).transpose(1, 0, 2, 3)
+    weight = weight.reshape(planes * multiplier, 1, *weight.shape[2:])
+    bias = m.array("bias")
+    return net.add(
+        "Conv",
+        x,
+        net.weight(weight),
+        None if bias is None else net.weight(bias.reshape(multiplier, planes).T.reshape(-1), "bias"),
+        kernel_shape=tuple(weight.shape[2:]),
+        strides=along(m, "d", "HW", 1),
+        pads=begin_pads(m, "HW") * 2,
+        dilations=(1, 1),
+        group=planes,
+    )
+
+
+def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
+    """Give the kernels of a connection table as (out, in, kH, kW), or (C, 1, kH, kW) where it is one to one."""
+    table = m.weight("connTable").astype(np.int64) - 1
+    weight = m.weight()
+    inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")
+    if table.ndim != 2 or table.shape[1] != 2 or weight.ndim != 3 or len(weight) != len(table):
+        net.damaged("a kernel for each pair of planes in connTable", f"weight {weight.shape}, connTable {table.shape}")
+    if table.min() < 0 or table[:, 0].max() >= inputs or table[:, 1].max() >= outputs:
+        net.damaged(f"planes 1 to {inputs} and 1 to {outputs} in connTable", "others")
+    if inputs == outputs == len(table) and (table == np.arange(inputs)[:, None]).all():
+        return weight[:, None], True
+    dense = np.zeros((outputs, inputs, *weight.shape[1:]), weight.dtype.newbyteorder("="))
+    for (source, target), kernel in zip(table, weight, strict=True):
+        dense[target, source] += kernel
+    return dense, False
+
+
+@module("nn.SpatialConvolutionMap", rank=4)
+def convolution_map(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution in which only the pairs of planes in `connTable` are connected; the others weigh 0."""
+    weight, one_to_one = connected(m, net)
+    return convolve(m, x, net, weight, "HW", len(weight) if one_to_one else 1)
+
+
+def transposed(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, adj: Ints, group: int = 1) -> Value:
+    """The transpose of a convolution; weight (in, out / group, kernel...); `adj` more rows at the end of each axis."""
+    bias = m.array("bias")
+    return net.add(
+        "ConvTranspose",
+        x,
+        net.weight(weight),
+        None if bias is None else net.weight(bias.reshape(-1), "bias"),
+        kernel_shape=tuple(weight.shape[2:]),
+        strides=along(m, "d", axes, 1),
+        pads=begin_pads(m, axes) * 2,
+        dilations=along(m, "dilation", axes, 1),
+        group=group,
+        output_padding=adj,
+    )
+
+
+def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Value:
+    """A transposed convolution of a tensor, or of {tensor, reference}: then `adj` makes the reference's size."""
+    adj = along(m, "adj", axes, 0)
+    if isinstance(x, tuple):
+        if len(x) != 2 or not isinstance(x[0], Value) or not isinstance(x[1], Value):
+            net.misfit("a tensor, or a table of a tensor and another whose size it shall get", x)
+        sizes = x[1].shape[-len(axes) :]
+        geometry = zip(sizes, along(m, "k", axes), begin_pads(m, axes), along(m, "d", axes, 1), strict=True)
+        adj = tuple((size + 2 * pad - kernel) % stride for size, kernel, pad, stride in geometry)
+        x = x[0]
+    group = m.int("groups", 1)
+    inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")
+    if m.kind == "nn.VolumetricFullConvolution" and not m.has("adjW"):  # before adj, the two were the other way round
+        weight = kernels(m, net, axes, outputs, inputs).swapaxes(0, 1)
+    else:
+        weight = kernels(m, net, axes, inputs, outputs // group)
+    return net.batched(x, len(axes) + 2, lambda b: transposed(m, b, net, weight, axes, adj, group))
+
+
+@module("nn.SpatialFullConvolution", "cudnn.SpatialFullConvolution")
+def spatial_full_convolution(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """A transposed convolution of an image."""
+    return full_convolution(m, x, net, "HW")
+
+
+@module("nn.VolumetricFullConvolution", "cudnn.VolumetricFullConvolution")
+def volumetric_full_convolution(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """A transposed convolution of a volume."""
+    return full_convolution(m, x, net, "THW")
+
+
+@module("nn.SpatialFullConvolutionMap", rank=4)
+def full_convolution_map(m: Module, x: Value, net: Lowering) -> Value:
+    """A transposed convolution in which only the pairs of planes in `connTable` are connected."""
+    weight, one_to_one = connected(m, net)
+    if one_to_one:
+        return transposed(m, x, net, weight, "HW", (0, 0), len(weight))
+    return transposed(m, x, net, weight.swapaxes(0, 1), "HW", (0, 0))
+
+
+@module("nn.SpatialConvolutionLocal", rank=4)
+def local_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution with kernels and biases of its own at every place; weight (oH, oW, out, in, kH, kW)."""
+    height, width, outputs = m.int("oH"), m.int("oW"), m.int("nOutputPlane")
+    shape = (height, width, outputs, m.int("nInputPlane"), m.int("kH"), m.int("kW"))
+    expected = (m.int("iH"), m.int("iW"))
+    if x.shape[2:] != expected:
+        net.misfit(f"images of {expected[0]}x{expected[1]}", x)
+    with net.inside("local"):
+        y = net.add(
+            "LocallyConnected",
+            x,
+            net.weight(m.weight().reshape(shape)),
+            None,
+            kernel_shape=shape[-2:],
+            strides=along(m, "d", "HW", 1),
+            pads=begin_pads(m, "HW") * 2,
+        )
+    return net.add("Add", y, net.weight(m.weight("bias").reshape(outputs, height, width), "bias"))

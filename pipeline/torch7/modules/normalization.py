@@ -1,0 +1,101 @@
+"""Normalisations by stored statistics, by the input's own, and by its neighbours'."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, module
+
+
+def variance(m: Module, net: Lowering) -> Value:
+    """Give the running variance; files of class version 1 keep 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
+    if m.has("running_var"):
+        return net.weight(m.weight("running_var"), "running_var")
+    inverse = m.weight("running_std").astype(np.float64)
+    return net.weight((inverse**-2 - m.float("eps", 1e-5)).astype(np.float32), "running_var")
+
+
+def normalize(m: Module, x: Value, net: Lowering) -> Value:
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, by the stored statistics."""
+    weight, bias = m.array("weight"), m.array("bias")
+    return net.add(
+        "BatchNormalization",
+        x,
+        None if weight is None else net.weight(weight),
+        None if bias is None else net.weight(bias, "bias"),
+        net.weight(m.weight("running_mean"), "running_mean"),
+        variance(m, net),
+        epsilon=m.float("eps", 1e-5),
+    )
+
+
+@module("nn.BatchNormalization", "cudnn.BatchNormalization", rank=2)
+def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
+    """Batch normalisation of feature vectors."""
+    return normalize(m, x, net)
+
+
+@module("nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization", rank=4)
+def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
+    """Batch normalisation of images."""
+    return normalize(m, x, net)
+
+
+@module("nn.VolumetricBatchNormalization", "cudnn.VolumetricBatchNormalization", rank=5)
+def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
+    """Batch normalisation of volumes."""
+    return normalize(m, x, net)
+
+
+@module("nn.InstanceNormalization", rank=4)
+def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
+    """Normalisation of each image and channel by its own statistics (fast-neural-style); `bn` inside is scratch."""
+    scale, bias = m.array("weight"), m.array("bias")
+    return net.add(
+        "InstanceNormalization",
+        x,
+        None if scale is None else net.weight(scale),
+        None if bias is None else net.weight(bias, "bias"),
+        epsilon=m.float("eps", 1e-5),
+    )
+
+
+@module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)
+def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
+    return net.add(
+        "LRN",
+        x,
+        size=m.int("size", 5),
+        alpha=m.float("alpha", 1e-4),
+        beta=m.float("beta", 0.75),
+        bias=m.float("k", 1.0),
+    )
+
+
+@module("nn.Normalize")
+def normalize_vectors(m: Module, x: Value, net: Lowering) -> Value:
+    """y = x / (sum |x|^p + eps)^(1/p) over the last of one or two dimensions; for p = inf x / (max |x| + eps)."""
+    if x.rank not in (1, 2):
+        net.misfit("a tensor of 1 or 2 dimensions", x)
+    p, eps = m.float("p"), net.constant(m.float("eps", 1e-10), "eps")
+    axes = (x.rank - 1,)
+    if p == float("inf"):
+        largest = net.add("ReduceMax", net.add("Abs", x, part="abs"), axes=axes, keepdims=1, part="max")
+        return net.add("Div", x, net.add("Add", largest, eps, part="norm"))
+    if p == 2:
+        powers = net.add("ReduceSumSquare", x, axes=axes, keepdims=1, part="sum")
+    elif p == 1:
+        powers = net.add("ReduceL1", x, axes=axes, keepdims=1, part="sum")
+    else:
+        base = x if p % 2 == 0 else net.add("Abs", x, part="abs")
+        powered = net.add("Pow", base, net.constant(p, "p"), part="power")
+        powers = net.add("ReduceSum", powered, axes=axes, keepdims=1, part="sum")
+    norm = net.add("Add", powers, eps, part="sum_eps")
+    if p == 2:
+        norm = net.add("Sqrt", norm, part="norm")
+    elif p != 1:
+        norm = net.add("Pow", norm, net.constant(1 / p, "inverse_p"), part="norm")
+    return net.add("Div", x, norm)
