@@ -45,7 +45,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)
         unknown = _UNKNOWN.search(str(error))
-        if unknown:
+        if unknown and _is_field(unknown[2], content.split("\n")[(line or 1) - 1]):
             raise UnsupportedError.one(where, _wording(unknown)) from error
         raise InvalidInputError(
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
@@ -68,6 +68,11 @@ def parse_binary(view: memoryview | bytes, kind: type[M], path: Path) -> M:
     if problems:
         raise UnsupportedError(problems, what=f"{path} holds fields that are not known")
     return message
+
+
+def _is_field(name: str | None, line: str) -> bool:
+    """Tell a field that the schema lacks from a word of some other kind of text."""
+    return name is None or re.search(rf"\b{re.escape(name)}\s*[:{{<]", line) is not None
 
 
 def _wording(unknown: re.Match[str]) -> str:
