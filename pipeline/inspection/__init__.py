@@ -1,0 +1,1 @@
+"""Looking at networks: summaries, verification, reports."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.runtimes.engine import Engine, Missing
+
+if TYPE_CHECKING:
+    from pipeline.caffe.schema import LayerParameter
 
 DISTRIBUTIONS = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 ADVICE = "pip install 'torch2caffe2[opencv]'"
@@ -25,3 +30,27 @@ def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
         short = ".".join(version.split(".")[:3])
         return [Engine("OpenCV", short, reads, sys.executable, "opencv_worker.py") for reads in ("caffe", "t7")]
     return [Missing("OpenCV", reads, "it is not installed", ADVICE) for reads in ("caffe", "t7")]
+
+
+def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
+    """Say which layer of a Caffe pair OpenCV is known to compute wrongly, without a word; "" where it has none."""
+    if engine.name != "OpenCV" or engine.reads != "caffe":
+        return ""
+    from pipeline.caffe.files import read_net
+
+    for layer in read_net(files["prototxt"]).layer:
+        for test, what in _WRONG.get(layer.type, ()):
+            if test(layer):
+                return f"it is known to be wrong about {what} ({layer.name})"
+    return ""
+
+
+Test = Callable[["LayerParameter"], bool]
+# Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
+_WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
+    "Deconvolution": ((lambda layer: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),),
+    "InnerProduct": ((lambda layer: layer.inner_product_param.transpose, "a transposed InnerProduct"),),
+    "LRN": ((lambda layer: layer.lrn_param.k != 1, "an LRN with k"),),
+    "Log": ((lambda layer: layer.log_param.shift != 0 or layer.log_param.base != -1, "a Log with shift or base"),),
+    "Swish": ((lambda layer: layer.swish_param.beta != 1, "a Swish with beta"),),
+}

@@ -1,0 +1,89 @@
+"""What to feed a network when it is verified: the user's own arrays, or seeded random ones in its range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.values import Graph, Value
+
+Array = np.ndarray[Any, Any]
+# Through these, an input that holds indices still does.
+_INDEX_PRESERVING = frozenset(
+    {"Add", "Sub", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Concat", "Transpose", "Identity"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Inputs, and where they are known the outputs that the original network computed for them."""
+
+    title: str
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...] = ()
+
+
+def read_reference(path: Path, graph: Graph) -> Reference:
+    """Read in0, in1, ... and out0, out1, ... of an npz file.
+
+    Raises InvalidInputError for a file that is no npz, UsageError where its arrays are not what the network takes.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
+    inputs, outputs = _numbered(arrays, "in"), _numbered(arrays, "out")
+    _check(path, "in", inputs, graph.inputs)
+    if outputs:
+        _check(path, "out", outputs, graph.outputs)
+    return Reference(path.name, inputs, outputs)
+
+
+def _numbered(arrays: dict[str, Array], prefix: str) -> tuple[Array, ...]:
+    count = 0
+    while f"{prefix}{count}" in arrays:
+        count += 1
+    return tuple(np.ascontiguousarray(arrays[f"{prefix}{i}"], np.float32) for i in range(count))
+
+
+def _check(path: Path, prefix: str, arrays: Sequence[Array], values: Sequence[Value]) -> None:
+    expected = [value.shape for value in values]
+    found = [array.shape for array in arrays]
+    if expected != found:
+        what = {"in": "takes", "out": "gives"}[prefix]
+        raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
+
+
+def random_inputs(graph: Graph, seed: int) -> Reference:
+    """Draw inputs from the normal distribution, and whole numbers for inputs that index a table."""
+    rows = _table_rows(graph)
+    generator = np.random.default_rng(seed)
+    arrays = []
+    for value in graph.inputs:
+        if value.name in rows:
+            arrays.append(generator.integers(1, rows[value.name] + 1, value.shape).astype(np.float32))
+        else:
+            arrays.append(generator.standard_normal(value.shape, np.float32))
+    return Reference(f"random, seed {seed}", tuple(arrays))
+
+
+def _table_rows(graph: Graph) -> dict[str, int]:
+    """Give, for each input that ends up as the indices of a Gather or OneHot, the number of rows it may name."""
+    rows: dict[str, int] = {}
+    for node in reversed(graph.nodes):
+        if node.operator == "Gather":
+            rows[node.input(1).name] = node.input(0).shape[node.int("axis")]
+        elif node.operator == "OneHot":
+            rows[node.input(0).name] = node.int("depth")
+        elif node.operator in _INDEX_PRESERVING:
+            wanted = [rows[value.name] for value in node.outputs if value.name in rows]
+            for value in node.inputs:
+                if wanted and value is not None:
+                    rows[value.name] = min(wanted)
+    return rows

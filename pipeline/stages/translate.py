@@ -1,0 +1,34 @@
+"""Caffe -> Caffe2: read what the files say, not what an earlier stage knew, and write a predict and an init net."""
+
+from __future__ import annotations
+
+from pipeline.stages.stage import Stage, Task
+
+
+def run(task: Task) -> None:
+    """Read the pair into a graph of its own, and write each node as operators of Caffe2."""
+    from pipeline.caffe2 import files, write
+    from pipeline.stages import caffe_pair, signature
+
+    pair = caffe_pair.read(task.inputs["caffe"], task.options)
+    net = write.write(pair.graph)
+    files.write_pair(
+        net,
+        task.output / "predict_net.pb",
+        task.output / "predict_net.pbtxt",
+        task.output / "init_net.pb",
+    )
+    inputs = net.predict.external_input[: len(pair.graph.inputs)]
+    signature.write(
+        task.output, signature.with_blobs(pair.signature, "caffe2_blob", inputs, net.predict.external_output)
+    )
+
+
+STAGE = Stage(
+    name="translate",
+    makes="caffe2",
+    needs=("caffe",),
+    run=run,
+    options=("inputs", "keep_loss"),
+    libraries=("numpy", "protobuf"),
+)
