@@ -46,7 +46,7 @@ def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
 
 @operator("Resize")
 class Resize:
-    """x with other sizes: mode nearest takes the number at the floor of the coordinate, linear interpolates."""
+    """x with other sizes: mode nearest takes the number at the coordinate's floor, linear interpolates."""
 
     @staticmethod
     def infer(

@@ -1,0 +1,107 @@
+"""Running a graph with PyTorch, value by value, in no more memory than the values still needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import UsageError
+from pipeline.graph.operators import OPERATORS
+from pipeline.graph.values import Graph, Node, Value
+from pipeline.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = LazyModule("torch")
+
+Array = np.ndarray[Any, Any]
+Feeds = Mapping[str, Array] | Sequence[Array]
+
+
+def evaluate(graph: Graph, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
+    """Give each value that a node makes, with its array, as soon as it is computed.
+
+    `feeds` holds the inputs by name, or in their order. The arrays are read-only; what no later node takes is
+    freed as soon as the caller drops it. Weights are views of their file, converted one node at a time.
+    Raises UsageError where the feeds are not what the graph takes.
+    """
+    given = _matched(graph, feeds)
+    known = {value.name: _tensor(given[value.name], value.dtype) for value in graph.inputs}
+    last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value}
+    for i, node in enumerate(graph.nodes):
+        results = _compute(node, graph, known)
+        for value in node.inputs:
+            if value is not None and last_use[value.name] == i:
+                known.pop(value.name, None)
+        for value, result in zip(node.outputs, results, strict=True):
+            if last_use.get(value.name, -1) > i:
+                known[value.name] = result
+            array = result.numpy()
+            array.flags.writeable = False
+            yield value, array
+        del results, result, array
+
+
+def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
+    """Give the graph's outputs for these inputs (see `evaluate`)."""
+    wanted = {value.name for value in graph.outputs}
+    found = {name: array for name, array in _matched(graph, feeds).items() if name in wanted}
+    found |= {name: array for name, array in graph.weights.items() if name in wanted}
+    found |= {value.name: array for value, array in evaluate(graph, feeds) if value.name in wanted}
+    return tuple(found[value.name] for value in graph.outputs)
+
+
+def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
+    """Give the feeds by name, after checking that they are the inputs of the graph."""
+    names = [value.name for value in graph.inputs]
+    if not isinstance(feeds, Mapping):
+        if len(feeds) != len(names):
+            raise UsageError(f"{len(feeds)} inputs are given; the network takes {len(names)}")
+        feeds = dict(zip(names, feeds, strict=True))
+    if feeds.keys() != set(names):
+        given = ", ".join(sorted(feeds)) or "none"
+        raise UsageError(f"the inputs {given} are given; the network takes {', '.join(names) or 'none'}")
+    for value in graph.inputs:
+        if feeds[value.name].shape != value.shape:
+            shape = feeds[value.name].shape
+            raise UsageError(f"input {value.name} has shape {shape}; the network takes {value.shape}")
+    return dict(feeds)
+
+
+def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    def argument(value: Value | None) -> Tensor | None:
+        if value is None or value.name in known:
+            return None if value is None else known[value.name]
+        return _tensor(graph.weights[value.name], value.dtype)
+
+    # Not around the whole generator: the mode would leak into the code that takes the values.
+    with torch.inference_mode():
+        try:
+            results = OPERATORS[node.operator].evaluate(*map(argument, node.inputs), **node.attributes)
+        except Exception as error:
+            error.add_note(f"while computing {node.name}, {node.operator} of {node.origin}")
+            raise
+    return results if isinstance(results, tuple) else (results,)
+
+
+class _Writable:
+    """Read-only memory offered as writable: PyTorch warns of read-only arrays, and no operator writes."""
+
+    def __init__(self, array: Array) -> None:
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+        self.owner = array
+
+
+def _tensor(array: Array, dtype: str) -> Tensor:
+    """Give a tensor over the array's own memory if that is possible, else over a converted copy."""
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as when it is written
+        array = array.astype(dtype, copy=False)
+    strides_fit = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
+    if not (strides_fit and array.flags.aligned):
+        array = array.copy(order="C")
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))

@@ -1,0 +1,84 @@
+"""Passes that leave out what changes no number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from pipeline.graph.passes.registry import PASSES
+from pipeline.graph.values import Graph, Node, Value
+
+
+@PASSES.register("remove_identity")
+def remove_identity(graph: Graph) -> Graph:
+    """Leave out nodes whose output is their input; one that gives an output of the graph stays.
+
+    Given:
+        y = Identity(x)                      or Dropout, Reshape or Flatten to the same shape, Pad by nothing ...
+        z = Relu(y)
+    Result:
+        z = Relu(x)
+    """
+    outputs = {value.name for value in graph.outputs}
+    same: dict[str, Value] = {}
+    kept = []
+    for original in graph.nodes:
+        node = with_inputs(original, same)
+        if is_identity(node) and node.output.name not in outputs:
+            same[node.output.name] = node.input(0)
+        else:
+            kept.append(node)
+    return replace(graph, nodes=tuple(kept))
+
+
+def is_identity(node: Node) -> bool:
+    """Tell whether a node gives its input unchanged."""
+    match node.operator:
+        case "Identity" | "Dropout":
+            return True
+        case "Reshape" | "Flatten" | "Expand" | "Slice" | "Tile" | "Squeeze" | "Unsqueeze" | "Cast":
+            return node.output.type == node.input(0).type
+        case "Pad":
+            return not any(node.ints("pads"))
+        case "Transpose":
+            return node.ints("perm") == tuple(range(node.output.rank))
+        case "Concat" | "Split" | "Sum" | "Mean" | "Max" | "Min":
+            return len(node.inputs) == len(node.outputs) == 1
+        case _:
+            return False
+
+
+@PASSES.register("dead_nodes")
+def dead_nodes(graph: Graph) -> Graph:
+    """Leave out nodes and weights that no output of the graph needs.
+
+    Given:
+        y = Conv(x, w)
+        z = Relu(x)
+        outputs: z
+    Result:
+        z = Relu(x)
+        outputs: z
+    """
+    needed = {value.name for value in graph.outputs}
+    kept = []
+    for node in reversed(graph.nodes):
+        if any(value.name in needed for value in node.outputs):
+            kept.append(node)
+            needed |= {value.name for value in node.inputs if value is not None}
+    return with_nodes(graph, reversed(kept))
+
+
+def with_inputs(node: Node, replacements: Mapping[str, Value]) -> Node:
+    """Give a node that takes other values in place of those in `replacements`, by name."""
+    inputs = tuple(value and replacements.get(value.name, value) for value in node.inputs)
+    return node if inputs == node.inputs else replace(node, inputs=inputs)
+
+
+def with_nodes(graph: Graph, nodes: Iterable[Node]) -> Graph:
+    """Give the graph with other nodes, and only the weights that these or the outputs take."""
+    nodes = tuple(nodes)
+    used = {value.name for node in nodes for value in node.inputs if value is not None}
+    used |= {value.name for value in graph.outputs}
+    weights = {name: array for name, array in graph.weights.items() if name in used}
+    return replace(graph, nodes=nodes, weights=weights)

@@ -1,0 +1,160 @@
+"""Folding factors and offsets that are constants into the weights of the product before them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pipeline.graph.passes.cleanup import with_nodes
+from pipeline.graph.passes.registry import PASSES
+from pipeline.graph.values import Graph, Node, Value
+
+Array = np.ndarray[Any, Any]
+Weights = Mapping[str, Array]
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
+ZERO, ONE = np.zeros(()), np.ones(())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affine:
+    """y = factor x + offset for each channel (axis 1); both are (C) or (), in float64."""
+
+    factor: Array
+    offset: Array
+
+
+@PASSES.register("fold_batchnorm")
+def fold_batchnorm(graph: Graph) -> Graph:
+    """Fold BatchNormalization, and Mul and Add of a constant a channel, into the product before them.
+
+    Only where nothing else takes the product's output and it is no output of the graph. The new weights are
+    computed in float64 and kept in float32.
+
+    Given:
+        y = Conv(x, w, b)                    or ConvTranspose, Gemm
+        z = BatchNormalization(y, scale, bias, mean, var)
+    Result:
+        z = Conv(x, w', b')                  w' = w scale / sqrt(var + epsilon)
+                                             b' = (b - mean) scale / sqrt(var + epsilon) + bias
+    """
+    consumers = graph.consumers()
+    outputs = {value.name for value in graph.outputs}
+    weights = dict(graph.weights)
+    taken = {value.name for value in (*graph.inputs, *graph.values())} | weights.keys()
+    nodes: list[Node] = []
+    places: dict[str, int] = {}
+    for node in graph.nodes:
+        x, affine = _affine(node, weights) or (None, None)
+        if x and affine and x.name in places and x.name not in outputs and len(consumers[x.name]) == 1:
+            place = places[x.name]
+            product = _product(nodes[place], weights)
+            if product is not None:
+                arrays = _folded(nodes[place], product, affine)
+                values = [_new(f"{node.output.name}_{part}", array, taken) for part, array in arrays.items()]
+                weights |= {value.name: array for value, array in zip(values, arrays.values(), strict=True)}
+                nodes[place] = _with_weights(nodes[place], values, node.output)
+                places[node.output.name] = place
+                continue
+        if node.operator in PRODUCTS:
+            places[node.output.name] = len(nodes)
+        nodes.append(node)
+    return with_nodes(replace(graph, weights=weights), nodes)
+
+
+def _affine(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
+    """Give the input, factor and offset that a node stands for, or None where it is not of that kind."""
+    match node.operator:
+        case "BatchNormalization":
+            return _of_batchnorm(node, weights)
+        case "Mul" | "Add":
+            a, b = node.input(0), node.input(1)
+            x, constant = (a, b) if b.name in weights else (b, a)
+            if constant.name not in weights or x.name in weights:
+                return None
+            numbers = _per_channel(weights[constant.name], x, node.output)
+            if numbers is None:
+                return None
+            return x, Affine(numbers, ZERO) if node.operator == "Mul" else Affine(ONE, numbers)
+        case _:
+            return None
+
+
+def _of_batchnorm(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
+    if any(value is not None and value.name not in weights for value in node.inputs[1:]):
+        return None
+    scale, bias, mean, var = (
+        default if value is None else weights[value.name].astype(np.float64)
+        for value, default in zip(node.inputs[1:], (ONE, ZERO, ZERO, ONE), strict=True)
+    )
+    factor = scale / np.sqrt(var + node.float("epsilon"))
+    return node.input(0), Affine(factor, bias - mean * factor)
+
+
+def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
+    """Give a constant that is broadcast along x's channels as (C) or (), or None where it is of another kind."""
+    if result.shape != x.shape or constant.ndim > x.rank or x.rank < 2:
+        return None
+    shape = (1,) * (x.rank - constant.ndim) + constant.shape
+    if any(size != 1 for axis, size in enumerate(shape) if axis != 1):
+        return None
+    return constant.astype(np.float64).reshape(() if shape[1] == 1 else shape[1])
+
+
+def _product(producer: Node, weights: Weights) -> tuple[Array, Array] | None:
+    """Give a product's weights and bias (C) or (), or None where these are no constants of that kind."""
+    w, bias = producer.input(1), _bias(producer, weights)
+    return None if w.name not in weights or bias is None else (weights[w.name], bias)
+
+
+def _folded(producer: Node, product: tuple[Array, Array], affine: Affine) -> dict[str, Array]:
+    """Give the weights of a product with `affine` behind it, in float32."""
+    w, bias = product
+    channels = producer.output.shape[1]
+    factor = np.broadcast_to(affine.factor, (channels,))
+    offset = np.broadcast_to(affine.factor * bias + affine.offset, (channels,))
+    folded = {"weight": _scaled(producer, w, factor), "bias": offset}
+    return {part: array.astype(np.float32) for part, array in folded.items()}
+
+
+def _with_weights(producer: Node, values: Sequence[Value], result: Value) -> Node:
+    attributes = dict(producer.attributes)
+    if producer.operator == "Gemm":
+        attributes["beta"] = 1.0
+    return replace(producer, inputs=(producer.input(0), *values), outputs=(result,), attributes=attributes)
+
+
+def _bias(producer: Node, weights: Weights) -> Array | None:
+    """Give what a product adds to each channel, as (C) or (), or None where that is no constant a channel."""
+    if not producer.has_input(2):
+        return ZERO
+    value = producer.input(2)
+    if value.name not in weights:
+        return None
+    if producer.operator != "Gemm":
+        return weights[value.name].astype(np.float64)
+    numbers = _per_channel(weights[value.name], producer.output, producer.output)
+    return None if numbers is None else numbers * producer.float("beta")
+
+
+def _scaled(producer: Node, w: Array, factor: Array) -> Array:
+    """Multiply the weights that make each output channel by its factor."""
+    if producer.operator == "Conv":
+        return w * factor.reshape(-1, *(1,) * (w.ndim - 1))
+    if producer.operator == "Gemm":
+        return w * (factor[:, None] if producer.int("transB") else factor)
+    grouped = w.reshape(producer.int("group"), -1, *w.shape[1:])
+    by_group = factor.reshape(producer.int("group"), 1, -1, *(1,) * (w.ndim - 2))
+    return (grouped * by_group).reshape(w.shape)
+
+
+def _new(name: str, array: Array, taken: set[str]) -> Value:
+    """Name a new weight `name`, or the first of `name_2`, `name_3` ... that is free."""
+    count, unique = 1, name
+    while unique in taken:
+        count += 1
+        unique = f"{name}_{count}"
+    taken.add(unique)
+    return Value(unique, array.shape)

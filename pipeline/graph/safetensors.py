@@ -1,0 +1,129 @@
+"""Tensors in a safetensors file: a length, a JSON header, the bytes (https://github.com/huggingface/safetensors).
+
+Written without a second copy in memory; read as views of the mapped file. Nothing in such a file can run, and
+no byte of it is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError
+from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.splice import Floats, Part, write
+
+Array = np.ndarray[Any, Any]
+HEADER_LIMIT = 100_000_000  # as the reference implementation
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
+    """Write arrays: those of floats as F32, of integers as I64. The same arrays give the same bytes.
+
+    The header lists them in their order; the integers' bytes come first, so that all are aligned.
+    Raises MachineError where the file cannot be written.
+    """
+    stored = sorted(tensors, key=lambda name: _is_float(tensors[name]))
+    offsets, offset = {}, 0
+    for name in stored:
+        end = offset + tensors[name].size * (4 if _is_float(tensors[name]) else 8)
+        offsets[name] = [offset, end]
+        offset = end
+    entries = {
+        name: {
+            "dtype": "F32" if _is_float(array) else "I64",
+            "shape": list(array.shape),
+            "data_offsets": offsets[name],
+        }
+        for name, array in tensors.items()
+    }
+    header = json.dumps(entries, separators=(",", ":")).encode("ascii")
+    header += b" " * (-len(header) % 8)
+    write(path, _parts(header, [tensors[name] for name in stored]))
+
+
+def _is_float(array: Array) -> bool:
+    return bool(array.dtype.kind == "f")
+
+
+def _parts(header: bytes, arrays: list[Array]) -> Iterator[Part]:
+    yield len(header).to_bytes(8, "little") + header
+    for array in arrays:
+        yield Floats(array) if _is_float(array) else array.astype("<i8").tobytes()
+
+
+def read_tensors(path: Path) -> dict[str, Array]:
+    """Give the tensors of a file as read-only views, in the order of its header.
+
+    Raises InvalidInputError where the file is not a sound safetensors file of numbers.
+    """
+    with reading(path):
+        view = map_file(path)
+        if len(view) < 8:
+            _damaged("it is shorter than 8 bytes")
+        length = int.from_bytes(view[:8], "little")
+        if length > min(HEADER_LIMIT, len(view) - 8):
+            _damaged(f"a header of {length} bytes does not fit a file of {len(view)}")
+        entries = parse_json(view[8 : 8 + length])
+        if not isinstance(entries, dict):
+            _damaged("its header is not an object")
+        entries.pop("__metadata__", None)
+        data = view[8 + length :]
+        tensors = {name: _tensor(name, entry, data) for name, entry in entries.items()}
+        _check_layout([entry["data_offsets"] for entry in entries.values()], len(data))
+        return tensors
+
+
+def parse_json(text: memoryview) -> Any:  # noqa: ANN401 - whatever stands there
+    """Parse UTF-8 JSON from outside; InvalidInputError where it is none, or names a key twice."""
+    try:
+        return json.loads(bytes(text).decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError("the file is damaged", why=f"it is not sound JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def is_shape(value: object) -> bool:
+    """Tell whether parsed JSON is a shape: a list of sizes."""
+    return isinstance(value, list) and all(type(size) is int and 0 <= size < 2**63 for size in value)
+
+
+def _tensor(name: str, entry: Any, data: memoryview) -> Array:  # noqa: ANN401 - parsed JSON
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        _damaged(f"the entry of {name!r} is not dtype, shape and data_offsets")
+    shape, offsets = entry["shape"], entry["data_offsets"]
+    if entry["dtype"] not in DTYPES:
+        _damaged(f"{name!r} has dtype {entry['dtype']!r}, not one of {', '.join(DTYPES)}")
+    if not (is_shape(shape) and is_shape(offsets) and len(offsets) == 2):
+        _damaged(f"{name!r} has shape {shape!r} and offsets {offsets!r}")
+    dtype, count, (start, end) = np.dtype(DTYPES[entry["dtype"]]), math.prod(shape), offsets
+    if not (start <= end <= len(data) and end - start == count * dtype.itemsize):
+        _damaged(f"{name!r} of shape {shape} does not take bytes {start} to {end} of {len(data)}")
+    return np.frombuffer(data[start:end], dtype, count).reshape(shape)
+
+
+def _check_layout(offsets: list[list[int]], size: int) -> None:
+    """Require that the tensors follow each other without overlap or hole, as the format does."""
+    expected = 0
+    for start, end in sorted(offsets):
+        if start != expected:
+            _damaged(f"bytes {expected} to {start} belong to no tensor, or to two")
+        expected = end
+    if expected != size:
+        _damaged(f"bytes {expected} to {size} belong to no tensor")
+
+
+def _damaged(why: str) -> NoReturn:
+    raise InvalidInputError("the file is damaged", why=why)

@@ -1,0 +1,154 @@
+"""A graph as two files: `graph.json`, a line a node, and `weights.safetensors`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pipeline.errors import InvalidInputError
+from pipeline.graph.operators import OPERATORS, ShapeError
+from pipeline.graph.operators.operator import Floats
+from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
+from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
+from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.splice import write as write_parts
+
+GRAPH_FILE = "graph.json"
+WEIGHTS_FILE = "weights.safetensors"
+FORMAT = "torch2caffe2 graph"
+VERSION = 1
+
+NONFINITE = ("inf", "-inf", "nan")  # which JSON has no numbers for
+DTYPES = ("float32", "int64", "bool")
+
+
+def write(graph: Graph, folder: Path) -> None:
+    """Write the files of a graph to an existing folder; the same graph gives the same bytes.
+
+    Raises MachineError where they cannot be written.
+    """
+    write_tensors(folder / WEIGHTS_FILE, graph.weights)
+    write_parts(folder / GRAPH_FILE, [("\n".join(_lines(graph)) + "\n").encode("ascii")])
+
+
+def read(folder: Path) -> Graph:
+    """Read a graph that `write` wrote; its weights are views of the mapped file.
+
+    Every node is inferred again. Raises InvalidInputError where the files are damaged or do not fit together,
+    UsageError where they are missing.
+    """
+    weights = read_tensors(folder / WEIGHTS_FILE)
+    path = folder / GRAPH_FILE
+    with reading(path):
+        document = parse_json(map_file(path))
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise InvalidInputError("this is not a graph", why=f'there is no "format": "{FORMAT}"')
+        if document.get("version") != VERSION:
+            raise InvalidInputError(f"a graph of version {document.get('version')!r}; {VERSION} is known")
+        types = {
+            name: Value(name, array.shape, "float32" if array.dtype.kind == "f" else "int64")
+            for name, array in weights.items()
+        }
+        try:
+            inputs = tuple(_declare(value, types) for value in document["inputs"])
+            nodes = tuple(_node(entry, types) for entry in document["nodes"])
+            outputs = tuple(types[name] for name in document["outputs"])
+        except (KeyError, TypeError) as error:
+            raise InvalidInputError("the graph is damaged", why=f"no such name or field: {error}") from error
+        return Graph(_word(document.get("name")), inputs, outputs, nodes, weights)
+
+
+def _lines(graph: Graph) -> Iterator[str]:
+    yield "{"
+    yield f'"format": {_json(FORMAT)}, "version": {VERSION}, "name": {_json(graph.name)},'
+    yield f'"inputs": {_json([_value(value) for value in graph.inputs])},'
+    yield f'"outputs": {_json([value.name for value in graph.outputs])},'
+    yield '"nodes": ['
+    for i, node in enumerate(graph.nodes, 1):
+        yield f"  {_json(_entry(node))}{',' if i < len(graph.nodes) else ''}"
+    yield "]"
+    yield "}"
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, allow_nan=False)
+
+
+def _value(value: Value) -> dict[str, object]:
+    return {"name": value.name, "shape": value.shape, "dtype": value.dtype}
+
+
+def _entry(node: Node) -> dict[str, object]:
+    return {
+        "name": node.name,
+        "operator": node.operator,
+        "inputs": [None if value is None else value.name for value in node.inputs],
+        "outputs": [_value(value) for value in node.outputs],
+        "attributes": {name: _plain(node.attributes[name]) for name in sorted(node.attributes)},
+        "origin": [node.origin.path, node.origin.kind],
+    }
+
+
+def _plain(attribute: Attribute) -> object:
+    """Give an attribute as JSON has it: the numbers that JSON lacks become words."""
+    if isinstance(attribute, tuple):
+        return [_plain(number) for number in attribute]
+    return str(attribute) if isinstance(attribute, float) and not math.isfinite(attribute) else attribute
+
+
+def _declare(entry: Any, types: dict[str, Value]) -> Value:  # noqa: ANN401 - parsed JSON
+    """Add the value that an entry declares to `types`, where its name must be new."""
+    name = _word(entry["name"])
+    if name in types:
+        _damaged(f"two values are called {name!r}")
+    if not is_shape(entry["shape"]) or entry["dtype"] not in DTYPES:
+        _damaged(f"{name!r} has shape {entry['shape']!r} and dtype {entry['dtype']!r}")
+    types[name] = Value(name, tuple(entry["shape"]), entry["dtype"])
+    return types[name]
+
+
+def _node(entry: Any, types: dict[str, Value]) -> Node:  # noqa: ANN401 - parsed JSON
+    """Read a node whose inputs are in `types`, and add its outputs there, which must be what is inferred."""
+    name, operator = _word(entry["name"]), _word(entry["operator"])
+    definition = OPERATORS.get(operator)
+    if definition is None:
+        _damaged(f"node {name!r} has an unknown operator, {operator!r}")
+    inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
+    try:
+        attributes = definition.complete(_numbers(entry["attributes"], definition.kinds))
+        inferred = definition.infer(*inputs, **attributes)
+    except (ShapeError, TypeError, AttributeError) as error:
+        _damaged(f"node {name!r}, {operator}: {error}")
+    outputs = tuple(_declare(value, types) for value in entry["outputs"])
+    if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):
+        _damaged(f"node {name!r}, {operator}, does not give {outputs}")
+    path, kind = map(_word, entry["origin"])
+    return Node(name, operator, inputs, outputs, attributes, Origin(path, kind))
+
+
+def _numbers(attributes: Any, kinds: Mapping[str, object]) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+    """Undo `_plain` for the attributes that are declared to be floats."""
+
+    def number(value: Any) -> Any:  # noqa: ANN401 - parsed JSON
+        return float(value) if value in NONFINITE else value
+
+    found = dict(attributes)
+    for name, value in found.items():
+        if kinds.get(name) is float:
+            found[name] = number(value)
+        elif kinds.get(name) == Floats and isinstance(value, list):
+            found[name] = [number(item) for item in value]
+    return found
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        _damaged(f"{value!r} should be a word")
+    return value
+
+
+def _damaged(why: str) -> NoReturn:
+    raise InvalidInputError("the graph is damaged", why=why)
