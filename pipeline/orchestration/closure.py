@@ -57,9 +57,7 @@ def _scan(path: Path) -> tuple[str, tuple[str, ...]]:
         named |= {inside for package in (*named, own) for inside in _inside(package)}
     elif _QUOTED.search(text):
         named |= {inside for package in _QUOTED.findall(text) for inside in _inside(package)}
-    return hashlib.sha256(data).hexdigest(), tuple(
-        sorted(named | {up for name in named for up in _above(name)})
-    )
+    return hashlib.sha256(data).hexdigest(), tuple(sorted(named | {up for name in named for up in _above(name)}))
 
 
 def _imports(text: str) -> Iterator[str]:

@@ -72,9 +72,7 @@ class Reason:
     after: Any = None
 
     def __str__(self) -> str:
-        text = _SENTENCES[self.kind].format(
-            name=self.name, before=_brief(self.before), after=_brief(self.after)
-        )
+        text = _SENTENCES[self.kind].format(name=self.name, before=_brief(self.before), after=_brief(self.after))
         return text.strip()
 
 

@@ -8,14 +8,14 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
 
 import pipeline
-from pipeline.config import Options
+from pipeline.config import Options, validate
 from pipeline.errors import (
     Interrupted,
     InvalidInputError,
@@ -87,6 +87,32 @@ def run(
         return _Run(options, report, store, session, made, route, given, source).go()
 
 
+def resume(
+    folder: Path,
+    report: events.Reporter,
+    *,
+    command: Sequence[str] = (),
+    adopt: bool = False,
+    stop_after: str = "",
+    stages: Sequence[Stage] | None = None,
+) -> Outcome:
+    """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
+
+    Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted.
+    """
+    before = record.load(folder)
+    asked = before.asked()
+    finished = {entry.name for entry in before.stages if entry.state == "done"}
+    options = replace(
+        asked,
+        output=folder.absolute(),
+        store=Path(before.store),
+        force=tuple(name for name in asked.force if name not in finished),
+        stop_after=stop_after or ("" if adopt or before.state == "done" else asked.stop_after),
+    )
+    return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
+
+
 def _entrance(
     options: Options,
     earlier: RunRecord | None,
@@ -112,9 +138,7 @@ def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> dict[st
     if earlier is None:
         return {}
     arrived = {
-        name: entry
-        for name, entry in earlier.pending.items()
-        if delivery.holds(folder / name, entry, store.digests)
+        name: entry for name, entry in earlier.pending.items() if delivery.holds(folder / name, entry, store.digests)
     }
     return {**earlier.delivered, **arrived}
 
@@ -143,9 +167,7 @@ class _Run:
         """Run every stage, deliver, and record how it ended."""
         names = tuple(stage.name for stage in self.route)
         output = self.options.output
-        self.report(
-            events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names)
-        )
+        self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names))
         try:
             with on_machine("the run", output):
                 self._enter()
@@ -297,14 +319,10 @@ class _Run:
 
         return tell
 
-    def _reasons(
-        self, stage: Stage, found: Artifact | Damage | None, parts: fingerprint.Components
-    ) -> list[str]:
+    def _reasons(self, stage: Stage, found: Artifact | Damage | None, parts: fingerprint.Components) -> list[str]:
         if isinstance(found, Damage):
             key = fingerprint.key_of(parts)
-            self.report(
-                events.ArtifactDamaged(self.model, stage.name, key, found.reason, str(found.quarantine))
-            )
+            self.report(events.ArtifactDamaged(self.model, stage.name, key, found.reason, str(found.quarantine)))
             return [str(fingerprint.Reason("damaged", found.reason))]
         if isinstance(found, Artifact):
             return [str(fingerprint.Reason("forced"))]
@@ -348,7 +366,5 @@ class _Run:
         seconds = time.monotonic() - self.began
         outcome = Outcome(self.record, self.options.output, seconds, error)
         state = self.record.state
-        self.report(
-            events.RunFinished(self.model, state, outcome.exit_code, seconds, os.fspath(outcome.output))
-        )
+        self.report(events.RunFinished(self.model, state, outcome.exit_code, seconds, os.fspath(outcome.output)))
         return outcome

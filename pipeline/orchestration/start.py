@@ -14,7 +14,7 @@ from pipeline.orchestration.delivery import SIGNATURE, copy, edited, reflink
 from pipeline.orchestration.digests import Digests, digest_of
 from pipeline.orchestration.record import RunRecord, now
 from pipeline.orchestration.sources import Source
-from pipeline.orchestration.store import Artifact, Session, Store
+from pipeline.orchestration.store import Artifact, Session, Store, content_digest
 from pipeline.stages.stage import Stage
 
 
@@ -46,9 +46,7 @@ def from_source(source: Source) -> tuple[Given, ...]:
 
 def from_record(record: RunRecord) -> tuple[Given, ...]:
     """Give what an earlier run into the same folder went on from after an edit, for a resume of it."""
-    return tuple(
-        Given(entry["kind"], entry["origin"], key=entry["key"]) for entry in record.source.get("given", ())
-    )
+    return tuple(Given(entry["kind"], entry["origin"], key=entry["key"]) for entry in record.source.get("given", ()))
 
 
 def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
@@ -106,10 +104,8 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
 
 def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
     """Give the artifact of what is given, from the store or made of the user's files. Raises OSError."""
-    key = given.key
-    if not key:
-        content = {name: _entry(path, store.digests) for name, path in given.files.items()}
-        key = digest_of("given", {"kind": given.kind, "parent": given.parent, "files": content})
+    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+    key = given.key or _key(given, content)
     session.uses(key)
     with store.lock(key):
         found = store.find(key)
@@ -127,14 +123,24 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
             if not reflink(path, folder / name):
                 copy(path, folder / name)
         artifact = store.publish(folder, {**facts, **_facts(given, key)})
-        if {name: entry["sha256"] for name, entry in artifact.files.items()} != {
-            name: entry["sha256"] for name, entry in content.items()
-        }:
+        if artifact.files != content:
             store.set_aside(key, "its source changed while it was read")
-            raise InvalidInputError(
-                f"the {given.kind} files changed while they were read", advice="run again"
-            )
+            raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
         return artifact
+
+
+def identify(given: Given, store: Store) -> Input | None:
+    """Give what stages would read of what is given, without taking it in; None where it is gone."""
+    if given.key:
+        found = store.check(given.key)
+        return Input(found.path, found.digest, found.key) if isinstance(found, Artifact) else None
+    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+    key = _key(given, content)
+    return Input(store.folder(key), content_digest(content), key)
+
+
+def _key(given: Given, content: Mapping[str, Any]) -> str:
+    return digest_of("given", {"kind": given.kind, "parent": given.parent, "files": content})
 
 
 def _entry(path: Path, digests: Digests) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pipeline.orchestration.digests import Digests, canonical, digest_of, sha256_file
+from pipeline.orchestration.machine import on_machine
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -86,11 +87,13 @@ def content_digest(files: Mapping[str, Any]) -> str:
 class Store:
     """Artifacts under one folder. All methods raise OSError for what the machine refuses."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, create: bool = True) -> None:
         self.root = root
+        self.digests = Digests(root / "digests")
+        if not create:
+            return
         for name in ("artifacts", "sessions", "quarantine", "history", "digests", "locks"):
             (root / name).mkdir(parents=True, exist_ok=True)
-        self.digests = Digests(root / "digests")
 
     def folder(self, key: str) -> Path:
         """Give the place of an artifact, present or not."""
@@ -105,14 +108,20 @@ class Store:
 
         A damaged one is put aside; to be called under the lock of its key.
         """
-        folder = self.folder(key)
-        if not folder.exists():
+        found = self.check(key)
+        if isinstance(found, str):
+            return Damage(found, self.set_aside(key, found))
+        if found is not None:
+            with suppress(OSError):
+                os.utime(found.path)  # when it was last used
+        return found
+
+    def check(self, key: str) -> Artifact | str | None:
+        """Look an artifact up and check every byte of it; a string says what is wrong with it."""
+        if not self.folder(key).exists():
             return None
         found = self.read(key)
-        reason = found if isinstance(found, str) else self._damage(found)
-        if reason:
-            return Damage(reason, self.set_aside(key, reason))
-        return found if isinstance(found, Artifact) else None
+        return found if isinstance(found, str) else self._damage(found) or found
 
     def read(self, key: str) -> Artifact | str:
         """Read an artifact's manifest without checking its files; a string says what is wrong with it."""
@@ -165,7 +174,10 @@ class Store:
         except OSError:
             if not place.exists():
                 raise
-            self.set_aside(str(facts["key"]), "made anew")
+            present = self.check(place.name)
+            if isinstance(present, Artifact) and present.digest == manifest["digest"]:
+                return present
+            self.set_aside(place.name, present if isinstance(present, str) else "made anew, differently")
             folder.rename(place)
         sync_folder(place.parent)
         for name, entry in files.items():
@@ -217,6 +229,13 @@ class Store:
             with suppress(FileNotFoundError):
                 keys.update((place / "keys").read_text().split())
         return keys
+
+
+def opened(root: Path | None) -> Store:
+    """Open the store at `root`, or where it is by default. Raises MachineError."""
+    place = root or default_root()
+    with on_machine("opening the store", place):
+        return Store(place)
 
 
 @dataclass(frozen=True, slots=True)

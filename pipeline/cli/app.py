@@ -1,0 +1,104 @@
+"""The application: all commands, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import pipeline
+from pipeline.cli import cache, convert, plan, resume, status
+from pipeline.errors import PipelineError, UsageError, render
+
+PROGRAM = "torch2caffe2"
+
+app = typer.Typer(
+    help="Turn Torch7 networks into Caffe and Caffe2 networks that compute the same numbers.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
+)
+for command in (convert, resume, plan, status, cache):
+    command.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {pipeline.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Hold the options of the program itself."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Obey a command line; give the exit code. Nothing that goes wrong leaves as an exception."""
+    verbosity = sum(len(word) - 1 for word in arguments if re.fullmatch(r"-v+", word))
+    try:
+        return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+    except PipelineError as error:
+        return _fail(error, verbosity)
+    except (KeyboardInterrupt, typer.Abort):
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our data has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if message := getattr(error, "format_message", None):  # of the command line's parser
+            return _fail(_usage(error, message()), verbosity)
+        return _bug(error, arguments, verbosity)
+
+
+def _fail(error: PipelineError, verbosity: int) -> int:
+    if verbosity > 1:
+        import traceback
+
+        traceback.print_exception(error)
+    print(render(error), file=sys.stderr)
+    return error.exit_code
+
+
+def _usage(error: Exception, message: str) -> UsageError:
+    context = getattr(error, "ctx", None)
+    advice = f"{context.command_path} --help" if context else f"{PROGRAM} --help"
+    return UsageError(message[:1].lower() + message[1:].rstrip("."), advice=advice)
+
+
+def _bug(error: Exception, arguments: Sequence[str], verbosity: int) -> int:
+    """Tell of an exception nobody expected, and write what a report of it needs to a file."""
+    import platform
+    import shlex
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    report = "\n".join(
+        [
+            f"{PROGRAM} {pipeline.__version__}, Python {platform.python_version()}, {platform.platform()}",
+            f"{PROGRAM} {shlex.join(arguments)}",
+            "",
+            text,
+        ]
+    )
+    handle, name = tempfile.mkstemp(prefix=f"{PROGRAM}-bug-", suffix=".txt")
+    with os.fdopen(handle, "w") as stream:
+        stream.write(report)
+    if verbosity > 1:
+        print(text, file=sys.stderr)
+    print(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}", file=sys.stderr)
+    print(f"  try: report it with {Path(name)}", file=sys.stderr)
+    return 1

@@ -1,0 +1,38 @@
+"""`torch2caffe2 convert`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+
+from pipeline.cli.options import Config, Json, Progress, Quiet, Verbose, takes_conversion_options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(convert)
+
+
+@takes_conversion_options
+def convert(
+    typed: dict[str, Any],
+    config: Config = None,
+    progress: Progress = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Convert a network, or all that a configuration file lists, to Caffe and Caffe2.
+
+    torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
+    """
+    from pipeline import config as configuration
+    from pipeline.cli.talk import finish, reporting
+    from pipeline.orchestration import batch
+
+    runs = configuration.load(config, typed)
+    with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
+        results = batch.convert_all(runs, report, runs[0].jobs, sys.argv)
+    return finish(results, json)

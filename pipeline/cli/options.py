@@ -1,0 +1,74 @@
+"""The options that commands share, each declared once; those of a conversion come from `pipeline.config`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.config import OPTIONS
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
+Progress = Annotated[
+    str, typer.Option("--progress", metavar="KIND", help="How progress is shown: auto, rich, plain, json, none.")
+]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read options from this TOML file.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run.")]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", envvar="TORCH2CAFFE2_STORE", help="Where artifacts are kept."),
+]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
+StopAfter = Annotated[str, typer.Option("--stop-after", metavar="STAGE", help="Go no further than this stage.")]
+
+_TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the command line, value if not typed
+    "bool": (bool | None, None),
+    "int": (int | None, None),
+    "float": (float | None, None),
+    "Path": (Path | None, None),
+    "Path | None": (Path | None, None),
+    "tuple[str, ...]": (list[str], []),
+    "tuple[Path, ...]": (list[Path], []),
+}
+
+
+def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command `typed`, the options of a conversion that the user typed, as its first argument.
+
+    Each option of `pipeline.config.Options` with a flag becomes one of the command; MODEL is the argument.
+    """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    shared = [_parameter(name) for name, option in OPTIONS.items() if option.metadata["flag"] or name == "model"]
+
+    def call(**values: Any) -> int:  # noqa: ANN401 - whatever the command line gave
+        names = {parameter.name for parameter in shared}
+        typed = {n: values.pop(n) for n in list(values) if n in names}
+        return command({n: v for n, v in typed.items() if v is not None and v != []}, **values)
+
+    parameters = [*shared, *own]
+    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    call.__signature__ = inspect.Signature(ordered, return_annotation=int)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__doc__ = command.__doc__
+    call.__name__ = command.__name__
+    return call
+
+
+def _parameter(name: str) -> inspect.Parameter:
+    option = OPTIONS[name]
+    kind, absent = _TYPES.get(str(option.type), (str | None, None))
+    metavar = option.metadata["metavar"] or None
+    text = option.metadata["help"]
+    if name == "model":
+        information: Any = typer.Argument(metavar="[MODEL]", help=text, show_default=False)
+    else:
+        flags = option.metadata["flag"].split(",")
+        information = typer.Option(*flags, metavar=metavar, help=text, show_default=False)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=absent, annotation=Annotated[kind, information]
+    )

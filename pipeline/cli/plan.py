@@ -1,0 +1,38 @@
+"""`torch2caffe2 plan`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from pipeline.cli.options import Config, Json, takes_conversion_options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(plan)
+
+
+@takes_conversion_options
+def plan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
+    """Say which stages a convert would run, which are cached, and why."""
+    from pipeline import config as configuration
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.orchestration import planner
+
+    plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
+    if json:
+        print_json({name: planner.as_json(stages) for name, stages in plans.items()})
+        return 0
+    for name, stages in plans.items():
+        if len(plans) > 1:
+            print(f"{name}:")
+        print_table(
+            [
+                (planned.stage, planned.state if index == 0 else "", reason)
+                for planned in stages
+                for index, reason in enumerate([str(reason) for reason in planned.reasons] or [planned.key[:12]])
+            ]
+        )
+    return 0

@@ -1,0 +1,32 @@
+"""`torch2caffe2 resume`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pipeline.cli.options import Adopt, Folder, Json, Progress, Quiet, StopAfter, Verbose
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(resume)
+
+
+def resume(
+    folder: Folder,
+    adopt: Adopt = False,
+    stop_after: StopAfter = "",
+    progress: Progress = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Continue a failed, killed or stopped run, or go on from files edited in its folder."""
+    from pipeline.cli.talk import finish, reporting
+    from pipeline.orchestration import batch, runner
+
+    with reporting(progress, quiet, verbose, many=False) as report:
+        outcome = runner.resume(folder, report, command=sys.argv, adopt=adopt, stop_after=stop_after)
+    return finish([batch.result_of(outcome)], json)

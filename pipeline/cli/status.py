@@ -1,0 +1,25 @@
+"""`torch2caffe2 status`."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline.cli.options import Folder, Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(folder: Folder, json: Json = False) -> int:
+    """Show how the run of an output folder stands: stages, states, times, digests."""
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.orchestration.status import look
+
+    found = look(folder)
+    if json:
+        print_json(found.as_json())
+        return 0
+    print_table(found.rows())
+    return 0

@@ -1,0 +1,81 @@
+"""The reporter for a terminal: a live line for each stage, or for each of several models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+from pipeline.orchestration import events
+from pipeline.orchestration.reporters import seconds_text, words
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+_STYLES: Mapping[str, str] = {
+    "cached": "green",
+    "done": "green",
+    "failed": "bold red",
+    "interrupted": "yellow",
+    "running": "cyan",
+    "unverified": "bold red",
+}
+
+
+@dataclass(slots=True)
+class _Row:
+    """A line of the display."""
+
+    label: str
+    state: str = "waiting"
+    note: str = ""
+
+
+class Rich:
+    """To be used as a context manager, and called with events inside it."""
+
+    def __init__(self, stream: IO[str], many: bool = False, color: bool = True) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.many = many
+        self.rows: dict[str, _Row] = {}
+        console = Console(file=stream, no_color=not color, highlight=False)
+        self.live: Live = Live(console=console, refresh_per_second=8, get_renderable=self._table)
+
+    def __enter__(self) -> Rich:
+        self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:  # noqa: ANN401 - as the protocol has it
+        self.live.__exit__(*error)
+
+    def __call__(self, event: events.Event) -> None:
+        """Bring the display up to date."""
+        if isinstance(event, events.RunStarted):
+            for name in [event.model] if self.many else event.stages:
+                self._row(name)
+        elif isinstance(event, events.RunFinished):
+            row = self._row(event.model if self.many else "")
+            row.state, row.note = event.state, f"in {seconds_text(event.seconds)}"
+        elif said := words(event):
+            stage = str(getattr(event, "stage", ""))
+            row = self._row(event.model if self.many else stage)
+            state, note = said
+            if self.many:
+                row.state, row.note = ("failed" if state == "failed" else "running"), f"{stage} {state} {note}"
+            else:
+                row.state, row.note = state, note
+
+    def _row(self, label: str) -> _Row:
+        return self.rows.setdefault(label, _Row(label))
+
+    def _table(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        for row in list(self.rows.values()):
+            table.add_row(row.label, Text(row.state, style=_STYLES.get(row.state, "dim")), Text(row.note))
+        return table

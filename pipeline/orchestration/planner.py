@@ -1,0 +1,101 @@
+"""What a run would do, stage by stage and why, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.orchestration import dag, fingerprint, sources, start
+from pipeline.orchestration.fingerprint import Reason
+from pipeline.orchestration.machine import on_machine
+from pipeline.orchestration.store import Artifact, Store, default_root
+from pipeline.stages.discovery import discover
+from pipeline.stages.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """What would happen to one stage.
+
+    `state`: "hit"; "run"; or "follows": a stage before it runs, and where that makes the same bytes as last
+    time, this one is a hit. Its key is known only then.
+    """
+
+    stage: str
+    state: str
+    key: str
+    reasons: tuple[Reason, ...]
+
+
+def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
+    """Look at each stage of a run as it would go now. Writes nothing but remembered digests."""
+    stages = discover() if stages is None else stages
+    dag.check_names(options.force, [stage.name for stage in stages], "force")
+    store = Store(options.store or default_root(), create=False)
+    source = sources.recognise(options)
+    given = start.from_source(source)
+    off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
+    route = dag.route(stages, {item.kind for item in given} or {source.kind}, options.stop_after, off)
+    with on_machine("reading the store", store.root):
+        inputs: dict[str, start.Input | None] = {item.kind: start.identify(item, store) for item in given}
+        if not given:
+            (path,) = source.files.values()
+            inputs[source.kind] = start.Input(path, store.digests.of(path))
+        plans = []
+        for stage in route:
+            planned, inputs[stage.makes] = _stage(stage, options, store, inputs)
+            plans.append(planned)
+    return tuple(plans)
+
+
+def _stage(
+    stage: Stage, options: Options, store: Store, inputs: dict[str, start.Input | None]
+) -> tuple[StagePlan, start.Input | None]:
+    """Plan one stage; `inputs` holds None for a kind that will be made anew."""
+    read = {kind: inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in inputs}
+    content = {kind: item.digest for kind, item in read.items() if item}
+    parts = fingerprint.components(stage, options, content, store.digests)
+    before = store.last(stage.name, str(options.model))
+    waiting = sorted(kind for kind, item in read.items() if item is None)
+    if waiting:
+        return _following(stage, before, parts, waiting), None
+    key = fingerprint.key_of(parts)
+    found = store.check(key)
+    if isinstance(found, str):
+        return StagePlan(stage.name, "run", key, (Reason("damaged", found),)), None
+    if stage.name in options.force:
+        return StagePlan(stage.name, "run", key, (Reason("forced"),)), None
+    if isinstance(found, Artifact):
+        return StagePlan(stage.name, "hit", key, ()), start.Input(found.path, found.digest, key)
+    return StagePlan(stage.name, "run", key, fingerprint.explain(before, parts)), None
+
+
+def _following(
+    stage: Stage, before: fingerprint.Components | None, parts: fingerprint.Components, waiting: Sequence[str]
+) -> StagePlan:
+    """Plan a stage behind one that runs: only a change of its own is sure to make it run."""
+    if before is None:
+        return StagePlan(stage.name, "run", "", (Reason("first"),))
+    unknown = {kind: before.get("inputs", {}).get(kind) for kind in waiting}
+    likely = {**parts, "inputs": {**parts["inputs"], **unknown}}
+    own = fingerprint.differences(before, likely)
+    follows = tuple(Reason("follows", kind) for kind in waiting)
+    return StagePlan(stage.name, "run" if own else "follows", "", own or follows)
+
+
+def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
+    """Give a plan as JSON values: every reason as data and as a sentence."""
+    return [
+        {
+            "stage": planned.stage,
+            "state": planned.state,
+            "key": planned.key,
+            "reasons": [
+                {"kind": r.kind, "name": r.name, "before": r.before, "after": r.after, "text": str(r)}
+                for r in planned.reasons
+            ],
+        }
+        for planned in plans
+    ]
