@@ -1,0 +1,140 @@
+"""What is supported, told by the registries: module -> graph operators -> Caffe layers -> Caffe2 operators.
+
+No list is kept by hand. A converter's code names what it makes ("Conv", "Pooling"); those names are read off the
+converter and the functions of this package that it calls.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import CodeType, FunctionType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One name of the source format, or one graph operator, and what it becomes on the way."""
+
+    name: str
+    summary: str
+    operators: tuple[str, ...]
+    caffe: tuple[str, ...]
+    caffe2: tuple[str, ...]
+
+
+def module_rows() -> list[Row]:
+    """Give a row for each Torch7 module class."""
+    from pipeline.graph.operators import OPERATORS
+    from pipeline.torch7.module import MODULES
+
+    rows = []
+    for name in MODULES:
+        lower = MODULES[name].lower
+        made = sorted(names_in(lower, OPERATORS))
+        targets = [operator_row(operator) for operator in made]
+        rows.append(
+            Row(
+                name,
+                first_line(lower),
+                tuple(made),
+                tuple(sorted({layer for row in targets for layer in row.caffe})),
+                tuple(sorted({operator for row in targets for operator in row.caffe2})),
+            )
+        )
+    return rows
+
+
+def operator_rows() -> list[Row]:
+    """Give a row for each operator of the graph."""
+    from pipeline.graph.operators import OPERATORS
+
+    return [operator_row(name) for name in OPERATORS]
+
+
+def layer_rows() -> list[Row]:
+    """Give a row for each Caffe layer that is read."""
+    from pipeline.caffe.read import READS
+    from pipeline.graph.operators import OPERATORS
+
+    rows = []
+    for name in READS:
+        made = sorted(names_in(READS[name], OPERATORS))
+        caffe2 = sorted({operator for made_name in made for operator in operator_row(made_name).caffe2})
+        rows.append(Row(name, first_line(READS[name]), tuple(made), (name,), tuple(caffe2)))
+    return rows
+
+
+@cache
+def operator_row(name: str) -> Row:
+    """Tell what one operator of the graph is written as."""
+    from pipeline.caffe import read as caffe_read
+    from pipeline.caffe import write as caffe_write
+    from pipeline.caffe2 import read as caffe2_read
+    from pipeline.caffe2 import write as caffe2_write
+
+    def written(writer: Callable[..., Any] | None, known: Container[str]) -> tuple[str, ...]:
+        return tuple(sorted(names_in(writer, known))) if writer else ()
+
+    writer = caffe_write.WRITES.get(name)
+    return Row(
+        name,
+        first_line(writer) if writer else "",
+        (name,),
+        written(writer, caffe_read.READS),
+        written(caffe2_write.WRITES.get(name), caffe2_read.READS),
+    )
+
+
+def first_line(function: Callable[..., Any]) -> str:
+    """Give the first sentence of a converter's documentation."""
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
+    """Collect the names in `known` that a function, or one of this package's that it calls, mentions.
+
+    >>> def relu(m, x, net): return net.add("Relu", x)
+    >>> sorted(names_in(relu, {"Relu", "Conv"}))
+    ['Relu']
+    """
+    found: set[str] = set()
+    seen: set[CodeType] = set()
+    pending = list(_functions(function))
+    while pending:
+        current = pending.pop()
+        if current.__code__ in seen:
+            continue
+        seen.add(current.__code__)
+        for code in _codes(current.__code__):
+            found |= {name for name in _strings(code.co_consts) if name in known}
+            module = vars(sys.modules[current.__module__])
+            called = (module.get(name) for name in code.co_names)
+            pending.extend(inner for value in called for inner in _functions(value))
+    return found
+
+
+def _functions(value: object) -> Iterator[FunctionType]:
+    """Give the Python functions behind a callable of this package, also inside a partial or a closure."""
+    value = getattr(value, "func", value)
+    if isinstance(value, FunctionType) and value.__module__.split(".")[0] in ("pipeline", "__main__"):
+        yield value
+        for cell in value.__closure__ or ():
+            yield from _functions(cell.cell_contents)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _strings(constants: tuple[object, ...]) -> Iterator[str]:
+    for constant in constants:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, tuple | frozenset):
+            yield from _strings(tuple(constant))

@@ -1,0 +1,62 @@
+"""Everything about a model that convert could not handle, all at once, without writing a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.values import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far a network would come: the problems of the first stage that has any, and how big the network is."""
+
+    stage: str
+    problems: tuple[Problem, ...]
+    nodes: int = 0
+
+
+def scan(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path], weights: Path | None) -> Scan:
+    """Read, and plan each later stage on what the one before would give; stop where there are problems.
+
+    Errors other than what is unsupported (a damaged file, a missing shape) are raised as convert would.
+    """
+    try:
+        graph = _given(model, inputs, weights) if weights else _imported(model, inputs, root, plugins)
+    except UnsupportedError as error:
+        return Scan("translate" if weights else "import", error.problems)
+    return _emitted(graph) if not weights else _translated(graph)
+
+
+def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path]) -> Graph:
+    from pipeline.input_spec import parse_input_spec
+    from pipeline.torch7 import importer
+
+    return importer.read(model, [parse_input_spec(text) for text in inputs] or None, root or None, plugins)
+
+
+def _given(prototxt: Path, inputs: Sequence[str], weights: Path) -> Graph:
+    from pipeline.caffe import files
+    from pipeline.caffe.read import input_shapes, read
+
+    net = files.read_pair(prototxt, weights)
+    return read(net, input_shapes(net, inputs))
+
+
+def _emitted(graph: Graph) -> Scan:
+    from pipeline.caffe import write
+    from pipeline.caffe.read import read
+
+    problems = write.unsupported(graph)
+    if problems:
+        return Scan("emit", problems, len(graph.nodes))
+    return _translated(read(write.write(graph)))
+
+
+def _translated(graph: Graph) -> Scan:
+    from pipeline.caffe2 import write
+
+    return Scan("translate", write.unsupported(graph), len(graph.nodes))
