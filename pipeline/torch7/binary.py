@@ -18,9 +18,7 @@ class BinaryReader(ObjectReader):
 
     least_entry = 12  # a boolean's tag and value, a nil's tag
 
-    def __init__(
-        self, data: memoryview, long_bytes: Literal[4, 8] = 8, byte_order: Literal["<", ">"] = "<"
-    ) -> None:
+    def __init__(self, data: memoryview, long_bytes: Literal[4, 8] = 8, byte_order: Literal["<", ">"] = "<") -> None:
         super().__init__(data)
         self.long_bytes = long_bytes
         self.byte_order = byte_order

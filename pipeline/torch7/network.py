@@ -73,9 +73,7 @@ def _topmost(root: LuaValue) -> Iterator[tuple[list[Any], TorchObject]]:
 
 
 def _searchable(value: LuaValue) -> Iterator[tuple[Any, LuaValue]]:
-    if isinstance(value, TorchObject) and (
-        _is_criterion(value) or _package(value) in _OTHER_PACKAGES - {"tds"}
-    ):
+    if isinstance(value, TorchObject) and (_is_criterion(value) or _package(value) in _OTHER_PACKAGES - {"tds"}):
         return
     for key, inner in (entries(value) or {}).items():
         if isinstance(inner, Table | TorchObject) and isinstance(key, str | int | float):

@@ -27,9 +27,7 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     # Where a number is missing, Torch's #modules is any of the borders; no meaning can be relied upon.
     beyond = [key for key in table if isinstance(key, int | float) and not isinstance(key, bool)]
     if len(beyond) != len(found):
-        raise _invalid(
-            module, path, f"modules[{len(found) + 1}]", "is missing, and there are modules behind it"
-        )
+        raise _invalid(module, path, f"modules[{len(found) + 1}]", "is missing, and there are modules behind it")
     for position, child in enumerate(found, 1):
         if not isinstance(child, TorchObject):
             raise _invalid(module, path, f"modules[{position}]", f"is {describe(child)} and no module")
