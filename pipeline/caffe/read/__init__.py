@@ -1,0 +1,34 @@
+"""From Caffe's layers to the neutral graph. One file a family, one function a layer type; importing registers them."""
+
+from pipeline.caffe.read import (
+    convolution,
+    data,
+    elementwise,
+    linear,
+    loss,
+    neuron,
+    normalization,
+    pooling,
+    recurrent,
+    reduction,
+    shape,
+)
+from pipeline.caffe.read.network import read, unsupported
+from pipeline.caffe.read.reader import READS
+
+__all__ = [
+    "READS",
+    "convolution",
+    "data",
+    "elementwise",
+    "linear",
+    "loss",
+    "neuron",
+    "normalization",
+    "pooling",
+    "read",
+    "recurrent",
+    "reduction",
+    "shape",
+    "unsupported",
+]

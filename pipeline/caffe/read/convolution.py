@@ -1,0 +1,160 @@
+"""Layers that slide a window of weights: Convolution, Deconvolution, their relatives, and Im2col."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.values import Shape, Value
+
+Ints = tuple[int, ...]
+
+
+class Window(NamedTuple):
+    """The geometry of a window over some spatial axes, one number an axis; pads are on both sides."""
+
+    kernel: Ints
+    stride: Ints
+    pad: Ints
+    dilation: Ints
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The same as attributes of Conv."""
+        return {
+            "kernel_shape": self.kernel,
+            "strides": self.stride,
+            "pads": self.pad * 2,
+            "dilations": self.dilation,
+        }
+
+
+def window(layer: Layer, fields: Fields, axes: int) -> Window:
+    """Read the geometry from a ConvolutionParameter (BaseConvolutionLayer::LayerSetUp)."""
+    found = Window(
+        kernel=_extents(layer, fields, "kernel_size", ("kernel_h", "kernel_w"), axes, 0),
+        stride=_extents(layer, fields, "stride", ("stride_h", "stride_w"), axes, 1),
+        pad=_extents(layer, fields, "pad", ("pad_h", "pad_w"), axes, 0),
+        dilation=_extents(layer, fields, "dilation", (), axes, 1),
+    )
+    if min((*found.kernel, *found.stride, *found.dilation), default=1) < 1:
+        layer.invalid("kernel, stride and dilation must be at least 1")
+    return found
+
+
+def _extents(layer: Layer, fields: Fields, name: str, two: tuple[str, ...], axes: int, default: int) -> Ints:
+    """Read a repeated field that has a number an axis, or one for all, or the form `two` for height and width."""
+    given = fields.ints(name)
+    if any(fields.has(each) for each in two):
+        if given or axes != 2:
+            layer.invalid(f"{' and '.join(two)} are for 2 spatial axes, and exclude {name}")
+        return tuple(fields.int(each) for each in two)
+    if len(given) not in (0, 1, axes):
+        layer.invalid(f"{len(given)} numbers of {name} for {axes} spatial axes")
+    return given if len(given) == axes else (given or (default,)) * axes
+
+
+def fold(net: CaffeReader, x: Value, axis: int) -> Value:
+    """Give x as (N, C, spatial...) where `axis` is C: axes before it become one, and a spatial one is there."""
+    spatial = x.shape[axis + 1 :] or (1,)
+    lead = (0,) if axis == 1 else (1,) if axis == 0 else (-1,)
+    if axis == 1 and x.rank > 2:
+        return x
+    return net.add("Reshape", x, part="folded", shape=(*lead, x.shape[axis], *spatial))
+
+
+def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
+    """Undo `fold` for the result y of what was x."""
+    if axis == 1 and x.rank > 2:
+        return y
+    spatial = y.shape[2:] if axis + 1 < x.rank else ()
+    lead: Shape = (-1, *x.shape[1:axis]) if axis > 1 else (0,) * axis
+    return net.add("Reshape", y, part="unfolded", shape=(*lead, y.shape[1], *spatial))
+
+
+def _check_bottoms(layer: Layer) -> Value:
+    """Give the first bottom; the others, each with a top of its own, must have its shape."""
+    if not layer.bottoms or any(x.shape != layer.bottoms[0].shape for x in layer.bottoms):
+        layer.invalid("it needs bottoms, of one shape")
+    return layer.bottoms[0]
+
+
+@reads("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
+def convolution(layer: Layer, net: CaffeReader) -> None:
+    """Cross-correlation; weights (Cout, Cin / group, kernel...). The depthwise types of forks differ in name only."""
+    _convolve(layer, net, transposed=False)
+
+
+@reads("Deconvolution")
+def deconvolution(layer: Layer, net: CaffeReader) -> None:
+    """The gradient of a convolution; weights (Cin, Cout / group, kernel...)."""
+    _convolve(layer, net, transposed=True)
+
+
+def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
+    fields = layer.param("convolution_param")
+    x = _check_bottoms(layer)
+    axis = layer.axis(fields.int("axis"), x.rank)
+    frame = window(layer, fields, x.rank - axis - 1)
+    channels, maps, group = x.shape[axis], fields.int("num_output"), fields.int("group")
+    if group < 1 or maps < 1 or channels % group or maps % group:
+        layer.invalid(f"{group} groups of {channels} channels and {maps} outputs")
+    outer, inner = (channels, maps) if transposed else (maps, channels)
+    if len(frame.kernel) > 3:
+        layer.refuse(f"a window over {len(frame.kernel)} axes")
+    shapes = [(outer, inner // group, *frame.kernel)] + [(maps,)] * fields.flag("bias_term")
+    arrays = net.parameters(layer, *shapes)
+    if not frame.kernel:  # no spatial axis: one of extent 1
+        frame = Window((1,), (1,), (0,), (1,))
+    weights = net.weight(arrays[0].reshape(*shapes[0][:2], *frame.kernel), "w")
+    bias = net.weight(arrays[1], "b") if len(arrays) > 1 else None
+    operator = "Conv"
+    more: dict[str, Any] = {}
+    if transposed:
+        operator, more = "ConvTranspose", {"output_padding": (0,) * len(frame.kernel)}
+    results = []
+    for bottom in layer.bottoms:
+        y = net.add(operator, fold(net, bottom, axis), weights, bias, group=group, **frame.attributes, **more)
+        results.append(unfold(net, y, bottom, axis))
+    net.give(layer, *results)
+
+
+@reads("Convolution3D")
+def convolution_3d(layer: Layer, net: CaffeReader) -> None:
+    """C3D's convolution over time, height and width; weights (Cout, Cin / group, depth, size, size)."""
+    fields, x = layer.param("convolution3d_param"), layer.bottom
+    if x.rank != 5:
+        layer.invalid(f"it needs 5 axes, not shape {x.shape}")
+    size, group, maps = fields.int("kernel_size"), fields.int("filter_group"), fields.int("num_output")
+    kernel = (fields.int("kernel_depth"), size, size)
+    if min(*kernel, group, maps) < 1 or x.shape[1] % group or maps % group:
+        layer.invalid(f"a kernel of {kernel} in {group} groups, {x.shape[1]} channels and {maps} outputs")
+    shapes = [(maps, x.shape[1] // group, *kernel)] + [(maps,)] * fields.flag("bias_term")
+    arrays = net.parameters(layer, *shapes, exact=False)
+    parameters = [net.weight(array, part) for array, part in zip(arrays, "wb", strict=False)]
+    stride, pad = fields.int("stride"), fields.int("pad")
+    frame = Window(
+        kernel,
+        (fields.int("temporal_stride"), stride, stride),
+        (fields.int("temporal_pad"), pad, pad),
+        (1, 1, 1),
+    )
+    net.give(layer, net.add("Conv", x, *parameters, group=group, **frame.attributes))
+
+
+@reads("Im2col")
+def im2col(layer: Layer, net: CaffeReader) -> None:
+    """Every window as a column: (N, C, H, W) becomes (N, C * kernel, outputs...)."""
+    fields = layer.param("convolution_param")
+    x = _check_bottoms(layer)
+    axis = layer.axis(fields.int("axis"), x.rank)
+    axes = x.rank - axis - 1
+    frame = window(layer, fields, axes)
+    if axes != 2:
+        layer.refuse(f"Im2col over {axes} axes")
+    results = [
+        unfold(net, net.add("Im2Col", fold(net, bottom, axis), **frame.attributes), bottom, axis)
+        for bottom in layer.bottoms
+    ]
+    net.give(layer, *results)

@@ -1,0 +1,161 @@
+"""A layer as its reader sees it: bottoms, tops, and parameters that must all be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.graph.values import Shape, Value
+
+if TYPE_CHECKING:
+    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
+
+# What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
+# are read by the weights; its multipliers are the solver's.
+_NOT_PARAMETERS = frozenset(
+    {"name", "type", "bottom", "top", "phase", "include", "exclude", "loss_weight", "propagate_down", "param", "blobs"}
+)
+# Fields inside a parameter message that cannot change what the trained layer computes: fillers of blobs that come
+# from the file, the choice of an implementation, gradients and running averages.
+_WITHOUT_MEANING = frozenset(
+    {
+        "weight_filler",
+        "bias_filler",
+        "filler",
+        "scale_filler",
+        "engine",
+        "force_nd_im2col",
+        "stable_prod_grad",
+        "moving_average_fraction",
+        "debug_info",
+    }
+)
+
+
+class Fields:
+    """A parameter message of a layer, such as `convolution_param`; what is asked for counts as used."""
+
+    def __init__(self, message: Any, path: str, used: set[str]) -> None:  # noqa: ANN401 - any of the messages
+        self._message = message
+        self._path = path
+        self._used = used
+
+    def _get(self, name: str) -> Any:  # noqa: ANN401 - what protobuf holds
+        self._used.add(f"{self._path}.{name}")
+        return getattr(self._message, name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the prototxt sets the field, be it to its default."""
+        self._used.add(f"{self._path}.{name}")
+        return bool(self._message.HasField(name))
+
+    def flag(self, name: str) -> bool:
+        """Give a bool, or its default."""
+        return bool(self._get(name))
+
+    def word(self, name: str) -> str:
+        """Give the name of an enum's value."""
+        number = self._get(name)
+        enum = self._message.DESCRIPTOR.fields_by_name[name].enum_type
+        return str(enum.values_by_number[number].name)
+
+    def ints(self, name: str) -> tuple[int, ...]:
+        """Give a repeated integer."""
+        return tuple(self._get(name))
+
+    def floats(self, name: str) -> tuple[float, ...]:
+        """Give a repeated number."""
+        return tuple(self._get(name))
+
+    def dims(self, name: str) -> Shape:
+        """Give the extents in a BlobShape."""
+        return tuple(self._get(name).dim)
+
+    def shapes(self, name: str) -> tuple[Shape, ...]:
+        """Give each BlobShape of a repeated field."""
+        return tuple(tuple(shape.dim) for shape in self._get(name))
+
+    def fillers(self, name: str) -> Sequence[FillerParameter]:
+        """Give each filler of a repeated field."""
+        return tuple(self._get(name))
+
+    def int(self, name: str) -> int:
+        """Give an integer, or its default."""
+        return int(self._get(name))
+
+    def float(self, name: str) -> float:
+        """Give a number, or its default."""
+        return float(self._get(name))
+
+
+class Layer:
+    """A LayerParameter with the values of its bottoms; it knows which of its fields no reader has used."""
+
+    def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
+        self._message = message
+        self._used: set[str] = set()
+        self.name = message.name
+        self.type = message.type
+        self.bottoms = bottoms
+        self.tops: tuple[str, ...] = tuple(message.top)
+        self.specs: tuple[ParamSpec, ...] = tuple(message.param)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.type})"
+
+    @property
+    def bottom(self) -> Value:
+        """The only bottom."""
+        return self.take(1)[0]
+
+    def take(self, fewest: int, most: int | None = None) -> tuple[Value, ...]:
+        """Give the bottoms, of which there must be `fewest`, or as many as `most`."""
+        most = fewest if most is None else most
+        if not fewest <= len(self.bottoms) <= most:
+            wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+            self.invalid(f"it has {len(self.bottoms)} bottoms instead of {wanted}")
+        return self.bottoms
+
+    def param(self, name: str) -> Fields:
+        """Give a parameter message, of defaults where the layer has none."""
+        return Fields(getattr(self._message, name), name, self._used)
+
+    def leave(self, *names: str) -> None:
+        """Declare all fields of the messages `names` used."""
+        for name in names:
+            message = getattr(self._message, name)
+            self._used |= {f"{name}.{field.name}" for field in message.DESCRIPTOR.fields}
+
+    def changes(self, name: str, fields: Sequence[str]) -> str:
+        """List those of `fields` of the message `name` that are set, for a note."""
+        message = getattr(self._message, name)
+        found = {field.name: value for field, value in message.ListFields() if field.name in fields}
+        return ", ".join(f"{field} {value}" for field, value in found.items())
+
+    def axis(self, index: int, rank: int) -> int:
+        """Count an axis of `rank` from the front (Blob::CanonicalAxisIndex)."""
+        if not -rank <= index < rank:
+            self.invalid(f"axis {index} of a blob with {rank} axes")
+        return index % rank
+
+    def unread(self) -> Iterator[Problem]:
+        """Give a problem for every field that is set and that nothing used."""
+        for field, value in self._message.ListFields():
+            if field.name in _NOT_PARAMETERS:
+                continue
+            for inner, content in value.ListFields():
+                path = f"{field.name}.{inner.name}"
+                if path in self._used or inner.name in _WITHOUT_MEANING:
+                    continue
+                shown = inner.enum_type.values_by_number[content].name if inner.enum_type else content
+                reason = f"is set to {str(shown).strip()[:60]}, and {self.type} layers have no use for it here"
+                yield Problem(f"{self.name}.{path}", reason)
+
+    def refuse(self, reason: str, field: str = "") -> NoReturn:
+        """Raise UnsupportedError for the layer, or for one of its fields."""
+        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason)
+
+    def invalid(self, why: str) -> NoReturn:
+        """Raise InvalidInputError for a layer that Caffe itself does not take."""
+        raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)

@@ -1,0 +1,173 @@
+"""From a Caffe network to the neutral graph: every layer through its reader, every problem collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.loss import LEFT_OUT
+from pipeline.caffe.read.reader import READS, CaffeReader
+from pipeline.caffe.read.weights import Weights
+from pipeline.errors import InvalidInputError, PipelineError, Problem, UnsupportedError, UsageError
+from pipeline.graph.operators import ShapeError
+from pipeline.graph.values import Graph, Origin, Shape, Value
+
+if TYPE_CHECKING:
+    from pipeline.caffe.files import CaffeNet
+    from pipeline.caffe.schema import LayerParameter
+
+UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
+SHOWN = 10  # faults of the weights that an error lists
+
+
+def read(
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    outputs: Sequence[str] | None = None,
+    keep_loss: bool = False,
+    notes: list[str] | None = None,
+) -> Graph:
+    """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
+
+    `input_shapes` replaces shapes of the prototxt, by blob. `outputs` chooses blobs, and their order; else they
+    are those that no layer consumes, by name. Loss and accuracy layers are left out unless `keep_loss`. What the
+    user should know without its being wrong is appended to `notes`.
+
+    Raises UnsupportedError with every layer and every field that has no counterpart, InvalidInputError with
+    everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
+    inputs without a shape.
+    """
+    walk = _Walk(net, input_shapes or {}, keep_loss)
+    walk.run()
+    if walk.problems:
+        raise UnsupportedError(tuple(walk.problems))
+    walk.raise_faults()
+    if notes is not None:
+        notes.extend(walk.reader.notes)
+    return walk.reader.close(outputs)
+
+
+def unsupported(
+    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
+) -> tuple[Problem, ...]:
+    """Find everything in a network for which `read` would raise UnsupportedError; needs no weights."""
+    walk = _Walk(net, input_shapes or {}, keep_loss)
+    walk.run()
+    return tuple(walk.problems)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One pass over the layers. Behind a layer that could not be read, shapes are guesses, and only refusals count."""
+
+    net: CaffeNet
+    input_shapes: Mapping[str, Shape]
+    keep_loss: bool
+    problems: list[Problem] = field(default_factory=list)
+    faults: list[PipelineError] = field(default_factory=list)
+    guessed: set[str] = field(default_factory=set)
+    reader: CaffeReader = field(init=False)
+
+    def run(self) -> None:
+        """Read every layer; what goes wrong is in `problems` and `faults` then."""
+        layers = list(self.net.net.layer)
+        left_out = {"HDF5Output"} if self.keep_loss else LEFT_OUT
+        kept = [layer for layer in layers if layer.type not in left_out]
+        places = _places(kept)
+        reserved = {top for layer in kept for top in layer.top} | set(places)
+        consumed = {bottom for layer in kept for bottom in layer.bottom}
+        idle = {bottom for layer in layers for bottom in layer.bottom} - consumed
+        self.reader = CaffeReader(self.net.net.name, Weights(self.net), self.input_shapes, reserved, idle)
+        for place, message in zip(places, kept, strict=True):
+            with self.reader.at(place, Origin(message.name, message.type)):
+                self._layer(message)
+        known = {layer.name for layer in layers}
+        for name in self.net.blobs.keys() - known if self.net.blobs else ():
+            self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
+        self.reader.notes.sort()
+
+    def _layer(self, message: LayerParameter) -> None:
+        bottoms = tuple(self._bottom(message, name) for name in message.bottom)
+        trusted = self.guessed.isdisjoint(message.bottom)
+        layer = Layer(message, bottoms)
+        for top in layer.tops:
+            if top in self.reader.blobs and top not in message.bottom:
+                self._fault(layer, f"{top!r} is already the top of another layer")
+        done = self._apply(layer, trusted)
+        if done and trusted:
+            self.guessed.difference_update(layer.tops)
+            self.reader.weights_file.check_left(layer)
+            return
+        self.guessed.update(layer.tops)
+        if not done:
+            for top in layer.tops:
+                self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
+
+    def _bottom(self, message: LayerParameter, name: str) -> Value:
+        value = self.reader.consume(name)
+        if value is None:
+            self._fault(Layer(message, ()), f"no layer before it has the top {name!r}")
+            self.guessed.add(name)
+            return Value(name, UNKNOWN)
+        return value
+
+    def _apply(self, layer: Layer, trusted: bool) -> bool:
+        """Run the layer's reader and account for its fields; tell whether it made the tops."""
+        handler = READS.get(layer.type)
+        if handler is None:
+            reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+            self.problems.append(Problem(str(layer), reason))
+            return False
+        try:
+            handler(layer, self.reader)
+        except UnsupportedError as error:
+            self.problems.extend(error.problems)
+            return False
+        except ShapeError as error:
+            if trusted:
+                self._fault(layer, str(error))
+            return False
+        except (InvalidInputError, UsageError) as error:
+            if trusted:
+                self.faults.append(error)
+            return False
+        self.problems.extend(layer.unread())
+        return True
+
+    def _fault(self, layer: Layer, why: str) -> None:
+        self.faults.append(InvalidInputError("the network is not one that Caffe can run", where=str(layer), why=why))
+
+    def raise_faults(self) -> None:
+        """Raise what is wrong with the network, with the inputs that the user gave, or with the weights."""
+        stray = [name for name in self.input_shapes if name not in self.reader.known_inputs]
+        if stray:
+            inputs = ", ".join(sorted(self.reader.known_inputs))
+            raise UsageError(f"the network has no input called {', '.join(stray)}", why=f"it has {inputs}")
+        for error in sorted(self.faults, key=lambda fault: isinstance(fault, InvalidInputError)):
+            if len(self.faults) > 1 and isinstance(error, InvalidInputError):
+                why = "\n".join(f"{fault.where}: {fault.why}" for fault in self.faults)
+                raise InvalidInputError(f"{len(self.faults)} layers of the network cannot be read", why=why)
+            raise error
+        faults = self.reader.weights_file.faults
+        if faults:
+            more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+            what = "the weights do not fit the network" if self.net.blobs else "the network has no weights"
+            raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
+
+
+def _places(layers: Sequence[LayerParameter]) -> list[str]:
+    """Name the layers' places in the graph: by their names, by a top where there is none, each once."""
+    taken: dict[str, int] = {}
+    places = []
+    for layer in layers:
+        name = layer.name or (layer.top[0] if layer.top else layer.type)
+        count = taken[name] = taken.get(name, 0) + 1
+        while count > 1 and f"{name}_{count}" in taken:
+            count += 1
+        place = name if count == 1 else f"{name}_{count}"
+        taken.setdefault(place, 1)
+        places.append(place)
+    return places

@@ -1,0 +1,174 @@
+"""Layers that treat every number by itself."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
+from pipeline.graph.values import Value
+
+E = -1.0  # the base of Exp and Log that stands for e
+
+
+@reads("ReLU")
+def relu(layer: Layer, net: CaffeReader) -> None:
+    """max(x, 0) + negative_slope min(x, 0)."""
+    net.give(layer, _rectified(net, layer.bottom, layer.param("relu_param").float("negative_slope")))
+
+
+@reads("ReLU6")
+def relu6(layer: Layer, net: CaffeReader) -> None:
+    """ReLU with 6 as its upper bound."""
+    slope = layer.param("relu6_param").float("negative_slope")
+    if slope:
+        y = net.add("Min", _rectified(net, layer.bottom, slope), net.constant(6.0))
+    else:
+        y = net.add("Clip", layer.bottom, min=0.0, max=6.0)
+    net.give(layer, y)
+
+
+def _rectified(net: CaffeReader, x: Value, slope: float) -> Value:
+    return net.add("LeakyRelu", x, alpha=slope) if slope else net.add("Relu", x)
+
+
+@reads("PReLU")
+def prelu(layer: Layer, net: CaffeReader) -> None:
+    """ReLU whose slope is a parameter of each channel, or of all."""
+    x = layer.bottom
+    if x.rank < 2:
+        layer.invalid(f"it needs channels, and shape {x.shape} has none")
+    shared = layer.param("prelu_param").flag("channel_shared")
+    (slope,) = net.parameters(layer, () if shared else (x.shape[1],))
+    slope = slope if shared else per_channel(slope, x.rank)
+    net.give(layer, net.add("PRelu", x, net.weight(slope, "slope")))
+
+
+@reads("ELU")
+def elu(layer: Layer, net: CaffeReader) -> None:
+    """Exponential linear unit: alpha (e^x - 1) below 0."""
+    net.give(layer, net.add("Elu", layer.bottom, alpha=layer.param("elu_param").float("alpha")))
+
+
+@reads("Sigmoid")
+def sigmoid(layer: Layer, net: CaffeReader) -> None:
+    """1 / (1 + e^-x)."""
+    net.give(layer, net.add("Sigmoid", layer.bottom))
+
+
+@reads("TanH")
+def tanh(layer: Layer, net: CaffeReader) -> None:
+    """The hyperbolic tangent."""
+    net.give(layer, net.add("Tanh", layer.bottom))
+
+
+@reads("AbsVal")
+def absolute_value(layer: Layer, net: CaffeReader) -> None:
+    """|x|."""
+    net.give(layer, net.add("Abs", layer.bottom))
+
+
+@reads("BNLL")
+def binomial_normal_log_likelihood(layer: Layer, net: CaffeReader) -> None:
+    """log(1 + e^x), computed so that a large x does not overflow."""
+    net.give(layer, net.add("Softplus", layer.bottom))
+
+
+@reads("Swish")
+def swish(layer: Layer, net: CaffeReader) -> None:
+    """x sigmoid(beta x)."""
+    x = layer.bottom
+    gate = net.add("Sigmoid", _times(net, x, layer.param("swish_param").float("beta"), "beta"), part="gate")
+    net.give(layer, net.add("Mul", x, gate))
+
+
+@reads("Clip")
+def clip(layer: Layer, net: CaffeReader) -> None:
+    """The nearest number to x from min to max, both of which must be given."""
+    fields = layer.param("clip_param")
+    if not (fields.has("min") and fields.has("max")):
+        layer.invalid("it needs clip_param with min and max")
+    net.give(layer, net.add("Clip", layer.bottom, min=fields.float("min"), max=fields.float("max")))
+
+
+@reads("Threshold")
+def threshold(layer: Layer, net: CaffeReader) -> None:
+    """1 where x is above the threshold, else 0."""
+    bound = net.constant(layer.param("threshold_param").float("threshold"), "threshold")
+    above = net.add("Greater", layer.bottom, bound, part="above")
+    net.give(layer, net.add("Cast", above, to="float32"))
+
+
+@reads("FBThreshold")
+def fb_threshold(layer: Layer, net: CaffeReader) -> None:
+    """x where it is above the threshold, else another number: Torch's Threshold, in Facebook's fork."""
+    fields, x = layer.param("fbthreshold_param"), layer.bottom
+    above = net.add("Greater", x, net.constant(fields.float("threshold"), "threshold"), part="above")
+    net.give(layer, net.add("Where", above, x, net.constant(fields.float("val"), "val")))
+
+
+@reads("Dropout")
+def dropout(layer: Layer, net: CaffeReader) -> None:
+    """x itself: the TEST phase drops nothing."""
+    ratio = layer.param("dropout_param").float("dropout_ratio")
+    net.give(layer, net.add("Dropout", layer.bottom, ratio=ratio))
+
+
+@reads("Power")
+def power(layer: Layer, net: CaffeReader) -> None:
+    """(shift + scale x)^power; a constant where power or scale is 0 (power_layer.cpp)."""
+    fields, x = layer.param("power_param"), layer.bottom
+    exponent, scale, shift = (fields.float(name) for name in ("power", "scale", "shift"))
+    if not exponent * scale:  # a power of 0 gives 1 even for numbers that are not finite
+        ones = net.add("Pow", x, net.constant(0.0, "zero"), part="ones")
+        net.give(layer, _times(net, ones, _powered(layer, shift, exponent) if exponent else 1.0, "value"))
+        return
+    y = _plus(net, _times(net, x, scale, "scale"), shift, "shift")
+    net.give(layer, y if exponent == 1 else net.add("Pow", y, net.constant(exponent, "power")))
+
+
+@reads("Exp")
+def exponential(layer: Layer, net: CaffeReader) -> None:
+    """base^(shift + scale x) (exp_layer.cpp)."""
+    fields = layer.param("exp_param")
+    base, scale, shift = (fields.float(name) for name in ("base", "scale", "shift"))
+    inner = _log_base(layer, fields) * scale
+    outer = 1.0 if not shift else math.exp(shift) if base == E else base**shift
+    y = net.add("Exp", _times(net, layer.bottom, inner, "inner"), part="exp")
+    net.give(layer, _times(net, y, outer, "outer"))
+
+
+@reads("Log")
+def logarithm(layer: Layer, net: CaffeReader) -> None:
+    """The logarithm to `base` of shift + scale x (log_layer.cpp)."""
+    fields = layer.param("log_param")
+    scale, shift = fields.float("scale"), fields.float("shift")
+    y = _plus(net, _times(net, layer.bottom, scale, "scale"), shift, "shift")
+    log_base = _log_base(layer, fields)
+    if not log_base:
+        layer.invalid("a logarithm to base 1")
+    net.give(layer, _times(net, net.add("Log", y, part="log"), 1 / log_base, "outer"))
+
+
+def _log_base(layer: Layer, fields: Fields) -> float:
+    base = fields.float("base")
+    if base != E and base <= 0:
+        layer.invalid(f"base {base}; it must be positive, or -1 for e")
+    return 1.0 if base == E else math.log(base)
+
+
+def _powered(layer: Layer, base: float, exponent: float) -> float:
+    try:
+        return math.pow(base, exponent)
+    except (ValueError, OverflowError):
+        layer.refuse(f"the constant {base}^{exponent} is no finite number")
+
+
+def _times(net: CaffeReader, x: Value, factor: float, part: str) -> Value:
+    """Multiply by a number, by 1 with nothing."""
+    return x if factor == 1 else net.add("Mul", x, net.constant(factor, f"{part}_factor"), part=part)
+
+
+def _plus(net: CaffeReader, x: Value, term: float, part: str) -> Value:
+    """Add a number, 0 with nothing."""
+    return x if term == 0 else net.add("Add", x, net.constant(term, f"{part}_term"), part=part)

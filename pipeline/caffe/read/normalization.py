@@ -1,0 +1,124 @@
+"""Layers that normalise by what surrounds a number: BatchNorm, LRN, MVN and relatives of forks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.pooling import Pool, pool
+from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
+from pipeline.caffe.read.weights import Array
+from pipeline.graph.values import Value
+
+MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has built in
+
+
+@reads("BatchNorm")
+def batch_norm(layer: Layer, net: CaffeReader) -> None:
+    """(x - mean) / sqrt(variance + eps) for each channel; blobs mean f, variance f, f (batch_norm_layer.cpp).
+
+    Five blobs, with a scale and a bias behind, are the form of NVIDIA's and Intel's forks.
+    """
+    fields, x = layer.param("batch_norm_param"), layer.bottom
+    if x.rank < 2:
+        layer.invalid(f"it needs channels, and shape {x.shape} has none")
+    epsilon, channels = fields.float("eps"), (x.shape[1],)
+    if fields.has("use_global_stats") and not fields.flag("use_global_stats"):
+        if layer.name in net.weights_file:  # kept for other nets
+            net.parameters(layer, channels, channels, (1,))
+        net.give(layer, _batch_statistics(net, x, epsilon))
+        return
+    fused = net.weights_file.count(layer.name) == 5
+    mean, variance, factor, *affine = net.parameters(layer, channels, channels, (1,), *[channels] * (2 * fused))
+    scale, bias = (net.weight(affine[0], "scale"), net.weight(affine[1], "b")) if fused else (None, None)
+    statistics = net.weight(_unscaled(mean, factor), "mean"), net.weight(_unscaled(variance, factor), "var")
+    net.give(layer, net.add("BatchNormalization", x, scale, bias, *statistics, epsilon=epsilon))
+
+
+def _unscaled(sums: Array, factor: Array) -> Array:
+    """Divide by the factor, where 0 gives 0; one of 1 leaves the view of the file as it is."""
+    weight = np.float32(factor[0])
+    if weight == 1:
+        return sums
+    inverse = np.float32(0) if weight == 0 else np.float32(1) / weight
+    return np.asarray(sums, np.float32) * inverse
+
+
+def _batch_statistics(net: CaffeReader, x: Value, epsilon: float) -> Value:
+    """Normalise each channel over the batch and all places; the variance is the biased one."""
+    if x.shape[0] == 1 and x.rank > 2:  # each channel by itself
+        return net.add("InstanceNormalization", x, None, None, epsilon=epsilon)
+    axes = (0, *range(2, x.rank))
+    centred = net.add("Sub", x, net.add("ReduceMean", x, part="mean", axes=axes), part="centred")
+    squares = net.add("Mul", centred, centred, part="squares")
+    variance = net.add("ReduceMean", squares, part="variance", axes=axes)
+    shifted = net.add("Add", variance, net.constant(epsilon, "eps"), part="shifted")
+    return net.add("Div", centred, net.add("Sqrt", shifted, part="deviation"))
+
+
+@reads("LRN")
+def local_response_normalization(layer: Layer, net: CaffeReader) -> None:
+    """x / (k + alpha / n sum of n squares)^beta, over channels or over a window within one (lrn_layer.cpp)."""
+    fields, x = layer.param("lrn_param"), layer.bottom
+    size, alpha, beta, k = fields.int("local_size"), fields.float("alpha"), fields.float("beta"), fields.float("k")
+    if size % 2 == 0:
+        layer.invalid(f"local_size {size} is even")
+    if x.rank != 4:
+        layer.invalid(f"it needs 4 axes, not shape {x.shape}")
+    if fields.word("norm_region") == "ACROSS_CHANNELS":
+        net.give(layer, net.add("LRN", x, size=size, alpha=alpha, beta=beta, bias=k))
+        return
+    # Within a channel Caffe has 1 in place of k; padding counts in the mean.
+    window = Pool("AVE", (size, size), (1, 1), (size // 2, size // 2))
+    means = pool(layer, net, net.add("Mul", x, x, part="squares"), window, part="means")
+    scaled = net.add("Mul", means, net.constant(alpha, "alpha"), part="scaled")
+    shifted = net.add("Add", scaled, net.constant(1.0, "one"), part="shifted")
+    power = net.add("Pow", shifted, net.constant(-beta, "beta"), part="power")
+    net.give(layer, net.add("Mul", x, power))
+
+
+@reads("MVN")
+def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
+    """(x - mean) / (deviation + eps), for each channel or for all of an image (mvn_layer.cpp)."""
+    fields, x = layer.param("mvn_param"), layer.bottom
+    if not 1 <= x.rank <= 4:
+        layer.invalid(f"Caffe takes up to 4 axes here, not shape {x.shape}")
+    across, epsilon = fields.flag("across_channels"), fields.float("eps")
+    variance = fields.flag("normalize_variance")
+    whole = x if x.rank == 4 else net.add("Reshape", x, part="image", shape=(0,) * x.rank + (1,) * (4 - x.rank))
+    axes = (1, 2, 3) if across else (2, 3)
+    if variance and epsilon == MVN_EPSILON:
+        y = net.add("MeanVarianceNormalization", whole, axes=axes)
+    else:
+        y = net.add("Sub", whole, net.add("ReduceMean", whole, part="mean", axes=axes), part="centred")
+        if variance:
+            squares = net.add("Mul", y, y, part="squares")
+            deviation = net.add("Sqrt", net.add("ReduceMean", squares, part="variance", axes=axes), part="deviation")
+            y = net.add("Div", y, net.add("Add", deviation, net.constant(epsilon, "eps"), part="shifted"))
+    net.give(layer, y if x.rank == 4 else net.add("Reshape", y, shape=(0,) * x.rank))
+
+
+@reads("InstanceNorm")
+def instance_norm(layer: Layer, net: CaffeReader) -> None:
+    """Normalise each channel of each image, then a scale and a bias for each channel; Caffe2's epsilon of 1e-5."""
+    x = layer.bottom
+    if x.rank < 3:
+        layer.invalid(f"it needs places, and shape {x.shape} has none")
+    scale, bias = net.parameters(layer, (x.shape[1],), (x.shape[1],), exact=False)
+    y = net.add("InstanceNormalization", x, net.weight(scale, "scale"), net.weight(bias, "b"), epsilon=1e-5)
+    net.give(layer, y)
+
+
+@reads("Normalize")
+def normalize(layer: Layer, net: CaffeReader) -> None:
+    """SSD's x / sqrt(sum of squares + eps), over channels or over all of an image, times a scale."""
+    fields, x = layer.param("norm_param"), layer.bottom
+    if x.rank != 4:
+        layer.invalid(f"it needs 4 axes, not shape {x.shape}")
+    shared = fields.flag("channel_shared")
+    (scale,) = net.parameters(layer, () if shared else (x.shape[1],))
+    axes = (1, 2, 3) if fields.flag("across_spatial") else (1,)
+    squares = net.add("ReduceSumSquare", x, part="squares", axes=axes)
+    shifted = net.add("Add", squares, net.constant(fields.float("eps"), "eps"), part="shifted")
+    unit = net.add("Div", x, net.add("Sqrt", shifted, part="norm"), part="unit")
+    net.give(layer, net.add("Mul", unit, net.weight(scale if shared else per_channel(scale, x.rank), "scale")))

@@ -1,0 +1,166 @@
+"""The table of layer types, and what their readers build with: a graph whose values are named by Caffe's blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+
+from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.weights import Array, Weights
+from pipeline.errors import UsageError
+from pipeline.graph.builder import Builder
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Graph, Node, Shape, Value
+
+
+class CaffeReader(Builder):
+    """Builds the graph of a network, layer by layer.
+
+    A value bears its blob's name. Where several layers write one blob (in place), the last one's value does, and
+    an earlier one's is called `<blob>_<layer>`; an input of the network keeps its name in any case.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        weights: Weights,
+        input_shapes: Mapping[str, Shape],
+        reserved: Collection[str] = (),
+        idle: Collection[str] = (),
+    ) -> None:
+        super().__init__(name)
+        self.weights_file = weights
+        self.notes: list[str] = []
+        self.blobs: dict[str, Value] = {}
+        self.known_inputs: set[str] = set()
+        self._idle = idle  # inputs for layers that are left out, such as labels
+        self._input_shapes = dict(input_shapes)
+        self._unconsumed: dict[str, None] = {}
+        self._versions: dict[str, list[tuple[str, str]]] = {}  # blob: (layer's place, provisional name)
+        self._written: set[str] = set()  # the provisional names in there
+        for taken in sorted(reserved):  # so that nothing inside a layer is called like a blob or a layer
+            self.unique(taken)
+
+    # ---- What layers build with ----
+
+    def parameters(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
+        """Give the layer's blobs as views of these shapes; see `Weights.take`."""
+        return self.weights_file.take(layer, *shapes, exact=exact)
+
+    def data(self, layer: Layer, blob: str, shape: Shape | None) -> None:
+        """Declare an input of the network; `shape`, where the prototxt has one, gives way to the user's.
+
+        Raises UsageError where there is neither.
+        """
+        self.known_inputs.add(blob)
+        if blob in self._idle:
+            return
+        known = self._input_shapes.get(blob, shape)
+        if known is None or not all(extent > 0 for extent in known):
+            raise UsageError(
+                f"the prototxt does not say what shape {blob!r} has" if known is None else f"{blob!r} would be empty",
+                where=str(layer),
+                why="" if known is None else f"its shape is {known}",
+                advice=f"--input {blob}=1x3x224x224, with the shape that the network takes",
+            )
+        self._write(blob, "", self.input(blob, known))
+
+    def give(self, layer: Layer, *values: Value) -> None:
+        """End a layer: its tops are these values, which get the blobs' names."""
+        if len(values) != len(layer.tops):
+            layer.invalid(f"it has {len(layer.tops)} tops instead of {len(values)}")
+        for blob, value in zip(layer.tops, values, strict=True):
+            passed_on = value.name in self._written or value.name in self.weights
+            self._write(blob, self._place, self.add("Identity", value) if passed_on else value)
+
+    # ---- What the walk over the layers does ----
+
+    def consume(self, blob: str) -> Value | None:
+        """Give the value of a bottom, None where no layer before has made it."""
+        self._unconsumed.pop(blob, None)
+        return self.blobs.get(blob)
+
+    def guess(self, blob: str, shape: Shape) -> None:
+        """Let a blob that no reader could make have this shape, so that the layers behind it are looked at too."""
+        self.blobs[blob] = Value(blob, shape)
+
+    def _write(self, blob: str, place: str, value: Value) -> None:
+        self.blobs[blob] = value
+        self._unconsumed[blob] = None
+        self._versions.setdefault(blob, []).append((place, value.name))
+        self._written.add(value.name)
+
+    def close(self, outputs: Sequence[str] | None = None) -> Graph:
+        """Give the graph of what the outputs need: the blobs called `outputs`, else Caffe's own.
+
+        Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
+        Raises UsageError for an output that is no blob of the network.
+        """
+        names = sorted(self._unconsumed) if outputs is None else outputs
+        unknown = [name for name in names if name not in self.blobs]
+        if unknown:
+            raise UsageError(f"the network has no blob called {', '.join(unknown)}")
+        graph = self.finish([self.blobs[name] for name in names])
+        return _renamed(_needed(graph), self._final_names(), self._places())
+
+    def _final_names(self) -> dict[str, str]:
+        """Map the provisional names of all blobs' values to the names they end up with."""
+        final = {}
+        for blob, versions in self._versions.items():
+            keeper = 0 if versions[0][0] == "" else len(versions) - 1
+            for index, (place, provisional) in enumerate(versions):
+                final[provisional] = blob if index == keeper else self.unique(f"{blob}_{place}")
+        return final
+
+    def _places(self) -> dict[str, str]:
+        """Map the provisional name of each layer's first top to the layer's own name, for the node."""
+        first: dict[str, str] = {}
+        for versions in self._versions.values():
+            for place, provisional in versions:
+                first.setdefault(place, provisional)
+        return {provisional: place for place, provisional in first.items() if place}
+
+
+Read = Callable[[Layer, CaffeReader], None]
+READS: Registry[Read] = Registry("Caffe layer")
+reads = READS.register
+
+
+def per_channel(array: Array, rank: int, axis: int = 1) -> Array:
+    """View an array as broadcastable over a blob of `rank` axes, from `axis` on: (C,) as (C, 1, 1)."""
+    return array.reshape(array.shape + (1,) * (rank - axis - array.ndim)) if array.ndim else array
+
+
+def _needed(graph: Graph) -> Graph:
+    """Leave out what no output needs: the reference of a Crop, what a Silence takes."""
+    wanted = {value.name for value in graph.outputs}
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if any(value.name in wanted for value in node.outputs):
+            kept.append(node)
+            wanted.update(value.name for value in node.inputs if value is not None)
+    weights = {name: array for name, array in graph.weights.items() if name in wanted}
+    return replace(graph, nodes=tuple(reversed(kept)), weights=weights)
+
+
+def _renamed(graph: Graph, values: Mapping[str, str], nodes: Mapping[str, str]) -> Graph:
+    """Rename values, and the nodes that make them: `nodes` goes by the old name of an output."""
+
+    def value(old: Value) -> Value:
+        return replace(old, name=values.get(old.name, old.name))
+
+    def node(old: Node) -> Node:
+        names = [nodes[output.name] for output in old.outputs if output.name in nodes]
+        return replace(
+            old,
+            name=names[0] if names else old.name,
+            inputs=tuple(None if each is None else value(each) for each in old.inputs),
+            outputs=tuple(value(each) for each in old.outputs),
+        )
+
+    return replace(
+        graph,
+        inputs=tuple(value(each) for each in graph.inputs),
+        outputs=tuple(value(each) for each in graph.outputs),
+        nodes=tuple(node(each) for each in graph.nodes),
+    )

@@ -1,0 +1,159 @@
+"""LSTM and RNN, unrolled over the length of their input (recurrent_layer.cpp, lstm_layer.cpp, rnn_layer.cpp)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import NamedTuple
+
+from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.values import Value
+
+MOST_STEPS = 4096  # every step becomes a dozen nodes
+
+
+class Sequence(NamedTuple):
+    """The bottoms of a recurrent layer: x (T, N, ...), cont (T, N), a static input (N, ...), states (1, N, H)."""
+
+    x: Value
+    cont: Value
+    static: Value | None
+    states: tuple[Value, ...]
+    hidden: int
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers a step of one sequence has."""
+        return prod(self.x.shape[2:])
+
+
+def _sequence(layer: Layer, states: int) -> Sequence:
+    fields = layer.param("recurrent_param")
+    hidden, exposed = fields.int("num_output"), fields.flag("expose_hidden") * states
+    bottoms = layer.take(2 + exposed, 3 + exposed)
+    x, cont = bottoms[:2]
+    static = bottoms[2] if len(bottoms) == 3 + exposed else None
+    if x.rank < 2 or cont.shape != x.shape[:2] or hidden < 1:
+        layer.invalid(f"num_output {hidden} for x of shape {x.shape} and cont of shape {cont.shape}")
+    if static is not None and static.shape[:1] != x.shape[1:2]:
+        layer.invalid(f"a static input of shape {static.shape} for x of shape {x.shape}")
+    if x.shape[0] > MOST_STEPS:
+        layer.refuse(f"{x.shape[0]} steps; up to {MOST_STEPS} are unrolled")
+    first = bottoms[len(bottoms) - exposed :] if exposed else ()
+    if any(state.shape != (1, x.shape[1], hidden) for state in first):
+        layer.invalid(f"states must have the shape {(1, x.shape[1], hidden)}")
+    return Sequence(x, cont, static, tuple(first), hidden)
+
+
+def _steps(net: CaffeReader, rows: Value, steps: int, part: str) -> tuple[Value, ...]:
+    """Cut (T, N, K) into T values (N, K)."""
+    pieces = (rows,) if steps == 1 else net.add_many("Split", rows, part=part, axis=0, split=(1,) * steps)
+    return tuple(net.add("Squeeze", piece, part=f"{part}_at", axes=(0,)) for piece in pieces)
+
+
+def _projected(net: CaffeReader, sequence: Sequence, weights: Value, bias: Value) -> tuple[Value, ...]:
+    """Multiply every step of x by the weights at once, and give the products (N, K) of each step."""
+    steps, inner = sequence.x.shape[0], sequence.inputs
+    rows = net.add("Reshape", sequence.x, part="rows", shape=(-1, inner))
+    product = net.add("Gemm", rows, weights, bias, part="projected", transB=1)
+    return _steps(net, net.add("Reshape", product, part="sequence", shape=(steps, -1, weights.shape[0])), steps, "x")
+
+
+def _conts(net: CaffeReader, sequence: Sequence) -> tuple[Value, ...]:
+    steps = sequence.cont.shape[0]
+    return _steps(net, net.add("Reshape", sequence.cont, part="marks", shape=(0, 0, 1)), steps, "cont")
+
+
+def _static(net: CaffeReader, sequence: Sequence, weights: Value | None) -> Value | None:
+    if sequence.static is None or weights is None:
+        return None
+    rows = sequence.static
+    if rows.rank != 2:
+        rows = net.add("Reshape", rows, part="static_rows", shape=(0, weights.shape[1]))
+    return net.add("Gemm", rows, weights, None, part="static", transB=1)
+
+
+def _joined(net: CaffeReader, steps: list[Value]) -> Value:
+    """Put T values (N, K) together as (T, N, K)."""
+    rows = [net.add("Unsqueeze", step, part="step", axes=(0,)) for step in steps]
+    return rows[0] if len(rows) == 1 else net.add("Concat", *rows, part="steps", axis=0)
+
+
+def _sum(net: CaffeReader, part: str, *terms: Value | None) -> Value:
+    present = [term for term in terms if term is not None]
+    return present[0] if len(present) == 1 else net.add("Sum", *present, part=part)
+
+
+def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | None]:
+    """Give the first states (N, H): bottoms, or None for zeros."""
+    if sequence.states:
+        return [net.add("Squeeze", state, part="start", axes=(0,)) for state in sequence.states]
+    net.notes.append(f"{layer}: starts from zeros in every run, where Caffe goes on from the run before")
+    return []
+
+
+def _weights(layer: Layer, net: CaffeReader, sequence: Sequence, gates: int, *more: tuple[int, ...]) -> list[Value]:
+    """Give input weights, bias, static weights where there is such an input, then those of the shapes `more`."""
+    width = gates * sequence.hidden
+    static = [] if sequence.static is None else [(width, prod(sequence.static.shape[1:]))]
+    shapes = [(width, sequence.inputs), (width,), *static, *more]
+    return [net.weight(array, f"w{i}") for i, array in enumerate(net.parameters(layer, *shapes))]
+
+
+@reads("LSTM")
+def lstm(layer: Layer, net: CaffeReader) -> None:
+    """Gates i, f, o, g; c = cont f c + i g, h = o tanh(c); cont of 0 starts a new sequence."""
+    sequence = _sequence(layer, 2)
+    size = sequence.hidden
+    weights, bias, *between, recurrent = _weights(layer, net, sequence, 4, (4 * size, size))
+    static = _static(net, sequence, between[0] if between else None)
+    conts = _conts(net, sequence)
+    hidden, cell = _start(net, sequence, layer) or [None, None]
+    states = []
+    for t, x in enumerate(_projected(net, sequence, weights, bias)):
+        memory = None
+        if hidden is not None:
+            kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept")
+            memory = net.add("Gemm", kept, recurrent, None, part=f"t{t}_memory", transB=1)
+        gates = _sum(net, f"t{t}_gates", x, static, memory)
+        i, f, o, g = net.add_many("Split", gates, part=f"t{t}_gate", axis=1, split=(size,) * 4)
+        entering = net.add(
+            "Mul",
+            net.add("Sigmoid", i, part=f"t{t}_i"),
+            net.add("Tanh", g, part=f"t{t}_g"),
+            part=f"t{t}_entering",
+        )
+        staying = None
+        if cell is not None:
+            forget = net.add("Mul", net.add("Sigmoid", f, part=f"t{t}_f"), conts[t], part=f"t{t}_forget")
+            staying = net.add("Mul", forget, cell, part=f"t{t}_staying")
+        cell = _sum(net, f"t{t}_c", entering, staying)
+        out = net.add("Sigmoid", o, part=f"t{t}_o")
+        hidden = net.add("Mul", out, net.add("Tanh", cell, part=f"t{t}_tanh"), part=f"t{t}_h")
+        states.append(hidden)
+    last = [hidden, cell] if sequence.states else []
+    net.give(layer, _joined(net, states), *(_joined(net, [state]) for state in last if state is not None))
+
+
+@reads("RNN")
+def rnn(layer: Layer, net: CaffeReader) -> None:
+    """h = tanh(W_xh x + b_h + W_hh cont h), and the output is tanh(W_ho h + b_o)."""
+    sequence = _sequence(layer, 1)
+    size = sequence.hidden
+    weights, bias, *between, recurrent, outward, out_bias = _weights(
+        layer, net, sequence, 1, (size, size), (size, size), (size,)
+    )
+    static = _static(net, sequence, between[0] if between else None)
+    conts = _conts(net, sequence)
+    (hidden,) = _start(net, sequence, layer) or [None]
+    outputs = []
+    for t, x in enumerate(_projected(net, sequence, weights, bias)):
+        memory = None
+        if hidden is not None:
+            kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept")
+            memory = net.add("Gemm", kept, recurrent, None, part=f"t{t}_memory", transB=1)
+        hidden = net.add("Tanh", _sum(net, f"t{t}_sum", x, static, memory), part=f"t{t}_h")
+        product = net.add("Gemm", hidden, outward, out_bias, part=f"t{t}_out", transB=1)
+        outputs.append(net.add("Tanh", product, part=f"t{t}_o"))
+    last = [hidden] if sequence.states else []
+    net.give(layer, _joined(net, outputs), *(_joined(net, [state]) for state in last if state is not None))

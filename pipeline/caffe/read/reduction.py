@@ -1,0 +1,65 @@
+"""Layers over whole axes: Softmax, Reduction, ArgMax."""
+
+from __future__ import annotations
+
+from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.values import Value
+
+REDUCTIONS = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
+
+
+@reads("Softmax")
+def softmax(layer: Layer, net: CaffeReader) -> None:
+    """Exponentials that sum to 1 along an axis."""
+    x = layer.bottom
+    net.give(layer, net.add("Softmax", x, axis=layer.axis(layer.param("softmax_param").int("axis"), x.rank)))
+
+
+@reads("Reduction")
+def reduction(layer: Layer, net: CaffeReader) -> None:
+    """Sum (plain, absolute, of squares) or mean over all axes from `axis` on, times a coefficient."""
+    fields, x = layer.param("reduction_param"), layer.bottom
+    axis, factor = layer.axis(fields.int("axis"), x.rank), fields.float("coeff")
+    y = net.add(REDUCTIONS[fields.word("operation")], x, part="reduced", axes=tuple(range(axis, x.rank)), keepdims=0)
+    net.give(layer, y if factor == 1 else net.add("Mul", y, net.constant(factor, "coeff")))
+
+
+@reads("ArgMax")
+def arg_max(layer: Layer, net: CaffeReader) -> None:
+    """Where the top_k largest numbers stand, as floats, or what they are (argmax_layer.cpp).
+
+    Without an axis each item of the batch is searched as a whole, and `out_max_val` gives places and numbers.
+    """
+    fields, x = layer.param("argmax_param"), layer.bottom
+    count, values = fields.int("top_k"), fields.flag("out_max_val")
+    if fields.has("axis"):
+        axis = layer.axis(fields.int("axis"), x.rank)
+        net.give(layer, _largest(layer, net, x, count, axis) if values else _places(layer, net, x, count, axis))
+        return
+    rows = x if x.rank == 2 else net.add("Flatten", x, part="flat", axis=1)
+    found = [_places(layer, net, rows, count, 1)] + [_largest(layer, net, rows, count, 1)] * values
+    shape = (0, 1, -1) + (1,) * max(0, x.rank - 3)
+    parts = [net.add("Reshape", each, part="row", shape=shape) for each in found]
+    net.give(layer, parts[0] if not values else net.add("Concat", *parts, axis=1))
+
+
+def _check(layer: Layer, x: Value, count: int, axis: int) -> None:
+    if not 1 <= count <= x.shape[axis]:
+        layer.invalid(f"the {count} largest along axis {axis} of shape {x.shape}")
+
+
+def _largest(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
+    _check(layer, x, count, axis)
+    if count == 1:
+        return net.add("ReduceMax", x, part="largest", axes=(axis,))
+    return net.add_many("TopK", x, part="largest", k=count, axis=axis)[0]
+
+
+def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
+    _check(layer, x, count, axis)
+    if count == 1:
+        places = net.add("ArgMax", x, part="places", axis=axis)
+    else:
+        places = net.add_many("TopK", x, part="places", k=count, axis=axis)[1]
+    return net.add("Cast", places, part="found", to="float32")

@@ -1,0 +1,209 @@
+"""Layers that move numbers about and change none."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.values import Value
+
+
+def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
+    """Read `axis`, or its name in older nets, which excludes it and does not count from the end."""
+    if fields.has(old):
+        if fields.has("axis"):
+            layer.invalid(f"it has both axis and {old}")
+        return layer.axis(fields.int(old), rank)
+    return layer.axis(fields.int("axis"), rank)
+
+
+@reads("Concat")
+def concat(layer: Layer, net: CaffeReader) -> None:
+    """The bottoms one behind the other along an axis."""
+    if not layer.bottoms:
+        layer.invalid("it has no bottoms")
+    axis = _old_axis(layer, layer.param("concat_param"), "concat_dim", layer.bottoms[0].rank)
+    single = len(layer.bottoms) == 1
+    net.give(layer, layer.bottoms[0] if single else net.add("Concat", *layer.bottoms, axis=axis))
+
+
+@reads("Slice")
+def slice_(layer: Layer, net: CaffeReader) -> None:
+    """Pieces along an axis: cut at the slice points, or equally large (slice_layer.cpp)."""
+    fields, x = layer.param("slice_param"), layer.bottom
+    axis = _old_axis(layer, fields, "slice_dim", x.rank)
+    size, points, count = x.shape[axis], fields.ints("slice_point"), len(layer.tops)
+    if points:
+        edges = (0, *points, size)
+        pieces = tuple(end - start for start, end in pairwise(edges))
+        if len(points) != count - 1 or min(pieces) < 1:
+            layer.invalid(f"axis {axis} of {x.shape} does not make {count} tops, cut at {points}")
+    elif not count or size % count:
+        layer.invalid(f"axis {axis} of {x.shape} does not split into {count} equal tops")
+    else:
+        pieces = (size // count,) * count
+    net.give(layer, *((x,) if count == 1 else net.add_many("Split", x, axis=axis, split=pieces)))
+
+
+@reads("Split")
+def split(layer: Layer, net: CaffeReader) -> None:
+    """The bottom, as often as there are tops."""
+    net.give(layer, *(layer.bottom,) * len(layer.tops))
+
+
+@reads("Silence")
+def silence(layer: Layer, net: CaffeReader) -> None:
+    """Nothing: its bottoms are not outputs of the network."""
+    net.give(layer)
+
+
+@reads("Crop")
+def crop(layer: Layer, net: CaffeReader) -> None:
+    """The first bottom cut to the sizes of the second from an axis on (crop_layer.cpp)."""
+    fields = layer.param("crop_param")
+    x, reference = layer.take(2)
+    start, offsets = layer.axis(fields.int("axis"), x.rank), fields.ints("offset")
+    axes = tuple(range(start, x.rank))
+    if len(offsets) not in (0, 1, len(axes)) or reference.rank != x.rank:
+        layer.invalid(f"{len(offsets)} offsets from axis {start} on, for shapes {x.shape} and {reference.shape}")
+    starts = offsets if len(offsets) == len(axes) else (offsets or (0,)) * len(axes)
+    ends = tuple(begin + reference.shape[axis] for begin, axis in zip(starts, axes, strict=True))
+    if any(end > x.shape[axis] for end, axis in zip(ends, axes, strict=True)):
+        layer.invalid(f"shape {reference.shape} at {starts} reaches beyond shape {x.shape}")
+    cut = [i for i, axis in enumerate(axes) if (starts[i], ends[i]) != (0, x.shape[axis])]
+    if not cut:
+        net.give(layer, x)
+        return
+    starts, ends, axes = (tuple(numbers[i] for i in cut) for numbers in (starts, ends, axes))
+    net.give(layer, net.add("Slice", x, starts=starts, ends=ends, axes=axes))
+
+
+@reads("Reshape")
+def reshape(layer: Layer, net: CaffeReader) -> None:
+    """Another shape for the axes from `axis` on, `num_axes` of them; 0 copies, -1 is inferred (reshape_layer.cpp)."""
+    fields, x = layer.param("reshape_param"), layer.bottom
+    axis, count = fields.int("axis"), fields.int("num_axes")
+    dims = fields.dims("shape")
+    start = axis if axis >= 0 else x.rank + axis + 1
+    end = x.rank if count == -1 else start + count
+    if not 0 <= start <= end <= x.rank or any(dim < -1 for dim in dims) or dims.count(-1) > 1:
+        layer.invalid(f"axis {axis} and num_axes {count} into {dims}, for shape {x.shape}")
+    if any(dim == 0 and start + i >= x.rank for i, dim in enumerate(dims)):
+        layer.invalid(f"there is no axis to copy into {dims} from shape {x.shape}")
+    shape = (0,) * start + dims + x.shape[end:]
+    net.give(layer, net.add("Reshape", x, shape=_with_free_batch(x, shape)))
+
+
+def _with_free_batch(x: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Write axes behind the replaced ones as copies where they stand at their old place."""
+    return tuple(0 if i < x.rank and size == x.shape[i] and i > 0 else size for i, size in enumerate(shape))
+
+
+@reads("Flatten")
+def flatten(layer: Layer, net: CaffeReader) -> None:
+    """The axes from `axis` to `end_axis` as one."""
+    fields, x = layer.param("flatten_param"), layer.bottom
+    start, end = layer.axis(fields.int("axis"), x.rank), layer.axis(fields.int("end_axis"), x.rank)
+    if end < start:
+        layer.invalid(f"end_axis {end} comes before axis {start}")
+    if start == 1 and end == x.rank - 1:
+        net.give(layer, net.add("Flatten", x, axis=1))
+    else:
+        net.give(layer, net.add("Reshape", x, shape=(0,) * start + (-1,) + x.shape[end + 1 :]))
+
+
+@reads("Tile")
+def tile(layer: Layer, net: CaffeReader) -> None:
+    """The bottom several times along an axis."""
+    fields, x = layer.param("tile_param"), layer.bottom
+    axis, tiles = layer.axis(fields.int("axis"), x.rank), fields.int("tiles")
+    if tiles < 1:
+        layer.invalid(f"{tiles} tiles")
+    net.give(layer, net.add("Tile", x, repeats=tuple(tiles if i == axis else 1 for i in range(x.rank))))
+
+
+@reads("BatchReindex")
+def batch_reindex(layer: Layer, net: CaffeReader) -> None:
+    """The items of the batch that the second bottom names, counted from 0."""
+    x, order = layer.take(2)
+    if order.rank != 1 or not x.rank:
+        layer.invalid(f"it needs a list of indices, not shape {order.shape}")
+    net.give(layer, net.add("Gather", x, net.add("Cast", order, part="indices", to="int64"), axis=0))
+
+
+@reads("Filter")
+def filter_(layer: Layer, net: CaffeReader) -> None:
+    """Refused: how much passes is known only when the network runs."""
+    layer.refuse("the shape of its tops depends on the data")
+
+
+@reads("Permute")
+def permute(layer: Layer, net: CaffeReader) -> None:
+    """SSD's axes in a new order; those that it does not name follow."""
+    x, order = layer.bottom, layer.param("permute_param").ints("order")
+    if len(set(order)) != len(order) or any(axis >= x.rank for axis in order):
+        layer.invalid(f"order {order} for shape {x.shape}")
+    rest = tuple(axis for axis in range(x.rank) if axis not in order)
+    net.give(layer, net.add("Transpose", x, perm=order + rest))
+
+
+@reads("ShuffleChannel")
+def shuffle_channel(layer: Layer, net: CaffeReader) -> None:
+    """ShuffleNet's interleaving: channel i of group g becomes channel i * groups + g."""
+    x, groups = layer.bottom, layer.param("shuffle_channel_param").int("group")
+    if x.rank < 2 or groups < 1 or x.shape[1] % groups:
+        layer.invalid(f"{groups} groups of shape {x.shape}")
+    rest = x.shape[2:]
+    apart = net.add("Reshape", x, part="groups", shape=(0, groups, x.shape[1] // groups, *rest))
+    perm = (0, 2, 1, *range(3, apart.rank))
+    turned = net.add("Transpose", apart, part="turned", perm=perm)
+    net.give(layer, net.add("Reshape", turned, shape=(0, x.shape[1], *rest)))
+
+
+@reads("Upsample")
+def upsample(layer: Layer, net: CaffeReader) -> None:
+    """YOLO's repetition of every place, `scale` times along height and width."""
+    fields = layer.param("upsample_param")
+    if len(layer.bottoms) > 1:
+        layer.refuse("unpooling by the mask of a maximum has no counterpart")
+    x = layer.bottom
+    both = fields.int("scale")
+    scales = tuple(fields.int(name) if fields.has(name) else both for name in ("scale_h", "scale_w"))
+    if x.rank != 4 or min(scales) < 1:
+        layer.invalid(f"scale {scales} for shape {x.shape}")
+    net.give(layer, net.add("Resize", x, scales=(1.0, 1.0, *map(float, scales)), mode="nearest"))
+
+
+@reads("Interp")
+def interpolation(layer: Layer, net: CaffeReader) -> None:
+    """DeepLab's bilinear interpolation with aligned corners, after cropping (interp_layer.cpp)."""
+    fields, x = layer.param("interp_param"), layer.bottom
+    begin, end = fields.int("pad_beg"), fields.int("pad_end")
+    if x.rank != 4 or begin > 0 or end > 0:
+        layer.invalid(f"pads of {begin} and {end}, which may only crop, for shape {x.shape}")
+    cropped = x
+    if begin or end:
+        ends = tuple(size + end for size in x.shape[2:])
+        if min(ends) <= -begin:
+            layer.invalid(f"pads of {begin} and {end} leave nothing of shape {x.shape}")
+        cropped = net.add("Slice", x, part="cropped", starts=(-begin,) * 2, ends=ends, axes=(2, 3))
+    sizes = _interpolated(layer, fields, cropped.shape[2:])
+    mode = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+    net.give(layer, net.add("Resize", cropped, sizes=(*x.shape[:2], *sizes), **mode))
+
+
+def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the new height and width: as said, or shrunk and then zoomed."""
+    shrink, zoom = fields.int("shrink_factor"), fields.int("zoom_factor")
+    if shrink < 1 or zoom < 1:
+        layer.invalid(f"shrink_factor {shrink} and zoom_factor {zoom}")
+    wanted = fields.int("height"), fields.int("width")
+    if not fields.has("shrink_factor") and not fields.has("zoom_factor") and any(wanted):
+        if min(wanted) < 1:
+            layer.invalid(f"height and width {wanted}")
+        return wanted
+    if len(layer.bottoms) != 1 or not (fields.has("shrink_factor") or fields.has("zoom_factor")):
+        layer.invalid("it needs height and width, or a factor")
+    shrunk = tuple((size - 1) // shrink + 1 for size in sizes)
+    return tuple(size + (size - 1) * (zoom - 1) for size in shrunk)

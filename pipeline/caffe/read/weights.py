@@ -1,0 +1,109 @@
+"""Which blob of the weights file is which parameter (Net::CopyTrainedLayersFrom and Net::AppendParam, net.cpp)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.caffe.blobs import Blob
+from pipeline.graph.values import Shape
+
+if TYPE_CHECKING:
+    from pipeline.caffe.files import CaffeNet
+    from pipeline.caffe.read.layer import Layer
+
+Array = np.ndarray[Any, Any]
+
+
+class Weights:
+    """Hands each layer its blobs by the layer's name, checks them, and lists what is wrong in `faults`.
+
+    A parameter that cannot be had is stood in for by zeros of its shape, so that reading can go on to the next fault.
+    """
+
+    def __init__(self, net: CaffeNet) -> None:
+        self.faults: list[str] = []
+        self._blobs = {
+            name: tuple(Blob(array, name in net.legacy) for array in group) for name, group in net.blobs.items()
+        }
+        self._file_order = {name: place for place, name in enumerate(net.blobs)}
+        self._members: dict[str, list[tuple[str, int]]] = {}
+        self._owners: dict[str, tuple[str, Shape]] = {}
+        self._seen: set[str] = set()
+        for layer in net.net.layer:
+            for index, spec in enumerate(layer.param):
+                if spec.name:
+                    self._members.setdefault(spec.name, []).append((layer.name, index))
+
+    def __contains__(self, layer: str) -> bool:
+        return layer in self._blobs
+
+    def count(self, layer: str) -> int:
+        """Give how many blobs the file has for a layer."""
+        return len(self._blobs.get(layer, ()))
+
+    def take(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
+        """Give the parameters of a layer as views of those shapes.
+
+        Where not `exact`, as many numbers in another shape will do.
+        """
+        own = self._own(layer, shapes, exact)
+        arrays = []
+        for index, shape in enumerate(shapes):
+            shared = layer.specs[index].name if index < len(layer.specs) else ""
+            blob = self._shared(shared, layer, index, shape) if shared else own[index] if own else None
+            if blob is None:
+                fault = f"{layer}: parameter {index}, of shape {shape}, is not in the weights file"
+                self.faults.append(fault)
+            arrays.append(np.broadcast_to(np.float32(0), shape) if blob is None else blob.array.reshape(shape))
+        return tuple(arrays)
+
+    def check_left(self, layer: Layer) -> None:
+        """Find a fault where the file has blobs for a layer that took none."""
+        if layer.name in self._blobs and layer.name not in self._seen:
+            count = len(self._blobs[layer.name])
+            self.faults.append(f"{layer}: the weights file has {count} blobs for it, and the layer takes none")
+
+    def _own(self, layer: Layer, shapes: tuple[Shape, ...], exact: bool) -> tuple[Blob | None, ...] | None:
+        """Give the blobs that the file has under the layer's name, None for one that does not fit."""
+        repeated = layer.name in self._seen
+        self._seen.add(layer.name)
+        blobs = self._blobs.get(layer.name)
+        if blobs is None:
+            return None
+        if repeated:
+            self.faults.append(f"{layer}: another layer has this name, and Caffe gives the weights to that one only")
+            return (None,) * len(shapes)
+        if len(blobs) != len(shapes):
+            fault = f"{layer}: the weights file has {len(blobs)} blobs for it instead of {len(shapes)}"
+            self.faults.append(fault)
+            return tuple(Blob(np.broadcast_to(np.float32(0), shape)) for shape in shapes)
+        return tuple(self._fitting(layer, *each, exact) for each in zip(range(len(blobs)), blobs, shapes, strict=True))
+
+    def _fitting(self, layer: Layer, index: int, blob: Blob, shape: Shape, exact: bool) -> Blob:
+        if blob.fits(shape) or (not exact and blob.array.size == prod(shape)):
+            return blob
+        found = blob.array.shape
+        self.faults.append(f"{layer}: blob {index} in the weights file has the shape {found} instead of {shape}")
+        return Blob(np.broadcast_to(np.float32(0), shape))
+
+    def _shared(self, name: str, layer: Layer, index: int, shape: Shape) -> Blob | None:
+        """Give a parameter that several layers name: of those in the file, the last, which overwrites the others."""
+        owner, owned = self._owners.setdefault(name, (layer.name, shape))
+        permissive = layer.specs[index].share_mode == layer.specs[index].PERMISSIVE
+        if not (prod(owned) == prod(shape) if permissive else owned == shape):
+            fault = f"{layer}: parameter {name!r} has the shape {shape}, and {owned} in {owner}, which shares it"
+            self.faults.append(fault)
+            return Blob(np.broadcast_to(np.float32(0), shape))
+        sources = [(self._file_order[at], at, i) for at, i in self._members[name] if i < self.count(at)]
+        if not sources:
+            return None
+        _, source, place = max(sources)
+        blob = self._blobs[source][place]
+        if blob.array.size != prod(shape):
+            found = blob.array.shape
+            self.faults.append(f"{layer}: blob {place} of {source} has the shape {found} instead of {shape}")
+            return Blob(np.broadcast_to(np.float32(0), shape))
+        return blob
