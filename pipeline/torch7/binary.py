@@ -41,11 +41,13 @@ class BinaryReader(ObjectReader):
 
     def read_long(self) -> int:
         """Read a C long of the machine that wrote the file."""
+        self.has_longs = True
         value: int = self._long.unpack_from(self.f, self._take(self.long_bytes))[0]
         return value
 
     def read_long_array(self, n: int) -> list[int]:
         """Read `n` longs."""
+        self.has_longs = True
         start = self._take(n * self.long_bytes)
         return list(Struct(f"{self.byte_order}{n}{self._long_code}").unpack_from(self.f, start))
 

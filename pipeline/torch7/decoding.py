@@ -47,6 +47,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
         self.position = 0
         self.end = len(data)
         self.elements = 0  # numbers in storages so far
+        self.has_longs = False  # whether a long has been read, whose size may be another
         self._unfinished: set[int] = set()  # objects that may not contain themselves
         self._readings: list[Reading] = []
         self._steps: list[Any] = []

@@ -72,6 +72,7 @@ def read_nothing(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, L
 def read_generator(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
     """Skip the raw memory of torch.Generator."""
     yield from ()
+    reader.has_longs = True
     size = GENERATOR_BYTES[reader.long_bytes]
     if size > reader.left:
         raise reader.damage(f"a torch.Generator takes {size} bytes, {reader.left} are left")

@@ -73,6 +73,8 @@ def read_bytes(data: memoryview) -> TorchFile:
             root = reader.read_obj()
         except InvalidInputError as damage:
             damages.append(damage)
+            if not reader.has_longs:
+                break
             continue
         if not damages or _is_evident(reader):
             return TorchFile(root, encoding, len(data), reader.left)
