@@ -41,6 +41,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
     """Reads the objects of one file from bytes in memory; no announced size is believed unchecked."""
 
     least_entry: int  # the fewest bytes that a table's key and value take
+    long_bytes: int
 
     def __init__(self, data: memoryview | bytes) -> None:
         super().__init__(data)
