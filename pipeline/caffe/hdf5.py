@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import h5py
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_COMPRESSION = 2048  # no filter of HDF5 packs more bytes into one
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
 
 
@@ -67,6 +68,8 @@ def _array(dataset: h5py.Dataset, view: memoryview) -> np.ndarray[Any, Any]:
     offset = dataset.id.get_offset()  # None where the numbers are compressed or in pieces
     if offset is not None and offset + dataset.nbytes <= len(view):
         return np.ndarray(dataset.shape, dataset.dtype, view, offset)
+    if dataset.nbytes > _COMPRESSION * dataset.id.get_storage_size():
+        raise ValueError(f"{dataset.name} is larger than its file can hold")
     values: np.ndarray[Any, Any] = dataset[()]
     return values
 

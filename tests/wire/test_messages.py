@@ -90,7 +90,7 @@ def test_all_unknown_fields_of_a_binary_message_are_named():
 
 
 def test_names_that_are_not_utf8_are_refused():
-    with pytest.raises(InvalidInputError, match="NetDef.name"):
+    with pytest.raises(InvalidInputError, match=r"NetDef\.name"):
         messages.parse_binary(b"\x0a\x01\xff", NetDef, PATH)
-    with pytest.raises(InvalidInputError, match="OperatorDef.input"):
+    with pytest.raises(InvalidInputError, match=r"OperatorDef\.input"):
         messages.parse_binary(b"\x12\x03\x0a\x01\xff", NetDef, PATH)

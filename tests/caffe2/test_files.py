@@ -1,0 +1,114 @@
+import contextlib
+import os
+
+import numpy as np
+import pytest
+from google.protobuf import text_format
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.caffe2.files import Caffe2Net, read_net, read_pair, read_weights, write_pair
+from pipeline.caffe2.schema import NetDef
+from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
+from pipeline.runtimes import caffe2
+from pipeline.runtimes.engine import Engine, Job, run
+
+PREDICT = """
+name: "small"
+op { input: "data" input: "w" input: "b" output: "fc" type: "FC" }
+op { input: "table" input: "index" output: "rows" type: "Gather" }
+op { input: "fc" input: "shift" output: "sum" type: "Add" arg { name: "broadcast" i: 1 } }
+external_input: "data" external_input: "w" external_input: "b" external_input: "table" external_input: "index"
+external_input: "shift" external_output: "sum" external_output: "rows"
+"""
+
+
+def small_net() -> Caffe2Net:
+    random = np.random.default_rng(0)
+    weights = {
+        "w": random.normal(size=(6, 4)).T,
+        "b": random.normal(size=4).astype("f2"),
+        "index": np.array([2, 0, 1], "i4"),
+        "table": random.normal(size=(3, 5)).astype("f4"),
+        "shift": np.array(0.5, "f4"),
+        "unused": np.array([-1, 2**40], "i8"),
+    }
+    return Caffe2Net(text_format.Parse(PREDICT, NetDef()), weights)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    paths = tmp_path / "predict_net.pb", tmp_path / "predict_net.pbtxt", tmp_path / "init_net.pb"
+    write_pair(small_net(), *paths)
+    return paths
+
+
+def test_a_pair_comes_back_the_same(paths):
+    predict, text, init = paths
+    net = small_net()
+    for path in (predict, text):
+        back = read_pair(path, init)
+        assert back.predict == net.predict
+        assert list(back.weights) == list(net.weights)
+        for name, array in net.weights.items():
+            assert np.array_equal(back.weights[name], array.astype(back.weights[name].dtype))
+
+
+def test_the_same_net_gives_the_same_bytes(paths, tmp_path):
+    again = tmp_path / "a.pb", tmp_path / "a.pbtxt", tmp_path / "b.pb"
+    write_pair(small_net(), *again)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
+
+
+def test_both_files_are_plain_messages(paths):
+    assert NetDef.FromString(paths[0].read_bytes()) == small_net().predict
+    assert [op.output[0] for op in NetDef.FromString(paths[2].read_bytes()).op] == list(small_net().weights)
+
+
+def test_a_net_of_two_gibibytes_is_refused_before_anything_is_written(tmp_path):
+    huge = np.broadcast_to(np.float32(0), (1 << 15, 1 << 14))
+    net = Caffe2Net(NetDef(name="n"), {"w": huge})
+    with pytest.raises(UnsupportedError) as caught:
+        write_pair(net, tmp_path / "predict_net.pb", tmp_path / "predict_net.pbtxt", tmp_path / "init_net.pb")
+    assert "init_net.pb" in caught.value.what
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_init_net_may_be_text(tmp_path):
+    (tmp_path / "init.pbtxt").write_text(
+        'op { type: "GivenTensorFill" output: "w" arg { name: "shape" ints: 2 } arg { name: "values" floats: [1, 2] } }'
+    )
+    assert read_weights(tmp_path / "init.pbtxt")["w"].tolist() == [1, 2]
+
+
+def test_damage_names_the_file(paths):
+    paths[2].write_bytes(paths[2].read_bytes()[:-3])
+    with pytest.raises(InvalidInputError) as caught:
+        read_pair(paths[0], paths[2])
+    assert caught.value.where.startswith(f"{paths[2]}, byte ")
+    with pytest.raises(UsageError):
+        read_net(paths[0].parent / "missing")
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_net_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any"
+    path.write_bytes(content)
+    for read in (read_net, read_weights):
+        with contextlib.suppress(PipelineError):
+            read(path)
+
+
+def test_every_real_caffe2_computes_with_a_written_pair(paths):
+    engines = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
+    if not engines:
+        pytest.skip("no Caffe2 here")
+    x = np.random.default_rng(1).normal(size=(2, 6)).astype("f4")
+    job = Job({"predict_net": paths[0], "init_net": paths[2]}, {"data": x}, ["sum", "rows"])
+    weights = {name: array.astype("f4") for name, array in small_net().weights.items()}
+    for engine in engines:
+        (result,) = run(engine, [job])
+        assert result.ok, f"{engine.title}: {result.error}"
+        expected = x @ weights["w"].T + weights["b"] + 0.5
+        assert np.abs(result.blobs["sum"] - expected).max() < 1e-5, engine.title
+        assert np.array_equal(result.blobs["rows"], weights["table"][[2, 0, 1]]), engine.title
