@@ -85,7 +85,10 @@ def write(path: Path, parts: Iterable[Part]) -> None:
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Give an array's numbers as little-endian float32 bytes, without a copy where that is what it holds."""
+    """Give an array's numbers as little-endian float32 bytes, without a copy where that is what it holds.
+
+    A converted chunk is good until the next one is asked for.
+    """
     if not array.size:
         return
     if array.dtype == np.dtype("<f4") and array.flags.c_contiguous:
