@@ -128,19 +128,12 @@ def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
     return Blob(data.reshape(shape), legacy)
 
 
-def _shape(
-    view: memoryview, parts: Mapping[int, list[Field]], blob: Field, layer: str
-) -> tuple[tuple[int, ...], bool]:
+def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, layer: str) -> tuple[tuple[int, ...], bool]:
     legacy = any(number in parts for number in _LEGACY)
     if legacy:
         shape = tuple(_int32(parts[number][-1].value) if number in parts else 0 for number in _LEGACY)
     else:  # Caffe writes no shape for a scalar
-        dims = [
-            dim
-            for message in parts.get(_SHAPE, ())
-            for dim in scan.inside(view, message)
-            if dim.number == _DIM
-        ]
+        dims = [dim for message in parts.get(_SHAPE, ()) for dim in scan.inside(view, message) if dim.number == _DIM]
         shape = tuple(scan.integers(view, dims).tolist())
     if len(shape) > 32 or any(extent < 0 for extent in shape):
         _refuse(blob, layer, f"a blob of shape {shape}")

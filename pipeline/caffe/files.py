@@ -39,9 +39,7 @@ class CaffeNet:
         return tuple(sorted(self.blobs.keys() - {layer.name for layer in self.net.layer}))
 
 
-def write_pair(
-    net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, comments: Mapping[str, str] = _NONE
-) -> None:
+def write_pair(net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, comments: Mapping[str, str] = _NONE) -> None:
     """Write a prototxt and a caffemodel; the same network gives the same bytes.
 
     The caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data).

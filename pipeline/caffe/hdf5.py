@@ -43,9 +43,7 @@ def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
             groups = {name: _member(layers, name, h5py.Group) for name in layers}
             blobs = {name: tuple(_arrays(group, view)) for name, group in groups.items()}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as error:
-        raise InvalidInputError(
-            f"{path} is damaged, or not the weights of a Caffe network", why=str(error)
-        ) from error
+        raise InvalidInputError(f"{path} is damaged, or not the weights of a Caffe network", why=str(error)) from error
     return {name: group for name, group in blobs.items() if group}
 
 

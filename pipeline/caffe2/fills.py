@@ -126,9 +126,7 @@ def _constant(view: memoryview, op: _Operator) -> Array:
     given = op.arguments.get("value", {})
     dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
     if dtype is None:
-        raise UnsupportedError.one(
-            f"init_net's ConstantFill of {op.outputs[0]}", "is of another type than numbers"
-        )
+        raise UnsupportedError.one(f"init_net's ConstantFill of {op.outputs[0]}", "is of another type than numbers")
     value: Any = 0
     if _F in given:
         value = scan.numbers(view, given[_F][-1:], "<f4")[-1]

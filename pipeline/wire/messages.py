@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-_UNKNOWN = re.compile(
-    r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)'
-)
+_UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
 
 
 def is_text(view: memoryview) -> bool:
@@ -51,9 +49,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
         ) from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInputError(
-            f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)
-        ) from error
+        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)) from error
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path) -> M:
