@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.errors import InvalidInputError
-from pipeline.graph.operators import OPERATORS, ShapeError
+from pipeline.graph.operators import OPERATORS
 from pipeline.graph.operators.operator import Floats
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
 from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
@@ -56,7 +56,7 @@ def read(folder: Path) -> Graph:
             inputs = tuple(_declare(value, types) for value in document["inputs"])
             nodes = tuple(_node(entry, types) for entry in document["nodes"])
             outputs = tuple(types[name] for name in document["outputs"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InvalidInputError("the graph is damaged", why=f"no such name or field: {error}") from error
         return Graph(_word(document.get("name")), inputs, outputs, nodes, weights)
 
@@ -120,7 +120,7 @@ def _node(entry: Any, types: dict[str, Value]) -> Node:  # noqa: ANN401 - parsed
     try:
         attributes = definition.complete(_numbers(entry["attributes"], definition.kinds))
         inferred = definition.infer(*inputs, **attributes)
-    except (ShapeError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         _damaged(f"node {name!r}, {operator}: {error}")
     outputs = tuple(_declare(value, types) for value in entry["outputs"])
     if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):

@@ -235,8 +235,7 @@ class Pad:
             raise ShapeError(f"pads {pads} in mode {mode!r} do not fit shape {x.shape}")
         begins, ends = pads[: x.rank], pads[x.rank :]
         for size, begin, end in zip(x.shape, begins, ends, strict=True):
-            least = {"constant": 0, "edge": 1, "reflect": max(begin, end) + 1}[mode]
-            if min(begin, end, begin + end) < -size or (max(begin, end) > 0 and size < least):
+            if min(begin, end, begin + end) < -size or (mode != "constant" and size == 0):
                 raise ShapeError(f"shape {x.shape} is too small for pads {pads} ({mode})")
         shape = tuple(n + begin + end for n, begin, end in zip(x.shape, begins, ends, strict=True))
         return TensorType(shape, x.dtype)
@@ -249,10 +248,17 @@ class Pad:
             begin, end = pads[axis], pads[axis + x.ndim]
             if begin or end:
                 places = torch.arange(-begin, x.shape[axis] + end)
-                last = x.shape[axis] - 1
-                places = places.clamp(0, last) if mode == "edge" else last - (last - places.abs()).abs()
-                x = x.index_select(axis, places)
+                x = x.index_select(axis, _nearest(places, x.shape[axis] - 1, mode))
         return x
+
+
+def _nearest(places: Tensor, last: int, mode: str) -> Tensor:
+    """Bring places outside 0..last to it: to its ends (edge), or mirrored there as often as needed (reflect)."""
+    if mode == "edge":
+        return places.clamp(0, last)
+    period = max(2 * last, 1)
+    around = places.remainder(period)
+    return torch.minimum(around, period - around)
 
 
 @operator("Gather")
