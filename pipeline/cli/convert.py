@@ -35,4 +35,4 @@ def convert(
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
         results = batch.convert_all(runs, report, runs[0].jobs, sys.argv)
-    return finish(results, json)
+    return finish(results, json, verbose)

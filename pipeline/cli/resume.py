@@ -29,4 +29,4 @@ def resume(
 
     with reporting(progress, quiet, verbose, many=False) as report:
         outcome = runner.resume(folder, report, command=sys.argv, adopt=adopt, stop_after=stop_after)
-    return finish([batch.result_of(outcome)], json)
+    return finish([batch.result_of(outcome)], json, verbose)

@@ -54,12 +54,14 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join([*cells, row[-1]]).rstrip())
 
 
-def finish(results: Sequence[Result], as_json: bool) -> int:
+def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0) -> int:
     """Print how conversions ended: errors to stderr, results to stdout; give the worst exit code.
 
     130 (interrupted) outranks 1 (a bug), and that any other code; of those, the highest is given.
     """
     for result in results:
+        if result.trace and verbosity > 1:
+            print(result.trace, file=sys.stderr)
         if result.error:
             print(result.error, file=sys.stderr)
         if result.error and result.recorded:
@@ -81,4 +83,4 @@ def finish(results: Sequence[Result], as_json: bool) -> int:
 
 def data(result: Result) -> dict[str, Any]:
     """Give a result for programs."""
-    return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name != "recorded"}
+    return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name not in ("recorded", "trace")}

@@ -25,6 +25,7 @@ class Result:
     exit_code: int
     seconds: float
     error: str = ""
+    trace: str = ""  # where in the code the error was raised
     recorded: bool = False  # there is a run.json to resume from
     run: dict[str, Any] = field(default_factory=dict)
 
@@ -35,7 +36,9 @@ def convert(options: Options, report: events.Reporter, command: Sequence[str] = 
         outcome = runner.run(options, report, command=command)
     except PipelineError as error:
         state = "interrupted" if error.exit_code == 130 else "failed"
-        return Result(options.name, str(options.output), state, error.exit_code, 0.0, render(error))
+        return Result(
+            options.name, str(options.output), state, error.exit_code, 0.0, render(error), _trace(error)
+        )
     return result_of(outcome)
 
 
@@ -49,6 +52,7 @@ def result_of(outcome: runner.Outcome) -> Result:
         exit_code=outcome.exit_code,
         seconds=round(outcome.seconds, 3),
         error=error,
+        trace=_trace(outcome.error) if outcome.error else "",
         recorded=True,
         run=record.as_json(outcome.record),
     )
@@ -76,12 +80,14 @@ def _guarded(options: Options, report: events.Reporter, command: Sequence[str]) 
     try:
         return convert(options, report, command)
     except Exception as bug:
-        import traceback
+        text = f"error: this is a bug in torch2caffe2: {type(bug).__name__}: {bug}"
+        return Result(options.name, str(options.output), "failed", 1, 0.0, text, _trace(bug))
 
-        text = f"error: a bug in torch2caffe2: {type(bug).__name__}: {bug}"
-        if report_bug := traceback.format_exc():
-            text += "\n" + report_bug
-        return Result(options.name, str(options.output), "failed", 1, 0.0, text)
+
+def _trace(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
 
 
 def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, command: Sequence[str]) -> list[Result]:

@@ -182,11 +182,12 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
 
 
 def _forget(store: Store) -> None:
-    """Drop remembered digests of files that are gone for a month, and the locks of absent artifacts."""
+    """Drop what was remembered and not looked at for a month, and the locks of absent artifacts."""
     month_ago = time.time() - 30 * 86400
-    for path in (store.root / "digests").iterdir():
+    for path in (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir()):
+        half_written = path.parent.name == "history" and path.suffix != ".json"
         with suppress(OSError):
-            if path.stat().st_mtime < month_ago:
+            if path.stat().st_mtime < (time.time() - 86400 if half_written else month_ago):
                 path.unlink()
     for path in (store.root / "locks").glob("*.lock"):
         lock = store.lock(path.stem)

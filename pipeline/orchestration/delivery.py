@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import Digests
-from pipeline.orchestration.store import Artifact, replace_durably, sync_folder
+from pipeline.orchestration.store import Artifact, partial, replace_durably, sync_folder
 
 SIGNATURE = "signature.json"
 MANIFEST = "manifest.json"
@@ -88,6 +88,7 @@ def deliver(
         (folder / MANIFEST).unlink(missing_ok=True)
     for name in ours - set(wanted):
         (folder / name).unlink(missing_ok=True)
+        partial(folder / name).unlink(missing_ok=True)
     for name, entry in wanted.items():
         how = "kept" if name in kept else place(sources[name], folder / name, digests)
         report(name, entry["size"], how)
@@ -98,7 +99,7 @@ def deliver(
 
 def place(source: Path, target: Path, digests: Digests) -> str:
     """Put a file of the store at `target` in one step; give how: copied, reflinked or linked."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = partial(target)
     temporary.unlink(missing_ok=True)
     try:
         how = _transfer(source, temporary, digests)

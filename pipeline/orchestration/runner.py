@@ -185,11 +185,12 @@ class _Run:
 
     def _stages(self) -> VerificationError | None:
         for stage, entry in zip(self.route, self.record.stages, strict=True):
+            began = time.monotonic()
             try:
                 artifact = self._obtain(stage, entry)
             except BaseException as error:
                 entry.state = "failed"
-                seconds = time.monotonic() - self.began
+                seconds = round(time.monotonic() - began, 3)
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 raise
             self._add(artifact)

@@ -210,7 +210,8 @@ class Store:
     def remember(self, stage: str, source: str, components: Mapping[str, Any]) -> None:
         """Keep the components of a stage's last key for a source, to explain the next change by."""
         with suppress(OSError):
-            replace_durably(self._history(stage, source), canonical(components))
+            place = self._history(stage, source)
+            replace_durably(place, canonical(components), temporary=place.with_suffix(f".{os.getpid()}"))
 
     def last(self, stage: str, source: str) -> dict[str, Any] | None:
         """Give the components of a stage's last key for a source."""
@@ -297,9 +298,14 @@ def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
         os.fsync(descriptor)
 
 
-def replace_durably(path: Path, data: bytes) -> None:
+def partial(path: Path) -> Path:
+    """Name the file that `path` is written as until it is whole; for a folder with one writer at a time."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def replace_durably(path: Path, data: bytes, *, temporary: Path | None = None) -> None:
     """Replace a small file in one step: a reader sees the old bytes or the new ones."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary or partial(path)
     try:
         write_durably(temporary, data)
         temporary.replace(path)
