@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.orchestration import dag
+from pipeline.stages.stage import Stage
+from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TRANSLATE, VERIFY
+
+
+def _names(stages: tuple[Stage, ...]) -> list[str]:
+    return [stage.name for stage in stages]
+
+
+def test_edges_join_makers_to_readers() -> None:
+    graph = dag.build(STAGES)
+    assert set(graph.edges) == {
+        ("import", "emit"),
+        ("emit", "translate"),
+        ("emit", "verify"),
+        ("translate", "verify"),
+        ("import", "verify"),
+    }
+    assert graph.edges["import", "verify"] == {"kind": "graph", "needed": False}
+
+
+def test_the_order_follows_from_needs_alone() -> None:
+    assert _names(dag.route(STAGES, {"t7"})) == NAMES
+    assert _names(dag.route(STAGES[::-1], {"t7"})) == NAMES
+
+
+def test_a_given_artifact_starts_behind_its_maker() -> None:
+    assert _names(dag.route(STAGES, {"caffe"})) == ["translate", "verify"]
+
+
+def test_a_new_target_is_one_more_stage() -> None:
+    onnx = Stage("export", "onnx", ("graph",), EMIT.run)
+    assert "export" in _names(dag.route((*STAGES, onnx), {"t7"}))
+    assert _names(dag.route((*STAGES, onnx), {"t7"}, stop_after="export")) == ["import", "export"]
+
+
+def test_stages_that_wait_for_each_other_are_a_bug() -> None:
+    with pytest.raises(ValueError, match="wait for each other"):
+        dag.build((replace(IMPORT, needs=("caffe",)), EMIT))
+
+
+def test_a_start_from_which_nothing_can_be_made_is_refused() -> None:
+    with pytest.raises(UsageError, match="nothing can be made"):
+        dag.route((EMIT, TRANSLATE, VERIFY), {"t7"})
