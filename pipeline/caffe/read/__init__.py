@@ -13,7 +13,7 @@ from pipeline.caffe.read import (
     reduction,
     shape,
 )
-from pipeline.caffe.read.network import read, unsupported
+from pipeline.caffe.read.network import inputs, read, unsupported
 from pipeline.caffe.read.reader import READS
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "convolution",
     "data",
     "elementwise",
+    "inputs",
     "linear",
     "loss",
     "neuron",

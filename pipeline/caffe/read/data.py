@@ -73,9 +73,9 @@ def _bring(layer: Layer, net: CaffeReader, images: Shape | None, name: str) -> N
         layer.refuse(f"{len(layer.tops)} tops; images and labels are known")
     for top, shape in zip(layer.tops, shapes, strict=False):
         net.data(layer, top, shape)
-    changes = layer.changes("transform_param", ("scale", "mean_file", "mean_value"))
-    if changes:
-        net.notes.append(f"{layer}: the network takes images that are already changed by {changes}")
+    changes = [layer.changes(each, ("scale", "mean_file", "mean_value")) for each in ("transform_param", name)]
+    if any(changes):
+        net.notes.append(f"{layer}: the network takes images already changed by {', '.join(filter(None, changes))}")
     layer.leave(name, "transform_param")
 
 

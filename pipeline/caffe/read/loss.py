@@ -35,6 +35,7 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
     """The mean of -log(probability of the label); a second top is the Softmax (softmax_loss_layer.cpp)."""
     fields = layer.param("loss_param")
     x, label = layer.take(2)
+    layer.tops = layer.tops or (layer.name,)  # Caffe makes a top where a loss has none
     axis = layer.axis(layer.param("softmax_param").int("axis"), x.rank)
     softmax = net.add("Softmax", x, part="softmax", axis=axis)
     rows, indices = _aligned(layer, net, softmax, label, axis)
@@ -48,7 +49,7 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
     if fields.has("normalize") and not fields.has("normalization"):
         mode = "VALID" if fields.flag("normalize") else "BATCH_SIZE"
     loss = _normalised(net, surprise, valid, mode, prod(x.shape[axis + 1 :]))
-    net.give(layer, *(loss, softmax)[: max(1, len(layer.tops))])
+    net.give(layer, *(loss, softmax)[: len(layer.tops)])
 
 
 @reads("Accuracy")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
+INPUTS = frozenset({"Input", "Data", "VideoData", "ImageData", "WindowData", "MemoryData", "HDF5Data"})
 SHOWN = 10  # faults of the weights that an error lists
 
 
@@ -50,6 +51,12 @@ def read(
     return walk.reader.close(outputs)
 
 
+def inputs(net: CaffeNet, *, keep_loss: bool = False) -> tuple[str, ...]:
+    """Name the network's inputs, in the prototxt's order; without those that only losses take, unless these stay."""
+    kept, idle = _split(net, keep_loss)
+    return tuple(top for layer in kept if layer.type in INPUTS for top in layer.top if top not in idle)
+
+
 def unsupported(
     net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
 ) -> tuple[Problem, ...]:
@@ -73,18 +80,14 @@ class _Walk:
 
     def run(self) -> None:
         """Read every layer; what goes wrong is in `problems` and `faults` then."""
-        layers = list(self.net.net.layer)
-        left_out = {"HDF5Output"} if self.keep_loss else LEFT_OUT
-        kept = [layer for layer in layers if layer.type not in left_out]
+        kept, idle = _split(self.net, self.keep_loss)
         places = _places(kept)
         reserved = {top for layer in kept for top in layer.top} | set(places)
-        consumed = {bottom for layer in kept for bottom in layer.bottom}
-        idle = {bottom for layer in layers for bottom in layer.bottom} - consumed
         self.reader = CaffeReader(self.net.net.name, Weights(self.net), self.input_shapes, reserved, idle)
         for place, message in zip(places, kept, strict=True):
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
-        known = {layer.name for layer in layers}
+        known = {layer.name for layer in self.net.net.layer}
         for name in self.net.blobs.keys() - known if self.net.blobs else ():
             self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
         self.reader.notes.sort()
@@ -144,18 +147,28 @@ class _Walk:
         """Raise what is wrong with the network, with the inputs that the user gave, or with the weights."""
         stray = [name for name in self.input_shapes if name not in self.reader.known_inputs]
         if stray:
-            inputs = ", ".join(sorted(self.reader.known_inputs))
-            raise UsageError(f"the network has no input called {', '.join(stray)}", why=f"it has {inputs}")
-        for error in sorted(self.faults, key=lambda fault: isinstance(fault, InvalidInputError)):
-            if len(self.faults) > 1 and isinstance(error, InvalidInputError):
-                why = "\n".join(f"{fault.where}: {fault.why}" for fault in self.faults)
-                raise InvalidInputError(f"{len(self.faults)} layers of the network cannot be read", why=why)
-            raise error
+            has = ", ".join(sorted(self.reader.known_inputs))
+            raise UsageError(f"the network has no input called {', '.join(stray)}", why=f"it has {has}")
+        for shapeless in (fault for fault in self.faults if isinstance(fault, UsageError)):
+            raise shapeless
+        if len(self.faults) == 1:
+            raise self.faults[0]
+        if self.faults:
+            why = "\n".join(f"{fault.where}: {fault.why}" for fault in self.faults)
+            raise InvalidInputError(f"{len(self.faults)} layers of the network cannot be read", why=why)
         faults = self.reader.weights_file.faults
         if faults:
             more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
             what = "the weights do not fit the network" if self.net.blobs else "the network has no weights"
             raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
+
+
+def _split(net: CaffeNet, keep_loss: bool) -> tuple[list[LayerParameter], set[str]]:
+    """Give the layers that are read, and the blobs that only the others take, such as labels."""
+    left_out = {"HDF5Output"} if keep_loss else LEFT_OUT
+    kept = [layer for layer in net.net.layer if layer.type not in left_out]
+    consumed = {bottom for layer in kept for bottom in layer.bottom}
+    return kept, {bottom for layer in net.net.layer for bottom in layer.bottom} - consumed
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pipeline.caffe.read.layer import Layer
-from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.values import Value
 
 REDUCTIONS = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
@@ -57,9 +59,17 @@ def _largest(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) ->
 
 
 def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
+    """Give, as floats, where the largest numbers stand; of equal ones Caffe takes the last first."""
     _check(layer, x, count, axis)
-    if count == 1:
-        places = net.add("ArgMax", x, part="places", axis=axis)
-    else:
-        places = net.add_many("TopK", x, part="places", k=count, axis=axis)[1]
-    return net.add("Cast", places, part="found", to="float32")
+    size = x.shape[axis]
+    if count == 1:  # the largest of the places that hold the maximum
+        maximum = net.add("ReduceMax", x, part="maximum", axes=(axis,))
+        holds = net.add("Cast", net.add("GreaterOrEqual", x, maximum, part="holds"), part="held", to="float32")
+        places = net.weight(per_channel(np.arange(size, dtype=np.float32), x.rank, axis), "places")
+        return net.add("ReduceMax", net.add("Mul", holds, places, part="candidates"), part="place", axes=(axis,))
+    backwards = net.weight(np.arange(size - 1, -1, -1, dtype=np.int64), "backwards")
+    turned = net.add("Gather", x, backwards, part="turned", axis=axis)
+    places = net.add(
+        "Cast", net.add_many("TopK", turned, part="top", k=count, axis=axis)[1], part="behind", to="float32"
+    )
+    return net.add("Sub", net.constant(float(size - 1), "last"), places, part="place")

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
-from pipeline.graph.values import Value
 
 
 def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
@@ -91,13 +90,7 @@ def reshape(layer: Layer, net: CaffeReader) -> None:
         layer.invalid(f"axis {axis} and num_axes {count} into {dims}, for shape {x.shape}")
     if any(dim == 0 and start + i >= x.rank for i, dim in enumerate(dims)):
         layer.invalid(f"there is no axis to copy into {dims} from shape {x.shape}")
-    shape = (0,) * start + dims + x.shape[end:]
-    net.give(layer, net.add("Reshape", x, shape=_with_free_batch(x, shape)))
-
-
-def _with_free_batch(x: Value, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Write axes behind the replaced ones as copies where they stand at their old place."""
-    return tuple(0 if i < x.rank and size == x.shape[i] and i > 0 else size for i, size in enumerate(shape))
+    net.give(layer, net.add("Reshape", x, shape=(0,) * start + dims + x.shape[end:]))
 
 
 @reads("Flatten")
@@ -178,7 +171,7 @@ def upsample(layer: Layer, net: CaffeReader) -> None:
 @reads("Interp")
 def interpolation(layer: Layer, net: CaffeReader) -> None:
     """DeepLab's bilinear interpolation with aligned corners, after cropping (interp_layer.cpp)."""
-    fields, x = layer.param("interp_param"), layer.bottom
+    fields, x = layer.param("interp_param"), layer.take(1, 2)[0]
     begin, end = fields.int("pad_beg"), fields.int("pad_end")
     if x.rank != 4 or begin > 0 or end > 0:
         layer.invalid(f"pads of {begin} and {end}, which may only crop, for shape {x.shape}")
@@ -194,16 +187,21 @@ def interpolation(layer: Layer, net: CaffeReader) -> None:
 
 
 def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the new height and width: as said, or shrunk and then zoomed."""
+    """Give the new height and width: shrunk, zoomed, as said, both, or those of the second bottom."""
+    shrinks, zooms = fields.has("shrink_factor"), fields.has("zoom_factor")
+    said = fields.has("height") and fields.has("width")
     shrink, zoom = fields.int("shrink_factor"), fields.int("zoom_factor")
-    if shrink < 1 or zoom < 1:
-        layer.invalid(f"shrink_factor {shrink} and zoom_factor {zoom}")
-    wanted = fields.int("height"), fields.int("width")
-    if not fields.has("shrink_factor") and not fields.has("zoom_factor") and any(wanted):
-        if min(wanted) < 1:
-            layer.invalid(f"height and width {wanted}")
-        return wanted
-    if len(layer.bottoms) != 1 or not (fields.has("shrink_factor") or fields.has("zoom_factor")):
-        layer.invalid("it needs height and width, or a factor")
-    shrunk = tuple((size - 1) // shrink + 1 for size in sizes)
-    return tuple(size + (size - 1) * (zoom - 1) for size in shrunk)
+    if said and shrinks == zooms:
+        wanted = fields.int("height"), fields.int("width")
+    elif shrinks or zooms:
+        if shrink < 1 or zoom < 1:
+            layer.invalid(f"shrink_factor {shrink} and zoom_factor {zoom}")
+        shrunk = tuple((size - 1) // shrink + 1 for size in sizes)
+        return tuple(size + (size - 1) * (zoom - 1) for size in shrunk)
+    elif len(layer.bottoms) == 2 and layer.bottoms[1].rank == 4:
+        wanted = layer.bottoms[1].shape[2], layer.bottoms[1].shape[3]
+    else:
+        layer.invalid("it needs height and width, a factor, or a second bottom")
+    if min(wanted) < 1:
+        layer.invalid(f"height and width {wanted}")
+    return wanted
