@@ -29,8 +29,8 @@ _CONSTANT_TYPES = {1: "float32", 2: "int32", 10: "int64"}  # TensorProto.DataTyp
 
 
 @dataclass(frozen=True, slots=True)
-class _Operator:
-    """An operator of an init_net; an argument is the fields it sets, by number."""
+class RawOperator:
+    """An operator as it lies in a file; an argument is the fields it sets, by number."""
 
     start: int
     type: str
@@ -50,7 +50,7 @@ def scan_fills(view: memoryview) -> dict[str, Array]:
     for op in fields(view, 0, len(view)):
         if op.number != _OP:
             continue
-        operator = _operator(view, op)
+        operator = raw_operator(view, op)
         fill = _FILLS.get(operator.type)
         if fill is None or operator.inputs or len(operator.outputs) != 1:
             reason = f"makes {', '.join(operator.outputs) or 'nothing'}, not one blob of given numbers"
@@ -91,7 +91,8 @@ def _packed(number: int, payload: Part) -> list[Part]:
     return [length_delimited(number, len(payload)), payload] if len(payload) else []
 
 
-def _operator(view: memoryview, op: Field) -> _Operator:
+def raw_operator(view: memoryview, op: Field) -> RawOperator:
+    """Find the parts of an operator, without reading the numbers of its arguments."""
     kind, inputs, outputs = "", [], []
     arguments: dict[str, dict[int, list[Field]]] = {}
     for part in scan.inside(view, op):
@@ -107,21 +108,21 @@ def _operator(view: memoryview, op: Field) -> _Operator:
                 values.setdefault(value.number, []).append(value)
             name = scan.text(view, values[_NAME][-1]) if _NAME in values else ""
             arguments[name] = values
-    return _Operator(op.start, kind, tuple(inputs), tuple(outputs), arguments)
+    return RawOperator(op.start, kind, tuple(inputs), tuple(outputs), arguments)
 
 
-def _floats(view: memoryview, op: _Operator) -> Array:
+def _floats(view: memoryview, op: RawOperator) -> Array:
     return _shaped(op, scan.numbers(view, _values(op, _FLOATS), "<f4"), _shape(view, op))
 
 
-def _integers(dtype: str) -> Callable[[memoryview, _Operator], Array]:
-    def read(view: memoryview, op: _Operator) -> Array:
+def _integers(dtype: str) -> Callable[[memoryview, RawOperator], Array]:
+    def read(view: memoryview, op: RawOperator) -> Array:
         return _shaped(op, scan.integers(view, _values(op, _INTS)).astype(dtype), _shape(view, op))
 
     return read
 
 
-def _constant(view: memoryview, op: _Operator) -> Array:
+def _constant(view: memoryview, op: RawOperator) -> Array:
     """Give a ConstantFill's blob as one number seen many times: its shape may be as large as it likes."""
     given = op.arguments.get("value", {})
     dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
@@ -135,7 +136,7 @@ def _constant(view: memoryview, op: _Operator) -> Array:
     return np.broadcast_to(np.asarray(value).astype(dtype), _shape(view, op))
 
 
-_FILLS: dict[str, Callable[[memoryview, _Operator], Array]] = {
+_FILLS: dict[str, Callable[[memoryview, RawOperator], Array]] = {
     "GivenTensorFill": _floats,
     "GivenTensorIntFill": _integers("int32"),
     "GivenTensorInt64Fill": _integers("int64"),
@@ -143,29 +144,29 @@ _FILLS: dict[str, Callable[[memoryview, _Operator], Array]] = {
 }
 
 
-def _values(op: _Operator, number: int) -> list[Field]:
+def _values(op: RawOperator, number: int) -> list[Field]:
     return op.arguments.get("values", {}).get(number, [])
 
 
-def _integer(op: _Operator, name: str, default: int) -> int:
+def _integer(op: RawOperator, name: str, default: int) -> int:
     given = op.arguments.get(name, {}).get(_I)
     return given[-1].value if given else default
 
 
-def _shape(view: memoryview, op: _Operator) -> tuple[int, ...]:
+def _shape(view: memoryview, op: RawOperator) -> tuple[int, ...]:
     shape = tuple(scan.integers(view, op.arguments.get("shape", {}).get(_INTS, [])).tolist())
     if len(shape) > 32 or any(extent < 0 for extent in shape) or prod(shape) >= 1 << 31:
         raise _damaged(op, f"a blob of shape {shape}")
     return shape
 
 
-def _shaped(op: _Operator, values: Array, shape: tuple[int, ...]) -> Array:
+def _shaped(op: RawOperator, values: Array, shape: tuple[int, ...]) -> Array:
     if values.size != prod(shape):
         raise _damaged(op, f"{values.size} numbers for a blob of shape {shape}")
     return values.reshape(shape)
 
 
-def _damaged(op: _Operator, why: str) -> InvalidInputError:
+def _damaged(op: RawOperator, why: str) -> InvalidInputError:
     return InvalidInputError(
         "the init_net is damaged", where=f"{op.type} of {', '.join(op.outputs)}, byte {op.start}", why=why
     )
