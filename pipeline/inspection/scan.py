@@ -40,7 +40,8 @@ def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[P
 
 def _given(prototxt: Path, inputs: Sequence[str], weights: Path) -> Graph:
     from pipeline.caffe import files
-    from pipeline.caffe.read import input_shapes, read
+    from pipeline.caffe.read import read
+    from pipeline.caffe.read.given import input_shapes
 
     net = files.read_pair(prototxt, weights)
     return read(net, input_shapes(net, inputs))

@@ -29,6 +29,7 @@ def read(folder: Path, options: Mapping[str, Any]) -> CaffePair:
     """
     from pipeline.caffe import files
     from pipeline.caffe.read import read as read_graph
+    from pipeline.caffe.read.given import input_shapes
 
     prototxt = folder / "deploy.prototxt"
     weights = next(path for path in sorted(folder.iterdir()) if path.name.startswith("model.caffemodel"))
@@ -39,7 +40,7 @@ def read(folder: Path, options: Mapping[str, Any]) -> CaffePair:
     emitted = bool(outputs) and tops.issuperset(outputs)
     graph = read_graph(
         net,
-        None if known else _shapes(options["inputs"]),
+        None if known else input_shapes(net, options["inputs"], keep_loss=options["keep_loss"]),
         outputs=outputs if emitted else None,
         keep_loss=options["keep_loss"],
     )
@@ -51,17 +52,3 @@ def read(folder: Path, options: Mapping[str, Any]) -> CaffePair:
 
 def _same_shapes(a: Signature, b: Signature) -> bool:
     return all([p["shape"] for p in a[side]] == [p["shape"] for p in b[side]] for side in ("inputs", "outputs"))
-
-
-def _shapes(specs: tuple[str, ...]) -> dict[str | int, tuple[int, ...]]:
-    """Give the shapes of `--input` by name, or by position where they have none."""
-    from pipeline.errors import UsageError
-    from pipeline.input_spec import TensorSpec, parse_input_spec
-
-    shapes: dict[str | int, tuple[int, ...]] = {}
-    for position, text in enumerate(specs):
-        spec = parse_input_spec(text)
-        if not isinstance(spec, TensorSpec):
-            raise UsageError(f"--input {text}: a Caffe network takes tensors, not tables")
-        shapes[spec.name or position] = spec.shape
-    return shapes

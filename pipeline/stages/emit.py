@@ -7,15 +7,17 @@ from pipeline.stages.stage import Stage, Task
 
 def run(task: Task) -> None:
     """Write each node as layers of BVLC Caffe 1.0."""
-    from pipeline.caffe import files, write
+    from pipeline.caffe import files
+    from pipeline.caffe.write import emit
     from pipeline.graph import serialization
     from pipeline.stages import signature
 
     graph = serialization.read(task.inputs["graph"])
-    net = write.write(graph)
-    files.write_pair(net, task.output / "deploy.prototxt", task.output / "model.caffemodel", write.comments(graph, net))
-    ports = write.signature(graph, net)
-    signature.write(task.output, {side: list(ports[side]) for side in ("inputs", "outputs")})
+    emission = emit(graph)
+    prototxt, caffemodel = task.output / "deploy.prototxt", task.output / "model.caffemodel"
+    files.write_pair(emission.net, prototxt, caffemodel, emission.comments)
+    ports = signature.of_graph(graph)
+    signature.write(task.output, signature.with_blobs(ports, "caffe_blob", emission.inputs, emission.outputs))
 
 
 STAGE = Stage(name="emit", makes="caffe", needs=("graph",), run=run, libraries=("numpy", "protobuf"))

@@ -1,0 +1,32 @@
+"""The shapes that a user gives for a Caffe network's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.caffe.read.network import inputs
+from pipeline.errors import UsageError
+from pipeline.graph.values import Shape
+from pipeline.input_spec import TensorSpec, parse_input_spec
+
+if TYPE_CHECKING:
+    from pipeline.caffe.files import CaffeNet
+
+
+def input_shapes(net: CaffeNet, specs: Sequence[str], *, keep_loss: bool = False) -> dict[str, Shape]:
+    """Give the shapes of `--input` by blob; those without a name go to the inputs in the prototxt's order.
+
+    Raises UsageError for a table, and for more shapes than the network has inputs.
+    """
+    names = inputs(net, keep_loss=keep_loss)
+    shapes: dict[str, Shape] = {}
+    for position, text in enumerate(specs):
+        spec = parse_input_spec(text)
+        if not isinstance(spec, TensorSpec):
+            raise UsageError(f"--input {text}: a Caffe network takes tensors, not tables")
+        if not spec.name and position >= len(names):
+            takes = ", ".join(names) or "nothing"
+            raise UsageError(f"--input {text} is one too many", why=f"the network takes {takes}")
+        shapes[spec.name or names[position]] = spec.shape
+    return shapes
