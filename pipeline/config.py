@@ -35,9 +35,7 @@ def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: s
 class Options:
     """What one conversion was asked to do. Paths are absolute; `origins` tells where each value came from."""
 
-    model: Path = _option(
-        None, "The network: a .t7 file, or a prototxt together with --weights.", metavar="MODEL"
-    )
+    model: Path = _option(None, "The network: a .t7 file, or a prototxt together with --weights.", metavar="MODEL")
     name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
@@ -45,15 +43,11 @@ class Options:
     )
     root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
-    store: Path | None = _option(
-        None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run"
-    )
+    store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
-    reference: Path | None = _option(
-        None, "Inputs and outputs of the original (in0.., out0..).", "--reference", "NPZ"
-    )
+    reference: Path | None = _option(None, "Inputs and outputs of the original (in0.., out0..).", "--reference", "NPZ")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
@@ -88,9 +82,7 @@ def load(
     environment = os.environ if environment is None else environment
     common, models = _read_toml(config) if config else ({}, [])
     typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
-    around = {
-        name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)
-    }
+    around = {name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     chosen = _selected(models, typed)
     runs = tuple(
         _build({**common, **model, **around, **typed}, shared=len(models) > 1 and "output" not in model)
@@ -168,9 +160,7 @@ def _known(option: str, where: str, section: int) -> bool:
     if option not in OPTIONS:
         raise UsageError(f"unknown option {option}", where=where, advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
-        raise UsageError(
-            f"{option} belongs to the whole run", where=where, advice="set it above the first [[model]]"
-        )
+        raise UsageError(f"{option} belongs to the whole run", where=where, advice="set it above the first [[model]]")
     return True
 
 
@@ -183,9 +173,7 @@ def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa:
     hint = str(OPTIONS[option].type)
     adapter: TypeAdapter[Any] = TypeAdapter(eval(hint, globals()))
     try:
-        checked = adapter.validate_python(
-            tuple(value) if isinstance(value, list) else value, strict="Path" not in hint
-        )
+        checked = adapter.validate_python(tuple(value) if isinstance(value, list) else value, strict="Path" not in hint)
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{option} cannot be {value!r}", where=where, why=first["msg"]) from error

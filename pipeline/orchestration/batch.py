@@ -36,9 +36,7 @@ def convert(options: Options, report: events.Reporter, command: Sequence[str] = 
         outcome = runner.run(options, report, command=command)
     except PipelineError as error:
         state = "interrupted" if error.exit_code == 130 else "failed"
-        return Result(
-            options.name, str(options.output), state, error.exit_code, 0.0, render(error), _trace(error)
-        )
+        return Result(options.name, str(options.output), state, error.exit_code, 0.0, render(error), _trace(error))
     return result_of(outcome)
 
 

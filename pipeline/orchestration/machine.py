@@ -29,8 +29,8 @@ _ADVICE = {
 
 def machine_error(error: OSError, doing: str, place: Path) -> MachineError | None:
     """Word what the machine refused; None where the error does not look like the machine's."""
-    if error.errno is not None and error.errno not in _ADVICE:
-        return None
+    if isinstance(error, TimeoutError) or (error.errno is not None and error.errno not in _ADVICE):
+        return None  # of a lock, which its user handles; or of something else than the machine
     # numpy's tofile says "n requested and m written" without an errno when the disk is full
     why = os.strerror(error.errno) if error.errno else str(error)
     where = str(error.filename or place)

@@ -52,9 +52,7 @@ def test_a_file_rewritten_with_the_same_size_and_time_is_read_again(cache: Diges
     assert cache.of(path) != first
 
 
-def test_a_file_just_written_is_not_remembered(
-    cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_just_written_is_not_remembered(cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "_TICK_NS", 10**15)
     monkeypatch.setattr(digests, "_COARSE_TICK_NS", 10**15)
     read = _count(monkeypatch)

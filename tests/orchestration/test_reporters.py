@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import json
+
+from pipeline.orchestration import events
+from pipeline.orchestration.live import Rich
+from pipeline.orchestration.reporters import LOG, JsonLines, Log, Plain, seconds_text, several, size_text
+from tests.orchestration.fakes import NAMES, Bench
+
+
+def test_the_run_loop_prints_nothing(bench: Bench, capfd: object) -> None:
+    bench.run()
+    assert capfd.readouterr() == ("", "")  # type: ignore[attr-defined]
+
+
+def test_plain_lines_say_what_ran_and_why(bench: Bench) -> None:
+    bench.run()
+    stream = io.StringIO()
+    bench.run(root="x")
+    for event in bench.events:
+        Plain(stream)(event)
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "import     running  option root changed from  to x"
+    assert lines[-1].startswith("done in ")
+    assert any(line.startswith("translate  cached") for line in lines)
+
+
+def test_each_event_is_one_line_of_json_with_its_name(bench: Bench) -> None:
+    bench.run()
+    stream = io.StringIO()
+    for event in bench.events:
+        JsonLines(stream)(event)
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert told[0]["event"] == "run_started"
+    assert told[-1]["event"] == "run_finished"
+    assert [e["stage"] for e in told if e["event"] == "stage_finished"] == NAMES
+
+
+def test_every_run_leaves_a_log_in_its_folder(bench: Bench) -> None:
+    from pipeline.orchestration import runner
+    from tests.orchestration.fakes import STAGES
+
+    for _ in range(2):
+        runner.run(bench.options(), Log(), stages=STAGES)
+    told = [json.loads(line) for line in (bench.output / LOG).read_text().splitlines()]
+    assert [e["event"] for e in told if e["event"].startswith("run_")] == ["run_started", "run_finished"] * 2
+    assert not [e for e in told if e["event"] == "stage_progress"]
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_run(bench: Bench) -> None:
+    log = Log()
+    log(events.RunStarted("m", "1", "s", str(bench.folder / "nowhere"), ()))
+    log(events.RunFinished("m", "done", 0, 1.0, ""))
+
+
+def test_a_terminal_sees_a_line_for_each_stage(bench: Bench) -> None:
+    bench.run()
+    stream = io.StringIO()
+    with Rich(stream, color=False) as rich:
+        for event in bench.events:
+            several([rich])(event)
+    shown = stream.getvalue()
+    assert [name for name in NAMES if name in shown] == NAMES
+    assert "done" in shown
+
+
+def test_a_terminal_sees_a_line_for_each_of_several_models(bench: Bench) -> None:
+    bench.run()
+    stream = io.StringIO()
+    with Rich(stream, many=True, color=False) as rich:
+        for event in bench.events:
+            rich(event)
+    assert stream.getvalue().splitlines()[-1].split()[:2] == ["model", "done"]
+
+
+def test_numbers_are_told_as_people_read_them() -> None:
+    assert [size_text(n) for n in (0, 999, 1000, 123456, 5 * 10**9)] == ["0 B", "999 B", "1.0 kB", "123 kB", "5.0 GB"]
+    assert [seconds_text(s) for s in (0.0123, 1.26)] == ["12 ms", "1.3 s"]
