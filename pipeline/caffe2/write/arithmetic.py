@@ -1,0 +1,164 @@
+"""Arithmetic, element by element."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from pipeline.caffe2.write.broadcasting import equal_shapes, give_binary
+from pipeline.caffe2.write.builder import Caffe2Builder, writes
+from pipeline.caffe2.write.steps import BOOL, FLOAT, INT64
+from pipeline.graph.values import Node, Value
+
+
+@writes("Add")
+def add(node: Node, net: Caffe2Builder) -> None:
+    """Add."""
+    give_binary(node, net, "Add", commutes=True)
+
+
+@writes("Sub")
+def sub(node: Node, net: Caffe2Builder) -> None:
+    """Sub."""
+    give_binary(node, net, "Sub")
+
+
+@writes("Mul")
+def mul(node: Node, net: Caffe2Builder) -> None:
+    """Mul."""
+    give_binary(node, net, "Mul", commutes=True)
+
+
+@writes("Div")
+def div(node: Node, net: Caffe2Builder) -> None:
+    """Div."""
+    give_binary(node, net, "Div")
+
+
+@writes("Pow")
+def power(node: Node, net: Caffe2Builder) -> None:
+    """Pow with its exponent as argument where that is one constant number, else of two equal shapes."""
+    base, exponent = node.input(0), node.input(1)
+    _require_float(net, base)
+    number = net.array(exponent)
+    if number is not None and number.size == 1 and base.shape == node.output.shape:
+        net.give("Pow", net.blob(base), exponent=float(number.item()))
+    else:
+        net.give("Pow", *equal_shapes(net, (base, exponent)))
+
+
+@writes("Sum")
+def total(node: Node, net: Caffe2Builder) -> None:
+    """Sum, which takes equal shapes of floats; else one Add after the other."""
+    values = [value for value in node.inputs if value is not None]
+    if len({value.shape for value in values}) == 1 and values[0].dtype == "float32":
+        net.give("Sum", *net.blobs(values))
+        return
+    *before, last = net.blobs(values[1:])
+    so_far = reduce(lambda a, b: net.step("Add", a, b, part="sum"), before, net.blob(values[0]))
+    net.give("Add", so_far, last)
+
+
+@writes("Max")
+def maximum(node: Node, net: Caffe2Builder) -> None:
+    """Max of inputs made equal in shape."""
+    _give_of_equals(node, net, "Max")
+
+
+@writes("Min")
+def minimum(node: Node, net: Caffe2Builder) -> None:
+    """Min of inputs made equal in shape."""
+    _give_of_equals(node, net, "Min")
+
+
+@writes("Mean")
+def mean(node: Node, net: Caffe2Builder) -> None:
+    """Mean of inputs made equal in shape."""
+    _give_of_equals(node, net, "Mean")
+
+
+def _give_of_equals(node: Node, net: Caffe2Builder, kind: str) -> None:
+    values = [value for value in node.inputs if value is not None]
+    _require_float(net, *values)
+    net.give(kind, *equal_shapes(net, values))
+
+
+@writes("Abs")
+def absolute(node: Node, net: Caffe2Builder) -> None:
+    """Abs, which takes floats; of integers, x times its sign."""
+    x = node.input(0)
+    if x.dtype == "float32":
+        net.give("Abs", net.blob(x))
+    else:
+        net.give("Mul", net.blob(x), net.step("Sign", net.blob(x), part="sign"))
+
+
+@writes("Neg")
+def negative(node: Node, net: Caffe2Builder) -> None:
+    """Negative."""
+    net.give("Negative", net.blob(node.input(0)))
+
+
+@writes("Exp")
+def exponential(node: Node, net: Caffe2Builder) -> None:
+    """Exp."""
+    net.give("Exp", net.blob(node.input(0)))
+
+
+@writes("Log")
+def logarithm(node: Node, net: Caffe2Builder) -> None:
+    """Log."""
+    net.give("Log", net.blob(node.input(0)))
+
+
+@writes("Sqrt")
+def square_root(node: Node, net: Caffe2Builder) -> None:
+    """Sqrt."""
+    net.give("Sqrt", net.blob(node.input(0)))
+
+
+@writes("Reciprocal")
+def reciprocal(node: Node, net: Caffe2Builder) -> None:
+    """Reciprocal."""
+    net.give("Reciprocal", net.blob(node.input(0)))
+
+
+@writes("Sign")
+def sign(node: Node, net: Caffe2Builder) -> None:
+    """Sign."""
+    net.give("Sign", net.blob(node.input(0)))
+
+
+@writes("Floor")
+def floor(node: Node, net: Caffe2Builder) -> None:
+    """Floor."""
+    net.give("Floor", net.blob(node.input(0)))
+
+
+@writes("Ceil")
+def ceil(node: Node, net: Caffe2Builder) -> None:
+    """Ceil."""
+    net.give("Ceil", net.blob(node.input(0)))
+
+
+@writes("Erf")
+def erf(node: Node, net: Caffe2Builder) -> None:
+    """Refused: no operator of Caffe2 1.0.1 gives the error function."""
+    net.refuse("Caffe2 has no error function (Erf), nor what it could be made of")
+
+
+@writes("Identity")
+def identity(node: Node, net: Caffe2Builder) -> None:
+    """Copy."""
+    net.give("Copy", net.blob(node.input(0)))
+
+
+@writes("Cast")
+def cast(node: Node, net: Caffe2Builder) -> None:
+    """Cast."""
+    to = {"float32": FLOAT, "int64": INT64, "bool": BOOL}[node.str("to")]
+    net.give("Cast", net.blob(node.input(0)), to=to)
+
+
+def _require_float(net: Caffe2Builder, *values: Value) -> None:
+    if any(value.dtype != "float32" for value in values):
+        net.refuse("Caffe2 computes this of floats only, and here are integers", "cast to float before")

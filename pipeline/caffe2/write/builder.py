@@ -1,0 +1,164 @@
+"""The table of writers, and what they build with: a NetDef whose blobs are named as the graph's values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pipeline.caffe2.files import Caffe2Net
+from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
+from pipeline.errors import UnsupportedError
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Graph, Node, Shape, Value
+
+Array = np.ndarray[Any, Any]
+ArgumentValue = int | float | str | Sequence[int] | Sequence[float]
+Step = tuple[str, Mapping[str, ArgumentValue]]  # an operator with one input, and its arguments
+
+# What the schema of an operator demands beside the output that is wanted.
+_FURTHER_OUTPUTS = {"Reshape": ("old_shape",), "Concat": ("split_info",), "LayerNorm": ("mean", "stdev")}
+
+
+class Caffe2Builder:
+    """Builds the net of a graph, node by node.
+
+    A blob bears its value's name; blobs inside a node are called `<first output>_<part>`. Parameters are the
+    weights that are used, under their own names, in the order of their first use.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._net = NetDef(name=graph.name)
+        self._weights = graph.weights
+        self._parameters: dict[str, Array] = {}
+        self._shaped: dict[tuple[str, Shape], str] = {}
+        self._inputs = [value.name for value in graph.inputs]
+        self._taken = {*self._inputs, *graph.weights, *(value.name for value in graph.values())}
+        self._node: Node | None = None
+
+    # ---- What a writer takes ----
+
+    def blob(self, value: Value) -> str:
+        """Give the blob that holds a value; a weight becomes a parameter."""
+        return self.shaped(value, value.shape) if value.name in self._weights else value.name
+
+    def blobs(self, values: Sequence[Value | None]) -> list[str]:
+        """Give the blobs of those values that are there."""
+        return [self.blob(value) for value in values if value is not None]
+
+    def array(self, value: Value) -> Array | None:
+        """Give the numbers of a weight, None where the value is computed."""
+        return self._weights.get(value.name)
+
+    def shaped(self, value: Value, shape: Shape) -> str:
+        """Give a value in another shape of as many elements: a weight is stored so, anything else reshaped."""
+        array = self.array(value)
+        if array is None:
+            return value.name if value.shape == shape else self.step("Reshape", value.name, part="shaped", shape=shape)
+        key = (value.name, shape)
+        if key not in self._shaped:
+            first = value.name not in self._parameters
+            name = value.name if first else self.unique(f"{value.name}_{'x'.join(map(str, shape))}")
+            self._shaped[key] = name
+            self._parameters[name] = array.reshape(shape)
+        return self._shaped[key]
+
+    def constant(self, array: Array, part: str) -> str:
+        """Give a parameter of the writer's own making, called `<output>_<part>`."""
+        name = self.unique(f"{self._current.output.name}_{part}")
+        self._parameters[name] = array
+        return name
+
+    # ---- What a writer makes ----
+
+    def give(self, kind: str, /, *inputs: str, **arguments: ArgumentValue) -> None:
+        """Add the operator that makes the node's outputs."""
+        self.op(kind, inputs, [value.name for value in self._current.outputs], **arguments)
+
+    def step(self, kind: str, /, *inputs: str, part: str, **arguments: ArgumentValue) -> str:
+        """Add an operator on the way there, whose output is `<output>_<part>`, and give that blob."""
+        name = self.unique(f"{self._current.output.name}_{part}")
+        self.op(kind, inputs, [name], **arguments)
+        return name
+
+    def through(self, blob: str, steps: Sequence[Step], part: str = "") -> str:
+        """Send a blob through operators with one input each; the last gives the node's output, or `part`."""
+        if not steps and part:
+            return blob
+        *before, last = steps or [("Copy", {})]
+        for kind, arguments in before:
+            blob = self.step(kind, blob, part=part or _PART.get(kind, kind.lower()), **arguments)
+        if part:
+            return self.step(last[0], blob, part=part, **last[1])
+        self.give(last[0], blob, **last[1])
+        return self._current.output.name
+
+    def op(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], /, **arguments: ArgumentValue) -> None:
+        """Add any operator."""
+        further = [self.unique(f"{outputs[0]}_{part}") for part in _FURTHER_OUTPUTS.get(kind, ())]
+        operator = OperatorDef(type=kind, input=inputs, output=[*outputs, *further])
+        operator.arg.extend(argument(name, value) for name, value in arguments.items())
+        self._net.op.append(operator)
+
+    def refuse(self, reason: str, advice: str = "") -> NoReturn:
+        """Say why Caffe2 cannot compute this node."""
+        raise UnsupportedError.one(str(self._current.origin), reason, advice)
+
+    def unique(self, name: str) -> str:
+        """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
+        candidate, count = name, 1
+        while candidate in self._taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._taken.add(candidate)
+        return candidate
+
+    # ---- What the walk over the nodes does ----
+
+    def begin(self, node: Node) -> None:
+        """Turn to the next node."""
+        self._node = node
+
+    def close(self, outputs: Sequence[Value]) -> Caffe2Net:
+        """Give the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
+        made = {name for operator in self._net.op for name in operator.output}
+        for value in outputs:
+            blob = value.name
+            if blob not in made or blob in self._net.external_output:
+                blob = self.unique(f"{value.name}_output")
+                self.op("Copy", [self.blob(value)], [blob])
+            self._net.external_output.append(blob)
+        self._net.external_input.extend([*self._inputs, *self._parameters])
+        return Caffe2Net(self._net, dict(self._parameters))
+
+    @property
+    def _current(self) -> Node:
+        assert self._node is not None
+        return self._node
+
+
+# How the blob behind a step is called where the operator's own name would be odd.
+_PART = {"PadImage": "padded", "ExpandDims": "expanded", "Slice": "cropped", "Reshape": "shaped", "Transpose": "turned"}
+
+
+def argument(name: str, value: ArgumentValue) -> Argument:
+    """Give an argument in the field that Caffe2 looks in: an integer in `i`, a float in `f`, even a whole one.
+
+    >>> argument("alpha", 1.0).HasField("f"), list(argument("pads", (0, 1)).ints)
+    (True, [0, 1])
+    """
+    if isinstance(value, int):
+        return Argument(name=name, i=int(value))
+    if isinstance(value, float):
+        return Argument(name=name, f=value)
+    if isinstance(value, str):
+        return Argument(name=name, s=value.encode())
+    if any(isinstance(number, float) for number in value):
+        return Argument(name=name, floats=value)
+    return Argument(name=name, ints=[int(number) for number in value])
+
+
+Write = Callable[[Node, Caffe2Builder], None]
+WRITES: Registry[Write] = Registry("graph operator")
+writes = WRITES.register

@@ -1,0 +1,131 @@
+"""Normalisations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.caffe2.write.broadcasting import own_axes
+from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
+from pipeline.caffe2.write.steps import FLOAT, pad, reshape
+from pipeline.graph.operators.checks import positive_axes, positive_axis
+from pipeline.graph.values import Node, Shape
+
+
+@writes("BatchNormalization")
+def batch_normalization(node: Node, net: Caffe2Builder) -> None:
+    """SpatialBN with is_test; a matrix gets a third axis, which 1.0.1 asks for."""
+    x = node.input(0)
+    scale_and_bias = _affine(node, net, 1, 2)
+    statistics = net.blobs(node.inputs[3:5])
+    how: dict[str, int | float] = {"is_test": 1, "epsilon": node.float("epsilon")}
+    if x.rank > 2:
+        net.give("SpatialBN", net.blob(x), *scale_and_bias, *statistics, **how)
+        return
+    expanded = net.step("ExpandDims", net.blob(x), part="expanded", dims=(2,))
+    normal = net.step("SpatialBN", expanded, *scale_and_bias, *statistics, part="normal", **how)
+    net.give("Squeeze", normal, dims=(2,))
+
+
+def _affine(node: Node, net: Caffe2Builder, scale: int, bias: int) -> list[str]:
+    """Give the blobs of scale and bias, which Caffe2 cannot do without."""
+    channels = node.input(0).shape[1]
+    given = net.blob(node.input(scale)) if node.has_input(scale) else ""
+    offset = net.blob(node.input(bias)) if node.has_input(bias) else ""
+    return [
+        given or net.constant(np.ones(channels, np.float32), "scale"),
+        offset or net.constant(np.zeros(channels, np.float32), "bias"),
+    ]
+
+
+@writes("InstanceNormalization")
+def instance_normalization(node: Node, net: Caffe2Builder) -> None:
+    """InstanceNorm over two axes, the only ones that 1.0.1 gets right; others become two."""
+    x = node.input(0)
+    flat: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
+    blob = net.through(net.blob(x), reshape(x.shape, flat), "flat") if flat != x.shape else net.blob(x)
+    inputs = [blob, *_affine(node, net, 1, 2)]
+    epsilon = node.float("epsilon")
+    if flat == x.shape:
+        net.give("InstanceNorm", *inputs, epsilon=epsilon)
+    else:
+        net.through(net.step("InstanceNorm", *inputs, part="normal", epsilon=epsilon), reshape(flat, x.shape))
+
+
+@writes("LayerNormalization")
+def layer_normalization(node: Node, net: Caffe2Builder) -> None:
+    """LayerNorm, then Mul and Add: 1.0.1 has no elementwise_affine."""
+    x = node.input(0)
+    axis = positive_axis(node.int("axis"), x.rank)
+    given = [(kind, i) for kind, i in (("Mul", 1), ("Add", 2)) if node.has_input(i)]
+    if not given:
+        name = node.output.name
+        net.op("LayerNorm", [net.blob(x)], [name], axis=axis, epsilon=node.float("epsilon"))
+        return
+    blob = net.step("LayerNorm", net.blob(x), part="normal", axis=axis, epsilon=node.float("epsilon"))
+    for kind, i in given:
+        factor, how = own_axes(net, x.shape, node.input(i))
+        if (kind, i) == given[-1]:
+            net.give(kind, blob, factor, **how)
+        else:
+            blob = net.step(kind, blob, factor, part="scaled", **how)
+
+
+@writes("LRN")
+def lrn(node: Node, net: Caffe2Builder) -> None:
+    """LRN over (N, C, H, W) and an odd number of channels; an even one by AveragePool over the channels' axis."""
+    x, size = node.input(0), node.int("size")
+    alpha, beta, bias = node.float("alpha"), node.float("beta"), node.float("bias")
+    image: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
+    if size % 2:
+        rule: Step = ("LRN", {"size": size, "alpha": alpha, "beta": beta, "bias": bias})
+        net.through(net.blob(x), [*reshape(x.shape, image), rule, *reshape(image, x.shape)])
+        return
+    channels, rest = x.shape[1], math.prod(x.shape[2:])
+    column: Shape = (x.shape[0], 1, channels, rest)
+    before, after = (size - 1) // 2, size // 2
+    steps: list[Step] = [
+        ("Mul", {}),
+        *reshape(x.shape, column),
+        *pad(column, (0, 0, before, 0), (0, 0, after, 0)),
+        ("AveragePool", {"kernels": (size, 1), "strides": (1, 1), "pads": (0, 0, 0, 0)}),
+        *reshape(column, x.shape),
+        ("Scale", {"scale": alpha}),
+    ]
+    squares = net.step("Mul", net.blob(x), net.blob(x), part="squares")
+    sums = net.through(squares, steps[1:], "sums")
+    shifted = net.step("Add", sums, net.constant(np.array([bias], np.float32), "offset"), part="shifted", broadcast=1)
+    net.give("Div", net.blob(x), net.step("Pow", shifted, part="scale", exponent=beta))
+
+
+@writes("LpNormalization")
+def lp_normalization(node: Node, net: Caffe2Builder) -> None:
+    """Normalize for p = 2; else x / (norm + 1 where the norm is 0): NormalizeL1 leaves rows of zeros unwritten."""
+    x, p = node.input(0), node.int("p")
+    axis = positive_axis(node.int("axis"), x.rank)
+    if p == 2:
+        net.give("Normalize", net.blob(x), axis=axis)
+        return
+    powers: list[Step] = [("Abs", {}), ("Pow", {"exponent": float(p)})] if p != 1 else []
+    root: list[Step] = [("Pow", {"exponent": 1 / p})] if p != 1 else []
+    reduce: Step = ("ReduceSum" if p != 1 else "ReduceL1", {"axes": (axis,), "keepdims": 1})
+    norm = net.through(net.blob(x), [*powers, reduce, *root], "norm")
+    zero = net.constant(np.zeros(1, np.float32), "zero")
+    none = net.step("LE", norm, zero, part="none", broadcast=1)
+    extra = net.step("Cast", none, part="extra", to=FLOAT)
+    net.give("Div", net.blob(x), net.step("Add", norm, extra, part="divisor"))
+
+
+@writes("MeanVarianceNormalization")
+def mean_variance_normalization(node: Node, net: Caffe2Builder) -> None:
+    """(x - mean) / (sqrt(mean of squares) + 1e-9)."""
+    x = node.input(0)
+    axes = positive_axes(node.ints("axes"), x.rank)
+    mean = net.step("ReduceMean", net.blob(x), part="mean", axes=axes, keepdims=1)
+    centred = net.step("Sub", net.blob(x), mean, part="centred")
+    squares = net.step("Mul", centred, centred, part="squares")
+    steps: list[Step] = [("ReduceMean", {"axes": axes, "keepdims": 1}), ("Sqrt", {})]
+    deviation = net.through(squares, steps, "deviation")
+    tiny = net.constant(np.array([1e-9], np.float32), "tiny")
+    net.give("Div", centred, net.step("Add", deviation, tiny, part="divisor", broadcast=1))

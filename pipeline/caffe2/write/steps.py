@@ -1,0 +1,91 @@
+"""Changes of shape as steps: operators with one input, planned from static shapes, that leave the batch free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pipeline.caffe2.write.builder import ArgumentValue, Step
+from pipeline.graph.values import Shape
+
+FLOAT, INT32, BOOL, INT64 = 1, 2, 5, 10  # TensorProto.DataType
+
+
+def reshape(old: Shape, new: Shape) -> list[Step]:
+    """Change a shape; leading sizes that stay are copied, a first one that does not is inferred.
+
+    >>> reshape((2, 3, 4), (2, 12)), reshape((2, 3, 4), (6, 4))
+    ([('Reshape', {'shape': (0, 12)})], [('Reshape', {'shape': (-1, 4)})])
+    """
+    if old == new:
+        return []
+    kept = 0
+    while kept < min(len(old), len(new)) and old[kept] == new[kept]:
+        kept += 1
+    free = int(kept == 0 and all(size > 0 for size in new) and new != ())
+    return [("Reshape", {"shape": (0,) * kept + (-1,) * free + new[kept + free :]})]
+
+
+def tile(repeats: Sequence[int]) -> list[Step]:
+    """Repeat along each axis; Caffe2 tiles one axis at a time."""
+    return [("Tile", {"tiles": count, "axis": axis}) for axis, count in enumerate(repeats) if count != 1]
+
+
+def expand(old: Shape, new: Shape) -> list[Step]:
+    """Broadcast a shape to another.
+
+    >>> [kind for kind, _ in expand((3, 1), (2, 3, 4))]
+    ['ExpandDims', 'Tile', 'Tile']
+    """
+    added = len(new) - len(old)
+    dims: list[Step] = [("ExpandDims", {"dims": tuple(range(added))})] if added else []
+    full = (1,) * added + old
+    return dims + tile([after if before == 1 else 1 for before, after in zip(full, new, strict=True)])
+
+
+def crop(shape: Shape, bounds: Sequence[tuple[int, int]]) -> list[Step]:
+    """Keep first..last (exclusive) of each axis; Caffe2 slices one axis at a time, and an end of -1 is the end.
+
+    >>> crop((2, 5), [(0, 2), (1, 5)])
+    [('Slice', {'starts': (0, 1), 'ends': (-1, -1)})]
+    """
+    steps: list[Step] = []
+    for axis, (size, (first, last)) in enumerate(zip(shape, bounds, strict=True)):
+        if (first, last) != (0, size):
+            starts, ends = [0] * len(shape), [-1] * len(shape)
+            starts[axis], ends[axis] = first, last if last < size else -1
+            steps.append(("Slice", {"starts": tuple(starts), "ends": tuple(ends)}))
+    return steps
+
+
+def crop_ends(shape: Shape, sizes: Shape) -> list[Step]:
+    """Keep the first places of each axis."""
+    return crop(shape, [(0, size) for size in sizes])
+
+
+def pad(
+    shape: Shape, begins: Sequence[int], ends: Sequence[int], mode: str = "constant", value: float = 0.0
+) -> list[Step]:
+    """Pad each axis, or crop it where negative. PadImage pads the last two of four axes; others are moved there."""
+    padded = [axis for axis in range(len(shape)) if begins[axis] or ends[axis]]
+    how: dict[str, ArgumentValue] = {"mode": mode, "value": value} if mode == "constant" else {"mode": mode}
+    if len(shape) == 4 and set(padded) <= {2, 3}:
+        pads = (begins[2], begins[3], ends[2], ends[3])
+        return [("PadImage", {"pads": pads, **how})] if padded else []
+    steps: list[Step] = []
+    for axis in padded:
+        whole = (*shape[:axis], shape[axis] + begins[axis] + ends[axis], *shape[axis + 1 :])
+        before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+        apart = (before, 1, shape[axis], after)
+        steps += reshape(shape, apart)
+        steps.append(("PadImage", {"pads": (begins[axis], 0, ends[axis], 0), **how}))
+        steps += reshape((before, 1, whole[axis], after), whole)
+        shape = whole
+    return steps
+
+
+def on_numbers(dtype: str, steps: list[Step]) -> list[Step]:
+    """Wrap steps that Caffe2 has for numbers only, so that they do for bools too."""
+    if dtype != "bool" or not steps:
+        return steps
+    return [("Cast", {"to": INT32}), *steps, ("Cast", {"to": BOOL})]
