@@ -1,0 +1,121 @@
+"""Every field that is set is used or refused."""
+
+import pytest
+
+from pipeline.caffe.read import READS, read, unsupported
+from pipeline.caffe.schema import LayerParameter
+from pipeline.errors import InvalidInputError, UnsupportedError
+from tests.caffe.read.nets import inputs, layer, net, numbers
+
+
+def refused(text, blobs=None):
+    with pytest.raises(UnsupportedError) as error:
+        read(net(text, blobs))
+    return {problem.origin: problem.reason for problem in error.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("kind", "param", "field"),
+    [
+        ("ReLU", "convolution_param { axis: 2 }", "y.convolution_param.axis"),
+        ("Sigmoid", "relu_param { negative_slope: 0.1 }", "y.relu_param.negative_slope"),
+        ("TanH", "power_param { power: 1 }", "y.power_param.power"),
+        ("Softmax", "loss_param { ignore_label: 3 }", "y.loss_param.ignore_label"),
+        ("AbsVal", "transform_param { scale: 2 }", "y.transform_param.scale"),
+        ("Upsample", "upsample_param { scale: 2 pad_out_h: true }", "y.upsample_param.pad_out_h"),
+        ("Flatten", "concat_param { axis: 1 }", "y.concat_param.axis"),
+        ("Pooling", "pooling_param { kernel_size: 2 } spp_param { pyramid_height: 1 }", "y.spp_param.pyramid_height"),
+    ],
+)
+def test_a_field_that_nothing_uses_is_named(kind, param, field):
+    text = inputs(x=(1, 2, 4, 4)) + f'layer {{ name: "y" type: "{kind}" bottom: "x" top: "y" {param} }}'
+    assert list(refused(text)) == [field]
+
+
+def test_every_parameter_message_on_a_layer_without_parameters_is_refused_or_only_for_training():
+    descriptor = LayerParameter.DESCRIPTOR
+    messages = [field for field in descriptor.fields if field.name.endswith("_param")]
+    assert len(messages) > 50
+    for message in messages:
+        for field in message.message_type.fields:
+            parameter = LayerParameter(name="y", type="AbsVal", bottom=["x"], top=["y"])
+            inner = getattr(parameter, message.name)
+            value = getattr(inner, field.name)
+            if field.message_type:
+                (value.add() if field.is_repeated else value).SetInParent()
+            elif field.is_repeated:
+                value.append(1)
+            else:
+                setattr(inner, field.name, field.default_value)
+            whole = net(inputs(x=(1, 2)))
+            whole.net.layer.append(parameter)
+            training = ("filler", "engine", "debug_info", "nd_im2col", "prod_grad", "average_fraction")
+            expected = [] if field.name.endswith(training) and field.name != "data_filler" else [f"y.{message.name}.{field.name}"]
+            assert [problem.origin for problem in unsupported(whole)] == expected
+
+
+def test_what_only_training_reads_is_no_problem():
+    graph = layer(
+        "Convolution",
+        "x",
+        param="""param { lr_mult: 1 decay_mult: 0 } param { lr_mult: 2 } loss_weight: 0 propagate_down: true
+            convolution_param { num_output: 1 kernel_size: 1 engine: CUDNN weight_filler { type: "msra" std: 3 }
+            bias_filler { value: 1 } force_nd_im2col: true }""",
+        blobs=[numbers(1, 2, 1, 1), numbers(1)],
+        x=(1, 2, 3, 3),
+    )
+    assert [node.operator for node in graph.nodes] == ["Conv"]
+
+
+def test_all_problems_of_a_network_come_at_once():
+    text = (
+        inputs(x=(1, 2, 4, 4))
+        + """
+        layer { name: "odd" type: "Odd" bottom: "x" top: "a" }
+        layer { name: "act" type: "ReLU" bottom: "a" top: "a" tanh_param { engine: CAFFE } power_param { scale: 2 } }
+        layer { name: "draw" type: "Pooling" bottom: "a" top: "b" pooling_param { pool: STOCHASTIC kernel_size: 2 } }
+        layer { name: "code" type: "Python" bottom: "b" top: "c" python_param { module: "m" layer: "L" } }
+        layer { name: "some" type: "Filter" bottom: "c" bottom: "x" top: "d" }
+        """
+    )
+    problems = refused(text)
+    assert list(problems) == ["odd (Odd)", "act.power_param.scale", "draw (Pooling)", "code (Python)", "some (Filter)"]
+    assert [problem.origin for problem in unsupported(net(text))] == list(problems)
+
+
+def test_a_shape_that_follows_from_a_guess_is_no_second_problem():
+    text = (
+        inputs(x=(1, 2, 4, 4))
+        + """
+        layer { name: "odd" type: "Odd" bottom: "x" top: "a" }
+        layer { name: "cut" type: "Slice" bottom: "a" top: "b" top: "c" top: "d" slice_param { slice_point: [3, 9] } }
+        """
+    )
+    assert list(refused(text)) == ["odd (Odd)"]
+
+
+def test_a_network_without_problems_needs_no_weights_to_be_scanned():
+    text = (
+        'layer { name: "d" type: "Data" top: "x" top: "label" }'
+        'layer { name: "c" type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 1 kernel_size: 1 } }'
+    )
+    assert unsupported(net(text)) == ()
+
+
+def test_a_wrong_number_of_bottoms_or_tops_is_an_error_of_the_file():
+    with pytest.raises(InvalidInputError, match="not one that Caffe can run") as error:
+        layer("ReLU", "x", "x", x=(2, 3))
+    assert (error.value.where, error.value.why) == ("y (ReLU)", "it has 2 bottoms instead of 1")
+    with pytest.raises(InvalidInputError) as error:
+        layer("ReLU", "x", tops=("y", "z"), x=(2, 3))
+    assert error.value.why == "it has 2 tops instead of 1"
+
+
+@pytest.mark.parametrize("kind", sorted(READS))
+def test_no_reader_fails_but_with_an_error_of_ours(kind):
+    for shapes in ({"a": ()}, {"a": (3,)}, {"a": (2, 3), "b": (2, 3)}, {"a": (1, 2, 3, 4), "b": (1, 2), "c": (5,)}):
+        bottoms = "".join(f' bottom: "{name}"' for name in shapes)
+        text = inputs(**{name: shape or (1,) for name, shape in shapes.items()})
+        for tops in ("", ' top: "y"', ' top: "y" top: "z"'):
+            unsupported(net(text + f'layer {{ name: "y" type: "{kind}"{bottoms}{tops} }}'), keep_loss=True)
+            unsupported(net(f'layer {{ name: "y" type: "{kind}"{tops} }}'), keep_loss=True)
