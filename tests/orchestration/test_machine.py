@@ -15,7 +15,7 @@ from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, TRANSLATE, VERIFY, Bench
 
 
-def _failing(number: int, place: str):  # noqa: ANN202
+def _failing(number: int, place: str):
     def run(task: Task) -> None:
         (task.output / "half").write_bytes(b"half")
         raise OSError(number, os.strerror(number), place)

@@ -9,7 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.orchestration.sources import recognise
 
 
-def _recognise(folder: Path, data: bytes, weights: bytes | None = None):  # noqa: ANN202
+def _recognise(folder: Path, data: bytes, weights: bytes | None = None):
     model = folder / "file.bin"  # the name says nothing
     model.write_bytes(data)
     typed: dict[str, object] = {"model": model}
