@@ -93,9 +93,7 @@ class Selu:
     """y = gamma x where x > 0, else gamma alpha (exp(x) - 1)."""
 
     @staticmethod
-    def infer(
-        x: Value, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805
-    ) -> TensorType:
+    def infer(x: Value, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> TensorType:
         return _same(x)
 
     @staticmethod

@@ -41,7 +41,7 @@ class BatchNormalization:
     def evaluate(
         x: Tensor, scale: Tensor | None, b: Tensor | None, mean: Tensor, var: Tensor, *, epsilon: float
     ) -> Tensor:
-        return torch.nn.functional.batch_norm(x, mean, var, scale, b, eps=epsilon)
+        return _normalized(x, _column(mean, x), _column(var, x), scale, b, epsilon)
 
 
 @operator("InstanceNormalization")
@@ -52,9 +52,7 @@ class InstanceNormalization:
     """
 
     @staticmethod
-    def infer(
-        x: Value, scale: Value | None = None, b: Value | None = None, *, epsilon: float = 1e-5
-    ) -> TensorType:
+    def infer(x: Value, scale: Value | None = None, b: Value | None = None, *, epsilon: float = 1e-5) -> TensorType:
         check_float(x, scale, b)
         check_minimum_rank(x, 3)
         check_shape("scale", scale, (x.shape[1],))
@@ -62,10 +60,22 @@ class InstanceNormalization:
         return x.type
 
     @staticmethod
-    def evaluate(
-        x: Tensor, scale: Tensor | None = None, b: Tensor | None = None, *, epsilon: float
-    ) -> Tensor:
-        return torch.group_norm(x, x.shape[1], scale, b, epsilon)
+    def evaluate(x: Tensor, scale: Tensor | None = None, b: Tensor | None = None, *, epsilon: float) -> Tensor:
+        var, mean = torch.var_mean(x, tuple(range(2, x.ndim)), correction=0, keepdim=True)
+        return _normalized(x, mean, var, scale, b, epsilon)
+
+
+def _column(numbers: Tensor, x: Tensor) -> Tensor:
+    """Give (C) numbers the shape in which they are broadcast along the channels of x."""
+    return numbers.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _normalized(x: Tensor, mean: Tensor, var: Tensor, scale: Tensor | None, b: Tensor | None, epsilon: float) -> Tensor:
+    # The mean is taken off first, as Torch7 and Caffe do. PyTorch's batch_norm computes x a + (b - mean a), where
+    # much is lost when the variance is small against the mean.
+    factor = (var + epsilon).rsqrt()
+    y = (x - mean).mul_(factor if scale is None else factor * _column(scale, x))
+    return y if b is None else y.add_(_column(b, x))
 
 
 @operator("LayerNormalization")
@@ -100,9 +110,7 @@ class LRN:
     """
 
     @staticmethod
-    def infer(
-        x: Value, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
-    ) -> TensorType:
+    def infer(x: Value, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> TensorType:
         check_float(x)
         check_minimum_rank(x, 2)
         if size < 1:

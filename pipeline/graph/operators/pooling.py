@@ -35,9 +35,7 @@ def pooled_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil_
     return windows - 1 if (windows - 1) * stride >= size + begin else windows
 
 
-def pooled_shape(
-    x: Value, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int, dilations: Ints
-) -> Shape:
+def pooled_shape(x: Value, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int, dilations: Ints) -> Shape:
     """Give the shape after pooling a value (N, C, spatial...); pads are all begins, then all ends."""
     axes = len(kernel_shape)
     check_float(x)
@@ -84,14 +82,11 @@ def _sums(x: Tensor, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: i
 def _counts(shape: Shape, windows: Ints, strides: Ints, pads: Ints, ceil_mode: int) -> Ints:
     axes = len(windows)
     return tuple(
-        pooled_size(shape[i + 2], windows[i], strides[i], pads[i], pads[i + axes], ceil_mode)
-        for i in range(axes)
+        pooled_size(shape[i + 2], windows[i], strides[i], pads[i], pads[i + axes], ceil_mode) for i in range(axes)
     )
 
 
-def covered_places(
-    size: int, kernel: int, stride: int, begin: int, end: int, count: int, padding: int
-) -> Ints:
+def covered_places(size: int, kernel: int, stride: int, begin: int, end: int, count: int, padding: int) -> Ints:
     """Give, for each of `count` windows along an axis, how many of its places an average divides by.
 
     With `padding` these are the places in image and padding, else in the image. What `ceil_mode` adds is

@@ -65,9 +65,7 @@ class Resize:
         return TensorType(resized(x.shape, scales, sizes))
 
     @staticmethod
-    def evaluate(
-        x: Tensor, *, scales: Floats, mode: str, coordinate_transformation_mode: str, sizes: Ints
-    ) -> Tensor:
+    def evaluate(x: Tensor, *, scales: Floats, mode: str, coordinate_transformation_mode: str, sizes: Ints) -> Tensor:
         shape = resized(tuple(x.shape), scales, sizes)
         for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
             scale = new / old if sizes else scales[axis]

@@ -78,9 +78,7 @@ def test_conv_transpose_scatters_each_place(axes: int, data: st.DataObject) -> N
     extra = tuple(data.draw(st.integers(0, 2)) for _ in range(axes))
     x, w = numbers(1, 2, *g.sizes), numbers(2, 2, *g.kernel, seed=1)
     b = numbers(2 * group, seed=2)
-    y = apply(
-        "ConvTranspose", x, w, b, **g.attributes, dilations=g.dilations, group=group, output_padding=extra
-    )
+    y = apply("ConvTranspose", x, w, b, **g.attributes, dilations=g.dilations, group=group, output_padding=extra)
     close(y, transposed(x, w, g, group, extra) + b.reshape(-1, *(1,) * axes))
 
 

@@ -31,8 +31,7 @@ def sums_and_counts(x: np.ndarray, g: Geometry, padding: int) -> tuple[np.ndarra
         patch = x[np.ix_(range(x.shape[0]), range(x.shape[1]), *inside)]
         sums[(..., *place)] = patch.sum(tuple(range(2, x.ndim)), dtype=np.float64)
         padded = [
-            [i for i in along if i < size + end]
-            for along, size, end in zip(window, g.sizes, g.ends, strict=True)
+            [i for i in along if i < size + end] for along, size, end in zip(window, g.sizes, g.ends, strict=True)
         ]
         counts[place] = np.prod([len(along) for along in (padded if padding else inside)])
     return sums, counts

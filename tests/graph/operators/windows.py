@@ -58,9 +58,7 @@ class Geometry:
 
     def inside(self, places: list[list[int]]) -> list[list[int]]:
         """Keep the places in the image."""
-        return [
-            [i for i in along if 0 <= i < size] for along, size in zip(places, self.sizes, strict=True)
-        ]
+        return [[i for i in along if 0 <= i < size] for along, size in zip(places, self.sizes, strict=True)]
 
 
 @st.composite

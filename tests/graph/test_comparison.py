@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from math import inf, nan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.graph.builder import Builder
+from pipeline.graph.comparison import compare, compare_graphs, compare_streams, first_diverging
+from pipeline.graph.values import Graph
+from tests.graph.operators.apply import numbers
+
+
+@given(arrays(np.float32, (2, 3), elements=st.floats(width=32)))
+def test_an_array_equals_itself_with_nan_and_infinities(x: np.ndarray) -> None:
+    difference = compare(x, x.copy())
+    assert (difference.maximum, difference.relative, difference.where) == (0, 0, None)
+    assert difference.within(0)
+
+
+def test_the_largest_difference_is_given_with_its_place() -> None:
+    a, b = np.zeros((2, 3), np.float32), np.zeros((2, 3), np.float32)
+    a[1, 2], b[0, 0], a[0, 0] = 0.5, -4, -4.25
+    difference = compare(a, b)
+    assert (difference.maximum, difference.where) == (0.5, (1, 2))
+    assert difference.relative == 0.125
+
+
+def test_small_numbers_are_compared_absolutely() -> None:
+    assert compare(np.array([1e-3]), np.array([2e-3])).relative == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(("a", "b"), [(nan, 1), (1, nan), (inf, 1), (inf, -inf), (nan, inf)])
+def test_only_one_nan_or_infinity_is_infinitely_far(a: float, b: float) -> None:
+    difference = compare(np.array([0, a, 0.0]), np.array([9, b, 0.0]))
+    assert (difference.maximum, difference.relative, difference.where) == (inf, inf, (1,))
+    assert difference.mismatched == 1
+
+
+def test_an_infinity_in_both_hides_no_other_difference() -> None:
+    difference = compare(np.array([inf, 1.0]), np.array([inf, 2.0]))
+    assert (difference.maximum, difference.relative) == (1, 0.5)
+
+
+def test_other_shapes_are_infinitely_far() -> None:
+    assert compare(numbers(2, 3), numbers(3, 2)).relative == inf
+    assert compare(numbers(), numbers(1)).relative == inf
+
+
+def test_empty_scalar_integer_and_bool_arrays_are_compared() -> None:
+    assert compare(np.zeros((0, 3)), np.zeros((0, 3))).maximum == 0
+    assert compare(np.array(3), np.array(5)).maximum == 2
+    assert compare(np.array(3), np.array(5)).where == ()
+    assert compare(np.array([True, False]), np.array([True, True])).where == (1,)
+
+
+def test_chunks_are_compared_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = numbers(7, 5), numbers(7, 5, seed=1)
+    whole = compare(a, b)
+    monkeypatch.setattr("pipeline.graph.comparison.CHUNK", 4)
+    assert compare(a, b) == whole
+
+
+def test_streams_are_matched_by_name_in_the_references_order() -> None:
+    one, two = np.ones(1), np.full(1, 2.0)
+    reference = [("a", one), ("only", one), ("b", two), ("c", one)]
+    candidate = [("b", two), ("inner", one), ("a", two), ("c", one)]
+    rows = list(compare_streams(reference, candidate, {"a", "b", "c"}))
+    assert [(row.name, row.difference.maximum) for row in rows] == [("a", 1), ("b", 0), ("c", 0)]
+
+
+def test_a_name_that_never_comes_is_infinitely_far() -> None:
+    (row,) = compare_streams([("a", np.ones(1))], [], {"a"})
+    assert row.difference.relative == inf
+
+
+def net(factor: float) -> Graph:
+    b = Builder()
+    x = b.input("x", (2, 3))
+    y = b.add("Relu", x, name="relu")
+    z = b.add("Mul", y, b.weight(np.array(factor, np.float32), name="w"), name="scaled")
+    return b.finish([b.add("Tanh", z, name="out")])
+
+
+def test_the_first_diverging_value_of_two_graphs_is_found() -> None:
+    x = numbers(2, 3)
+    assert first_diverging(compare_graphs(net(2), net(2), [x]), 0) is None
+    rows = list(compare_graphs(net(2), net(2.5), [x]))
+    assert [row.name for row in rows] == ["relu", "scaled", "out"]
+    first = first_diverging(rows, 1e-4)
+    assert first is not None
+    assert (first.name, first.shape) == ("scaled", (2, 3))
