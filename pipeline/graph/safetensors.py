@@ -104,7 +104,7 @@ def _tensor(name: str, entry: Any, data: memoryview) -> Array:  # noqa: ANN401 -
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         _damaged(f"the entry of {name!r} is not dtype, shape and data_offsets")
     shape, offsets = entry["shape"], entry["data_offsets"]
-    if entry["dtype"] not in DTYPES:
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
         _damaged(f"{name!r} has dtype {entry['dtype']!r}, not one of {', '.join(DTYPES)}")
     if not (is_shape(shape) and is_shape(offsets) and len(offsets) == 2):
         _damaged(f"{name!r} has shape {shape!r} and offsets {offsets!r}")
