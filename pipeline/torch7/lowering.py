@@ -33,7 +33,7 @@ class Lowering:
         self.builder = builder
         self.problems: list[Problem] = []
         self.sharing = Sharing()
-        self.runs: dict[int, tuple[TorchValue, TorchValue]] = {}  # by module object: what it last took and gave
+        self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._module = Module(TorchObject("network"))
         self._inner = ""
 
@@ -63,7 +63,6 @@ class Lowering:
             y = POISON
         finally:
             self._module, self._inner = before
-        self.runs[id(module.object)] = x, y
         return y
 
     def _apply(self, definition: Definition, module: Module, x: TorchValue) -> TorchValue:
@@ -188,6 +187,12 @@ class Lowering:
 
     def _reshaped(self, shape: Shape) -> Read:
         return lambda base: self.builder.reshape(self.current(base), shape, "view")
+
+    def tensor(self, x: TorchValue) -> Value:
+        """Check that what a module inside the current one gave is a tensor, and give what its memory holds now."""
+        if not isinstance(x, Value):
+            self.misfit("a tensor from the module inside it", x)
+        return self.current(x)
 
     def tensors(self, table: Sequence[TorchValue]) -> tuple[Value, ...]:
         """Check that a table holds tensors, at least one, and give what their memory holds now."""

@@ -142,7 +142,36 @@ def white_noise(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Add", x, net.constant(mean, "mean")) if mean else net.copy(x)
 
 
-@module("nn.Identity", "nn.PrintSize", "nn.L1Penalty", "nn.Contiguous", "nn.ZeroGrad", "nn.TotalVariation")
+@module(
+    "nn.Contiguous",
+    "nn.GradientReversal",
+    "nn.Identity",
+    "nn.L1Penalty",
+    "nn.PrintSize",
+    "nn.TotalVariation",
+)
 def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Give the input itself."""
     return x
+
+
+@module("nn.Copy", "nn.ZeroGrad", "nn.SpatialRegionDropout", "nn.SimpleColorTransform", "nn.PCAColorTransform")
+def copy(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation a copy of the input."""
+    return net.copy(x)
+
+
+@module("nn.Minus", "nn.Negate")
+def minus(m: Module, x: Value, net: Lowering) -> Value:
+    """y = -x (nnx)."""
+    return net.add("Neg", x)
+
+
+@module("nn.Constant")
+def constant(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """The same tensor for every input, or for every sample of a batch (dpnn)."""
+    value = m.weight("value")
+    dims = m.maybe_int("nInputDim")
+    if dims is not None and isinstance(x, Value) and net.current(x).rank > dims:
+        value = np.broadcast_to(value, (x.shape[0], *value.shape))
+    return net.add("Identity", net.weight(np.ascontiguousarray(value), "value"))

@@ -26,8 +26,3 @@ def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", d
     if dimension > 0 and declared is not None and x.rank == declared + 1:
         dimension += 1
     return axis_of(dimension, x, net)
-
-
-def axis_of_tables(m: Module, items: tuple[Value, ...], net: Lowering) -> int:
-    """Give the axis along which a table's items are joined."""
-    return batched_axis(m, items[0], net)

@@ -5,22 +5,41 @@ from __future__ import annotations
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
-from pipeline.torch7.modules.axes import axis_of, axis_of_tables
+from pipeline.torch7.modules.axes import axis_of
 
 
-@module("nn.Sequential", "nn.Decorator", "nn.DontCast", "nn.NaN", "nn.Profile", "nn.GPU", "nn.Serial", "nn.Container")
+@module(
+    "nn.Sequential",
+    "nn.Decorator",
+    "nn.DontCast",
+    "nn.FireModule",
+    "nn.GPU",
+    "nn.Inception",
+    "nn.LayerNormalization",
+    "nn.Maxout",
+    "nn.NaN",
+    "nn.Profile",
+    "nn.Serial",
+    "nn.SpatialLPPooling",
+    "inn.SpatialSameResponseNormalization",
+)
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the modules one after the other (decorators hold one)."""
+    """Run the modules one after the other; decorators hold one, and some layers are made of several."""
     for child in m.children():
         x = net.run(child, x)
     return x
 
 
-@module("nn.Concat", "nn.InceptionConcat")
+@module("nn.Concat")
 def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """Run every module on the same input and join their outputs along `dimension`."""
+    return concatenated(m, x, net, m.int("dimension"))
+
+
+def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Value:
+    """Run every module on the same input and join their outputs."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
-    return net.add("Concat", *branches, axis=axis_of(m.int("dimension"), branches[0], net))
+    return net.add("Concat", *branches, axis=axis_of(dimension, branches[0], net))
 
 
 @module("nn.DepthConcat")
@@ -102,10 +121,3 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)
-
-
-@module("nn.JoinTable")
-def join_table(m: Module, x: tuple[Value, ...], net: Lowering) -> Value:
-    """Join the items along `dimension`, which `nInputDims` moves behind the batch dimension."""
-    items = net.tensors(x)
-    return net.add("Concat", *items, axis=axis_of_tables(m, items, net))

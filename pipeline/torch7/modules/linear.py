@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
-from pipeline.torch7.module import Module, module
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.objects import Storage, Table, Tensor
 
 
 @module("nn.Linear", "nn.LinearNoBias", "nn.LinearCR", "fbnn.Linear", "fbcunn.Linear", rank=2)
@@ -18,3 +23,50 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
         None if bias is None else net.weight(bias, "bias"),
         transB=1,
     )
+
+
+@module("nn.PartialLinear", rank=2)
+def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
+    """A Linear of which only the rows in `partition` are computed (PartialLinear.lua)."""
+    parallel = m.child("network").children()[0]
+    weight = parallel.children(branches=True)[1].weight()
+    chosen = np.array(m.sizes("partition"), np.int64) - 1
+    if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(weight):
+        net.damaged(f"rows 1 to {len(weight)} in its partition", "others")
+    whole = (chosen == np.arange(len(weight))).all() if len(chosen) == len(weight) else False
+    bias = m.array("bias")
+    rows = weight if whole else weight[chosen]
+    offsets = None if bias is None else net.weight(bias.reshape(-1)[chosen], "bias")
+    return net.add("Gemm", x, net.weight(rows), offsets, transB=1)
+
+
+@module("nn.LinearWeightNorm", rank=2)
+def linear_weight_norm(m: Module, x: Value, net: Lowering) -> Value:
+    """A Linear with the weight g v / |v|, row by row (LinearWeightNorm.lua)."""
+    v = m.weight("v").astype(np.float64)
+    norm = np.maximum(np.linalg.norm(v, axis=1, keepdims=True), m.float("eps", 1e-16))
+    weight = (v * (m.weight("g").reshape(-1, 1) / norm)).astype(np.float32)
+    bias = m.array("bias")
+    return net.add("Gemm", x, net.weight(weight), None if bias is None else net.weight(bias, "bias"), transB=1)
+
+
+@module("nn.WeightNorm")
+def weight_norm(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Run the module inside with the weight g v / sqrt(|v|^2 + 1e-4), which the file leaves out (WeightNorm.lua)."""
+    v, axis = m.weight("v").astype(np.float64), m.int("outputDim", 1) - 1
+    shape = m.sizes("weightSize")
+    if v.ndim != 2 or not 0 <= axis < len(shape) or v.size != np.prod(shape) or len(v) != shape[axis]:
+        net.damaged("v and weightSize that fit", f"{v.shape} and {shape}")
+    norm = np.sqrt((v**2).sum(axis=1) + 1e-4)
+    scaled = v * (m.weight("g").reshape(-1) / norm)[:, None]
+    front = (shape[axis], *shape[:axis], *shape[axis + 1 :])
+    weight = np.ascontiguousarray(np.moveaxis(scaled.reshape(front), 0, axis), np.float32)
+    child = m.children()[0]
+    fields = Table({**child.object.fields, "weight": tensor(weight)}, child.object.offset)
+    return net.run(Module(replace(child.object, fields=fields), child.path), x)
+
+
+def tensor(array: np.ndarray) -> Tensor:
+    """Make a Torch tensor of a contiguous array."""
+    strides = tuple(step // array.itemsize for step in array.strides)
+    return Tensor("torch.FloatTensor", Storage("torch.FloatStorage", array.reshape(-1)), 0, array.shape, strides)

@@ -51,13 +51,37 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.InstanceNormalization", rank=4)
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """Normalisation of each image and channel by its own statistics (fast-neural-style); `bn` inside is scratch."""
-    scale, bias = m.array("weight"), m.array("bias")
+    """fast-neural-style's InstanceNormalization, as Torch7 computes it since August 2017.
+
+    It runs the BatchNormalization `bn` in training mode on (1, N C, H, W), to normalise every image and channel by
+    its own statistics. Since nn's commit 919eeca a batch of one is normalised by the running statistics instead:
+    those that `bn` has for this N, else a mean of 0 and a variance of 1.
+    """
+    batch, channels = x.shape[:2]
+    mean, spread = np.zeros(batch * channels, np.float32), np.ones(batch * channels, np.float32)
+    if m.has("bn") and m.int("prev_N", -1) == batch:
+        mean, spread = m.child("bn").weight("running_mean"), m.child("bn").weight("running_var")
+    if mean.size != batch * channels or spread.size != batch * channels:
+        net.damaged(f"{batch * channels} running statistics", f"{mean.size} and {spread.size}")
+    means, spreads = mean.reshape(batch, channels), spread.reshape(batch, channels)
+    if (means == means[0]).all() and (spreads == spreads[0]).all():
+        return statistics(m, x, net, means[0], spreads[0], 1)
+    with net.inside("images"):
+        merged = net.reshape(x, (1, batch * channels, *x.shape[2:]), part="input")
+        y = statistics(m, merged, net, mean, spread, batch)
+    return net.reshape(y, x.shape)
+
+
+def statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: np.ndarray, repeats: int) -> Value:
+    """Normalise by given statistics, with the weight and bias repeated for merged images."""
+    weight, bias = m.weight(), m.weight("bias")
     return net.add(
-        "InstanceNormalization",
+        "BatchNormalization",
         x,
-        None if scale is None else net.weight(scale),
-        None if bias is None else net.weight(bias, "bias"),
+        net.weight(np.tile(weight, repeats) if repeats > 1 else weight),
+        net.weight(np.tile(bias, repeats) if repeats > 1 else bias, "bias"),
+        net.weight(mean, "running_mean"),
+        net.weight(spread, "running_var"),
         epsilon=m.float("eps", 1e-5),
     )
 

@@ -36,7 +36,8 @@ def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_c
 
 
 def max_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None = None) -> Value:
-    """The largest of each window; padding never wins."""
+    """The largest of each window; padding never wins. The input is kept for modules that undo the pooling."""
+    net.remembered[id(m.object)] = net.copy(x)
     return net.add(
         "MaxPool",
         x,

@@ -61,38 +61,74 @@ def transpose(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Transpose", x, perm=tuple(perm))
 
 
-@module("nn.SpatialZeroPadding")
-def zero_padding(m: Module, x: Value, net: Lowering) -> Value:
-    """Add rows and columns of zeros, or crop where negative."""
-    return net.add("Pad", x, pads=image_pads(m, x, net))
+@module("nn.Squeeze")
+def squeeze(m: Module, x: Value, net: Lowering) -> Value:
+    """Drop dimension `dim` where it is 1, or all that are 1, but never the batch (Squeeze.lua)."""
+    dims, dim = m.maybe_int("numInputDims"), m.maybe_int("dim")
+    batched = dims is not None and x.rank == dims + 1
+    if dim is not None:
+        axis = axis_of(dim + int(batched), x, net)
+        return net.reshape(x, (*x.shape[:axis], *x.shape[axis + 1 :]) if x.shape[axis] == 1 and x.rank > 1 else x.shape)
+    shape = tuple(size for i, size in enumerate(x.shape) if size != 1 or (batched and i == 0))
+    return net.reshape(x, shape or (1,))
 
 
-def image_pads(m: Module, x: Value, net: Lowering) -> tuple[int, ...]:
-    """Give the pads of an image's four sides for all axes of `x`, which are 3 or 4."""
-    if x.rank not in (3, 4):
-        net.misfit("a tensor of 3 or 4 dimensions", x)
-    left = m.int("pad_l")
-    right, top, bottom = (m.int(name, left) for name in ("pad_r", "pad_t", "pad_b"))
-    kept = (0,) * (x.rank - 2)
-    return (*kept, top, left, *kept, bottom, right)
+@module("nn.Unsqueeze")
+def unsqueeze(m: Module, x: Value, net: Lowering) -> Value:
+    """Insert a dimension of 1 at `pos`, counted without the batch where numInputDims says so."""
+    dims = m.maybe_int("numInputDims")
+    axis = m.int("pos") - 1 + (0 if dims is None else x.rank - dims)
+    if not 0 <= axis <= x.rank or (dims is not None and dims > x.rank):
+        net.misfit(f"at least {max(axis, dims or 0)} dimensions", x)
+    return net.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-@module("nn.SpatialReflectionPadding")
-def reflection_padding(m: Module, x: Value, net: Lowering) -> Value:
-    """Mirror the image at its borders."""
-    return net.add("Pad", x, pads=image_pads(m, x, net), mode="reflect")
+@module("nn.Collapse")
+def collapse(m: Module, x: Value, net: Lowering) -> Value:
+    """One dimension of all, behind the batch where x has more than nInputDim dimensions (dpnn)."""
+    return net.reshape(x, (x.shape[0], -1) if x.rank > m.int("nInputDim") else (-1,))
 
 
-@module("nn.SpatialReplicationPadding")
-def replication_padding(m: Module, x: Value, net: Lowering) -> Value:
-    """Repeat the image's border."""
-    return net.add("Pad", x, pads=image_pads(m, x, net), mode="edge")
+@module("nn.Convert")
+def convert(m: Module, x: Value, net: Lowering) -> Value:
+    """Rearrange from one layout to another, as from `bchw` to `bf`; b is the batch, which x may lack (Convert.lua)."""
+    source, target = m.str("inputShape"), m.str("outputShape")
+    if "*" in source:
+        return x
+    batched = x.rank == len(source)
+    if not batched:
+        place = source.index("b") if "b" in source else 0
+        if x.rank != len(source) - 1:
+            net.misfit(f"a tensor laid out as {source}", x)
+        x = net.reshape(x, (*x.shape[:place], 1, *x.shape[place:]), part="batch")
+    y = relaid(x, source, target, net)
+    if batched:
+        return y
+    place = target.index("b")
+    return net.reshape(y, (*y.shape[:place], *y.shape[place + 1 :]), part="sample")
 
 
-@module("nn.SpatialUpSamplingNearest")
-def upsampling_nearest(m: Module, x: Value, net: Lowering) -> Value:
-    """Repeat every pixel `scale_factor` times in both directions."""
-    if x.rank not in (3, 4):
-        net.misfit("a tensor of 3 or 4 dimensions", x)
-    scale = float(m.int("scale_factor"))
-    return net.batched(x, 4, lambda b: net.add("Resize", b, scales=(1.0, 1.0, scale, scale), mode="nearest"))
+def relaid(x: Value, source: str, target: str, net: Lowering) -> Value:
+    """Transpose, or flatten to features, or drop them."""
+    if sorted(source) == sorted(target):
+        perm = tuple(source.index(letter) for letter in target)
+        return x if source == target else net.add("Transpose", x, perm=perm)
+    place = source.index("b")
+    if target == "bf":
+        swapped = list(range(x.rank))
+        swapped[0], swapped[place] = place, 0
+        front = x if place == 0 else net.add("Transpose", x, perm=tuple(swapped), part="front")
+        return net.reshape(front, (front.shape[0], -1))
+    if target == "b" and x.rank == 2:
+        other = 1 - place
+        one = net.add("Slice", x, starts=(0,), ends=(1,), axes=(other,), part="slice")
+        return net.reshape(one, (x.shape[place],))
+    if target == "bt" and source == "b":
+        return net.reshape(x, (x.shape[0], 1))
+    return net.refuse(f"converts {source} to {target}, which nn.Convert does not know")
+
+
+@module("nn.PixelShuffle", rank=4)
+def pixel_shuffle(m: Module, x: Value, net: Lowering) -> Value:
+    """Channels become blocks of pixels."""
+    return net.add("DepthToSpace", x, blocksize=m.int("upscaleFactor"), mode="CRD")

@@ -1,0 +1,187 @@
+"""Pooling to a fixed size, pooling of features, and the inverse of max pooling."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, module
+from pipeline.torch7.modules.convolution import along, begin_pads
+
+Bins = list[tuple[int, int]]
+
+
+def exact_bins(size: int, count: int) -> Bins:
+    """Divide an axis into bins from floor(i size / count) to ceil((i + 1) size / count)."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def rounded_bins(size: int, count: int) -> Bins:
+    """As `exact_bins`, with the float arithmetic of SpatialAdaptiveMaxPooling.c."""
+    edges = [np.float32(i) / np.float32(count) * np.float32(size) for i in range(count + 1)]
+    return [(math.floor(edges[i]), math.ceil(edges[i + 1])) for i in range(count)]
+
+
+def even(bins: Bins) -> tuple[int, int] | None:
+    """Give the kernel and stride of bins that are evenly spread, else None."""
+    kernel, stride = bins[0][1] - bins[0][0], bins[1][0] - bins[0][0] if len(bins) > 1 else 1
+    regular = all(bin_ == (i * stride, i * stride + kernel) for i, bin_ in enumerate(bins))
+    return (kernel, stride) if regular else None
+
+
+def pool(operator: str, x: Value, net: Lowering, kernel: tuple[int, int], strides: tuple[int, int], part: str) -> Value:
+    """Pool without padding."""
+    geometry = {"kernel_shape": kernel, "strides": strides, "pads": (0, 0, 0, 0)}
+    if operator == "MaxPool":
+        return net.add(operator, x, **geometry, dilations=(1, 1), part=part)
+    return net.add(operator, x, **geometry, part=part)
+
+
+def pool_axis(operator: str, x: Value, net: Lowering, axis: int, bins: Bins, part: str) -> Value:
+    """Pool each bin along one axis, 2 or 3."""
+    regular = even(bins)
+    if regular is not None:
+        kernel, stride = regular
+        return pool(operator, x, net, _on(axis, kernel), _on(axis, stride), part)
+    name = "row" if axis == 2 else "column"
+    pooled = []
+    for i, (start, end) in enumerate(bins, 1):
+        piece = net.narrow(x, axis, start, end - start, part=f"{name}{i}_bin")
+        pooled.append(pool(operator, piece, net, _on(axis, end - start), (1, 1), f"{name}{i}"))
+    return net.add("Concat", *pooled, axis=axis, part=part)
+
+
+def _on(axis: int, number: int) -> tuple[int, int]:
+    return (number, 1) if axis == 2 else (1, number)
+
+
+def pool_bins(operator: str, x: Value, net: Lowering, rows: Bins, columns: Bins) -> Value:
+    """Pool each crossing of a row bin and a column bin: first the rows, then the columns."""
+    vertical, horizontal = even(rows), even(columns)
+    if vertical and horizontal:
+        return pool(operator, x, net, (vertical[0], horizontal[0]), (vertical[1], horizontal[1]), "")
+    return pool_axis(operator, pool_axis(operator, x, net, 2, rows, "rows"), net, 3, columns, "")
+
+
+@module("nn.SpatialAdaptiveMaxPooling", rank=4)
+def adaptive_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Max pooling to H x W bins, which may overlap by a pixel."""
+    rows, columns = rounded_bins(x.shape[2], m.int("H")), rounded_bins(x.shape[3], m.int("W"))
+    return pool_bins("MaxPool", x, net, rows, columns)
+
+
+@module("nn.SpatialAdaptiveAveragePooling", rank=4)
+def adaptive_average_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Average pooling to H x W bins, which may overlap by a pixel."""
+    rows, columns = exact_bins(x.shape[2], m.int("H")), exact_bins(x.shape[3], m.int("W"))
+    return pool_bins("AveragePool", x, net, rows, columns)
+
+
+@module("nn.FeatureLPPooling")
+def feature_lp_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """(sum of x^p)^(1/p) over `width` neighbouring features, the first dimension of a sample."""
+    axis, p, width = int(m.flag("batch_mode")), m.float("power"), m.int("width")
+    if x.rank <= axis:
+        net.misfit(f"at least {axis + 1} dimensions", x)
+    rest = int(np.prod(x.shape[axis + 1 :]))
+    image = net.reshape(x, (x.shape[0] if axis else 1, 1, x.shape[axis], rest), part="image")
+    exponent = net.constant(p, "power")
+    powers = net.add("Mul", image, image, part="powers") if p == 2 else net.add("Pow", image, exponent, part="powers")
+    means = pool("AveragePool", powers, net, (width, 1), (m.int("stride"), 1), "means")
+    sums = net.add("Mul", means, net.constant(width, "width"), part="sums")
+    roots = (
+        net.add("Sqrt", sums, part="roots")
+        if p == 2
+        else net.add("Pow", sums, net.constant(1 / p, "root"), part="roots")
+    )
+    return net.reshape(roots, (*x.shape[:axis], roots.shape[2], *x.shape[axis + 1 :]))
+
+
+@module("nn.SpatialSubSampling", rank=4)
+def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
+    """The sum of each window times a weight, plus a bias, plane by plane: a convolution with constant kernels."""
+    kernel = along(m, "k", "HW")
+    planes = len(m.weight())  # a weight of 32 x 2 x 2 is read as 32 numbers too (SpatialSubSampling.c)
+    weight = m.weight().reshape(-1)[:planes]
+    kernels = np.broadcast_to(weight.reshape(-1, 1, 1, 1), (planes, 1, *kernel))
+    return net.add(
+        "Conv",
+        x,
+        net.weight(np.ascontiguousarray(kernels)),
+        net.weight(m.weight("bias"), "bias"),
+        kernel_shape=kernel,
+        strides=along(m, "d", "HW", 1),
+        pads=(0, 0, 0, 0),
+        dilations=(1, 1),
+        group=planes,
+    )
+
+
+@module("nn.SpatialDownSampling")
+def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
+    """The mean of each block of rH x rW pixels (nnx)."""
+    ratio = (m.int("rH"), m.int("rW"))
+    return net.batched(x, 4, lambda b: pool("AveragePool", b, net, ratio, ratio, ""))
+
+
+@module("nn.SpatialFractionalMaxPooling", "nn.VolumetricFractionalMaxPooling")
+def fractional_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Its windows are drawn at random in every forward pass."""
+    net.refuse("draws its windows at random in every forward pass", "replace it by nn.SpatialAdaptiveMaxPooling")
+
+
+def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
+    """Put each number where max pooling found it, zeros elsewhere; of equals the first was found (SpatialMaxPooling.c).
+
+    Windows do not overlap. A place is where its pixel equals its window's largest, and of several such the one
+    that comes first: each gets a number that falls along the window, and the largest of those is kept.
+    """
+    pooling = m.child("pooling")
+    source = net.remembered.get(id(pooling.object))
+    if source is None:
+        net.refuse("undoes a max pooling that has not run before it")
+    kernel, begins = along(pooling, "k", axes), begin_pads(pooling, axes)
+    if kernel != along(pooling, "d", axes):
+        net.refuse("undoes a max pooling whose windows overlap")
+    counts = x.shape[2:]
+    sizes = tuple(count * k for count, k in zip(counts, kernel, strict=True))
+    if len(source.shape) != len(axes) + 2 or source.shape[:2] != x.shape[:2]:
+        net.misfit(f"the shape that {pooling.kind} gave", x)
+    ends = tuple(n - b - s for n, b, s in zip(sizes, begins, source.shape[2:], strict=True))
+    scales = (1.0, 1.0, *map(float, kernel))
+    if any(begins) or any(ends):
+        least = float(np.finfo(np.float32).min)
+        source = net.add("Pad", source, pads=(0, 0, *begins, 0, 0, *ends), value=least, part="windows")
+    geometry = {"kernel_shape": kernel, "strides": kernel, "pads": (0,) * 2 * len(axes), "dilations": (1,) * len(axes)}
+
+    def spread(value: Value, part: str) -> Value:
+        return net.add("Resize", value, scales=scales, mode="nearest", part=part)
+
+    largest = spread(net.add("MaxPool", source, **geometry, part="largest"), "largest_spread")
+    order = np.arange(np.prod(kernel), 0, -1, dtype=np.float32).reshape(kernel)
+    order = np.tile(order, counts)
+    is_largest = net.add("GreaterOrEqual", source, largest, part="is_largest")
+    ordered = net.add("Where", is_largest, net.weight(order, "order"), net.constant(0.0, "none"), part="ordered")
+    first = spread(net.add("MaxPool", ordered, **geometry, part="first"), "first_spread")
+    chosen = net.add("GreaterOrEqual", ordered, first, part="chosen")
+    crop = any(begins) or any(ends)
+    zero = net.constant(0.0, "zero")
+    y = net.add("Where", chosen, spread(x, "spread"), zero, part="placed" if crop else "")
+    if not crop:
+        return y
+    return net.add("Pad", y, pads=(0, 0, *(-b for b in begins), 0, 0, *(-e for e in ends)))
+
+
+@module("nn.SpatialMaxUnpooling", rank=4)
+def spatial_max_unpooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Undo a SpatialMaxPooling of this network."""
+    return unpool(m, x, net, "HW")
+
+
+@module("nn.VolumetricMaxUnpooling", rank=5)
+def volumetric_max_unpooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Undo a VolumetricMaxPooling of this network."""
+    return unpool(m, x, net, "THW")

@@ -1,0 +1,34 @@
+"""Tables of vectors that numbers from 1 on choose from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, module
+from pipeline.torch7.modules.table import zero_based
+
+
+@module("nn.LookupTable", "nn.LookupTableGPU", "fbcunn.LookupTableGPU")
+def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
+    """The row of the weight for every index in x; padding is for the gradient only."""
+    if x.rank not in (1, 2):
+        net.misfit("a tensor of 1 or 2 dimensions", x)
+    return net.add("Gather", net.weight(rows(m)), zero_based(x, net), axis=0)
+
+
+def rows(m: Module) -> np.ndarray:
+    """Give the weight; with maxNorm, rows that are longer are shortened to it, as forward does (LookupTable.c)."""
+    weight = m.weight()
+    if not m.has("maxNorm"):
+        return weight
+    limit, p = m.float("maxNorm"), m.float("normType", 2.0)
+    norm = np.linalg.norm(weight.astype(np.float64), ord=p, axis=1, keepdims=True)
+    return np.where(norm > limit, weight * (limit / (norm + 1e-7)), weight).astype(np.float32)
+
+
+@module("nn.OneHot", "OneHot")
+def one_hot(m: Module, x: Value, net: Lowering) -> Value:
+    """1 at the index, else 0, in a new last dimension (dpnn, char-rnn)."""
+    return net.add("OneHot", zero_based(x, net), depth=m.int("outputSize"))

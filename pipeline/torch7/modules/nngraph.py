@@ -1,0 +1,71 @@
+"""Graphs of modules (nngraph)."""
+
+from __future__ import annotations
+
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, join, module
+from pipeline.torch7.objects import LuaValue, Table, TorchObject
+
+# Nodes are known by their `data`: the graphs inside a gModule hold other node objects that share it.
+
+
+def data_of(node: LuaValue, net: Lowering) -> Table:
+    """Give the table that a node is known by."""
+    data = node.get("data") if isinstance(node, TorchObject) else None
+    if not isinstance(data, Table):
+        return net.damaged("nodes with a table `data`", "others")
+    return data
+
+
+def items(holder: Table | TorchObject, name: str) -> list[LuaValue]:
+    """Give the list part of a table in a field: `children` and `mapindex` also have reverse entries."""
+    found = holder.get(name)
+    return found.array() if isinstance(found, Table) else []
+
+
+@module("nn.gModule")
+def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """Run the nodes in the order of `forwardnodes`, each on what the nodes before it gave (gmodule.lua)."""
+    inner, outer = m.object.get("innode"), m.object.get("outnode")
+    if not isinstance(inner, TorchObject) or not isinstance(outer, TorchObject):
+        return net.damaged("an innode and an outnode", "none")
+    single = (m.maybe_int("nInputs") or len(items(inner, "children"))) <= 1
+    if not single and not isinstance(x, tuple):
+        net.misfit(f"a table of {m.int('nInputs', 2)} inputs", x)
+    given: dict[int, dict[int, TorchValue]] = {}  # by data: what arrived, by position
+    given[id(data_of(inner, net))] = dict(enumerate((x,) if single else tuple(x) if isinstance(x, tuple) else ()))
+    places = {id(found): i for i, found in reversed(list(enumerate(items(m.object, "modules"), 1)))}
+    for node in m.table("forwardnodes"):
+        data = data_of(node, net)
+        y = run_node(m, data, given.get(id(data), {}), places, net)
+        for child in items(node, "children") if isinstance(node, TorchObject) else []:
+            target = data_of(child, net)
+            for position, source in enumerate(items(target, "mapindex")):
+                if source is data:
+                    given.setdefault(id(target), {})[position] = y
+    outputs = arrived(given.get(id(data_of(outer, net)), {}), net)
+    return outputs[0] if len(items(outer, "children")) == 1 and outputs else outputs
+
+
+def arrived(given: dict[int, TorchValue], net: Lowering) -> tuple[TorchValue, ...]:
+    """Give a node's inputs in order."""
+    if sorted(given) != list(range(len(given))):
+        net.damaged("every input of a node", f"only the inputs {sorted(given)}")
+    return tuple([given[i] for i in range(len(given))])
+
+
+def run_node(m: Module, data: Table, given: dict[int, TorchValue], places: dict[int, int], net: Lowering) -> TorchValue:
+    """Run one node: take an item of its table, or apply its module (none: the identity)."""
+    inputs = arrived(given, net)
+    x = inputs[0] if len(inputs) == 1 else inputs
+    index, found = data.get("selectindex"), data.get("module")
+    if index is not None:
+        if not isinstance(x, tuple) or not isinstance(index, int) or not 1 <= index <= len(x):
+            net.misfit(f"a table with an item {index}", x)
+        return x[index - 1]
+    if found is None:
+        return x
+    if not isinstance(found, TorchObject):
+        return net.damaged("a module in its node", "another object")
+    place = places.get(id(found), 0)
+    return net.run(Module(found, join(m.path, str(place) if place else "node")), x)

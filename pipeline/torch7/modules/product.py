@@ -1,0 +1,133 @@
+"""Products of matrices and vectors, distances and similarities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.table import alike_pair
+
+
+@module("nn.MM")
+def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """Multiply two matrices, or two batches of them, transposed as `transA` and `transB` say."""
+    a, b = alike_pair(x, net)
+    if a.rank != b.rank or a.rank not in (2, 3):
+        net.misfit("two tensors of 2 or of 3 dimensions", x)
+    if a.rank == 2:
+        return net.add("Gemm", a, b, transA=int(m.flag("transA")), transB=int(m.flag("transB")))
+    a = swapped(a, net, "a") if m.flag("transA") else a
+    b = swapped(b, net, "b") if m.flag("transB") else b
+    return net.add("MatMul", a, b)
+
+
+def swapped(x: Value, net: Lowering, part: str) -> Value:
+    """Swap the last two axes."""
+    return net.add("Transpose", x, perm=(*range(x.rank - 2), x.rank - 1, x.rank - 2), part=part)
+
+
+@module("nn.MV")
+def matrix_vector(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """Multiply a matrix with a vector, or a batch of them."""
+    matrix, vector = alike_pair(x, net)
+    if matrix.rank != vector.rank + 1 or vector.rank not in (1, 2):
+        net.misfit("a table of matrices and vectors", x)
+    matrix = swapped(matrix, net, "matrix") if m.flag("trans") else matrix
+    y = net.add("MatMul", matrix, net.reshape(vector, (*vector.shape, 1), part="column"), part="product")
+    return net.reshape(y, y.shape[:-1])
+
+
+def row_sums(x: Value, net: Lowering, operator: str = "ReduceSum", part: str = "") -> Value:
+    """Reduce the last of one or two axes: (N, F) gives (N), (F) gives (1)."""
+    return net.add(operator, x, axes=(x.rank - 1,), keepdims=int(x.rank == 1), part=part)
+
+
+def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
+    """Give two tensors of one shape, of one or two dimensions."""
+    a, b = alike_pair(x, net)
+    if a.shape != b.shape or a.rank not in (1, 2):
+        net.misfit("two tensors of one shape with 1 or 2 dimensions", x)
+    return a, b
+
+
+@module("nn.DotProduct")
+def dot_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """The sum of a b over the features."""
+    return row_sums(net.add("Mul", *vectors(x, net), part="product"), net)
+
+
+@module("nn.CosineDistance")
+def cosine_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """a.b / sqrt((a.a + 1e-12) (b.b + 1e-12))."""
+    a, b = vectors(x, net)
+    dot = row_sums(net.add("Mul", a, b, part="product"), net, part="dot")
+    eps = net.constant(1e-12, "eps")
+    squares = [
+        net.add("Add", row_sums(v, net, "ReduceSumSquare", f"{name}_square"), eps, part=f"{name}_eps")
+        for name, v in (("a", a), ("b", b))
+    ]
+    return net.add("Div", dot, net.add("Sqrt", net.add("Mul", *squares, part="squares"), part="norms"))
+
+
+@module("nn.PairwiseDistance")
+def pairwise_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """The p-norm of a - b; p is called `norm`."""
+    a, b = vectors(x, net)
+    p = m.float("norm", 2.0)
+    difference = net.add("Sub", a, b, part="difference")
+    if p in (1, 2):
+        return row_sums(difference, net, f"ReduceL{p:.0f}")
+    powers = net.add("Pow", net.add("Abs", difference, part="abs"), net.constant(p, "p"), part="power")
+    return net.add("Pow", row_sums(powers, net, part="sum"), net.constant(1 / p, "inverse_p"))
+
+
+@module("nn.Cosine", rank=2)
+def cosine(m: Module, x: Value, net: Lowering) -> Value:
+    """y = w.x / (|w| + 1e-12) / (|x| + 1e-12) for each row w; |w| is divided out of the weight."""
+    weight = m.weight().astype(np.float64)
+    weight = weight / (np.linalg.norm(weight, axis=1, keepdims=True) + 1e-12)
+    dot = net.add("Gemm", x, net.weight(weight.astype(np.float32)), None, transB=1, part="dot")
+    norm = net.add("ReduceL2", x, axes=(1,), keepdims=1, part="norm")
+    return net.add("Div", dot, net.add("Add", norm, net.constant(1e-12, "eps"), part="norm_eps"))
+
+
+def differences(m: Module, x: Value, net: Lowering) -> Value:
+    """Give x - w for every column w of the weight (in, out): (N, in) gives (N, out, in)."""
+    columns = m.weight().T
+    rows = net.reshape(x, (x.shape[0], 1, x.shape[1]), part="rows")
+    tiled = net.add("Tile", rows, repeats=(1, len(columns), 1), part="tiled")
+    return net.add("Sub", tiled, net.weight(columns), part="difference")
+
+
+@module("nn.Euclidean", rank=2)
+def euclidean(m: Module, x: Value, net: Lowering) -> Value:
+    """The distance of x to every column of the weight."""
+    return net.add("ReduceL2", differences(m, x, net), axes=(2,), keepdims=0)
+
+
+@module("nn.WeightedEuclidean", rank=2)
+def weighted_euclidean(m: Module, x: Value, net: Lowering) -> Value:
+    """As Euclidean, with every difference times its element of diagCov."""
+    scale = net.weight(m.weight("diagCov").T, "diagCov")
+    scaled = net.add("Mul", differences(m, x, net), scale, part="scaled")
+    return net.add("ReduceL2", scaled, axes=(2,), keepdims=0)
+
+
+@module("nn.Bilinear")
+def bilinear(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """y_k = a W_k b + bias_k; W (out, in1, in2)."""
+    a, b = alike_pair(x, net)
+    weight, bias = m.weight(), m.array("bias")
+    if a.rank != 2 or b.rank != 2 or (a.shape[1], b.shape[1]) != weight.shape[1:] or len(weight.shape) != 3:
+        net.misfit(f"two matrices with {weight.shape[1]} and {weight.shape[-1]} columns", x)
+    outputs, inner = weight.shape[0], weight.shape[2]
+    flat = weight.transpose(0, 2, 1).reshape(outputs * inner, weight.shape[1])
+    product = net.add("Gemm", a, net.weight(flat), None, transB=1, part="product")
+    product = net.reshape(product, (a.shape[0], outputs, inner), part="rows")
+    other = net.reshape(b, (b.shape[0], 1, inner), part="other")
+    other = net.add("Tile", other, repeats=(1, outputs, 1), part="tiled")
+    terms = net.add("Mul", product, other, part="terms")
+    y = net.add("ReduceSum", terms, axes=(2,), keepdims=0, part="" if bias is None else "sum")
+    return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))

@@ -1,0 +1,163 @@
+"""Modules of imagine-nn (inn), dpnn and nnx for images, and modules that gate and stack channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.activation import in_place
+from pipeline.torch7.modules.axes import axis_of
+from pipeline.torch7.modules.containers import concatenated
+from pipeline.torch7.modules.convolution import along
+from pipeline.torch7.modules.pooling import end_pads
+from pipeline.torch7.modules.table import alike_pair
+
+
+def per_channel(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
+    """Shape one number a channel for x: (N, C), (N, C, H, W) or (C, H, W)."""
+    axis = 0 if x.rank == 3 else 1
+    if x.rank not in (2, 3, 4) or x.shape[axis] != array.size:
+        net.misfit(f"{array.size} channels", x)
+    return array.reshape(-1, *[1] * (x.rank - axis - 1))
+
+
+@module("inn.ConstAffine")
+def const_affine(m: Module, x: Value, net: Lowering) -> Value:
+    """y = a x + b, channel by channel."""
+    scaled = net.add("Mul", x, net.weight(per_channel(m.weight("a"), x, net), "a"), part="scaled")
+    return in_place(m, x, net.add("Add", scaled, net.weight(per_channel(m.weight("b"), x, net), "b")), net)
+
+
+@module("inn.MeanSubtraction")
+def mean_subtraction(m: Module, x: Value, net: Lowering) -> Value:
+    """x minus a mean image."""
+    mean = m.weight("mean")
+    if mean.ndim == 4:
+        mean = mean[0]
+    if mean.size != int(np.prod(x.shape[-3:])):
+        net.misfit(f"images of {'x'.join(map(str, mean.shape))}", x)
+    return net.add("Sub", x, net.weight(mean.reshape(x.shape[-3:]), "mean"))
+
+
+@module("nn.SpatialFeatNormalization")
+def feature_normalization(m: Module, x: Value, net: Lowering) -> Value:
+    """(x - mean) / std, channel by channel (dpnn)."""
+    centred = net.add("Sub", x, net.weight(per_channel(m.weight("mean"), x, net), "mean"), part="centred")
+    return net.add("Div", centred, net.weight(per_channel(m.weight("std"), x, net), "std"))
+
+
+@module("inn.SpatialPyramidPooling")
+def pyramid_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """Join adaptive max poolings of several sizes, each flattened."""
+    if x.rank not in (3, 4):
+        net.misfit("a tensor of 3 or 4 dimensions", x)
+    return concatenated(m, x, net, x.rank - 2)
+
+
+@module("inn.SpatialStochasticPooling", rank=4)
+def stochastic_pooling(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation sum x^2 / sum x of each window; always ceil (SpatialStochasticPooling.cu)."""
+    ends = end_pads(m, x, net, "HW", ceil=True, always_clip=False)
+
+    def means(value: Value, part: str) -> Value:
+        kernel, strides = along(m, "k", "HW"), along(m, "d", "HW")
+        pads = (0, 0, *ends)
+        return net.add(
+            "AveragePool", value, kernel_shape=kernel, strides=strides, pads=pads, count_include_pad=1, part=part
+        )
+
+    squares = means(net.add("Mul", x, x, part="square"), "squares")
+    least = net.constant(float(np.finfo(np.float32).tiny), "least")
+    return net.add("Div", squares, net.add("Add", means(x, "means"), least, part="not_zero"))
+
+
+@module("inn.ROIPooling")
+def roi_pooling(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """Max pooling of regions {images, rois}: rows of image, x1, y1, x2, y2, all from 1 on.
+
+    In its second version a region ends a pixel earlier.
+    """
+    images, rois = alike_pair(x, net)
+    scale = m.float("spatial_scale", 1.0)
+    end = 1 + 1 / scale if m.flag("v2") else 1.0
+    shift = net.weight(np.array([1, 1, 1, end, end], np.float32), "shift")
+    regions = net.add("Sub", rois, shift, part="rois")
+    return net.add("MaxRoiPool", images, regions, pooled_shape=along(m, "", "HW"), spatial_scale=scale)
+
+
+@module("nn.SpatialUniformCrop")
+def uniform_crop(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation the middle of the image, which in Torch begins at ceil((size - cropped) / 2) from 1 on (dpnn)."""
+    if x.rank not in (3, 4):
+        net.misfit("a tensor of 3 or 4 dimensions", x)
+    sizes = (m.int("oheight"), m.int("owidth"))
+    starts = tuple(-(-(n - size) // 2) - 1 for n, size in zip(x.shape[-2:], sizes, strict=True))
+    if min(starts) < 0:
+        net.misfit(f"images larger than {sizes[0]}x{sizes[1]}", x)
+    ends = tuple(start + size for start, size in zip(starts, sizes, strict=True))
+    return net.add("Slice", x, starts=starts, ends=ends, axes=(x.rank - 2, x.rank - 1))
+
+
+@module("nn.GatedLinearUnit")
+def gated_linear_unit(m: Module, x: Value, net: Lowering) -> Value:
+    """The first half times the sigmoid of the second, along `dim` (the last one)."""
+    axis = axis_of(m.int("dim", x.rank), x, net)
+    half, odd = divmod(x.shape[axis], 2)
+    if odd or not half:
+        net.misfit(f"an even size along dimension {axis + 1}", x)
+    gate = net.add("Sigmoid", net.narrow(x, axis, half, half, part="second"), part="gate")
+    return net.add("Mul", net.narrow(x, axis, 0, half, part="first"), gate)
+
+
+@module("nn.CReLU")
+def crelu(m: Module, x: Value, net: Lowering) -> Value:
+    """The positive parts of x and of -x, joined along the channels."""
+    axis = int(x.rank == m.int("nInputDims") + 1)
+    joined = net.add("Concat", x, net.add("Neg", x, part="neg"), axis=axis, part="joined")
+    return net.add("Relu", joined)
+
+
+@module("nn.SpatialLinear", rank=4)
+def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
+    """A Linear of the channels at every pixel (nnx): a convolution of 1 x 1."""
+    weight = m.weight()
+    bias = m.array("bias")
+    return net.add(
+        "Conv",
+        x,
+        net.weight(weight.reshape(*weight.shape, 1, 1)),
+        None if bias is None else net.weight(bias, "bias"),
+        kernel_shape=(1, 1),
+        strides=(1, 1),
+        pads=(0, 0, 0, 0),
+        dilations=(1, 1),
+    )
+
+
+@module("nn.SpatialClassifier")
+def spatial_classifier(m: Module, x: Value, net: Lowering) -> Value:
+    """Run `classifier` on the channels of every pixel of one image (C, H, W), as a batch (nnx)."""
+    if x.rank != 3:
+        net.misfit("one image of 3 dimensions", x)
+    height, width = x.shape[1:]
+    with net.inside("pixels"):
+        pixels = transposed(net.reshape(x, (x.shape[0], height * width), part="planes"), net, "rows")
+    y = net.tensor(net.run(m.child("classifier") if m.has("classifier") else m.children()[0], pixels))
+    if not m.flag("spatialOutput", True):
+        return y
+    return net.reshape(transposed(y, net, "planes"), (y.shape[1], height, width))
+
+
+def transposed(x: Value, net: Lowering, part: str) -> Value:
+    """Swap the axes of a matrix."""
+    if 1 in x.shape:
+        return net.reshape(x, x.shape[::-1], part=part)
+    return net.add("Transpose", x, perm=(1, 0), part=part)
+
+
+@module("nn.GenNoise", "nn.NoiseFill")
+def noise(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """texture_nets' noise is drawn in every forward pass."""
+    net.refuse("draws random noise in every forward pass", "replace it by an input of the network that takes the noise")
