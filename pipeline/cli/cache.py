@@ -32,7 +32,7 @@ def list_(store: StoreFolder = None, json: Json = False) -> int:
         print_json([asdict(entry) for entry in listed])
     elif listed:
         rows = [(e.key[:12], e.kind, size_text(e.size), age_text(e.made), age_text(e.used), e.model) for e in listed]
-        print_table([("key", "kind", "size", "made", "used", "model"), *rows])
+        print_table(("key", "kind", "size", "made", "used", "model"), rows)
     return 0
 
 
@@ -61,7 +61,7 @@ def collect(
     if json:
         print_json([asdict(removal) for removal in removed])
         return 0
-    print_table([(removal.name[:12], size_text(removal.size), removal.why) for removal in removed])
+    print_table(("", "", ""), [(removal.name[:12], size_text(removal.size), removal.why) for removal in removed])
     freed = size_text(sum(removal.size for removal in removed))
     print(f"{freed} {'would be' if dry_run else 'were'} freed", file=sys.stderr)
     return 0
@@ -77,6 +77,6 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
     if json:
         print_json([{"name": name, "problem": problem} for name, problem in problems])
     else:
-        print_table(problems)
+        print_table(("", ""), problems)
         print(f"{len(problems)} problems" if problems else "the store is sound", file=sys.stderr)
     return 6 if problems else 0

@@ -26,6 +26,17 @@ StoreFolder = Annotated[
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
 StopAfter = Annotated[str, typer.Option("--stop-after", metavar="STAGE", help="Go no further than this stage.")]
 
+Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
+AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="Any file of any of the formats.")]
+Inputs = Annotated[list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224.")]
+Root = Annotated[str, typer.Option("--root", metavar="KEY", help="Which network inside a table, as model.net.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", metavar="FILE", exists=True, help="The caffemodel of a prototxt.")
+]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", metavar="FILE", exists=True, help="Python file that registers modules.")
+]
+
 _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the command line, value if not typed
     "bool": (bool | None, None),
     "int": (int | None, None),

@@ -21,5 +21,5 @@ def status(folder: Folder, json: Json = False) -> int:
     if json:
         print_json(found.as_json())
         return 0
-    print_table(found.rows())
+    print_table(("", ""), found.rows())
     return 0

@@ -6,14 +6,19 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.orchestration import events
 from pipeline.orchestration.batch import Result
 
+if TYPE_CHECKING:
+    from pipeline.inspection.table import Table
+
+Cell = str | int | float
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
@@ -46,16 +51,59 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     print(json.dumps(value, indent=2))
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print data for people: columns aligned, the last one free."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)] if rows else []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        print("  ".join([*cells, row[-1]]).rstrip())
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: IO[str] | None = None) -> None:
+    """Print data for people: columns aligned, numbers to the right, empty columns left out."""
+    kept = [i for i in range(len(columns)) if any(row[i] != "" for row in rows)]
+    numeric = {i for i in kept if all(isinstance(row[i], int | float) or row[i] == "" for row in rows)}
+    text = [[_text(row[i]) for i in kept] for row in rows]
+    lines = [[columns[i] for i in kept], *text] if any(columns) else text
+    widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
+    for line in lines:
+        cells = zip(line, widths, kept, strict=True)
+        print("  ".join(t.rjust(w) if i in numeric else t.ljust(w) for t, w, i in cells).rstrip(), file=stream)
 
 
-def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0) -> int:
-    """Print how conversions ended: errors to stderr, results to stdout; give the worst exit code.
+def show(table: Table) -> None:
+    """Print a table of inspection with its title and remarks."""
+    print(table.title)
+    depths = table.depths or (0,) * len(table.rows)
+    rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
+    print_table(table.columns, rows)
+    for remark in table.remarks:
+        print(remark)
+
+
+def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
+    """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
+    path = folder / "verification.json"
+    if not path.is_file():
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
+        for check in found["checks"]
+    ]
+    print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
+    print(f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
+
+
+def _remark(check: Mapping[str, Any]) -> str:
+    if check["diverges_at"]:
+        return f"diverges at {check['diverges_at']}, {check['diverges_in']}"
+    return str(check["why"] or check["worst_at"])
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    return f"{cell:.3g}" if isinstance(cell, float) else cell
+
+
+def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
+    """Print how conversions ended: errors to stderr, results to stdout (`data_too`); give the worst exit code.
 
     130 (interrupted) outranks 1 (a bug), and that any other code; of those, the highest is given.
     """
@@ -68,15 +116,17 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0) -> int:
             print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
     codes = {result.exit_code for result in results} or {130}
     worst = next((code for code in (130, 1) if code in codes), max(codes))
+    if not data_too:
+        return worst
     if as_json:
         listed = [data(result) for result in results]
         print_json(listed[0] if len(listed) == 1 else {"exit_code": worst, "models": listed})
     elif len(results) > 1:
-        rows = [(r.model, r.state, str(r.exit_code), f"{r.seconds:.1f} s", r.output) for r in results]
-        print_table([("model", "state", "exit", "time", "output"), *rows])
+        rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output) for r in results]
+        print_table(("model", "state", "exit", "time", "output"), rows)
     else:
         for result in results:
-            if result.state in ("done", "unverified"):
+            if result.converted:
                 print(result.output)
     return worst
 

@@ -31,6 +31,11 @@ class Result:
     recorded: bool = False  # there is a run.json to resume from
     run: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def converted(self) -> bool:
+        """Tell whether the networks lie in the output folder, verified or not."""
+        return self.state in ("done", "unverified")
+
 
 def convert(
     options: Options,

@@ -94,10 +94,12 @@ def resume(
     command: Sequence[str] = (),
     adopt: bool = False,
     stop_after: str = "",
+    changes: Mapping[str, Any] | None = None,
     stages: Sequence[Stage] | None = None,
 ) -> Outcome:
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
+    `changes` are options that shall have other values than recorded.
     Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted.
     """
     before = record.load(folder)
@@ -110,6 +112,7 @@ def resume(
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or before.state == "done" else asked.stop_after),
     )
+    options = replace(options, **(changes or {}))
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 

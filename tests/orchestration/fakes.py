@@ -44,7 +44,8 @@ def translate(task: Task) -> None:
 def verify(task: Task) -> None:
     seen = sorted(task.inputs)
     bad = b"WRONG" in (task.inputs["caffe2"] / "predict_net.pb").read_bytes()
-    (task.output / "verification.json").write_text(json.dumps({"inputs": seen, "bad": bad}))
+    report = {"seen": seen, "bad": bad, "inputs": "random", "tolerance": 1e-4, "checks": []}
+    (task.output / "verification.json").write_text(json.dumps(report))
     if bad:
         raise VerificationError("the networks differ", where="conv1", why="1e-1 > 1e-4")
 

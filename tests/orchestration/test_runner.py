@@ -139,7 +139,7 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     assert outcome.exit_code == 0
     assert bench.ran() == ["translate", "verify"]
     assert (bench.output / "deploy.prototxt").read_bytes() == prototxt.read_bytes()
-    assert json.loads((bench.output / "verification.json").read_text())["inputs"] == ["caffe", "caffe2"]
+    assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
     weights.write_bytes(b"other weights")
     bench.run(model=prototxt, weights=weights)
     assert bench.ran() == ["translate", "verify"]

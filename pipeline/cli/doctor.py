@@ -1,0 +1,29 @@
+"""`torch2caffe2 doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from pipeline.cli.options import Json, StoreFolder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(store: StoreFolder = None, json: Json = False) -> int:
+    """Tell which libraries and independent runtimes this machine has, and how to get what is missing."""
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.orchestration.store import default_root
+    from pipeline.runtimes.doctor import examine
+
+    findings = examine(store or default_root())
+    if json:
+        print_json([asdict(finding) for finding in findings])
+        return 0
+    rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
+    print_table(("topic", "what", "state", "detail", "what to do"), rows)
+    return 0

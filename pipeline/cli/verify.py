@@ -1,0 +1,45 @@
+"""`torch2caffe2 verify`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import Folder, Json, Progress, Quiet, Verbose
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(verify)
+
+
+def verify(
+    folder: Folder,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="NPZ", help="Inputs and outputs of the original.")
+    ] = None,
+    runtimes: Annotated[
+        list[str] | None, typer.Option("--runtime", metavar="NAME", help="With this runtime only.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
+    tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
+    progress: Progress = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> int:
+    """Verify a finished conversion again: against other inputs, or by other runtimes."""
+    from pipeline.cli.talk import finish, print_verification, reporting
+    from pipeline.orchestration import batch, runner
+
+    typed = {"reference": reference, "runtimes": tuple(runtimes or ()), "seed": seed, "tolerance": tolerance}
+    changes = {name: value for name, value in typed.items() if value not in (None, ())}
+    with reporting(progress, quiet, verbose, many=False) as report:
+        outcome = runner.resume(folder, report, command=sys.argv, changes={"verify": True, **changes})
+    result = batch.result_of(outcome)
+    if result.converted:
+        print_verification(folder, json)
+    return finish([result], json, verbose, data_too=False)

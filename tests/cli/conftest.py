@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli.app import run
+from pipeline.orchestration import planner, runner
+from tests.orchestration.fakes import STAGES, TORCH
+
+
+@dataclass
+class Said:
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+class Program:
+    """The command line over fake stages, in a folder with a model and a store of its own."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.capture = capture
+        self.model = folder / "model.t7"
+        self.model.write_bytes(TORCH + b"net")
+        self.output = folder / "out"
+
+    def __call__(self, *words: object) -> Said:
+        code = run([str(word) for word in words])
+        out, err = self.capture.readouterr()
+        return Said(code, out, err)
+
+    def convert(self, *words: object) -> Said:
+        return self("convert", self.model, "--output", self.output, *words)
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
+    monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(runner, "discover", lambda: STAGES)
+    monkeypatch.setattr(planner, "discover", lambda: STAGES)
+    return Program(tmp_path, capsys)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from tests.cli.conftest import Program
+from tests.orchestration.fakes import NAMES
+
+
+def test_help_is_given_for_every_command(program: Program) -> None:
+    listed = program("--help").out
+    for command in ("convert", "resume", "plan", "status", "scan", "inspect", "verify", "operators", "doctor", "cache"):
+        assert f"\n  {command} " in listed
+        said = program(command, "--help")
+        assert (said.code, said.err) == (0, "")
+
+
+def test_the_version_is_told(program: Program) -> None:
+    assert program("--version").out == f"torch2caffe2 {pipeline.__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pipeline.cli.app import run; run(['--help']);"
+        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'filelock');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_cached_run_imports_no_network_code(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from tests.orchestration.fakes import Bench
+from pipeline.orchestration import planner
+bench = Bench(Path({str(tmp_path)!r}))
+bench.run()
+bench.run()
+assert bench.ran() == []
+print([m for m in ('torch', 'numpy', 'pydantic', 'rich', 'google', 'cv2') if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
+    program.convert("-q")
+    said = program("plan", program.model, "--output", program.output, "--root", "a.b")
+    lines = said.out.splitlines()
+    assert lines[1].split(maxsplit=2) == ["import", "run", "option root changed from  to a.b"]
+    assert lines[2].split()[:2] == ["emit", "follows"]
+    said = program("plan", program.model, "--json")
+    assert [stage["state"] for stage in said.data["model"]] == ["hit"] * 4
+
+
+def test_status_tells_states_and_edits(program: Program) -> None:
+    program.convert("-q")
+    assert program("status", program.output, "--json").data["state"] == "done"
+    (program.output / "deploy.prototxt").write_text("mine")
+    said = program("status", program.output)
+    assert "edited" in said.out
+    assert [name for name in NAMES if name in said.out] == NAMES
+
+
+def test_status_knows_a_killed_run(program: Program) -> None:
+    program.convert("-q")
+    record = json.loads((program.output / "run.json").read_text())
+    (program.output / "run.json").write_text(json.dumps({**record, "state": "running"}))
+    assert program("status", program.output, "--json").data["state"] == "killed"
+
+
+def test_a_damaged_run_record_is_bad_input(program: Program) -> None:
+    program.convert("-q")
+    (program.output / "run.json").write_text("{")
+    assert program("status", program.output).code == 5
+
+
+def test_edited_files_are_adopted_on_demand(program: Program) -> None:
+    program.convert("-q")
+    (program.output / "deploy.prototxt").write_text("mine")
+    said = program("resume", program.output)
+    assert said.code == 2
+    assert "deploy.prototxt" in said.err
+    assert "--adopt" in said.err
+    assert program("resume", program.output, "--adopt").code == 0
+    assert (program.output / "predict_net.pb").read_text() == "caffe2 mine"
+
+
+def test_a_run_that_was_stopped_goes_on(program: Program) -> None:
+    program.convert("-q", "--stop-after", "emit")
+    said = program("resume", program.output, "--stop-after", "translate", "--json")
+    assert [stage["name"] for stage in said.data["run"]["stages"]] == NAMES[:3]
+    said = program("resume", program.output, "--json")
+    assert [stage["state"] for stage in said.data["run"]["stages"]] == ["hit", "hit", "hit", "done"]
+
+
+def test_the_cache_is_listed_checked_and_collected(program: Program) -> None:
+    program.convert("-q")
+    assert len(program("cache", "list", "--json").data) == 4
+    assert "graph" in program("cache", "list").out
+    assert program("cache", "check").code == 0
+    assert len(program("cache", "collect", "--max-size", "0", "--dry-run", "--json").data) == 4
+    said = program("cache", "collect", "--max-size", "0")
+    assert said.err.endswith("were freed\n")
+    assert program("cache", "list", "--json").data == []
+
+
+def test_a_damaged_artifact_is_found_by_check(program: Program) -> None:
+    said = program.convert("--json", "-q")
+    key = said.data["run"]["stages"][0]["key"]
+    (program.folder / "store/artifacts" / key[:2] / key / "graph.json").unlink()
+    said = program("cache", "check", "--json")
+    assert said.code == 6
+    assert said.data == [{"name": key, "problem": "graph.json is missing"}]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_interrupts_a_run_which_can_be_resumed(tmp_path: Path, number: int) -> None:
+    code = f"""
+import os, sys
+from dataclasses import replace
+from pipeline.cli.app import run
+from pipeline.orchestration import runner
+from tests.orchestration.fakes import EMIT, IMPORT
+def signalled(task):
+    os.kill(os.getpid(), {int(number)})
+    while True: pass
+runner.discover = lambda: (IMPORT, replace(EMIT, run=signalled))
+sys.exit(run(["convert", "model.t7", "--output", "out", "--store", "store"]))
+"""
+    (tmp_path / "model.t7").write_bytes(b"\x04\0\0\0")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("resume with: torch2caffe2 resume ")
+    assert json.loads((tmp_path / "out/run.json").read_text())["state"] == "interrupted"
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.startswith("torch2caffe2 ")
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m pipeline --help | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.startswith("Usage: torch2caffe2")
+    assert done.stderr == ""
