@@ -8,7 +8,9 @@ numpy arrays (tensors over a storage of their own). The same object written twic
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,12 +55,21 @@ def strided(of: Storage, size: tuple[int, ...], stride: tuple[int, ...], offset:
 
 
 def save(path: Path, value: Any, **encoding: Any) -> Path:
-    """Write a value to a file, encoded as `dumps` takes it."""
-    path.write_bytes(dumps(value, **encoding))
+    """Write a value to a file, encoded as `dumps` takes it; numbers that lie as the file has them are not copied."""
+    with path.open("wb") as file:
+        _write(file.write, value, **encoding)
     return path
 
 
-def dumps(
+def dumps(value: Any, **encoding: Any) -> bytes:
+    """Encode a value; without `versions` as files older than those, without `references` as torch.save(.., false)."""
+    data = io.BytesIO()
+    _write(data.write, value, **encoding)
+    return data.getvalue()
+
+
+def _write(
+    put: Callable[[Any], object],
     value: Any,
     *,
     ascii: bool = False,
@@ -66,39 +77,37 @@ def dumps(
     byte_order: str = "<",
     versions: bool = True,
     references: bool = True,
-) -> bytes:
-    """Encode a value; without `versions` as files older than those, without `references` as torch.save(.., false)."""
-    writer = (_Ascii if ascii else _Binary)(long_bytes, byte_order, versions, references)
+) -> None:
+    writer = (_Ascii if ascii else _Binary)(put, long_bytes, byte_order, versions, references)
     writer.write(value)
-    return b"".join(writer.parts)
 
 
 @dataclass
 class _Binary:
+    put: Callable[[Any], object]
     long_bytes: int
     byte_order: str
     versions: bool
     references: bool
-    parts: list[bytes] = field(default_factory=list)
     written: dict[int, tuple[int, Any]] = field(default_factory=dict)
     count: int = 0
 
     def int(self, *numbers: int) -> None:
-        self.parts.append(struct.pack(f"{self.byte_order}{len(numbers)}i", *numbers))
+        self.put(struct.pack(f"{self.byte_order}{len(numbers)}i", *numbers))
 
     def long(self, *numbers: int) -> None:
         code = "q" if self.long_bytes == 8 else "i"
-        self.parts.append(struct.pack(f"{self.byte_order}{len(numbers)}{code}", *numbers))
+        self.put(struct.pack(f"{self.byte_order}{len(numbers)}{code}", *numbers))
 
     def double(self, number: float) -> None:
-        self.parts.append(struct.pack(f"{self.byte_order}d", number))
+        self.put(struct.pack(f"{self.byte_order}d", number))
 
-    def raw(self, data: bytes) -> None:
-        self.parts.append(data)
+    def raw(self, data: Any) -> None:
+        self.put(data)
 
     def elements(self, data: np.ndarray, code: str) -> None:
         code = f"i{self.long_bytes}" if code == "i8" else code
-        self.raw(data.astype(self.byte_order + code).tobytes())
+        self.raw(np.ascontiguousarray(data, self.byte_order + code).data)
 
     def string(self, text: str | bytes) -> None:
         data = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
@@ -197,16 +206,16 @@ class _Binary:
 class _Ascii(_Binary):
     def int(self, *numbers: int) -> None:
         if numbers:
-            self.parts.append((" ".join(map(str, numbers)) + "\n").encode())
+            self.put((" ".join(map(str, numbers)) + "\n").encode())
 
     long = int
 
     def double(self, number: float) -> None:
-        self.parts.append(b"%.17g\n" % number)
+        self.put(b"%.17g\n" % number)
 
     def raw(self, data: bytes) -> None:
         if data:
-            self.parts.append(data + b"\n")
+            self.put(data + b"\n")
 
     def elements(self, data: np.ndarray, code: str) -> None:
         if code[1] == "1":
@@ -215,4 +224,4 @@ class _Ascii(_Binary):
             self.int(*data.tolist())
         elif len(data):
             spelled = "%.17g" if code == "f8" else "%.9g"
-            self.parts.append((" ".join([spelled % v for v in data.tolist()]) + "\n").encode())
+            self.put((" ".join([spelled % v for v in data.tolist()]) + "\n").encode())
