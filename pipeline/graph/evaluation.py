@@ -101,7 +101,6 @@ def _tensor(array: Array, dtype: str) -> Tensor:
     """Give a tensor over the array's own memory if that is possible, else over a converted copy."""
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as when it is written
         array = array.astype(dtype, copy=False)
-    strides_fit = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
-    if not (strides_fit and array.flags.aligned):
+    if not array.flags.aligned or any(stride < 0 for stride in array.strides):
         array = array.copy(order="C")
     return torch.from_numpy(array if array.flags.writeable else np.asarray(_Writable(array)))

@@ -62,6 +62,21 @@ def test_values_are_freed_after_their_last_use() -> None:
         del array
 
 
+def test_values_that_no_node_takes_are_not_held() -> None:
+    net = Builder()
+    x = net.input("x", (4, 2))
+    net.add_many("Split", x, name="split", split=(1, 1, 1, 1))
+    graph = net.finish([net.add("Neg", net.add("Exp", x, name="exp"), name="neg")])
+    held = []
+    for value, array in evaluate(graph, [numbers(4, 2)]):
+        if value.name.startswith("split"):
+            held.append(weakref.ref(array.base))
+        else:
+            gc.collect()
+            assert [reference() for reference in held] == [None] * 4
+        del array
+
+
 def test_values_are_read_only() -> None:
     for _, array in evaluate(chain(1), [numbers(2, 3)]):
         with pytest.raises(ValueError, match="read-only"):
