@@ -86,6 +86,7 @@ def _inside(package: str) -> Iterator[str]:
             yield ".".join((_NAME, *parts)).removesuffix(".__init__")
 
 
+@cache
 def _file(module: str) -> Path | None:
     """Give the file of a module or package; None where the name is something inside a module."""
     base = _ROOT.joinpath(*module.split(".")[1:])

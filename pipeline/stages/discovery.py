@@ -1,4 +1,4 @@
-"""Finds the stages: every module of this package that holds a `STAGE`.
+"""Finds the stages: every module of this package that sets a `STAGE`.
 
 Apart from `stage.py`, so that no stage's own code depends on the list of all stages.
 """
@@ -6,25 +6,29 @@ Apart from `stage.py`, so that no stage's own code depends on the list of all st
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from pipeline import stages
 from pipeline.stages.stage import Stage
 
+_DECLARES = re.compile(r"^STAGE\b", re.MULTILINE)
+
 
 @cache
 def discover() -> tuple[Stage, ...]:
-    """Import every module of `pipeline.stages` and give the stages they declare, in alphabetical order.
+    """Give the stages that the modules of `pipeline.stages` declare, in alphabetical order.
 
+    Other modules of the package are not imported: they may need heavy libraries, which a cached run does not.
     Raises ValueError where two stages share a name or make the same kind: a bug, not a user's mistake.
     """
     found: list[Stage] = []
-    for module in sorted(info.name for info in pkgutil.iter_modules(stages.__path__)):
-        declared = getattr(importlib.import_module(f"{stages.__name__}.{module}"), "STAGE", None)
-        if isinstance(declared, Stage):
-            found.append(replace(declared, module=f"{stages.__name__}.{module}"))
+    for path in sorted(path for folder in stages.__path__ for path in Path(folder).glob("*.py")):
+        if _DECLARES.search(path.read_text(encoding="utf-8")):
+            module = f"{stages.__name__}.{path.stem}"
+            found.append(replace(importlib.import_module(module).STAGE, module=module))
     for what in ("name", "makes"):
         values = [getattr(stage, what) for stage in found]
         if len(values) != len(set(values)):

@@ -42,6 +42,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "__init__.py").write_text("__version__ = '1'\n")
     monkeypatch.setattr(closure, "_ROOT", root)
     closure._scan.cache_clear()
+    closure._file.cache_clear()
     return root
 
 
@@ -57,6 +58,7 @@ def _write(root: Path, name: str, text: str) -> None:
 
 def _closure(module: str) -> set[str]:
     closure._scan.cache_clear()
+    closure._file.cache_clear()
     return set(closure.code_digests(module))
 
 
@@ -101,10 +103,13 @@ def test_the_digest_changes_with_the_code_and_not_with_the_version(package: Path
     _write(package, "a.py", "from pipeline import b\n")
     _write(package, "b.py", "one")
     closure._scan.cache_clear()
+    closure._file.cache_clear()
     before = closure.code_digests("pipeline.a")
     (package / "__init__.py").write_text("__version__ = '2'\n")
     closure._scan.cache_clear()
+    closure._file.cache_clear()
     assert closure.code_digests("pipeline.a") == before
     _write(package, "b.py", "two")
     closure._scan.cache_clear()
+    closure._file.cache_clear()
     assert closure.code_digests("pipeline.a") != before
