@@ -13,7 +13,7 @@ from pipeline.caffe.read import (
     reduction,
     shape,
 )
-from pipeline.caffe.read.network import inputs, read, unsupported
+from pipeline.caffe.read.network import inputs, outline, read, unsupported
 from pipeline.caffe.read.reader import READS
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "loss",
     "neuron",
     "normalization",
+    "outline",
     "pooling",
     "read",
     "recurrent",

@@ -66,6 +66,23 @@ def unsupported(
     return tuple(walk.problems)
 
 
+def outline(
+    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
+) -> tuple[Graph, tuple[str, ...]]:
+    """Read as much of a network as can be: the graph of it, and notes on the rest.
+
+    For looking at networks, not for running them: a missing weight is zeros of its shape. What lies behind a
+    layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
+    no fault here.
+    """
+    walk = _Walk(net, input_shapes or {}, keep_loss)
+    walk.run()
+    notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
+    notes += [f"{fault.where}: {fault.why or fault.what}" for fault in walk.faults]
+    notes += [*walk.reader.weights_file.faults[:SHOWN], *walk.reader.notes] if net.blobs else []
+    return walk.reader.sketch(), tuple(notes)
+
+
 @dataclass(slots=True)
 class _Walk:
     """One pass over the layers. Behind a layer that could not be read, shapes are guesses, and only refusals count."""
@@ -87,10 +104,8 @@ class _Walk:
         for place, message in zip(places, kept, strict=True):
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
-        known = {layer.name for layer in self.net.net.layer}
-        for name in self.net.blobs.keys() - known if self.net.blobs else ():
+        for name in self.net.unused():
             self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
-        self.reader.notes.sort()
 
     def _layer(self, message: LayerParameter) -> None:
         bottoms = tuple(self._bottom(message, name) for name in message.bottom)

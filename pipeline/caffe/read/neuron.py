@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.values import Value
 
+LARGEST = float(np.finfo(np.float32).max)
 E = -1.0  # the base of Exp and Log that stands for e
 
 
@@ -133,7 +136,7 @@ def exponential(layer: Layer, net: CaffeReader) -> None:
     fields = layer.param("exp_param")
     base, scale, shift = (fields.float(name) for name in ("base", "scale", "shift"))
     inner = _log_base(layer, fields) * scale
-    outer = 1.0 if not shift else math.exp(shift) if base == E else base**shift
+    outer = _powered(layer, math.e if base == E else base, shift)
     y = net.add("Exp", _times(net, layer.bottom, inner, "inner"), part="exp")
     net.give(layer, _times(net, y, outer, "outer"))
 
@@ -159,9 +162,12 @@ def _log_base(layer: Layer, fields: Fields) -> float:
 
 def _powered(layer: Layer, base: float, exponent: float) -> float:
     try:
-        return math.pow(base, exponent)
+        constant = math.pow(base, exponent)
     except (ValueError, OverflowError):
+        constant = math.inf
+    if not abs(constant) <= LARGEST:
         layer.refuse(f"the constant {base}^{exponent} is no finite number")
+    return constant
 
 
 def _times(net: CaffeReader, x: Value, factor: float, part: str) -> Value:

@@ -103,6 +103,20 @@ class CaffeReader(Builder):
         graph = self.finish([self.blobs[name] for name in names])
         return _renamed(_needed(graph), self._final_names(), self._places())
 
+    def sketch(self) -> Graph:
+        """Give the graph of what could be read without a guess; its outputs are the values that no node takes."""
+        graph = self.finish([])
+        known = {value.name for value in graph.inputs} | self.weights.keys()
+        kept: list[Node] = []
+        for node in graph.nodes:
+            if all(value is None or value.name in known for value in node.inputs):
+                kept.append(node)
+                known.update(value.name for value in node.outputs)
+        taken = {value.name for node in kept for value in node.inputs if value is not None}
+        ends = tuple(value for node in kept for value in node.outputs if value.name not in taken)
+        whole = replace(graph, nodes=tuple(kept), outputs=ends)
+        return _renamed(_needed(whole), self._final_names(), self._places())
+
     def _final_names(self) -> dict[str, str]:
         """Map the provisional names of all blobs' values to the names they end up with."""
         final = {}

@@ -50,7 +50,11 @@ def test_every_parameter_message_on_a_layer_without_parameters_is_refused_or_onl
             whole = net(inputs(x=(1, 2)))
             whole.net.layer.append(parameter)
             training = ("filler", "engine", "debug_info", "nd_im2col", "prod_grad", "average_fraction")
-            expected = [] if field.name.endswith(training) and field.name != "data_filler" else [f"y.{message.name}.{field.name}"]
+            expected = (
+                []
+                if field.name.endswith(training) and field.name != "data_filler"
+                else [f"y.{message.name}.{field.name}"]
+            )
             assert [problem.origin for problem in unsupported(whole)] == expected
 
 
@@ -97,7 +101,8 @@ def test_a_shape_that_follows_from_a_guess_is_no_second_problem():
 def test_a_network_without_problems_needs_no_weights_to_be_scanned():
     text = (
         'layer { name: "d" type: "Data" top: "x" top: "label" }'
-        'layer { name: "c" type: "Convolution" bottom: "x" top: "y" convolution_param { num_output: 1 kernel_size: 1 } }'
+        'layer { name: "c" type: "Convolution" bottom: "x" top: "y" '
+        "convolution_param { num_output: 1 kernel_size: 1 } }"
     )
     assert unsupported(net(text)) == ()
 
