@@ -54,13 +54,11 @@ class Options:
     runtimes: tuple[str, ...] = _option(
         (), "Verify with these runtimes only, not with every one found.", "--runtime", "NAME"
     )
-    report: Path | None = _option(None, "Write a page about the run.", "--report", "HTML")
+    report: Path | None = _option(None, "Write a page about the run.")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
-    optimize: tuple[str, ...] = _option((), "Apply this pass to the graph.", "--optimize", "PASS")
-    weights_format: Literal["protobuf", "hdf5"] = _option(
-        "protobuf", "How Caffe's weights are written.", "--weights-format", "FORMAT"
-    )
+    optimize: tuple[str, ...] = _option((), "Apply this pass to the graph.")
+    weights_format: Literal["protobuf", "hdf5"] = _option("protobuf", "How Caffe's weights are written.")
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from pipeline.config import nearest
+from pipeline.config import DEFAULT, Options, nearest
 from pipeline.errors import UsageError
 from pipeline.stages.stage import Stage
 
@@ -64,6 +64,20 @@ def route(
     if not reached:
         raise UsageError(f"nothing can be made from {', '.join(sorted(start))}")
     return tuple(reached)
+
+
+# What the orchestration itself takes, whatever the stages are.
+_OWN_OPTIONS = frozenset({"model", "name", "weights", "output", "store", "jobs", "stop_after", "force", "inputs"})
+
+
+def check_options(options: Options, stages: Sequence[Stage]) -> None:
+    """Raise UsageError for an option that was set and that nothing takes, and for a forced stage there is none of."""
+    names = [stage.name for stage in stages]
+    check_names(options.force, names, "force")
+    taken = _OWN_OPTIONS.union(names, *(stage.options for stage in stages))
+    for option, origin in options.origins.items():
+        if origin != DEFAULT and option not in taken:
+            raise UsageError(f"no stage takes the option {option}", where=origin, advice="leave it out")
 
 
 def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:

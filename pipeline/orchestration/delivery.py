@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import Digests
-from pipeline.orchestration.store import Artifact, partial, replace_durably, sync_folder
+from pipeline.orchestration.store import Artifact, partial, replace, sync_folder
 
 SIGNATURE = "signature.json"
 MANIFEST = "manifest.json"
@@ -94,7 +94,7 @@ def deliver(
         report(name, entry["size"], how)
     sync_folder(folder)
     if manifest is not None and not _same(folder / MANIFEST, manifest):
-        replace_durably(folder / MANIFEST, manifest)
+        replace(folder / MANIFEST, manifest)
 
 
 def place(source: Path, target: Path, digests: Digests) -> str:

@@ -32,7 +32,7 @@ class StagePlan:
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
     """Look at each stage of a run as it would go now. Writes nothing but remembered digests."""
     stages = discover() if stages is None else stages
-    dag.check_names(options.force, [stage.name for stage in stages], "force")
+    dag.check_options(options, stages)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
     given = start.from_source(source)

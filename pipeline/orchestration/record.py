@@ -11,7 +11,7 @@ from typing import Any
 import pipeline
 from pipeline.config import Options, from_json, to_json
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.orchestration.store import replace_durably
+from pipeline.orchestration.store import replace
 
 RECORD = "run.json"
 FORMAT = 1
@@ -50,10 +50,10 @@ class RunRecord:
     pending: dict[str, dict[str, Any]] = field(default_factory=dict)  # being delivered, perhaps not there yet
     format: int = FORMAT
 
-    def save(self, folder: Path) -> None:
-        """Write the record in one step; raises OSError."""
+    def save(self, folder: Path, *, durable: bool = True) -> None:
+        """Write the record in one step; not `durable`, a power cut may lose what is new in it. Raises OSError."""
         text = json.dumps(as_json(self), indent=2) + "\n"
-        replace_durably(folder / RECORD, text.encode())
+        replace(folder / RECORD, text.encode(), durable=durable)
 
     def asked(self) -> Options:
         """Give the options of the run."""

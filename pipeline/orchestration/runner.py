@@ -63,7 +63,7 @@ def run(
     `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
     """
     stages = discover() if stages is None else stages
-    dag.check_names(options.force, [stage.name for stage in stages], "force")
+    dag.check_options(options, stages)
     root = options.store or default_root()
     with ExitStack() as stack:
         with on_machine("opening the store", root):
@@ -220,7 +220,7 @@ class _Run:
         if not self.given:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.Input(Path(path), digest)
-        self.record.save(self.options.output)
+        self.record.save(self.options.output, durable=False)
 
     def _add(self, artifact: Artifact) -> None:
         self.artifacts.append(artifact)
@@ -247,7 +247,7 @@ class _Run:
         kind = events.StageHit if entry.state == "hit" else events.StageFinished
         self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
         self.store.remember(stage.name, self._identity(), parts)
-        self.record.save(self.options.output)
+        self.record.save(self.options.output, durable=False)
         return artifact
 
     @contextmanager
@@ -271,7 +271,7 @@ class _Run:
         entry: StageRecord,
     ) -> Artifact:
         self.report(events.StageStarted(self.model, stage.name, entry.key, tuple(entry.reasons)))
-        self.record.save(self.options.output)
+        self.record.save(self.options.output, durable=False)
         folder = self.session.temporary(stage.name)
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
@@ -340,7 +340,7 @@ class _Run:
     def _deliver(self, finished: bool) -> None:
         output, before = self.options.output, self.record.delivered
         self.record.pending = delivery.contents(self.artifacts)
-        self.record.save(output)
+        self.record.save(output, durable=self.record.pending != before)
         delivery.deliver(
             output,
             self.artifacts,

@@ -211,7 +211,7 @@ class Store:
         """Keep the components of a stage's last key for a source, to explain the next change by."""
         with suppress(OSError):
             place = self._history(stage, source)
-            replace_durably(place, canonical(components), temporary=place.with_suffix(f".{os.getpid()}"))
+            replace(place, canonical(components), durable=False, temporary=place.with_suffix(f".{os.getpid()}"))
 
     def last(self, stage: str, source: str) -> dict[str, Any] | None:
         """Give the components of a stage's last key for a source."""
@@ -303,11 +303,14 @@ def partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
-def replace_durably(path: Path, data: bytes, *, temporary: Path | None = None) -> None:
+def replace(path: Path, data: bytes, *, durable: bool = True, temporary: Path | None = None) -> None:
     """Replace a small file in one step: a reader sees the old bytes or the new ones."""
     temporary = temporary or partial(path)
     try:
-        write_durably(temporary, data)
+        if durable:
+            write_durably(temporary, data)
+        else:
+            temporary.write_bytes(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

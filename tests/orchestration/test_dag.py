@@ -7,7 +7,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.orchestration import dag
 from pipeline.stages.stage import Stage
-from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TRANSLATE, VERIFY
+from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TRANSLATE, VERIFY, Bench
 
 
 def _names(stages: tuple[Stage, ...]) -> list[str]:
@@ -44,6 +44,12 @@ def test_a_new_target_is_one_more_stage() -> None:
 def test_stages_that_wait_for_each_other_are_a_bug() -> None:
     with pytest.raises(ValueError, match="wait for each other"):
         dag.build((replace(IMPORT, needs=("caffe",)), EMIT))
+
+
+def test_an_option_that_nothing_takes_is_refused_where_it_was_set(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="no stage takes the option tolerance") as caught:
+        bench.run(tolerance=1e-3)
+    assert caught.value.where == "command line"
 
 
 def test_a_start_from_which_nothing_can_be_made_is_refused() -> None:
