@@ -1,0 +1,142 @@
+"""Activations."""
+
+from __future__ import annotations
+
+import math
+
+from pipeline.caffe.write import arithmetic, layers, reduction
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, writes
+from pipeline.graph.values import Node
+
+
+@writes("Relu")
+def relu(node: Node, net: CaffeBuilder) -> None:
+    """ReLU."""
+    net.give(node, layers.relu(net, net.blob(node.input(0))))
+
+
+@writes("LeakyRelu")
+def leaky_relu(node: Node, net: CaffeBuilder) -> None:
+    """ReLU with negative_slope."""
+    net.give(node, layers.relu(net, net.blob(node.input(0)), node.float("alpha")))
+
+
+@writes("PRelu")
+def prelu(node: Node, net: CaffeBuilder) -> None:
+    """PReLU for one slope, or one a channel; else relu(x) - slope relu(-x)."""
+    x, slope = net.blob(node.input(0)), net.operand(node.input(1))
+    per_channel = (1,) * (x.rank - len(slope.shape)) + slope.shape
+    shared = math.prod(slope.shape) == 1
+    one_axis = x.rank > 1 and per_channel[1] == math.prod(slope.shape)
+    if isinstance(slope, Blob) or not (shared or one_axis):
+        falling = arithmetic.multiply(net, layers.relu(net, layers.negative(net, x)), slope)
+        net.give(node, layers.difference(net, layers.relu(net, x), falling))
+        return
+    image = layers.reshape(net, x, (1,) * (2 - x.rank) + x.shape)
+    blob = slope.reshaped(() if shared else (x.shape[1],))
+    message = {"prelu_param": {"channel_shared": True}} if shared else {}
+    y = net.layer("PReLU", [image], parameters=[blob], **message)
+    net.give(node, layers.reshape(net, y, x.shape))
+
+
+@writes("Elu")
+def elu(node: Node, net: CaffeBuilder) -> None:
+    """ELU."""
+    net.give(node, _elu(net, net.blob(node.input(0)), node.float("alpha")))
+
+
+@writes("Selu")
+def selu(node: Node, net: CaffeBuilder) -> None:
+    """Gamma ELU(x)."""
+    y = _elu(net, net.blob(node.input(0)), node.float("alpha"))
+    net.give(node, layers.power(net, y, scale=node.float("gamma")))
+
+
+def _elu(net: CaffeBuilder, x: Blob, alpha: float) -> Blob:
+    return net.layer("ELU", [x], elu_param={"alpha": alpha})
+
+
+@writes("Sigmoid")
+def sigmoid(node: Node, net: CaffeBuilder) -> None:
+    """Sigmoid."""
+    net.give(node, net.layer("Sigmoid", [net.blob(node.input(0))]))
+
+
+@writes("Tanh")
+def tanh(node: Node, net: CaffeBuilder) -> None:
+    """TanH."""
+    net.give(node, net.layer("TanH", [net.blob(node.input(0))]))
+
+
+@writes("Softplus")
+def softplus(node: Node, net: CaffeBuilder) -> None:
+    """BNLL."""
+    net.give(node, net.layer("BNLL", [net.blob(node.input(0))]))
+
+
+@writes("Softsign")
+def softsign(node: Node, net: CaffeBuilder) -> None:
+    """X (1 + |x|) ** -1."""
+    x = net.blob(node.input(0))
+    factor = layers.power(net, net.layer("AbsVal", [x]), shift=1.0, power=-1.0)
+    net.give(node, layers.product(net, [x, factor]))
+
+
+@writes("Clip")
+def clip(node: Node, net: CaffeBuilder) -> None:
+    """max(x, min), and -max(-x, -max): see `clipped`."""
+    net.give(node, clipped(net, net.blob(node.input(0)), node.float("min"), node.float("max")))
+
+
+@writes("HardSigmoid")
+def hard_sigmoid(node: Node, net: CaffeBuilder) -> None:
+    """Alpha x + beta, kept between 0 and 1."""
+    x = layers.power(net, net.blob(node.input(0)), scale=node.float("alpha"), shift=node.float("beta"))
+    net.give(node, clipped(net, x, 0.0, 1.0))
+
+
+def clipped(net: CaffeBuilder, x: Blob, low: float, high: float) -> Blob:
+    """min(max(x, low), high) to the last bit.
+
+    Adding and subtracting the bounds around ReLUs would take fewer layers and round x.
+    """
+    if low == 0:
+        x = layers.relu(net, x)
+    elif low > -math.inf:
+        x = layers.maximum(net, [x, layers.filled(net, x, low)])
+    if high < math.inf:
+        y = layers.negative(net, x)
+        x = layers.negative(net, layers.maximum(net, [y, layers.filled(net, y, -high)]))
+    return x
+
+
+@writes("ThresholdedRelu")
+def thresholded_relu(node: Node, net: CaffeBuilder) -> None:
+    """ReLU, or x times Threshold."""
+    x, alpha = net.blob(node.input(0)), node.float("alpha")
+    y = layers.relu(net, x) if alpha == 0 else layers.product(net, [x, layers.threshold(net, x, alpha)])
+    net.give(node, y)
+
+
+@writes("Softmax")
+def softmax(node: Node, net: CaffeBuilder) -> None:
+    """Softmax."""
+    x = net.blob(node.input(0))
+    net.give(node, layers.softmax(net, x, node.int("axis") % x.rank))
+
+
+@writes("LogSoftmax")
+def log_softmax(node: Node, net: CaffeBuilder) -> None:
+    """X - m - log(sum(exp(x - m))), m = max(x): Log after Softmax would give -inf for far smaller logits."""
+    x = net.blob(node.input(0))
+    axes = (node.int("axis") % x.rank,)
+    shifted = arithmetic.subtract(net, x, reduction.maximum(net, x, axes))
+    total = reduction.total(net, net.layer("Exp", [shifted]), axes)
+    net.give(node, arithmetic.subtract(net, shifted, net.layer("Log", [total])))
+
+
+@writes("Dropout")
+def dropout(node: Node, net: CaffeBuilder) -> None:
+    """Dropout, which is the identity in the TEST phase."""
+    message = {"dropout_ratio": node.float("ratio")}
+    net.give(node, net.layer("Dropout", [net.blob(node.input(0))], dropout_param=message))

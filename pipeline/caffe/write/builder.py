@@ -1,0 +1,272 @@
+"""The table of operators that Caffe can express, and what their writers build with: layers and the blobs between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pipeline.errors import UnsupportedError
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Graph, Node, Shape, Value
+
+Array = np.ndarray[Any, Any]
+
+LARGEST = (1 << 31) - 1  # elements of a blob, which Caffe counts in an int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blob:
+    """A tensor between layers. Which name it has is known to the builder only."""
+
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """The number of dimensions."""
+        return len(self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter:
+    """A blob of weights that a layer holds. `array` makes it when it is written, and not before.
+
+    `source` names the weight that it holds unchanged, but perhaps in another shape; layers whose parameters have
+    one source share them.
+    """
+
+    shape: Shape
+    array: Callable[[], Array]
+    source: str = ""
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    def scalar(self) -> float:
+        """Give the number that a parameter of one element holds."""
+        return float(self.array().reshape(-1)[0])
+
+    def reshaped(self, shape: Shape) -> Parameter:
+        """The same numbers in another shape."""
+        return Parameter(shape, lambda: self.array().reshape(shape), self.source)
+
+    def broadcast(self, shape: Shape) -> Parameter:
+        """The numbers repeated to fill `shape`, by numpy's rule."""
+        if shape == self.shape:
+            return self
+        return Parameter(shape, lambda: np.broadcast_to(self.array(), shape))
+
+    def map(self, function: Callable[[Array], Array], shape: Shape | None = None) -> Parameter:
+        """Other numbers, made from these, of the same shape or of `shape`."""
+        return Parameter(self.shape if shape is None else shape, lambda: function(self.array()))
+
+
+@dataclass(slots=True, eq=False)
+class Layer:
+    """A layer to be: its parameter messages are dicts as protobuf's constructors take them."""
+
+    name: str
+    kind: str
+    bottoms: tuple[Blob, ...]
+    tops: tuple[Blob, ...]
+    parameters: tuple[Parameter, ...]
+    messages: Mapping[str, Mapping[str, Any]]
+    comment: str
+
+
+class CaffeBuilder:
+    """Collects the layers of a net, and knows which blob is which value of the graph.
+
+    Layers bear the names of their nodes: of several, the one that makes the node's value does, and the others are
+    called `<node>_<part>`. A value's blob has the value's own name.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers: list[Layer] = []
+        self.names: dict[Blob, str] = {}
+        self.used = frozenset(graph.consumers()) | {value.name for value in graph.outputs}
+        self._blobs: dict[str, Blob] = {}
+        self._node: Node | None = None
+        self._made: dict[Blob, Layer] = {}
+        self._layer_names = {value.name for value in graph.inputs}
+        self._taken = {node.name for node in graph.nodes} | {value.name for value in graph.values()}
+        self._taken |= self._layer_names | set(graph.weights)
+        for value in graph.inputs:
+            self._blobs[value.name] = self._named(Blob(value.shape), value.name)
+
+    # ---- What writers take ----
+
+    def blob(self, value: Value) -> Blob:
+        """Give the blob of a value; a weight becomes one by a layer that holds it."""
+        if value.name not in self._blobs:
+            self._blobs[value.name] = self._weight_layer(value)
+        return self._blobs[value.name]
+
+    def parameter(self, value: Value) -> Parameter | None:
+        """Give a weight as a parameter; None for what is computed."""
+        if value.name not in self.graph.weights:
+            return None
+        return Parameter(value.shape, partial(self.graph.weights.__getitem__, value.name), value.name)
+
+    def operand(self, value: Value) -> Blob | Parameter:
+        """Give a weight as a parameter, all else as a blob."""
+        return self.parameter(value) or self.blob(value)
+
+    def weights(self, node: Node, index: int, what: str) -> Parameter:
+        """Give an input that must be a weight; refuse one that is computed."""
+        found = self.parameter(node.input(index))
+        return found or self.refuse(f"its {what} are computed while the network runs, and Caffe keeps them in the layer")
+
+    def is_used(self, value: Value) -> bool:
+        """Tell whether a node takes the value, or the graph gives it."""
+        return value.name in self.used
+
+    # ---- What writers make ----
+
+    def layer(
+        self,
+        kind: str,
+        bottoms: Sequence[Blob],
+        shape: Shape | None = None,
+        *,
+        part: str = "",
+        parameters: Sequence[Parameter] = (),
+        **messages: Mapping[str, Any],
+    ) -> Blob:
+        """Add a layer with one top of `shape`, by default that of the first bottom."""
+        shapes = [bottoms[0].shape if shape is None else shape]
+        return self.layer_many(kind, bottoms, shapes, part=part, parameters=parameters, **messages)[0]
+
+    def layer_many(
+        self,
+        kind: str,
+        bottoms: Sequence[Blob],
+        shapes: Sequence[Shape],
+        *,
+        part: str = "",
+        parameters: Sequence[Parameter] = (),
+        **messages: Mapping[str, Any],
+    ) -> tuple[Blob, ...]:
+        """Add a layer with a top for each of `shapes`; it and its tops are called by `part`, by default its type."""
+        for shape in shapes:
+            self._check_size(shape)
+        node = self._node
+        place = (node.name or node.operator) if node else ""
+        name = self._unique(f"{place}_{part or kind.lower()}")
+        tops = tuple(Blob(tuple(shape)) for shape in shapes)
+        for index, top in enumerate(tops):
+            self._named(top, name if len(tops) == 1 else self._unique(f"{name}_{index + 1}"))
+        comment = str(node.origin) if node else ""
+        layer = Layer(name, kind, tuple(bottoms), tops, tuple(parameters), messages, comment)
+        self.layers.append(layer)
+        self._made.update(dict.fromkeys(tops, layer))
+        return tops
+
+    def give(self, node: Node, *blobs: Blob | None) -> None:
+        """End a node: its outputs are these blobs, which get the values' names; None for one that nobody uses.
+
+        A blob that is another value's already is passed on by a layer of its own.
+        """
+        for index, (value, blob) in enumerate(zip(node.outputs, blobs, strict=True)):
+            if blob is None:
+                continue
+            given = blob if blob in self._made else self.layer("Split", [blob])
+            if given.shape != value.shape:
+                raise ValueError(f"{node.operator} {node.name} gives {given.shape} instead of {value.shape}")
+            layer = self._made.pop(given)
+            if index == 0:
+                layer.name = self._unique_layer(node.name or node.operator)
+            self._blobs[value.name] = self._named(given, value.name)
+
+    def refuse(self, reason: str, advice: str = "") -> NoReturn:
+        """Raise UnsupportedError for the node that is being written."""
+        node = self._node
+        raise UnsupportedError.one(str(node.origin) if node and str(node.origin) else _title(node), reason, advice)
+
+    # ---- What the walk over the nodes does ----
+
+    def begin(self, node: Node) -> None:
+        """Start a node: what is added now is named after it."""
+        self._node = node
+        self._made = {}
+
+    def stand_in(self, node: Node) -> None:
+        """Let nodes after a refused one be checked too."""
+        for value in node.outputs:
+            self._blobs[value.name] = self._named(Blob(value.shape), value.name)
+
+    def outputs(self) -> tuple[Blob, ...]:
+        """End the net: give the outputs' blobs in the graph's order, each consumed by no layer and one output only.
+
+        Caffe gives away the blobs that no layer consumes, so one that is wanted and consumed too is passed on by
+        a Split, and one that is neither goes into a Silence.
+        """
+        self._node, self._made = None, {}
+        wanted = [self.blob(value) for value in self.graph.outputs]
+        consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
+        given: dict[Blob, None] = {}
+        for value, blob in zip(self.graph.outputs, wanted, strict=True):
+            if consumed[blob] or blob in given or wanted.count(blob) > 1 or value in self.graph.inputs:
+                blob = self._end("Split", [blob], f"{value.name}_output")
+            given[blob] = None
+        consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
+        dead = [blob for blob in self.names if not consumed[blob] and blob not in given]
+        if dead:
+            name = self._unique("silence")
+            self.layers.append(Layer(name, "Silence", tuple(dead), (), (), {}, "what nothing uses"))
+        return tuple(given)
+
+    def _end(self, kind: str, bottoms: Sequence[Blob], name: str) -> Blob:
+        top = self._named(Blob(bottoms[0].shape), self._unique(name))
+        self.layers.append(Layer(self.names[top], kind, tuple(bottoms), (top,), (), {}, "an output of the network"))
+        return top
+
+    def _weight_layer(self, value: Value) -> Blob:
+        parameter = self.parameter(value)
+        if parameter is None:
+            raise KeyError(f"{value.name} is used before it is made")
+        self._check_size(value.shape)
+        top = self._named(Blob(value.shape), value.name)
+        message = {"parameter_param": {"shape": {"dim": value.shape}}}
+        name = self._unique_layer(value.name)
+        self.layers.append(Layer(name, "Parameter", (), (top,), (parameter,), message, "a constant"))
+        return top
+
+    def _check_size(self, shape: Shape) -> None:
+        if not 0 < prod(shape) <= LARGEST:
+            self.refuse(f"it needs a blob of shape {shape}, and Caffe's hold 1 to {LARGEST:,} numbers")
+
+    def _named(self, blob: Blob, name: str) -> Blob:
+        self.names[blob] = name
+        return blob
+
+    def _unique(self, name: str) -> str:
+        candidate, count = name, 1
+        while candidate in self._taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self._taken.add(candidate)
+        return candidate
+
+    def _unique_layer(self, name: str) -> str:
+        if name in self._layer_names:
+            return self._unique(name)
+        self._layer_names.add(name)
+        return name
+
+
+def _title(node: Node | None) -> str:
+    return f"{node.name} ({node.operator})" if node else "network"
+
+
+Write = Callable[[Node, CaffeBuilder], None]
+WRITES: Registry[Write] = Registry("operator written to Caffe")
+writes = WRITES.register

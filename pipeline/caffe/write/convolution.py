@@ -1,0 +1,163 @@
+"""Convolutions, their transpose, and their two relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from pipeline.caffe.write import arithmetic, layers
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
+from pipeline.caffe.write.padding import padded
+from pipeline.graph.values import Node
+
+Ints = Sequence[int]
+
+
+def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict[str, Any]:
+    """Give the fields of a window: one number where all axes agree, _h and _w for two, else one an axis.
+
+    cuDNN convolves over two axes only, so other numbers of axes ask for Caffe's own engine.
+    """
+    message: dict[str, Any] = {}
+    for name, numbers, default in (("kernel_size", kernel, 0), ("stride", stride, 1), ("pad", pad, 0)):
+        if all(number == default for number in numbers):
+            continue
+        if len(set(numbers)) == 1:
+            message[name] = [numbers[0]]
+        elif len(numbers) == 2:
+            short = name.removesuffix("_size")
+            message |= {f"{short}_h": numbers[0], f"{short}_w": numbers[1]}
+        else:
+            message[name] = list(numbers)
+    if any(number != 1 for number in dilation):
+        message["dilation"] = [dilation[0]] if len(set(dilation)) == 1 else list(dilation)
+    if len(kernel) != 2:
+        message["engine"] = "CAFFE"
+    return message
+
+
+def _bias(node: Node, net: CaffeBuilder) -> Blob | Parameter | None:
+    return net.operand(node.input(2)) if node.has_input(2) else None
+
+
+def _with_bias(
+    net: CaffeBuilder, kind: str, x: Blob, shape: Ints, weight: Parameter, term: Blob | Parameter | None, message: dict[str, Any]
+) -> Blob:
+    """Add the layer, with its bias inside where that is a constant."""
+    inside = isinstance(term, Parameter)
+    message = {"num_output": shape[1], "bias_term": inside} | message
+    if inside:
+        del message["bias_term"]
+    held = [weight, term] if isinstance(term, Parameter) else [weight]
+    y = net.layer(kind, [x], tuple(shape), parameters=held, convolution_param=message)
+    return arithmetic.add(net, y, layers.reshape(net, term, (*term.shape, *(1,) * (y.rank - 2)))) if isinstance(term, Blob) else y
+
+
+def _cropped(net: CaffeBuilder, y: Blob, starts: Ints, sizes: Ints) -> Blob:
+    """Cut the spatial axes of y: `sizes` places from `starts` on."""
+    for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), 2):
+        y = layers.cut(net, y, axis, start, start + size)
+    return y
+
+
+@writes("Conv")
+def conv(node: Node, net: CaffeBuilder) -> None:
+    """Convolution; one with unequal pads on its two sides computes more and is cut, or gets its input padded.
+
+    Windows that start before a stride of the wanted ones' start cannot be cut off.
+    """
+    x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
+    kernel, stride, dilation, pads = (node.ints(n) for n in ("kernel_shape", "strides", "dilations", "pads"))
+    axes = len(kernel)
+    begins, ends = pads[:axes], pads[axes:]
+    both = tuple(map(max, begins, ends))
+    surplus = [more - begin for more, begin in zip(both, begins, strict=True)]
+    if any(extra % step for extra, step in zip(surplus, stride, strict=True)):
+        x = padded(net, x, [(0, 0), (0, 0), *zip(begins, ends, strict=True)])
+        both, surplus = (0,) * axes, [0] * axes
+    spatial = [
+        (size + 2 * both[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1
+        for i, size in enumerate(x.shape[2:])
+    ]
+    message = {"group": node.int("group")} if node.int("group") > 1 else {}
+    message |= geometry(kernel, stride, both, dilation)
+    y = _with_bias(net, "Convolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
+    starts = [extra // step for extra, step in zip(surplus, stride, strict=True)]
+    net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
+
+
+@writes("ConvTranspose")
+def conv_transpose(node: Node, net: CaffeBuilder) -> None:
+    """Deconvolution; zeros at the end of its kernel make the places of output_padding.
+
+    Unequal pads on the two sides take off the smaller one, and the rest is cut.
+    """
+    x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
+    kernel, stride, dilation, pads = (node.ints(n) for n in ("kernel_shape", "strides", "dilations", "pads"))
+    axes, extra = len(kernel), node.ints("output_padding")
+    begins, ends = pads[:axes], [end - more for end, more in zip(pads[axes:], extra, strict=True)]
+    # With taps of zeros behind the kernel, there is more to take off at the end: at best as much as at the begin.
+    taps = [
+        gap // d if gap > 0 and gap % d == 0 else -(min(end, 0) // d)
+        for end, d, gap in zip(ends, dilation, (b - e for b, e in zip(begins, ends, strict=True)), strict=True)
+    ]
+    ends = [end + tap * d for end, tap, d in zip(ends, taps, dilation, strict=True)]
+    if any(taps):
+        grown = (*weight.shape[:2], *(k + tap for k, tap in zip(kernel, taps, strict=True)))
+        after = [(0, 0), (0, 0), *((0, tap) for tap in taps)]
+        weight = weight.map(lambda array: np.pad(array, after), grown)
+        kernel = grown[2:]
+    both = tuple(map(min, begins, ends))
+    spatial = [
+        (size - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 - 2 * both[i]
+        for i, size in enumerate(x.shape[2:])
+    ]
+    message = {"group": node.int("group")} if node.int("group") > 1 else {}
+    message |= geometry(kernel, stride, both, dilation)
+    y = _with_bias(net, "Deconvolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
+    starts = [begin - less for begin, less in zip(begins, both, strict=True)]
+    net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
+
+
+def windows(node: Node, net: CaffeBuilder, dilation: Ints = (1, 1)) -> Blob:
+    """Im2col: every window as channels, (N, C kH kW, OH, OW)."""
+    x = net.blob(node.input(0))
+    kernel, stride, pads = (node.ints(name) for name in ("kernel_shape", "strides", "pads"))
+    if pads[:2] != pads[2:]:
+        x = padded(net, x, [(0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])])
+        pads = (0, 0)
+    spatial = [
+        (size + 2 * pads[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1
+        for i, size in enumerate(x.shape[2:])
+    ]
+    message = geometry(kernel, stride, pads[:2], dilation)
+    return net.layer(
+        "Im2col", [x], (x.shape[0], x.shape[1] * prod(kernel), *spatial), convolution_param=message
+    )
+
+
+@writes("Im2Col")
+def im2col(node: Node, net: CaffeBuilder) -> None:
+    """Im2col."""
+    net.give(node, windows(node, net, node.ints("dilations")))
+
+
+@writes("LocallyConnected")
+def locally_connected(node: Node, net: CaffeBuilder) -> None:
+    """Im2col's windows, once for each map, times the weights of their places, summed by a convolution of ones."""
+    weight, bias = net.weights(node, 1, "weights"), _bias(node, net)
+    columns = windows(node, net)
+    n, taps, height, width = columns.shape
+    maps = node.output.shape[1]
+    repeated = layers.tile(net, layers.reshape(net, columns, (n, 1, taps, height, width)), 1, maps)
+    ordered = weight.map(
+        lambda array: array.transpose(2, 3, 4, 5, 0, 1).reshape(maps, taps, height, width),
+        (maps, taps, height, width),
+    )
+    ones = Parameter((1, taps), lambda: np.ones((1, taps), np.float32))
+    y = layers.matrix_along(net, layers.scale(net, repeated, ordered, 1), 2, ones)
+    y = layers.reshape(net, y, node.output.shape)
+    net.give(node, y if bias is None else arithmetic.add(net, y, bias))

@@ -1,0 +1,203 @@
+"""Caffe's layers as functions of blobs, with the shapes they give; several are left out where they would do nothing.
+
+Only what BVLC Caffe 1.0 has. The longer compositions stand with the operators that need them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter
+from pipeline.graph.values import Shape
+
+
+def reshape(net: CaffeBuilder, x: Blob, shape: Shape, part: str = "") -> Blob:
+    """Give x another shape; the batch size stays free, where x's first axis and `shape` allow it.
+
+    Sizes that stay at their place are copied, of the others the first is inferred.
+    """
+    if shape == x.shape:
+        return x
+    kept = 0
+    while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
+        kept += 1
+    dims = [0] * kept + list(shape[kept:])
+    if kept == 0 and dims:
+        dims[0] = -1
+    return net.layer("Reshape", [x], shape, part=part, reshape_param={"shape": {"dim": dims}})
+
+
+def power(
+    net: CaffeBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
+) -> Blob:
+    """(shift + scale x) ** power."""
+    given = {"power": (power, 1.0), "scale": (scale, 1.0), "shift": (shift, 0.0)}
+    message = {name: number for name, (number, default) in given.items() if number != default}
+    return net.layer("Power", [x], part=part, power_param=message) if message else x
+
+
+def negative(net: CaffeBuilder, x: Blob) -> Blob:
+    """-x."""
+    return power(net, x, scale=-1.0, part="negative")
+
+
+def complement(net: CaffeBuilder, x: Blob, part: str = "not") -> Blob:
+    """1 - x, which is `not` of 0 and 1."""
+    return power(net, x, scale=-1.0, shift=1.0, part=part)
+
+
+def filled(net: CaffeBuilder, x: Blob, number: float) -> Blob:
+    """One number in x's shape: Power takes no notice of its bottom where scale is 0 (power_layer.cpp)."""
+    return power(net, x, scale=0.0, shift=number, part="constant")
+
+
+def relu(net: CaffeBuilder, x: Blob, slope: float = 0.0) -> Blob:
+    """x where x > 0, else slope x."""
+    return net.layer("ReLU", [x], relu_param={"negative_slope": slope}) if slope else net.layer("ReLU", [x])
+
+
+def threshold(net: CaffeBuilder, x: Blob, level: float, part: str = "") -> Blob:
+    """1 where x > level, else 0."""
+    return net.layer("Threshold", [x], part=part, threshold_param={"threshold": level})
+
+
+def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[float] = (), part: str = "") -> Blob:
+    """The sum of blobs of one shape, times `coefficients` where they are given."""
+    message: dict[str, Any] = {"operation": "SUM"}
+    if any(number != 1 for number in coefficients):
+        message["coeff"] = list(coefficients)
+    elif len(xs) == 1:
+        return xs[0]
+    if len(xs) == 1:
+        return power(net, xs[0], scale=coefficients[0], part=part)
+    return net.layer("Eltwise", xs, part=part or "sum", eltwise_param=message)
+
+
+def difference(net: CaffeBuilder, a: Blob, b: Blob, part: str = "difference") -> Blob:
+    """A - b, of one shape."""
+    return weighted_sum(net, [a, b], [1.0, -1.0], part)
+
+
+def product(net: CaffeBuilder, xs: Sequence[Blob], part: str = "product") -> Blob:
+    """The product of blobs of one shape."""
+    return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "PROD"}) if len(xs) > 1 else xs[0]
+
+
+def maximum(net: CaffeBuilder, xs: Sequence[Blob], part: str = "max") -> Blob:
+    """The largest of blobs of one shape."""
+    return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "MAX"}) if len(xs) > 1 else xs[0]
+
+
+def scale(net: CaffeBuilder, x: Blob, factor: Blob | Parameter, axis: int, part: str = "") -> Blob:
+    """X times `factor`, whose axes are those of x from `axis` on."""
+    return _along(net, "Scale", x, factor, axis, part)
+
+
+def bias(net: CaffeBuilder, x: Blob, term: Blob | Parameter, axis: int, part: str = "") -> Blob:
+    """X plus `term`, whose axes are those of x from `axis` on."""
+    return _along(net, "Bias", x, term, axis, part)
+
+
+def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis: int, part: str) -> Blob:
+    field = f"{kind.lower()}_param"
+    place: dict[str, Any] = {"axis": axis}
+    if isinstance(other, Blob):
+        return net.layer(kind, [x, other], part=part, **{field: place})
+    place["num_axes"] = len(other.shape)
+    return net.layer(kind, [x], part=part, parameters=[other], **{field: place})
+
+
+def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: str = "") -> tuple[Blob, ...]:
+    """Pieces of `sizes`, all positive, along an axis."""
+    if len(sizes) == 1:
+        return (x,)
+    shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
+    points = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return net.layer_many("Slice", [x], shapes, part=part, slice_param={"axis": axis, "slice_point": points})
+
+
+def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
+    """x[begin:end] along an axis."""
+    edges = sorted({0, begin, end, x.shape[axis]})
+    if not 0 <= begin < end <= x.shape[axis]:
+        net.refuse(f"it takes nothing of an axis of {x.shape[axis]}, and Caffe's blobs are never empty")
+    pieces = sliced(net, x, axis, [last - first for first, last in pairwise(edges)])
+    return pieces[edges.index(begin)]
+
+
+def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> Blob:
+    """Blobs one behind the other along an axis."""
+    if len(xs) == 1:
+        return xs[0]
+    size = sum(x.shape[axis] for x in xs)
+    shape = (*xs[0].shape[:axis], size, *xs[0].shape[axis + 1 :])
+    return net.layer("Concat", xs, shape, part=part, concat_param={"axis": axis})
+
+
+def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
+    """X, so many times along an axis."""
+    if tiles == 1:
+        return x
+    shape = (*x.shape[:axis], x.shape[axis] * tiles, *x.shape[axis + 1 :])
+    return net.layer("Tile", [x], shape, tile_param={"axis": axis, "tiles": tiles})
+
+
+def expand(net: CaffeBuilder, x: Blob, shape: Shape) -> Blob:
+    """X broadcast to `shape`."""
+    x = reshape(net, x, (1,) * (len(shape) - x.rank) + x.shape)
+    for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
+        x = tile(net, x, axis, new // old)
+    return x
+
+
+def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient: float = 1.0) -> Blob:
+    """SUM, ASUM, SUMSQ or MEAN over all axes from `axis` on, which vanish."""
+    message: dict[str, Any] = {"operation": operation, "axis": axis}
+    if coefficient != 1:
+        message["coeff"] = coefficient
+    return net.layer("Reduction", [x], x.shape[:axis], reduction_param=message)
+
+
+def inner_product(
+    net: CaffeBuilder, x: Blob, weight: Parameter, term: Parameter | None = None, axis: int | None = None
+) -> Blob:
+    """The axes of x from `axis` (by default the last) on, as one vector, times a weight (outputs, inputs)."""
+    axis = x.rank - 1 if axis is None else axis
+    outputs = weight.shape[0]
+    message = {"num_output": outputs, "axis": axis, "bias_term": term is not None}
+    if axis == 1:
+        del message["axis"]
+    parameters = [weight] if term is None else [weight, term]
+    return net.layer(
+        "InnerProduct", [x], (*x.shape[:axis], outputs), parameters=parameters, inner_product_param=message
+    )
+
+
+def matrix_along(net: CaffeBuilder, x: Blob, axis: int, matrix: Parameter) -> Blob:
+    """Multiply every vector along an axis by a matrix (new size, old size), by a convolution of kernel 1.
+
+    The axis is made the channels; for the last one an InnerProduct does it.
+    """
+    new, old = matrix.shape
+    shape = (*x.shape[:axis], new, *x.shape[axis + 1 :])
+    if axis == x.rank - 1:
+        return inner_product(net, x, matrix)
+    if axis != 1 or x.rank != 4:
+        x = reshape(net, x, (prod(x.shape[:axis]), old, prod(x.shape[axis + 1 :]), 1))
+    message = {"num_output": new, "bias_term": False, "kernel_size": [1]}
+    kernel = matrix.reshaped((new, old, 1, 1))
+    y = net.layer("Convolution", [x], (x.shape[0], new, *x.shape[2:]), parameters=[kernel], convolution_param=message)
+    return reshape(net, y, shape)
+
+
+def softmax(net: CaffeBuilder, x: Blob, axis: int) -> Blob:
+    """exp(x) divided by its sum along an axis."""
+    return net.layer("Softmax", [x], softmax_param={"axis": axis}) if axis != 1 else net.layer("Softmax", [x])
+
+
+def copy(net: CaffeBuilder, x: Blob) -> Blob:
+    """X, in a blob of its own."""
+    return net.layer("Split", [x])

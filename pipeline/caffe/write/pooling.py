@@ -1,0 +1,205 @@
+"""Pooling: Caffe's own rounding up where it gives the wanted windows, else cut behind or padded in front.
+
+Caffe pools two axes of four. One axis is the width of images of height 1; three axes are pooled in two steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from pipeline.caffe.write import layers
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
+from pipeline.caffe.write.padding import padded
+from pipeline.graph.operators.pooling import covered_places
+from pipeline.graph.values import Node
+
+LOWEST = float(np.finfo(np.float32).min)  # what Caffe's max pooling starts from
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Windows along one axis: `count` of them, the first starting `pad` places before the axis."""
+
+    kernel: int
+    stride: int
+    pad: int
+    count: int
+    divisors: tuple[int, ...] = ()  # what an average of each window is divided by
+
+    def span(self) -> int:
+        """How many places there are from the first window's start to the last one's end."""
+        return (self.count - 1) * self.stride + self.kernel
+
+
+
+def every_place(size: int) -> Window:
+    """Windows that leave an axis as it is."""
+    return Window(1, 1, 0, size, (1,) * size)
+
+
+def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[Window]) -> Blob:
+    """Pool the last axes of x (N, C, ...): one, two or three."""
+    n, c, *spatial = x.shape
+    counts = [window.count for window in windows]
+    if len(windows) == 2:
+        return _pooled_images(net, x, method, windows[0], windows[1])
+    if len(windows) == 1:
+        y = layers.reshape(net, x, (n, c, 1, spatial[0]))
+        y = _pooled_images(net, y, method, every_place(1), windows[0])
+        return layers.reshape(net, y, (n, c, *counts))
+    depth, height, width = spatial
+    y = layers.reshape(net, x, (n, c * depth, height, width))
+    y = _pooled_images(net, y, method, windows[1], windows[2])
+    y = layers.reshape(net, y, (n, c, depth, counts[1] * counts[2]))
+    y = _pooled_images(net, y, method, windows[0], every_place(counts[1] * counts[2]))
+    return layers.reshape(net, y, (n, c, *counts))
+
+
+def caffe_counts(size: Sequence[int], windows: Sequence[Window]) -> tuple[int, ...]:
+    """Count the windows of Caffe's Pooling along both axes (pooling_layer.cpp, Reshape).
+
+    >>> caffe_counts((7, 7), (Window(3, 2, 0, 3), Window(3, 2, 1, 4)))
+    (3, 4)
+    """
+    counts = [-(-(n + 2 * w.pad - w.kernel) // w.stride) + 1 for n, w in zip(size, windows, strict=True)]
+    if any(window.pad for window in windows):
+        for i, window in enumerate(windows):
+            counts[i] -= (counts[i] - 1) * window.stride >= size[i] + window.pad
+    return tuple(counts)
+
+
+def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
+    """Tell whether Caffe has at least the wanted windows, all of which start in the image or the pad before it."""
+    return all(
+        window.pad < window.kernel and count >= window.count and (count - 1) * window.stride < n + window.pad
+        for n, window, count in zip(size, windows, caffe_counts(size, windows), strict=True)
+    )
+
+
+def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: Window, columns: Window) -> Blob:
+    windows = [rows, columns]
+    if all(w.kernel == w.stride == 1 and w.count == n for w, n in zip(windows, x.shape[2:], strict=True)):
+        return x
+    if not _as_caffe_has_them(x.shape[2:], windows):
+        x, windows = _covered(net, x, windows, LOWEST if method == "MAX" else 0.0)
+    size = x.shape[2:]
+    counts = caffe_counts(size, windows)
+    message: dict[str, Any] = {"pool": method} | _fields(windows)
+    y = net.layer("Pooling", [x], (*x.shape[:2], *counts), pooling_param=message)
+    for axis, window in enumerate(windows, 2):
+        y = layers.cut(net, y, axis, 0, window.count)
+    return _divided(net, y, size, windows) if method == "AVE" else y
+
+
+def _covered(
+    net: CaffeBuilder, x: Blob, windows: Sequence[Window], value: float
+) -> tuple[Blob, list[Window]]:
+    """Pad x, or cut it, to exactly the places that the windows cover."""
+    needed = [w.span() - w.pad - size for w, size in zip(windows, x.shape[2:], strict=True)]
+    pairs = [(0, 0), (0, 0), *((w.pad, end) for w, end in zip(windows, needed, strict=True))]
+    return padded(net, x, pairs, value), [replace(window, pad=0) for window in windows]
+
+
+def _fields(windows: Sequence[Window]) -> dict[str, int]:
+    """Give the fields of pooling_param: one number where both axes agree, else _h and _w."""
+    message: dict[str, int] = {}
+    for name, default in (("kernel", 0), ("stride", 1), ("pad", 0)):
+        height, width = (getattr(window, name) for window in windows)
+        if height == width:
+            if height != default:
+                message["kernel_size" if name == "kernel" else name] = height
+        else:
+            message |= {f"{name}_h": height, f"{name}_w": width}
+    return message
+
+
+def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[Window]) -> Blob:
+    """Turn Caffe's averages into those with the windows' own divisors.
+
+    Caffe divides by the places in image and pads (pooling_layer.cpp, Forward_cpu).
+    """
+    height, width = (
+        np.array(covered_places(n, w.kernel, w.stride, w.pad, w.pad, w.count, 1), np.float64)
+        / np.array(w.divisors, np.float64)
+        for n, w in zip(size, windows, strict=True)
+    )
+    factors = np.outer(height, width)
+    if (factors == factors[0, 0]).all():
+        return layers.power(net, y, scale=float(factors[0, 0]))
+    return layers.scale(net, y, Parameter(factors.shape, lambda: factors.astype(np.float32)), 2)
+
+
+def _windows(node: Node, *, dilated: bool = False) -> list[Window]:
+    kernel, stride, pads = (node.ints(name) for name in ("kernel_shape", "strides", "pads"))
+    if dilated:
+        kernel = tuple((k - 1) * d + 1 for k, d in zip(kernel, node.ints("dilations"), strict=True))
+    counts = node.output.shape[2:]
+    return [Window(*each) for each in zip(kernel, stride, pads, counts, strict=False)]
+
+
+@writes("MaxPool")
+def max_pool(node: Node, net: CaffeBuilder) -> None:
+    """Pooling MAX; dilated, the largest of as many shifted copies as the kernel has places, axis by axis."""
+    x = net.blob(node.input(0))
+    if all(d == 1 or k == 1 for d, k in zip(node.ints("dilations"), node.ints("kernel_shape"), strict=True)):
+        net.give(node, pooled(net, x, "MAX", _windows(node)))
+        return
+    windows = _windows(node, dilated=True)
+    for axis, (window, d) in enumerate(zip(windows, node.ints("dilations"), strict=True), 2):
+        end = window.span() - window.pad - x.shape[axis]
+        pairs = [(0, 0)] * x.rank
+        pairs[axis] = (window.pad, end)
+        x = padded(net, x, pairs, LOWEST)
+        length = (window.count - 1) * window.stride + 1
+        x = layers.maximum(net, [layers.cut(net, x, axis, t, t + length) for t in range(0, window.kernel, d)])
+    net.give(node, pooled(net, x, "MAX", [replace(window, kernel=1, pad=0) for window in windows]))
+
+
+@writes("AveragePool")
+def average_pool(node: Node, net: CaffeBuilder) -> None:
+    """Pooling AVE, and Scale by a factor for each place where Caffe divides by another number."""
+    x, pads, padding = net.blob(node.input(0)), node.ints("pads"), node.int("count_include_pad")
+    windows = [
+        replace(w, divisors=covered_places(size, w.kernel, w.stride, w.pad, end, w.count, padding))
+        for w, size, end in zip(_windows(node), x.shape[2:], pads[len(pads) // 2 :], strict=True)
+    ]
+    if any(0 in window.divisors for window in windows):
+        net.refuse("some of its windows hold no place of the image: their average is 0 / 0")
+    net.give(node, pooled(net, x, "AVE", windows))
+
+
+@writes("LpPool")
+def lp_pool(node: Node, net: CaffeBuilder) -> None:
+    """The root of Pooling AVE of powers, times the kernel's size."""
+    x, p = net.blob(node.input(0)), node.int("p")
+    if p % 2:
+        x = net.layer("AbsVal", [x])
+    windows = [replace(window, divisors=(1,) * window.count) for window in _windows(node)]
+    sums = pooled(net, layers.power(net, x, power=float(p)), "AVE", windows)
+    net.give(node, layers.power(net, sums, power=1 / p))
+
+
+@writes("GlobalAveragePool")
+def global_average_pool(node: Node, net: CaffeBuilder) -> None:
+    """Pooling AVE with global_pooling."""
+    _global(node, net, "AVE")
+
+
+@writes("GlobalMaxPool")
+def global_max_pool(node: Node, net: CaffeBuilder) -> None:
+    """Pooling MAX with global_pooling."""
+    _global(node, net, "MAX")
+
+
+def _global(node: Node, net: CaffeBuilder, method: str) -> None:
+    x = net.blob(node.input(0))
+    n, c, *spatial = x.shape
+    image = layers.reshape(net, x, (n, c, prod(spatial[:-1]), spatial[-1]))
+    message = {"pool": method, "global_pooling": True}
+    y = net.layer("Pooling", [image], (n, c, 1, 1), pooling_param=message)
+    net.give(node, layers.reshape(net, y, node.output.shape))

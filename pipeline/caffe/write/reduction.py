@@ -1,0 +1,206 @@
+"""Reductions along any axes, and the largest along one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from pipeline.caffe.write import arithmetic, layers
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
+from pipeline.caffe.write.selection import select
+from pipeline.graph.operators.checks import positive_axes
+from pipeline.graph.values import Node, Shape
+
+Axes = Sequence[int]
+
+
+def blocks(shape: Shape, axes: Axes) -> list[tuple[int, int]]:
+    """Group axes into runs (first, last + 1), the last run first; axes of size 1 belong anywhere.
+
+    >>> blocks((2, 3, 1, 4), (1, 3)), blocks((2, 3, 4), (0, 2))
+    ([(1, 4)], [(2, 3), (0, 1)])
+    """
+    runs: list[tuple[int, int]] = []
+    for axis in sorted(axes, reverse=True):
+        if runs and prod(shape[axis + 1 : runs[-1][0]]) == 1:
+            runs[-1] = (axis, runs[-1][1])
+        else:
+            runs.append((axis, axis + 1))
+    return runs
+
+
+def kept(shape: Shape, axes: Axes) -> Shape:
+    """Give the shape with `axes` as 1."""
+    return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
+
+
+def total(net: CaffeBuilder, x: Blob, axes: Axes, *, operation: str = "SUM", coefficient: float = 1.0) -> Blob:
+    """Sum (SUM), sum of magnitudes (ASUM) or of squares (SUMSQ) along axes, which stay as 1, times a coefficient.
+
+    Reduction takes the last axes of a blob; others are summed by a matrix of ones.
+    """
+    wanted = kept(x.shape, axes)
+    for first, last in blocks(x.shape, axes):
+        size, inner = prod(x.shape[first:last]), prod(x.shape[last:])
+        if inner == 1:
+            y = layers.reduction(net, x, first, operation, coefficient)
+        else:
+            factor = coefficient
+            magnitudes = {"SUM": _same, "ASUM": _magnitudes, "SUMSQ": _squares}[operation](net, x)
+            flat = layers.reshape(net, magnitudes, (*x.shape[:first], size, inner))
+            ones = Parameter((1, size), lambda size=size, factor=factor: np.full((1, size), factor, np.float32))
+            y = layers.matrix_along(net, flat, first, ones)
+        x = layers.reshape(net, y, kept(x.shape, range(first, last)))
+        operation, coefficient = "SUM", 1.0
+    return layers.reshape(net, x, wanted)
+
+
+def _same(net: CaffeBuilder, x: Blob) -> Blob:
+    return x
+
+
+def _magnitudes(net: CaffeBuilder, x: Blob) -> Blob:
+    return net.layer("AbsVal", [x])
+
+
+def _squares(net: CaffeBuilder, x: Blob) -> Blob:
+    return layers.power(net, x, power=2.0)
+
+
+def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
+    """The largest along axes, which stay as 1: max pooling over one axis that is made the height."""
+    for first, last in blocks(x.shape, axes):
+        size, inner = prod(x.shape[first:last]), prod(x.shape[last:])
+        shape = kept(x.shape, range(first, last))
+        image = layers.reshape(net, x, (prod(x.shape[:first]), 1, size, inner))
+        message = {"pool": "MAX", "kernel_h": size, "kernel_w": 1}
+        y = net.layer("Pooling", [image], (*image.shape[:2], 1, inner), pooling_param=message)
+        x = layers.reshape(net, y, shape)
+    return x
+
+
+def _product(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
+    """The product along axes, which stay as 1: one half times the other, until one is left."""
+    for axis in axes:
+        while x.shape[axis] > 1:
+            half, odd = divmod(x.shape[axis], 2)
+            first, second, *rest = layers.sliced(net, x, axis, [half, half, 1][: 2 + odd])
+            x = layers.product(net, [first, second])
+            if rest:
+                x = layers.concat(net, [x, *rest], axis)
+    return x
+
+
+def _axes(node: Node) -> tuple[int, ...]:
+    return positive_axes(node.ints("axes"), node.input(0).rank)
+
+
+def _give(node: Node, net: CaffeBuilder, y: Blob) -> None:
+    net.give(node, layers.reshape(net, y, node.output.shape))
+
+
+@writes("ReduceSum")
+def reduce_sum(node: Node, net: CaffeBuilder) -> None:
+    """Reduction SUM, or a convolution with ones."""
+    _give(node, net, total(net, net.blob(node.input(0)), _axes(node)))
+
+
+@writes("ReduceMean")
+def reduce_mean(node: Node, net: CaffeBuilder) -> None:
+    """The sum times 1 / number."""
+    x, axes = net.blob(node.input(0)), _axes(node)
+    _give(node, net, total(net, x, axes, coefficient=1 / prod(x.shape[axis] for axis in axes)))
+
+
+@writes("ReduceL1")
+def reduce_l1(node: Node, net: CaffeBuilder) -> None:
+    """Reduction ASUM."""
+    _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="ASUM"))
+
+
+@writes("ReduceSumSquare")
+def reduce_sum_square(node: Node, net: CaffeBuilder) -> None:
+    """Reduction SUMSQ."""
+    _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ"))
+
+
+@writes("ReduceL2")
+def reduce_l2(node: Node, net: CaffeBuilder) -> None:
+    """The root of Reduction SUMSQ."""
+    squares = total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ")
+    _give(node, net, layers.power(net, squares, power=0.5))
+
+
+@writes("ReduceMax")
+def reduce_max(node: Node, net: CaffeBuilder) -> None:
+    """Pooling MAX."""
+    _give(node, net, maximum(net, net.blob(node.input(0)), _axes(node)))
+
+
+@writes("ReduceMin")
+def reduce_min(node: Node, net: CaffeBuilder) -> None:
+    """-max(-x)."""
+    x = layers.negative(net, net.blob(node.input(0)))
+    _give(node, net, layers.negative(net, maximum(net, x, _axes(node))))
+
+
+@writes("ReduceProd")
+def reduce_prod(node: Node, net: CaffeBuilder) -> None:
+    """Slice and Eltwise PROD, by halves."""
+    _give(node, net, _product(net, net.blob(node.input(0)), _axes(node)))
+
+
+@writes("ReduceLogSumExp")
+def reduce_log_sum_exp(node: Node, net: CaffeBuilder) -> None:
+    """M + log(sum(exp(x - m))), m = max(x)."""
+    x, axes = net.blob(node.input(0)), _axes(node)
+    largest = maximum(net, x, axes)
+    terms = net.layer("Exp", [arithmetic.subtract(net, x, largest)])
+    _give(node, net, layers.weighted_sum(net, [net.layer("Log", [total(net, terms, axes)]), largest]))
+
+
+# ---- Where the largest are ----
+
+
+def _largest(net: CaffeBuilder, x: Blob, axis: int, count: int, *, values: bool) -> Blob:
+    """The `count` largest along an axis in falling order, or where they stand; of equal ones the first comes first.
+
+    ArgMax puts the last of equal numbers first (argmax_layer.cpp sorts pairs of number and place), so for
+    places it gets the axis reversed.
+    """
+    size = x.shape[axis]
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    if values:
+        message = {"axis": axis, "top_k": count, "out_max_val": True}
+        return net.layer("ArgMax", [x], shape, argmax_param=message)
+    backward = select(net, x, axis, range(size - 1, -1, -1))
+    places = net.layer("ArgMax", [backward], shape, argmax_param={"axis": axis, "top_k": count})
+    return layers.power(net, places, scale=-1.0, shift=size - 1.0)
+
+
+@writes("ArgMax")
+def arg_max(node: Node, net: CaffeBuilder) -> None:
+    """ArgMax of the reversed axis: see `_largest`."""
+    x = net.blob(node.input(0))
+    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
+
+
+@writes("ArgMin")
+def arg_min(node: Node, net: CaffeBuilder) -> None:
+    """ArgMax of -x."""
+    x = layers.negative(net, net.blob(node.input(0)))
+    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
+
+
+@writes("TopK")
+def top_k(node: Node, net: CaffeBuilder) -> None:
+    """ArgMax with top_k, of -x for the smallest; the places only where something takes them."""
+    x = net.blob(node.input(0))
+    axis, count, largest = node.int("axis") % x.rank, node.int("k"), bool(node.int("largest"))
+    source = x if largest else layers.negative(net, x)
+    values = _largest(net, source, axis, count, values=True)
+    values = values if largest else layers.negative(net, values)
+    wanted = net.is_used(node.outputs[1])
+    net.give(node, values, _largest(net, source, axis, count, values=False) if wanted else None)
