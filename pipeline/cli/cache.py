@@ -73,7 +73,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
     from pipeline.orchestration import collect as collecting
     from pipeline.orchestration.store import opened
 
-    problems = list(collecting.check(opened(store)))
+    problems = collecting.check(opened(store))
     if json:
         print_json([{"name": name, "problem": problem} for name, problem in problems])
     else:

@@ -15,6 +15,7 @@ from filelock import Timeout
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import sha256_file
+from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.store import Artifact, Store, sweep
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -69,7 +70,8 @@ def parse_size(text: str) -> int:
 
 def entries(store: Store) -> list[Entry]:
     """Give every sound artifact, the one used last first."""
-    found = [_entry(artifact) for artifact in store.artifacts() if isinstance(artifact, Artifact)]
+    with on_machine("reading the store", store.root):
+        found = [_entry(artifact) for artifact in store.artifacts() if isinstance(artifact, Artifact)]
     return sorted(found, key=lambda entry: (-entry.used, entry.key))
 
 
@@ -86,11 +88,16 @@ def _entry(artifact: Artifact) -> Entry:
     )
 
 
-def check(store: Store) -> Iterator[tuple[str, str]]:
+def check(store: Store) -> list[tuple[str, str]]:
     """Hash every file of the store anew; give the name of each thing that is not in order, and what it is.
 
-    Damaged artifacts are put aside on the way.
+    Damaged artifacts are put aside on the way. Raises MachineError.
     """
+    with on_machine("checking the store", store.root):
+        return list(_problems(store))
+
+
+def _problems(store: Store) -> Iterator[tuple[str, str]]:
     for folder in sorted((store.root / "artifacts").glob("??/*")):
         with store.lock(folder.name):
             found = store.check(folder.name)
@@ -127,7 +134,13 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
     """Remove artifacts past the limits, never one that a run in progress uses, and what is of no use at all.
 
     Of no use are what dead processes left, damaged artifacts that were put aside, and stale digests and locks.
+    Raises MachineError.
     """
+    with on_machine("collecting from the store", store.root):
+        return _collect(store, limits, dry_run)
+
+
+def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     removed = []
     for entry, why in _past(entries(store), limits):
         if _remove(store, entry.key, dry_run):
@@ -172,9 +185,7 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
         if key in store.keys_in_use():
             return False
         if not dry_run:
-            place = store.root / "quarantine" / f"{key}.removed"
-            store.folder(key).rename(place)  # first out of sight in one step, then file by file
-            shutil.rmtree(place)
+            shutil.rmtree(store.set_aside(key, "collected"))  # out of sight in one step, then file by file
             Path(lock.lock_file).unlink(missing_ok=True)
         return True
     finally:

@@ -21,7 +21,7 @@ def test_the_list_shows_what_and_for_which_model(bench: Bench) -> None:
 
 def test_a_sound_store_has_no_problem(bench: Bench) -> None:
     bench.run()
-    assert list(collect.check(bench.store)) == []
+    assert collect.check(bench.store) == []
 
 
 def test_check_finds_what_stat_does_not_show(bench: Bench) -> None:
@@ -32,8 +32,8 @@ def test_check_finds_what_stat_does_not_show(bench: Bench) -> None:
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[::-1])
     bench.store.digests.remember(path, right)  # as a disk that rots: nothing about the file has changed
-    assert list(collect.check(bench.store)) == [(key, "deploy.prototxt has changed")]
-    assert list(collect.check(bench.store)) == []
+    assert collect.check(bench.store) == [(key, "deploy.prototxt has changed")]
+    assert collect.check(bench.store) == []
 
 
 def test_artifacts_not_used_for_long_are_collected(bench: Bench) -> None:
