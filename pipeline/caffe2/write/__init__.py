@@ -13,7 +13,7 @@ from pipeline.caffe2.write import (
     shape,
 )
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder, writes
-from pipeline.caffe2.write.writer import unsupported, write
+from pipeline.caffe2.write.network import unsupported, write
 
 __all__ = [
     "WRITES",

@@ -1,0 +1,86 @@
+"""Convolutions and their relatives."""
+
+from __future__ import annotations
+
+from pipeline.caffe2.read.geometry import geometry, sizes
+from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.values import Value
+
+
+def _not_legacy(op: Operator) -> None:
+    if op.int("legacy_pad", 0):
+        op.refuse(f"argument {op.type}.legacy_pad is not supported here")
+
+
+def _bias(op: Operator, net: Caffe2Reader) -> Value | None:
+    return net.value(op.inputs[2]) if len(op.inputs) > 2 else None
+
+
+@reads("Conv", "Conv1D", "Conv2D", "Conv3D")
+def conv(op: Operator, net: Caffe2Reader) -> None:
+    """Conv."""
+    _not_legacy(op)
+    x, w = net.values(op.inputs[:2])
+    g = geometry(op, x.rank - 2)
+    net.give(
+        "Conv",
+        x,
+        w,
+        _bias(op, net),
+        kernel_shape=g.kernel,
+        strides=g.strides,
+        pads=g.pads,
+        dilations=g.dilations,
+        group=op.int("group", 1),
+    )
+
+
+@reads("ConvTranspose")
+def conv_transpose(op: Operator, net: Caffe2Reader) -> None:
+    """ConvTranspose without groups or dilation: which release heeds them differs."""
+    _not_legacy(op)
+    x, w = net.values(op.inputs[:2])
+    g = geometry(op, x.rank - 2)
+    adjs = sizes(op, "adj", x.rank - 2, 0) or (0,) * (x.rank - 2)
+    if op.int("group", 1) != 1 or max(g.dilations) > 1:
+        op.refuse(f"arguments {op.type}.group and {op.type}.dilation are ignored by some releases of Caffe2")
+    net.give(
+        "ConvTranspose",
+        x,
+        w,
+        None if op.int("no_bias", 0) else _bias(op, net),
+        kernel_shape=g.kernel or w.shape[2:],
+        strides=g.strides,
+        pads=g.pads,
+        dilations=g.dilations,
+        output_padding=adjs,
+    )
+
+
+@reads("LC", "LC2D")
+def locally_connected(op: Operator, net: Caffe2Reader) -> None:
+    """LocallyConnected, whose bias has the channel first."""
+    _not_legacy(op)
+    x, w = net.values(op.inputs[:2])
+    g = geometry(op, 2)
+    if x.rank != 4 or set(g.dilations) != {1} or op.int("group", 1) != 1:
+        op.refuse("locally connected layers over two axes, without groups or dilation, are supported")
+    bias = _bias(op, net)
+    if bias is not None:
+        array = net.array(op.inputs[2])
+        perm = (2, 0, 1)
+        bias = (
+            net.add("Transpose", bias, perm=perm, part="bias")
+            if array is None
+            else net.weight(array.transpose(perm), "bias")
+        )
+    net.give("LocallyConnected", x, w, bias, kernel_shape=g.kernel, strides=g.strides, pads=g.pads)
+
+
+@reads("Im2Col")
+def im2col(op: Operator, net: Caffe2Reader) -> None:
+    """Im2Col."""
+    x = net.value(op.inputs[0])
+    g = geometry(op, 2)
+    net.give("Im2Col", x, kernel_shape=g.kernel, strides=g.strides, pads=g.pads, dilations=g.dilations)

@@ -1,0 +1,52 @@
+"""Windows over spatial axes, in each of the ways in which Caffe2 takes them (conv_pool_op_base.h)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.caffe2.read.operator import Operator
+
+Ints = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Kernel, strides, dilations and pads (all begins, then all ends) over the spatial axes."""
+
+    kernel: Ints
+    strides: Ints
+    dilations: Ints
+    pads: Ints
+
+
+def geometry(op: Operator, axes: int) -> Geometry:
+    """Read the geometry; a kernel that is not told is ()."""
+    return Geometry(
+        sizes(op, "kernel", axes, 0), sizes(op, "stride", axes, 1), sizes(op, "dilation", axes, 1), pads(op, axes)
+    )
+
+
+def sizes(op: Operator, name: str, axes: int, default: int) -> Ints:
+    """Read `<name>s`, `<name>`, or `<name>_h` and `<name>_w`; a default of 0 means ()."""
+    listed = op.ints(f"{name}s")
+    if listed:
+        if len(listed) != axes:
+            op.refuse(f"argument {op.type}.{name}s has {len(listed)} numbers for {axes} axes")
+        return listed
+    if op.has(f"{name}_h") or op.has(f"{name}_w"):
+        return op.int(f"{name}_h"), op.int(f"{name}_w")
+    value = op.int(name, default)
+    return (value,) * axes if value else ()
+
+
+def pads(op: Operator, axes: int) -> Ints:
+    """Read `pads`, `pad`, or `pad_t`, `pad_l`, `pad_b` and `pad_r`."""
+    listed = op.ints("pads")
+    if listed:
+        if len(listed) != 2 * axes:
+            op.refuse(f"argument {op.type}.pads has {len(listed)} numbers for {axes} axes")
+        return listed
+    sides = ("pad_t", "pad_l", "pad_b", "pad_r")
+    if any(op.has(side) for side in sides):
+        return tuple(op.int(side, 0) for side in sides)
+    return (op.int("pad", 0),) * (2 * axes)

@@ -1,0 +1,87 @@
+"""A Caffe2 network as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.caffe2.files import Caffe2Net
+from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.reader import READS, Caffe2Reader, Missing
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
+from pipeline.graph.operators import ShapeError
+from pipeline.graph.values import Graph, Shape
+
+
+def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
+    """Read every operator as nodes; `input_shapes` gives the data inputs by blob, since a NetDef has no shapes.
+
+    Inputs keep the order of the net's external_input. Raises UnsupportedError with every operator and argument
+    that is not understood, InvalidInputError where operators do not fit each other, UsageError where the inputs
+    given are not those of the net.
+    """
+    operators = [Operator(definition) for definition in net.predict.op]
+    inputs = _inputs(net, operators, input_shapes)
+    graph = Caffe2Reader(net.predict.name, net.weights, inputs)
+    graph.reserve(operators)
+    problems: list[Problem] = []
+    unread: set[str] = set()
+    for operator in operators:
+        found = _read(operator, graph, unread)
+        if found is not None:
+            graph.forget(operator.outputs)
+            unread.update(operator.outputs)
+            problems.extend(found)
+    if problems:
+        raise UnsupportedError(tuple(problems))
+    outputs = list(net.predict.external_output) or list(operators[-1].outputs[:1])
+    try:
+        return graph.close(outputs)
+    except Missing as error:
+        raise InvalidInputError(f"the net does not make its output {error}") from error
+
+
+def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Give the data inputs in order, after checking that they are what the net needs from outside."""
+    if not operators:
+        raise InvalidInputError("the net holds no operator")
+    made: set[str] = set()
+    needed: dict[str, None] = {}
+    for operator in operators:
+        if not operator.outputs:
+            raise InvalidInputError(f"an operator {operator.type} has no output")
+        needed.update((blob, None) for blob in operator.inputs if blob not in made)
+        made.update(operator.outputs)
+    known = [*net.predict.external_input, *needed]
+    for blob in input_shapes:
+        if blob not in known:
+            raise UsageError(f"the net has no input {blob}", advice=f"it takes {', '.join(known)}")
+    missing = [blob for blob in needed if blob not in net.weights and blob not in input_shapes]
+    if missing:
+        raise UsageError(
+            f"the shape of input {missing[0]} is not known",
+            why="a NetDef does not tell the shapes of its inputs",
+            advice=f"--input {missing[0]}=1x3x224x224, with the shape that the network takes",
+        )
+    return {blob: tuple(input_shapes[blob]) for blob in dict.fromkeys(known) if blob in input_shapes}
+
+
+def _read(operator: Operator, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
+    """Add an operator's nodes; give its problems where that is not possible (none where its inputs have them)."""
+    reader = READS.get(operator.type)
+    if reader is None:
+        return (Problem(str(operator), f"operator {operator.type} is not supported"),)
+    if operator.word("order", "NCHW") != "NCHW":
+        return (Problem(str(operator), f"argument {operator.type}.order is not NCHW"),)
+    try:
+        graph.read(operator, reader)
+    except UnsupportedError as error:
+        return error.problems
+    except Missing as error:
+        blob = str(error)
+        return () if blob in unread else (Problem(str(operator), f"its input {blob} holds nothing that is supported"),)
+    except ShapeError as error:
+        raise InvalidInputError("an operator does not fit its inputs", where=str(operator), why=str(error)) from error
+    except (IndexError, ValueError) as error:
+        why = f"{len(operator.inputs)} inputs, {len(operator.outputs)} outputs"
+        raise InvalidInputError("an operator is not what it should be", where=str(operator), why=why) from error
+    return tuple(operator.unused()) or None

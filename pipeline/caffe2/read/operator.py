@@ -1,0 +1,92 @@
+"""An operator as its reader sees it: blobs, and arguments that must all be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+from pipeline.errors import Problem, UnsupportedError
+
+if TYPE_CHECKING:
+    from pipeline.caffe2.schema import Argument, OperatorDef
+
+# Arguments that choose how something is computed, never what; and what only training reads.
+_WITHOUT_MEANING = frozenset(
+    {
+        "cudnn_exhaustive_search",
+        "exhaustive_search",
+        "ws_nbytes_limit",
+        "shared_buffer",
+        "no_gradient_to_input",
+        "float16_compute",
+        "momentum",
+    }
+)
+
+
+class Operator:
+    """An OperatorDef; an argument that is asked for counts as used.
+
+    Caffe2 looks for an integer in `i` and for a float in `f` only, and so do the methods here: an argument that
+    is set otherwise is a problem, as it is there.
+    """
+
+    def __init__(self, definition: OperatorDef) -> None:
+        self.type = definition.type
+        self.inputs = tuple(definition.input)
+        self.outputs = tuple(definition.output)
+        self._arguments = {argument.name: argument for argument in definition.arg}
+        self._used: set[str] = set()
+
+    def __str__(self) -> str:
+        return f"{self.outputs[0] if self.outputs else '?'} ({self.type})"
+
+    def has(self, name: str) -> bool:
+        """Tell whether an argument is given."""
+        return name in self._arguments
+
+    def ints(self, name: str) -> tuple[int, ...]:
+        """Give a list of integers, which is empty where the argument is not given."""
+        self._used.add(name)
+        given = self._arguments.get(name)
+        return tuple(given.ints) if given is not None else ()
+
+    def axes(self, name: str) -> tuple[int, ...]:
+        """Give a list of integers that must be given."""
+        if not self.has(name):
+            self.refuse(f"argument {self.type}.{name} is missing")
+        return self.ints(name)
+
+    def int(self, name: str, default: int | None = None) -> int:
+        """Give an integer; it must be there where there is no default."""
+        given = self._take(name, "i", default is None)
+        return default if given is None and default is not None else given.i  # type: ignore[union-attr]
+
+    def float(self, name: str, default: float | None = None) -> float:
+        """Give a number, as the float32 that it is."""
+        given = self._take(name, "f", default is None)
+        return default if given is None and default is not None else given.f  # type: ignore[union-attr]
+
+    def word(self, name: str, default: str) -> str:
+        """Give a word."""
+        given = self._take(name, "s", required=False)
+        return default if given is None else given.s.decode("utf-8", "replace")
+
+    def unused(self) -> Iterator[Problem]:
+        """Give a problem for each argument that says something and was not asked for."""
+        for name in self._arguments:
+            if name not in self._used and name not in _WITHOUT_MEANING:
+                yield Problem(str(self), f"argument {self.type}.{name} is not supported")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Say what about this operator is not supported."""
+        raise UnsupportedError.one(str(self), reason)
+
+    def _take(self, name: str, field: str, required: bool) -> Argument | None:
+        self._used.add(name)
+        given = self._arguments.get(name)
+        if given is None and required:
+            self.refuse(f"argument {self.type}.{name} is missing")
+        if given is not None and not given.HasField(field):  # type: ignore[arg-type]
+            self.refuse(f"argument {self.type}.{name} is not in the field `{field}`, where Caffe2 looks for it")
+        return given

@@ -1,0 +1,135 @@
+"""The table of operators, and what their readers build with: a graph whose values are named by Caffe2's blobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.caffe2.read.operator import Operator
+from pipeline.graph.builder import Builder
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Attribute, Graph, Origin, Shape, Value
+
+Array = np.ndarray[Any, Any]
+
+# How many of its outputs matter; the others are the old shape, where each input went, masks, statistics.
+_OUTPUTS = {
+    "Reshape": 1,
+    "Concat": 1,
+    "LRN": 1,
+    "Dropout": 1,
+    "LayerNorm": 1,
+    "InstanceNorm": 1,
+    "SpatialBN": 1,
+    "TopK": 2,
+}
+
+
+class Missing(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
+    """A blob that no operator has made, since its own could not be read."""
+
+
+class Caffe2Reader(Builder):
+    """Builds the graph of a net, operator by operator.
+
+    A value bears its blob's name. Where several operators write one blob (in place), the last one's value does,
+    and an earlier one's is called `<blob>_<type>`; an input or parameter keeps its name in any case.
+    """
+
+    def __init__(self, name: str, weights: Mapping[str, Array], inputs: Mapping[str, Shape]) -> None:
+        super().__init__(name)
+        self._parameters = {blob: array for blob, array in weights.items() if blob not in inputs}
+        self._blobs = {blob: self.input(blob, shape) for blob, shape in inputs.items()}
+        self._writes: Counter[str] = Counter()
+        self._operator: Operator | None = None
+        self._names: list[str] = []
+
+    # ---- What a reader takes ----
+
+    def value(self, blob: str) -> Value:
+        """Give what a blob holds now; a parameter becomes a weight. Raises Missing."""
+        if blob not in self._blobs and blob in self._parameters:
+            self._blobs[blob] = self._weight(blob, self._parameters[blob])
+        if blob not in self._blobs:
+            raise Missing(blob)
+        return self._blobs[blob]
+
+    def values(self, blobs: Sequence[str]) -> list[Value]:
+        """Give what several blobs hold."""
+        return [self.value(blob) for blob in blobs]
+
+    def array(self, blob: str) -> Array | None:
+        """Give the numbers of a parameter that nothing has written over, else None."""
+        untouched = blob not in self._blobs or self._blobs[blob].name in self.weights
+        return self._parameters.get(blob) if untouched else None
+
+    def shaped(self, blob: str, shape: Shape, part: str = "shaped") -> Value:
+        """Give what a blob holds in another shape: a parameter seen so, anything else reshaped."""
+        array = self.array(blob)
+        if array is None or array.shape == shape:
+            return self.reshape(self.value(blob), shape, part)
+        return self._weight(blob, array.reshape(shape))
+
+    def _weight(self, blob: str, array: Array) -> Value:
+        if blob not in self.weights:
+            self._taken.discard(blob)  # reserved for this
+        return self.weight(array, name=blob)
+
+    # ---- What a reader makes ----
+
+    def give(self, operator: str, *inputs: Value | None, **attributes: Attribute) -> None:
+        """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
+        blobs, names = self._current.outputs, self._names
+        count = min(len(names), _OUTPUTS.get(self._current.type, len(names)))
+        self._taken.difference_update(names)  # reserved for this
+        values = self.add_many(operator, *inputs, part="", name="", outputs=names[:count], **attributes)
+        self._taken.update(names)
+        self.forget(blobs)
+        self._blobs.update(zip(blobs, values, strict=False))
+
+    def give_as(self, x: Value, shape: Shape) -> None:
+        """Give `x` in another shape of as many elements."""
+        kept = 0
+        while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
+            kept += 1
+        self.give("Reshape", x, shape=(0,) * kept + tuple(shape[kept:]))
+
+    # ---- What the walk over the operators does ----
+
+    def reserve(self, operators: Sequence[Operator]) -> None:
+        """Keep the names of all blobs for the values that they are, before anything inside takes one."""
+        self._writes = Counter(blob for operator in operators for blob in operator.outputs)
+        self._taken.update(self._writes, self._parameters)
+
+    def read(self, operator: Operator, reader: Callable[[Operator, Caffe2Reader], None]) -> None:
+        """Let an operator's reader add its nodes, under the names that its outputs will have."""
+        self._operator, self._names = operator, []
+        for blob in operator.outputs:
+            self._writes[blob] -= 1
+            fixed = blob in self._parameters or any(value.name == blob for value in self._inputs)
+            final = not self._writes[blob] and not fixed
+            self._names.append(blob if final else self.unique(f"{blob}_{operator.type}"))
+        with self.at(self._names[0], Origin(operator.outputs[0], operator.type)):
+            reader(operator, self)
+
+    def forget(self, blobs: Sequence[str]) -> None:
+        """Take note that these blobs hold nothing that could be read."""
+        for blob in blobs:
+            self._blobs.pop(blob, None)
+
+    def close(self, outputs: Sequence[str]) -> Graph:
+        """Give the graph of these blobs."""
+        return self.finish(self.values(outputs))
+
+    @property
+    def _current(self) -> Operator:
+        assert self._operator is not None
+        return self._operator
+
+
+Read = Callable[[Operator, Caffe2Reader], None]
+READS: Registry[Read] = Registry("Caffe2 operator")
+reads = READS.register

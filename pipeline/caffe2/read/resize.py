@@ -1,0 +1,60 @@
+"""Resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.reader import Array, Caffe2Reader, reads
+from pipeline.graph.operators.resize import coordinates, resized
+from pipeline.graph.values import Shape
+
+
+@reads("ResizeNearest")
+def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
+    """Resize where its float64 picks what Caffe2's float32 picks, which is int(place / scale); else Gather."""
+    x = net.value(op.inputs[0])
+    scales = [float(np.float32(op.float(name, 1.0))) for name in ("height_scale", "width_scale")]
+    picked = [_picked(old, scale) for old, scale in zip(x.shape[2:], scales, strict=True)]
+    sizes = tuple(places.size for places in picked)
+    ratios = [new / old for old, new in zip(x.shape[2:], sizes, strict=True)]
+    if _same(x.shape[2:], picked, scales) and resized(x.shape[2:], tuple(scales), ()) == sizes:
+        net.give("Resize", x, mode="nearest", scales=(1.0, 1.0, *scales))
+        return
+    if _same(x.shape[2:], picked, ratios):
+        net.give("Resize", x, mode="nearest", sizes=(*x.shape[:2], *sizes))
+        return
+    rows = net.add("Gather", x, net.weight(picked[0], "rows"), axis=2, part="height")
+    net.give("Gather", rows, net.weight(picked[1], "columns"), axis=3)
+
+
+def _picked(old: int, scale: float) -> Array:
+    """Give the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
+    new = int(np.float32(old) * np.float32(scale))
+    return np.minimum((np.arange(new, dtype=np.float32) / np.float32(scale)).astype(np.int64), old - 1)
+
+
+def _same(shape: Shape, picked: Sequence[Array], scales: Sequence[float]) -> bool:
+    """Tell whether Resize picks these places with these scales."""
+    return all(
+        np.array_equal(np.floor(coordinates(old, places.size, scale, "asymmetric")), places)
+        for old, places, scale in zip(shape, picked, scales, strict=True)
+    )
+
+
+@reads("UpsampleBilinear")
+def upsample_bilinear(op: Operator, net: Caffe2Reader) -> None:
+    """Resize between the corners."""
+    (blob,) = op.inputs
+    x = net.value(blob)
+    scales = op.float("height_scale", 1.0), op.float("width_scale", 1.0)
+    new = (int(np.float32(old) * np.float32(scale)) for old, scale in zip(x.shape[2:], scales, strict=True))
+    net.give(
+        "Resize",
+        x,
+        mode="linear",
+        coordinate_transformation_mode="align_corners",
+        sizes=(*x.shape[:2], *new),
+    )

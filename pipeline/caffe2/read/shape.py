@@ -1,0 +1,147 @@
+"""Operators that move numbers about and change none."""
+
+from __future__ import annotations
+
+from pipeline.caffe2.read.geometry import pads as read_pads
+from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators.checks import positive_axis
+
+
+def _numbers(op: Operator, net: Caffe2Reader, name: str, place: int) -> tuple[int, ...]:
+    """Give a list of integers, which is an argument or an input that must be a parameter."""
+    if len(op.inputs) <= place:
+        return op.axes(name)
+    array = net.array(op.inputs[place])
+    if array is None:
+        op.refuse(f"its {name} is computed while the net runs")
+    return tuple(int(number) for number in array.ravel())
+
+
+@reads("Reshape")
+def reshape(op: Operator, net: Caffe2Reader) -> None:
+    """Reshape."""
+    net.give("Reshape", net.value(op.inputs[0]), shape=_numbers(op, net, "shape", 1))
+
+
+@reads("Flatten")
+def flatten(op: Operator, net: Caffe2Reader) -> None:
+    """Flatten."""
+    net.give("Flatten", net.value(op.inputs[0]), axis=op.int("axis", 1))
+
+
+@reads("FlattenToVec")
+def flatten_to_vector(op: Operator, net: Caffe2Reader) -> None:
+    """Reshape to one axis."""
+    net.give("Reshape", net.value(op.inputs[0]), shape=(-1,))
+
+
+@reads("Transpose")
+def transpose(op: Operator, net: Caffe2Reader) -> None:
+    """Transpose; of all axes where none are given."""
+    x = net.value(op.inputs[0])
+    net.give("Transpose", x, perm=op.ints("axes") or tuple(reversed(range(x.rank))))
+
+
+@reads("NCHW2NHWC")
+def channels_last(op: Operator, net: Caffe2Reader) -> None:
+    """Transpose of the channels to the end."""
+    x = net.value(op.inputs[0])
+    net.give("Transpose", x, perm=(0, *range(2, x.rank), 1))
+
+
+@reads("NHWC2NCHW")
+def channels_first(op: Operator, net: Caffe2Reader) -> None:
+    """Transpose of the channels to axis 1."""
+    x = net.value(op.inputs[0])
+    net.give("Transpose", x, perm=(0, x.rank - 1, *range(1, x.rank - 1)))
+
+
+@reads("Squeeze")
+def squeeze(op: Operator, net: Caffe2Reader) -> None:
+    """Squeeze."""
+    net.give("Squeeze", net.value(op.inputs[0]), axes=op.axes("dims"))
+
+
+@reads("ExpandDims")
+def expand_dims(op: Operator, net: Caffe2Reader) -> None:
+    """Unsqueeze."""
+    net.give("Unsqueeze", net.value(op.inputs[0]), axes=op.axes("dims"))
+
+
+@reads("Concat", "DepthConcat")
+def concat(op: Operator, net: Caffe2Reader) -> None:
+    """Concat; with add_axis, along an axis that is made."""
+    values = net.values(op.inputs)
+    axis = op.int("axis", 1)
+    if op.int("add_axis", 0):
+        axis = positive_axis(axis, values[0].rank + 1)
+        values = [net.add("Unsqueeze", value, axes=(axis,), part="expanded") for value in values]
+    net.give("Concat", *values, axis=axis)
+
+
+@reads("Split", "DepthSplit")
+def split(op: Operator, net: Caffe2Reader) -> None:
+    """Split, into equal pieces where no sizes are given."""
+    (blob,) = op.inputs
+    x = net.value(blob)
+    axis = positive_axis(op.int("axis", 1), x.rank)
+    if op.int("add_axis", 0):
+        op.refuse("argument Split.add_axis is not supported")
+    equal = (x.shape[axis] // len(op.outputs),) * len(op.outputs)
+    net.give("Split", x, split=op.ints("split") or equal, axis=axis)
+
+
+@reads("Slice")
+def slices(op: Operator, net: Caffe2Reader) -> None:
+    """Slice; a negative bound counts from one past the end."""
+    x = net.value(op.inputs[0])
+    starts, ends = _numbers(op, net, "starts", 1), _numbers(op, net, "ends", 2)
+    bounds = []
+    for axis, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        size = x.shape[axis]
+        first, last = (number + size + 1 if number < 0 else number for number in (start, end))
+        if (first, last) != (0, size):
+            bounds.append((axis, first, last))
+    axes, firsts, lasts = zip(*bounds, strict=True) if bounds else ((), (), ())
+    net.give("Slice", x, starts=firsts, ends=lasts, axes=axes)
+
+
+@reads("Tile")
+def tile(op: Operator, net: Caffe2Reader) -> None:
+    """Tile along one axis."""
+    (blob,) = op.inputs
+    x = net.value(blob)
+    repeats = [1] * x.rank
+    repeats[positive_axis(op.int("axis", 0), x.rank)] = op.int("tiles", 1)
+    net.give("Tile", x, repeats=tuple(repeats))
+
+
+@reads("Expand")
+def expand(op: Operator, net: Caffe2Reader) -> None:
+    """Expand to a shape that is a parameter."""
+    net.give("Expand", net.value(op.inputs[0]), shape=_numbers(op, net, "shape", 1))
+
+
+@reads("PadImage")
+def pad_image(op: Operator, net: Caffe2Reader) -> None:
+    """Pad of the last two of four axes."""
+    top, left, bottom, right = read_pads(op, 2)
+    mode, value = op.word("mode", "constant"), op.float("value", 0.0)
+    net.give("Pad", net.value(op.inputs[0]), pads=(0, 0, top, left, 0, 0, bottom, right), mode=mode, value=value)
+
+
+@reads("Gather")
+def gather(op: Operator, net: Caffe2Reader) -> None:
+    """Gather."""
+    x, indices = net.values(op.inputs)
+    net.give("Gather", x, indices, axis=op.int("axis", 0))
+
+
+@reads("ChannelShuffle")
+def channel_shuffle(op: Operator, net: Caffe2Reader) -> None:
+    """Reshape, Transpose, Reshape."""
+    x = net.value(op.inputs[0])
+    group = op.int("group", 1)
+    apart = net.reshape(x, (x.shape[0], group, x.shape[1] // group, *x.shape[2:]), "apart")
+    net.give_as(net.add("Transpose", apart, perm=(0, 2, 1, *range(3, apart.rank)), part="turned"), x.shape)
