@@ -1,5 +1,8 @@
-"""Reads Torch7 files: objects as data (`reader`), and networks as neutral graphs (`importer`)."""
+"""Reads Torch7 files: objects as data (`reader`), and networks as neutral graphs (`importer`).
 
-from pipeline.torch7.module import module
+`module`, `alias` and `refused` are what a plugin registers its own module classes with.
+"""
 
-__all__ = ["module"]
+from pipeline.torch7.module import alias, module, refused
+
+__all__ = ["alias", "module", "refused"]

@@ -14,10 +14,12 @@ from pipeline.graph.values import Graph, Node, Value
 from pipeline.input_spec import InputSpec, TensorSpec
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
-from pipeline.torch7.module import MODULES, Module, TorchValue
+from pipeline.torch7.module import Module, TorchValue, find, join
 from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import TorchObject
+from pipeline.torch7.plugins import load_plugins
 from pipeline.torch7.reader import load
+from pipeline.torch7.shapes import known, remembered
 from pipeline.torch7.tree import walk
 
 __all__ = ["lower", "modules", "read", "unsupported"]
@@ -39,19 +41,39 @@ def read(
     Raises InvalidInputError for a damaged file, UnsupportedError with everything that cannot be imported,
     UsageError where a shape does not fit.
     """
+    load_plugins(plugins)
     where, network = select_network(load(path), root)
     return lower(Module(network, where), inputs, path.stem)
 
 
 def unsupported(root: Module) -> tuple[Problem, ...]:
-    """List every module in the tree whose class is not known here."""
-    problems: dict[tuple[str, str], Problem] = {}
+    """List every module in the tree whose class is not known here, or never has a counterpart."""
+    problems = []
     for path, found in walk(root.object):
-        if found.class_name not in MODULES:
-            place = Module(found, path if not root.path else f"{root.path}.{path}".rstrip("."))
-            problem = Problem(str(place.origin), "this module class is not known", "lower it with a --plugin")
-            problems.setdefault((found.class_name, path), problem)
-    return tuple(problems.values())
+        definition = find(found.class_name)
+        if definition is None or definition.refusal is not None:
+            place = Module(found, join(root.path, path) if path else root.path)
+            reason, advice = (definition.refusal if definition else None) or unknown(found)
+            problems.append(Problem(str(place.origin), reason, advice))
+    return tuple(problems)
+
+
+def unknown(found: TorchObject) -> tuple[str, str]:
+    """Say of a class that is not known what it resembles, and what to do."""
+    kind = found.class_name
+    if kind.startswith("ccn2.") or kind.endswith("CUDA"):
+        return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
+    alike = ""
+    if "weight" in found and "kW" in found and "kH" in found:
+        alike = "nn.SpatialConvolution"
+    elif "modules" in found:
+        alike = "nn.Sequential"
+    elif "weight" in found and not found.get("modules"):
+        alike = "nn.Linear"
+    advice = "lower it by a --plugin"
+    if alike:
+        advice += f'; if it computes what {alike} does, alias("{kind}", "{alike}") says so there'
+    return "is a class that is not known here", advice
 
 
 def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> Graph:
@@ -60,7 +82,9 @@ def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> G
     if problems:
         raise UnsupportedError(problems)
     if not inputs:
-        raise UsageError("the shape of the network's input is needed", advice="give it: --input 1x3x224x224")
+        inputs = remembered(root)
+        if inputs is None:
+            raise UsageError("the shape of the input is needed", why=known(root), advice="give it: --input 1x3x224x224")
     net = Lowering(Builder(name))
     with deep_recursion(depth(root.object)):
         x = declare(net.builder, inputs)

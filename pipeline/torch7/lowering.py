@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -10,12 +10,15 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import ShapeError
-from pipeline.graph.values import Attribute, Shape, Value
-from pipeline.torch7.module import MODULES, Definition, Module, TorchValue
+from pipeline.graph.operators import OPERATORS, ShapeError
+from pipeline.graph.values import Attribute, Shape, TensorType, Value
+from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
+MAX_FOLDED = 1 << 20  # elements of constants that are computed with at once
+VARIADIC = ("Concat", "Max", "Mean", "Min", "Sum")
+NUMPY = {"float32": np.float32, "int64": np.int64}
 POISON = Value("", ())  # stands for what a refused module would have given
 
 
@@ -33,7 +36,10 @@ class Lowering:
         self.builder = builder
         self.problems: list[Problem] = []
         self.sharing = Sharing()
+        self.states: dict[int, TorchValue] = {}  # by module object: what a recurrent step hands on to the next
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
+        self._outputs: dict[int, Value] = {}  # by module object: the tensor that it writes its output to
+        self._given: set[str] = set()  # values that modules gave
         self._module = Module(TorchObject("network"))
         self._inner = ""
 
@@ -44,7 +50,7 @@ class Lowering:
 
         Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
         """
-        definition = MODULES.get(module.kind)
+        definition = find(module.kind)
         before = self._module, self._inner
         self._module, self._inner = module, ""
         try:
@@ -63,7 +69,19 @@ class Lowering:
             y = POISON
         finally:
             self._module, self._inner = before
+        self._reuse(module, x, y)
         return y
+
+    def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
+        """Note that a module that runs again writes over what it gave before: it has one tensor for its output."""
+        if not isinstance(y, Value) or y is POISON or y.name in self._given or any(y is v for v in leaves(x)):
+            return
+        self._given.add(y.name)
+        before = self._outputs.setdefault(id(module.object), y)
+        if before is not y:
+            self._outputs[id(module.object)] = y
+            if before.shape == y.shape and not self.sharing.is_view(y):
+                self.sharing.overwrite(before, y)
 
     def _apply(self, definition: Definition, module: Module, x: TorchValue) -> TorchValue:
         if definition.takes == "tensor":
@@ -146,9 +164,36 @@ class Lowering:
     def add_many(
         self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute
     ) -> tuple[Value, ...]:
-        """Add a node with several outputs."""
+        """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
         now = [None if x is None else self.current(x) for x in inputs]
+        given = [x for x in now if x is not None]
+        constant = [x.name in self.builder.weights for x in given]
+        if given and all(constant) and operator != "Identity" and sum(x.size for x in given) <= MAX_FOLDED:
+            folded = self._fold(operator, now, part, attributes)
+            if folded:
+                return folded
+        if operator in VARIADIC and any(constant):  # a constant among data gets a node that gives it
+            now = [self.copy(x) if x and x.name in self.builder.weights else x for x in now]
         return self.builder.add_many(operator, *now, part=self._part(part), name="", outputs=(), **attributes)
+
+    def _fold(
+        self, operator: str, inputs: Sequence[Value | None], part: str, attributes: Mapping[str, Attribute]
+    ) -> tuple[Value, ...]:
+        """Compute an operator on constants; nothing where it gives booleans."""
+        import torch
+
+        definition = OPERATORS[operator]
+        complete = definition.complete(attributes)
+        inferred = definition.infer(*inputs, **complete)
+        if any(t.dtype == "bool" for t in ((inferred,) if isinstance(inferred, TensorType) else inferred)):
+            return ()
+        tensors = [
+            None if x is None else torch.from_numpy(np.array(self.builder.weights[x.name], NUMPY[x.dtype]))
+            for x in inputs
+        ]
+        results = definition.evaluate(*tensors, **complete)
+        results = results if isinstance(results, tuple) else (results,)
+        return tuple([self.weight(result.numpy(), self._part(part) or "folded") for result in results])
 
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
         """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""
@@ -160,7 +205,10 @@ class Lowering:
 
     def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
         """Give `x` another shape, with the batch size left free where it stays; the result is a view of `x`."""
-        y = self.builder.reshape(self.current(x), tuple(shape), self._part(part))
+        x = self.current(x)
+        if x.name in self.builder.weights:
+            return self.weight(self.builder.weights[x.name].reshape(shape), self._part(part) or "reshaped")
+        y = self.builder.reshape(x, tuple(shape), self._part(part))
         return self.alias(y, x, self._reshaped(y.shape), lambda base, new: self._reshaped(base.shape)(new))
 
     def narrow(self, x: Value, axis: int, start: int, length: int, part: str = "") -> Value:
@@ -222,6 +270,12 @@ class Lowering:
     def copy(self, x: Value) -> Value:
         """Give a tensor with the content of `x` and memory of its own."""
         return self.add("Identity", x, part="copy")
+
+    def duplicate(self, x: TorchValue) -> TorchValue:
+        """Copy a tensor, or every tensor in a table."""
+        if isinstance(x, tuple):
+            return tuple([self.duplicate(item) for item in x])
+        return x if x is POISON else self.copy(x)
 
 
 def leaves(x: TorchValue | None) -> Iterator[Value]:

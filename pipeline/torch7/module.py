@@ -167,8 +167,9 @@ class Definition:
     """What lowers a class: the function, what it takes, and the rank of the batch it is written for."""
 
     lower: Function
-    takes: str
-    rank: int | None
+    takes: str = "any"
+    rank: int | None = None
+    refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
 MODULES: Registry[Definition] = Registry("module class")
@@ -190,3 +191,30 @@ def module(*names: str, rank: int | None = None) -> Callable[[Function], Functio
         return function
 
     return add
+
+
+def refused(*names: str, reason: str, advice: str = "") -> None:
+    """Register module classes that never have an exact counterpart, and why."""
+
+    def refuse(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+        return net.refuse(reason, advice)
+
+    MODULES.register(*names)(Definition(refuse, refusal=(reason, advice)))
+
+
+def alias(kind: str, known: str) -> None:
+    """Register a class that computes what a known one does: `alias("my.Conv", "nn.SpatialConvolution")`."""
+    definition = find(known)
+    if definition is None:
+        raise ValueError(f"{known} is no module class that is known")
+    MODULES.register(kind)(definition)
+
+
+# Packages whose classes take the place of nn's classes of the same name.
+_SUBSTITUTES = ("fbnn", "fbcunn", "clnn", "rnn", "dpnn", "nnx")
+
+
+def find(kind: str) -> Definition | None:
+    """Give the definition of a class; `fbcunn.SpatialConvolution` is taken for nn's where it has none of its own."""
+    package, _, name = kind.partition(".")
+    return MODULES.get(kind) or (MODULES.get(f"nn.{name}") if package in _SUBSTITUTES else None)

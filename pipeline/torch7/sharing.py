@@ -40,6 +40,10 @@ class Sharing:
         self._views[tensor.name] = View(base, read, write)
         self._known[tensor.name] = (len(self._history(tensor)), tensor)
 
+    def is_view(self, tensor: Value) -> bool:
+        """Tell whether a tensor lies in another one's memory."""
+        return tensor.name in self._views
+
     def overwrite(self, tensor: Value, content: Value) -> None:
         """Note that the memory of `tensor` holds `content` from now on; `content` is that tensor too."""
         if tensor.name == content.name:

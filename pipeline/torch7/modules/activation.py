@@ -148,7 +148,7 @@ def feature_axis(x: Value, net: Lowering) -> int:
     return (x.rank + 1) % 2
 
 
-@module("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SpatialSoftMax", "cudnn.VolumetricSoftMax")
+@module("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SpatialSoftMax")
 def softmax(m: Module, x: Value, net: Lowering) -> Value:
     """y = exp(x) / sum exp(x) over the features."""
     return net.add("Softmax", x, axis=feature_axis(x, net))
@@ -176,3 +176,36 @@ def whole_softmax(m: Module, x: Value, net: Lowering) -> Value:
     with net.inside("whole"):
         y = net.add(operator, net.reshape(x, (*kept, -1), part="input"), axis=-1)
     return net.reshape(y, x.shape)
+
+
+@module("cudnn.VolumetricSoftMax", rank=5)
+def volumetric_softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """The softmax over the channels of a volume."""
+    return net.add("Softmax", x, axis=1)
+
+
+@module("cudnn.VolumetricLogSoftMax", rank=5)
+def volumetric_log_softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """The log-softmax over the channels of a volume."""
+    return net.add("LogSoftmax", x, axis=1)
+
+
+@module("nn.MultiSoftMax")
+def multi_softmax(m: Module, x: Value, net: Lowering) -> Value:
+    """The softmax over the last of 3 dimensions (nnx)."""
+    if x.rank != 3:
+        net.misfit("a tensor of 3 dimensions", x)
+    return net.add("Softmax", x, axis=2)
+
+
+@module("nn.SaturatedLU")
+def saturated_lu(m: Module, x: Value, net: Lowering) -> Value:
+    """x, but `val` below `threshold` and `val2` above `threshold2` (nnx)."""
+    low, high = m.float("threshold", -1.0), m.float("threshold2", 1.0)
+    below, above = m.float("val", -1.0), m.float("val2", 1.0)
+    if (low, high) == (below, above):
+        return net.add("Clip", x, min=low, max=high)
+    is_below = net.add("Less", x, net.constant(low, "threshold"), part="is_below")
+    y = net.add("Where", is_below, net.constant(below, "val"), x, part="not_below")
+    is_above = net.add("Greater", y, net.constant(high, "threshold2"), part="is_above")
+    return net.add("Where", is_above, net.constant(above, "val2"), y)

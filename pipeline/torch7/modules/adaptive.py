@@ -127,12 +127,6 @@ def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
     return net.batched(x, 4, lambda b: pool("AveragePool", b, net, ratio, ratio, ""))
 
 
-@module("nn.SpatialFractionalMaxPooling", "nn.VolumetricFractionalMaxPooling")
-def fractional_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
-    """Its windows are drawn at random in every forward pass."""
-    net.refuse("draws its windows at random in every forward pass", "replace it by nn.SpatialAdaptiveMaxPooling")
-
-
 def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
     """Put each number where max pooling found it, zeros elsewhere; of equals the first was found (SpatialMaxPooling.c).
 

@@ -105,48 +105,13 @@ def power(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Pow", x, net.constant(exponent, "pow"))
 
 
-def scaled_by(m: Module, x: Value, net: Lowering, factor: float) -> Value:
-    """Multiply with a constant, or give a copy where it is 1."""
-    if factor == 1:
-        return x if m.flag("inplace") else net.copy(x)
-    return in_place(m, x, net.add("Mul", x, net.constant(factor, "factor")), net)
-
-
-@module("nn.Dropout", "cudnn.Dropout")
-def dropout(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation the identity; the first version, without v2, scales by 1 - p instead (Dropout.lua)."""
-    never_random(m, net)
-    keeps = m.flag("v2") or m.kind == "cudnn.Dropout"
-    return scaled_by(m, x, net, 1.0 if keeps else 1 - m.float("p", 0.5))
-
-
-@module("nn.SpatialDropout", "nn.VolumetricDropout")
-def spatial_dropout(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation y = (1 - p) x: these have no second version."""
-    never_random(m, net)
-    return scaled_by(m, x, net, 1 - m.float("p", 0.5))
-
-
-def never_random(m: Module, net: Lowering) -> None:
-    """Refuse a dropout that draws its noise in evaluation too."""
-    if m.flag("stochastic_inference"):
-        net.refuse(
-            "draws random noise in evaluation (stochastic_inference)", "save it with stochastic_inference = false"
-        )
-
-
-@module("nn.WhiteNoise")
-def white_noise(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation y = x + mean."""
-    mean = m.float("mean", 0.0)
-    return net.add("Add", x, net.constant(mean, "mean")) if mean else net.copy(x)
-
-
 @module(
     "nn.Contiguous",
+    "nn.CopyGrad",
     "nn.GradientReversal",
     "nn.Identity",
     "nn.L1Penalty",
+    "nn.NormStabilizer",
     "nn.PrintSize",
     "nn.TotalVariation",
 )
@@ -155,9 +120,9 @@ def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return x
 
 
-@module("nn.Copy", "nn.ZeroGrad", "nn.SpatialRegionDropout", "nn.SimpleColorTransform", "nn.PCAColorTransform")
+@module("nn.Copy", "nn.ZeroGrad")
 def copy(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation a copy of the input."""
+    """A copy of the input."""
     return net.copy(x)
 
 

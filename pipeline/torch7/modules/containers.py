@@ -82,7 +82,10 @@ def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     clones = m.children(branches=True)
     original = m.child("module") if m.has("module") else clones[0]
     shared = m.flag("shared", True)
-    return tuple([net.run(original if shared or i >= len(clones) else clones[i], v) for i, v in enumerate(x)])
+    outputs = []
+    for i, item in enumerate(x):  # each item has a clone of its own in Torch, and so an output of its own
+        outputs.append(net.duplicate(net.run(original if shared or i >= len(clones) else clones[i], item)))
+    return tuple(outputs)
 
 
 @module("nn.Parallel")

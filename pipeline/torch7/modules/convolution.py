@@ -85,8 +85,13 @@ def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
 def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """Several kernels for each input plane; nOutputPlane counts those, and output channels go by input plane.
 
-    Torch itself swaps height and width where they differ, which gives garbage; this is what it does on squares.
+    On images that are not square Torch mixes up height and width (SpatialDepthWiseConvolution.c).
     """
+    if x.shape[2] != x.shape[3]:
+        net.refuse(
+            f"gives garbage in Torch7 for images that are not square ({x.shape[2]}x{x.shape[3]}): there is no meaning to match",
+            "give square images",
+        )
     multiplier, planes = m.int("nOutputPlane"), m.int("nInputPlane")
     weight = kernels(m, net, "HW", multiplier, planes).transpose(1, 0, 2, 3)
     weight = weight.reshape(planes * multiplier, 1, *weight.shape[2:])

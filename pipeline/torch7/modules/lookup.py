@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
-from pipeline.torch7.module import Module, module
+from pipeline.torch7.module import Module, module, refused
 from pipeline.torch7.modules.table import zero_based
 
 
@@ -32,3 +32,21 @@ def rows(m: Module) -> np.ndarray:
 def one_hot(m: Module, x: Value, net: Lowering) -> Value:
     """1 at the index, else 0, in a new last dimension (dpnn, char-rnn)."""
     return net.add("OneHot", zero_based(x, net), depth=m.int("outputSize"))
+
+
+@module("nn.LookupTableMaskZero")
+def masked_lookup(m: Module, x: Value, net: Lowering) -> Value:
+    """As LookupTable, with indices from 1 on; the index 0 gives zeros, whatever the first row holds (rnn)."""
+    if x.rank not in (1, 2):
+        net.misfit("a tensor of 1 or 2 dimensions", x)
+    weight = np.array(rows(m), np.float32)
+    weight[0] = 0
+    return net.add("Gather", net.weight(weight), net.add("Cast", x, to="int64", part="index_int"), axis=0)
+
+
+refused(
+    "nn.SparseLinear",
+    "nn.IndexLinear",
+    reason="takes a list of indices and values whose length changes from sample to sample",
+    advice="give its weight to an nn.Linear, and dense input to that",
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, leaves
-from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.modules.axes import axis_of, batched_axis
 
 Table = tuple[TorchValue, ...]
@@ -184,7 +184,8 @@ def zero_based(indices: Value, net: Lowering) -> Value:
     return net.add("Cast", shifted, to="int64", part="index_int")
 
 
-@module("nn.MaskedSelect")
-def masked_select(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """How many elements it gives depends on the numbers."""
-    net.refuse("gives as many elements as its mask has ones, which no static network can", "do it after the network")
+refused(
+    "nn.MaskedSelect",
+    reason="gives as many elements as its mask has ones, which no static network can",
+    advice="select after the network",
+)

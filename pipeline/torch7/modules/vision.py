@@ -155,9 +155,3 @@ def transposed(x: Value, net: Lowering, part: str) -> Value:
     if 1 in x.shape:
         return net.reshape(x, x.shape[::-1], part=part)
     return net.add("Transpose", x, perm=(1, 0), part=part)
-
-
-@module("nn.GenNoise", "nn.NoiseFill")
-def noise(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """texture_nets' noise is drawn in every forward pass."""
-    net.refuse("draws random noise in every forward pass", "replace it by an input of the network that takes the noise")

@@ -1,0 +1,119 @@
+"""Whole recurrent layers over sequences of a fixed length (rnn's SeqLSTM, SeqGRU), step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.recurrent import stacked
+
+
+def sequence_of(m: Module, x: TorchValue, net: Lowering, states: int) -> tuple[list[Value | None], Value]:
+    """Give the states before the first step (None: zeros) and the sequence (T, N, D) from x or {states..., x}."""
+    table = (x,) if isinstance(x, Value) else x
+    if len(table) > 1 + states or not table:
+        net.misfit(f"a tensor, or a table of up to {states} states and a tensor", x)
+    *given, last = net.tensors(table)
+    if last.rank != 3:
+        net.misfit("a sequence of 3 dimensions", x)
+    return [*[None] * (states - len(given)), *given], last
+
+
+def step_inputs(m: Module, x: Value, net: Lowering) -> list[Value]:
+    """Give the input of every step, (N, D)."""
+    axis = int(m.flag("batchfirst"))
+    return [net.select(x, axis, t, part=f"step{t + 1}") for t in range(x.shape[axis])]
+
+
+def keep_of(m: Module, x: Value, net: Lowering) -> Value | None:
+    """Give 0 for every sample of zeros and 1 for the others, (N, 1), where `maskzero` asks for it."""
+    if not m.flag("maskzero"):
+        return None
+    return net.add("Sign", net.add("ReduceL1", x, axes=(1,), keepdims=1, part="size"), part="keep")
+
+
+def masked(y: Value, keep: Value | None, net: Lowering, part: str) -> Value:
+    """Clear the samples that are masked."""
+    return y if keep is None else net.add("Mul", y, keep, part=part)
+
+
+def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, np.ndarray], net: Lowering) -> Value:
+    """Give x Wx + b, and + h Wh where there is a state."""
+    inward, inner, bias = parts
+    y = net.add("Gemm", x, net.weight(inward, "weight_x"), net.weight(bias, "bias"), part="x_gates")
+    if state is None:
+        return y
+    other = net.add("Gemm", state, net.weight(inner, "weight_h"), None, part="h_gates")
+    return net.add("Add", y, other, part="gates")
+
+
+@module("nn.SeqLSTM", "nn.SeqLSTMP")
+def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """An LSTM over (T, N, D), or (N, T, D) with batchfirst; gates in the order i, f, o, g; {c0, h0, x} or {h0, x}.
+
+    SeqLSTMP multiplies every output with weightO.
+    """
+    (cell, hidden), sequence = sequence_of(m, x, net, 2)
+    size, inputs = m.int("hiddensize"), m.int("inputsize")
+    weight, bias = m.weight(), m.weight("bias")
+    outputs = []
+    for t, step in enumerate(step_inputs(m, sequence, net), 1):
+        with net.inside(f"t{t}"):
+            gates = affine(step, hidden, (weight[:inputs], weight[inputs:], bias), net)
+            cut = [net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate("ifog")]
+            i, f, o = (net.add("Sigmoid", v, part=name) for v, name in zip(cut[:3], "ifo", strict=True))
+            fresh = net.add("Mul", i, net.add("Tanh", cut[3], part="g"), part="fresh")
+            kept = None if cell is None else net.add("Mul", f, cell, part="kept")
+            keep = keep_of(m, step, net)
+            cell = fresh if kept is None else net.add("Add", kept, fresh, part="cell")
+            hidden = net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
+            if m.has("weightO"):
+                hidden = net.add("Gemm", hidden, net.weight(m.weight("weightO"), "weightO"), None, part="projected")
+            cell, hidden = masked(cell, keep, net, "cell_kept"), masked(hidden, keep, net, "hidden_kept")
+        outputs.append(hidden)
+    return stacked(tuple(outputs), net, axis=int(m.flag("batchfirst")))
+
+
+@module("nn.SeqGRU")
+def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
+    """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
+    (hidden,), sequence = sequence_of(m, x, net, 1)
+    size, inputs = m.int("outputSize"), m.int("inputSize")
+    weight, bias = m.weight(), m.weight("bias")
+    inner = weight[inputs:]
+    outputs = []
+    for t, step in enumerate(step_inputs(m, sequence, net), 1):
+        with net.inside(f"t{t}"):
+            gates = net.add(
+                "Gemm", step, net.weight(weight[:inputs], "weight_x"), net.weight(bias, "bias"), part="gates"
+            )
+            r, u, c = (net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate("ruc"))
+            keep = keep_of(m, step, net)
+            hidden = gru_step((r, u, c), hidden, (inner[:, : 2 * size], inner[:, 2 * size :]), size, net)
+            hidden = masked(hidden, keep, net, "kept")
+        outputs.append(hidden)
+    return stacked(tuple(outputs), net, axis=int(m.flag("batchfirst")))
+
+
+def gru_step(
+    gates: tuple[Value, Value, Value],
+    hidden: Value | None,
+    inner: tuple[np.ndarray, np.ndarray],
+    size: int,
+    net: Lowering,
+) -> Value:
+    """Give c + u (h - c): SeqGRU's u is how much is kept of the state."""
+    r, u, c = gates
+    if hidden is None:
+        u, c = net.add("Sigmoid", u, part="u"), net.add("Tanh", c, part="candidate")
+        return net.add("Sub", c, net.add("Mul", u, c, part="left"), part="hidden")
+    both = net.add("Gemm", hidden, net.weight(inner[0], "weight_h"), None, part="h_gates")
+    r = net.add("Sigmoid", net.add("Add", r, net.narrow(both, 1, 0, size, part="r_h"), part="r_sum"), part="r")
+    u = net.add("Sigmoid", net.add("Add", u, net.narrow(both, 1, size, size, part="u_h"), part="u_sum"), part="u")
+    reset = net.add("Mul", r, hidden, part="reset")
+    c = net.add("Add", c, net.add("Gemm", reset, net.weight(inner[1], "weight_c"), None, part="c_h"), part="c_sum")
+    c = net.add("Tanh", c, part="candidate")
+    kept = net.add("Mul", u, net.add("Sub", hidden, c, part="change"), part="kept_part")
+    return net.add("Add", c, kept, part="hidden")
