@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from pipeline.cli.options import AnyFile, Json, Root, Weights
+from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -12,14 +14,44 @@ def register(app: typer.Typer) -> None:
     app.command()(inspect)
 
 
-def inspect(path: AnyFile, weights: Weights = None, root: Root = "", json: Json = False) -> int:
-    """Show what is in a t7, graph, prototxt, caffemodel or NetDef, or in the output folder of a run."""
+def inspect(
+    path: AnyFile,
+    weights: Weights = None,
+    inputs: Inputs = None,
+    root: Root = "",
+    tree: Annotated[bool, typer.Option("--tree", help="Show names as a tree, with sums.")] = False,
+    layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Tell everything about this part.")] = "",
+    stats: Annotated[bool, typer.Option("--stats", help="Read the weights: minimum, mean, NaN, histogram ...")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the network in Netron.")] = False,
+    json: Json = False,
+) -> int:
+    """Show what is in a t7, graph, prototxt, caffemodel, HDF5 or NetDef, or in the output folder of a run.
+
+    Weights are not read unless --stats asks for them.
+    """
     from pipeline.cli.talk import print_json, show
+    from pipeline.inspection import views
+    from pipeline.inspection.networks import Source
     from pipeline.inspection.summary import inspect as look
 
-    table = look(path, weights, root)
-    if json:
-        print_json(table.as_json())
+    if open_:
+        from pipeline.inspection import viewer
+
+        viewer.show(path)
+        return 0
+    found = look(Source(path, weights, tuple(inputs or ()), root))
+    parts = found.find(layer) if layer else found.parts
+    if json and tree:
+        print_json([place.as_json() for place in views.tree(found)])
+    elif json:
+        print_json(views.as_json(found, parts, with_statistics=stats))
+    elif tree:
+        show(views.tree_table(found))
+    elif layer:
+        for part in parts:
+            show(views.layer_table(part, with_statistics=stats))
+    elif stats:
+        show(views.statistics_table(found.title, parts))
     else:
-        show(table)
+        show(views.table(found))
     return 0
