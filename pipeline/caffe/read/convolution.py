@@ -151,10 +151,15 @@ def im2col(layer: Layer, net: CaffeReader) -> None:
     axis = layer.axis(fields.int("axis"), x.rank)
     axes = x.rank - axis - 1
     frame = window(layer, fields, axes)
-    if axes != 2:
+    if axes not in (1, 2):
         layer.refuse(f"Im2col over {axes} axes")
-    results = [
-        unfold(net, net.add("Im2Col", fold(net, bottom, axis), **frame.attributes), bottom, axis)
-        for bottom in layer.bottoms
-    ]
+    if axes == 1:  # a second axis of 1, which goes again
+        frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
+    results = []
+    for bottom in layer.bottoms:
+        folded = fold(net, bottom, axis)
+        plane = folded if axes == 2 else net.add("Unsqueeze", folded, part="plane", axes=(3,))
+        y = net.add("Im2Col", plane, **frame.attributes)
+        columns = y if axes == 2 else net.add("Squeeze", y, part="columns", axes=(3,))
+        results.append(unfold(net, columns, bottom, axis))
     net.give(layer, *results)

@@ -106,8 +106,7 @@ def dummy_data(layer: Layer, net: CaffeReader) -> None:
 
 
 def _filled(layer: Layer, net: CaffeReader, shape: Shape, number: float, part: str) -> Value:
-    if any(extent < 1 for extent in shape):
-        layer.invalid(f"a shape of {shape}")
+    layer.check_size(shape)
     return net.weight(np.broadcast_to(np.float32(number), shape), part)
 
 

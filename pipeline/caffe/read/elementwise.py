@@ -93,7 +93,7 @@ def _broadcastable(net: CaffeReader, value: Value, rank: int, axis: int) -> Valu
 def axpy(layer: Layer, net: CaffeReader) -> None:
     """SENet's a x + y, where a has one number a channel: (N, C) or (N, C, 1, 1)."""
     a, x, y = layer.take(3)
-    if x.shape != y.shape or a.shape[:2] != x.shape[:2] or a.size != x.shape[0] * x.shape[1]:
+    if x.rank < 2 or x.shape != y.shape or a.shape[:2] != x.shape[:2] or a.size != x.shape[0] * x.shape[1]:
         layer.invalid(f"shapes {a.shape}, {x.shape} and {y.shape} do not fit")
     factor = _broadcastable(net, a, x.rank, 0) if a.rank < x.rank else a
     net.give(layer, net.add("Add", net.add("Mul", x, factor, part="scaled"), y))

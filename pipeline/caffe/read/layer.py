@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
@@ -10,6 +11,8 @@ from pipeline.graph.values import Shape, Value
 
 if TYPE_CHECKING:
     from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
+
+MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 
 # What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
 # are read by the weights; its multipliers are the solver's.
@@ -132,6 +135,11 @@ class Layer:
         message = getattr(self._message, name)
         found = {field.name: value for field, value in message.ListFields() if field.name in fields}
         return ", ".join(f"{field} {value}" for field, value in found.items())
+
+    def check_size(self, shape: Shape) -> None:
+        """Require a shape that a blob can have: no extent below 0, and no more numbers than an int counts."""
+        if any(extent < 0 for extent in shape) or prod(shape) > MOST_NUMBERS:
+            self.invalid(f"a blob of shape {shape}")
 
     def axis(self, index: int, rank: int) -> int:
         """Count an axis of `rank` from the front (Blob::CanonicalAxisIndex)."""

@@ -40,8 +40,9 @@ def _unscaled(sums: Array, factor: Array) -> Array:
     weight = np.float32(factor[0])
     if weight == 1:
         return sums
-    inverse = np.float32(0) if weight == 0 else np.float32(1) / weight
-    return np.asarray(sums, np.float32) * inverse
+    if weight == 0:
+        return np.broadcast_to(np.float32(0), sums.shape)
+    return np.asarray(sums, np.float32) * (np.float32(1) / weight)
 
 
 def _batch_statistics(net: CaffeReader, x: Value, epsilon: float) -> Value:
@@ -79,7 +80,7 @@ def local_response_normalization(layer: Layer, net: CaffeReader) -> None:
 
 @reads("MVN")
 def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
-    """(x - mean) / (deviation + eps), for each channel or for all of an image (mvn_layer.cpp)."""
+    """(x - mean) / (deviation + eps), for each channel or for all of an image, with 4 axes always (mvn_layer.cpp)."""
     fields, x = layer.param("mvn_param"), layer.bottom
     if not 1 <= x.rank <= 4:
         layer.invalid(f"Caffe takes up to 4 axes here, not shape {x.shape}")
@@ -95,7 +96,7 @@ def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
             squares = net.add("Mul", y, y, part="squares")
             deviation = net.add("Sqrt", net.add("ReduceMean", squares, part="variance", axes=axes), part="deviation")
             y = net.add("Div", y, net.add("Add", deviation, net.constant(epsilon, "eps"), part="shifted"))
-    net.give(layer, y if x.rank == 4 else net.add("Reshape", y, shape=(0,) * x.rank))
+    net.give(layer, y)
 
 
 @reads("InstanceNorm")

@@ -63,6 +63,7 @@ class CaffeReader(Builder):
                 why="" if known is None else f"its shape is {known}",
                 advice=f"--input {blob}=1x3x224x224, with the shape that the network takes",
             )
+        layer.check_size(known)
         self._write(blob, "", self.input(blob, known))
 
     def give(self, layer: Layer, *values: Value) -> None:

@@ -8,6 +8,7 @@ from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.values import Value
 
+MOST_PLACES = 2**24
 REDUCTIONS = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
 
 
@@ -62,6 +63,8 @@ def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> 
     """Give, as floats, where the largest numbers stand; of equal ones Caffe takes the last first."""
     _check(layer, x, count, axis)
     size = x.shape[axis]
+    if size > MOST_PLACES:
+        layer.refuse(f"a search among {size} numbers: floats count exactly up to {MOST_PLACES} only")
     if count == 1:  # the largest of the places that hold the maximum
         maximum = net.add("ReduceMax", x, part="maximum", axes=(axis,))
         holds = net.add("Cast", net.add("GreaterOrEqual", x, maximum, part="holds"), part="held", to="float32")

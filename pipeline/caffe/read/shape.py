@@ -95,15 +95,16 @@ def reshape(layer: Layer, net: CaffeReader) -> None:
 
 @reads("Flatten")
 def flatten(layer: Layer, net: CaffeReader) -> None:
-    """The axes from `axis` to `end_axis` as one."""
+    """The axes from `axis` to `end_axis` as one; from an axis to the one before it is an axis of 1."""
     fields, x = layer.param("flatten_param"), layer.bottom
     start, end = layer.axis(fields.int("axis"), x.rank), layer.axis(fields.int("end_axis"), x.rank)
-    if end < start:
+    if end < start - 1:
         layer.invalid(f"end_axis {end} comes before axis {start}")
     if start == 1 and end == x.rank - 1:
         net.give(layer, net.add("Flatten", x, axis=1))
     else:
-        net.give(layer, net.add("Reshape", x, shape=(0,) * start + (-1,) + x.shape[end + 1 :]))
+        middle = -1 if end >= start else 1
+        net.give(layer, net.add("Reshape", x, shape=(0,) * start + (middle,) + x.shape[end + 1 :]))
 
 
 @reads("Tile")

@@ -49,6 +49,8 @@ class Weights:
 
         Where not `exact`, as many numbers in another shape will do.
         """
+        for shape in shapes:
+            layer.check_size(shape)
         own = self._own(layer, shapes, exact)
         arrays = []
         for index, shape in enumerate(shapes):

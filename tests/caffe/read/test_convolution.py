@@ -169,6 +169,13 @@ def test_columns_hold_every_window():
     np.testing.assert_array_equal(result(layer("Im2col", "x", param=param, x=x.shape), x), expected)
 
 
+def test_columns_of_one_axis_are_those_of_a_plane_of_width_one():
+    x = numbers(2, 3, 7)
+    graph = layer("Im2col", "x", param="convolution_param { kernel_size: 3 stride: 2 }", x=x.shape)
+    expected = np.stack([x[:, c, i : i + 5 : 2] for c in range(3) for i in range(3)], 1)
+    np.testing.assert_array_equal(result(graph, x), expected)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -92,17 +92,18 @@ def test_numbers_drawn_at_random_are_refused():
     assert error.value.problems[0].origin == "d.dummy_data_param.data_filler"
 
 
-@pytest.mark.parametrize(
-    "fields", ["", "shape { dim: 0 }", "shape { dim: 1 } num: 1", "num: 1 num: 1 num: 1 channels: 1"]
-)
+@pytest.mark.parametrize("fields", ["", "shape { dim: 1 } num: 1", "num: 1 num: 1 num: 1 channels: 1"])
 def test_constants_without_a_shape_are_an_error_of_the_file(fields):
     with pytest.raises(InvalidInputError):
         graph("DummyData", f"dummy_data_param {{ {fields} }}", ("a", "b"))
 
 
-def test_a_constant_of_any_size_takes_no_memory():
-    huge = "dummy_data_param { shape { dim: 1000000 dim: 1000000 dim: 1000 } }"
-    assert graph("DummyData", huge).outputs[0].shape == (10**6, 10**6, 1000)
+def test_a_large_constant_takes_no_memory_and_one_too_large_for_caffe_is_an_error_of_the_file():
+    large = graph("DummyData", "dummy_data_param { shape { dim: 2147483647 } data_filler { value: 2 } }")
+    assert [array.strides for array in large.weights.values()] == [(0,)]
+    for dims in ("dim: 2147483648", "dim: 65536 dim: 65536", "dim: -1"):
+        with pytest.raises(InvalidInputError):
+            graph("DummyData", f"dummy_data_param {{ shape {{ {dims} }} }}")
 
 
 def test_a_parameter_is_a_constant_of_the_file():

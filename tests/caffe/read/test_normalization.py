@@ -93,8 +93,9 @@ def test_mean_and_deviation_of_a_channel_or_an_image_are_taken_out(shape, across
     if variance:
         expected = expected / (rows.std(1, keepdims=True) + (eps or 1e-9))
     graph = layer("MVN", "x", param=f"mvn_param {{ {fields} }}", x=shape)
-    assert graph.outputs[0].shape == shape
-    np.testing.assert_allclose(result(graph, x), expected.reshape(shape), rtol=1e-3, atol=1e-4)
+    four = (*shape, *(1,) * (4 - len(shape)))
+    assert graph.outputs[0].shape == four, "as Caffe's"
+    np.testing.assert_allclose(result(graph, x), expected.reshape(four), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 3, 1, 1)])

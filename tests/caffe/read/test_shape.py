@@ -132,6 +132,7 @@ def test_some_axes_get_another_shape(param, shape, written):
         ("axis: -3 end_axis: -2", (2, 12, 6)),
         ("axis: 0 end_axis: 1", (6, 4, 6)),
         ("axis: 3", SHAPE),
+        ("axis: 2 end_axis: 1", (2, 3, 1, 4, 6)),
     ],
 )
 def test_some_axes_become_one(param, shape):
