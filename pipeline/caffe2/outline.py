@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +14,19 @@ from pipeline.wire.scan import Field
 
 _NAME, _OP, _EXTERNAL_INPUT, _EXTERNAL_OUTPUT = 1, 2, 7, 8  # of NetDef
 _F, _I, _S, _FLOATS, _INTS = 2, 3, 4, 5, 6  # of Argument
-SHOWN = 8  # numbers of a list that are told
+SHOWN = 64  # numbers of a list that are told
+
+Argument = int | float | str | list[int] | list[float]
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorOutline:
-    """An operator: its blobs, and its arguments as one line of text."""
+    """An operator: its blobs, and its arguments as plain values; of a long list only how many there are."""
 
     type: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    arguments: str
+    arguments: Mapping[str, Argument]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +56,19 @@ def outline(path: Path) -> NetOutline:
 
 
 def _outline(view: memoryview, op: RawOperator) -> OperatorOutline:
-    told = (f"{name}={_value(view, values)}" for name, values in op.arguments.items())
-    return OperatorOutline(op.type, op.inputs, op.outputs, " ".join(told))
+    arguments = {name: _value(view, values) for name, values in op.arguments.items()}
+    return OperatorOutline(op.type, op.inputs, op.outputs, arguments)
 
 
-def _value(view: memoryview, values: Mapping[int, list[Field]]) -> str:
-    return ", ".join(_told(view, values)) or "()"
-
-
-def _told(view: memoryview, values: Mapping[int, list[Field]]) -> Iterator[str]:
-    for number, found in values.items():
-        if number == _S:
-            yield repr(bytes(scan.payload(view, found[-1])).decode("utf-8", "replace"))
-        elif number in (_I, _INTS):
-            yield _list([str(n) for n in scan.integers(view, found).tolist()], single=number == _I)
-        elif number in (_F, _FLOATS):
-            numbers = scan.numbers(view, found, "<f4")
-            text = [f"{n:g}" for n in numbers[:SHOWN].tolist()]
-            yield _list(text, single=number == _F) if numbers.size <= SHOWN else f"[{numbers.size:,} floats]"
-
-
-def _list(numbers: list[str], *, single: bool) -> str:
-    if single and len(numbers) == 1:
-        return numbers[0]
-    shown = ", ".join(numbers[:SHOWN])
-    return f"[{shown}]" if len(numbers) <= SHOWN else f"[{shown}, ... {len(numbers):,} in all]"
+def _value(view: memoryview, values: Mapping[int, list[Field]]) -> Argument:
+    if _S in values:
+        return bytes(scan.payload(view, values[_S][-1])).decode("utf-8", "replace")
+    if _I in values:
+        return int(scan.integers(view, values[_I])[-1])
+    if _F in values:
+        return float(scan.numbers(view, values[_F], "<f4")[-1])
+    if _FLOATS in values:
+        numbers = scan.numbers(view, values[_FLOATS], "<f4")
+        return numbers.tolist() if numbers.size <= SHOWN else f"{numbers.size:,} floats"
+    whole = scan.integers(view, values.get(_INTS, []))
+    return whole.tolist() if whole.size <= SHOWN else f"{whole.size:,} integers"

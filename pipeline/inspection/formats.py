@@ -48,7 +48,7 @@ def _binary(view: memoryview) -> str:
             if field.number == 2 and field.wire_type == 2:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
                 return (
-                    "caffemodel" if (5, _VARINT) in inner or (1, 2) not in inner and (4, 2) not in inner else "netdef"
+                    "caffemodel" if (5, _VARINT) in inner or not inner & {(1, 2), (4, 2)} else "netdef"
                 )
     except InvalidInputError:
         return "t7"

@@ -1,0 +1,146 @@
+"""What a file holds, as data: its modules, layers, nodes or operators, each in its own format's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UsageError
+from pipeline.graph import cost
+from pipeline.graph.cost import Field
+from pipeline.graph.values import Graph, Node, Shape, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a part gives and costs: the shapes and bytes of its outputs, and what one place of them sees."""
+
+    shapes: tuple[Shape, ...]
+    multiply_adds: int = 0
+    activation_bytes: int = 0
+    field: tuple[Field, ...] | None = None
+    parameters: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A module, layer, node or operator. `measure` is None where its shapes are not known.
+
+    `path` is its place in the tree; a part that holds others stands before them. `weights` are views of the file.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    parameters: int = 0
+    path: tuple[str, ...] = ()
+    origin: str = ""
+    measure: Measure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All parts of a file in its order. `parts_are` names them in the plural: "layers", "nodes"."""
+
+    title: str
+    format: str
+    parts_are: str
+    parts: tuple[Part, ...]
+    inputs: Mapping[str, Shape | None] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    peak_bytes: int | None = None  # of activations held at once, where the whole network could be read
+
+    @property
+    def parameters(self) -> int:
+        """Count the numbers of all weights, one that several parts share only once."""
+        if not any(part.weights for part in self.parts):
+            return sum(part.parameters for part in self.parts)
+        seen = {_place(array): array.size for part in self.parts for array in part.weights.values()}
+        return sum(seen.values())
+
+    @property
+    def multiply_adds(self) -> int:
+        """Add up the multiply-adds of all parts."""
+        return sum(part.measure.multiply_adds for part in self.parts if part.measure)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Add up the bytes of what all parts give."""
+        return sum(part.measure.activation_bytes for part in self.parts if part.measure)
+
+    def find(self, name: str) -> tuple[Part, ...]:
+        """Give the parts called `name`, else those at that path, else the ones that make a blob of that name.
+
+        Raises UsageError where there is none.
+        """
+        ways: Sequence[Callable[[Part], bool]] = (
+            lambda part: part.name == name,
+            lambda part: ".".join(part.path) == name,
+            lambda part: name in part.outputs,
+        )
+        for is_meant in ways:
+            if found := tuple(part for part in self.parts if is_meant(part)):
+                return found
+        close = get_close_matches(name, [part.name for part in self.parts], n=3)
+        advice = f"did you mean {' or '.join(close)}?" if close else "torch2caffe2 inspect lists them all"
+        raise UsageError(f"{self.title} has no part called {name}", advice=advice)
+
+
+def _place(array: Array) -> tuple[object, ...]:
+    interface = array.__array_interface__
+    return interface["data"], array.shape, array.strides
+
+
+def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
+    """Measure the nodes of a graph together that have one `key`; the last of them gives the outputs."""
+    fields = cost.receptive_fields(graph)
+    found = {value.name: _of_input(value, fields[value.name]) for value in graph.inputs}
+    taken: dict[str, set[str]] = {}
+    for node in graph.nodes:
+        name = key(node)
+        before = found[name].multiply_adds if name in taken else 0
+        weights = taken.setdefault(name, set())
+        weights |= {value.name for value in node.inputs if value is not None and value.name in graph.weights}
+        found[name] = Measure(
+            tuple(value.shape for value in node.outputs),
+            before + cost.cost(node),
+            cost.activation_bytes(node),
+            fields[node.output.name],
+            sum(graph.weights[weight].size for weight in weights),
+        )
+    return found
+
+
+def _of_input(value: Value, seen: tuple[Field, ...] | None) -> Measure:
+    return Measure((value.shape,), 0, value.size * cost.BYTES[value.dtype], seen)
+
+
+def peak_bytes(graph: Graph) -> int:
+    """Give the most bytes of activations that are needed at one time when nodes run in their order."""
+    last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value is not None}
+    last_use |= {value.name: len(graph.nodes) for value in graph.outputs}
+    alive = {value.name: value.size * cost.BYTES[value.dtype] for value in graph.inputs}
+    peak = sum(alive.values())
+    for i, node in enumerate(graph.nodes):
+        alive |= {value.name: value.size * cost.BYTES[value.dtype] for value in node.outputs}
+        peak = max(peak, sum(alive.values()))
+        for value in (*node.inputs, *node.outputs):
+            if value is not None and last_use.get(value.name, -1) <= i:
+                alive.pop(value.name, None)
+    return peak
+
+
+def count(arrays: Iterable[Array]) -> int:
+    """Count the numbers in arrays."""
+    return sum(array.size for array in arrays)

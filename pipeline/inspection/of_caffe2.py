@@ -1,0 +1,93 @@
+"""The inventory of a Caffe2 net: the operators of a predict_net, or the fills of an init_net."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.inspection import networks
+from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.caffe2.outline import OperatorOutline
+    from pipeline.graph.values import Graph
+
+    Array = np.ndarray[Any, Any]
+
+
+def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = ()) -> Inventory:
+    """List the operators of a NetDef; a predict_net with its init_net beside it, or as `weights`, has its weights too.
+
+    Shapes are known where the inputs' are: from `inputs`, or from the manifest of a run beside the file.
+    Errors as `pipeline.caffe2.outline`; a net that cannot be read whole is listed all the same, with a note.
+    """
+    from pipeline.caffe2.outline import outline
+
+    net = outline(path)
+    init = weights or networks.init_net_beside(path)
+    held, notes = _held(init or path)
+    graph = None
+    if init:
+        graph, more = _graph(path, init, inputs)
+        notes = (*notes, *more)
+    measures = measured(graph, lambda node: _key(node.origin.path, node.origin.kind)) if graph else {}
+    parts = tuple(_part(operator, held, measures) for operator in net.operators)
+    known = {value.name: value.shape for value in graph.inputs} if graph else {}
+    data = [name for name in net.inputs if name not in held]
+    return Inventory(
+        f"Caffe2 net {net.name or path.name}",
+        "netdef",
+        "operators",
+        parts,
+        {name: known.get(name) for name in data},
+        net.outputs,
+        notes,
+        peak_bytes(graph) if graph else None,
+    )
+
+
+def _held(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Give the parameters that a net makes, where it is an init_net whose fills hold them."""
+    from pipeline.caffe2 import files
+
+    try:
+        return files.read_weights(path), ()
+    except UnsupportedError:
+        return {}, ()
+
+
+def _graph(path: Path, init: Path, inputs: Sequence[str]) -> tuple[Graph | None, tuple[str, ...]]:
+    try:
+        return networks.caffe2(path, init, inputs), ()
+    except UnsupportedError as error:
+        return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
+    except PipelineError as error:
+        if inputs:
+            raise
+        return None, (f"shapes are not known: {error.what}",)
+
+
+def _key(output: str, kind: str) -> str:
+    """Tell an operator from those that work in place on its output."""
+    return f"{kind} {output}"
+
+
+def _part(operator: OperatorOutline, held: Mapping[str, Array], measures: Mapping[str, Measure]) -> Part:
+    filled = [name for name in operator.outputs if name in held] if not operator.inputs else []
+    weights = {name: held[name] for name in (*operator.inputs, *filled) if name in held}
+    first = operator.outputs[0] if operator.outputs else ""
+    return Part(
+        first,
+        operator.type,
+        tuple(name for name in operator.inputs if name not in held),
+        operator.outputs,
+        operator.arguments,
+        weights,
+        count(weights.values()),
+        (first,),
+        measure=measures.get(_key(first, operator.type)),
+    )

@@ -1,0 +1,100 @@
+"""The inventory of a Torch7 file: the modules of its network, as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+
+if TYPE_CHECKING:
+    from pipeline.graph.values import Graph
+    from pipeline.torch7.objects import TorchObject
+
+# What is shown as parts, and what only training or the last run left there.
+_NOT_ATTRIBUTES = frozenset({"modules", "output", "gradInput", "gradWeight", "gradBias", "_type", "train"})
+_PARAMETERS = ("weight", "bias", "running_mean", "running_var", "v", "g")
+SHOWN = 16  # entries of a table that are told
+
+
+def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Inventory:
+    """List the modules of the network in a Torch7 file; with the shapes of its `inputs`, what each gives and costs.
+
+    Errors as `pipeline.torch7.reader.load` and `select_network`. A network that cannot be imported is listed all
+    the same, with a note.
+    """
+    from pipeline.torch7.network import select_network
+    from pipeline.torch7.reader import load
+    from pipeline.torch7.tree import walk
+
+    where, network = select_network(load(path), root or None)
+    graph, notes = _graph(where, network, inputs, path.stem)
+    measures = measured(graph, lambda node: node.origin.path) if graph else {}
+    parts = tuple(_part(place, module, where, measures) for place, module in walk(network))
+    return Inventory(
+        f"Torch7 network in {path.name}" + (f", at {where}" if where else ""),
+        "t7",
+        "modules",
+        parts,
+        {value.name: value.shape for value in graph.inputs} if graph else {},
+        tuple(value.name for value in graph.outputs) if graph else (),
+        notes,
+        peak_bytes(graph) if graph else None,
+    )
+
+
+def _graph(where: str, network: TorchObject, inputs: Sequence[str], name: str) -> tuple[Graph | None, tuple[str, ...]]:
+    from pipeline.input_spec import parse_input_spec
+    from pipeline.torch7 import importer
+    from pipeline.torch7.module import Module
+
+    try:
+        return importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name), ()
+    except UnsupportedError as error:
+        return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
+    except PipelineError as error:
+        if inputs:
+            raise
+        return None, (f"shapes are not known: {error.what}",)
+
+
+def _part(place: str, module: TorchObject, where: str, measures: Mapping[str, Measure]) -> Part:
+    from pipeline.torch7.objects import Tensor
+
+    held = ((name, module.get(name)) for name in _PARAMETERS)
+    weights = {name: tensor.numpy() for name, tensor in held if isinstance(tensor, Tensor) and not tensor.is_empty}
+    return Part(
+        place or "(root)",
+        module.class_name,
+        attributes=dict(_attributes(module)),
+        weights=weights,
+        parameters=count(weights.values()),
+        path=tuple(place.split(".")) if place else (),
+        measure=measures.get(".".join(filter(None, (where, place)))),
+    )
+
+
+def _attributes(module: TorchObject) -> Iterator[tuple[str, Any]]:
+    for name, value in module.fields.items():
+        if isinstance(name, str) and name not in _NOT_ATTRIBUTES:
+            yield name, _plain(value)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any Lua value
+    """Give a field as JSON has it; of tables the first entries, of tensors their type and size."""
+    from pipeline.torch7.objects import Table, Tensor, describe
+
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Tensor):
+        return f"{value.type_name} {'x'.join(map(str, value.size)) or 'empty'}"
+    if not isinstance(value, Table) or depth > 1:
+        return describe(value)
+    array = value.array()
+    if len(array) == len(value):
+        more = [f"... {len(array)} in all"] if len(array) > SHOWN else []
+        return [*(_plain(item, depth + 1) for item in array[:SHOWN]), *more]
+    named = [(str(key), item) for key, item in value.items()][:SHOWN]
+    return {key: _plain(item, depth + 1) for key, item in named}

@@ -1,0 +1,90 @@
+"""What the numbers of a weight are like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+CHUNK = 1 << 18  # numbers looked at together, in float64
+BINS = 16
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Statistics of a tensor; `minimum` to `deviation` are those of its finite numbers, None where it has none.
+
+    `histogram` counts finite numbers in equal bins from the minimum to the maximum.
+    """
+
+    count: int
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    deviation: float | None
+    zeros: int
+    nans: int
+    infinities: int
+    histogram: tuple[int, ...]
+
+    @property
+    def spark(self) -> str:
+        """Draw the histogram in a line; a bin that holds nothing is a space."""
+        most = max(self.histogram, default=0)
+        return "".join(_BARS[math.ceil(8 * n / most) - 1] if n else " " for n in self.histogram)
+
+
+def statistics(array: Array) -> Statistics:
+    """Look at every number of an array of any element type and strides, twice, a chunk at a time.
+
+    >>> statistics(np.array([0.0, 1.0, np.nan])).mean
+    0.5
+    """
+    zeros = nans = infinities = finite = 0
+    least, most, total = math.inf, -math.inf, 0.0
+    for chunk in _chunks(array):
+        sound = chunk[np.isfinite(chunk)]
+        nans += int(np.isnan(chunk).sum())
+        infinities += int(np.isinf(chunk).sum())
+        if sound.size:
+            finite += sound.size
+            zeros += int((sound == 0).sum())
+            least, most = min(least, float(sound.min())), max(most, float(sound.max()))
+            total += float(sound.sum())
+    if not finite:
+        return Statistics(array.size, None, None, None, None, 0, nans, infinities, ())
+    mean, squares = total / finite, 0.0
+    histogram = np.zeros(BINS, np.int64)
+    for chunk in _chunks(array):
+        sound = chunk[np.isfinite(chunk)]
+        squares += float(np.square(sound - mean).sum())
+        histogram += _histogram(sound, least, most)
+    deviation = math.sqrt(squares / finite)
+    counts = tuple(histogram.tolist())
+    return Statistics(array.size, least, most, mean, deviation, zeros, nans, infinities, counts)
+
+
+def _histogram(values: Array, least: float, most: float) -> Array:
+    if most == least:
+        return np.bincount([BINS // 2], [values.size], BINS).astype(np.int64)
+    # Halved first: the span of two large doubles may be infinite.
+    places = (values / 2 - least / 2) / (most / 2 - least / 2) * BINS
+    return np.bincount(np.minimum(places, BINS - 1).astype(np.int64), minlength=BINS)
+
+
+def _chunks(array: Array) -> Iterator[Array]:
+    """Give the numbers of an array as float64; a chunk is good until the next one is asked for."""
+    if not array.size:
+        return
+    yield from np.nditer(
+        array,
+        flags=["external_loop", "buffered"],
+        op_dtypes=["f8"],
+        casting="same_kind",
+        buffersize=CHUNK,
+    )

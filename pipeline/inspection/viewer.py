@@ -1,0 +1,36 @@
+"""Showing a network in Netron, a viewer that runs in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import MachineError, UsageError
+from pipeline.inspection import networks
+
+LOOPBACK = "127.0.0.1"
+# Netron reads these; of a run's folder, the first that is there.
+_SHOWN = {"prototxt", "caffemodel", "netdef", "t7"}
+_IN_FOLDER = ("deploy.prototxt", "predict_net.pb")
+
+
+def show(path: Path, *, browse: bool = True) -> None:
+    """Serve a file to the browser of this machine, and nobody else, until the user interrupts.
+
+    Raises UsageError where Netron is not installed or does not know the format, MachineError where it cannot serve.
+    """
+    file, kind = networks.resolve(path, _IN_FOLDER)
+    if kind not in _SHOWN:
+        raise UsageError(
+            f"Netron cannot show {file.name}", why=f"it knows no such file ({kind})", advice="show deploy.prototxt"
+        )
+    try:
+        import netron
+    except ImportError as error:
+        raise UsageError("Netron is not installed", advice="pip install 'torch2caffe2[view]'") from error
+    try:
+        netron.start(str(file), address=(LOOPBACK, 0), browse=browse)
+        netron.wait()
+    except OSError as error:
+        raise MachineError("Netron cannot be started", why=error.strerror or str(error)) from error
+    except KeyboardInterrupt:
+        netron.stop()
