@@ -30,12 +30,12 @@ def convert(
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import finish, print_verification, reporting
+    from pipeline.cli.talk import finish, print_verification, reporting, typed_command
     from pipeline.orchestration import batch
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
-        results = batch.convert_all(runs, report, runs[0].jobs, sys.argv)
+        results = batch.convert_all(runs, report, runs[0].jobs, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
         print_verification(Path(results[0].output), stream=sys.stderr)
     return finish(results, json, verbose)

@@ -24,11 +24,11 @@ def resume(
     verbose: Verbose = 0,
 ) -> int:
     """Continue a failed, killed or stopped run, or go on from files edited in its folder."""
-    from pipeline.cli.talk import finish, print_verification, reporting
+    from pipeline.cli.talk import finish, print_verification, reporting, typed_command
     from pipeline.orchestration import batch, runner
 
     with reporting(progress, quiet, verbose, many=False) as report:
-        outcome = runner.resume(folder, report, command=sys.argv, adopt=adopt, stop_after=stop_after)
+        outcome = runner.resume(folder, report, command=typed_command(), adopt=adopt, stop_after=stop_after)
     result = batch.result_of(outcome)
     if result.converted and not quiet:
         print_verification(folder, stream=sys.stderr)

@@ -46,6 +46,11 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
         yield log
 
 
+def typed_command() -> tuple[str, ...]:
+    """Give the command line as it was typed, for the records; not where the program happens to be installed."""
+    return ("torch2caffe2", *sys.argv[1:])
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print data for programs."""
     print(json.dumps(value, indent=2))

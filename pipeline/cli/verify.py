@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,13 +31,13 @@ def verify(
     verbose: Verbose = 0,
 ) -> int:
     """Verify a finished conversion again: against other inputs, or by other runtimes."""
-    from pipeline.cli.talk import finish, print_verification, reporting
+    from pipeline.cli.talk import finish, print_verification, reporting, typed_command
     from pipeline.orchestration import batch, runner
 
     typed = {"reference": reference, "runtimes": tuple(runtimes or ()), "seed": seed, "tolerance": tolerance}
     changes = {name: value for name, value in typed.items() if value not in (None, ())}
     with reporting(progress, quiet, verbose, many=False) as report:
-        outcome = runner.resume(folder, report, command=sys.argv, changes={"verify": True, **changes})
+        outcome = runner.resume(folder, report, command=typed_command(), changes={"verify": True, **changes})
     result = batch.result_of(outcome)
     if result.converted:
         print_verification(folder, json)

@@ -1,0 +1,37 @@
+"""`torch2caffe2 lineage`."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict
+
+import typer
+
+from pipeline.cli.options import AnyFile, Json, StoreFolder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(lineage)
+
+
+def lineage(path: AnyFile, store: StoreFolder = None, json: Json = False) -> int:
+    """Tell from a file's bytes which model, options and versions made it, wherever it lies now."""
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.orchestration import lineage as tracing
+    from pipeline.orchestration.store import opened
+
+    found = tracing.lineage(opened(store), path)
+    if json:
+        print_json([asdict(line) for line in found])
+        return 0
+    for line in found:
+        rows = [("made by", shlex.join(line.command))]
+        rows += [("from", f"{name} (sha256 {digest[:12]})") for name, digest in line.source.items()]
+        rows += [("option", f"{name} = {value}") for name, value in line.options.items() if name != "model"]
+        for link in line.links:
+            versions = ", ".join(f"{name} {version}" for name, version in link.versions.items())
+            made = f"{link.kind} {link.key[:12]}, {link.origin} {link.made[:19]}, {versions}"
+            rows.append((link.file or link.stage, made))
+        print_table(("", ""), rows)
+    return 0
