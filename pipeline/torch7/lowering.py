@@ -219,12 +219,12 @@ class Lowering:
         y = self.add("Slice", x, starts=(start,), ends=(end,), axes=(axis,), part=part)
 
         def cut(base: Value, first: int = start, last: int = end) -> Value:
-            return self.add("Slice", base, starts=(first,), ends=(last,), axes=(axis,), part="view")
+            return self.builder.add("Slice", base, starts=(first,), ends=(last,), axes=(axis,), part="view")
 
         def patch(base: Value, new: Value) -> Value:
             pieces = [cut(base, 0, start)] if start else []
             pieces += [new] + ([cut(base, end, base.shape[axis])] if end < base.shape[axis] else [])
-            return self.add("Concat", *pieces, axis=axis, part="view")
+            return self.builder.add("Concat", *pieces, axis=axis, part="view")
 
         return self.alias(y, x, cut, patch)
 
@@ -234,7 +234,7 @@ class Lowering:
         return self.reshape(one, (*x.shape[:axis], *x.shape[axis + 1 :]), part=part)
 
     def _reshaped(self, shape: Shape) -> Read:
-        return lambda base: self.builder.reshape(self.current(base), shape, "view")
+        return lambda base: self.builder.reshape(base, shape, "view")
 
     def tensor(self, x: TorchValue) -> Value:
         """Check that what a module inside the current one gave is a tensor, and give what its memory holds now."""
@@ -263,7 +263,10 @@ class Lowering:
         return y
 
     def alias(self, y: Value, x: Value, read: Read, write: Write) -> Value:
-        """Note that `y` is a view of the memory of `x`; gives `y`."""
+        """Note that `y` is a view of the memory of `x`; gives `y`.
+
+        `read` and `write` are given contents, to be used as they are: by `builder`, which asks no memory.
+        """
         self.sharing.view(y, x, read, write)
         return y
 

@@ -89,7 +89,7 @@ def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """
     if x.shape[2] != x.shape[3]:
         net.refuse(
-            f"gives garbage in Torch7 for images that are not square ({x.shape[2]}x{x.shape[3]}): there is no meaning to match",
+            f"gives garbage in Torch7 for images not square ({x.shape[2]}x{x.shape[3]}): there is nothing to match",
             "give square images",
         )
     multiplier, planes = m.int("nOutputPlane"), m.int("nInputPlane")

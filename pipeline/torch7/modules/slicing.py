@@ -50,7 +50,7 @@ def replicate(m: Module, x: Value, net: Lowering) -> Value:
     y = net.add("Tile", one, repeats=repeats)
 
     def again(base: Value) -> Value:
-        return net.add("Tile", base, repeats=repeats, part="view")
+        return net.builder.add("Tile", base, repeats=repeats, part="view")
 
     def overwritten(base: Value, new: Value) -> NoReturn:
         net.refuse(

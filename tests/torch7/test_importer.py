@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InvalidInputError, UnsupportedError, UsageError, render
+from pipeline.graph.evaluation import run
+from pipeline.input_spec import TensorSpec
+from pipeline.torch7.importer import read
+from tests.shared import shared
+from tests.torch7.fixtures import REFUSED, check_fixture, fixtures, graph_of, numbers
+from tests.torch7.writer import nn, save, sequential
+
+
+@pytest.mark.parametrize("name", fixtures("whole"))
+def test_networks_compute_what_torch7_computed(name):
+    check_fixture(name)
+
+
+@pytest.mark.parametrize("name", ["unet", "enet", "lstm_unrolled2", "densenet_concat", "fast_neural_style_in"])
+def test_larger_networks_compute_what_torch7_computed(name, monkeypatch):
+    folder = shared("fixtures", "torch7", "nets", name)
+    monkeypatch.setattr("tests.torch7.fixtures.DATA", folder.parent)
+    check_fixture(name)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_static_network_can_do_is_refused_with_its_reason(name):
+    with pytest.raises(UnsupportedError) as refusal:
+        check_fixture(name)
+    (problem,) = refusal.value.problems
+    assert problem.origin == f"nn.{name}" and problem.reason
+
+
+def test_all_unknown_modules_are_listed_before_anything_is_lowered():
+    net = sequential(
+        nn("my.First"),
+        sequential(nn("Tanh"), nn("my.Second"), kind="ConcatTable"),
+        nn("GenNoise"),
+        nn("Linear"),  # without a weight: would fail later
+    )
+    with pytest.raises(UnsupportedError) as refusal:
+        graph_of(net, (2, 3))
+    assert [problem.origin for problem in refusal.value.problems] == [
+        "1 (my.First)",
+        "2.branch[2] (my.Second)",
+        "3 (nn.GenNoise)",
+    ]
+
+
+def test_refusals_by_configuration_are_collected_over_all_branches():
+    random = nn("Dropout", p=0.5, v2=True, stochastic_inference=True)
+    net = sequential(
+        sequential(random, sequential(nn("Tanh"), random), nn("Sigmoid"), kind="ConcatTable"),
+        nn("CAddTable"),
+        nn("Tanh"),
+    )
+    with pytest.raises(UnsupportedError) as refusal:
+        graph_of(net, (2, 3))
+    assert [p.origin for p in refusal.value.problems] == ["1.branch[1] (nn.Dropout)", "1.branch[2].2 (nn.Dropout)"]
+
+
+def test_an_unknown_class_that_resembles_a_known_one_is_told_how_to_say_so():
+    conv = nn("my.Conv", weight=numbers(4, 3, 2, 2), kW=2, kH=2)
+    with pytest.raises(UnsupportedError) as refusal:
+        graph_of(conv, (1, 3, 4, 4))
+    assert 'alias("my.Conv", "nn.SpatialConvolution")' in render(refusal.value)
+
+
+def test_a_field_of_another_type_is_a_damaged_file():
+    with pytest.raises(InvalidInputError) as damage:
+        graph_of(nn("LeakyReLU", negval="steep"), (2, 3))
+    assert "negval" in damage.value.what and "at byte" in damage.value.where
+
+
+def test_inputs_are_numbered_in_the_order_of_nested_tables():
+    net = sequential(nn("FlattenTable"), nn("CAddTable"))
+    graph = graph_of(net, [(2, 3), (2, 3)], (2, 3))
+    assert [value.name for value in graph.inputs] == ["input_1", "input_2", "input_3"]
+
+
+def test_a_name_given_by_the_user_is_the_inputs_name(tmp_path):
+    path = save(tmp_path / "net.t7", nn("Tanh"))
+    graph = read(path, [TensorSpec((2, 3), "data")])
+    assert graph.inputs[0].name == "data"
+
+
+def test_an_identity_gives_its_input_by_a_node():
+    graph = graph_of(nn("Identity"), (2, 3))
+    assert [node.operator for node in graph.nodes] == ["Identity"]
+    x = numbers(2, 3)
+    np.testing.assert_array_equal(run(graph, [x])[0], x)
+
+
+def test_the_network_is_found_in_a_checkpoint_and_named_by_its_key(tmp_path):
+    path = save(tmp_path / "checkpoint.t7", {"epoch": 3, "model": sequential(nn("Tanh"), nn("Sigmoid"))})
+    graph = read(path, [TensorSpec((2, 3))])
+    assert [node.name for node in graph.nodes] == ["model.1_Tanh", "model.2_Sigmoid"]
+
+
+def test_modules_nested_thousands_deep_are_lowered():
+    net = nn("Tanh")
+    for _ in range(3000):
+        net = sequential(net)
+    graph = graph_of(net, (2, 3))
+    assert [node.operator for node in graph.nodes] == ["Tanh"]
+
+
+def conv(inputs, outputs, kernel, **fields):
+    fields = {"dW": 1, "dH": 1, "padW": 0, "padH": 0} | fields
+    weight = numbers(outputs, inputs, kernel, kernel)
+    return nn(
+        "SpatialConvolution", nInputPlane=inputs, nOutputPlane=outputs, kW=kernel, kH=kernel, weight=weight, **fields
+    )
+
+
+def without_input(net, tmp_path):
+    return read(save(tmp_path / "net.t7", net)).inputs[0].shape
+
+
+def test_a_linear_network_knows_its_input(tmp_path):
+    assert without_input(sequential(nn("Dropout", v2=True), nn("Linear", weight=numbers(2, 7))), tmp_path) == (1, 7)
+
+
+def test_the_size_that_pooling_remembers_leads_back_through_the_convolutions(tmp_path):
+    pooling = nn("SpatialMaxPooling", kW=2, kH=2, dW=2, dH=2, iheight=20, iwidth=26)
+    net = sequential(conv(3, 4, 5, padW=1, padH=1), nn("ReLU"), pooling)
+    assert without_input(net, tmp_path) == (1, 3, 22, 28)
+
+
+def test_what_cudnn_remembers_is_the_input(tmp_path):
+    module = conv(3, 4, 3)
+    module.class_name = "cudnn.SpatialConvolution"
+    module.fields["iSize"] = np.array([128, 3, 32, 40], np.int64)
+    from tests.torch7.writer import storage
+
+    module.fields["iSize"] = storage(module.fields["iSize"])
+    assert without_input(sequential(module), tmp_path) == (1, 3, 32, 40)
+
+
+def test_an_input_that_is_not_known_is_asked_for_with_what_is_known(tmp_path):
+    with pytest.raises(UsageError) as failure:
+        without_input(sequential(conv(3, 4, 3)), tmp_path)
+    assert "3 planes" in failure.value.why and "--input" in failure.value.advice
+
+
+PLUGIN = """
+from pipeline.torch7 import module, alias
+
+@module("my.Scale{n}")
+def scale(m, x, net):
+    return net.add("Mul", x, net.weight(m.weight("factor"), "factor"))
+
+alias("my.Squash{n}", "nn.Tanh")
+"""
+
+
+def test_a_plugin_lowers_a_users_own_modules(tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN.format(n=1))
+    path = save(tmp_path / "net.t7", sequential(nn("my.Scale1", factor=numbers(3)), nn("my.Squash1")))
+    graph = read(path, [TensorSpec((2, 3))], plugins=[plugin])
+    x = numbers(2, 3, seed=1)
+    np.testing.assert_allclose(run(graph, [x])[0], np.tanh(x * numbers(3)), atol=1e-6)
+    assert read(path, [TensorSpec((2, 3))], plugins=[plugin]).nodes[0].name == "1_Scale1"
+
+
+def test_a_plugin_that_fails_is_named(tmp_path):
+    plugin = tmp_path / "broken.py"
+    plugin.write_text("1 / 0")
+    with pytest.raises(UsageError, match=r"broken\.py fails") as failure:
+        read(Path("net.t7"), plugins=[plugin])
+    assert "ZeroDivisionError" in failure.value.why
+
+
+def test_a_plugin_cannot_take_a_class_that_is_known(tmp_path):
+    plugin = tmp_path / "thief.py"
+    plugin.write_text('from pipeline.torch7 import alias\nalias("nn.Tanh", "nn.Sigmoid")')
+    with pytest.raises(UsageError) as failure:
+        read(Path("net.t7"), plugins=[plugin])
+    assert "registered twice" in failure.value.why
