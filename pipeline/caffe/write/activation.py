@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+
+import numpy as np
 
 from pipeline.caffe.write import arithmetic, layers, reduction
-from pipeline.caffe.write.builder import Blob, CaffeBuilder, writes
+from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.graph.values import Node
 
 
@@ -23,20 +26,17 @@ def leaky_relu(node: Node, net: CaffeBuilder) -> None:
 
 @writes("PRelu")
 def prelu(node: Node, net: CaffeBuilder) -> None:
-    """PReLU for one slope, or one a channel; else relu(x) - slope relu(-x)."""
+    """PReLU with a slope for each channel; else relu(x) - slope relu(-x)."""
     x, slope = net.blob(node.input(0)), net.operand(node.input(1))
-    per_channel = (1,) * (x.rank - len(slope.shape)) + slope.shape
-    shared = math.prod(slope.shape) == 1
-    one_axis = x.rank > 1 and per_channel[1] == math.prod(slope.shape)
-    if isinstance(slope, Blob) or not (shared or one_axis):
-        falling = arithmetic.multiply(net, layers.relu(net, layers.negative(net, x)), slope)
-        net.give(node, layers.difference(net, layers.relu(net, x), falling))
-        return
     image = layers.reshape(net, x, (1,) * (2 - x.rank) + x.shape)
-    blob = slope.reshaped(() if shared else (x.shape[1],))
-    message = {"prelu_param": {"channel_shared": True}} if shared else {}
-    y = net.layer("PReLU", [image], parameters=[blob], **message)
-    net.give(node, layers.reshape(net, y, x.shape))
+    sizes = (1,) * (image.rank - len(slope.shape)) + slope.shape
+    if isinstance(slope, Parameter) and sizes[1] == slope.size:
+        # Not channel_shared for one number: its blob has no axes, which few readers but Caffe can load.
+        slopes = slope.reshaped((slope.size,)).broadcast((image.shape[1],))
+        net.give(node, layers.reshape(net, net.layer("PReLU", [image], parameters=[slopes]), x.shape))
+        return
+    falling = arithmetic.multiply(net, layers.relu(net, layers.negative(net, x)), slope)
+    net.give(node, layers.difference(net, layers.relu(net, x), falling))
 
 
 @writes("Elu")
@@ -127,12 +127,18 @@ def softmax(node: Node, net: CaffeBuilder) -> None:
 
 @writes("LogSoftmax")
 def log_softmax(node: Node, net: CaffeBuilder) -> None:
-    """X - m - log(sum(exp(x - m))), m = max(x): Log after Softmax would give -inf for far smaller logits."""
+    """X - m - log(sum(exp(x - m))), m = max(x): Log after Softmax would give -inf for far smaller logits.
+
+    Sums and repetition are products with ones, which more readers than Caffe know.
+    """
     x = net.blob(node.input(0))
-    axes = (node.int("axis") % x.rank,)
-    shifted = arithmetic.subtract(net, x, reduction.maximum(net, x, axes))
-    total = reduction.total(net, net.layer("Exp", [shifted]), axes)
-    net.give(node, arithmetic.subtract(net, shifted, net.layer("Log", [total])))
+    axis = node.int("axis") % x.rank
+    size = x.shape[axis]
+    row, column = (Parameter(shape, partial(np.ones, shape, np.float32)) for shape in ((1, size), (size, 1)))
+    largest = layers.matrix_along(net, reduction.maximum(net, x, (axis,)), axis, column)
+    shifted = layers.difference(net, x, largest)
+    total = net.layer("Log", [layers.matrix_along(net, net.layer("Exp", [shifted]), axis, row)])
+    net.give(node, layers.difference(net, shifted, layers.matrix_along(net, total, axis, column)))
 
 
 @writes("Dropout")

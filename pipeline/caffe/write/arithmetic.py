@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, isinf
+from math import inf
 
 import numpy as np
 
@@ -18,7 +18,7 @@ Operand = Blob | Parameter
 
 
 def add(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """A + b."""
+    """Give a + b."""
     x, other = _blob_first(net, a, b)
     if isinstance(other, Parameter):
         return _with_constant(net, x, other, layers.bias, lambda y: layers.power(net, y, shift=other.scalar()))
@@ -28,7 +28,7 @@ def add(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def subtract(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """A - b."""
+    """Give a - b."""
     if isinstance(b, Parameter):
         return add(net, a, b.map(np.negative))
     if isinstance(a, Blob) and a.shape == b.shape:
@@ -37,7 +37,7 @@ def subtract(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def multiply(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """A b."""
+    """Give a b."""
     x, other = _blob_first(net, a, b)
     if isinstance(other, Parameter):
         return _with_constant(net, x, other, layers.scale, lambda y: layers.power(net, y, scale=other.scalar()))
@@ -47,9 +47,12 @@ def multiply(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def divide(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """A times the reciprocal of b."""
+    """Give a / b, as a times the reciprocal of b."""
     if isinstance(b, Parameter):
         return multiply(net, a, b.map(_reciprocal))
+    if isinstance(a, Parameter) and a.size == 1 and a.scalar() != 0:
+        y = layers.power(net, b, scale=1 / a.scalar(), power=-1.0)
+        return layers.expand(net, y, broadcast(a.shape, b.shape))
     return multiply(net, a, layers.power(net, b, power=-1.0, part="reciprocal"))
 
 
@@ -140,7 +143,7 @@ def write_mul(node: Node, net: CaffeBuilder) -> None:
 
 @writes("Div")
 def write_div(node: Node, net: CaffeBuilder) -> None:
-    """The product with Power(-1)."""
+    """Eltwise PROD, or Scale, after Power -1."""
     if node.output.dtype != "float32":
         net.refuse("it divides integers, and Caffe has no layer that rounds")
     net.give(node, divide(net, net.operand(node.input(0)), net.operand(node.input(1))))

@@ -54,17 +54,17 @@ class Parameter:
         return float(self.array().reshape(-1)[0])
 
     def reshaped(self, shape: Shape) -> Parameter:
-        """The same numbers in another shape."""
+        """Give the same numbers in another shape."""
         return Parameter(shape, lambda: self.array().reshape(shape), self.source)
 
     def broadcast(self, shape: Shape) -> Parameter:
-        """The numbers repeated to fill `shape`, by numpy's rule."""
+        """Repeat the numbers to fill `shape`, by numpy's rule."""
         if shape == self.shape:
             return self
         return Parameter(shape, lambda: np.broadcast_to(self.array(), shape))
 
     def map(self, function: Callable[[Array], Array], shape: Shape | None = None) -> Parameter:
-        """Other numbers, made from these, of the same shape or of `shape`."""
+        """Make other numbers of these, in the same shape or in `shape`."""
         return Parameter(self.shape if shape is None else shape, lambda: function(self.array()))
 
 
@@ -123,7 +123,7 @@ class CaffeBuilder:
     def weights(self, node: Node, index: int, what: str) -> Parameter:
         """Give an input that must be a weight; refuse one that is computed."""
         found = self.parameter(node.input(index))
-        return found or self.refuse(f"its {what} are computed while the network runs, and Caffe keeps them in the layer")
+        return found or self.refuse(f"its {what} are computed while the network runs; Caffe's are part of the layer")
 
     def is_used(self, value: Value) -> bool:
         """Tell whether a node takes the value, or the graph gives it."""
@@ -214,9 +214,8 @@ class CaffeBuilder:
         consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
         given: dict[Blob, None] = {}
         for value, blob in zip(self.graph.outputs, wanted, strict=True):
-            if consumed[blob] or blob in given or wanted.count(blob) > 1 or value in self.graph.inputs:
-                blob = self._end("Split", [blob], f"{value.name}_output")
-            given[blob] = None
+            free = not consumed[blob] and wanted.count(blob) == 1 and value not in self.graph.inputs
+            given[blob if free else self._passed_on(blob, value)] = None
         consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
         dead = [blob for blob in self.names if not consumed[blob] and blob not in given]
         if dead:
@@ -224,9 +223,10 @@ class CaffeBuilder:
             self.layers.append(Layer(name, "Silence", tuple(dead), (), (), {}, "what nothing uses"))
         return tuple(given)
 
-    def _end(self, kind: str, bottoms: Sequence[Blob], name: str) -> Blob:
-        top = self._named(Blob(bottoms[0].shape), self._unique(name))
-        self.layers.append(Layer(self.names[top], kind, tuple(bottoms), (top,), (), {}, "an output of the network"))
+    def _passed_on(self, blob: Blob, value: Value) -> Blob:
+        name = self._unique(f"{value.name}_output")
+        top = self._named(Blob(blob.shape), name)
+        self.layers.append(Layer(name, "Split", (blob,), (top,), (), {}, "an output of the network"))
         return top
 
     def _weight_layer(self, value: Value) -> Blob:

@@ -15,14 +15,14 @@ def _operands(node: Node, net: CaffeBuilder) -> tuple[Operand, Operand]:
 
 
 def _greater(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """A > b: Threshold, whose level is b where that is one number."""
+    """Give a > b: Threshold, whose level is b where that is one number."""
     if isinstance(b, Parameter) and b.size == 1 and isinstance(a, Blob) and a.rank >= len(b.shape):
         return layers.threshold(net, a, b.scalar())
     return layers.threshold(net, arithmetic.subtract(net, a, b), 0.0)
 
 
 def _less(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """-a > -b."""
+    """Give a < b, as -a > -b."""
     if isinstance(b, Parameter) and isinstance(a, Blob):
         return _greater(net, layers.negative(net, a), b.map(lambda array: -array))
     return _greater(net, b, a)
@@ -61,7 +61,7 @@ def negation(node: Node, net: CaffeBuilder) -> None:
 
 @writes("And")
 def conjunction(node: Node, net: CaffeBuilder) -> None:
-    """A b."""
+    """Eltwise PROD, or Scale."""
     net.give(node, arithmetic.multiply(net, *_operands(node, net)))
 
 
@@ -87,7 +87,7 @@ def is_nan(node: Node, net: CaffeBuilder) -> None:
 
 @writes("Where")
 def where(node: Node, net: CaffeBuilder) -> None:
-    """A c + b (1 - c), of which one term is 0."""
+    """Eltwise SUM of a c and b (1 - c), of which one is 0."""
     condition = net.operand(node.input(0))
     a, b = (net.operand(node.input(i)) for i in (1, 2))
     for each in (a, b):

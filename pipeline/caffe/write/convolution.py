@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.caffe.write import arithmetic, layers
+from pipeline.caffe.write.arithmetic import Operand
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.padding import padded
 from pipeline.graph.values import Node
@@ -39,21 +40,20 @@ def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict
     return message
 
 
-def _bias(node: Node, net: CaffeBuilder) -> Blob | Parameter | None:
+def _bias(node: Node, net: CaffeBuilder) -> Operand | None:
     return net.operand(node.input(2)) if node.has_input(2) else None
 
 
-def _with_bias(
-    net: CaffeBuilder, kind: str, x: Blob, shape: Ints, weight: Parameter, term: Blob | Parameter | None, message: dict[str, Any]
+def _convolved(
+    net: CaffeBuilder, kind: str, x: Blob, shape: Ints, weight: Parameter, term: Operand | None, message: dict[str, Any]
 ) -> Blob:
-    """Add the layer, with its bias inside where that is a constant."""
-    inside = isinstance(term, Parameter)
-    message = {"num_output": shape[1], "bias_term": inside} | message
-    if inside:
-        del message["bias_term"]
-    held = [weight, term] if isinstance(term, Parameter) else [weight]
-    y = net.layer(kind, [x], tuple(shape), parameters=held, convolution_param=message)
-    return arithmetic.add(net, y, layers.reshape(net, term, (*term.shape, *(1,) * (y.rank - 2)))) if isinstance(term, Blob) else y
+    """Add the layer, with its bias inside where that is a constant, else behind it."""
+    message = {"num_output": shape[1]} | message
+    if isinstance(term, Parameter):
+        return net.layer(kind, [x], tuple(shape), parameters=[weight, term], convolution_param=message)
+    message |= {"bias_term": False}
+    y = net.layer(kind, [x], tuple(shape), parameters=[weight], convolution_param=message)
+    return y if term is None else layers.bias(net, y, term, 1)
 
 
 def _cropped(net: CaffeBuilder, y: Blob, starts: Ints, sizes: Ints) -> Blob:
@@ -79,12 +79,11 @@ def conv(node: Node, net: CaffeBuilder) -> None:
         x = padded(net, x, [(0, 0), (0, 0), *zip(begins, ends, strict=True)])
         both, surplus = (0,) * axes, [0] * axes
     spatial = [
-        (size + 2 * both[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1
-        for i, size in enumerate(x.shape[2:])
+        (size + 2 * both[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
     ]
     message = {"group": node.int("group")} if node.int("group") > 1 else {}
     message |= geometry(kernel, stride, both, dilation)
-    y = _with_bias(net, "Convolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
+    y = _convolved(net, "Convolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
     starts = [extra // step for extra, step in zip(surplus, stride, strict=True)]
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
 
@@ -112,12 +111,11 @@ def conv_transpose(node: Node, net: CaffeBuilder) -> None:
         kernel = grown[2:]
     both = tuple(map(min, begins, ends))
     spatial = [
-        (size - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 - 2 * both[i]
-        for i, size in enumerate(x.shape[2:])
+        (size - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 - 2 * both[i] for i, size in enumerate(x.shape[2:])
     ]
     message = {"group": node.int("group")} if node.int("group") > 1 else {}
     message |= geometry(kernel, stride, both, dilation)
-    y = _with_bias(net, "Deconvolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
+    y = _convolved(net, "Deconvolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
     starts = [begin - less for begin, less in zip(begins, both, strict=True)]
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
 
@@ -130,13 +128,10 @@ def windows(node: Node, net: CaffeBuilder, dilation: Ints = (1, 1)) -> Blob:
         x = padded(net, x, [(0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])])
         pads = (0, 0)
     spatial = [
-        (size + 2 * pads[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1
-        for i, size in enumerate(x.shape[2:])
+        (size + 2 * pads[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
     ]
     message = geometry(kernel, stride, pads[:2], dilation)
-    return net.layer(
-        "Im2col", [x], (x.shape[0], x.shape[1] * prod(kernel), *spatial), convolution_param=message
-    )
+    return net.layer("Im2col", [x], (x.shape[0], x.shape[1] * prod(kernel), *spatial), convolution_param=message)
 
 
 @writes("Im2Col")

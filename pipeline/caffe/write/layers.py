@@ -33,39 +33,39 @@ def reshape(net: CaffeBuilder, x: Blob, shape: Shape, part: str = "") -> Blob:
 def power(
     net: CaffeBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
 ) -> Blob:
-    """(shift + scale x) ** power."""
+    """Give (shift + scale x) ** power."""
     given = {"power": (power, 1.0), "scale": (scale, 1.0), "shift": (shift, 0.0)}
     message = {name: number for name, (number, default) in given.items() if number != default}
     return net.layer("Power", [x], part=part, power_param=message) if message else x
 
 
 def negative(net: CaffeBuilder, x: Blob) -> Blob:
-    """-x."""
+    """Give -x."""
     return power(net, x, scale=-1.0, part="negative")
 
 
 def complement(net: CaffeBuilder, x: Blob, part: str = "not") -> Blob:
-    """1 - x, which is `not` of 0 and 1."""
+    """Give 1 - x, which is `not` of 0 and 1."""
     return power(net, x, scale=-1.0, shift=1.0, part=part)
 
 
 def filled(net: CaffeBuilder, x: Blob, number: float) -> Blob:
-    """One number in x's shape: Power takes no notice of its bottom where scale is 0 (power_layer.cpp)."""
+    """Fill x's shape with one number: Power takes no notice of its bottom where scale is 0 (power_layer.cpp)."""
     return power(net, x, scale=0.0, shift=number, part="constant")
 
 
 def relu(net: CaffeBuilder, x: Blob, slope: float = 0.0) -> Blob:
-    """x where x > 0, else slope x."""
+    """Give x where x > 0, else slope x."""
     return net.layer("ReLU", [x], relu_param={"negative_slope": slope}) if slope else net.layer("ReLU", [x])
 
 
 def threshold(net: CaffeBuilder, x: Blob, level: float, part: str = "") -> Blob:
-    """1 where x > level, else 0."""
+    """Give 1 where x > level, else 0."""
     return net.layer("Threshold", [x], part=part, threshold_param={"threshold": level})
 
 
 def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[float] = (), part: str = "") -> Blob:
-    """The sum of blobs of one shape, times `coefficients` where they are given."""
+    """Add blobs of one shape, each times its coefficient where they are given."""
     message: dict[str, Any] = {"operation": "SUM"}
     if any(number != 1 for number in coefficients):
         message["coeff"] = list(coefficients)
@@ -77,41 +77,43 @@ def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[f
 
 
 def difference(net: CaffeBuilder, a: Blob, b: Blob, part: str = "difference") -> Blob:
-    """A - b, of one shape."""
+    """Give a - b, of one shape."""
     return weighted_sum(net, [a, b], [1.0, -1.0], part)
 
 
 def product(net: CaffeBuilder, xs: Sequence[Blob], part: str = "product") -> Blob:
-    """The product of blobs of one shape."""
+    """Multiply blobs of one shape."""
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "PROD"}) if len(xs) > 1 else xs[0]
 
 
 def maximum(net: CaffeBuilder, xs: Sequence[Blob], part: str = "max") -> Blob:
-    """The largest of blobs of one shape."""
+    """Give the largest of blobs of one shape, place by place."""
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "MAX"}) if len(xs) > 1 else xs[0]
 
 
 def scale(net: CaffeBuilder, x: Blob, factor: Blob | Parameter, axis: int, part: str = "") -> Blob:
-    """X times `factor`, whose axes are those of x from `axis` on."""
+    """Multiply x by `factor`, whose axes are those of x from `axis` on."""
     return _along(net, "Scale", x, factor, axis, part)
 
 
 def bias(net: CaffeBuilder, x: Blob, term: Blob | Parameter, axis: int, part: str = "") -> Blob:
-    """X plus `term`, whose axes are those of x from `axis` on."""
+    """Add `term` to x, whose axes are those of x from `axis` on."""
     return _along(net, "Bias", x, term, axis, part)
 
 
 def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis: int, part: str) -> Blob:
-    field = f"{kind.lower()}_param"
-    place: dict[str, Any] = {"axis": axis}
+    bottoms, parameters, place = [x], [], {"axis": axis}
     if isinstance(other, Blob):
-        return net.layer(kind, [x, other], part=part, **{field: place})
-    place["num_axes"] = len(other.shape)
-    return net.layer(kind, [x], part=part, parameters=[other], **{field: place})
+        bottoms.append(other)
+    else:
+        parameters.append(other)
+        place["num_axes"] = len(other.shape)
+    message: dict[str, Any] = {f"{kind.lower()}_param": place}
+    return net.layer(kind, bottoms, part=part, parameters=parameters, **message)
 
 
 def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: str = "") -> tuple[Blob, ...]:
-    """Pieces of `sizes`, all positive, along an axis."""
+    """Cut x into pieces of `sizes`, all positive, along an axis."""
     if len(sizes) == 1:
         return (x,)
     shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
@@ -120,7 +122,7 @@ def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: st
 
 
 def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
-    """x[begin:end] along an axis."""
+    """Give x[begin:end] along an axis."""
     edges = sorted({0, begin, end, x.shape[axis]})
     if not 0 <= begin < end <= x.shape[axis]:
         net.refuse(f"it takes nothing of an axis of {x.shape[axis]}, and Caffe's blobs are never empty")
@@ -129,7 +131,7 @@ def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
 
 
 def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> Blob:
-    """Blobs one behind the other along an axis."""
+    """Put blobs one behind the other along an axis."""
     if len(xs) == 1:
         return xs[0]
     size = sum(x.shape[axis] for x in xs)
@@ -138,7 +140,7 @@ def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> 
 
 
 def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
-    """X, so many times along an axis."""
+    """Repeat x so many times along an axis."""
     if tiles == 1:
         return x
     shape = (*x.shape[:axis], x.shape[axis] * tiles, *x.shape[axis + 1 :])
@@ -146,7 +148,7 @@ def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
 
 
 def expand(net: CaffeBuilder, x: Blob, shape: Shape) -> Blob:
-    """X broadcast to `shape`."""
+    """Broadcast x to `shape`."""
     x = reshape(net, x, (1,) * (len(shape) - x.rank) + x.shape)
     for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
         x = tile(net, x, axis, new // old)
@@ -154,7 +156,7 @@ def expand(net: CaffeBuilder, x: Blob, shape: Shape) -> Blob:
 
 
 def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient: float = 1.0) -> Blob:
-    """SUM, ASUM, SUMSQ or MEAN over all axes from `axis` on, which vanish."""
+    """Reduce (SUM, ASUM, SUMSQ, MEAN) all axes from `axis` on, which vanish."""
     message: dict[str, Any] = {"operation": operation, "axis": axis}
     if coefficient != 1:
         message["coeff"] = coefficient
@@ -164,7 +166,7 @@ def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient
 def inner_product(
     net: CaffeBuilder, x: Blob, weight: Parameter, term: Parameter | None = None, axis: int | None = None
 ) -> Blob:
-    """The axes of x from `axis` (by default the last) on, as one vector, times a weight (outputs, inputs)."""
+    """Multiply the axes of x from `axis` (by default the last) on, as one vector, by a weight (outputs, inputs)."""
     axis = x.rank - 1 if axis is None else axis
     outputs = weight.shape[0]
     message = {"num_output": outputs, "axis": axis, "bias_term": term is not None}
@@ -194,10 +196,5 @@ def matrix_along(net: CaffeBuilder, x: Blob, axis: int, matrix: Parameter) -> Bl
 
 
 def softmax(net: CaffeBuilder, x: Blob, axis: int) -> Blob:
-    """exp(x) divided by its sum along an axis."""
+    """Divide exp(x) by its sum along an axis."""
     return net.layer("Softmax", [x], softmax_param={"axis": axis}) if axis != 1 else net.layer("Softmax", [x])
-
-
-def copy(net: CaffeBuilder, x: Blob) -> Blob:
-    """X, in a blob of its own."""
-    return net.layer("Split", [x])

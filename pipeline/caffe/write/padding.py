@@ -45,9 +45,7 @@ def _one_axis(net: CaffeBuilder, x: Blob, axis: int, pair: tuple[int, int]) -> B
     return layers.reshape(net, y, (*x.shape[:axis], y.shape[2], *x.shape[axis + 1 :]))
 
 
-def _with_zeros(
-    net: CaffeBuilder, x: Blob, rows: tuple[int, int], columns: tuple[int, int], group: int
-) -> Blob:
+def _with_zeros(net: CaffeBuilder, x: Blob, rows: tuple[int, int], columns: tuple[int, int], group: int) -> Blob:
     """Pad images with zeros: each channel convolved with a kernel that is 1 at one place.
 
     Caffe pads both sides alike, by the larger one; the kernel's size takes off what is too much.

@@ -36,7 +36,6 @@ class Window:
         return (self.count - 1) * self.stride + self.kernel
 
 
-
 def every_place(size: int) -> Window:
     """Windows that leave an axis as it is."""
     return Window(1, 1, 0, size, (1,) * size)
@@ -96,9 +95,7 @@ def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: Window, column
     return _divided(net, y, size, windows) if method == "AVE" else y
 
 
-def _covered(
-    net: CaffeBuilder, x: Blob, windows: Sequence[Window], value: float
-) -> tuple[Blob, list[Window]]:
+def _covered(net: CaffeBuilder, x: Blob, windows: Sequence[Window], value: float) -> tuple[Blob, list[Window]]:
     """Pad x, or cut it, to exactly the places that the windows cover."""
     needed = [w.span() - w.pad - size for w, size in zip(windows, x.shape[2:], strict=True)]
     pairs = [(0, 0), (0, 0), *((w.pad, end) for w, end in zip(windows, needed, strict=True))]
@@ -175,7 +172,7 @@ def average_pool(node: Node, net: CaffeBuilder) -> None:
 
 @writes("LpPool")
 def lp_pool(node: Node, net: CaffeBuilder) -> None:
-    """The root of Pooling AVE of powers, times the kernel's size."""
+    """Pooling AVE of powers, times the kernel's size, and its root."""
     x, p = net.blob(node.input(0)), node.int("p")
     if p % 2:
         x = net.layer("AbsVal", [x])

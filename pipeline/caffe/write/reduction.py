@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -37,7 +38,7 @@ def kept(shape: Shape, axes: Axes) -> Shape:
 
 
 def total(net: CaffeBuilder, x: Blob, axes: Axes, *, operation: str = "SUM", coefficient: float = 1.0) -> Blob:
-    """Sum (SUM), sum of magnitudes (ASUM) or of squares (SUMSQ) along axes, which stay as 1, times a coefficient.
+    """Sum (SUM), or sum of magnitudes (ASUM) or of squares (SUMSQ) along axes, which stay as 1, times a coefficient.
 
     Reduction takes the last axes of a blob; others are summed by a matrix of ones.
     """
@@ -47,30 +48,22 @@ def total(net: CaffeBuilder, x: Blob, axes: Axes, *, operation: str = "SUM", coe
         if inner == 1:
             y = layers.reduction(net, x, first, operation, coefficient)
         else:
-            factor = coefficient
-            magnitudes = {"SUM": _same, "ASUM": _magnitudes, "SUMSQ": _squares}[operation](net, x)
-            flat = layers.reshape(net, magnitudes, (*x.shape[:first], size, inner))
-            ones = Parameter((1, size), lambda size=size, factor=factor: np.full((1, size), factor, np.float32))
-            y = layers.matrix_along(net, flat, first, ones)
+            flat = layers.reshape(net, _terms(net, x, operation), (*x.shape[:first], size, inner))
+            row = Parameter((1, size), partial(np.full, (1, size), coefficient, np.float32))
+            y = layers.matrix_along(net, flat, first, row)
         x = layers.reshape(net, y, kept(x.shape, range(first, last)))
         operation, coefficient = "SUM", 1.0
     return layers.reshape(net, x, wanted)
 
 
-def _same(net: CaffeBuilder, x: Blob) -> Blob:
-    return x
-
-
-def _magnitudes(net: CaffeBuilder, x: Blob) -> Blob:
-    return net.layer("AbsVal", [x])
-
-
-def _squares(net: CaffeBuilder, x: Blob) -> Blob:
-    return layers.power(net, x, power=2.0)
+def _terms(net: CaffeBuilder, x: Blob, operation: str) -> Blob:
+    if operation == "ASUM":
+        return net.layer("AbsVal", [x])
+    return layers.power(net, x, power=2.0) if operation == "SUMSQ" else x
 
 
 def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
-    """The largest along axes, which stay as 1: max pooling over one axis that is made the height."""
+    """Find the largest along axes, which stay as 1, by max pooling over one axis that is made the height."""
     for first, last in blocks(x.shape, axes):
         size, inner = prod(x.shape[first:last]), prod(x.shape[last:])
         shape = kept(x.shape, range(first, last))
@@ -82,7 +75,7 @@ def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
 
 
 def _product(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
-    """The product along axes, which stay as 1: one half times the other, until one is left."""
+    """Multiply along axes, which stay as 1: one half times the other, until one is left."""
     for axis in axes:
         while x.shape[axis] > 1:
             half, odd = divmod(x.shape[axis], 2)
@@ -109,7 +102,7 @@ def reduce_sum(node: Node, net: CaffeBuilder) -> None:
 
 @writes("ReduceMean")
 def reduce_mean(node: Node, net: CaffeBuilder) -> None:
-    """The sum times 1 / number."""
+    """Reduction SUM, or a convolution, with 1 / number."""
     x, axes = net.blob(node.input(0)), _axes(node)
     _give(node, net, total(net, x, axes, coefficient=1 / prod(x.shape[axis] for axis in axes)))
 
@@ -128,7 +121,7 @@ def reduce_sum_square(node: Node, net: CaffeBuilder) -> None:
 
 @writes("ReduceL2")
 def reduce_l2(node: Node, net: CaffeBuilder) -> None:
-    """The root of Reduction SUMSQ."""
+    """Power 1/2 of Reduction SUMSQ."""
     squares = total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ")
     _give(node, net, layers.power(net, squares, power=0.5))
 
@@ -165,7 +158,7 @@ def reduce_log_sum_exp(node: Node, net: CaffeBuilder) -> None:
 
 
 def _largest(net: CaffeBuilder, x: Blob, axis: int, count: int, *, values: bool) -> Blob:
-    """The `count` largest along an axis in falling order, or where they stand; of equal ones the first comes first.
+    """Find the `count` largest along an axis in falling order, or their places; of equal ones the first comes first.
 
     ArgMax puts the last of equal numbers first (argmax_layer.cpp sorts pairs of number and place), so for
     places it gets the axis reversed.

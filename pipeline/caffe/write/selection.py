@@ -79,9 +79,7 @@ def transpose(net: CaffeBuilder, x: Blob, perm: Sequence[int]) -> Blob:
     return x
 
 
-def _moves(
-    shape: Sequence[int], perm: Sequence[int], from_back: bool
-) -> tuple[int, list[tuple[int, int, int]]]:
+def _moves(shape: Sequence[int], perm: Sequence[int], from_back: bool) -> tuple[int, list[tuple[int, int, int]]]:
     """Give the swaps of blocks that bring axis after axis to its place, and how many pieces they take."""
     order, cost, moves = list(range(len(perm))), 0, []
 

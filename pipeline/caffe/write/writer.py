@@ -71,7 +71,8 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 
 def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
-    builder, problems = CaffeBuilder(graph), []
+    builder = CaffeBuilder(graph)
+    problems: list[Problem] = []
     for node in graph.nodes:
         builder.begin(node)
         write_node = WRITES.get(node.operator)
@@ -86,13 +87,14 @@ def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
 
 
 def _message(builder: CaffeBuilder, layer: Layer, shared: Mapping[str, bool]) -> LayerParameter:
+    fields: dict[str, Any] = dict(layer.messages)
     return LayerParameter(
         name=layer.name,
         type=layer.kind,
         bottom=[builder.names[blob] for blob in layer.bottoms],
         top=[builder.names[blob] for blob in layer.tops],
         param=_specs(layer, shared),
-        **layer.messages,
+        **fields,
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Value
 
 Outputs = Value | Sequence[Value]
+RANDOM = np.random.default_rng(3)
 TOLERANCE = 1e-5  # relative to max(1, max |b|)
 
 
@@ -26,6 +27,37 @@ class Case:
     low: float = -3.0
     high: float = 3.0
     feeds: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.array(RANDOM.uniform(-1, 1, shape), np.float32)
+
+
+def single(operator: str, *shapes, low: float = -3, high: float = 3, **attributes) -> Case:
+    """One operator: a shape is an input of float32, ("int64", shape) one of another type, an array a weight."""
+
+    def build(b: Builder):
+        inputs = []
+        for index, shape in enumerate(shapes):
+            if shape is None:
+                inputs.append(None)
+            elif isinstance(shape, np.ndarray):
+                inputs.append(b.weight(shape, name=f"w{index}"))
+            elif shape and isinstance(shape[0], str):
+                inputs.append(b.input(f"x{index}", shape[1], shape[0]))
+            else:
+                inputs.append(b.input(f"x{index}", shape))
+        return b.add_many(operator, *inputs, name="y", **attributes)
+
+    return Case(build, low, high)
+
+
+def window(axes: int, kernel=3, stride=1, pads=0, **more) -> dict:
+    def each(number):
+        return (number,) * axes if isinstance(number, int) else number
+
+    pads = each(pads) if not isinstance(pads, int) else (pads,) * (2 * axes)
+    return {"kernel_shape": each(kernel), "strides": each(stride), "pads": pads} | more
 
 
 def graph_of(build: Callable[[Builder], Outputs]) -> Graph:
@@ -41,7 +73,9 @@ def feeds_of(graph: Graph, case: Case) -> dict[str, np.ndarray]:
         if value.dtype == "float32":
             numbers = random.uniform(case.low, case.high, value.shape).astype(np.float32)
         else:
-            numbers = random.integers(0, 2 if value.dtype == "bool" else int(case.high), value.shape).astype(value.dtype)
+            numbers = random.integers(0, 2 if value.dtype == "bool" else int(case.high), value.shape).astype(
+                value.dtype
+            )
         feeds[value.name] = case.feeds.get(value.name, numbers)
     return feeds
 
