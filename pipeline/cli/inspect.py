@@ -8,10 +8,6 @@ import typer
 
 from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
 
-Tree = Annotated[bool, typer.Option("--tree", help="As a tree, with the sums of what is inside.")]
-Layer = Annotated[str, typer.Option("--layer", metavar="NAME", help="One layer, with all attributes.")]
-Stats = Annotated[bool, typer.Option("--stats", help="Read the weights, and tell their statistics.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
