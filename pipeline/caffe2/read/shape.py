@@ -128,7 +128,10 @@ def pad_image(op: Operator, net: Caffe2Reader) -> None:
     """Pad of the last two of four axes."""
     top, left, bottom, right = read_pads(op, 2)
     mode, value = op.word("mode", "constant"), op.float("value", 0.0)
-    net.give("Pad", net.value(op.inputs[0]), pads=(0, 0, top, left, 0, 0, bottom, right), mode=mode, value=value)
+    x = net.value(op.inputs[0])
+    if mode == "reflect" and (max(top, bottom) >= x.shape[2] or max(left, right) >= x.shape[3]):
+        op.refuse("arguments PadImage.pads reach further than the image, which Caffe2 does not check")
+    net.give("Pad", x, pads=(0, 0, top, left, 0, 0, bottom, right), mode=mode, value=value)
 
 
 @reads("Gather")

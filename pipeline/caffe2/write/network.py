@@ -32,6 +32,9 @@ def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
         if writer is None:
             problems.append(Problem(str(node.origin), f"{node.operator} has no counterpart in Caffe2"))
             continue
+        if not all(value.size for value in node.outputs):
+            problems.append(Problem(str(node.origin), f"{node.operator} makes an empty value"))
+            continue
         net.begin(node)
         try:
             writer(node, net)

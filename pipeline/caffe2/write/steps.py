@@ -67,21 +67,47 @@ def pad(
     shape: Shape, begins: Sequence[int], ends: Sequence[int], mode: str = "constant", value: float = 0.0
 ) -> list[Step]:
     """Pad each axis, or crop it where negative. PadImage pads the last two of four axes; others are moved there."""
-    padded = [axis for axis in range(len(shape)) if begins[axis] or ends[axis]]
+    turns = {
+        axis: _turns(size, begin, end, mode)
+        for axis, (size, begin, end) in enumerate(zip(shape, begins, ends, strict=True))
+        if begin or end
+    }
     how: dict[str, ArgumentValue] = {"mode": mode, "value": value} if mode == "constant" else {"mode": mode}
-    if len(shape) == 4 and set(padded) <= {2, 3}:
+    at_once = all(len(turn) == 1 and (shape[axis] > 1 or mode != "reflect") for axis, turn in turns.items())
+    if len(shape) == 4 and set(turns) <= {2, 3} and at_once:
         pads = (begins[2], begins[3], ends[2], ends[3])
-        return [("PadImage", {"pads": pads, **how})] if padded else []
+        return [("PadImage", {"pads": pads, **how})] if turns else []
     steps: list[Step] = []
-    for axis in padded:
-        whole = (*shape[:axis], shape[axis] + begins[axis] + ends[axis], *shape[axis + 1 :])
+    for axis, turn in turns.items():
         before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        apart = (before, 1, shape[axis], after)
-        steps += reshape(shape, apart)
-        steps.append(("PadImage", {"pads": (begins[axis], 0, ends[axis], 0), **how}))
+        steps += reshape(shape, (before, 1, shape[axis], after))
+        # To mirror one place is to repeat it; PadImage would read outside the image.
+        here = {"mode": "edge"} if mode == "reflect" and shape[axis] == 1 else how
+        steps += [("PadImage", {"pads": (begin, 0, end, 0), **here}) for begin, end in turn]
+        whole = (*shape[:axis], shape[axis] + begins[axis] + ends[axis], *shape[axis + 1 :])
         steps += reshape((before, 1, whole[axis], after), whole)
         shape = whole
     return steps
+
+
+def _turns(size: int, begin: int, end: int, mode: str) -> list[tuple[int, int]]:
+    """Divide a padding into those that one PadImage can do: it mirrors once, and reads beyond the image for more.
+
+    An axis that was mirrored up to a border of its image is mirrored there again.
+
+    >>> _turns(3, 1, 2, "reflect"), _turns(3, 1, 7, "reflect"), _turns(3, 1, 7, "edge")
+    ([(1, 2)], [(1, 2), (0, 4), (0, 1)], [(1, 7)])
+    """
+    period = size - 1
+    if mode != "reflect" or not period:
+        return [(begin, end)]
+    turns = []
+    while max(begin, end) >= size:
+        whole = (size - 1) // period * period
+        before, after = min(whole, max(0, begin)), min(whole, max(0, end))
+        turns.append((before, after))
+        begin, end, size = begin - before, end - after, size + before + after
+    return [*turns, (begin, end)]
 
 
 def on_numbers(dtype: str, steps: list[Step]) -> list[Step]:

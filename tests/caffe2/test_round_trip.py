@@ -1,0 +1,37 @@
+"""What is written and read back computes the same numbers, under the same names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from pipeline.caffe2.read import read
+from pipeline.caffe2.write import write
+from pipeline.graph.evaluation import evaluate, run
+from tests.caffe2.geometry import LAYERS
+from tests.caffe2.nets import CASES, Case
+
+
+def check_round_trip(case: Case) -> None:
+    graph, feeds = case.graph(), case.feeds()
+    back = read(write(graph), {value.name: value.shape for value in graph.inputs})
+    assert [value.name for value in back.inputs] == [value.name for value in graph.inputs]
+    assert {value.name for value in graph.values()} <= {value.name for value in back.values()}
+    for before, after in zip(run(graph, feeds), run(back, feeds), strict=True):
+        assert before.dtype == after.dtype
+        np.testing.assert_allclose(after, before, rtol=2e-5, atol=1e-5)
+    ours = {value.name: array for value, array in evaluate(back, feeds)}
+    for value, array in evaluate(graph, feeds):
+        np.testing.assert_allclose(ours[value.name], array, rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_reading_back_what_was_written_computes_the_same(case):
+    check_round_trip(case)
+
+
+@given(LAYERS)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+def test_any_geometry_survives_writing_and_reading(case):
+    check_round_trip(case)
