@@ -39,8 +39,10 @@ class CaffeNet:
         return tuple(sorted(self.blobs.keys() - {layer.name for layer in self.net.layer}))
 
 
-def write_pair(net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, comments: Mapping[str, str] = _NONE) -> None:
-    """Write a prototxt and a caffemodel; the same network gives the same bytes.
+def write_pair(
+    net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, comments: Mapping[str, str] = _NONE
+) -> dict[str, str]:
+    """Write a prototxt and a caffemodel, and give their sha256 by name; the same network gives the same bytes.
 
     The caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data).
     `comments` gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is
@@ -49,8 +51,10 @@ def write_pair(net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, commen
     parts = caffemodel_parts(net)
     splice.check_size(caffemodel_path.name, splice.total(parts))
     text = prototxt(net.net, comments)
-    splice.write(prototxt_path, [text.encode("utf-8", "backslashreplace")])
-    splice.write(caffemodel_path, parts)
+    return {
+        prototxt_path.name: splice.write(prototxt_path, [text.encode("utf-8", "backslashreplace")]),
+        caffemodel_path.name: splice.write(caffemodel_path, parts),
+    }
 
 
 def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:

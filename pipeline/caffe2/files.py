@@ -27,8 +27,10 @@ class Caffe2Net:
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
-def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: Path) -> None:
-    """Write predict_net in binary and in text, and init_net; the same network gives the same bytes.
+def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: Path) -> dict[str, str]:
+    """Write predict_net in binary and in text, and init_net; give their sha256 by name.
+
+    The same network gives the same bytes.
 
     Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load
     nothing of it, in silence), MachineError where the disk refuses.
@@ -37,9 +39,12 @@ def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: P
     parts = init_parts(f"{net.predict.name}_init", net.weights)
     splice.check_size(predict_path.name, len(predict))
     splice.check_size(init_path.name, splice.total(parts))
-    splice.write(predict_path, [predict])
-    splice.write(text_path, [text_format.MessageToString(net.predict, as_utf8=True).encode()])
-    splice.write(init_path, parts)
+    text = text_format.MessageToString(net.predict, as_utf8=True).encode()
+    return {
+        predict_path.name: splice.write(predict_path, [predict]),
+        text_path.name: splice.write(text_path, [text]),
+        init_path.name: splice.write(init_path, parts),
+    }
 
 
 def read_pair(predict_path: Path, init_path: Path) -> Caffe2Net:

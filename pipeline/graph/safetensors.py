@@ -23,8 +23,10 @@ HEADER_LIMIT = 100_000_000  # as the reference implementation
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
-    """Write arrays: those of floats as F32, of integers as I64. The same arrays give the same bytes.
+def write_tensors(path: Path, tensors: Mapping[str, Array]) -> str:
+    """Write arrays, those of floats as F32, of integers as I64, and give the file's sha256.
+
+    The same arrays give the same bytes.
 
     The header lists them in their order; the integers' bytes come first, so that all are aligned.
     Raises MachineError where the file cannot be written.
@@ -45,7 +47,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
     }
     header = json.dumps(entries, separators=(",", ":")).encode("ascii")
     header += b" " * (-len(header) % 8)
-    write(path, _parts(header, [tensors[name] for name in stored]))
+    return write(path, _parts(header, [tensors[name] for name in stored]))
 
 
 def _is_float(array: Array) -> bool:

@@ -25,13 +25,18 @@ NONFINITE = ("inf", "-inf", "nan")  # which JSON has no numbers for
 DTYPES = ("float32", "int64", "bool")
 
 
-def write(graph: Graph, folder: Path) -> None:
-    """Write the files of a graph to an existing folder; the same graph gives the same bytes.
+def write(graph: Graph, folder: Path) -> dict[str, str]:
+    """Write the files of a graph to an existing folder and give their sha256 by name.
+
+    The same graph gives the same bytes.
 
     Raises MachineError where they cannot be written.
     """
-    write_tensors(folder / WEIGHTS_FILE, graph.weights)
-    write_parts(folder / GRAPH_FILE, [("\n".join(_lines(graph)) + "\n").encode("ascii")])
+    text = ("\n".join(_lines(graph)) + "\n").encode("ascii")
+    return {
+        WEIGHTS_FILE: write_tensors(folder / WEIGHTS_FILE, graph.weights),
+        GRAPH_FILE: write_parts(folder / GRAPH_FILE, [text]),
+    }
 
 
 def read(folder: Path) -> Graph:

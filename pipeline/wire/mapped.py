@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 import stat
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,14 @@ from pathlib import Path
 from pipeline.errors import InvalidInputError, MachineError, UsageError
 
 
+class MappedFile(mmap.mmap):
+    """A file in memory whose `descriptor` stays open, so that the kernel can copy from the file itself."""
+
+    descriptor: int
+
+
 def map_file(path: Path) -> memoryview:
-    """Map a whole file read-only; an empty file gives an empty view.
+    """Map a whole file read-only; an empty file gives an empty view, any other that of a MappedFile.
 
     Raises UsageError where there is no such file, MachineError where the machine will not let us read it.
     """
@@ -29,7 +36,10 @@ def map_file(path: Path) -> memoryview:
             raise UsageError(f"{path} is not a file")
         if status.st_size == 0:
             return memoryview(b"")
-        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+        mapped = MappedFile(descriptor, 0, access=mmap.ACCESS_READ)
+        mapped.descriptor = os.dup(descriptor)
+        weakref.finalize(mapped, os.close, mapped.descriptor)
+        return memoryview(mapped)
     except OSError as error:
         raise _unreadable(path, error) from error
     finally:

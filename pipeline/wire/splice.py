@@ -1,21 +1,27 @@
 """Protobuf messages written around weights: small parts as bytes, weights straight from where they lie.
 
-The size of everything is known before the first byte is written.
+The size of everything is known before the first byte is written, and the digest with the last one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import SEEK_END, BufferedWriter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import MachineError, Problem, UnsupportedError
+from pipeline.wire.mapped import MappedFile
 from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
+LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
 LIMIT = 1 << 31  # protobuf's sizes are signed 32-bit numbers: Caffe and Caffe2 read one byte less than this
 
 
@@ -70,18 +76,76 @@ def check_size(name: str, size: int, advice: str = "") -> None:
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
-def write(path: Path, parts: Iterable[Part]) -> None:
-    """Write `parts` to a new file: contiguous float32 memory as it is, other arrays 8 MiB at a time.
+def write(path: Path, parts: Iterable[Part]) -> str:
+    """Write `parts` to a new file and give its sha256; the disk has confirmed a large one.
 
+    What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays
+    8 MiB at a time; a second thread digests the same memory meanwhile.
     Raises MachineError where the disk is full or the place cannot be written.
     """
+    parts = list(parts)
+    large = total(parts) >= LARGE
     try:
-        with path.open("wb") as file:
+        with path.open("wb") as file, ThreadPoolExecutor(1) as second:
+            digest = second.submit(sha256, parts) if large else None
             for part in parts:
-                for chunk in (part,) if isinstance(part, bytes) else float_bytes(part.array):
-                    file.write(chunk)
+                _append(file, part)
+            file.flush()
+            if large:
+                os.fsync(file.fileno())
+            return digest.result() if digest else sha256(parts)
     except OSError as error:
         raise MachineError(f"{path} cannot be written", why=error.strerror or str(error)) from error
+
+
+def sha256(parts: Iterable[Part]) -> str:
+    """Give the digest of the file that `write` makes of `parts`."""
+    digest = hashlib.sha256()
+    for part in parts:
+        for chunk in (part,) if isinstance(part, bytes) else float_bytes(part.array):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _append(file: BufferedWriter, part: Part) -> None:
+    if isinstance(part, bytes):
+        file.write(part)
+        return
+    copied = _copied(file, part.array) if len(part) >= LARGE and _is_written_as_it_lies(part.array) else 0
+    for chunk in float_bytes(part.array):
+        file.write(chunk[copied:])
+
+
+def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> int:
+    """Have the kernel append contiguous memory of a mapped file; give how many bytes of it, perhaps none.
+
+    File systems that can share blocks do so. What makes it impossible, an error included, writing will meet too.
+    """
+    source = _mapped(array)
+    if source is None or not hasattr(os, "copy_file_range"):
+        return 0
+    start = array.__array_interface__["data"][0] - np.frombuffer(source, np.uint8).__array_interface__["data"][0]
+    copied = 0
+    file.flush()
+    try:
+        while copied < array.nbytes:
+            more = os.copy_file_range(source.descriptor, file.fileno(), array.nbytes - copied, start + copied)
+            if not more:
+                break
+            copied += more
+    except OSError:
+        pass  # another kind of file system, or what `write` will raise
+    file.seek(0, SEEK_END)
+    return copied
+
+
+def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
+    """Give the mapped file that an array is a view of; None where it is of other memory."""
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    owner = owner.obj if isinstance(owner, memoryview) else owner
+    return owner if isinstance(owner, MappedFile) else None
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
@@ -91,7 +155,7 @@ def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
     """
     if not array.size:
         return
-    if array.dtype == np.dtype("<f4") and array.flags.c_contiguous:
+    if _is_written_as_it_lies(array):
         yield array.reshape(-1).view(np.uint8).data
         return
     chunks = np.nditer(
@@ -105,3 +169,7 @@ def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as in Caffe itself
         for chunk in chunks:
             yield np.ascontiguousarray(chunk).view(np.uint8).data
+
+
+def _is_written_as_it_lies(array: np.ndarray[Any, Any]) -> bool:
+    return bool(array.dtype == np.dtype("<f4") and array.flags.c_contiguous)

@@ -1,3 +1,5 @@
+import errno
+import hashlib
 import os
 
 import numpy as np
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.errors import MachineError, UnsupportedError
-from pipeline.wire.splice import CHUNK, Floats, check_size, float_bytes, message, packed_varints, total, write
+from pipeline.wire.mapped import map_file
+from pipeline.wire.splice import CHUNK, LARGE, Floats, check_size, float_bytes, message, packed_varints, total, write
 
 
 def joined(array) -> bytes:
@@ -62,6 +65,38 @@ def test_parts_are_written_in_order_and_their_size_known_before(tmp_path):
     data = (tmp_path / "file").read_bytes()
     assert data == b"\x2a\x1aab" + np.ones(6, "<f4").tobytes()
     assert total(parts) == len(data)
+
+
+def parts_of_a_mapped_file(tmp_path, dtype):
+    numbers = np.random.default_rng(0).random(LARGE // 4 + 1000).astype(dtype)
+    (tmp_path / "source").write_bytes(b"abc" + numbers.tobytes())
+    mapped = np.frombuffer(map_file(tmp_path / "source"), dtype, offset=3)[7:].reshape(-1, 1)
+    return [b"head", Floats(mapped), b"tail"], b"head" + numbers[7:].astype("<f4").tobytes() + b"tail"
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", ">f4"])
+def test_large_weights_of_a_mapped_file_are_written_and_digested(tmp_path, dtype):
+    parts, expected = parts_of_a_mapped_file(tmp_path, dtype)
+    digest = write(tmp_path / "file", parts)
+    assert (tmp_path / "file").read_bytes() == expected
+    assert digest == hashlib.sha256(expected).hexdigest()
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="this system cannot copy inside the kernel")
+def test_what_the_kernel_leaves_is_written_from_memory(tmp_path, monkeypatch):
+    parts, expected = parts_of_a_mapped_file(tmp_path, "<f4")
+    copy, calls = os.copy_file_range, []
+
+    def stops_halfway(source, target, count, offset):
+        calls.append(count)
+        if len(calls) == 2:
+            raise OSError(errno.EXDEV, "not here")
+        return copy(source, target, 1000, offset)
+
+    monkeypatch.setattr(os, "copy_file_range", stops_halfway)
+    write(tmp_path / "file", parts)
+    assert (tmp_path / "file").read_bytes() == expected
+    assert len(calls) == 2
 
 
 def test_two_gibibytes_are_refused_naming_the_size():
