@@ -1,0 +1,268 @@
+"""Every figure of the benchmark: what is measured, beside what, and the goal for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks import peers
+from benchmarks.bench import Bench, folders
+from benchmarks.measure import in_turn, seconds_of
+from benchmarks.networks import VGG16, Network, Weights, linear_chain, written
+
+MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure. `ours` and `theirs` are seconds or bytes; `value` is what the goal is about."""
+
+    name: str
+    beside: str
+    ours: float
+    theirs: float
+    value: float
+    unit: Literal["x", "x faster", "s", "MB"]
+    goal: float | None = None
+    details: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the goal is met; None where there is none."""
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.unit == "x faster" else self.value <= self.goal
+
+
+Measurement = Callable[[Bench], Figure]
+FIGURES: dict[str, Measurement] = {}
+
+
+def figure(name: str) -> Callable[[Measurement], Measurement]:
+    """Register a measurement under the name that `--only` takes."""
+
+    def add(measurement: Measurement) -> Measurement:
+        FIGURES[name] = measurement
+        return measurement
+
+    return add
+
+
+def _cold(name: str, goal: float | None, bench: Bench) -> Figure:
+    """Time the whole pipeline beside three copies of its file: as many files as it writes."""
+    _, path = bench.network(name)
+
+    def copies() -> float:
+        with bench.place() as place:
+            return peers.copy_and_sync(path, place, 3)
+
+    ours, theirs = in_turn(bench.runs, lambda: bench.cold(name).seconds, copies)
+    return Figure(f"{name}: t7 to Caffe2, cold", "3 x cp + sync", ours, theirs, ours / theirs, "x", goal)
+
+
+def _memory(name: str, bench: Bench) -> Figure:
+    ours, theirs = bench.peak(name), bench.empty.memory
+    return Figure(f"{name}: private memory", "--version", ours, theirs, (ours - theirs) / MB, "MB", 150)
+
+
+for big, goal in (
+    ("VGG-16", 2.0),
+    ("AlexNet-OWT", None),
+    ("ResNet-152", None),
+    ("GoogLeNet", None),
+    ("28 Linear", None),
+):
+    FIGURES[f"cold {big}"] = partial(_cold, big, goal)
+    FIGURES[f"memory {big}"] = partial(_memory, big)
+
+
+@figure("translate")
+def translate(bench: Bench) -> Figure:
+    """Caffe to Caffe2 alone, beside the translator that came with Caffe2."""
+    with bench.place() as place:
+        bench.convert("VGG-16", place, "--no-verify", "--stop-after", "emit")
+        prototxt, caffemodel = place / "output" / "deploy.prototxt", place / "output" / "model.caffemodel"
+
+        def ours() -> float:
+            shutil.rmtree(place / "again", ignore_errors=True)
+            os.sync()
+            words = ("--weights", caffemodel, "--no-verify", *folders(place / "again"))
+            return bench.program("convert", prototxt, *words).seconds
+
+        mine, theirs = in_turn(bench.runs, ours, lambda: peers.caffe_translator(prototxt, caffemodel, place))
+    return Figure("VGG-16: Caffe to Caffe2", "caffe_translator", mine, theirs, theirs / mine, "x faster", 60)
+
+
+@figure("read")
+def read(bench: Bench) -> Figure:
+    """Reading a binary file: ours maps it, and leaves the numbers where they are."""
+    from pipeline.torch7 import reader
+
+    _, path = bench.network("VGG-16")
+    ours, theirs = in_turn(
+        bench.runs, lambda: seconds_of(lambda: reader.load(path)), lambda: peers.torchfile_load(path)
+    )
+    return Figure("VGG-16: reading the t7", "torchfile", ours, theirs, theirs / ours, "x faster", 20)
+
+
+@figure("read ascii")
+def read_ascii(bench: Bench) -> Figure:
+    """Reading numbers that are text, 50 MB of them."""
+    from pipeline.torch7 import reader
+
+    size = 10_000 if bench.quick else 4_400_000
+    network = Network("ascii", lambda weights: weights.draw(size // 100, 100), "")  # type: ignore[arg-type, return-value]
+    path = written(network, bench.folder, ascii=True)
+    ours, theirs = in_turn(
+        bench.runs, lambda: seconds_of(lambda: reader.load(path)), lambda: peers.opencv_read_tensor(path)
+    )
+    return Figure("50 MB of ascii: reading the t7", "OpenCV", ours, theirs, ours / theirs, "x", 1.0)
+
+
+def _verified(bench: Bench) -> tuple[float, float, int]:
+    """Convert VGG-16 with verification; give the seconds of that stage, those of reading its files, and the peak."""
+    _, path = bench.network("VGG-16")
+    with bench.place() as place:
+        cost = bench.convert("VGG-16", place, "--runtime", "none")
+        record = json.loads((place / "output" / "run.json").read_text())
+        files = [path, *(p for p in place.glob("store/artifacts/*/*/*") if p.stat().st_size > MB)]
+        reading = seconds_of(lambda: [_read(file) for file in files])
+    return next(stage["seconds"] for stage in record["stages"] if stage["name"] == "verify"), reading, cost.memory
+
+
+def _read(path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
+        buffer = bytearray(8 << 20)
+        while file.readinto(buffer):
+            pass
+
+
+def _forward_passes(bench: Bench) -> Callable[[], float]:
+    """Give what times five forward passes of VGG-16, written down for PyTorch itself."""
+    import torch
+
+    layers: list[torch.nn.Module] = []
+    planes = 3
+    for outputs in (8, 0, 8, 0) if bench.quick else VGG16:
+        layers += (
+            [torch.nn.Conv2d(planes, outputs, 3, padding=1), torch.nn.ReLU()] if outputs else [torch.nn.MaxPool2d(2)]
+        )
+        planes = outputs or planes
+    layers += [torch.nn.Flatten(), torch.nn.LazyLinear(32 if bench.quick else 4096), torch.nn.ReLU()]
+    layers += [torch.nn.LazyLinear(32 if bench.quick else 4096), torch.nn.ReLU(), torch.nn.LazyLinear(1000)]
+    network, x = torch.nn.Sequential(*layers).eval(), torch.rand(1, 3, 224, 224)
+
+    def five() -> float:
+        with torch.no_grad():
+            return seconds_of(lambda: [network(x) for _ in range(5)])
+
+    five()  # the first makes what is lazy
+    return five
+
+
+@figure("verify")
+def verify(bench: Bench) -> Figure:
+    """Verification by PyTorch, beside five forward passes of PyTorch and one reading of all files."""
+    five = _forward_passes(bench)
+    rounds = [(*_verified(bench), five()) for _ in range(bench.runs)]
+    ours, reading, _, passes = (float(np.median(column)) for column in zip(*rounds, strict=True))
+    theirs = reading + passes
+    details = {"reading": reading, "passes": passes}
+    return Figure("VGG-16: verification", "5 passes + reading", ours, theirs, ours / theirs, "x", 1.0, details)
+
+
+@figure("verify memory")
+def verify_memory(bench: Bench) -> Figure:
+    """Private memory with verification, beside the weights themselves."""
+    _, path = bench.network("VGG-16")
+    peak, size = _verified(bench)[2], path.stat().st_size
+    return Figure("VGG-16: private memory, verified", "the weights", peak, size, (peak - size) / MB, "MB", 600)
+
+
+@figure("layers")
+def layers(bench: Bench) -> Figure:
+    """What 5,000 layers cost, beside 500; that of a network of four layers is taken off both."""
+    small, few, many = in_turn(
+        bench.runs,
+        *(partial(lambda name: bench.cold(name).seconds, name) for name in ("small", "500 layers", "5000 layers")),
+    )
+    value = (many - small) / max(few - small, 1e-3)
+    return Figure("5,000 layers", "500 layers", many - small, few - small, value, "x", 11, {"start-up": small})
+
+
+@figure("cached")
+def cached(bench: Bench) -> Figure:
+    """Converting again after everything known of unchanged files is forgotten: all content is digested again."""
+    _, path = bench.network("VGG-16")
+    with bench.place() as place:
+        bench.convert("VGG-16", place, "--no-verify")
+
+        def again() -> float:
+            shutil.rmtree(place / "store" / "digests")
+            return bench.convert("VGG-16", place, "--no-verify").seconds
+
+        ours, digest = in_turn(bench.runs, again, lambda: peers.sha256sum(path))
+    theirs = digest + bench.empty.seconds
+    return Figure("VGG-16: again, digests checked", "sha256sum + start-up", ours, theirs, ours / theirs, "x", 1.2)
+
+
+@figure("unchanged")
+def unchanged(bench: Bench) -> Figure:
+    """Converting again where nothing was touched."""
+    with bench.place() as place:
+        bench.convert("VGG-16", place, "--no-verify")
+        bench.convert("VGG-16", place, "--no-verify")
+        ours, theirs = in_turn(
+            bench.runs,
+            lambda: bench.convert("VGG-16", place, "--no-verify").seconds,
+            lambda: bench.program("--version").seconds,
+        )
+    return Figure("VGG-16: again, nothing touched", "--version", ours, theirs, ours, "s", 0.4)
+
+
+@figure("help")
+def help_(bench: Bench) -> Figure:
+    """The answer to --help."""
+    ours, theirs = in_turn(
+        bench.runs, lambda: bench.program("--help").seconds, lambda: bench.program("--version").seconds
+    )
+    return Figure("--help", "--version", ours, theirs, ours, "s", 0.2)
+
+
+@figure("zoo")
+def zoo(bench: Bench) -> Figure:
+    """Many small models by one process pool, beside as many processes one after the other."""
+    count = 4 if bench.quick else 100
+    with bench.place() as place:
+        models = [written(Network(f"model-{seed}", partial(_small, seed), "1x16"), place) for seed in range(count)]
+        table = "".join(f'[[model]]\nmodel = "{path}"\ninputs = ["1x16"]\nverify = false\n' for path in models)
+        config = place / "zoo.toml"
+        config.write_text(table)
+
+        def together() -> float:
+            shutil.rmtree(place / "one", ignore_errors=True)
+            return bench.program("convert", "--config", config, "-j", "2", *folders(place / "one")).seconds
+
+        def apart() -> float:
+            shutil.rmtree(place / "each", ignore_errors=True)
+            return sum(_alone(bench, model, place / "each") for model in models)
+
+        ours, theirs = in_turn(bench.runs, together, apart)
+    return Figure(f"{count} small models, -j 2", f"{count} processes", ours, theirs, theirs / ours, "x faster", 4)
+
+
+def _small(seed: int, _: Weights):  # noqa: ANN202
+    return linear_chain(Weights(seed), 2, 16)
+
+
+def _alone(bench: Bench, model: Path, place: Path) -> float:
+    words = ("--store", place / "store", "--output", place / model.stem, "--progress", "none", "--no-verify")
+    return bench.program("convert", model, "--input", "1x16", *words).seconds
