@@ -101,17 +101,19 @@ def place(source: Path, target: Path, digests: Digests) -> str:
     """Put a file of the store at `target` in one step; give how: copied, reflinked or linked."""
     temporary = partial(target)
     temporary.unlink(missing_ok=True)
+    before = source.stat()
     try:
-        how = _transfer(source, temporary, digests)
+        how = _transfer(source, temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+    if how == "linked":
+        digests.relinked(source, before)
     return how
 
 
-def _transfer(source: Path, target: Path, digests: Digests) -> str:
-    before = source.stat()
-    if before.st_size >= LINKED_FROM:
+def _transfer(source: Path, target: Path) -> str:
+    if source.stat().st_size >= LINKED_FROM:
         if reflink(source, target):
             return "reflinked"
         try:
@@ -119,7 +121,6 @@ def _transfer(source: Path, target: Path, digests: Digests) -> str:
         except OSError:
             pass  # another file system, or one without hard links
         else:
-            digests.relinked(source, before)
             return "linked"
     copy(source, target)
     return "copied"

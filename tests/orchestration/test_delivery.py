@@ -32,6 +32,17 @@ def test_where_links_are_impossible_the_file_is_copied(tmp_path: Path, monkeypat
     assert (tmp_path / "b").read_bytes() == source.read_bytes()
 
 
+def test_large_files_are_read_once_for_their_digest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.orchestration import digests
+
+    bench.run()
+    read: list[Path] = []
+    real = digests.sha256_file
+    monkeypatch.setattr(digests, "sha256_file", lambda path: (read.append(path), real(path))[1])
+    bench.run()
+    assert [path.name for path in read if path.stat().st_size >= delivery.LINKED_FROM] == []
+
+
 def test_a_second_delivery_keeps_what_is_there(bench: Bench) -> None:
     bench.run()
     before = {path.name: path.stat().st_ino for path in bench.output.iterdir()}
