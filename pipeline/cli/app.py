@@ -12,7 +12,21 @@ from typing import Annotated
 import typer
 
 import pipeline
-from pipeline.cli import cache, convert, doctor, inspect, lineage, operators, plan, resume, scan, status, verify
+from pipeline.cli import (
+    cache,
+    convert,
+    diff,
+    doctor,
+    export_layer,
+    inspect,
+    lineage,
+    operators,
+    plan,
+    resume,
+    scan,
+    status,
+    verify,
+)
 from pipeline.errors import PipelineError, UsageError, render
 
 PROGRAM = "torch2caffe2"
@@ -25,7 +39,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
 )
-for command in (convert, resume, plan, status, scan, inspect, verify, lineage, operators, doctor, cache):
+COMMANDS = (
+    *(convert, resume, plan, status),
+    *(scan, inspect, diff, export_layer, verify),
+    *(lineage, operators, doctor, cache),
+)
+for command in COMMANDS:
     command.register(app)
 
 

@@ -73,7 +73,8 @@ def show(table: Table) -> None:
     print(table.title)
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
-    print_table(table.columns, rows)
+    if rows:
+        print_table(table.columns, rows)
     for remark in table.remarks:
         print(remark)
 

@@ -47,9 +47,7 @@ def _binary(view: memoryview) -> str:
                 return "caffemodel"
             if field.number == 2 and field.wire_type == 2:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
-                return (
-                    "caffemodel" if (5, _VARINT) in inner or not inner & {(1, 2), (4, 2)} else "netdef"
-                )
+                return "caffemodel" if (5, _VARINT) in inner or not inner & {(1, 2), (4, 2)} else "netdef"
     except InvalidInputError:
         return "t7"
     return "t7"

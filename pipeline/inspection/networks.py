@@ -13,7 +13,6 @@ from pipeline.inspection import formats
 
 # What stands for the run of an output folder, the original first.
 IN_FOLDER = ("graph.json", "deploy.prototxt", "predict_net.pb")
-_WITHOUT_WIRING = {"caffemodel": "prototxt", "hdf5": "prototxt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +105,14 @@ def init_net_beside(predict: Path) -> Path | None:
     """Give the init_net that lies beside a predict_net and is called like it."""
     path = predict.with_name(predict.name.replace("predict", "init").replace(".pbtxt", ".pb"))
     return path if path != predict and path.is_file() else None
+
+
+def is_init_net(path: Path) -> bool:
+    """Tell whether a NetDef only fills parameters: no operator of it takes a blob."""
+    from pipeline.caffe2.outline import outline
+
+    operators = outline(path).operators
+    return bool(operators) and not any(operator.inputs for operator in operators)
 
 
 def _shapes(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:

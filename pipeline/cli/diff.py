@@ -1,0 +1,56 @@
+"""`torch2caffe2 diff`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import Inputs, Json, Root, Weights
+
+Network = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A network of any of the formats.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(diff)
+
+
+def diff(
+    before: Network,
+    after: Network,
+    weights: Weights = None,
+    other_weights: Annotated[
+        Path | None, typer.Option("--other-weights", metavar="FILE", exists=True, help="The weights of the second.")
+    ] = None,
+    inputs: Inputs = None,
+    root: Root = "",
+    tolerance: Annotated[float, typer.Option("--tolerance", metavar="X", help="How far outputs may be apart.")] = 1e-4,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    run: Annotated[bool, typer.Option("--run/--no-run", help="Compare the outputs on the same inputs.")] = True,
+    json: Json = False,
+) -> int:
+    """Compare two networks by meaning: nodes, attributes, weights, and outputs on the same inputs.
+
+    Names, the order of independent nodes and nodes that do nothing mean nothing. Exit code 0: the same in meaning;
+    3: they differ. Nodes that are only in one of them count where the outputs differ or could not be compared.
+    """
+    from pipeline.cli.talk import print_json, show
+    from pipeline.errors import VerificationError
+    from pipeline.inspection import diff_files
+    from pipeline.inspection.networks import Source
+
+    given = tuple(inputs or ())
+    found = diff_files.compare(
+        Source(before, weights, given, root),
+        Source(after, other_weights, given, root),
+        tolerance=tolerance,
+        seed=seed,
+        run=run,
+    )
+    if json:
+        print_json(diff_files.as_json(found))
+    else:
+        show(diff_files.as_table(found, f"{before} -> {after}"))
+    return 0 if found.same else VerificationError.exit_code

@@ -1,0 +1,55 @@
+"""`torch2caffe2 export-layer`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("export-layer")(export_layer)
+
+
+def export_layer(
+    path: AnyFile,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR|ZIP", help="Where the small network goes.")],
+    layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Cut out this layer.")] = "",
+    first: Annotated[str, typer.Option("--from", metavar="NAME", help="Cut out a span that begins here.")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="NAME", help="... and ends here.")] = "",
+    weights: Weights = None,
+    inputs: Inputs = None,
+    root: Root = "",
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="NPZ", exists=True, help="Inputs of the whole network.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    json: Json = False,
+) -> int:
+    """Cut a layer, or a span of layers, out as a small network with inputs and expected outputs, for a bug report.
+
+    torch2caffe2 export-layer out --from conv2 --to pool2 --output small.zip
+    """
+    from pipeline.cli.talk import print_json
+    from pipeline.errors import UsageError
+    from pipeline.inspection import export, feeds, networks
+
+    if bool(layer) == bool(first or last) or (not layer and not (first and last)):
+        raise UsageError("which layers are meant?", advice="--layer NAME, or --from NAME --to NAME")
+    graph = networks.load(networks.Source(path, weights, tuple(inputs or ()), root))
+    given = feeds.read_reference(reference, graph) if reference else feeds.random_inputs(graph, seed)
+    found = export.piece(graph, layer or first, layer or last, given)
+    notes = export.save(found, output)
+    if json:
+        print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
+        return 0
+    print(output)
+    print(f"{len(found.graph.nodes)} nodes", file=sys.stderr)
+    for note in notes:
+        print(f"left out: {note}", file=sys.stderr)
+    return 0
