@@ -10,15 +10,22 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import OPERATORS, ShapeError
-from pipeline.graph.values import Attribute, Shape, TensorType, Value
+from pipeline.graph.operators import ShapeError
+from pipeline.graph.values import Attribute, Shape, Value
 from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
-MAX_FOLDED = 1 << 20  # elements of constants that are computed with at once
+
+def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray | None, transB: int = 0) -> np.ndarray:  # noqa: N803 - ONNX's name
+    """Multiply matrices exactly enough that every machine gives the same float32."""
+    y = a.astype(np.float64) @ (b.T if transB else b).astype(np.float64)
+    return (y if c is None else y + c).astype(np.float32)
+
+
+# Computed at once where all inputs are constants, as are the zeros that recurrent modules start from.
+FOLDED: Mapping[str, Callable[..., np.ndarray]] = {"Gemm": gemm, "Mul": np.multiply}
 VARIADIC = ("Concat", "Max", "Mean", "Min", "Sum")
-NUMPY = {"float32": np.float32, "int64": np.int64}
 POISON = Value("", ())  # stands for what a refused module would have given
 
 
@@ -166,34 +173,14 @@ class Lowering:
     ) -> tuple[Value, ...]:
         """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
         now = [None if x is None else self.current(x) for x in inputs]
-        given = [x for x in now if x is not None]
-        constant = [x.name in self.builder.weights for x in given]
-        if given and all(constant) and operator != "Identity" and sum(x.size for x in given) <= MAX_FOLDED:
-            folded = self._fold(operator, now, part, attributes)
-            if folded:
-                return folded
-        if operator in VARIADIC and any(constant):  # a constant among data gets a node that gives it
-            now = [self.copy(x) if x and x.name in self.builder.weights else x for x in now]
+        constant = [x is None or x.name in self.builder.weights for x in now]
+        if all(constant) and operator in FOLDED:
+            arrays = [None if x is None else self.builder.weights[x.name] for x in now]
+            return (self.weight(FOLDED[operator](*arrays, **attributes), self._part(part) or "folded"),)
+        if any(constant) and (operator in VARIADIC or all(constant)) and operator != "Identity":
+            # a constant that stands where data is meant gets a node that gives it
+            now = [self.copy(x) if x is not None and x.name in self.builder.weights else x for x in now]
         return self.builder.add_many(operator, *now, part=self._part(part), name="", outputs=(), **attributes)
-
-    def _fold(
-        self, operator: str, inputs: Sequence[Value | None], part: str, attributes: Mapping[str, Attribute]
-    ) -> tuple[Value, ...]:
-        """Compute an operator on constants; nothing where it gives booleans."""
-        import torch
-
-        definition = OPERATORS[operator]
-        complete = definition.complete(attributes)
-        inferred = definition.infer(*inputs, **complete)
-        if any(t.dtype == "bool" for t in ((inferred,) if isinstance(inferred, TensorType) else inferred)):
-            return ()
-        tensors = [
-            None if x is None else torch.from_numpy(np.array(self.builder.weights[x.name], NUMPY[x.dtype]))
-            for x in inputs
-        ]
-        results = definition.evaluate(*tensors, **complete)
-        results = results if isinstance(results, tuple) else (results,)
-        return tuple([self.weight(result.numpy(), self._part(part) or "folded") for result in results])
 
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
         """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""

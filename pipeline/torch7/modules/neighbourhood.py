@@ -4,21 +4,59 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
+from pipeline.torch7.modules.convolution import connected, kernels
 
 
 def response_to_ones(estimator: Module, shape: tuple[int, ...], net: Lowering) -> np.ndarray:
-    """Compute what an estimator gives for an image of ones (1, C, H, W): below 1 where its kernel leaves the image."""
-    from pipeline.graph.evaluation import run
+    """Compute what an estimator gives for an image of ones (C, H, W): less where its kernel leaves the image."""
+    return respond(estimator, np.ones(shape[-3:]), net).astype(np.float32)
 
-    inner = Lowering(Builder())
-    y = inner.run(estimator, inner.builder.input("ones", shape))
-    if inner.problems or not isinstance(y, Value):
-        net.refuse("estimates its means by modules that cannot be converted")
-    return np.array(run(inner.builder.finish([inner.current(y)]), [np.ones(shape, np.float32)])[0])
+
+def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
+    """Compute in float64 what one of the modules that an estimator is made of gives for (C, H, W)."""
+    name = m.kind.rpartition(".")[2]
+    if name == "Sequential":
+        for child in m.children():
+            x = respond(child, x, net)
+    elif name in ("SpatialZeroPadding", "SpatialPadding"):
+        left, right, top, bottom = (m.int(f"pad_{side}") for side in "lrtb")
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right)))
+    elif name == "SpatialConvolutionMap":
+        x = correlate(x, all_to_all(*connected(m, net)))
+    elif name in ("SpatialConvolution", "SpatialConvolutionMM"):
+        x = correlate(x, kernels(m, net, "HW", m.int("nOutputPlane"), m.int("nInputPlane")))
+    elif name == "Sum":
+        x = x.sum(axis=0)
+    elif name == "Replicate":
+        x = np.repeat(x.reshape(1, *x.shape[-2:]), m.int("nfeatures"), axis=0)
+    else:
+        net.refuse(f"estimates its means by an {m.kind}")
+    return x
+
+
+def all_to_all(weight: np.ndarray, one_to_one: bool) -> np.ndarray:
+    """Give one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
+    if not one_to_one:
+        return weight
+    planes = np.arange(len(weight))
+    dense = np.zeros((len(weight), len(weight), *weight.shape[2:]))
+    dense[planes, planes] = weight[:, 0]
+    return dense
+
+
+def correlate(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Correlate (C, H, W) with (out, C, kH, kW), without padding."""
+    rows, columns = weight.shape[2:]
+    height, width = x.shape[1] - rows + 1, x.shape[2] - columns + 1
+    y = np.zeros((len(weight), height, width))
+    for i in range(rows):
+        for j in range(columns):
+            kernel = weight[:, :, i, j].astype(np.float64)
+            y += np.tensordot(kernel, x[:, i : i + height, j : j + width], axes=1)
+    return y
 
 
 def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering, part: str) -> Value:
@@ -33,14 +71,14 @@ def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering
 def subtractive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x minus the weighted mean of its neighbourhood."""
     estimator = m.child("meanestimator")
-    coefficient = response_to_ones(estimator, (1, *x.shape[1:]), net)
+    coefficient = response_to_ones(estimator, x.shape, net)
     return net.add("Sub", x, adjusted(estimator, x, coefficient, net, "mean"))
 
 
 @module("nn.SpatialDivisiveNormalization", rank=4)
 def divisive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x divided by its neighbourhood's deviation, where that is above `threshold`, else by `thresval`."""
-    coefficient = response_to_ones(m.child("meanestimator"), (1, *x.shape[1:]), net)
+    coefficient = response_to_ones(m.child("meanestimator"), x.shape, net)
     deviation = adjusted(m.child("stdestimator"), x, coefficient, net, "deviation")
     limit, other = m.float("threshold", 1e-4), m.float("thresval", 1e-4)
     if limit == other:

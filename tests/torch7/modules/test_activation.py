@@ -1,10 +1,67 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tests.torch7.fixtures import check_fixture, fixtures
+from tests.torch7.fixtures import check, check_fixture, fixtures, numbers
+from tests.torch7.writer import nn
 
 
 @pytest.mark.parametrize("name", fixtures("activation"))
 def test_computes_what_torch7_computed(name):
     check_fixture(name)
+
+
+def softmax(x, axis):
+    powers = np.exp(x - x.max(axis, keepdims=True))
+    return powers / powers.sum(axis, keepdims=True)
+
+
+X = numbers(3, 4) * 2
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        (nn("HardShrink", **{"lambda": 0.7}), np.where(np.abs(X) > 0.7, X, 0)),
+        (nn("SoftMin"), softmax(-X, 1)),
+        (nn("RReLU", lower=0.1, upper=0.5), np.where(X > 0, X, 0.3 * X)),
+        (nn("TanhShrink"), X - np.tanh(X)),
+        (nn("Threshold", threshold=0.5, val=-3), np.where(X > 0.5, X, -3)),
+        (nn("Threshold", threshold=-0.5, val=0), np.where(X > -0.5, X, 0)),
+        (nn("SaturatedLU", threshold=-1, val=-2, threshold2=1, val2=3), np.where(X > 1, 3, np.where(X < -1, -2, X))),
+        (nn("cudnn.ClippedReLU", ceiling=1.5), np.clip(X, 0, 1.5)),
+        (nn("LeakyReLU"), np.where(X > 0, X, 0.01 * X)),
+        (nn("SoftPlus", beta=3), np.log1p(np.exp(3 * X)) / 3),
+        (nn("PReLU", nOutputPlane=0, weight=np.float32([0.3])), np.where(X > 0, X, 0.3 * X)),
+        (
+            nn("PReLU", nOutputPlane=4, weight=np.float32([0, 1, 2, 3])),
+            np.where(X > 0, X, np.float32([0, 1, 2, 3]) * X),
+        ),
+    ],
+)
+def test_computes_its_formula(module, expected):
+    check(module, X, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "axis"),
+    [
+        ("nn.SoftMax", (5,), 0),
+        ("nn.SoftMax", (2, 5), 1),
+        ("nn.SoftMax", (5, 2, 3), 0),
+        ("nn.SoftMax", (2, 5, 3, 4), 1),
+        ("cudnn.SpatialSoftMax", (2, 5, 3, 4), 1),
+        ("cudnn.VolumetricSoftMax", (2, 5, 2, 3, 4), 1),
+        ("nn.MultiSoftMax", (2, 3, 5), 2),
+    ],
+)
+def test_softmax_is_taken_over_the_features(kind, shape, axis):
+    x = numbers(*shape)
+    check(nn(kind), x, expected=softmax(x, axis))
+
+
+def test_cudnns_softmax_is_taken_over_a_whole_sample():
+    x = numbers(2, 5, 3, 4)
+    check(nn("cudnn.SoftMax"), x, expected=softmax(x.reshape(2, -1), 1).reshape(x.shape))
+    check(nn("cudnn.LogSoftMax"), x[0], expected=np.log(softmax(x[0].reshape(-1), 0)).reshape(x[0].shape))
