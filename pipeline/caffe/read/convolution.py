@@ -146,20 +146,17 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
 @reads("Im2col")
 def im2col(layer: Layer, net: CaffeReader) -> None:
     """Every window as a column: (N, C, H, W) becomes (N, C * kernel, outputs...)."""
-    fields = layer.param("convolution_param")
-    x = _check_bottoms(layer)
+    fields, x = layer.param("convolution_param"), layer.bottom
     axis = layer.axis(fields.int("axis"), x.rank)
     axes = x.rank - axis - 1
     frame = window(layer, fields, axes)
     if axes not in (1, 2):
         layer.refuse(f"Im2col over {axes} axes")
-    if axes == 1:  # a second axis of 1, which goes again
+    folded = fold(net, x, axis)
+    if axes == 2:
+        columns = net.add("Im2Col", folded, **frame.attributes)
+    else:  # a second axis of 1, which goes again
         frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
-    results = []
-    for bottom in layer.bottoms:
-        folded = fold(net, bottom, axis)
-        plane = folded if axes == 2 else net.add("Unsqueeze", folded, part="plane", axes=(3,))
-        y = net.add("Im2Col", plane, **frame.attributes)
-        columns = y if axes == 2 else net.add("Squeeze", y, part="columns", axes=(3,))
-        results.append(unfold(net, columns, bottom, axis))
-    net.give(layer, *results)
+        plane = net.add("Unsqueeze", folded, part="plane", axes=(3,))
+        columns = net.add("Squeeze", net.add("Im2Col", plane, **frame.attributes), part="columns", axes=(3,))
+    net.give(layer, unfold(net, columns, x, axis))

@@ -35,7 +35,8 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
     """The mean of -log(probability of the label); a second top is the Softmax (softmax_loss_layer.cpp)."""
     fields = layer.param("loss_param")
     x, label = layer.take(2)
-    layer.tops = layer.tops or (layer.name,)  # Caffe makes a top where a loss has none
+    if not layer.tops:  # Caffe makes one
+        layer.tops = (f"{layer.name}_loss" if layer.name in net.blobs else layer.name,)
     axis = layer.axis(layer.param("softmax_param").int("axis"), x.rank)
     softmax = net.add("Softmax", x, part="softmax", axis=axis)
     rows, indices = _aligned(layer, net, softmax, label, axis)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.loss import LEFT_OUT
+from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.weights import Weights
 from pipeline.errors import InvalidInputError, PipelineError, Problem, UnsupportedError, UsageError
@@ -93,6 +94,7 @@ class _Walk:
     problems: list[Problem] = field(default_factory=list)
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
+    memory: Memory = field(default_factory=Memory)
     reader: CaffeReader = field(init=False)
 
     def run(self) -> None:
@@ -104,11 +106,16 @@ class _Walk:
         for place, message in zip(places, kept, strict=True):
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
+        for name in self.reader.unconsumed:
+            self._check_memory(name, "the network's outputs")
         for name in self.net.unused():
             self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
 
     def _layer(self, message: LayerParameter) -> None:
         bottoms = tuple(self._bottom(message, name) for name in message.bottom)
+        for name in message.bottom if message.type != "Silence" else ():
+            self._check_memory(name, f"{message.name} ({message.type})")
+        self.memory.run(message)
         trusted = self.guessed.isdisjoint(message.bottom)
         layer = Layer(message, bottoms)
         for top in layer.tops:
@@ -123,6 +130,12 @@ class _Walk:
         if not done:
             for top in layer.tops:
                 self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
+
+    def _check_memory(self, blob: str, reader: str) -> None:
+        writer = self.memory.spoiled_by(blob)
+        if writer is not None:
+            reason = f"it takes {blob!r}, which lies in memory that {writer} has overwritten in place"
+            self.problems.append(Problem(reader, reason, "give the layer that overwrites a top of its own"))
 
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)

@@ -35,7 +35,7 @@ class CaffeReader(Builder):
         self.known_inputs: set[str] = set()
         self._idle = idle  # inputs for layers that are left out, such as labels
         self._input_shapes = dict(input_shapes)
-        self._unconsumed: dict[str, None] = {}
+        self.unconsumed: dict[str, None] = {}
         self._versions: dict[str, list[tuple[str, str]]] = {}  # blob: (layer's place, provisional name)
         self._written: set[str] = set()  # the provisional names in there
         for taken in sorted(reserved):  # so that nothing inside a layer is called like a blob or a layer
@@ -78,7 +78,7 @@ class CaffeReader(Builder):
 
     def consume(self, blob: str) -> Value | None:
         """Give the value of a bottom, None where no layer before has made it."""
-        self._unconsumed.pop(blob, None)
+        self.unconsumed.pop(blob, None)
         return self.blobs.get(blob)
 
     def guess(self, blob: str, shape: Shape) -> None:
@@ -87,7 +87,7 @@ class CaffeReader(Builder):
 
     def _write(self, blob: str, place: str, value: Value) -> None:
         self.blobs[blob] = value
-        self._unconsumed[blob] = None
+        self.unconsumed[blob] = None
         self._versions.setdefault(blob, []).append((place, value.name))
         self._written.add(value.name)
 
@@ -97,7 +97,7 @@ class CaffeReader(Builder):
         Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
         Raises UsageError for an output that is no blob of the network.
         """
-        names = sorted(self._unconsumed) if outputs is None else outputs
+        names = sorted(self.unconsumed) if outputs is None else outputs
         unknown = [name for name in names if name not in self.blobs]
         if unknown:
             raise UsageError(f"the network has no blob called {', '.join(unknown)}")
