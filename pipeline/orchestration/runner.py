@@ -200,8 +200,14 @@ class _Run:
             if failure := artifact.manifest.get("failure"):
                 entry.state = "failed"
                 self.report(events.StageFailed(self.model, stage.name, entry.seconds, failure["what"]))
-                return VerificationError(**failure)
+                return VerificationError(**failure | {"advice": self._with_paths(failure["advice"], artifact)})
         return None
+
+    def _with_paths(self, text: str, artifact: Artifact) -> str:
+        """Say of the files that an artifact's text names where they are delivered."""
+        for name in artifact.files:
+            text = text.replace(name, str(self.options.output / name))
+        return text
 
     def _enter(self) -> None:
         """Digest the user's file, or take what is given into the store."""
@@ -275,10 +281,10 @@ class _Run:
         folder = self.session.temporary(stage.name)
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
-        began, clock, failure = record.now(), time.monotonic(), None
+        began, clock, failure, known = record.now(), time.monotonic(), None, None
         with on_machine(f"{stage.name}: writing its files", folder):
             try:
-                stage.run(Task(paths, chosen, folder, self._progress(stage.name)))
+                known = stage.run(Task(paths, chosen, folder, self._progress(stage.name)))
             except VerificationError as error:
                 failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
         self._refuse_moved_source()
@@ -292,7 +298,7 @@ class _Run:
             "started": began,
             "seconds": round(time.monotonic() - clock, 3),
         }
-        return self.store.publish(folder, facts | ({"failure": failure} if failure else {}))
+        return self.store.publish(folder, facts | ({"failure": failure} if failure else {}), known or {})
 
     def _facts(self) -> dict[str, Any]:
         return {

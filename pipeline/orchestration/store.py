@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -29,6 +30,7 @@ from pipeline.orchestration.machine import on_machine
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,13 @@ class Store:
             (place / "quarantine.txt").write_text(reason + "\n")
         return place
 
-    def publish(self, folder: Path, facts: Mapping[str, Any]) -> Artifact:
+    def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
         """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
 
-        `facts` must hold `key` and `kind`. Raises ValueError where the folder holds what an artifact cannot.
+        `known` is the sha256 of those files whose writer gave it; `facts` must hold `key` and `kind`.
+        Raises ValueError where the folder holds what an artifact cannot.
         """
-        files = seal(folder)
+        files = seal(folder, known)
         manifest = {**facts, "format": FORMAT, "files": files, "digest": content_digest(files)}
         text = canonical({**manifest, "check": digest_of("manifest", manifest)})
         write_durably(folder / MANIFEST, text, mode=0o444)
@@ -271,8 +274,8 @@ def sweep(sessions: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def seal(folder: Path) -> dict[str, dict[str, Any]]:
-    """Make the files of a folder read-only and durable; give their sha256 and size by name.
+def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
+    """Make the files of a folder read-only and durable; give their sha256 (where not `known`) and size by name.
 
     Raises ValueError for anything but plain files, and for a file with the manifest's name.
     """
@@ -283,7 +286,10 @@ def seal(folder: Path) -> dict[str, dict[str, Any]]:
         path.chmod(0o444)
     with ThreadPoolExecutor(max_workers=2) as pool:  # the disk writes while the bytes are hashed
         synced = [pool.submit(_sync, path) for path in paths]
-        files = {path.name: {"sha256": sha256_file(path), "size": path.stat().st_size} for path in paths}
+        files = {
+            path.name: {"sha256": known.get(path.name) or sha256_file(path), "size": path.stat().st_size}
+            for path in paths
+        }
         for done in synced:
             done.result()
     return files

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.stages.stage import Stage, Task
 
 
-def run(task: Task) -> None:
+def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
     from pipeline.graph import serialization
     from pipeline.input_spec import parse_input_spec
@@ -18,8 +20,9 @@ def run(task: Task) -> None:
         root=task.options["root"] or None,
         plugins=task.options["plugins"],
     )
-    serialization.write(graph, task.output)
+    digests = serialization.write(graph, task.output)
     signature.write(task.output, signature.of_graph(graph))
+    return digests
 
 
 STAGE = Stage(

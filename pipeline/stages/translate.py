@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.stages.stage import Stage, Task
 
 
-def run(task: Task) -> None:
+def run(task: Task) -> Mapping[str, str]:
     """Read the pair into a graph of its own, and write each node as operators of Caffe2."""
     from pipeline.caffe2 import files, write
     from pipeline.stages import caffe_pair, signature
 
     pair = caffe_pair.read(task.inputs["caffe"], task.options)
     net = write.write(pair.graph)
-    files.write_pair(
+    digests = files.write_pair(
         net,
         task.output / "predict_net.pb",
         task.output / "predict_net.pbtxt",
@@ -22,6 +24,7 @@ def run(task: Task) -> None:
     signature.write(
         task.output, signature.with_blobs(pair.signature, "caffe2_blob", inputs, net.predict.external_output)
     )
+    return digests
 
 
 STAGE = Stage(
