@@ -28,7 +28,7 @@ class Row:
 def module_rows() -> list[Row]:
     """Give a row for each Torch7 module class."""
     from pipeline.graph.operators import OPERATORS
-    from pipeline.torch7.module import MODULES
+    from pipeline.torch7.modules import MODULES
 
     rows = []
     for name in MODULES:

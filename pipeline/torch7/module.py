@@ -199,6 +199,7 @@ def refused(*names: str, reason: str, advice: str = "") -> None:
     def refuse(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
         return net.refuse(reason, advice)
 
+    refuse.__doc__ = f"Refused: {reason}."
     MODULES.register(*names)(Definition(refuse, refusal=(reason, advice)))
 
 

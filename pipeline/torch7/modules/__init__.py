@@ -1,5 +1,6 @@
 """One function a module class, one file a family; importing the package registers them all."""
 
+from pipeline.torch7.module import MODULES
 from pipeline.torch7.modules import (
     activation,
     adaptive,
@@ -26,6 +27,7 @@ from pipeline.torch7.modules import (
 )
 
 __all__ = [
+    "MODULES",
     "activation",
     "adaptive",
     "arithmetic",

@@ -12,7 +12,7 @@ def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
     return net.overwrite(x, y) if m.flag("inplace") else y
 
 
-@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU", "fbnn.ReLU")
+@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU")
 def threshold(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > threshold, else val; ReLU is the Threshold of 0, 0."""
     default = 1e-6 if m.kind == "nn.Threshold" else 0.0

@@ -12,7 +12,7 @@ from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.objects import Storage, Table, Tensor
 
 
-@module("nn.Linear", "nn.LinearNoBias", "nn.LinearCR", "fbnn.Linear", "fbcunn.Linear", rank=2)
+@module("nn.Linear", "nn.LinearNoBias", rank=2)
 def linear(m: Module, x: Value, net: Lowering) -> Value:
     """y = x W' + b; x (N, in), W (out, in)."""
     bias = m.array("bias")

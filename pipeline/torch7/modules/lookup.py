@@ -10,7 +10,7 @@ from pipeline.torch7.module import Module, module, refused
 from pipeline.torch7.modules.table import zero_based
 
 
-@module("nn.LookupTable", "nn.LookupTableGPU", "fbcunn.LookupTableGPU")
+@module("nn.LookupTable", "nn.LookupTableGPU")
 def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
     """The row of the weight for every index in x; padding is for the gradient only."""
     if x.rank not in (1, 2):
