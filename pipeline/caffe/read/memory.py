@@ -27,7 +27,7 @@ class Memory:
             if top in layer.bottom:
                 if layer.type not in LEAVING_ALONE:
                     others = self._shares.get(top, set()) - {top}
-                    self._spoiled |= {other: f"{layer.name} ({layer.type})" for other in others}
+                    self._spoiled |= dict.fromkeys(others, f"{layer.name} ({layer.type})")
                 continue
             self._shares.get(top, set()).discard(top)
             self._spoiled.pop(top, None)

@@ -1,5 +1,7 @@
 """Every field that is set is used or refused."""
 
+from random import Random
+
 import pytest
 
 from pipeline.caffe.read import READS, read, unsupported
@@ -124,3 +126,44 @@ def test_no_reader_fails_but_with_an_error_of_ours(kind):
         for tops in ("", ' top: "y"', ' top: "y" top: "z"'):
             unsupported(net(text + f'layer {{ name: "y" type: "{kind}"{bottoms}{tops} }}'), keep_loss=True)
             unsupported(net(f'layer {{ name: "y" type: "{kind}"{tops} }}'), keep_loss=True)
+
+
+EXTREMES = {
+    "int": [-(2**31), -2, -1, 0, 1, 2, 3, 2**31 - 1],
+    "uint": [0, 1, 2, 3, 2**32 - 1],
+    "float": [0.0, -0.0, 1.0, -1.0, 0.5, 3e38, -3e38, 1e-38, float("inf"), float("nan")],
+    "bool": [False, True],
+    "string": ["", "constant", "gaussian"],
+}
+
+
+def fill(random, message, depth=0):
+    """Set about half of the fields of a message to numbers at the edges of what it can hold."""
+    for field in message.DESCRIPTOR.fields:
+        if random.random() < 0.5 or depth > 1:
+            continue
+        target = getattr(message, field.name)
+        if field.message_type:
+            for _ in range(random.randint(1, 2)):
+                fill(random, target.add() if field.is_repeated else target, depth + 1)
+            continue
+        kind = {5: "float", 6: "float", 7: "bool", 9: "string", 3: "uint", 4: "uint"}.get(field.cpp_type, "int")
+        pool = list(field.enum_type.values_by_number) if field.enum_type else EXTREMES[kind]
+        if field.is_repeated:
+            target.extend(random.choice(pool) for _ in range(random.randint(0, 3)))
+        else:
+            setattr(message, field.name, random.choice(pool))
+
+
+@pytest.mark.parametrize("kind", sorted(READS))
+def test_no_reader_fails_whatever_its_fields_hold(kind):
+    random = Random(kind)
+    parameters = [field.name for field in LayerParameter.DESCRIPTOR.fields if field.name.endswith("_param")]
+    own = [name for name in parameters if kind.lower() in name.replace("_", "")] or parameters
+    for _ in range(30):
+        shape = tuple(random.choice([1, 2, 3, 6, 10**6]) for _ in range(random.randint(1, 5)))
+        names = ["a", "b", "c"][: random.randint(0, 3)]
+        whole = net(inputs(**dict.fromkeys(names, shape)))
+        tops = ["y", "z"][: random.randint(0, 2)]
+        fill(random, getattr(whole.net.layer.add(name="y", type=kind, bottom=names, top=tops), random.choice(own)))
+        unsupported(whole, keep_loss=True)
