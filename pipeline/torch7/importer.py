@@ -25,6 +25,7 @@ from pipeline.torch7.tree import walk
 __all__ = ["lower", "modules", "read", "unsupported"]
 
 MAX_DEPTH = 12_000  # modules inside each other
+NEEDED = "the shape of the input is needed"
 _FRAMES = 8  # Python calls for each of them, at most
 
 
@@ -81,10 +82,21 @@ def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> G
     problems = unsupported(root)
     if problems:
         raise UnsupportedError(problems)
-    if not inputs:
-        inputs = remembered(root)
-        if inputs is None:
-            raise UsageError("the shape of the input is needed", why=known(root), advice="give it: --input 1x3x224x224")
+    if inputs:
+        return lower_for(root, inputs, name)
+    found = remembered(root)
+    if found is None:
+        raise UsageError(NEEDED, why=known(root), advice="give it: --input 1x3x224x224")
+    try:
+        return lower_for(root, found, name)
+    except UsageError as error:
+        tried = ", ".join(map(str, found))
+        why = f"the file remembers {tried}, which does not fit: {error.what}"
+        raise UsageError(NEEDED, why=why, advice="give it: --input 1x3x224x224") from error
+
+
+def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
+    """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
     with deep_recursion(depth(root.object)):
         x = declare(net.builder, inputs)

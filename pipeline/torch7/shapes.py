@@ -83,16 +83,16 @@ def _own(module: Module, name: str) -> Shape | None:
     size = found.get("iSize")
     if isinstance(size, Storage) and len(size.data) > 2 and all(int(v) > 0 for v in size.data):
         return tuple(int(v) for v in size.data)[1:]
-    for field, batch in (("_input", 1), ("gradInput", 1)):
+    for field in ("_input", "gradInput"):
         tensor = found.get(field)
-        if isinstance(tensor, Tensor) and len(tensor.size) in (2, 4, 5):
-            return tensor.size[batch:]
+        if isinstance(tensor, Tensor) and len(tensor.size) == (5 if name.startswith("Volumetric") else 4):
+            return tensor.size[1:]
     if name == "Linear" and module.has("weight"):
         return module.weight().shape[1:]
-    if "MaxPooling" in name and module.has("iheight") and module.has("iwidth"):
+    if name.startswith("Spatial") and "MaxPooling" in name and module.has("iheight") and module.has("iwidth"):
         return (None, module.int("iheight"), module.int("iwidth"))
     output = found.get("output")
-    if "Convolution" in name and isinstance(output, Tensor) and len(output.size) == 4:
+    if name.startswith("Spatial") and "Convolution" in name and isinstance(output, Tensor) and len(output.size) == 4:
         return _before(module, output.size[1:])
     return None
 

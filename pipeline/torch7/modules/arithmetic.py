@@ -122,8 +122,8 @@ def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 @module("nn.Copy", "nn.ZeroGrad")
 def copy(m: Module, x: Value, net: Lowering) -> Value:
-    """A copy of the input."""
-    return net.copy(x)
+    """A copy; a Copy between equal types, which keeps a function of its own, gives the input itself (Copy.lua)."""
+    return x if "updateOutput" in m.object else net.copy(x)
 
 
 @module("nn.Minus", "nn.Negate")
