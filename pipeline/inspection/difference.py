@@ -17,6 +17,7 @@ from pipeline.graph.passes.cleanup import remove_identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.inspection import feeds
 from pipeline.inspection.matching import Match, attributes_of, match
+from pipeline.inspection.views import value_text
 
 Array = np.ndarray[Any, Any]
 # Changes that only say how a network is written; they differ in meaning where its numbers do.
@@ -120,7 +121,7 @@ def _nodes(matched: Match) -> Iterator[Change]:
         (_, old), (_, new) = attributes_of(a), attributes_of(b)
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                detail = f"{name}: {old.get(name)} -> {new.get(name)}"
+                detail = f"{name}: {value_text(old.get(name))} -> {value_text(new.get(name))}"
                 yield Change("attribute", a.name, detail, old.get(name), new.get(name))
         if matched.sources_before(a) != matched.sources_after(b):
             sources = [", ".join(s) or "nothing" for s in (matched.sources_before(a), matched.sources_after(b))]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.errors import MachineError, Problem, UnsupportedError, UsageError
+from pipeline.errors import MachineError, UnsupportedError, UsageError
 from pipeline.graph.values import Graph
 from pipeline.inspection import cut, feeds
 
@@ -23,12 +23,16 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)  # in an archive, so that the same network gives
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a network: its graph, what it takes, and what it must give."""
+    """A part of a network: its graph, what it takes, and what it must give.
+
+    `written` is the same part of another network, where the pairs are to be of that one.
+    """
 
     graph: Graph
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    written: Graph | None = None
 
 
 def piece(graph: Graph, first: str, last: str, reference: feeds.Reference) -> Piece:
@@ -75,50 +79,59 @@ def write(found: Piece, folder: Path) -> tuple[str, ...]:
         side: [{"name": value.name, "shape": list(value.shape), "dtype": value.dtype} for value in values]
         for side, values in (("inputs", found.graph.inputs), ("outputs", found.graph.outputs))
     }
-    notes, files = [], {}
-    for write_pair in (_caffe, _caffe2):
+    notes: list[str] = []
+    files: dict[str, str] = {}
+    for kind, write_pair in PAIRS.items():
         try:
-            files |= write_pair(found.graph, folder, ports)
+            pair = write_pair(found.written or found.graph, folder)
         except UnsupportedError as error:
-            notes += [_sentence(problem) for problem in error.problems]
+            notes += [f"{problem.origin}: {problem.reason}" for problem in error.problems]
+            continue
+        files |= {role: path.name for role, path in pair.files.items()}
+        for side, blobs in (("inputs", pair.inputs), ("outputs", pair.outputs)):
+            for port, blob in zip(ports[side], blobs, strict=True):
+                port[f"{kind}_blob"] = blob
     arrays = {f"in{i}": array for i, array in enumerate(found.inputs)}
     arrays |= {f"out{i}": array for i, array in enumerate(found.outputs)}
     np.savez(folder / REFERENCE, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
-    manifest = {**ports, "files": files, "cut": {**found.about, "left out": notes}}
+    manifest: dict[str, Any] = {**ports, "files": files, "cut": {**found.about, "left out": notes}}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return tuple(notes)
 
 
-def _sentence(problem: Problem) -> str:
-    return f"{problem.origin}: {problem.reason}"
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The files of a network by role, and the blobs of its inputs and outputs."""
+
+    files: Mapping[str, Path]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
-def _caffe(graph: Graph, folder: Path, ports: Mapping[str, list[dict[str, Any]]]) -> dict[str, str]:
+def caffe_pair(graph: Graph, folder: Path) -> Pair:
+    """Write a graph as a Caffe pair; UnsupportedError where Caffe cannot express it."""
     from pipeline.caffe import files
     from pipeline.caffe.write import emit
 
     emission = emit(graph)
-    files.write_pair(emission.net, folder / "deploy.prototxt", folder / "model.caffemodel", emission.comments)
-    _name(ports, "caffe_blob", emission.inputs, emission.outputs)
-    return {"prototxt": "deploy.prototxt", "caffemodel": "model.caffemodel"}
+    prototxt, caffemodel = folder / "deploy.prototxt", folder / "model.caffemodel"
+    files.write_pair(emission.net, prototxt, caffemodel, emission.comments)
+    return Pair({"prototxt": prototxt, "caffemodel": caffemodel}, emission.inputs, emission.outputs)
 
 
-def _caffe2(graph: Graph, folder: Path, ports: Mapping[str, list[dict[str, Any]]]) -> dict[str, str]:
+def caffe2_pair(graph: Graph, folder: Path) -> Pair:
+    """Write a graph as a Caffe2 pair; UnsupportedError where Caffe2 cannot express it."""
     from pipeline.caffe2 import files
     from pipeline.caffe2.write import write as translate
 
     net = translate(graph)
     predict, text, init = (folder / name for name in ("predict_net.pb", "predict_net.pbtxt", "init_net.pb"))
     files.write_pair(net, predict, text, init)
-    inputs = net.predict.external_input[: len(graph.inputs)]
-    _name(ports, "caffe2_blob", list(inputs), list(net.predict.external_output))
-    return {"predict_net": predict.name, "init_net": init.name}
+    inputs = tuple(net.predict.external_input[: len(graph.inputs)])
+    return Pair({"predict_net": predict, "init_net": init}, inputs, tuple(net.predict.external_output))
 
 
-def _name(ports: Mapping[str, list[dict[str, Any]]], key: str, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    for side, blobs in (("inputs", inputs), ("outputs", outputs)):
-        for port, blob in zip(ports[side], blobs, strict=True):
-            port[key] = blob
+PAIRS: Mapping[str, Callable[[Graph, Path], Pair]] = {"caffe": caffe_pair, "caffe2": caffe2_pair}
 
 
 def archive(folder: Path, place: Path) -> None:

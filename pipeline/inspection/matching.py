@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from pipeline.graph.values import Graph, Node, Shape
 
@@ -16,10 +18,22 @@ _RESHAPING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
 
 
 def attributes_of(node: Node) -> tuple[str, Mapping[str, Any]]:
-    """Give the operator of a node and its attributes by meaning: a Flatten is a Reshape to the shape it gives."""
+    """Give the operator of a node and its attributes by meaning.
+
+    A Flatten is a Reshape to the shape it gives, and a number is the float32 that files keep and networks use.
+    """
     if node.operator in _RESHAPING:
         return "Reshape", {"shape": node.output.shape}
-    return node.operator, node.attributes
+    return node.operator, {name: _single(value) for name, value in node.attributes.items()}
+
+
+def _single(value: Any) -> Any:  # noqa: ANN401 - any attribute
+    if isinstance(value, tuple):
+        return tuple(map(_single, value))
+    if not isinstance(value, float):
+        return value
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,8 @@ def _same_names(before: Graph, after: Graph) -> Pairs:
     """Pair nodes that give a value of the same name, or are called the same, by the same operator."""
     pairs: Pairs = []
     taken: set[int] = set()
-    for called in (lambda node: node.output.name, lambda node: node.name):
+    names: tuple[Callable[[Node], str], ...] = (lambda node: node.output.name, lambda node: node.name)
+    for called in names:
         named = {called(node): node for node in after.nodes if id(node) not in taken}
         for node in before.nodes:
             other = named.get(called(node))

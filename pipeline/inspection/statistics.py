@@ -55,14 +55,16 @@ def statistics(array: Array) -> Statistics:
             finite += sound.size
             zeros += int((sound == 0).sum())
             least, most = min(least, float(sound.min())), max(most, float(sound.max()))
-            total += float(sound.sum())
+            with np.errstate(over="ignore", invalid="ignore"):
+                total += float(sound.sum())
     if not finite:
         return Statistics(array.size, None, None, None, None, 0, nans, infinities, ())
     mean, squares = total / finite, 0.0
     histogram = np.zeros(BINS, np.int64)
     for chunk in _chunks(array):
         sound = chunk[np.isfinite(chunk)]
-        squares += float(np.square(sound - mean).sum())
+        with np.errstate(over="ignore", invalid="ignore"):  # of doubles near their largest
+            squares += float(np.square(sound - mean).sum())
         histogram += _histogram(sound, least, most)
     deviation = math.sqrt(squares / finite)
     counts = tuple(histogram.tolist())

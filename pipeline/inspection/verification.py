@@ -238,18 +238,29 @@ def _number(value: float) -> float | str:
     return float(f"{value:.3g}") if np.isfinite(value) else "inf"
 
 
-def require(verification: Verification) -> None:
-    """Raise VerificationError, with the first place that differs, unless the verification passed."""
+def differing(verification: Verification) -> list[Check]:
+    """Give the binding checks that found a difference, the one that diverges first in front."""
+    order = {name: place for place, name in enumerate(verification.values)}
+    apart = [check for check in verification.checks if check.binding and check.status == "differs"]
+    return sorted(apart, key=lambda check: order[check.diverges_at])
+
+
+def require(verification: Verification, evidence: str = "") -> None:
+    """Raise VerificationError, with the first place that differs, unless the verification passed.
+
+    `evidence` is the file with the smallest part of the network that differs, where one was found.
+    """
     if verification.passed:
         return
     nodes = verification.reference.producers()
-    apart = [check for check in verification.checks if check.binding and check.status == "differs"]
-    first = min(apart, key=lambda check: list(verification.values).index(check.diverges_at))
+    apart = differing(verification)
+    first = apart[0]
     node = nodes.get(first.diverges_at)
     raise VerificationError(
         f"{' and '.join(check.by for check in apart)}: other numbers than the original's",
         where=f"first in {first.diverges_at}, {node.origin}" if node else first.diverges_at,
         why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}; "
         f"{verification.tolerance:g} is allowed",
-        advice="the files are there, and verification.json tells every value; do not trust them as they are",
+        advice="the files are there, and verification.json tells every value; do not trust them as they are"
+        + (f";\n{evidence} is the smallest part that differs: attach it to a bug report" if evidence else ""),
     )

@@ -219,7 +219,7 @@ def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
         "receptive_field_step": [float(axis.step) for axis in known.field] if known and known.field else None,
         "weights": {
             name: {"shape": list(array.shape), "dtype": array.dtype.name}
-            | ({"statistics": asdict(statistics(array))} if with_statistics else {})
+            | ({"statistics": plain(asdict(statistics(array)))} if with_statistics else {})
             for name, array in part.weights.items()
         },
     }

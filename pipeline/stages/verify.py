@@ -16,7 +16,7 @@ def run(task: Task) -> None:
     """Compare every value of every artifact; VerificationError, with the place, where they differ."""
     import json
 
-    from pipeline.inspection import feeds, verification
+    from pipeline.inspection import divergence, feeds, verification
     from pipeline.runtimes import discovery, opencv
 
     artifacts = _artifacts(task)
@@ -27,17 +27,18 @@ def run(task: Task) -> None:
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
+    engines = discovery.engines(os.environ, options["runtimes"])
     result = verification.verify(
         artifacts,
         reference,
-        discovery.engines(os.environ, options["runtimes"]),
+        engines,
         options["tolerance"],
         opencv.doubt,
         task.progress,
     )
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    verification.require(result)
+    verification.require(result, divergence.keep(result, artifacts, reference.inputs, engines, task.output))
 
 
 def _artifacts(task: Task) -> list[Artifact]:
