@@ -17,9 +17,15 @@ from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
 
-def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray | None, transB: int = 0) -> np.ndarray:  # noqa: N803 - ONNX's name
+def gemm(
+    a: np.ndarray,
+    b: np.ndarray,
+    c: np.ndarray | None = None,
+    transA: int = 0,  # noqa: N803 - ONNX's names
+    transB: int = 0,  # noqa: N803
+) -> np.ndarray:
     """Multiply matrices exactly enough that every machine gives the same float32."""
-    y = a.astype(np.float64) @ (b.T if transB else b).astype(np.float64)
+    y = (a.T if transA else a).astype(np.float64) @ (b.T if transB else b).astype(np.float64)
     return (y if c is None else y + c).astype(np.float32)
 
 
@@ -45,7 +51,7 @@ class Lowering:
         self.sharing = Sharing()
         self.states: dict[int, TorchValue] = {}  # by module object: what a recurrent step hands on to the next
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
-        self._outputs: dict[int, Value] = {}  # by module object: the tensor that it writes its output to
+        self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
         self._module = Module(TorchObject("network"))
         self._inner = ""
@@ -84,11 +90,10 @@ class Lowering:
         if not isinstance(y, Value) or y is POISON or y.name in self._given or any(y is v for v in leaves(x)):
             return
         self._given.add(y.name)
-        before = self._outputs.setdefault(id(module.object), y)
-        if before is not y:
-            self._outputs[id(module.object)] = y
-            if before.shape == y.shape and not self.sharing.is_view(y):
-                self.sharing.overwrite(before, y)
+        _, before = self._outputs.get(id(module.object), (module, None))
+        self._outputs[id(module.object)] = module, y  # with the module, so that its id stays its own
+        if before is not None and before.shape == y.shape and not self.sharing.is_view(y):
+            self.sharing.overwrite(before, y)
 
     def _apply(self, definition: Definition, module: Module, x: TorchValue) -> TorchValue:
         if definition.takes == "tensor":
