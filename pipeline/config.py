@@ -54,7 +54,7 @@ class Options:
     runtimes: tuple[str, ...] = _option(
         (), "Verify with these runtimes only, not with every one found.", "--runtime", "NAME"
     )
-    report: Path | None = _option(None, "Write a page about the run.")
+    report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the graph.")

@@ -22,6 +22,7 @@ from pipeline.cli import (
     lineage,
     operators,
     plan,
+    report,
     resume,
     scan,
     status,
@@ -40,7 +41,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
 )
 COMMANDS = (
-    *(convert, resume, plan, status),
+    *(convert, resume, plan, status, report),
     *(scan, inspect, diff, export_layer, verify),
     *(lineage, operators, doctor, cache),
 )

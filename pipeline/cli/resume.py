@@ -24,12 +24,14 @@ def resume(
     verbose: Verbose = 0,
 ) -> int:
     """Continue a failed, killed or stopped run, or go on from files edited in its folder."""
-    from pipeline.cli.talk import finish, print_verification, reporting, typed_command
-    from pipeline.orchestration import batch, runner
+    from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
+    from pipeline.orchestration import batch, page, runner
 
     with reporting(progress, quiet, verbose, many=False) as report:
         outcome = runner.resume(folder, report, command=typed_command(), adopt=adopt, stop_after=stop_after)
     result = batch.result_of(outcome)
     if result.converted and not quiet:
         print_verification(folder, stream=sys.stderr)
-    return finish([result], json, verbose)
+    code = finish([result], json, verbose)
+    tell_reports(page.write_asked([folder] if result.state != "interrupted" else []), quiet)
+    return code

@@ -137,6 +137,12 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
     return worst
 
 
+def tell_reports(written: Sequence[Path], quiet: bool) -> None:
+    """Say where reports were written."""
+    for path in written if not quiet else ():
+        print(f"report: {path}", file=sys.stderr)
+
+
 def data(result: Result) -> dict[str, Any]:
     """Give a result for programs."""
     return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name not in ("recorded", "trace")}

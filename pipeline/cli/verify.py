@@ -31,8 +31,8 @@ def verify(
     verbose: Verbose = 0,
 ) -> int:
     """Verify a finished conversion again: against other inputs, or by other runtimes."""
-    from pipeline.cli.talk import finish, print_verification, reporting, typed_command
-    from pipeline.orchestration import batch, runner
+    from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
+    from pipeline.orchestration import batch, page, runner
 
     typed = {"reference": reference, "runtimes": tuple(runtimes or ()), "seed": seed, "tolerance": tolerance}
     changes = {name: value for name, value in typed.items() if value not in (None, ())}
@@ -41,4 +41,6 @@ def verify(
     result = batch.result_of(outcome)
     if result.converted:
         print_verification(folder, json)
-    return finish([result], json, verbose, data_too=False)
+    code = finish([result], json, verbose, data_too=False)
+    tell_reports(page.write_asked([folder] if result.state != "interrupted" else []), quiet)
+    return code

@@ -57,6 +57,11 @@ class Check:
     skipped: str = ""
 
     @property
+    def series(self) -> str:
+        """Its name where its values are told: one runtime may read several formats."""
+        return f"{self.by}, {self.reads}" if self.independent else self.by
+
+    @property
     def status(self) -> str:
         """One word: agrees, differs, or skipped where the runner could not run the files."""
         if self.skipped:
@@ -109,11 +114,9 @@ class Verifier:
         if missing:
             why = f"it gives no output {', '.join(missing)}"
             return Check(runner, artifact.kind, independent, binding, skipped=why)
-        for name, difference in found.items():
-            self.values[name][runner] = difference
         worst_at = max(found, key=lambda name: found[name].relative, default="")
         apart = [name for name, difference in found.items() if not difference.within(self.tolerance)]
-        return Check(
+        check = Check(
             runner,
             artifact.kind,
             independent,
@@ -123,6 +126,9 @@ class Verifier:
             worst_at=worst_at,
             diverges_at=min(apart, key=self.order.__getitem__, default=""),
         )
+        for name, difference in found.items():
+            self.values[name][check.series] = difference
+        return check
 
     def read_back(self, artifact: Artifact) -> Check:
         """Check our own evaluator on an artifact that was read back into a graph."""
@@ -208,6 +214,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
             {
                 "by": check.by,
                 "reads": check.reads,
+                "series": check.series,
                 "independent": check.independent,
                 "binding": check.binding,
                 "status": check.status,

@@ -67,7 +67,9 @@ def route(
 
 
 # What the orchestration itself takes, whatever the stages are.
-_OWN_OPTIONS = frozenset({"model", "name", "weights", "output", "store", "jobs", "stop_after", "force", "inputs"})
+_OWN_OPTIONS = frozenset(
+    {"model", "name", "weights", "inputs", "output", "store", "jobs", "stop_after", "force", "report"}
+)
 
 
 def check_options(options: Options, stages: Sequence[Stage]) -> None:

@@ -1,0 +1,81 @@
+"""Numbers and names as the page shows them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+TIMES, MINUS, NONE = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}", "\N{EN DASH}"
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bidi), surrogates, private, separators
+
+
+def visible(value: object) -> object:
+    """Spell out the characters of a text that nobody sees, or that turn what follows around."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if value.isprintable():
+        return value
+    return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSEEN else _escape(c) for c in value)
+
+
+def _escape(character: str) -> str:
+    return f"\\u{ord(character):04x}"
+
+
+def short(text: str, most: int) -> str:
+    """Cut the middle out of a long name: its two ends tell more."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return f"{text[: most - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def shape(extents: Sequence[int]) -> str:
+    """Write a shape."""
+    return TIMES.join(map(str, extents)) if extents else "scalar"
+
+
+def size(amount: float) -> str:
+    """Give a number of bytes."""
+    return _scaled(amount, ("B", "kB", "MB", "GB", "TB"))
+
+
+def count(amount: float) -> str:
+    """Give a large number of things."""
+    return _scaled(amount, ("", "k", "M", "G", "T")).rstrip()
+
+
+def _scaled(amount: float, units: Sequence[str]) -> str:
+    for unit in units[:-1]:
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == units[0] or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} {units[-1]}"
+
+
+def seconds(duration: float) -> str:
+    """Give a duration."""
+    return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.1f} s"
+
+
+def number(value: float | None) -> str:
+    """Give a number to three digits."""
+    if value is None:
+        return NONE
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
+    mantissa, _, power = f"{value:.3g}".partition("e")
+    return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", MINUS)
+
+
+def moment(text: str) -> str:
+    """Give a time in ISO 8601 as people read it."""
+    return f"{text[:10]} {text[11:19]} UTC" if len(text) >= 19 else text
+
+
+def plural(amount: int, one: str, many: str = "") -> str:
+    """Give an amount of things."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"

@@ -1,0 +1,57 @@
+"""Writes the report of a run: what its folder and the store tell of it, as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.orchestration import record
+from pipeline.orchestration.machine import on_machine
+from pipeline.orchestration.status import look
+from pipeline.orchestration.store import Artifact, Store, replace
+from pipeline.stages.discovery import discover
+
+if TYPE_CHECKING:
+    from pipeline.inspection.report.data import Report
+
+NAME = "report.html"
+
+
+def gather(folder: Path) -> Report:
+    """Collect what is known of the run of an output folder. Raises UsageError where no run went there."""
+    from pipeline.inspection.report.gather import gather as collect
+
+    found = look(folder)
+    store = Store(Path(found.record.store), create=False)
+    stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
+    reads = {stage.name: (*stage.needs, *stage.wants) for stage in discover()}
+    manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}
+    with on_machine("reading the output folder", folder):
+        return collect(folder, found.as_json(), reads, manifests)
+
+
+def write(folder: Path, target: Path | None = None) -> Path:
+    """Write the report of an output folder to `target`, or beside its files; give where it is."""
+    from pipeline.inspection.report.render import render
+
+    page = render(gather(folder))
+    place = target or folder / NAME
+    with on_machine("writing the report", place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        replace(place, page.encode(), durable=False)
+    return place
+
+
+def write_asked(folders: Iterable[Path]) -> list[Path]:
+    """Write the reports that runs were asked for; those that share a file get one each, named after the model."""
+    asked: dict[Path, list[tuple[Path, str]]] = {}
+    for folder in folders:
+        options = record.load(folder).asked()
+        if options.report is not None:
+            asked.setdefault(options.report, []).append((folder, options.name))
+    return [
+        write(folder, target if len(sharing) == 1 else target.with_name(f"{target.stem}-{name}{target.suffix}"))
+        for target, sharing in asked.items()
+        for folder, name in sharing
+    ]
