@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,13 +21,28 @@ def operators(
         str,
         typer.Option("--of", metavar="WHAT", help="modules (of Torch7), operators (of the graph), layers (of Caffe)."),
     ] = "modules",
+    missing: Annotated[
+        Path | None,
+        typer.Option("--missing", metavar="MODEL", exists=True, help="Only what this file has and we lack."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the documentation.")] = False,
     json: Json = False,
 ) -> int:
-    """Show what is supported, and what it becomes on the way."""
+    """Show what is supported, and what it becomes on the way.
+
+    With --missing: exit code 4 where the file has something that is not supported.
+    """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.errors import UsageError
     from pipeline.inspection import operators as support
 
+    if missing:
+        return _missing(missing, json)
+    if markdown:
+        from pipeline.inspection.support import markdown as page
+
+        print(page(), end="")
+        return 0
     tables = {"modules": support.module_rows, "operators": support.operator_rows, "layers": support.layer_rows}
     if of not in tables:
         raise UsageError(f"--of cannot be {of}", advice="one of: " + ", ".join(tables))
@@ -37,3 +53,22 @@ def operators(
     columns = ("name", "graph", "Caffe", "Caffe2", "what it is")
     print_table(columns, [(r.name, *map(", ".join, (r.operators, r.caffe, r.caffe2)), r.summary) for r in rows])
     return 0
+
+
+def _missing(model: Path, json: bool) -> int:
+    import sys
+
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.errors import UnsupportedError
+    from pipeline.inspection.networks import Source
+    from pipeline.inspection.summary import inspect
+    from pipeline.inspection.support import missing
+
+    found = missing(inspect(Source(model)))
+    if json:
+        print_json([asdict(each) for each in found])
+    elif found:
+        print_table(("type", "count", "first at"), [(each.kind, each.count, each.first) for each in found])
+    else:
+        print("everything in it is supported", file=sys.stderr)
+    return UnsupportedError.exit_code if found else 0

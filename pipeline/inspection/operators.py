@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from functools import cache
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 
@@ -111,7 +111,9 @@ def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
         for code in _codes(current.__code__):
             found |= {name for name in _strings(code.co_consts) if name in known}
             module = vars(sys.modules[current.__module__])
-            called = (module.get(name) for name in code.co_names)
+            called = [module.get(name) for name in code.co_names]
+            packages = [vars(value) for value in called if isinstance(value, ModuleType) and _ours(value.__name__)]
+            called += [members.get(name) for members in packages for name in code.co_names]
             pending.extend(inner for value in called for inner in _functions(value))
     return found
 
@@ -119,10 +121,14 @@ def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
 def _functions(value: object) -> Iterator[FunctionType]:
     """Give the Python functions behind a callable of this package, also inside a partial or a closure."""
     value = getattr(value, "func", value)
-    if isinstance(value, FunctionType) and value.__module__.split(".")[0] in ("pipeline", "__main__"):
+    if isinstance(value, FunctionType) and _ours(value.__module__):
         yield value
         for cell in value.__closure__ or ():
             yield from _functions(cell.cell_contents)
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] in ("pipeline", "__main__")
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
