@@ -24,7 +24,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _QUOTED = re.compile(rf"""["']({_NAME}(?:\.\w+)+)["']""")
-_LISTS = re.compile(r"\b(?:iter_modules|walk_packages)\b")
+_LISTS = ("iter_modules", "walk_packages")
 
 
 def code_digests(module: str) -> dict[str, str]:
@@ -32,32 +32,34 @@ def code_digests(module: str) -> dict[str, str]:
 
     The package's own `__init__.py` is left out: it holds the version number, which changes no result.
     """
-    seen: dict[str, str] = {}
+    seen = {module}
+    digests: dict[str, str] = {}
     waiting = [module]
     while waiting:
         path = _file(waiting.pop())
-        if path is None:
+        if path is None or path == _ROOT / "__init__.py":
             continue
-        name = path.relative_to(_ROOT).as_posix()
-        if name in seen or name == "__init__.py":
-            continue
-        seen[name], needed = _scan(path)
-        waiting.extend(needed)
-    return dict(sorted(seen.items()))
+        name, digest, needed = _scan(path)
+        digests[name] = digest
+        waiting.extend(needed - seen)
+        seen |= needed
+    return dict(sorted(digests.items()))
 
 
 @cache
-def _scan(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Give a file's sha256 and the modules that it may import."""
+def _scan(path: Path) -> tuple[str, str, frozenset[str]]:
+    """Give a file's name in the package, its sha256, and the modules that it may import."""
     data = path.read_bytes()
     text = data.decode("utf-8", "replace")
-    named = set(_imports(text)) | set(_QUOTED.findall(text))
-    if _LISTS.search(text):
+    quoted = set(_QUOTED.findall(text))
+    named = set(_imports(text)) | quoted
+    if any(word in text for word in _LISTS):
         own = ".".join((_NAME, *path.parent.relative_to(_ROOT).parts))
         named |= {inside for package in (*named, own) for inside in _inside(package)}
-    elif _QUOTED.search(text):
-        named |= {inside for package in _QUOTED.findall(text) for inside in _inside(package)}
-    return hashlib.sha256(data).hexdigest(), tuple(sorted(named | {up for name in named for up in _above(name)}))
+    else:
+        named |= {inside for package in quoted for inside in _inside(package)}
+    name = path.relative_to(_ROOT).as_posix()
+    return name, hashlib.sha256(data).hexdigest(), frozenset(named | {up for n in named for up in _above(n)})
 
 
 def _imports(text: str) -> Iterator[str]:
