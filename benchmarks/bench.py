@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 from benchmarks.measure import Cost, run
 from benchmarks.networks import NETWORKS, Network, written
@@ -69,7 +70,11 @@ class Bench:
     def empty(self) -> Cost:
         """Give the cost of a program that does nothing: the least memory and the median time of some starts."""
         costs = [self.program("--version") for _ in range(max(3, self.runs))]
-        return Cost(sorted(cost.seconds for cost in costs)[len(costs) // 2], max(cost.memory for cost in costs))
+        return Cost(
+            median(cost.seconds for cost in costs),
+            median(cost.cpu for cost in costs),
+            max(cost.memory for cost in costs),
+        )
 
 
 def folders(place: Path) -> Sequence[str | Path]:

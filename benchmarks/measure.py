@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import threading
 import time
@@ -20,9 +21,13 @@ _PRIVATE = re.compile(r"^RssAnon:\s*(\d+) kB", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run of a command took; `memory` counts the bytes that no file backs, of all its processes."""
+    """What one run of a command took: by the clock, of processors, and of memory that no file backs.
+
+    Processors and memory are those of all its processes.
+    """
 
     seconds: float
+    cpu: float
     memory: int
 
 
@@ -34,7 +39,7 @@ def run(
     command: Sequence[str | Path], environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Cost:
     """Run a command to its end. Raises CommandError with its last words where it fails."""
-    began = time.perf_counter()
+    began, before = time.perf_counter(), _cpu_of_children()
     process = subprocess.Popen(
         [str(word) for word in command],
         stdout=subprocess.DEVNULL,
@@ -50,7 +55,12 @@ def run(
     if process.returncode:
         last = words.decode("utf-8", "replace")[-2000:]
         raise CommandError(f"{' '.join(map(str, command))} gave {process.returncode}: {last}")
-    return Cost(seconds, watch.peak)
+    return Cost(seconds, _cpu_of_children() - before, watch.peak)
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def seconds_of(work: Callable[[], object]) -> float:
