@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
-from tests.caffe2.nets import Case
+from pipeline.graph.values import Value
+from tests.caffe2.nets import Case, Net
 
 
 def made(strategy: st.SearchStrategy[Case], count: int) -> list[Case]:
@@ -62,10 +63,11 @@ def transposed_convolutions(draw: st.DrawFn) -> Case:
     kernel = _several(draw, axes, 1, 4)
     strides, dilations = _several(draw, axes, 1, 3), _several(draw, axes, 1, 3)
     largest = [max(pair) - 1 for pair in zip(strides, dilations, strict=True)]
+    reach = [(k - 1) * d for k, d in zip(kernel, dilations, strict=True)]
     how = {
         "kernel_shape": kernel,
         "strides": strides,
-        "pads": _pads(draw, axes, 3),
+        "pads": tuple(draw(st.integers(0, most)) for most in reach + reach),
         "dilations": dilations,
         "group": group,
         "output_padding": tuple(draw(st.integers(0, n)) for n in largest),
@@ -132,6 +134,29 @@ def resizings(draw: st.DrawFn) -> Case:
     return Case(f"Resize {x} {how}", (x,), lambda net, v: net.add("Resize", v, **how))
 
 
+@st.composite
+def broadcasts(draw: st.DrawFn) -> Case:
+    operator = draw(st.sampled_from(["Add", "Sub", "Mul", "Div", "Greater", "Equal", "Max", "Sum", "Pow", "MatMul"]))
+    shape = _several(draw, draw(st.integers(0, 5)), 1, 3)
+    inputs = []
+    for _ in range(2):
+        kept = shape[draw(st.integers(0, len(shape))) :] if draw(st.booleans()) else shape
+        inputs.append(tuple(1 if draw(st.integers(0, 2)) == 0 else size for size in kept))
+    if operator == "MatMul":
+        inner = draw(st.integers(1, 3))
+        inputs = [(*inputs[0], 2, inner), (*inputs[1], inner, 3)]
+    constant = draw(st.sampled_from([None, 0, 1]))
+    fed = tuple(one for i, one in enumerate(inputs) if i != constant)
+
+    def build(net: Net, *values: Value) -> Value:
+        given = list(values)
+        if constant is not None:
+            given.insert(constant, net.w(*inputs[constant], low=0.2))
+        return net.add(operator, *given)
+
+    return Case(f"{operator} {inputs} constant {constant}", fed, build, low=0.2)
+
+
 def fits(case: Case) -> bool:
     try:
         return all(value.size for value in case.graph().values())
@@ -139,4 +164,6 @@ def fits(case: Case) -> bool:
         return False
 
 
-LAYERS = (convolutions() | transposed_convolutions() | poolings() | paddings() | resizings()).filter(fits)
+LAYERS = (convolutions() | transposed_convolutions() | poolings() | paddings() | resizings() | broadcasts()).filter(
+    fits
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,45 +16,49 @@ from pipeline.graph.evaluation import run as evaluate
 from pipeline.runtimes import caffe2
 from pipeline.runtimes.engine import Engine, Job, run
 from tests.caffe2.geometry import LAYERS, made
-from tests.caffe2.nets import CASES, Case, together
+from tests.caffe2.nets import CASES, Case, Net, together
 
 ENGINES = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
 NETS = 40  # cases in one net
 
-pytestmark = pytest.mark.skipif(not ENGINES, reason="no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
 
-
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.title)
+@pytest.fixture(scope="module", params=ENGINES or [None], ids=lambda engine: engine.title if engine else "none")
 def engine(request):
-    return request.param
+    return request.param or pytest.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
 
 
-def job(cases: Sequence[Case], folder: Path) -> Job:
+@dataclass(frozen=True)
+class Trial:
+    """Cases in one net, ready to run, and what should come out."""
+
+    cases: Sequence[Case]
+    job: Job
+    wanted: Sequence[np.ndarray]
+
+
+def trial(cases: Sequence[Case], folder: Path) -> Trial:
     graph = together(cases)
     net = write(graph)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     files = {"predict_net": folder / "predict_net.pb", "init_net": folder / "init_net.pb"}
     write_pair(net, files["predict_net"], folder / "predict_net.pbtxt", files["init_net"])
     arrays = [array for case in cases for array in case.feeds()]
     feeds = dict(zip((value.name for value in graph.inputs), arrays, strict=True))
-    return Job(files, feeds, list(net.predict.external_output))
+    return Trial(cases, Job(files, feeds, list(net.predict.external_output)), evaluate(graph, feeds))
 
 
-def differences(engine: Engine, groups: Sequence[Sequence[Case]], folder: Path) -> list[str]:
-    """Run each group as one net; where a net fails, run its cases apart to name those that do."""
-    folder.mkdir(exist_ok=True)
-    jobs = [job(cases, folder / str(i)) for i, cases in enumerate(groups)]
+def differences(engine: Engine, trials: Sequence[Trial], folder: Path) -> list[str]:
+    """Run the trials; where a net fails, run its cases apart to name those that do."""
     found: list[str] = []
-    for cases, made_job, result in zip(groups, jobs, run(engine, jobs), strict=True):
-        graph = together(cases)
-        wanted = evaluate(graph, dict(made_job.inputs))
+    for number, (tried, result) in enumerate(zip(trials, run(engine, [t.job for t in trials]), strict=True)):
         wrong = "" if result.ok else f"{result.stage}: {result.error}"
-        for name, want in zip(made_job.wanted if result.ok else (), wanted, strict=result.ok):
+        for name, want in zip(tried.job.wanted, tried.wanted, strict=True) if result.ok else ():
             wrong = wrong or difference(name, result.blobs[name], want)
-        if wrong and len(cases) > 1:
-            found += differences(engine, [[case] for case in cases], folder / f"apart{len(found)}")
+        if wrong and len(tried.cases) > 1:
+            apart = folder / str(number)
+            found += differences(engine, [trial([c], apart / str(i)) for i, c in enumerate(tried.cases)], apart)
         elif wrong:
-            found.append(f"{cases[0].name}: {wrong}")
+            found.append(f"{tried.cases[0].name}: {wrong}")
     return found
 
 
@@ -65,13 +70,44 @@ def difference(name: str, found: np.ndarray, wanted: np.ndarray) -> str:
     return ""
 
 
-def groups(cases: Sequence[Case]) -> list[Sequence[Case]]:
-    return [cases[i : i + NETS] for i in range(0, len(cases), NETS)]
+def trials(cases: Sequence[Case], folder: Path) -> list[Trial]:
+    return [trial(cases[i : i + NETS], folder / str(i)) for i in range(0, len(cases), NETS)]
 
 
-def test_every_operator_computes_the_same_in_caffe2(engine, tmp_path):
-    assert differences(engine, groups(CASES), tmp_path / "nets") == []
+@pytest.fixture(scope="module")
+def operators(tmp_path_factory):
+    return trials(CASES, tmp_path_factory.mktemp("operators"))
 
 
-def test_any_geometry_computes_the_same_in_caffe2(engine, tmp_path):
-    assert differences(engine, groups(made(LAYERS, 400)), tmp_path / "nets") == []
+@pytest.fixture(scope="module")
+def geometries(tmp_path_factory):
+    return trials(made(LAYERS, 200), tmp_path_factory.mktemp("geometries"))
+
+
+def test_every_operator_computes_the_same_in_caffe2(engine, operators, tmp_path):
+    assert differences(engine, operators, tmp_path) == []
+
+
+def test_any_geometry_computes_the_same_in_caffe2(engine, geometries, tmp_path):
+    assert differences(engine, geometries, tmp_path) == []
+
+
+def test_a_net_runs_with_another_batch_size(engine, tmp_path):
+    net = Net("free")
+    x = net.input("x", (2, 3, 8, 7))
+    how = {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
+    conv = net.add("Conv", x, net.w(4, 3, 3, 3), net.w(4), name="conv", **how)
+    pool = net.add(
+        "AveragePool", conv, kernel_shape=(2, 2), strides=(1, 1), pads=(1,) * 4, count_include_pad=1, name="pool"
+    )
+    soft = net.add("Softmax", pool, axis=1, name="soft")
+    flat = net.add("Reshape", soft, shape=(0, -1), name="flat")
+    y = net.add("LogSoftmax", net.add("Gemm", flat, net.w(flat.shape[1], 3), net.w(3), name="fc"), name="y")
+    graph = net.finish([y])
+    files = {"predict_net": tmp_path / "predict_net.pb", "init_net": tmp_path / "init_net.pb"}
+    write_pair(write(graph), files["predict_net"], tmp_path / "predict_net.pbtxt", files["init_net"])
+    batch = np.random.default_rng(0).normal(size=(6, 3, 8, 7)).astype(np.float32)
+    (result,) = run(engine, [Job(files, {"x": batch}, ["y"])])
+    wanted = np.concatenate([evaluate(graph, [batch[i : i + 2]])[0] for i in (0, 2, 4)])
+    np.testing.assert_allclose(result.blobs["y"], wanted, rtol=1e-5, atol=1e-5)
+    assert set(result.blobs) >= {"x", "conv", "pool", "soft", "flat", "fc", "y"}

@@ -27,7 +27,9 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
     unread: set[str] = set()
     for operator in operators:
         found = _read(operator, graph, unread)
-        if found is not None:
+        if found is None:
+            problems.extend(operator.unused())
+        else:
             graph.forget(operator.outputs)
             unread.update(operator.outputs)
             problems.extend(found)
@@ -66,7 +68,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping
 
 
 def _read(operator: Operator, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
-    """Add an operator's nodes; give its problems where that is not possible (none where its inputs have them)."""
+    """Add an operator's nodes; where that is not possible, give why (nothing where its inputs have told it)."""
     reader = READS.get(operator.type)
     if reader is None:
         return (Problem(str(operator), f"operator {operator.type} is not supported"),)
@@ -81,7 +83,7 @@ def _read(operator: Operator, graph: Caffe2Reader, unread: set[str]) -> tuple[Pr
         return () if blob in unread else (Problem(str(operator), f"its input {blob} holds nothing that is supported"),)
     except ShapeError as error:
         raise InvalidInputError("an operator does not fit its inputs", where=str(operator), why=str(error)) from error
-    except (IndexError, ValueError) as error:
-        why = f"{len(operator.inputs)} inputs, {len(operator.outputs)} outputs"
+    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # what other inputs or arguments lead to
+        why = f"it has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs: {error}"
         raise InvalidInputError("an operator is not what it should be", where=str(operator), why=why) from error
-    return tuple(operator.unused()) or None
+    return None

@@ -15,10 +15,11 @@ def max_pool(op: Operator, net: Caffe2Reader) -> None:
     """MaxPool, or GlobalMaxPool."""
     x = net.value(op.inputs[0])
     g = geometry(op, x.rank - 2)
+    legacy = op.int("legacy_pad", 0)
     if op.int("global_pooling", 0):
         net.give("GlobalMaxPool", x)
         return
-    ceil_mode = _rounds_up(op, x, g)
+    ceil_mode = _rounds_up(op, legacy, x, g)
     net.give(
         "MaxPool",
         x,
@@ -37,10 +38,11 @@ def average_pool(op: Operator, net: Caffe2Reader) -> None:
     g = geometry(op, x.rank - 2)
     if op.int("count_include_pad", 0) and any(g.pads):
         op.refuse("argument AveragePool.count_include_pad is ignored by some releases of Caffe2")
+    legacy = op.int("legacy_pad", 0)
     if op.int("global_pooling", 0):
         net.give("GlobalAveragePool", x)
         return
-    ceil_mode = _rounds_up(op, x, g)
+    ceil_mode = _rounds_up(op, legacy, x, g)
     _no_dilation(op, g)
     net.give("AveragePool", x, kernel_shape=g.kernel, strides=g.strides, pads=g.pads, ceil_mode=ceil_mode)
 
@@ -65,12 +67,11 @@ def _no_dilation(op: Operator, g: Geometry) -> tuple[int, ...]:
     return g.dilations
 
 
-def _rounds_up(op: Operator, x: Value, g: Geometry) -> int:
+def _rounds_up(op: Operator, legacy: int, x: Value, g: Geometry) -> int:
     """Tell whether sizes are rounded up.
 
     Without any pads, Caffe lets a window start outside the image, where ONNX has none: that is refused.
     """
-    legacy = op.int("legacy_pad", 0)
     if legacy not in (0, _CAFFE_LEGACY_POOLING):
         op.refuse(f"argument {op.type}.legacy_pad is {legacy}, which is not supported")
     if not legacy:

@@ -11,13 +11,15 @@ from pipeline.caffe2.read.reader import Array, Caffe2Reader, reads
 from pipeline.graph.operators.resize import coordinates, resized
 from pipeline.graph.values import Shape
 
+LARGEST = 1 << 24  # float32 tells no larger places apart
+
 
 @reads("ResizeNearest")
 def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
     """Resize where its float64 picks what Caffe2's float32 picks, which is int(place / scale); else Gather."""
     x = net.value(op.inputs[0])
     scales = [float(np.float32(op.float(name, 1.0))) for name in ("height_scale", "width_scale")]
-    picked = [_picked(old, scale) for old, scale in zip(x.shape[2:], scales, strict=True)]
+    picked = [_picked(op, old, scale) for old, scale in zip(x.shape[2:], scales, strict=True)]
     sizes = tuple(places.size for places in picked)
     ratios = [new / old for old, new in zip(x.shape[2:], sizes, strict=True)]
     if _same(x.shape[2:], picked, scales) and resized(x.shape[2:], tuple(scales), ()) == sizes:
@@ -30,9 +32,17 @@ def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
     net.give("Gather", rows, net.weight(picked[1], "columns"), axis=3)
 
 
-def _picked(old: int, scale: float) -> Array:
+def _resized(op: Operator, size: int, scale: float) -> int:
+    """Give the new size, rounded as in float32 (caffe2/operators/resize_op.cc)."""
+    new = float(np.float32(size) * np.float32(scale))
+    if not 1 <= new < LARGEST:
+        op.refuse(f"a scale of {scale} for an axis of {size}")
+    return int(new)
+
+
+def _picked(op: Operator, old: int, scale: float) -> Array:
     """Give the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
-    new = int(np.float32(old) * np.float32(scale))
+    new = _resized(op, old, scale)
     return np.minimum((np.arange(new, dtype=np.float32) / np.float32(scale)).astype(np.int64), old - 1)
 
 
@@ -50,7 +60,7 @@ def upsample_bilinear(op: Operator, net: Caffe2Reader) -> None:
     (blob,) = op.inputs
     x = net.value(blob)
     scales = op.float("height_scale", 1.0), op.float("width_scale", 1.0)
-    new = (int(np.float32(old) * np.float32(scale)) for old, scale in zip(x.shape[2:], scales, strict=True))
+    new = (_resized(op, old, scale) for old, scale in zip(x.shape[2:], scales, strict=True))
     net.give(
         "Resize",
         x,

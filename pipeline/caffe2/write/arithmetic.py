@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from pipeline.caffe2.write.broadcasting import equal_shapes, give_binary
-from pipeline.caffe2.write.builder import Caffe2Builder, writes
-from pipeline.caffe2.write.steps import BOOL, FLOAT, INT64
+from pipeline.caffe2.write.builder import TYPES, Caffe2Builder, writes
 from pipeline.graph.values import Node, Value
 
 
@@ -155,8 +154,7 @@ def identity(node: Node, net: Caffe2Builder) -> None:
 @writes("Cast")
 def cast(node: Node, net: Caffe2Builder) -> None:
     """Cast."""
-    to = {"float32": FLOAT, "int64": INT64, "bool": BOOL}[node.str("to")]
-    net.give("Cast", net.blob(node.input(0)), to=to)
+    net.give("Cast", net.blob(node.input(0)), to=TYPES[node.str("to")])
 
 
 def _require_float(net: Caffe2Builder, *values: Value) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.caffe2.write.builder import Caffe2Builder
-from pipeline.caffe2.write.steps import FLOAT, expand, on_numbers
+from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder
+from pipeline.caffe2.write.steps import expand, on_numbers
 from pipeline.graph.operators.checks import broadcast
 from pipeline.graph.values import Node, Shape, Value
 

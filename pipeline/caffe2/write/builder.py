@@ -17,6 +17,9 @@ Array = np.ndarray[Any, Any]
 ArgumentValue = int | float | str | Sequence[int] | Sequence[float]
 Step = tuple[str, Mapping[str, ArgumentValue]]  # an operator with one input, and its arguments
 
+FLOAT, INT32, BOOL, INT64 = 1, 2, 5, 10  # TensorProto.DataType
+TYPES = {"float32": FLOAT, "bool": BOOL, "int64": INT64}
+
 # What the schema of an operator demands beside the output that is wanted.
 _FURTHER_OUTPUTS = {"Reshape": ("old_shape",), "Concat": ("split_info",), "LayerNorm": ("mean", "stdev")}
 
@@ -36,12 +39,21 @@ class Caffe2Builder:
         self._inputs = [value.name for value in graph.inputs]
         self._taken = {*self._inputs, *graph.weights, *(value.name for value in graph.values())}
         self._node: Node | None = None
+        self._typed = {value.name: self._cast(value) for value in graph.inputs if value.dtype != "float32"}
+
+    def _cast(self, value: Value) -> str:
+        """Give an input of integers or bools as such: what is fed to Caffe2 is float32."""
+        name = self.unique(f"{value.name}_{value.dtype}")
+        self.op("Cast", [value.name], [name], to=TYPES[value.dtype])
+        return name
 
     # ---- What a writer takes ----
 
     def blob(self, value: Value) -> str:
         """Give the blob that holds a value; a weight becomes a parameter."""
-        return self.shaped(value, value.shape) if value.name in self._weights else value.name
+        if value.name in self._weights:
+            return self.shaped(value, value.shape)
+        return self._typed.get(value.name, value.name)
 
     def blobs(self, values: Sequence[Value | None]) -> list[str]:
         """Give the blobs of those values that are there."""
@@ -55,7 +67,8 @@ class Caffe2Builder:
         """Give a value in another shape of as many elements: a weight is stored so, anything else reshaped."""
         array = self.array(value)
         if array is None:
-            return value.name if value.shape == shape else self.step("Reshape", value.name, part="shaped", shape=shape)
+            blob = self.blob(value)
+            return blob if value.shape == shape else self.step("Reshape", blob, part="shaped", shape=shape)
         key = (value.name, shape)
         if key not in self._shaped:
             first = value.name not in self._parameters

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from pipeline.caffe2.write.broadcasting import own_axes
-from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
-from pipeline.caffe2.write.steps import FLOAT, pad, reshape
+from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder, Step, writes
+from pipeline.caffe2.write.steps import pad, reshape
 from pipeline.graph.operators.checks import positive_axes, positive_axis
 from pipeline.graph.values import Node, Shape
 

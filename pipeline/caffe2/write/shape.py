@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
-from pipeline.caffe2.write.steps import FLOAT, crop, expand, on_numbers, pad, tile
+from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder, Step, writes
+from pipeline.caffe2.write.steps import crop, expand, on_numbers, pad, tile
 from pipeline.graph.operators.checks import positive_axes, positive_axis
 from pipeline.graph.operators.shape import slice_bounds
 from pipeline.graph.values import Node

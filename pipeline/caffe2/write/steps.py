@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pipeline.caffe2.write.builder import ArgumentValue, Step
+from pipeline.caffe2.write.builder import BOOL, INT32, ArgumentValue, Step
 from pipeline.graph.values import Shape
-
-FLOAT, INT32, BOOL, INT64 = 1, 2, 5, 10  # TensorProto.DataType
 
 
 def reshape(old: Shape, new: Shape) -> list[Step]:
