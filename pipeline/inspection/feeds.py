@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Value
 
 Array = np.ndarray[Any, Any]
-# Through these, an input that holds indices still does.
-_INDEX_PRESERVING = frozenset(
-    {"Add", "Sub", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Concat", "Transpose", "Identity"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def _check(path: Path, prefix: str, arrays: Sequence[Array], values: Sequence[Va
 
 def random_inputs(graph: Graph, seed: int) -> Reference:
     """Draw inputs from the normal distribution, and whole numbers for inputs that index a table."""
-    rows = _table_rows(graph)
+    rows = index_inputs(graph)
     generator = np.random.default_rng(seed)
     arrays = []
     for value in graph.inputs:
@@ -71,19 +68,3 @@ def random_inputs(graph: Graph, seed: int) -> Reference:
         else:
             arrays.append(generator.standard_normal(value.shape, np.float32))
     return Reference(f"random, seed {seed}", tuple(arrays))
-
-
-def _table_rows(graph: Graph) -> dict[str, int]:
-    """Give, for each input that ends up as the indices of a Gather or OneHot, the number of rows it may name."""
-    rows: dict[str, int] = {}
-    for node in reversed(graph.nodes):
-        if node.operator == "Gather":
-            rows[node.input(1).name] = node.input(0).shape[node.int("axis")]
-        elif node.operator == "OneHot":
-            rows[node.input(0).name] = node.int("depth")
-        elif node.operator in _INDEX_PRESERVING:
-            wanted = [rows[value.name] for value in node.outputs if value.name in rows]
-            for value in node.inputs:
-                if wanted and value is not None:
-                    rows[value.name] = min(wanted)
-    return rows

@@ -14,14 +14,11 @@ def run(task: Task) -> Mapping[str, str]:
     from pipeline.stages import signature
     from pipeline.torch7 import importer
 
-    graph = importer.read(
-        task.inputs["t7"],
-        inputs=[parse_input_spec(text) for text in task.options["inputs"]] or None,
-        root=task.options["root"] or None,
-        plugins=task.options["plugins"],
-    )
+    path, options = task.inputs["t7"], task.options
+    network = importer.find_network(path, options["root"] or None, options["plugins"])
+    graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
     digests = serialization.write(graph, task.output)
-    signature.write(task.output, signature.of_graph(graph))
+    signature.write(task.output, signature.of_graph(graph, importer.element_type(network)))
     return digests
 
 

@@ -18,13 +18,20 @@ Port = dict[str, Any]
 Signature = dict[str, list[Port]]
 
 
-def of_graph(graph: Graph) -> Signature:
-    """Describe the inputs and outputs of a graph."""
+def of_graph(graph: Graph, element_type: str = "float32") -> Signature:
+    """Describe the inputs and outputs of a graph; `element_type` is what its floats were in the original."""
 
-    def ports(values: Sequence[Value]) -> list[Port]:
-        return [{"name": value.name, "shape": list(value.shape), "dtype": value.dtype} for value in values]
+    def ports(values: Sequence[Value], floats: str) -> list[Port]:
+        return [
+            {
+                "name": value.name,
+                "shape": list(value.shape),
+                "dtype": floats if value.dtype == "float32" else value.dtype,
+            }
+            for value in values
+        ]
 
-    return {"inputs": ports(graph.inputs), "outputs": ports(graph.outputs)}
+    return {"inputs": ports(graph.inputs, element_type), "outputs": ports(graph.outputs, "float32")}
 
 
 def with_blobs(signature: Signature, key: str, inputs: Sequence[str], outputs: Sequence[str]) -> Signature:

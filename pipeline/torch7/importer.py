@@ -42,9 +42,24 @@ def read(
     Raises InvalidInputError for a damaged file, UnsupportedError with everything that cannot be imported,
     UsageError where a shape does not fit.
     """
+    return lower(find_network(path, root, plugins), inputs, path.stem)
+
+
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Module:
+    """Find the network in a .t7 file; errors as `read`."""
     load_plugins(plugins)
     where, network = select_network(load(path), root)
-    return lower(Module(network, where), inputs, path.stem)
+    return Module(network, where)
+
+
+def element_type(root: Module) -> str:
+    """Tell what a network's tensors are, float32 or float64, by its first module that has no others inside.
+
+    Containers do not tell: `_type` is not changed in all of them when a part is converted.
+    """
+    leaves = (found for _, found in walk(root.object) if "modules" not in found)
+    first = next(leaves, root.object)
+    return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
 
 def unsupported(root: Module) -> tuple[Problem, ...]:

@@ -1,0 +1,54 @@
+"""What may be fed to a network's inputs: indices of a table, numbers of another element type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from pipeline.graph.values import Graph, Node, Value
+
+# Through these, an input that holds indices still does.
+_INDEX_PRESERVING = frozenset(
+    {"Add", "Sub", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Concat", "Transpose", "Identity"}
+)
+
+
+def index_inputs(graph: Graph) -> dict[str, int]:
+    """Give the inputs that end up as the indices of a Gather or OneHot, and the number of rows each may name."""
+    rows: dict[str, int] = {}
+    for node in reversed(graph.nodes):
+        if node.operator == "Gather":
+            rows[node.input(1).name] = node.input(0).shape[node.int("axis")]
+        elif node.operator == "OneHot":
+            rows[node.input(0).name] = node.int("depth")
+        elif node.operator in _INDEX_PRESERVING:
+            wanted = [rows[value.name] for value in node.outputs if value.name in rows]
+            for value in node.inputs:
+                if wanted and value is not None:
+                    rows[value.name] = min(wanted)
+    return {value.name: rows[value.name] for value in graph.inputs if value.name in rows}
+
+
+def cast_inputs(graph: Graph, names: Collection[str]) -> Graph:
+    """Make the network take some inputs in whatever element type they are fed.
+
+    Given:  y = Conv(input, ...)
+    Result: input_float = Cast(input, to=float32); y = Conv(input_float, ...)
+    """
+    casts = [_cast(value, graph) for value in graph.inputs if value.name in names]
+    replaced: Mapping[str, Value] = {node.input(0).name: node.output for node in casts}
+
+    def taken(value: Value | None) -> Value | None:
+        return value if value is None else replaced.get(value.name, value)
+
+    nodes = [replace(node, inputs=tuple(map(taken, node.inputs))) for node in graph.nodes]
+    return replace(graph, nodes=(*casts, *nodes))
+
+
+def _cast(value: Value, graph: Graph) -> Node:
+    known = {v.name for v in (*graph.inputs, *graph.values())} | graph.weights.keys()
+    name = f"{value.name}_float"
+    while name in known:
+        name += "_"
+    origin = next((node.origin for node in graph.nodes if value in node.inputs), graph.nodes[0].origin)
+    return Node(name, "Cast", (value,), (Value(name, value.shape),), {"to": "float32"}, origin)
