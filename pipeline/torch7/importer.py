@@ -79,6 +79,11 @@ def unknown(found: TorchObject) -> tuple[str, str]:
     kind = found.class_name
     if kind.startswith("ccn2.") or kind.endswith("CUDA"):
         return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
+    if kind.startswith("autograd."):
+        return (
+            "runs a Lua function, of which the file has the bytecode only",
+            "build it of nn modules, or lower it by a --plugin",
+        )
     alike = ""
     if "weight" in found and "kW" in found and "kH" in found:
         alike = "nn.SpatialConvolution"

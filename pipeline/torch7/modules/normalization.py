@@ -51,39 +51,40 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.InstanceNormalization", rank=4)
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """fast-neural-style's InstanceNormalization, as Torch7 computes it since August 2017.
+    """fast-neural-style's and texture_nets' InstanceNormalization, as Torch7 computes it since August 2017.
 
     It runs the BatchNormalization `bn` in training mode on (1, N C, H, W), to normalise every image and channel by
     its own statistics. Since nn's commit 919eeca a batch of one is normalised by the running statistics instead:
-    those that `bn` has for this N, else a mean of 0 and a variance of 1.
+    those that `bn` has for this N, else the module's own, which are a mean of 0 and a variance of 1 at first.
     """
     batch, channels = x.shape[:2]
-    mean, spread = np.zeros(batch * channels, np.float32), np.ones(batch * channels, np.float32)
-    if m.has("bn") and m.int("prev_N", -1) == batch:
-        mean, spread = m.child("bn").weight("running_mean"), m.child("bn").weight("running_var")
-    if mean.size != batch * channels or spread.size != batch * channels:
-        net.damaged(f"{batch * channels} running statistics", f"{mean.size} and {spread.size}")
-    means, spreads = mean.reshape(batch, channels), spread.reshape(batch, channels)
+    own = m if m.has("running_mean") else None
+    means = own.weight("running_mean") if own else np.zeros(channels, np.float32)
+    spreads = own.weight("running_var") if own else np.ones(channels, np.float32)
+    if m.has("bn") and batch in (m.maybe_int("prev_N"), m.maybe_int("prev_batch_size")):
+        means, spreads = m.child("bn").weight("running_mean"), m.child("bn").weight("running_var")
+    sizes = (channels, batch * channels)
+    if means.size not in sizes or spreads.size not in sizes:
+        net.damaged(f"{batch * channels} running statistics", f"{means.size} and {spreads.size}")
+    means, spreads = means.reshape(-1, channels), spreads.reshape(-1, channels)
     if (means == means[0]).all() and (spreads == spreads[0]).all():
-        return statistics(m, x, net, means[0], spreads[0], 1)
+        return by_statistics(m, x, net, means[0], spreads[0])
     with net.inside("images"):
         merged = net.reshape(x, (1, batch * channels, *x.shape[2:]), part="input")
-        y = statistics(m, merged, net, mean, spread, batch)
+        y = by_statistics(m, merged, net, means.reshape(-1), spreads.reshape(-1))
     return net.reshape(y, x.shape)
 
 
-def statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: np.ndarray, repeats: int) -> Value:
-    """Normalise by given statistics, with the weight and bias repeated for merged images."""
-    weight, bias = m.weight(), m.weight("bias")
-    return net.add(
-        "BatchNormalization",
-        x,
-        net.weight(np.tile(weight, repeats) if repeats > 1 else weight),
-        net.weight(np.tile(bias, repeats) if repeats > 1 else bias, "bias"),
-        net.weight(mean, "running_mean"),
-        net.weight(spread, "running_var"),
-        epsilon=m.float("eps", 1e-5),
+def by_statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: np.ndarray) -> Value:
+    """Normalise by given statistics; weight and bias are repeated for merged images."""
+    repeats = [None if array is None else np.resize(array, mean.size) for array in (m.array("weight"), m.array("bias"))]
+    weight, bias = (
+        None if array is None else net.weight(array, part)
+        for array, part in zip(repeats, ("weight", "bias"), strict=True)
     )
+    mean, spread = np.ascontiguousarray(mean), np.ascontiguousarray(spread)
+    statistics = net.weight(mean, "running_mean"), net.weight(spread, "running_var")
+    return net.add("BatchNormalization", x, weight, bias, *statistics, epsilon=m.float("eps", 1e-5))
 
 
 @module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
-from pipeline.torch7.module import Module, module
+from pipeline.torch7.module import Module, module, refused
 
 
 def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> tuple[Value, int]:
@@ -127,3 +127,12 @@ def dynamic_k_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
         f"gives the {k} largest of {x.shape[axis]} frames in their order in time, which depends on the numbers",
         "use a fixed pooling",
     )
+
+
+refused(
+    "nn.GroupKMaxPooling",
+    "nn.KMaxPooling",
+    "nn.TemporalKMaxPooling",
+    reason="gives the k largest frames in their order in time, which depends on the numbers",
+    advice="use a fixed pooling",
+)

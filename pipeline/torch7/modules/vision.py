@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
-from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.modules.activation import in_place
 from pipeline.torch7.modules.axes import axis_of
 from pipeline.torch7.modules.containers import concatenated
@@ -155,3 +155,10 @@ def transposed(x: Value, net: Lowering, part: str) -> Value:
     if 1 in x.shape:
         return net.reshape(x, x.shape[::-1], part=part)
     return net.add("Transpose", x, perm=(1, 0), part=part)
+
+
+refused(
+    "nn.SpatialGlimpse",
+    reason="cuts the image at a place that the network computes, which no static network can",
+    advice="cut before the network",
+)

@@ -1,0 +1,89 @@
+"""Modules of fbnn and fbcunn that are not what nn calls by the same name, and some that nn has not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules.activation import prelu
+from pipeline.torch7.modules.resizing import nearest
+from pipeline.torch7.modules.temporal import convolve
+
+
+@module(
+    "fbnn.SpatialConvolution",
+    "nn.SpatialConvolutionCuFFT",
+    "nn.SpatialConvolutionFBFFT",
+    "nn.SpatialConvolutionFBFFTGemm",
+    "nn.SpatialConvolutionFFT",
+    "nn.SpatialConvolutionFFTTiled",
+    "nn.SpatialConvolutionFFTTiledAsync",
+    "nn.SpatialConvolutionFFTTiledIterated",
+    "nn.SpatialConvolutionFFTTiledSync",
+    rank=4,
+)
+def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution, however it is computed; weight (out, in, kH, kW), padding padUp and padLeft on both sides."""
+    weight, bias = m.weight(), m.array("bias")
+    if weight.ndim != 4:
+        net.damaged("a weight of 4 dimensions", str(weight.shape))
+    pads = (m.int("padUp", m.int("padH", 0)), m.int("padLeft", m.int("padW", 0)))
+    return net.add(
+        "Conv",
+        x,
+        net.weight(weight),
+        None if bias is None else net.weight(bias, "bias"),
+        kernel_shape=weight.shape[2:],
+        strides=(m.int("dH", 1), m.int("dW", 1)),
+        pads=pads * 2,
+        dilations=(1, 1),
+    )
+
+
+@module("fbnn.LeakyReLU")
+def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
+    """A PReLU with one slope."""
+    return prelu(m, x, net)
+
+
+@module("fbnn.Constant")
+def constant(m: Module, x: Value, net: Lowering) -> Value:
+    """The same tensor for every sample of a batch."""
+    value = m.weight("value")
+    batch = np.broadcast_to(value, (x.shape[0], *value.shape))
+    return net.add("Identity", net.weight(np.ascontiguousarray(batch), "value"))
+
+
+@module("fbnn.NestedDropout", "fbnn.IndividualDropout", "fbnn.Probe", "nn.Probe")
+def evaluated(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation a copy of the input."""
+    return net.copy(x)
+
+
+@module("fbnn.L2Normalize")
+def l2_normalize(m: Module, x: Value, net: Lowering) -> Value:
+    """x / |x| over the last of one or two dimensions."""
+    if x.rank not in (1, 2):
+        net.misfit("a tensor of 1 or 2 dimensions", x)
+    return net.add("Div", x, net.add("ReduceL2", x, axes=(x.rank - 1,), keepdims=1, part="norm"))
+
+
+@module("fbnn.NormalizedLinearNoBias", "nn.LinearNB", "nn.LinearNoBackprop", rank=2)
+def linear(m: Module, x: Value, net: Lowering) -> Value:
+    """In evaluation a Linear, whose bias may be missing."""
+    bias = m.array("bias")
+    return net.add("Gemm", x, net.weight(m.weight()), None if bias is None else net.weight(bias, "bias"), transB=1)
+
+
+@module("nn.Upsample", rank=4)
+def upsample(m: Module, x: Value, net: Lowering) -> Value:
+    """Repeat every pixel `factor` times in both directions."""
+    return nearest(x, net, (m.int("factor"),) * 2)
+
+
+@module("nn.UnfoldedTemporalConvolution", rank=3)
+def temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
+    """A convolution over time with padding."""
+    return convolve(m, x, net, m.int("kW"), 1, m.int("pad", 0))
