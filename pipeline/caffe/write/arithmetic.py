@@ -206,20 +206,21 @@ def write_min(node: Node, net: CaffeBuilder) -> None:
 
 
 def _expanded(node: Node, net: CaffeBuilder) -> list[Blob]:
-    """Give all inputs as blobs of the output's shape; a number is filled in by Power."""
+    """Give all inputs as blobs of the output's shape; constants are filled in where there is a blob of it."""
     operands = [net.operand(node.input(i)) for i in range(len(node.inputs))]
-    wide = [each for each in operands if isinstance(each, Blob)]
-    blobs = {id(each): layers.expand(net, each, node.output.shape) for each in wide}
-    like = next(iter(blobs.values()), None)
+    wide = {each: layers.expand(net, each, node.output.shape) for each in operands if isinstance(each, Blob)}
+    like = next(iter(wide.values()), None)
+    blobs = []
     for each in operands:
-        if isinstance(each, Parameter):
-            filled = like is not None and each.size == 1
-            blobs[id(each)] = (
-                layers.filled(net, like, each.scalar())
-                if filled and like is not None
-                else constant(net, each.broadcast(node.output.shape))
-            )
-    return [blobs[id(each)] for each in operands]
+        if isinstance(each, Blob):
+            blobs.append(wide[each])
+        elif like is None:
+            blobs.append(constant(net, each.broadcast(node.output.shape)))
+        elif each.size == 1:
+            blobs.append(layers.filled(net, like, each.scalar()))
+        else:
+            blobs.append(add(net, layers.filled(net, like, 0.0), each))
+    return blobs
 
 
 # ---- One operand ----

@@ -18,25 +18,23 @@ Ints = Sequence[int]
 
 
 def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict[str, Any]:
-    """Give the fields of a window: one number where all axes agree, _h and _w for two, else one an axis.
+    """Give the fields of a window: for two axes one number where they agree, else _h and _w; else one an axis.
 
     cuDNN convolves over two axes only, so other numbers of axes ask for Caffe's own engine.
     """
-    message: dict[str, Any] = {}
+    message: dict[str, Any] = {} if len(kernel) == 2 else {"engine": "CAFFE"}
     for name, numbers, default in (("kernel_size", kernel, 0), ("stride", stride, 1), ("pad", pad, 0)):
         if all(number == default for number in numbers):
             continue
-        if len(set(numbers)) == 1:
+        if len(numbers) != 2:
+            message[name] = list(numbers)
+        elif numbers[0] == numbers[1]:
             message[name] = [numbers[0]]
-        elif len(numbers) == 2:
+        else:
             short = name.removesuffix("_size")
             message |= {f"{short}_h": numbers[0], f"{short}_w": numbers[1]}
-        else:
-            message[name] = list(numbers)
     if any(number != 1 for number in dilation):
-        message["dilation"] = [dilation[0]] if len(set(dilation)) == 1 else list(dilation)
-    if len(kernel) != 2:
-        message["engine"] = "CAFFE"
+        message["dilation"] = list(dilation) if len(set(dilation)) > 1 else [dilation[0]]
     return message
 
 

@@ -73,16 +73,22 @@ def caffe_counts(size: Sequence[int], windows: Sequence[Window]) -> tuple[int, .
 
 
 def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
-    """Tell whether Caffe has at least the wanted windows, all of which start in the image or the pad before it."""
+    """Tell whether Caffe has at least the wanted windows.
+
+    All must start in the image or the pad before it, and none be larger than image and pads, which Caffe can do
+    and few readers of its files.
+    """
     return all(
-        window.pad < window.kernel and count >= window.count and (count - 1) * window.stride < n + window.pad
+        window.pad < window.kernel <= n + 2 * window.pad
+        and count >= window.count
+        and (count - 1) * window.stride < n + window.pad
         for n, window, count in zip(size, windows, caffe_counts(size, windows), strict=True)
     )
 
 
 def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: Window, columns: Window) -> Blob:
     windows = [rows, columns]
-    if all(w.kernel == w.stride == 1 and w.count == n for w, n in zip(windows, x.shape[2:], strict=True)):
+    if all((w.kernel, w.stride, w.pad, w.count) == (1, 1, 0, n) for w, n in zip(windows, x.shape[2:], strict=True)):
         return x
     if not _as_caffe_has_them(x.shape[2:], windows):
         x, windows = _covered(net, x, windows, LOWEST if method == "MAX" else 0.0)

@@ -99,11 +99,17 @@ def pad(node: Node, net: CaffeBuilder) -> None:
         net.give(node, padded(net, x, pairs, node.float("value")))
         return
     for axis, (begin, end) in enumerate(pairs):
-        places = np.arange(-begin, x.shape[axis] + end)
         last = x.shape[axis] - 1
-        places = np.clip(places, 0, last) if mode == "edge" else last - abs(last - abs(places))
-        x = select(net, x, axis, places.tolist())
+        x = select(net, x, axis, _nearest(np.arange(-begin, last + 1 + end), last, mode).tolist())
     net.give(node, x)
+
+
+def _nearest(places: np.ndarray, last: int, mode: str) -> np.ndarray:
+    """Bring places outside 0..last to it: to its ends (edge), or mirrored there as often as needed (reflect)."""
+    if mode == "edge":
+        return np.clip(places, 0, last)
+    period = max(2 * last, 1)
+    return np.minimum(places % period, period - places % period)
 
 
 @writes("Gather")

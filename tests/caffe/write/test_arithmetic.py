@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.caffe.write.check import Case, check, numbers, single
+from tests.caffe.write.check import Case, check, numbers, single, twice
 
 
 def cases() -> dict[str, Case]:
@@ -35,15 +35,13 @@ def cases() -> dict[str, Case]:
     cases["Add two constants"] = Case(
         lambda b: b.add("Add", b.weight(numbers(3, 1), name="v"), b.weight(numbers(4), name="w"), name="y")
     )
-    cases["Add itself"] = Case(lambda b: (lambda x: b.add("Add", x, x, name="y"))(b.input("x", (2, 3))))
+    cases["Add itself"] = twice("Add")
     for operator in ("Sum", "Max", "Min", "Mean"):
         cases[operator] = single(operator, image, image, image)
         cases[f"{operator} of one"] = single(operator, image)
         cases[f"{operator} broadcast"] = single(operator, image, (3, 1, 1), (5,))
         cases[f"{operator} with constants"] = single(operator, image, numbers(1), numbers(3, 1, 1))
-        cases[f"{operator} twice the same"] = Case(
-            lambda b, operator=operator: (lambda x: b.add(operator, x, x, name="y"))(b.input("x", (2, 3)))
-        )
+        cases[f"{operator} twice the same"] = twice(operator)
     for operator in ("Abs", "Neg", "Exp", "Reciprocal", "Sign", "Identity"):
         cases[operator] = single(operator, image)
     cases |= {

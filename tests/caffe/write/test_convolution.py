@@ -17,7 +17,9 @@ def cases() -> dict[str, Case]:
         "Conv dilated": single("Conv", image, numbers(6, 4, 3, 3), **window(2, pads=2), dilations=(2, 1)),
         "Conv, more pads behind": single("Conv", image, numbers(6, 4, 3, 3), **window(2, pads=(0, 1, 1, 2)), **one),
         "Conv, more pads before": single("Conv", image, numbers(6, 4, 3, 3), **window(2, 3, 2, (2, 1, 0, 0)), **one),
-        "Conv, more pads behind a stride": single("Conv", image, numbers(6, 4, 3, 3), **window(2, 3, 2, (0, 0, 1, 2)), **one),
+        "Conv, more pads behind a stride": single(
+            "Conv", image, numbers(6, 4, 3, 3), **window(2, 3, 2, (0, 0, 1, 2)), **one
+        ),
         "Conv over one axis": single(
             "Conv", (2, 4, 9), numbers(6, 4, 3), numbers(6), **window(1, 3, 2, (1, 1)), dilations=(1,)
         ),
@@ -35,7 +37,8 @@ def cases() -> dict[str, Case]:
         "Im2Col": single("Im2Col", image, **window(2, (3, 2), (2, 1), (1, 0, 1, 0)), dilations=(2, 1)),
         "Im2Col, pads behind": single("Im2Col", image, **window(2, 3, 2, (0, 1, 1, 0)), **one),
         "LocallyConnected": single(
-            "LocallyConnected", (2, 3, 5, 6), numbers(3, 3, 4, 3, 3, 2), numbers(4, 3, 3), **window(2, (3, 2), (2, 3), 1)
+            "LocallyConnected", (2, 3, 5, 6), numbers(3, 3, 4, 3, 3, 2), numbers(4, 3, 3),
+            **window(2, (3, 2), (2, 3), 1),
         ),
         "LocallyConnected without bias": single(
             "LocallyConnected", (1, 2, 4, 4), numbers(3, 3, 2, 2, 2, 2), **window(2, 2, 1)
@@ -43,10 +46,11 @@ def cases() -> dict[str, Case]:
     }  # fmt: skip
     small = (2, 4, 3, 5)
     for stride, extra, pads, dilation in (
-        (1, 0, 0, 1), (2, 0, (1, 1, 1, 1), 1), (2, 1, (1, 1, 1, 1), 1), (3, 2, (0, 1, 0, 1), 1), (2, 1, (1, 0, 1, 0), 2),
-        (2, 0, (1, 1, 0, 0), 1), (2, 0, (0, 0, 1, 2), 1), (3, (1, 2), (2, 1, 1, 2), 1), (2, 1, 0, 2), (2, 1, 1, 2),
+        (1, (0, 0), 0, 1), (2, (0, 0), 1, 1), (2, (1, 1), 1, 1), (3, (2, 2), (0, 1, 0, 1), 1),
+        (2, (1, 1), (1, 0, 1, 0), 2),
+        (2, (0, 0), (1, 1, 0, 0), 1), (2, (0, 0), (0, 0, 1, 2), 1), (3, (1, 2), (2, 1, 1, 2), 1), (2, (1, 1), 0, 2),
+        (2, (1, 1), 1, 2),
     ):  # fmt: skip
-        extra = (extra,) * 2 if isinstance(extra, int) else extra
         geometry = window(2, (3, 4), stride, pads) | {"dilations": (dilation,) * 2, "output_padding": extra}
         name = f"ConvTranspose {stride} {extra} {pads} {dilation}"
         cases[name] = single("ConvTranspose", small, numbers(4, 3, 3, 4), numbers(3), **geometry)
