@@ -55,7 +55,7 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
 
 @reads("Accuracy")
 def accuracy(layer: Layer, net: CaffeReader) -> None:
-    """The share of labels among the top_k predictions (accuracy_layer.cpp)."""
+    """The share of labels among the top_k predictions; 0 where none counts, as in master (accuracy_layer.cpp)."""
     fields = layer.param("accuracy_param")
     x, label = layer.take(2)
     if len(layer.tops) > 1:
