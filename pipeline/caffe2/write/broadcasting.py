@@ -19,7 +19,7 @@ def give_binary(node: Node, net: Caffe2Builder, kind: str, commutes: bool = Fals
     a, b = node.input(0), node.input(1)
     if commutes and net.array(a) is not None and net.array(b) is None:
         a, b = b, a
-    if a.shape == node.output.shape != b.shape and net.array(b) is not None:
+    if a.shape == node.output.shape and net.array(b) is not None:
         blob, placed = own_axes(net, node.output.shape, b)
         net.give(kind, net.blob(a), blob, **placed)
     else:
@@ -29,9 +29,10 @@ def give_binary(node: Node, net: Caffe2Builder, kind: str, commutes: bool = Fals
 def own_axes(net: Caffe2Builder, shape: Shape, b: Value) -> tuple[str, dict[str, int]]:
     """Give a constant without the axes that it is only broadcast over, and the arguments that place it in `shape`.
 
-    Where its own axes do not stand together, it stays as it is and is broadcast by numpy's rule.
+    Where its own axes do not stand together, it stays as it is and is broadcast by numpy's rule. A constant that
+    fits a batch of one fits any batch.
     """
-    run = None if b.shape == shape else _run(shape, b.shape)
+    run = None if b.shape == shape and shape[:1] != (1,) else _run(shape, b.shape)
     if run is None:
         return net.blob(b), {}
     first, end = run

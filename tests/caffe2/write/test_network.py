@@ -219,6 +219,14 @@ def test_a_constant_takes_its_own_axes_only():
     assert written.weights["w"].shape == (3,)
 
 
+def test_a_constant_for_a_batch_of_one_fits_any_batch():
+    net = Builder()
+    x, w = net.input("x", (1, 3, 2)), net.weight(array(1, 3, 2), name="w")
+    written = write(net.finish([net.add("Add", x, w, name="y")]))
+    assert arguments(written) == {"broadcast": 1, "axis": 1}
+    assert read(written, {"x": (4, 3, 2)}).outputs[0].shape == (4, 3, 2)
+
+
 def test_rounded_up_pools_get_pads_at_the_end():
     how = {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (0, 0, 0, 0), "dilations": (1, 1)}
     assert arguments(one("MaxPool", (1, 1, 8, 7), ceil_mode=1, **how))["pads"] == (0, 0, 1, 0)
