@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod, sqrt
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def flat(size: int) -> TorchObject:
 
 def classifier(weights: Weights, *sizes: int) -> Layers:
     """Make the fully connected end of AlexNet and VGG, with dropout between layers."""
-    hidden = [(weights.linear(a, b), relu(), dropout(0.5)) for a, b in zip(sizes[:-2], sizes[1:-1], strict=True)]
+    hidden = [(weights.linear(a, b), relu(), dropout(0.5)) for a, b in pairwise(sizes[:-1])]
     return [flat(sizes[0]), *chain(*hidden), weights.linear(sizes[-2], sizes[-1])]
 
 

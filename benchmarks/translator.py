@@ -8,14 +8,14 @@ SCHEMA is a FileDescriptorProto of the package `caffe`: caffe_translator finds i
 import runpy
 import sys
 import types
+from pathlib import Path
 
 from google.protobuf import descriptor_pool
 from google.protobuf.internal import builder
 
 NAME = "caffe.proto.caffe_pb2"
 
-with open(sys.argv.pop(1), "rb") as file:
-    descriptor = descriptor_pool.Default().AddSerializedFile(file.read())
+descriptor = descriptor_pool.Default().AddSerializedFile(Path(sys.argv.pop(1)).read_bytes())
 caffe, proto, messages = (types.ModuleType(name) for name in ("caffe", "caffe.proto", NAME))
 builder.BuildMessageAndEnumDescriptors(descriptor, messages.__dict__)
 builder.BuildTopDescriptorsAndMessages(descriptor, NAME, messages.__dict__)
