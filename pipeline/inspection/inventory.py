@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -76,8 +77,11 @@ class Inventory:
 
     @property
     def activation_bytes(self) -> int:
-        """Add up the bytes of what all parts give."""
-        return sum(part.measure.activation_bytes for part in self.parts if part.measure)
+        """Add up the bytes of what all parts give, and of the inputs."""
+        listed = {part.name for part in self.parts}
+        inputs = (math.prod(shape) for name, shape in self.inputs.items() if shape and name not in listed)
+        given = sum(part.measure.activation_bytes for part in self.parts if part.measure)
+        return given + sum(inputs) * cost.BYTES["float32"]
 
     def find(self, name: str) -> tuple[Part, ...]:
         """Give the parts called `name`, else those at that path, else the ones that make a blob of that name.

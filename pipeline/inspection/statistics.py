@@ -48,12 +48,13 @@ def statistics(array: Array) -> Statistics:
     zeros = nans = infinities = finite = 0
     least, most, total = math.inf, -math.inf, 0.0
     for chunk in _chunks(array):
-        sound = chunk[np.isfinite(chunk)]
-        nans += int(np.isnan(chunk).sum())
-        infinities += int(np.isinf(chunk).sum())
+        sound = _finite(chunk)
+        if sound.size < chunk.size:
+            nans += int(np.isnan(chunk).sum())
+            infinities += int(np.isinf(chunk).sum())
         if sound.size:
             finite += sound.size
-            zeros += int((sound == 0).sum())
+            zeros += sound.size - int(np.count_nonzero(sound))
             least, most = min(least, float(sound.min())), max(most, float(sound.max()))
             with np.errstate(over="ignore", invalid="ignore"):
                 total += float(sound.sum())
@@ -62,13 +63,20 @@ def statistics(array: Array) -> Statistics:
     mean, squares = total / finite, 0.0
     histogram = np.zeros(BINS, np.int64)
     for chunk in _chunks(array):
-        sound = chunk[np.isfinite(chunk)]
+        sound = _finite(chunk)
         with np.errstate(over="ignore", invalid="ignore"):  # of doubles near their largest
             squares += float(np.square(sound - mean).sum())
         histogram += _histogram(sound, least, most)
     deviation = math.sqrt(squares / finite)
     counts = tuple(histogram.tolist())
     return Statistics(array.size, least, most, mean, deviation, zeros, nans, infinities, counts)
+
+
+def _finite(chunk: Array) -> Array:
+    """Give the finite numbers of a chunk: itself, in the usual case."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        usual = bool(np.isfinite(chunk.sum()))
+    return chunk if usual else chunk[np.isfinite(chunk)]
 
 
 def _histogram(values: Array, least: float, most: float) -> Array:

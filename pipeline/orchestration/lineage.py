@@ -32,6 +32,7 @@ class Lineage:
     """What made a file: the user's files by digest, the options that were set, and the artifacts, last one first."""
 
     sha256: str
+    run: str
     source: dict[str, str]
     options: dict[str, Any]
     command: tuple[str, ...]
@@ -67,7 +68,7 @@ def _lineage(store: Store, artifact: Artifact, name: str, digest: str) -> Lineag
     options, origins = dict(manifest["options"]), manifest["options"].get("origins", {})
     chosen = {option: value for option, value in options.items() if origins.get(option, DEFAULT) != DEFAULT}
     chain = (_link(artifact, name), *(_link(parent) for parent in _ancestors(store, artifact)))
-    return Lineage(digest, dict(manifest["source"]["files"]), chosen, tuple(manifest["command"]), chain)
+    return Lineage(digest, str(manifest["run"]), dict(manifest["source"]["files"]), chosen, tuple(manifest["command"]), chain)
 
 
 def _link(artifact: Artifact, file: str = "") -> Link:
