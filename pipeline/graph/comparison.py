@@ -73,6 +73,11 @@ def compare(a: Array, b: Array) -> Difference:
 
 def _distances(a: Array, b: Array) -> tuple[Array, int, float]:
     """Give |a - b| (inf where just one is a finite number), where it is largest, and the largest |b|."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a - b)
+    worst = int(apart.argmax())  # a NaN's place, where there is one
+    if np.isfinite(apart[worst]):  # then every number is finite
+        return apart, worst, float(np.abs(b).max())
     finite = np.isfinite(a) & np.isfinite(b)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
