@@ -68,7 +68,8 @@ def _lineage(store: Store, artifact: Artifact, name: str, digest: str) -> Lineag
     options, origins = dict(manifest["options"]), manifest["options"].get("origins", {})
     chosen = {option: value for option, value in options.items() if origins.get(option, DEFAULT) != DEFAULT}
     chain = (_link(artifact, name), *(_link(parent) for parent in _ancestors(store, artifact)))
-    return Lineage(digest, str(manifest["run"]), dict(manifest["source"]["files"]), chosen, tuple(manifest["command"]), chain)
+    source, command = dict(manifest["source"]["files"]), tuple(manifest["command"])
+    return Lineage(digest, str(manifest["run"]), source, chosen, command, chain)
 
 
 def _link(artifact: Artifact, file: str = "") -> Link:

@@ -16,7 +16,8 @@ from tests.orchestration.fakes import NAMES
 
 def test_help_is_given_for_every_command(program: Program) -> None:
     listed = program("--help").out
-    for command in ("convert", "resume", "plan", "status", "scan", "inspect", "verify", "operators", "doctor", "cache"):
+    looking = ("scan", "inspect", "diff", "export-layer", "verify", "lineage", "operators", "doctor")
+    for command in ("convert", "resume", "plan", "status", *looking, "cache"):
         assert f"\n  {command} " in listed
         said = program(command, "--help")
         assert (said.code, said.err) == (0, "")

@@ -11,11 +11,12 @@ from tests.orchestration.fakes import Bench
 
 
 def test_a_copy_under_another_name_tells_what_made_it(bench: Bench) -> None:
-    bench.run(root="model.net")
+    outcome = bench.run(root="model.net")
     copy = bench.folder / "renamed.bin"
     shutil.copyfile(bench.output / "init_net.pb", copy)
     (found,) = lineage(bench.store, copy)
     assert found.source == {str(bench.model): hashlib.sha256(bench.model.read_bytes()).hexdigest()}
+    assert found.run == outcome.record.run
     assert found.options["root"] == "model.net"
     assert "seed" not in found.options
     assert [(link.kind, link.file) for link in found.links] == [("caffe2", "init_net.pb"), ("caffe", ""), ("graph", "")]
