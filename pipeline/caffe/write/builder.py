@@ -207,14 +207,16 @@ class CaffeBuilder:
         """End the net: give the outputs' blobs in the graph's order, each consumed by no layer and one output only.
 
         Caffe gives away the blobs that no layer consumes, so one that is wanted and consumed too is passed on by
-        a Split, and one that is neither goes into a Silence.
+        a Split, and one that is neither goes into a Silence. The second and later tops of a layer are passed on
+        too: Caffe would give them, but OpenCV, asked for them by name, gives the first.
         """
         self._node, self._made = None, {}
         wanted = [self.blob(value) for value in self.graph.outputs]
         consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
+        firsts = {layer.tops[0] for layer in self.layers}
         given: dict[Blob, None] = {}
         for value, blob in zip(self.graph.outputs, wanted, strict=True):
-            free = not consumed[blob] and wanted.count(blob) == 1 and value not in self.graph.inputs
+            free = not consumed[blob] and wanted.count(blob) == 1 and blob in firsts
             given[blob if free else self._passed_on(blob, value)] = None
         consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
         dead = [blob for blob in self.names if not consumed[blob] and blob not in given]

@@ -107,9 +107,11 @@ def pad(node: Node, net: CaffeBuilder) -> None:
 def _nearest(places: np.ndarray, last: int, mode: str) -> np.ndarray:
     """Bring places outside 0..last to it: to its ends (edge), or mirrored there as often as needed (reflect)."""
     if mode == "edge":
-        return np.clip(places, 0, last)
-    period = max(2 * last, 1)
-    return np.minimum(places % period, period - places % period)
+        near: np.ndarray = np.clip(places, 0, last)
+    else:
+        period = max(2 * last, 1)
+        near = np.minimum(places % period, period - places % period)
+    return near
 
 
 @writes("Gather")

@@ -15,25 +15,15 @@ from pipeline.graph.values import Graph, Shape
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Emission:
-    """A net, the comment that belongs above each layer, and the blob of each input and output of the graph."""
+    """A net, the comment that belongs above each layer, and the blobs of the graph's inputs and outputs in order.
+
+    Caffe itself gives its outputs in alphabetical order.
+    """
 
     net: CaffeNet
     comments: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-
-    def signature(self, graph: Graph) -> dict[str, list[dict[str, Any]]]:
-        """Say which blob each input and output of the graph is, in the graph's order."""
-        return {
-            "inputs": [
-                {"name": value.name, "shape": list(value.shape), "dtype": value.dtype, "caffe_blob": blob}
-                for value, blob in zip(graph.inputs, self.inputs, strict=True)
-            ],
-            "outputs": [
-                {"name": value.name, "shape": list(value.shape), "caffe_blob": blob}
-                for value, blob in zip(graph.outputs, self.outputs, strict=True)
-            ],
-        }
 
 
 def emit(graph: Graph) -> Emission:

@@ -63,13 +63,18 @@ def test_an_output_that_is_consumed_too_keeps_its_own_blob():
     assert "y" in blobs(emission.net)[0]
 
 
-def test_the_signature_keeps_the_order_of_the_graph():
-    graph = graph_of(CASES["outputs"].build)
-    emission = emit(graph)
-    signature = emission.signature(graph)
-    assert [entry["caffe_blob"] for entry in signature["inputs"]] == ["x", "unused"]
-    assert [entry["name"] for entry in signature["outputs"]] == ["y", "a", "x", "y", "w"]
-    assert signature["outputs"][4] == {"name": "w", "shape": [2, 2], "caffe_blob": "w"}
+def test_an_output_is_the_first_top_of_its_layer():
+    emission = check(single("Split", (2, 6), split=(1, 3, 2), axis=1))
+    assert emission.outputs == ("y", "y_2_output", "y_3_output")
+
+
+def test_inputs_and_outputs_keep_the_order_of_the_graph():
+    def build(b: Builder) -> list[Value]:
+        z, a = b.input("z", (2, 3)), b.input("a", (2, 3))
+        return [b.add("Abs", a, name="y"), b.add("Abs", z, name="x")]
+
+    emission = check(Case(build))
+    assert (emission.inputs, emission.outputs) == (("z", "a"), ("y", "x"))
 
 
 def test_tied_weights_are_shared_by_name():
