@@ -188,9 +188,8 @@ def verify(
     for artifact in artifacts:
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))
-        for runtime in engines:
-            if runtime.reads == artifact.kind:
-                work.append(partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)))
+        readers = [runtime for runtime in engines if runtime.reads == artifact.kind]
+        work += [partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)) for runtime in readers]
     checks = []
     for done, step in enumerate(work):
         progress(done, len(work), "checks")

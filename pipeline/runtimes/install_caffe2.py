@@ -7,7 +7,6 @@ versions that these builds work with.
 from __future__ import annotations
 
 import argparse
-import glob
 import shutil
 import subprocess
 import sys
@@ -39,8 +38,8 @@ RECIPES = (
 
 def interpreter(python: str) -> str | None:
     """Find a Python of version `python`: on the path, or among those that pyenv keeps."""
-    kept = sorted(glob.glob(str(Path.home() / f".pyenv/versions/{python}.*/bin/python")))
-    for candidate in (shutil.which(f"python{python}"), *reversed(kept)):
+    kept = sorted(Path.home().glob(f".pyenv/versions/{python}.*/bin/python"), reverse=True)
+    for candidate in (shutil.which(f"python{python}"), *map(str, kept)):
         if candidate and _runs(candidate, python):
             return candidate
     return None
