@@ -15,7 +15,6 @@ from statistics import median
 from benchmarks.measure import Cost, run
 from benchmarks.networks import NETWORKS, Network, written
 
-PROGRAM = (sys.executable, "-m", "pipeline")
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -36,7 +35,11 @@ class Bench:
 
     def program(self, *words: str | Path) -> Cost:
         """Run torch2caffe2."""
-        return run([*PROGRAM, *words], {"PYTHONPATH": str(_ROOT)})
+        return self.python("-m", "pipeline", *words)
+
+    def python(self, *words: str | Path) -> Cost:
+        """Run this Python, which finds the checkout."""
+        return run([sys.executable, *words], {"PYTHONPATH": str(_ROOT)})
 
     @contextmanager
     def place(self) -> Iterator[Path]:

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Literal
-
-import numpy as np
 
 from benchmarks import peers
 from benchmarks.bench import Bench, folders
 from benchmarks.measure import in_turn, seconds_of
-from benchmarks.networks import VGG16, Network, Weights, linear_chain, written
+from benchmarks.networks import Network, Weights, linear_chain, written
 
 MB = 1_000_000
 
@@ -145,37 +144,13 @@ def _read(path: Path) -> None:
             pass
 
 
-def _forward_passes(bench: Bench) -> Callable[[], float]:
-    """Give what times five forward passes of VGG-16, written down for PyTorch itself."""
-    import torch
-
-    layers: list[torch.nn.Module] = []
-    planes = 3
-    for outputs in (8, 0, 8, 0) if bench.quick else VGG16:
-        layers += (
-            [torch.nn.Conv2d(planes, outputs, 3, padding=1), torch.nn.ReLU()] if outputs else [torch.nn.MaxPool2d(2)]
-        )
-        planes = outputs or planes
-    layers += [torch.nn.Flatten(), torch.nn.LazyLinear(32 if bench.quick else 4096), torch.nn.ReLU()]
-    layers += [torch.nn.LazyLinear(32 if bench.quick else 4096), torch.nn.ReLU(), torch.nn.LazyLinear(1000)]
-    network, x = torch.nn.Sequential(*layers).eval(), torch.rand(1, 3, 224, 224)
-
-    def five() -> float:
-        with torch.no_grad():
-            return seconds_of(lambda: [network(x) for _ in range(5)])
-
-    five()  # the first makes what is lazy
-    return five
-
-
 @figure("verify")
 def verify(bench: Bench) -> Figure:
-    """Verification by PyTorch, beside five forward passes of PyTorch and one reading of all files."""
-    five = _forward_passes(bench)
-    rounds = [(*_verified(bench), five()) for _ in range(bench.runs)]
-    ours, reading, _, passes = (float(np.median(column)) for column in zip(*rounds, strict=True))
-    theirs = reading + passes
-    details = {"reading": reading, "passes": passes}
+    """Verification by PyTorch, beside a process of PyTorch that does five passes, and one reading of all files."""
+    words = ["-m", "benchmarks.forward", *(["--quick"] if bench.quick else [])]
+    rounds = [(*_verified(bench), bench.python(*words).seconds) for _ in range(bench.runs)]
+    ours, reading, _, passes = (median(column) for column in zip(*rounds, strict=True))
+    theirs, details = reading + passes, {"reading": reading, "passes": passes}
     return Figure("VGG-16: verification", "5 passes + reading", ours, theirs, ours / theirs, "x", 1.0, details)
 
 

@@ -30,8 +30,8 @@ _NOTES = """- *Cold*: nothing cached, no verification, start-up of Python includ
 - *Reading the t7* maps the file: the numbers are read where they are used, once.
 - *Digests checked*: whatever the store knew of unchanged files was removed before each run, so that the t7 and all
   artifacts are digested again. *Nothing touched*: as a second run finds it.
-- *Verification* is the stage with PyTorch alone, beside five passes of PyTorch on the same layers and one reading of
-  the files it reads.
+- *Verification* is the stage with PyTorch alone, which it imports, beside a process that imports PyTorch and does five
+  passes over the same layers, and one reading of the files.
 - *5,000 layers* and *500 layers*: less the time of a network of two layers.
 """
 
