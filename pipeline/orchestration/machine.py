@@ -23,6 +23,8 @@ _ADVICE = {
     errno.ENFILE: "raise the system's limit of open files",
     errno.ENOMEM: "free some memory",
     errno.ENOTDIR: "a file lies where a folder is needed",
+    errno.EEXIST: "a file lies where a folder is needed",
+    errno.EISDIR: "a folder lies where a file is needed",
     errno.EFBIG: "the file system or a limit (ulimit -f) does not allow so large a file",
 }
 

@@ -184,7 +184,7 @@ class Reproduction:
 class Report:
     """Everything the page tells. `network` and `parity` are None where the run did not come so far.
 
-    `no_network` says why there is none.
+    `no_network` and `no_parity` say why there is none, where a file cannot be read.
     """
 
     folder: str
@@ -194,6 +194,7 @@ class Report:
     network: Network | None = None
     no_network: str = ""
     parity: Parity | None = None
+    no_parity: str = ""
 
 
 def as_json(report: Report) -> Any:  # noqa: ANN401 - any JSON value

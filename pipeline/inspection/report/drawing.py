@@ -62,7 +62,7 @@ def _path(route: Sequence[Point]) -> str:
 
 
 LAYER = (188.0, 58.0)
-STAGE = (132.0, 44.0)
+STAGE = (156.0, 44.0)
 
 
 def of_network(network: Network) -> Diagram:

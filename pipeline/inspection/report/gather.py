@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.config import DEFAULT, OPTIONS, default_of
 from pipeline.errors import InvalidInputError, PipelineError
@@ -16,6 +16,7 @@ from pipeline.inspection.report.data import Check, File, Option, Parity, Report,
 from pipeline.inspection.report.network import network
 
 Json = Mapping[str, Any]
+T = TypeVar("T")
 EVENTS = "events.jsonl"
 VERIFICATION = "verification.json"
 _PACKAGE = "torch2caffe2"
@@ -29,8 +30,8 @@ def gather(
     """Collect everything about the run that went to `folder`; nothing is changed there.
 
     `run` is the run record as JSON; `reads` names the kinds of artifact that each stage reads; `manifests` are
-    those of the artifacts that the store still has, by key. Raises InvalidInputError where a file is damaged
-    that the run has written.
+    those of the artifacts that the store still has, by key. Raises InvalidInputError where the record is damaged;
+    a network or a verification that cannot be read is told as such.
     """
     manifests = manifests or {}
     with _sound(folder / "run.json"):
@@ -40,12 +41,17 @@ def gather(
             for name, entry in run["delivered"].items()
         )
         reproduction = _reproduction(run, what.versions)
-    found, why = None, ""
+    found, no_network = _if_sound(lambda: network(folder, tuple(run["options"]["inputs"])))
+    parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION))
+    return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
+
+
+def _if_sound(read: Callable[[], T]) -> tuple[T | None, str]:
+    """Give what can be read, or else why it cannot: the page tells that, and the rest."""
     try:
-        found = network(folder, tuple(run["options"]["inputs"]))
+        return read(), ""
     except PipelineError as error:
-        why = "; ".join(part for part in (error.what, error.where, error.why) if part)
-    return Report(str(folder), what, files, reproduction, found, why, _parity(folder / VERIFICATION))
+        return None, "; ".join(part for part in (error.what, error.where, error.why) if part)
 
 
 @contextmanager
@@ -172,9 +178,8 @@ def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
     for name in changed:
         words += _typed(name, asked[name])
     options = tuple(Option(name, _text(asked[name]), origins.get(name, DEFAULT)) for name in changed)
-    exact = tuple(
-        f"{name}=={version}" for name, version in versions.items() if name != "python" and version[:1].isdigit()
-    )
+    released = {name: version.partition("+")[0] for name, version in versions.items() if name != "python"}
+    exact = tuple(f"{name}=={version}" for name, version in released.items() if version[:1].isdigit())
     return Reproduction(typed, shlex.join([*words, "--output", asked["output"]]), exact, options)
 
 

@@ -35,6 +35,7 @@ def render(report: Report) -> str:
             parity=report.parity,
             layers=layers,
             followers=_followers(report.network) if report.network else {},
+            takers=_takers(report.network) if report.network else {},
             diagram=drawing.of_network(report.network) if report.network else None,
             steps=drawing.steps(report.run),
             stages=drawing.of_stages(report.run),
@@ -87,3 +88,8 @@ def _followers(network: Network) -> dict[int, list[int]]:
     for start, end in network.edges:
         found[start].append(end)
     return found
+
+
+def _takers(network: Network) -> dict[int, Layer]:
+    """Map a weight's place to the first layer that takes it."""
+    return {place: layer for layer in reversed(network.layers) for place in layer.weights}

@@ -49,7 +49,10 @@ def _compared(parity: Parity) -> Verdict:
 
 def _evidence(parity: Parity) -> str:
     """Name the independent runtimes that bear the result out; a reader and a writer can share a mistake."""
-    agree = dict.fromkeys(c.by for c in parity.checks if c.independent and c.binding and c.status == "agrees")
-    if agree:
-        return f"Independent evidence: {', '.join(agree)}."
-    return "No independent runtime could run the files: only this program's own readers vouch for them."
+    asked = [check for check in parity.checks if check.independent and check.binding]
+    agree = dict.fromkeys(check.by for check in asked if check.status == "agrees")
+    differ = dict.fromkeys(check.by for check in asked if check.status == "differs")
+    if not agree and not differ:
+        return "No independent runtime could run the files: only this program's own readers vouch for them."
+    words = [f"that {what}: {', '.join(who)}" for what, who in (("agree", agree), ("differ", differ)) if who]
+    return f"Independent runtimes {'; '.join(words)}."

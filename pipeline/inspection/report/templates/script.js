@@ -30,7 +30,7 @@
 
     // Zooming keeps the place under `at` (in the viewport) where it is; the viewport scrolls by itself.
     function zoom(wanted, at = [viewport.clientWidth / 2, viewport.clientHeight / 2]) {
-      const next = Math.min(3, Math.max(0.08, wanted));
+      const next = Math.min(3, Math.max(0.02, wanted));
       const before = graph.getBoundingClientRect();
       const frame = viewport.getBoundingClientRect();
       const place = [at[0] + frame.left - before.left, at[1] + frame.top - before.top].map((v) => v / scale);
@@ -77,7 +77,9 @@
       article.classList.add("open");
       details.scrollTop = 0;
       history.replaceState(null, "", `#layer-${index}`);
-      if (focus) article.focus();
+      if (!focus) return;
+      article.focus({ preventScroll: true });
+      details.scrollIntoView({ block: "nearest" });
     }
 
     function close() {
@@ -98,8 +100,8 @@
     // The next node along an edge, or its neighbour in the same row.
     function next(index, key) {
       const [x, y, width] = boxes[index];
-      const nearest = (found) =>
-        found.reduce((best, i) => (best < 0 || Math.abs(boxes[i][0] - x) < Math.abs(boxes[best][0] - x) ? i : best), -1);
+      const far = (i) => Math.hypot(boxes[i][0] - x, boxes[i][1] - y);
+      const nearest = (found) => found.reduce((best, i) => (best < 0 || far(i) < far(best) ? i : best), -1);
       if (key === "ArrowDown") return nearest(below[index]);
       if (key === "ArrowUp") return nearest(above[index]);
       if (key === "Home") return 0;

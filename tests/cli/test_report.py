@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.orchestration import runner
+from tests.cli.conftest import Program
+from tests.orchestration.fakes import EMIT, IMPORT, STAGES, TRANSLATE, VERIFY
+
+
+def test_convert_writes_the_report_it_is_asked_for(program: Program) -> None:
+    page = program.folder / "pages" / "run.html"
+    said = program.convert("--report", page, "--no-verify")
+    assert said.code == 0
+    assert said.out == f"{program.output}\n"
+    assert said.err.splitlines()[-1] == f"report: {page}"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+def test_without_being_asked_it_writes_none(program: Program) -> None:
+    program.convert("--no-verify")
+    assert not list(program.folder.rglob("*.html"))
+
+
+def test_a_failed_verification_is_reported_too(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.orchestration.test_runner import _wrong
+
+    monkeypatch.setattr(runner, "discover", lambda: (IMPORT, EMIT, replace(TRANSLATE, run=_wrong), VERIFY))
+    page = program.folder / "run.html"
+    assert program.convert("--report", page, "-q").code == 3
+    assert '<span class="badge bad">failed</span>' in page.read_text()
+
+
+def test_a_run_that_failed_is_reported_and_its_resume_reports_again(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(task: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runner, "discover", lambda: (IMPORT, replace(EMIT, run=full), TRANSLATE, VERIFY))
+    page = program.folder / "run.html"
+    assert program.convert("--report", page).code == 6
+    assert "emit: writing its files failed" in page.read_text()
+    monkeypatch.setattr(runner, "discover", lambda: STAGES)
+    said = program("resume", program.output)
+    assert said.err.splitlines()[-1] == f"report: {page}"
+    assert "emit: writing its files failed" not in page.read_text()
+    assert "1 cached" in page.read_text()
+
+
+def test_report_writes_a_page_beside_the_files_or_where_it_is_told(program: Program) -> None:
+    program.convert("--no-verify")
+    said = program("report", program.output)
+    assert (said.code, said.out) == (0, f"{program.output / 'report.html'}\n")
+    said = program("report", program.output, "-o", program.folder / "page.html")
+    assert (program.folder / "page.html").read_bytes() == (program.output / "report.html").read_bytes()
+
+
+def test_a_page_in_the_output_folder_is_no_edit(program: Program) -> None:
+    program.convert("--no-verify")
+    program("report", program.output)
+    assert program.convert("--no-verify").code == 0
+    assert (program.output / "report.html").exists()
+
+
+def test_report_gives_json(program: Program) -> None:
+    program.convert("--no-verify")
+    data = program("report", program.output, "--json").data
+    assert [stage["state"] for stage in data["run"]["stages"]] == ["done"] * 3
+    assert data["run"]["versions"]["python"]
+
+
+def test_a_folder_without_a_run_is_a_usage_error(program: Program) -> None:
+    said = program("report", program.folder)
+    assert said.code == 2
+    assert "is not the output folder of a run" in said.err
+
+
+def test_a_page_that_cannot_be_written_is_the_machines_fault(program: Program) -> None:
+    blocked = program.folder / "file"
+    blocked.write_text("")
+    said = program.convert("--no-verify", "--report", blocked / "page.html")
+    assert said.code == 6
+    assert "error: writing the report failed" in said.err
+
+
+def test_models_that_share_a_report_get_one_each(program: Program) -> None:
+    text = "output = 'zoo'\nverify = false\n[[model]]\nmodel = 'model.t7'\n[[model]]\nmodel = 'other.t7'\n"
+    (program.folder / "other.t7").write_bytes(program.model.read_bytes())
+    (program.folder / "zoo.toml").write_text(text)
+    said = program("convert", "--config", program.folder / "zoo.toml", "--report", program.folder / "page.html", "-q")
+    assert said.code == 0
+    assert _pages(program.folder) == ["page-model.html", "page-other.html"]
+
+
+def test_the_report_survives_a_store_that_is_gone(program: Program) -> None:
+    import shutil
+
+    program.convert("--no-verify")
+    shutil.rmtree(program.folder / "store")
+    assert program("report", program.output).code == 0
+
+
+def _pages(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.html"))
