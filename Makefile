@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-DEMO   := tests/data/torch7/mnist_convnet
+DEMO   := tests/data/demo
 
 .PHONY: demo test lint type bench runtimes schema clean
 
@@ -40,7 +40,7 @@ schema:
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet 'torch==2.13.0' --editable .
+	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[opencv]'
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
