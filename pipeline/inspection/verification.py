@@ -123,7 +123,7 @@ class Verifier:
             binding,
             seen=len(found),
             worst=found.get(worst_at, Difference(0.0, 0.0)),
-            worst_at=worst_at,
+            worst_at=worst_at if found and found[worst_at].maximum else "",
             diverges_at=min(apart, key=self.order.__getitem__, default=""),
         )
         for name, difference in found.items():
