@@ -271,6 +271,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
         assert sheet is not None
         assert sheet["y"] + sheet["height"] == pytest.approx(844, abs=1)
         assert page.locator("#layer-1 dd.shape").is_visible()
+        page.wait_for_function("document.querySelector('#node-1').getBoundingClientRect().bottom < 322")
         page.get_by_role("button", name="Close").tap()
         assert not page.locator("#layer-1").is_visible()
         small = page.locator("button:visible").evaluate_all(

@@ -44,11 +44,14 @@
     }
     const fit = () => zoom(Math.min(1, viewport.clientWidth / natural[0], viewport.clientHeight / natural[1]));
 
+    // On a narrow screen the details are a sheet over the lower part of the graph.
+    const covered = () => opened >= 0 && getComputedStyle(details).position === "fixed";
+
     function reveal(index) {
       const [x, y, width, height] = boxes[index];
       viewport.scrollTo({
         left: (x + width / 2) * scale - viewport.clientWidth / 2,
-        top: (y + height / 2) * scale - viewport.clientHeight / 2,
+        top: (y + height / 2) * scale - viewport.clientHeight * (covered() ? 0.2 : 0.5),
         behavior: "instant",
       });
     }
@@ -77,9 +80,11 @@
       article.classList.add("open");
       details.scrollTop = 0;
       history.replaceState(null, "", `#layer-${index}`);
-      if (!focus) return;
-      article.focus({ preventScroll: true });
-      details.scrollIntoView({ block: "nearest" });
+      if (covered()) {
+        viewport.scrollIntoView({ block: "start" });
+        reveal(index);
+      } else if (focus) details.scrollIntoView({ block: "nearest" });
+      if (focus) article.focus({ preventScroll: true });
     }
 
     function close() {
