@@ -16,7 +16,8 @@ from pipeline.graph.evaluation import evaluate
 from pipeline.graph.passes.cleanup import remove_identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.inspection import feeds
-from pipeline.inspection.matching import Match, attributes_of, match
+from pipeline.inspection.matching import Match, match
+from pipeline.inspection.meaning import affine, meaning, same_affine, same_operation
 from pipeline.inspection.views import value_text
 
 Array = np.ndarray[Any, Any]
@@ -115,17 +116,26 @@ def _nodes(matched: Match) -> Iterator[Change]:
     for node in matched.added:
         yield Change("added", node.name, _described(node), None, node.operator)
     for a, b in matched.pairs:
-        if a.operator != b.operator and attributes_of(a)[0] != attributes_of(b)[0]:
-            yield Change("operator", a.name, f"{a.operator} -> {b.operator}", a.operator, b.operator)
-            continue
-        (_, old), (_, new) = attributes_of(a), attributes_of(b)
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                detail = f"{name}: {value_text(old.get(name))} -> {value_text(new.get(name))}"
-                yield Change("attribute", a.name, detail, old.get(name), new.get(name))
+        yield from _attributes(a, b)
         if matched.sources_before(a) != matched.sources_after(b):
             sources = [", ".join(s) or "nothing" for s in (matched.sources_before(a), matched.sources_after(b))]
             yield Change("moved", a.name, f"behind {sources[0]} -> behind {sources[1]}", *sources)
+
+
+def _attributes(a: Node, b: Node) -> Iterator[Change]:
+    """Tell the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
+    if same_operation(a, b):
+        return
+    (kind, old), (other, new) = meaning(a), meaning(b)
+    if kind != other:
+        yield Change("operator", a.name, f"{a.operator} -> {b.operator}", a.operator, b.operator)
+        return
+    if a.operator == b.operator and kind != "Reshape":
+        old, new = a.attributes, b.attributes
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            texts = [value_text(attributes.get(name)) for attributes in (old, new)]
+            yield Change("attribute", a.name, f"{name}: {texts[0]} -> {texts[1]}", old.get(name), new.get(name))
 
 
 def _described(node: Node) -> str:
@@ -135,6 +145,13 @@ def _described(node: Node) -> str:
 
 def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
     for a, b in matched.pairs:
+        if a.operator == b.operator == "BatchNormalization" and affine(before, a) and affine(after, b):
+            if not same_affine(before, after, a, b):
+                yield from _affine(before, after, a, b)
+            continue
+        if a.operator == "BatchNormalization" and a.attributes != b.attributes:
+            epsilons = a.attributes.get("epsilon"), b.attributes.get("epsilon")
+            yield Change("attribute", a.name, f"epsilon: {epsilons[0]} -> {epsilons[1]}", *epsilons)
         for i, (x, y) in enumerate(zip(a.inputs, b.inputs, strict=False)):
             old, new = (g.weights.get(v.name) if v else None for g, v in ((before, x), (after, y)))
             if old is not None and new is not None:
@@ -142,6 +159,12 @@ def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
         counts = [sum(v is not None and v.name in g.weights for v in n.inputs) for g, n in ((before, a), (after, b))]
         if counts[0] != counts[1]:
             yield Change("weight", a.name, f"{counts[0]} weights -> {counts[1]} weights", *counts)
+
+
+def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Change]:
+    """Tell how far the factors and summands of two batch normalisations are apart."""
+    for what, old, new in zip(("factor", "summand"), affine(before, a) or (), affine(after, b) or (), strict=True):
+        yield from _weight(f"{a.name}, {what}", old, new)
 
 
 def _weight(name: str, old: Array, new: Array) -> Iterator[Change]:

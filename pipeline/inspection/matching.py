@@ -8,32 +8,10 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from pipeline.graph.values import Graph, Node, Shape
+from pipeline.inspection.meaning import meaning, same_affine, same_operation
 
 Pairs = list[tuple[Node, Node]]
-# These differ in how they say what shape they give, and in nothing else.
-_RESHAPING = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze"})
-
-
-def attributes_of(node: Node) -> tuple[str, Mapping[str, Any]]:
-    """Give the operator of a node and its attributes by meaning.
-
-    A Flatten is a Reshape to the shape it gives, and a number is the float32 that files keep and networks use.
-    """
-    if node.operator in _RESHAPING:
-        return "Reshape", {"shape": node.output.shape}
-    return node.operator, {name: _single(value) for name, value in node.attributes.items()}
-
-
-def _single(value: Any) -> Any:  # noqa: ANN401 - any attribute
-    if isinstance(value, tuple):
-        return tuple(map(_single, value))
-    if not isinstance(value, float):
-        return value
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))
 
 
 @dataclass(frozen=True)
@@ -78,10 +56,41 @@ class Match:
 
 
 def match(before: Graph, after: Graph) -> Match:
-    """Pair the nodes of two networks: by name where names say something, and else by what they do, in order."""
+    """Pair the nodes of two networks: by name where names say something, and else by what they do, in order.
+
+    A node that changed beside one without a partner is no partner either: they are parts of something that is
+    written differently, such as a pooling and the slice behind it.
+    """
     by_name = _aligned(before, after, _same_names(before, after))
     by_kind = _aligned(before, after, [])
-    return min(by_name, by_kind, key=_surprise)
+    return _without_parts(min(by_name, by_kind, key=_surprise))
+
+
+def _without_parts(found: Match) -> Match:
+    """Dissolve pairs that differ and touch a node without a partner, and then those that touch these."""
+    graphs = (found.before, found.after)
+    while True:
+        lone = {id(node) for node in (*found.removed, *found.added)}
+        beside = {id(node) for graph in graphs for node in _neighbours(graph, lone)}
+        kept = [
+            pair
+            for pair in found.pairs
+            if beside.isdisjoint(map(id, pair)) or (same_operation(*pair) and same_affine(*graphs, *pair))
+        ]
+        if len(kept) == len(found.pairs):
+            return found
+        found = _with_pairs(*graphs, kept)
+
+
+def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
+    """Give the nodes that take what a node in `lone` makes, or make what it takes."""
+    made = {value.name for node in graph.nodes if id(node) in lone for value in node.outputs}
+    taken = {v.name for node in graph.nodes if id(node) in lone for v in node.inputs if v is not None}
+    return [
+        node
+        for node in graph.nodes
+        if any(v is not None and v.name in made for v in node.inputs) or any(v.name in taken for v in node.outputs)
+    ]
 
 
 def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
@@ -93,8 +102,12 @@ def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
         kinds = [[_kind(node, exact) for node in nodes] for nodes in rest]
         blocks = SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_matching_blocks()
         pairs += [(rest[0][x + i], rest[1][y + i]) for x, y, size in blocks for i in range(size)]
+    return _with_pairs(before, after, pairs)
+
+
+def _with_pairs(before: Graph, after: Graph, pairs: Pairs) -> Match:
     order = {id(node): i for i, node in enumerate(before.nodes)}
-    pairs.sort(key=lambda pair: order[id(pair[0])])
+    pairs = sorted(pairs, key=lambda pair: order[id(pair[0])])
     taken = {id(node) for pair in pairs for node in pair}
     removed, added = ([node for node in graph.nodes if id(node) not in taken] for graph in (before, after))
     return Match(before, after, pairs, removed, added)
@@ -109,7 +122,7 @@ def _same_names(before: Graph, after: Graph) -> Pairs:
         named = {called(node): node for node in after.nodes if id(node) not in taken}
         for node in before.nodes:
             other = named.get(called(node))
-            if id(node) not in taken and other is not None and attributes_of(node)[0] == attributes_of(other)[0]:
+            if id(node) not in taken and other is not None and meaning(node)[0] == meaning(other)[0]:
                 pairs.append((node, other))
                 taken |= {id(node), id(other)}
                 del named[called(node)]
@@ -117,7 +130,7 @@ def _same_names(before: Graph, after: Graph) -> Pairs:
 
 
 def _kind(node: Node, exact: bool) -> tuple[Any, ...]:
-    operator, attributes = attributes_of(node)
+    operator, attributes = meaning(node)
     return (operator, tuple(attributes.items()), _shapes(node)) if exact else (operator,)
 
 
@@ -127,6 +140,6 @@ def _shapes(node: Node) -> tuple[Shape | None, ...]:
 
 def _surprise(found: Match) -> int:
     """Count how much a match leaves to explain."""
-    changed = sum(_kind(a, True) != _kind(b, True) for a, b in found.pairs)
+    changed = sum(not same_operation(a, b) or _shapes(a) != _shapes(b) for a, b in found.pairs)
     moved = sum(found.sources_before(a) != found.sources_after(b) for a, b in found.pairs)
     return len(found.removed) + len(found.added) + changed + moved
