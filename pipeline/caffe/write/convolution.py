@@ -38,6 +38,17 @@ def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict
     return message
 
 
+def _counts(x: Blob, kernel: Ints, stride: Ints, pad: Ints, dilation: Ints) -> tuple[int, ...]:
+    """Count the windows along each spatial axis (conv_layer.cpp, compute_output_shape)."""
+    return tuple(
+        (size + 2 * pad[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
+    )
+
+
+def _group(node: Node) -> dict[str, Any]:
+    return {"group": node.int("group")} if node.int("group") > 1 else {}
+
+
 def _bias(node: Node, net: CaffeBuilder) -> Operand | None:
     return net.operand(node.input(2)) if node.has_input(2) else None
 
@@ -76,12 +87,9 @@ def conv(node: Node, net: CaffeBuilder) -> None:
     if any(extra % step for extra, step in zip(surplus, stride, strict=True)):
         x = padded(net, x, [(0, 0), (0, 0), *zip(begins, ends, strict=True)])
         both, surplus = (0,) * axes, [0] * axes
-    spatial = [
-        (size + 2 * both[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
-    ]
-    message = {"group": node.int("group")} if node.int("group") > 1 else {}
-    message |= geometry(kernel, stride, both, dilation)
-    y = _convolved(net, "Convolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
+    counts = _counts(x, kernel, stride, both, dilation)
+    message = _group(node) | geometry(kernel, stride, both, dilation)
+    y = _convolved(net, "Convolution", x, (*node.output.shape[:2], *counts), weight, _bias(node, net), message)
     starts = [extra // step for extra, step in zip(surplus, stride, strict=True)]
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
 
@@ -111,8 +119,7 @@ def conv_transpose(node: Node, net: CaffeBuilder) -> None:
     spatial = [
         (size - 1) * stride[i] + (kernel[i] - 1) * dilation[i] + 1 - 2 * both[i] for i, size in enumerate(x.shape[2:])
     ]
-    message = {"group": node.int("group")} if node.int("group") > 1 else {}
-    message |= geometry(kernel, stride, both, dilation)
+    message = _group(node) | geometry(kernel, stride, both, dilation)
     y = _convolved(net, "Deconvolution", x, (*node.output.shape[:2], *spatial), weight, _bias(node, net), message)
     starts = [begin - less for begin, less in zip(begins, both, strict=True)]
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
@@ -125,11 +132,9 @@ def windows(node: Node, net: CaffeBuilder, dilation: Ints = (1, 1)) -> Blob:
     if pads[:2] != pads[2:]:
         x = padded(net, x, [(0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])])
         pads = (0, 0)
-    spatial = [
-        (size + 2 * pads[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
-    ]
     message = geometry(kernel, stride, pads[:2], dilation)
-    return net.layer("Im2col", [x], (x.shape[0], x.shape[1] * prod(kernel), *spatial), convolution_param=message)
+    shape = (x.shape[0], x.shape[1] * prod(kernel), *_counts(x, kernel, stride, pads, dilation))
+    return net.layer("Im2col", [x], shape, convolution_param=message)
 
 
 @writes("Im2Col")

@@ -65,23 +65,27 @@ def caffe_counts(size: Sequence[int], windows: Sequence[Window]) -> tuple[int, .
     >>> caffe_counts((7, 7), (Window(3, 2, 0, 3), Window(3, 2, 1, 4)))
     (3, 4)
     """
-    counts = [-(-(n + 2 * w.pad - w.kernel) // w.stride) + 1 for n, w in zip(size, windows, strict=True)]
+    counts = [_rounded_up(n, window) for n, window in zip(size, windows, strict=True)]
     if any(window.pad for window in windows):
         for i, window in enumerate(windows):
             counts[i] -= (counts[i] - 1) * window.stride >= size[i] + window.pad
     return tuple(counts)
 
 
-def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
-    """Tell whether Caffe has at least the wanted windows.
+def _rounded_up(size: int, window: Window) -> int:
+    return -(-(size + 2 * window.pad - window.kernel) // window.stride) + 1
 
-    All must start in the image or the pad before it, and none be larger than image and pads, which Caffe can do
-    and few readers of its files.
+
+def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
+    """Tell whether Caffe has at least the wanted windows, in a way that readers of its files agree about.
+
+    They do not about a window larger than image and pads, nor about one behind an axis without pads, which Caffe
+    drops if the other axis has some.
     """
     return all(
         window.pad < window.kernel <= n + 2 * window.pad
         and count >= window.count
-        and (count - 1) * window.stride < n + window.pad
+        and (window.pad > 0 or (_rounded_up(n, window) - 1) * window.stride < n)
         for n, window, count in zip(size, windows, caffe_counts(size, windows), strict=True)
     )
 
