@@ -1,7 +1,8 @@
-"""What a run holds while it lives: its output folder, and the signals that may stop it."""
+"""What a run holds while it lives: its output folder, the signals that may stop it, and what it builds."""
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -51,3 +52,18 @@ def stops_cleanly() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def keeps_everything() -> Iterator[None]:
+    """Let the collector of cycles rest while a stage builds its network, all of which lives until it is written.
+
+    To look through it again and again is what would make a layer cost more the more of them there are.
+    """
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()

@@ -282,7 +282,7 @@ class _Run:
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
         began, clock, failure, known = record.now(), time.monotonic(), None, None
-        with on_machine(f"{stage.name}: writing its files", folder):
+        with on_machine(f"{stage.name}: writing its files", folder), guards.keeps_everything():
             try:
                 known = stage.run(Task(paths, chosen, folder, self._progress(stage.name)))
             except VerificationError as error:
