@@ -117,7 +117,7 @@ def _nodes(matched: Match) -> Iterator[Change]:
         yield Change("added", node.name, _described(node), None, node.operator)
     for a, b in matched.pairs:
         yield from _attributes(a, b)
-        if matched.sources_before(a) != matched.sources_after(b):
+        if matched.moved(a, b) and not matched.behind_unpaired(a, b):
             sources = [", ".join(s) or "nothing" for s in (matched.sources_before(a), matched.sources_after(b))]
             yield Change("moved", a.name, f"behind {sources[0]} -> behind {sources[1]}", *sources)
 
@@ -157,7 +157,7 @@ def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
             if old is not None and new is not None:
                 yield from _weight(a.name if i == 1 else f"{a.name}, input {i}", old, new)
         counts = [sum(v is not None and v.name in g.weights for v in n.inputs) for g, n in ((before, a), (after, b))]
-        if counts[0] != counts[1]:
+        if counts[0] != counts[1] and not matched.behind_unpaired(a, b):
             yield Change("weight", a.name, f"{counts[0]} weights -> {counts[1]} weights", *counts)
 
 

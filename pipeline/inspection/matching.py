@@ -24,6 +24,14 @@ class Match:
     removed: Sequence[Node]
     added: Sequence[Node]
 
+    def moved(self, a: Node, b: Node) -> bool:
+        """Tell whether the nodes of a pair are fed by others."""
+        return self.sources_before(a) != self.sources_after(b)
+
+    def behind_unpaired(self, a: Node, b: Node) -> bool:
+        """Tell whether a node without a partner feeds one of a pair, so that its place cannot be compared."""
+        return any(v is not None and v.name in self._unpaired for v in (*a.inputs, *b.inputs))
+
     def sources_before(self, node: Node) -> tuple[str, ...]:
         """Name the nodes that feed a node of the first network; one without a partner is looked through."""
         return self._sources(self.before, self._anchors_before, node)
@@ -35,6 +43,10 @@ class Match:
     def _sources(self, graph: Graph, anchors: Mapping[str, str], node: Node) -> tuple[str, ...]:
         named = (anchors.get(v.name, "") for v in node.inputs if v is not None and v.name not in graph.weights)
         return tuple(named)
+
+    @cached_property
+    def _unpaired(self) -> set[str]:
+        return {value.name for node in (*self.removed, *self.added) for value in node.outputs}
 
     @cached_property
     def _anchors_before(self) -> dict[str, str]:
@@ -72,14 +84,16 @@ def _without_parts(found: Match) -> Match:
     while True:
         lone = {id(node) for node in (*found.removed, *found.added)}
         beside = {id(node) for graph in graphs for node in _neighbours(graph, lone)}
-        kept = [
-            pair
-            for pair in found.pairs
-            if beside.isdisjoint(map(id, pair)) or (same_operation(*pair) and same_affine(*graphs, *pair))
-        ]
+        kept = [pair for pair in found.pairs if beside.isdisjoint(map(id, pair)) or _alike(found, *pair)]
         if len(kept) == len(found.pairs):
             return found
         found = _with_pairs(*graphs, kept)
+
+
+def _alike(found: Match, a: Node, b: Node) -> bool:
+    """Tell whether two nodes compute the same, and stand at the same place or are called the same."""
+    placed = a.output.name == b.output.name or not found.moved(a, b)
+    return placed and same_operation(a, b) and same_affine(found.before, found.after, a, b)
 
 
 def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
@@ -141,5 +155,5 @@ def _shapes(node: Node) -> tuple[Shape | None, ...]:
 def _surprise(found: Match) -> int:
     """Count how much a match leaves to explain."""
     changed = sum(not same_operation(a, b) or _shapes(a) != _shapes(b) for a, b in found.pairs)
-    moved = sum(found.sources_before(a) != found.sources_after(b) for a, b in found.pairs)
+    moved = sum(found.moved(a, b) for a, b in found.pairs)
     return len(found.removed) + len(found.added) + changed + moved

@@ -5,9 +5,11 @@ import shutil
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UsageError
+from pipeline.inspection import networks
 from pipeline.inspection.diff_files import as_json, as_table, compare
 from pipeline.inspection.networks import Source
 from tests.inspection import nets
@@ -35,11 +37,21 @@ def test_another_slope_is_found_in_every_format(run_folder: Path, tmp_path: Path
 
 def test_a_torch7_file_takes_the_shapes_of_the_other_network(tmp_path: Path) -> None:
     model = shared("fixtures", "torch7", "nets", "mnist_convnet", "model.t7")
-    from pipeline.inspection import networks
-
     folder = nets.saved(networks.torch7(model, ("3x1x32x32",)), tmp_path / "run")
     for a, b in ((model, folder / "predict_net.pb"), (folder / "deploy.prototxt", model)):
         assert compare(Source(a), Source(b)).same
+
+
+@pytest.mark.parametrize("name", ["resnet18_B", "textcnn_kim", "threshold_svhn"])
+def test_what_a_format_writes_as_several_layers_is_the_same_in_meaning(name: str, tmp_path: Path) -> None:
+    place = shared("fixtures", "torch7", "nets", name)
+    with np.load(place / "io.npz") as arrays:
+        shape = "x".join(map(str, arrays["in0"].shape))
+    folder = nets.saved(networks.torch7(place / "model.t7", (shape,)), tmp_path / "run")
+    for file in ("deploy.prototxt", "predict_net.pb"):
+        found = compare(Source(folder / "graph.json"), Source(folder / file))
+        assert {change.what for change in found.changes} <= {"added", "removed"}
+        assert found.same
 
 
 def test_a_predict_net_without_shapes_takes_those_of_the_other(run_folder: Path, tmp_path: Path) -> None:
