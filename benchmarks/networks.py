@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import chain, pairwise
 from math import prod, sqrt
 from pathlib import Path
@@ -15,6 +16,8 @@ from pipeline.torch7.objects import TorchObject
 from tests.torch7.writer import nn, save, sequential, storage
 
 Layers = list[TorchObject]
+
+_CODE = sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 
 VGG16 = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)  # planes; 0 is a pooling
 
@@ -216,8 +219,8 @@ NETWORKS: Sequence[Network] = (
 
 
 def written(network: Network, folder: Path, **encoding: Any) -> Path:  # noqa: ANN401 - as `save` takes it
-    """Write a network's file into `folder`, once; it is the same on every machine."""
-    path = folder / f"{network.name.replace(' ', '-')}.t7"
+    """Write a network's file into `folder`, once for each state of this code; it is the same on every machine."""
+    path = folder / f"{network.name.replace(' ', '-')}-{_CODE}.t7"
     if not path.exists():
         partial = path.with_suffix(".partial")
         save(partial, network.build(Weights()), **encoding).rename(path)
