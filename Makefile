@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := tests/data/demo
 
-.PHONY: demo test lint type bench runtimes schema clean
+.PHONY: demo test lint type bench torture runtimes schema clean
 
 demo: $(VENV)/installed
 	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
@@ -23,6 +23,10 @@ type: $(VENV)/installed-lint
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m benchmarks
+
+# Kills runs, fills disks, flips bytes: half an hour, and 1 GB. POINTS=20 is quicker. Full disks need root.
+torture: $(VENV)/installed-test
+	$(BIN)/python -m tests.torture --points $(or $(POINTS),200)
 
 # A real Caffe2 in an interpreter of its own, where a Python 3.7, 3.8 or 3.9 is found; without one it says so.
 runtimes: $(VENV)/installed

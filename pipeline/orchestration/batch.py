@@ -66,7 +66,7 @@ def result_of(outcome: runner.Outcome) -> Result:
         seconds=round(outcome.seconds, 3),
         error=error,
         trace=_trace(outcome.error) if outcome.error else "",
-        recorded=True,
+        recorded=(outcome.output / record.RECORD).exists(),
         run=record.as_json(outcome.record),
     )
 

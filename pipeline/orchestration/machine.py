@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import MachineError
+from pipeline.errors import MachineError, UsageError
 
 _ADVICE = {
     errno.ENOSPC: "make room, or choose another place with --store and --output",
@@ -42,11 +42,20 @@ def machine_error(error: OSError, doing: str, place: Path) -> MachineError | Non
 
 @contextmanager
 def on_machine(doing: str, place: Path) -> Iterator[None]:
-    """Raise MachineError for what the system refuses inside the block; other errors pass."""
+    """Raise MachineError for what the system refuses inside the block; other errors pass.
+
+    What a reader or writer has worded without a place, of a file that was there before, gets its place and advice.
+    """
     try:
         yield
     except MemoryError as error:
         raise MachineError(f"{doing} needs more memory than there is", where=str(place)) from error
+    except (MachineError, UsageError) as error:
+        cause = error.__cause__
+        worded = machine_error(cause, doing, place) if isinstance(cause, OSError) and not error.where else None
+        if worded is None:
+            raise
+        raise worded from cause
     except OSError as error:
         if (worded := machine_error(error, doing, place)) is None:
             raise

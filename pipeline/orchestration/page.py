@@ -44,11 +44,14 @@ def write(folder: Path, target: Path | None = None) -> Path:
 
 
 def write_asked(folders: Iterable[Path]) -> list[Path]:
-    """Write the reports that runs were asked for; those that share a file get one each, named after the model."""
+    """Write the reports that runs were asked for; those that share a file get one each, named after the model.
+
+    A folder whose record is gone, which its run has told of, gets none.
+    """
     asked: dict[Path, list[tuple[Path, str]]] = {}
     for folder in folders:
-        options = record.load(folder).asked()
-        if options.report is not None:
+        options = found.asked() if (found := record.previous(folder)) else None
+        if options and options.report is not None:
             asked.setdefault(options.report, []).append((folder, options.name))
     return [
         write(folder, target if len(sharing) == 1 else target.with_name(f"{target.stem}-{name}{target.suffix}"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import MachineError
-from pipeline.orchestration import guards
+from pipeline.orchestration import guards, runner
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, TRANSLATE, VERIFY, Bench
 
@@ -43,6 +43,37 @@ def test_a_full_disk_that_numpy_reports_without_a_number_is_understood(bench: Be
     outcome = bench.run(stages=(replace(IMPORT, run=full),))
     assert isinstance(outcome.error, MachineError)
     assert "requested" in outcome.error.why
+
+
+def test_what_a_writer_says_of_a_full_disk_gets_its_place_and_advice(bench: Bench) -> None:
+    from pipeline.wire import splice
+
+    def write(task: Task) -> None:
+        splice.write(task.output / "gone" / "model.caffemodel", [b"net"])
+
+    outcome = bench.run(stages=(replace(IMPORT, run=write),))
+    assert outcome.exit_code == 6
+    assert outcome.error is not None
+    assert outcome.error.where.endswith("gone/model.caffemodel")
+    assert outcome.error.advice
+
+
+def test_an_output_folder_that_disappears_is_told_by_the_command(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    from pipeline.cli.app import run
+
+    def vanish(task: Task) -> None:
+        shutil.rmtree(bench.output)
+
+    monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=vanish),))
+    words = ("convert", str(bench.model), "--output", str(bench.output), "--store", str(bench.root))
+    assert run([*words, "-q"]) == 6
+    said = capsys.readouterr().err
+    assert str(bench.output) in said
+    assert "resume with" not in said  # there is no record left to resume from
 
 
 def test_too_little_memory_is_the_machine_and_not_a_bug(bench: Bench) -> None:

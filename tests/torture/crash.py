@@ -1,0 +1,59 @@
+"""Killed with SIGKILL, anywhere: the resume gives the same bytes and repeats no finished stage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.torture import trace
+from tests.torture.subject import Place, Subject, a_place, ended, forked, in_child
+from tests.torture.tally import Tally
+
+
+def by_time(subject: Subject, folder: Path, points: int) -> Tally:
+    """Kill at moments spread evenly over an undisturbed run's time."""
+    with a_place(folder, "timed") as place:
+        began = time.monotonic()
+        assert in_child(lambda: subject.convert(place)) == 0
+        whole = time.monotonic() - began
+
+    def kill(place: Place, point: int) -> int:
+        child = forked(lambda: subject.convert(place))
+        time.sleep(whole * (point + 0.5) / points)
+        os.kill(child, signal.SIGKILL)
+        return ended(child)
+
+    return _campaign("killed by time", subject, folder, range(points), kill)
+
+
+def by_system_call(subject: Subject, folder: Path, points: int) -> Tally:
+    """Kill in front of system calls that change the disk, spread evenly over all that a run makes."""
+    if why := trace.unavailable():
+        return Tally("killed by system call", skipped=why)
+    with a_place(folder, "counted") as place:
+        changes = trace.traced(lambda: subject.convert(place)).changes
+
+    def kill(place: Place, at: int) -> int:
+        return trace.traced(lambda: subject.convert(place), at, lambda child: os.kill(child, signal.SIGKILL)).code
+
+    chosen = sorted({1 + changes * point // points for point in range(points)})
+    tally = _campaign("killed by system call", subject, folder, chosen, kill)
+    tally.facts["changes of the disk in a run"] = changes
+    return tally
+
+
+def _campaign(
+    name: str, subject: Subject, folder: Path, points: range | list[int], kill: Callable[[Place, int], int]
+) -> Tally:
+    tally = Tally(name)
+    for point in points:
+        with a_place(folder, f"{name} {point}") as place:
+            tally.count("killed on the way" if kill(place, point) == -signal.SIGKILL else "ended before they were")
+            finished = place.finished()
+            tally.count(f"with {len(finished)} stages finished")
+            code = in_child(lambda place=place: subject.resume(place))
+            tally.add(str(point), subject.wrong_after(place, finished, code))
+    return tally

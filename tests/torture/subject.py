@@ -1,0 +1,164 @@
+"""What is tortured: conversions of one network by the real command line, each in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.orchestration import collect
+from pipeline.orchestration.digests import sha256_file
+from pipeline.orchestration.reporters import LOG
+from pipeline.orchestration.store import Artifact, Store
+
+_TALK = "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder of one conversion: its output, its store, and what was said."""
+
+    folder: Path
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def said(self) -> str:
+        """Give what the last command wrote to stderr."""
+        path = self.folder.with_name(f"{self.folder.name}.{_TALK}")
+        return path.read_text() if path.exists() else ""
+
+    def delivered(self) -> dict[str, str]:
+        """Give the digest of every file of the output that a resumed run must give just the same."""
+        ours = ("run.json", LOG)
+        return {path.name: sha256_file(path) for path in self.output.iterdir() if path.name not in ours}
+
+    def stages(self, state: str) -> set[str]:
+        """Give the stages of the last run that are in a state."""
+        record = json.loads((self.output / "run.json").read_text())
+        return {stage["name"] for stage in record["stages"] if stage["state"] == state}
+
+    def finished(self) -> set[str]:
+        """Give the stages whose artifacts are in the store, whatever became of the run."""
+        found = Store(self.store, create=False).artifacts() if self.store.exists() else ()
+        return {artifact.manifest["stage"] for artifact in found if isinstance(artifact, Artifact)}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A network's file, how it is converted, and what an undisturbed run of it gave."""
+
+    model: Path
+    options: tuple[str, ...]
+    wanted: dict[str, str] = field(default_factory=dict)
+
+    def convert(self, place: Place) -> int:
+        """Convert in this process; give the exit code."""
+        where = ("--output", str(place.output), "--store", str(place.store))
+        return _say(place, ["convert", str(self.model), *self.options, *where, "-q"])
+
+    def resume(self, place: Place) -> int:
+        """Go on in this process as a user would: from the record where there is one, else from the start."""
+        if (place.output / "run.json").exists():
+            return _say(place, ["resume", str(place.output), "-q"])
+        return self.convert(place)
+
+    def wrong_after(self, place: Place, finished: set[str], code: int) -> str:
+        """Say what is wrong with a place after a resume; empty where everything is as it must be."""
+        if code:
+            return f"the resume gave {code}: {place.said()}"
+        if place.delivered() != self.wanted:
+            return "the result is not byte-identical"
+        if place.stages("hit") != finished:
+            return f"finished were {sorted(finished)}, cached were {sorted(place.stages('hit'))}"
+        store = Store(place.store)
+        if problems := collect.check(store):
+            return f"cache check: {problems}"
+        if left := [path.name for path in (place.store / "sessions").iterdir()]:
+            return f"left in the store: {left}"
+        return ""
+
+
+def _say(place: Place, words: Sequence[str]) -> int:
+    from pipeline.cli import app
+
+    descriptor = os.open(place.folder.with_name(f"{place.folder.name}.{_TALK}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    code = app.run(words)
+    sys.stderr.flush()
+    return code
+
+
+def forked(work: Callable[[], int]) -> int:
+    """Start `work` in a child; give its id. Modules that are loaded here need not be loaded there."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(work())
+        except BaseException:  # nothing of the parent may run on in the child
+            traceback.print_exc()
+            os._exit(1)
+    return child
+
+
+def ended(child: int) -> int:
+    """Wait for a child; give its exit code, negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def in_child(work: Callable[[], int]) -> int:
+    """Run `work` in a child to its end; give its exit code."""
+    return ended(forked(work))
+
+
+def prepared(model: Path, options: Sequence[str], folder: Path) -> Subject:
+    """Convert undisturbed, twice, for the bytes that every other run must give. Loads what runs will need."""
+    import importlib
+
+    loaded = ["pipeline.stages.caffe_pair", "pipeline.torch7.importer", "pipeline.caffe.write", "pipeline.caffe.read"]
+    loaded += ["pipeline.caffe2.files", "pipeline.caffe2.write", "pipeline.graph.serialization", "networkx"]
+    if "--no-verify" not in options:
+        loaded += ["torch", "pipeline.inspection.divergence", "pipeline.inspection.verification"]
+        loaded += ["pipeline.runtimes.opencv", "pipeline.caffe2.read", "pipeline.inspection.feeds"]
+    for name in loaded:
+        importlib.import_module(name)
+    if "torch" in loaded:
+        sys.modules["torch"].set_num_threads(1)  # a pool of threads does not outlive a fork
+    subject = Subject(model, tuple(options))
+    results = []
+    for name in ("first", "second"):
+        place = Place(folder / name)
+        place.folder.mkdir()
+        if in_child(lambda place=place: subject.convert(place)):
+            raise RuntimeError(place.said())
+        results.append(place.delivered())
+        shutil.rmtree(place.folder)
+    if results[0] != results[1]:
+        raise RuntimeError("two undisturbed runs differ")
+    return Subject(model, tuple(options), results[0])
+
+
+@contextmanager
+def a_place(folder: Path, name: str) -> Iterator[Place]:
+    """Give a fresh place that is gone afterwards."""
+    place = Place(folder / re.sub(r"\W+", "-", name))
+    place.folder.mkdir(parents=True)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place.folder, ignore_errors=True)
