@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.errors import MachineError, VerificationError
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import evaluate
-from pipeline.graph.values import Graph, Value
+from pipeline.graph.values import Graph, Shape, Value
 from pipeline.inspection.feeds import Reference
 from pipeline.runtimes import engine
 from pipeline.runtimes.engine import Engine, Job
@@ -160,12 +160,25 @@ class Verifier:
             return skip(error.why or error.what)
         if not result.ok:
             return skip(f"{result.stage}: {result.error}")
-        return self.check(runtime.title, artifact, result.blobs.items(), independent=True, binding=binding)
+        blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
+        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
+
+    def _squeezed(self, blobs: Mapping[str, Array], artifact: Artifact) -> dict[str, Array]:
+        """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""
+        shapes = {blob: v.shape for blob, v in zip(artifact.output_blobs, self.graph.outputs, strict=True)}
+        return {
+            blob: array.reshape(shapes[blob]) if blob in shapes and array.shape == _padded(shapes[blob]) else array
+            for blob, array in blobs.items()
+        }
 
     def known_outputs(self, runner: str, artifact: Artifact, outputs: Sequence[Array]) -> Check:
         """Check outputs that somebody computed with the original."""
         stream = zip(artifact.output_blobs, outputs, strict=True)
         return self.check(runner, artifact, stream, independent=True, binding=True)
+
+
+def _padded(shape: Shape) -> Shape:
+    return shape + (1,) * (2 - len(shape))
 
 
 def verify(

@@ -36,6 +36,7 @@ class Engine:
     interpreter: str
     worker: str
     found_by: str = ""
+    pads_shapes: bool = False  # it gives tensors of one axis, or none, a second axis of 1
 
     @property
     def title(self) -> str:

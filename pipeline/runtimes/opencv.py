@@ -28,7 +28,10 @@ def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
             why = f"OpenCV {version} is installed, but version 5 dropped the Caffe and Torch7 readers"
             return [Missing("OpenCV", reads, why, ADVICE) for reads in ("caffe", "t7")]
         short = ".".join(version.split(".")[:3])
-        return [Engine("OpenCV", short, reads, sys.executable, "opencv_worker.py") for reads in ("caffe", "t7")]
+        return [
+            Engine("OpenCV", short, reads, sys.executable, "opencv_worker.py", pads_shapes=True)
+            for reads in ("caffe", "t7")
+        ]
     return [Missing("OpenCV", reads, "it is not installed", ADVICE) for reads in ("caffe", "t7")]
 
 
@@ -38,19 +41,30 @@ def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
         return ""
     from pipeline.caffe.files import read_net
 
+    made_by: dict[str, LayerParameter] = {}
     for layer in read_net(files["prototxt"]).layer:
         for test, what in _WRONG.get(layer.type, ()):
-            if test(layer):
+            if test(layer, made_by):
                 return f"it is known to be wrong about {what} ({layer.name})"
+        made_by |= dict.fromkeys(layer.top, layer)
     return ""
 
 
-Test = Callable[["LayerParameter"], bool]
+def _after_power(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -> bool:
+    """Tell a Power of a Power that is more than a product and a sum: OpenCV fuses the two into something else."""
+    before = made_by.get(layer.bottom[0]) if layer.bottom else None
+    return before is not None and before.type == "Power" and before.power_param.power != 1
+
+
+Test = Callable[["LayerParameter", Mapping[str, "LayerParameter"]], bool]
 # Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
 _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
-    "Deconvolution": ((lambda layer: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),),
-    "InnerProduct": ((lambda layer: layer.inner_product_param.transpose, "a transposed InnerProduct"),),
-    "LRN": ((lambda layer: layer.lrn_param.k != 1, "an LRN with k"),),
-    "Log": ((lambda layer: layer.log_param.shift != 0 or layer.log_param.base != -1, "a Log with shift or base"),),
-    "Swish": ((lambda layer: layer.swish_param.beta != 1, "a Swish with beta"),),
+    "Deconvolution": (
+        (lambda layer, _: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),
+    ),
+    "InnerProduct": ((lambda layer, _: layer.inner_product_param.transpose, "a transposed InnerProduct"),),
+    "LRN": ((lambda layer, _: layer.lrn_param.k != 1, "an LRN with k"),),
+    "Log": ((lambda layer, _: layer.log_param.shift != 0 or layer.log_param.base != -1, "a Log with shift or base"),),
+    "Power": ((_after_power, "a Power after a Power"),),
+    "Swish": ((lambda layer, _: layer.swish_param.beta != 1, "a Swish with beta"),),
 }

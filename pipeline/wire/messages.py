@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
 _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
 
 
 def is_text(view: memoryview) -> bool:
-    """Tell whether a file holds a message's text form; a binary network is never free of control bytes."""
-    return _BINARY.search(view) is None
+    """Tell whether a file holds a message's text form: it begins with a field's name, and has no control bytes.
+
+    A small binary net may have none either: one of just a name is a line feed, a length and that name.
+    """
+    return _TEXT.match(view) is not None and _BINARY.search(view) is None
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:

@@ -94,3 +94,13 @@ def test_names_that_are_not_utf8_are_refused():
         messages.parse_binary(b"\x0a\x01\xff", NetDef, PATH)
     with pytest.raises(InvalidInputError, match=r"OperatorDef\.input"):
         messages.parse_binary(b"\x12\x03\x0a\x01\xff", NetDef, PATH)
+
+
+def test_a_binary_net_without_control_bytes_is_not_taken_for_text():
+    net = NetDef(name="model_init")
+    assert net.SerializeToString() == b"\n\nmodel_init"
+    assert not messages.is_text(memoryview(net.SerializeToString()))
+
+
+def test_text_is_known_behind_comments_and_a_byte_order_mark():
+    assert messages.is_text(memoryview(b"\xef\xbb\xbf# a comment: {\n\n  name : 'x'"))
