@@ -122,11 +122,10 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
         for name, path in given.files.items():
             if not reflink(path, folder / name):
                 copy(path, folder / name)
-        artifact = store.publish(folder, {**facts, **_facts(given, key)})
-        if artifact.files != content:
-            store.set_aside(key, "its source changed while it was read")
+        if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
             raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
-        return artifact
+        known = {name: entry["sha256"] for name, entry in content.items()}
+        return store.publish(folder, {**facts, **_facts(given, key)}, known)
 
 
 def identify(given: Given, store: Store) -> Input | None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MachineError, Problem, UnsupportedError
+from pipeline.wire.kernel import copy_range
 from pipeline.wire.mapped import MappedFile
 from pipeline.wire.scan import LENGTH_DELIMITED
 
@@ -117,24 +118,13 @@ def _append(file: BufferedWriter, part: Part) -> None:
 
 
 def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> int:
-    """Have the kernel append contiguous memory of a mapped file; give how many bytes of it, perhaps none.
-
-    File systems that can share blocks do so. What makes it impossible, an error included, writing will meet too.
-    """
+    """Have the kernel append contiguous memory of a mapped file; give how many bytes of it, perhaps none."""
     source = _mapped(array)
-    if source is None or not hasattr(os, "copy_file_range"):
+    if source is None:
         return 0
     start = array.__array_interface__["data"][0] - np.frombuffer(source, np.uint8).__array_interface__["data"][0]
-    copied = 0
     file.flush()
-    try:
-        while copied < array.nbytes:
-            more = os.copy_file_range(source.descriptor, file.fileno(), array.nbytes - copied, start + copied)
-            if not more:
-                break
-            copied += more
-    except OSError:
-        pass  # another kind of file system, or what `write` will raise
+    copied = copy_range(source.descriptor, file.fileno(), start, array.nbytes)
     file.seek(0, SEEK_END)
     return copied
 
