@@ -20,14 +20,14 @@ _PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for; 1 where a command failed."""
     asked = _parser().parse_args(arguments)
-    unknown = sorted(set(asked.only) - FIGURES.keys())
+    unknown = sorted({*asked.only, *asked.skip} - FIGURES.keys())
     if unknown:
         print(f"no figure is called {', '.join(unknown)}; there are: {', '.join(FIGURES)}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as temporary:
         bench = Bench(asked.folder or Path(temporary), asked.runs, asked.quick)
         bench.folder.mkdir(parents=True, exist_ok=True)
-        rows = [_measured(name, bench) for name in FIGURES if not asked.only or name in asked.only]
+        rows = [_measured(name, bench, asked.skip) for name in FIGURES if not asked.only or name in asked.only]
     print(table(rows))
     if asked.json:
         asked.json.write_text(as_json(rows, asked.runs))
@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(isinstance(row, Skipped) and row.failed for row in rows))
 
 
-def _measured(name: str, bench: Bench) -> Row:
+def _measured(name: str, bench: Bench, skipped: Sequence[str]) -> Row:
+    if name in skipped:
+        return Skipped(name, "left out")
     print(f"{name} ...", file=sys.stderr)
     try:
         return FIGURES[name](bench)
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="runs of which the median counts (5)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="measure this figure only")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave this figure out")
     parser.add_argument("--quick", action="store_true", help="small networks in place of the big ones")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where the networks are kept; needs up to 9 GB")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
