@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,19 @@ def test_the_closure_holds_every_module_that_python_imports(stage: object) -> No
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = tmp_path / "pipeline"
     root.mkdir()
     (root / "__init__.py").write_text("__version__ = '1'\n")
     monkeypatch.setattr(closure, "_ROOT", root)
+    _forget()
+    yield root
+    _forget()  # what was learned here would be wrong for the package itself
+
+
+def _forget() -> None:
     closure._scan.cache_clear()
     closure._file.cache_clear()
-    return root
 
 
 def _write(root: Path, name: str, text: str) -> None:
@@ -57,8 +63,7 @@ def _write(root: Path, name: str, text: str) -> None:
 
 
 def _closure(module: str) -> set[str]:
-    closure._scan.cache_clear()
-    closure._file.cache_clear()
+    _forget()
     return set(closure.code_digests(module))
 
 
@@ -102,14 +107,10 @@ def test_a_package_named_in_a_string_is_there_whole(package: Path) -> None:
 def test_the_digest_changes_with_the_code_and_not_with_the_version(package: Path) -> None:
     _write(package, "a.py", "from pipeline import b\n")
     _write(package, "b.py", "one")
-    closure._scan.cache_clear()
-    closure._file.cache_clear()
     before = closure.code_digests("pipeline.a")
     (package / "__init__.py").write_text("__version__ = '2'\n")
-    closure._scan.cache_clear()
-    closure._file.cache_clear()
+    _forget()
     assert closure.code_digests("pipeline.a") == before
     _write(package, "b.py", "two")
-    closure._scan.cache_clear()
-    closure._file.cache_clear()
+    _forget()
     assert closure.code_digests("pipeline.a") != before

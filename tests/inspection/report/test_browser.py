@@ -262,7 +262,8 @@ def test_nothing_moves_by_itself_for_those_who_asked_for_that(page: Page) -> Non
 
 
 def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, file: Path) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with browser.new_context(**phone, reduced_motion="reduce") as context:  # so that scrolling takes no time
         page = context.new_page()
         page.goto(file.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -271,7 +272,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
         assert sheet is not None
         assert sheet["y"] + sheet["height"] == pytest.approx(844, abs=1)
         assert page.locator("#layer-1 dd.shape").is_visible()
-        page.wait_for_function("document.querySelector('#node-1').getBoundingClientRect().bottom < 322")
+        assert page.locator("#node-1").evaluate("node => node.getBoundingClientRect().bottom") < 322
         page.get_by_role("button", name="Close").tap()
         assert not page.locator("#layer-1").is_visible()
         small = page.locator("button:visible").evaluate_all(
