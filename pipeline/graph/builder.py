@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from pipeline.graph.names import Names
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.operators.operator import ShapeError
 from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
@@ -26,7 +27,7 @@ class Builder:
         self.weights: dict[str, np.ndarray] = {}
         self._inputs: list[Value] = []
         self._nodes: list[Node] = []
-        self._taken: set[str] = set()
+        self._taken = Names()
         self._tied: dict[tuple[object, ...], Value] = {}
         self._place = ""
         self._origin = NOWHERE
@@ -48,12 +49,7 @@ class Builder:
 
     def unique(self, name: str) -> str:
         """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
-        candidate, count = name, 1
-        while candidate in self._taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self._taken.add(candidate)
-        return candidate
+        return self._taken.claim(name)
 
     def input(self, name: str, shape: Shape, dtype: str = "float32") -> Value:
         """Declare an input of the network."""

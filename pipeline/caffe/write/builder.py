@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pipeline.errors import UnsupportedError
+from pipeline.graph.names import Names
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
 
@@ -97,8 +98,8 @@ class CaffeBuilder:
         self._node: Node | None = None
         self._made: dict[Blob, Layer] = {}
         self._layer_names = {value.name for value in graph.inputs}
-        self._taken = {node.name for node in graph.nodes} | {value.name for value in graph.values()}
-        self._taken |= self._layer_names | set(graph.weights)
+        self._taken = Names(node.name for node in graph.nodes)
+        self._taken.update((value.name for value in graph.values()), self._layer_names, graph.weights)
         for value in graph.inputs:
             self._blobs[value.name] = self._named(Blob(value.shape), value.name)
 
@@ -160,10 +161,10 @@ class CaffeBuilder:
             self._check_size(shape)
         node = self._node
         place = (node.name or node.operator) if node else ""
-        name = self._unique(f"{place}_{part or kind.lower()}")
+        name = self._taken.claim(f"{place}_{part or kind.lower()}")
         tops = tuple(Blob(tuple(shape)) for shape in shapes)
         for index, top in enumerate(tops):
-            self._named(top, name if len(tops) == 1 else self._unique(f"{name}_{index + 1}"))
+            self._named(top, name if len(tops) == 1 else self._taken.claim(f"{name}_{index + 1}"))
         comment = str(node.origin) if node else ""
         layer = Layer(name, kind, tuple(bottoms), tops, tuple(parameters), messages, comment)
         self.layers.append(layer)
@@ -221,12 +222,12 @@ class CaffeBuilder:
         consumed = Counter(bottom for layer in self.layers for bottom in layer.bottoms)
         dead = [blob for blob in self.names if not consumed[blob] and blob not in given]
         if dead:
-            name = self._unique("silence")
+            name = self._taken.claim("silence")
             self.layers.append(Layer(name, "Silence", tuple(dead), (), (), {}, "what nothing uses"))
         return tuple(given)
 
     def _passed_on(self, blob: Blob, value: Value) -> Blob:
-        name = self._unique(f"{value.name}_output")
+        name = self._taken.claim(f"{value.name}_output")
         top = self._named(Blob(blob.shape), name)
         self.layers.append(Layer(name, "Split", (blob,), (top,), (), {}, "an output of the network"))
         return top
@@ -250,17 +251,9 @@ class CaffeBuilder:
         self.names[blob] = name
         return blob
 
-    def _unique(self, name: str) -> str:
-        candidate, count = name, 1
-        while candidate in self._taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self._taken.add(candidate)
-        return candidate
-
     def _unique_layer(self, name: str) -> str:
         if name in self._layer_names:
-            return self._unique(name)
+            return self._taken.claim(name)
         self._layer_names.add(name)
         return name
 

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
 from pipeline.errors import UnsupportedError
+from pipeline.graph.names import Names
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
 
@@ -37,7 +38,7 @@ class Caffe2Builder:
         self._parameters: dict[str, Array] = {}
         self._shaped: dict[tuple[str, Shape], str] = {}
         self._inputs = [value.name for value in graph.inputs]
-        self._taken = {*self._inputs, *graph.weights, *(value.name for value in graph.values())}
+        self._taken = Names((*self._inputs, *graph.weights, *(value.name for value in graph.values())))
         self._node: Node | None = None
         self._typed = {value.name: self._cast(value) for value in graph.inputs if value.dtype != "float32"}
 
@@ -120,12 +121,7 @@ class Caffe2Builder:
 
     def unique(self, name: str) -> str:
         """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
-        candidate, count = name, 1
-        while candidate in self._taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        self._taken.add(candidate)
-        return candidate
+        return self._taken.claim(name)
 
     # ---- What the walk over the nodes does ----
 
