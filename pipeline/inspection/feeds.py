@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -31,9 +32,9 @@ def read_reference(path: Path, graph: Graph) -> Reference:
     Raises InvalidInputError for a file that is no npz, UsageError where its arrays are not what the network takes.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
         raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
     inputs, outputs = _numbered(arrays, "in"), _numbered(arrays, "out")
     _check(path, "in", inputs, graph.inputs)
