@@ -57,7 +57,7 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
-    optimize: tuple[str, ...] = _option((), "Apply this pass to the graph.")
+    optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option("protobuf", "How Caffe's weights are written.")
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

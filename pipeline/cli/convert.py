@@ -30,13 +30,22 @@ def convert(
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
+    from pipeline.cli.talk import (
+        finish,
+        print_optimizations,
+        print_verification,
+        reporting,
+        tell_reports,
+        typed_command,
+    )
     from pipeline.orchestration import batch, page
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
         results = batch.convert_all(runs, report, runs[0].jobs, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
+        if verbose:
+            print_optimizations(Path(results[0].output), sys.stderr)
         print_verification(Path(results[0].output), stream=sys.stderr)
     code = finish(results, json, verbose)
     done = [Path(result.output) for result in results if result.recorded and result.state != "interrupted"]

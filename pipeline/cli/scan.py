@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -22,13 +23,16 @@ def scan(
     root: Root = "",
     weights: Weights = None,
     plugins: Plugins = None,
+    keep_loss: Annotated[bool, typer.Option("--keep-loss", help="Keep loss layers of a Caffe network.")] = False,
     json: Json = False,
 ) -> int:
     """List everything that convert could not handle, all at once, before any work."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.inspection.scan import scan as look
 
-    found = look(model, inputs or [], root, plugins or [], weights)
+    found = look(model, inputs or [], root, plugins or [], weights, keep_loss=keep_loss)
+    for note in () if json else found.notes:
+        print(f"note: {note}", file=sys.stderr)
     if json:
         print_json(asdict(found))
     elif found.problems:

@@ -96,6 +96,17 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
     print(f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
 
 
+def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
+    """Print what each pass has changed, where the run of an output folder was asked for any."""
+    path = folder / "optimizations.json"
+    if not path.is_file():
+        return
+    changes = json.loads(path.read_text(encoding="utf-8"))
+    rows = [(change["by"], change["origin"], change["operator"], change["what"]) for change in changes]
+    if rows:
+        print_table(("pass", "layer", "operator", "change"), rows, stream)
+
+
 def _remark(check: Mapping[str, Any]) -> str:
     if check["diverges_at"]:
         return f"diverges at {check['diverges_at']}, {check['diverges_in']}"

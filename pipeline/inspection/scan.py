@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError
@@ -12,23 +12,36 @@ from pipeline.graph.values import Graph
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How far a network would come: the problems of the first stage that has any, and how big the network is."""
+    """How far a network would come: the problems of the first stage that has any, and how big the network is.
+
+    `notes` are what its user should know without its being wrong.
+    """
 
     stage: str
     problems: tuple[Problem, ...]
     nodes: int = 0
+    notes: tuple[str, ...] = ()
 
 
-def scan(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path], weights: Path | None) -> Scan:
+def scan(
+    model: Path,
+    inputs: Sequence[str],
+    root: str,
+    plugins: Sequence[Path],
+    weights: Path | None,
+    *,
+    keep_loss: bool = False,
+) -> Scan:
     """Read, and plan each later stage on what the one before would give; stop where there are problems.
 
     Errors other than what is unsupported (a damaged file, a missing shape) are raised as convert would.
     """
+    notes: list[str] = []
     try:
-        graph = _given(model, inputs, weights) if weights else _imported(model, inputs, root, plugins)
+        graph = _given(model, inputs, weights, keep_loss, notes) if weights else _imported(model, inputs, root, plugins)
     except UnsupportedError as error:
         return Scan("translate" if weights else "import", error.problems)
-    return _emitted(graph) if not weights else _translated(graph)
+    return replace(_translated(graph), notes=tuple(notes)) if weights else _emitted(graph)
 
 
 def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path]) -> Graph:
@@ -38,13 +51,13 @@ def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[P
     return importer.read(model, [parse_input_spec(text) for text in inputs] or None, root or None, plugins)
 
 
-def _given(prototxt: Path, inputs: Sequence[str], weights: Path) -> Graph:
+def _given(prototxt: Path, inputs: Sequence[str], weights: Path, keep_loss: bool, notes: list[str]) -> Graph:
     from pipeline.caffe import files
     from pipeline.caffe.read import read
     from pipeline.caffe.read.given import input_shapes
 
     net = files.read_pair(prototxt, weights)
-    return read(net, input_shapes(net, inputs))
+    return read(net, input_shapes(net, inputs, keep_loss=keep_loss), keep_loss=keep_loss, notes=notes)
 
 
 def _emitted(graph: Graph) -> Scan:

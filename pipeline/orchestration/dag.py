@@ -73,13 +73,19 @@ _OWN_OPTIONS = frozenset(
 
 
 def check_options(options: Options, stages: Sequence[Stage]) -> None:
-    """Raise UsageError for an option that was set and that nothing takes, and for a forced stage there is none of."""
+    """Raise UsageError for options that cannot be obeyed.
+
+    That is one that was set and that nothing takes, one that its stage refuses, and a forced stage there is none of.
+    """
     names = [stage.name for stage in stages]
     check_names(options.force, names, "force")
     taken = _OWN_OPTIONS.union(names, *(stage.options for stage in stages))
     for option, origin in options.origins.items():
         if origin != DEFAULT and option not in taken:
             raise UsageError(f"no stage takes the option {option}", where=origin, advice="leave it out")
+    for stage in stages:
+        if stage.check:
+            stage.check({name: getattr(options, name) for name in stage.options})
 
 
 def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:

@@ -73,6 +73,14 @@ class StageFinished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StageNote(Event):
+    """A stage, or the run that made its artifact, has found something that the user should know."""
+
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed(Event):
     """A stage ran and failed, or could not run."""
 
@@ -98,6 +106,11 @@ class FileDelivered(Event):
     file: str
     size: int
     how: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopAsked(Event):
+    """The user has asked to stop; the stage that runs is finished first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.orchestration import events
-from pipeline.orchestration.reporters import seconds_text, words
+from pipeline.orchestration.reporters import STOPPING, note_text, seconds_text, words
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -59,6 +59,11 @@ class Rich:
         elif isinstance(event, events.RunFinished):
             row = self._row(event.model if self.many else "")
             row.state, row.note = event.state, f"in {seconds_text(event.seconds)}"
+        elif isinstance(event, events.StageNote):
+            prefix = f"{event.model}: " if self.many else ""
+            self.live.console.print(prefix + note_text(event), markup=False, soft_wrap=True)
+        elif isinstance(event, events.StopAsked):
+            self.live.console.print(f"{event.model}: {STOPPING}" if self.many else STOPPING, markup=False)
         elif said := words(event):
             stage = str(getattr(event, "stage", ""))
             row = self._row(event.model if self.many else stage)

@@ -29,6 +29,7 @@ class StageRecord:
     seconds: float = 0.0
     size: int = 0
     reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

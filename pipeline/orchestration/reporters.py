@@ -56,6 +56,13 @@ def progress_text(event: events.StageProgress) -> str:
     return f"{event.done} of {event.total} {event.unit}"
 
 
+def note_text(event: events.StageNote) -> str:
+    """Word what a stage has found."""
+    return f"{event.stage:<10} note     {event.text}"
+
+
+STOPPING = "stopping after this stage; Ctrl-C again stops at once"
+
 # What a stage's event says of it: a state and a note.
 _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
     events.StageStarted: lambda event: ("running", "; ".join(event.reasons[:3])),
@@ -92,8 +99,12 @@ class Plain:
     def _line(self, event: events.Event) -> str:
         if isinstance(event, events.RunFinished):
             return f"{event.state} in {seconds_text(event.seconds)}"
+        if isinstance(event, events.StopAsked):
+            return STOPPING
         if isinstance(event, events.FileDelivered) and self.level > 0:
             return f"{event.file}  {event.how}, {size_text(event.size)}"
+        if isinstance(event, events.StageNote):
+            return note_text(event)
         said = None if isinstance(event, events.StageProgress) else words(event)
         return f"{getattr(event, 'stage', ''):<10} {said[0]:<8} {said[1]}".rstrip() if said else ""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
+from filelock import FileLock, Timeout
 
 import pipeline
 from pipeline.config import Options, validate
@@ -32,6 +32,7 @@ from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage, Task
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
+_PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,10 @@ def run(
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
             made.save(options.output)
-        stack.enter_context(guards.stops_cleanly())
+        stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
-        return _Run(options, report, store, session, made, route, given, source).go()
+        return _Run(options, report, store, session, made, route, given, source, stop).go()
 
 
 def resume(
@@ -158,6 +159,7 @@ class _Run:
     route: Sequence[Stage]
     given: tuple[start.Given, ...]
     source: sources.Source
+    stop: guards.Stop
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
@@ -175,6 +177,7 @@ class _Run:
             with on_machine("the run", output):
                 self._enter()
                 failure = self._stages()
+                self.stop.obey()
                 self._deliver(finished=True)
                 self._end("unverified" if failure else "done")
         except PipelineError as error:
@@ -188,6 +191,7 @@ class _Run:
 
     def _stages(self) -> VerificationError | None:
         for stage, entry in zip(self.route, self.record.stages, strict=True):
+            self.stop.obey()
             began = time.monotonic()
             try:
                 artifact = self._obtain(stage, entry)
@@ -252,6 +256,9 @@ class _Run:
         entry.seconds = round(time.monotonic() - began, 3)
         kind = events.StageHit if entry.state == "hit" else events.StageFinished
         self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
+        entry.notes = list(artifact.manifest.get("notes", ()))
+        for text in entry.notes:
+            self.report(events.StageNote(self.model, stage.name, text))
         self.store.remember(stage.name, self._identity(), parts)
         self.record.save(self.options.output, durable=False)
         return artifact
@@ -263,11 +270,19 @@ class _Run:
             lock.acquire(timeout=0)
         except Timeout:
             self.report(events.StageWaiting(self.model, stage.name, key))
-            lock.acquire()
+            self._wait(lock)
         try:
             yield
         finally:
             lock.release()
+
+    def _wait(self, lock: FileLock) -> None:
+        """Wait for a lock, in which there is nothing to finish first: a wish to stop is obeyed at once."""
+        while True:
+            self.stop.obey()
+            with suppress(Timeout):
+                lock.acquire(timeout=_PATIENCE_SECONDS)
+                return
 
     def _make(
         self,
@@ -282,9 +297,10 @@ class _Run:
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
         began, clock, failure, known = record.now(), time.monotonic(), None, None
+        notes: list[str] = []
         with on_machine(f"{stage.name}: writing its files", folder), guards.keeps_everything():
             try:
-                known = stage.run(Task(paths, chosen, folder, self._progress(stage.name)))
+                known = stage.run(Task(paths, chosen, folder, self._progress(stage.name), notes.append))
             except VerificationError as error:
                 failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
         self._refuse_moved_source()
@@ -297,6 +313,7 @@ class _Run:
             "parents": {kind: item.key or item.digest for kind, item in inputs.items()},
             "started": began,
             "seconds": round(time.monotonic() - clock, 3),
+            "notes": notes,
         }
         return self.store.publish(folder, facts | ({"failure": failure} if failure else {}), known or {})
 

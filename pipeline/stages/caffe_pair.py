@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ class CaffePair:
     signature: Signature
 
 
-def read(folder: Path, options: Mapping[str, Any]) -> CaffePair:
+def read(folder: Path, options: Mapping[str, Any], note: Callable[[str], None] | None = None) -> CaffePair:
     """Read the pair in an artifact's folder, with the shapes that the user gave for a pair of their own.
 
-    Outputs are those of the artifact's signature while the net has them all, else Caffe's own.
+    Outputs are those of the artifact's signature while the net has them all, else Caffe's own. `note` is told
+    what the user should know of the pair without its being wrong.
     """
     from pipeline.caffe import files
     from pipeline.caffe.read import read as read_graph
@@ -38,12 +39,17 @@ def read(folder: Path, options: Mapping[str, Any]) -> CaffePair:
     tops = {top for layer in net.net.layer for top in layer.top}
     outputs = signature.blobs(known, "outputs", "caffe_blob") if known else []
     emitted = bool(outputs) and tops.issuperset(outputs)
+    notes: list[str] = []
     graph = read_graph(
         net,
         None if known else input_shapes(net, options["inputs"], keep_loss=options["keep_loss"]),
         outputs=outputs if emitted else None,
         keep_loss=options["keep_loss"],
+        notes=notes,
     )
+    if note:
+        for text in notes:
+            note(text)
     own = signature.of_graph(graph)
     caffe = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
     ports = known if known and emitted and _same_shapes(known, own) else signature.with_blobs(own, "caffe_blob", *caffe)

@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 
+def _unheard(note: str) -> None:
+    """Tell nobody."""
+
+
 def _no_progress(done: int, total: int, unit: str) -> None:
     """Tell nobody."""
 
@@ -25,7 +29,8 @@ class Task:
     `inputs` maps an artifact kind to its read-only folder, or a source kind ("t7") to the user's own file.
     A kind that the stage merely wants is absent where nothing made it. `options` holds exactly the options
     that the stage declares. `progress(done, total, unit)` may be called as often as is handy; the unit is
-    "bytes" or a noun.
+    "bytes" or a noun. `note(text)` tells the user a fact about the network that is no fault: it is kept with the
+    artifact, and told again where that is used.
 
     A stage may leave `signature.json` in its artifact, the inputs and outputs as the user knows them:
     `{"inputs": [{"name", "shape", "dtype", "caffe_blob"}], "outputs": [...]}`. It is not delivered; the last
@@ -36,6 +41,7 @@ class Task:
     options: Mapping[str, Any]
     output: Path
     progress: Callable[[int, int, str], None] = _no_progress
+    note: Callable[[str], None] = _unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +61,7 @@ class Stage:
     libraries: tuple[str, ...] = ()  # the distributions whose version decides its result
     version: int = 1  # to be raised where the meaning of its files changes and its code does not show it
     environment: Callable[[], Mapping[str, str]] | None = None  # further things that decide: runtimes found
+    # Raises UsageError for options that it could not obey; asked before any stage runs, with what it declares in
+    # `options`. Slow imports only where such an option is set.
+    check: Callable[[Mapping[str, Any]], None] | None = None
     module: str = field(default="", compare=False)  # where its code starts; set by the discovery

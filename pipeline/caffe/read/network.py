@@ -108,6 +108,9 @@ class _Walk:
                 self._layer(message)
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
+        for message in self.net.net.layer:
+            if message.type in LEFT_OUT and not self.keep_loss:
+                self.reader.notes.append(f"{message.name} ({message.type}): left out; --keep-loss keeps it")
         for name in self.net.unused():
             self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 
 from pipeline.errors import UsageError
+from pipeline.graph.passes.changes import Change, changes
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph
 
@@ -12,11 +14,24 @@ Pass = Callable[[Graph], Graph]
 PASSES: Registry[Pass] = Registry("pass")
 
 
-def apply(graph: Graph, names: Iterable[str]) -> Graph:
-    """Run the passes of these names, one after the other; UsageError where there is no such pass."""
+def check(names: Iterable[str]) -> None:
+    """Raise UsageError, with the nearest name, where there is no pass of a name."""
     for name in names:
-        found = PASSES.get(name)
-        if found is None:
-            raise UsageError(f"there is no pass {name!r}", advice=f"one of {', '.join(PASSES)}")
-        graph = found(graph)
-    return graph
+        if name not in PASSES:
+            near = get_close_matches(name, PASSES, n=1)
+            advice = f"did you mean {near[0]}?" if near else f"one of {', '.join(PASSES)}"
+            raise UsageError(f"there is no pass {name!r}", advice=advice)
+
+
+def apply(graph: Graph, names: Iterable[str]) -> tuple[Graph, tuple[Change, ...]]:
+    """Run the passes of these names, one after the other; give the graph, and what each has changed.
+
+    Raises UsageError where there is no such pass.
+    """
+    names = tuple(names)
+    check(names)
+    found: list[Change] = []
+    for name in names:
+        before, graph = graph, PASSES[name](graph)
+        found += changes(name, before, graph)
+    return graph, tuple(found)

@@ -177,7 +177,11 @@ def test_losses_and_labels_are_left_out():
     assert [value.name for value in graph.inputs] == ["data"]
     assert [value.name for value in graph.outputs] == ["ip"]
     assert inputs_of(network) == ("data",)
-    assert notes == ["data (Data): the network takes images already changed by scale 0.5, mean_value [104.0]"]
+    assert notes == [
+        "data (Data): the network takes images already changed by scale 0.5, mean_value [104.0]",
+        "accuracy (Accuracy): left out; --keep-loss keeps it",
+        "loss (SoftmaxWithLoss): left out; --keep-loss keeps it",
+    ]
 
 
 def test_losses_stay_where_they_are_asked_for():

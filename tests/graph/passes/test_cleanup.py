@@ -67,9 +67,9 @@ def test_passes_run_by_name_in_their_order() -> None:
     x = net.input("x", (2,))
     net.add("Exp", net.add("Dropout", x, name="drop"), name="dead")
     graph = net.finish([net.add("Relu", x, name="y")])
-    assert operators(apply(graph, ["remove_identity"])) == ["Exp", "Relu"]
-    assert operators(apply(graph, ["remove_identity", "dead_nodes"])) == ["Relu"]
-    assert apply(graph, []) is graph
+    assert operators(apply(graph, ["remove_identity"])[0]) == ["Exp", "Relu"]
+    assert operators(apply(graph, ["remove_identity", "dead_nodes"])[0]) == ["Relu"]
+    assert apply(graph, []) == (graph, ())
 
 
 def test_an_unknown_pass_is_refused_with_those_that_exist() -> None:

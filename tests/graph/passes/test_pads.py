@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.graph.builder import Builder
+from pipeline.graph.evaluation import run
+from pipeline.graph.operators import ShapeError
+from pipeline.graph.passes import apply
+from pipeline.graph.passes.pads import explicit_pads
+from pipeline.graph.values import Graph
+from tests.graph.operators.apply import numbers
+
+
+def pooling(operator: str, size: int, kernel: int, stride: int, pad: int, **further: int) -> Graph:
+    net = Builder()
+    x = net.input("x", (2, 3, size, size + 1))
+    how = {"kernel_shape": (kernel,) * 2, "strides": (stride,) * 2, "pads": (pad,) * 4, "ceil_mode": 1, **further}
+    return net.finish([net.add(operator, x, name="pool", **how)])
+
+
+@pytest.mark.parametrize(
+    ("operator", "further"),
+    [
+        ("MaxPool", {"dilations": (1, 1)}),
+        ("MaxPool", {"dilations": (2, 1)}),
+        ("AveragePool", {"count_include_pad": 0}),
+        ("AveragePool", {"count_include_pad": 1}),
+    ],
+)
+def test_any_pooling_that_rounds_up_computes_the_same_without(operator: str, further: dict[str, int]) -> None:
+    tried = 0
+    for size in (5, 6, 7):
+        for kernel in (1, 2, 3):
+            for stride in (1, 2, 3):
+                for pad in range(kernel):
+                    try:
+                        graph = pooling(operator, size, kernel, stride, pad, **further)
+                    except ShapeError:
+                        continue
+                    explicit = explicit_pads(graph)
+                    assert not any(node.attributes.get("ceil_mode") for node in explicit.nodes)
+                    x = [numbers(2, 3, size, size + 1)]
+                    np.testing.assert_array_equal(run(explicit, x)[0], run(graph, x)[0])
+                    tried += 1
+    assert tried > 40
+
+
+def test_what_is_changed_is_told_as_the_attributes_that_are_others() -> None:
+    graph = pooling("MaxPool", 7, 2, 2, 0, dilations=(1, 1))
+    _, (change,) = apply(graph, ["explicit_pads"])
+    assert (change.by, change.node, change.operator) == ("explicit_pads", "pool", "MaxPool")
+    assert change.what == "ceil_mode 1 -> 0, pads (0, 0, 0, 0) -> (0, 0, 1, 0)"
+
+
+def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it() -> None:
+    graph = pooling("AveragePool", 6, 3, 2, 1, count_include_pad=1)
+    explicit, changes = apply(graph, ["explicit_pads"])
+    assert [node.operator for node in explicit.nodes] == ["Pad", "AveragePool"]
+    assert [change.what for change in changes if change.operator == "Pad"] == ["added"]
+
+
+def test_pooling_that_rounds_down_stays() -> None:
+    graph = pooling("MaxPool", 7, 2, 2, 0, dilations=(1, 1), ceil_mode=0)
+    assert apply(graph, ["explicit_pads"]) == (graph, ())
