@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import active_children
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Options
@@ -15,6 +19,7 @@ from pipeline.stages.stage import Stage
 
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +124,13 @@ def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, w
 
     context = get_context("spawn")
     queue: SimpleQueue[events.Event | None] = context.SimpleQueue()
+    stop = context.Event()
 
     def pass_on() -> None:
         while (event := queue.get()) is not None:
             report(event)
 
-    def result(options: Options, future: Future[Result]) -> Result:
+    def result(options: Options, future: Future[Result | None]) -> Result | None:
         try:
             return future.result()
         except BrokenProcessPool:
@@ -134,27 +140,57 @@ def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, w
     listener = threading.Thread(target=pass_on, daemon=True)
     listener.start()
     try:
-        with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue,)) as pool:
+        with (
+            _passes_signals_on(stop),
+            ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop)) as pool,
+        ):
             waiting = [pool.submit(worker, options) for options in runs]
-            try:
-                return [result(options, future) for options, future in zip(runs, waiting, strict=True)]
-            except KeyboardInterrupt:  # the processes have it too, and end what they are at
-                pool.shutdown(wait=True, cancel_futures=True)
-                begun = [(o, f) for o, f in zip(runs, waiting, strict=True) if not f.cancelled()]
-                return [result(options, future) for options, future in begun]
+            found = [result(options, future) for options, future in zip(runs, waiting, strict=True)]
+            return [one for one in found if one is not None]
     finally:
         queue.put(None)
         listener.join()
 
 
+@contextmanager
+def _passes_signals_on(stop: Event) -> Iterator[None]:
+    """Pass Ctrl-C and SIGTERM on to the processes that convert, and begin no further model once there was one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        if not stop.is_set():
+            stop.set()
+        for process in active_children():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid or 0, number)
+
+    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 _queue: SimpleQueue[events.Event | None] | None = None
+_stop: Event | None = None
 
 
-def _begin(queue: SimpleQueue[events.Event | None]) -> None:
-    """Remember in a new process where its events go; between two models it does not hear Ctrl-C."""
-    global _queue  # noqa: PLW0603 - a process is given its channel once
-    _queue = queue
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin(queue: SimpleQueue[events.Event | None], stop: Event) -> None:
+    """Remember in a new process where its events go; it hears of Ctrl-C from the process that started it only."""
+    global _queue, _stop
+    _queue, _stop = queue, stop
+    _hear_nothing()
+    os.setpgid(0, 0)
+
+
+def _hear_nothing() -> None:
+    """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +200,15 @@ class _Worker:
     command: tuple[str, ...]
     stages: Sequence[Stage] | None
 
-    def __call__(self, options: Options) -> Result:
+    def __call__(self, options: Options) -> Result | None:
+        """Give how the conversion ended; None where it was not begun, as the user asked to stop before."""
         assert _queue is not None
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        assert _stop is not None
         try:
-            return _guarded(options, _queue.put, self.command, self.stages)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.default_int_handler)
+            return None if _stop.is_set() else _guarded(options, _queue.put, self.command, self.stages)
+        except KeyboardInterrupt:  # before the run itself listened
+            return None
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _hear_nothing()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -37,21 +38,45 @@ def only_one(store: Store, output: Path) -> Iterator[None]:
         lock.release()
 
 
+@dataclass(slots=True)
+class Stop:
+    """Whether the user has asked a run to stop once the stage that runs is finished."""
+
+    asked: bool = False
+    over: bool = False  # the run has ended, and only its record is to be saved: nothing stops that
+
+    def obey(self) -> None:
+        """Raise KeyboardInterrupt if it was asked for: a good moment."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def stops_cleanly() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that a stopped job is recorded as interrupted and can be resumed."""
+def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
+    """Make of the first Ctrl-C a wish, which `told` is called for in a thread; the second, and SIGTERM, stop at once.
+
+    At once is a KeyboardInterrupt, wherever the run is. Who ignores Ctrl-C (`nohup`) goes on ignoring it.
+    """
+    asked = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield asked
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        if asked.over:
+            return
+        if asked.asked or number != signal.SIGINT:
+            raise KeyboardInterrupt
+        asked.asked = True
+        threading.Thread(target=told).start()  # what the signal interrupted may hold the stream
 
-    before = signal.signal(signal.SIGTERM, stop)
+    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
-        yield
+        yield asked
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

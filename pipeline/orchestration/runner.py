@@ -380,6 +380,7 @@ class _Run:
 
     def _failed(self, state: str, error: PipelineError) -> Outcome:
         """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
+        self.stop.over = isinstance(error, Interrupted)
         with suppress(PipelineError, OSError):
             fresh = not (self.options.output / delivery.MANIFEST).exists()
             if fresh and not isinstance(error, Interrupted | MachineError | UsageError):

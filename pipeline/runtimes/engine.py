@@ -122,6 +122,7 @@ def _ask(interpreter: str, worker: str, jobs: Sequence[object], timeout: float) 
             timeout=timeout,
             env=environment,
             check=False,
+            start_new_session=True,  # a Ctrl-C is for us: the first one lets it finish
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MachineError(f"{interpreter} did not run {worker}", why=str(error)) from error

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import pipeline
+from pipeline.orchestration import collect
+from pipeline.orchestration.store import Store
 from tests.cli.conftest import Program
 from tests.orchestration.fakes import NAMES
 
@@ -124,29 +126,57 @@ def test_a_damaged_artifact_is_found_by_check(program: Program) -> None:
     assert said.data == [{"name": key, "problem": "graph.json is missing"}]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_interrupts_a_run_which_can_be_resumed(tmp_path: Path, number: int) -> None:
-    code = f"""
-import os, sys
+# A process that sends signals to itself while it emits.
+_SIGNALLED = """
+import os, signal, sys
 from dataclasses import replace
 from pipeline.cli.app import run
 from pipeline.orchestration import runner
-from tests.orchestration.fakes import EMIT, IMPORT
+from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE
+SIGNALS, FOREVER = {signals}, {forever}
 def signalled(task):
-    os.kill(os.getpid(), {int(number)})
-    while True: pass
-runner.discover = lambda: (IMPORT, replace(EMIT, run=signalled))
+    for number in SIGNALS:
+        os.kill(os.getpid(), number)
+    while FOREVER: pass
+    EMIT.run(task)
+runner.discover = lambda: (IMPORT, replace(EMIT, run=signalled), TRANSLATE)
 sys.exit(run(["convert", "model.t7", "--output", "out", "--store", "store"]))
 """
-    (tmp_path / "model.t7").write_bytes(b"\x04\0\0\0")
+
+
+def _signalled(folder: Path, *signals: int, forever: bool) -> tuple[str, list[str]]:
+    """Run a conversion whose `emit` is signalled; give what was said, and the states of its stages."""
+    (folder / "model.t7").write_bytes(b"\x04\0\0\0")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    code = _SIGNALLED.format(signals=list(map(int, signals)), forever=forever)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("resume with: torch2caffe2 resume ")
-    assert json.loads((tmp_path / "out/run.json").read_text())["state"] == "interrupted"
+    record = json.loads((folder / "out/run.json").read_text())
+    assert record["state"] == "interrupted"
+    return done.stderr, [stage["state"] for stage in record["stages"]]
+
+
+def test_ctrl_c_once_finishes_the_stage_that_runs_and_saves_it(tmp_path: Path) -> None:
+    said, states = _signalled(tmp_path, signal.SIGINT, forever=False)
+    assert states == ["done", "done", "pending"]
+    assert "stopping after this stage; Ctrl-C again stops at once" in said
+    kinds = {entry.kind for entry in collect.entries(Store(tmp_path / "store"))}
+    assert kinds == {"graph", "caffe"}
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_ctrl_c_twice_and_sigterm_stop_at_once_and_lose_no_finished_stage(
+    tmp_path: Path, signals: tuple[int, ...]
+) -> None:
+    _, states = _signalled(tmp_path, *signals, forever=True)
+    assert states == ["done", "failed", "pending"]
+    store = Store(tmp_path / "store")
+    assert [entry.kind for entry in collect.entries(store)] == ["graph"]
+    assert collect.check(store) == []
+    assert list((store.root / "sessions").iterdir()) == []
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:
