@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.networks import Weights, linear_chain
-from tests.torch7.writer import save
 from tests.torture import corruption, crash, crowd, disk
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
@@ -40,10 +38,8 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="torture-", dir=asked.folder) as temporary:
         folder = Path(temporary)
-        model = save(folder / "model.t7", linear_chain(Weights(), 4, asked.width))
-        options = ["--input", f"1x{asked.width}", "--runtime", "none", *(["--no-verify"] if asked.no_verify else [])]
-        print(f"a network of {model.stat().st_size / 1e6:.0f} MB", flush=True)
-        subject = prepared(model, options, folder)
+        subject = prepared(folder, asked.width, *(["--no-verify"] if asked.no_verify else []))
+        print(f"a network of {subject.model.stat().st_size / 1e6:.0f} MB", flush=True)
         tallies = []
         for name in asked.only or CAMPAIGNS:
             campaign, part = CAMPAIGNS[name]

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.networks import Weights, linear_chain
 from pipeline.orchestration import collect
 from pipeline.orchestration.digests import sha256_file
 from pipeline.orchestration.reporters import LOG
 from pipeline.orchestration.store import Artifact, Store
+from tests.torch7.writer import save
 
+MODELS = 3
 _TALK = "stderr"
 
 
@@ -63,6 +66,7 @@ class Subject:
     model: Path
     options: tuple[str, ...]
     wanted: dict[str, str] = field(default_factory=dict)
+    others: tuple[Path, ...] = ()  # networks of the same layers with other weights
 
     def convert(self, place: Place) -> int:
         """Convert in this process; give the exit code."""
@@ -126,9 +130,15 @@ def in_child(work: Callable[[], int]) -> int:
     return ended(forked(work))
 
 
-def prepared(model: Path, options: Sequence[str], folder: Path) -> Subject:
-    """Convert undisturbed, twice, for the bytes that every other run must give. Loads what runs will need."""
+def prepared(folder: Path, width: int, *options: str) -> Subject:
+    """Write networks of four linear layers, and convert one undisturbed, twice, for the bytes that runs must give.
+
+    Loads what runs will need.
+    """
     import importlib
+
+    model, *others = (save(folder / f"model{seed}.t7", linear_chain(Weights(seed), 4, width)) for seed in range(MODELS))
+    options = ("--input", f"1x{width}", "--runtime", "none", *options)
 
     loaded = ["pipeline.stages.caffe_pair", "pipeline.torch7.importer", "pipeline.caffe.write", "pipeline.caffe.read"]
     loaded += ["pipeline.caffe2.files", "pipeline.caffe2.write", "pipeline.graph.serialization", "networkx"]
@@ -139,7 +149,7 @@ def prepared(model: Path, options: Sequence[str], folder: Path) -> Subject:
         importlib.import_module(name)
     if "torch" in loaded:
         sys.modules["torch"].set_num_threads(1)  # a pool of threads does not outlive a fork
-    subject = Subject(model, tuple(options))
+    subject = Subject(model, options)
     results = []
     for name in ("first", "second"):
         place = Place(folder / name)
@@ -150,7 +160,7 @@ def prepared(model: Path, options: Sequence[str], folder: Path) -> Subject:
         shutil.rmtree(place.folder)
     if results[0] != results[1]:
         raise RuntimeError("two undisturbed runs differ")
-    return Subject(model, tuple(options), results[0])
+    return Subject(model, options, results[0], tuple(others))
 
 
 @contextmanager

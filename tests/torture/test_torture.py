@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.networks import Weights, linear_chain
-from tests.torch7.writer import save
 from tests.torture import corruption, crash, crowd, disk
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
@@ -17,9 +15,7 @@ WIDTH = 512  # of four linear layers: 4 MB, which is large enough to be linked a
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    folder = tmp_path_factory.mktemp("subject")
-    model = save(folder / "model.t7", linear_chain(Weights(), 4, WIDTH))
-    return prepared(model, ("--input", f"1x{WIDTH}", "--no-verify"), folder)
+    return prepared(tmp_path_factory.mktemp("subject"), WIDTH, "--no-verify")
 
 
 def _held(tally: Tally, at_least: int) -> None:
