@@ -109,7 +109,8 @@ def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
 
 def _remark(check: Mapping[str, Any]) -> str:
     if check["diverges_at"]:
-        return f"diverges at {check['diverges_at']}, {check['diverges_in']}"
+        place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
+        return place if check["binding"] else f"{place} (an opinion: it guesses some modules)"
     return str(check["why"] or check["worst_at"])
 
 
