@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Options
-from pipeline.errors import UsageError
+from pipeline.errors import InvalidInputError, UsageError
 from pipeline.orchestration.machine import on_machine
 
 _HEAD = 4096
@@ -32,11 +32,14 @@ class Source:
 
 
 def recognise(options: Options) -> Source:
-    """Tell what the model is by its first bytes. Raises UsageError where the options do not fit it."""
+    """Tell what the model is by its first bytes.
+
+    Raises InvalidInputError for a prototxt alone, UsageError where the options do not fit the model.
+    """
     head = _head(options.model)
     if options.weights is None:
         if _TEXT_FIELD.match(head) and b"\0" not in head:
-            raise UsageError(
+            raise InvalidInputError(
                 f"{options.model.name} is a prototxt, which holds no weights",
                 advice=f"torch2caffe2 convert {options.model.name} --weights FILE.caffemodel",
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load
-from pipeline.errors import UsageError
+from pipeline.errors import InvalidInputError, UsageError
 from pipeline.orchestration.sources import recognise
 
 
@@ -27,7 +27,7 @@ def test_what_is_no_prototxt_goes_to_the_import(tmp_path: Path, data: bytes) -> 
 
 @pytest.mark.parametrize("data", [b'name: "n"\n', b"layer {\n", b"# made by hand\n\nlayers{", b'input : "data"'])
 def test_a_prototxt_needs_its_weights(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(UsageError, match="prototxt") as caught:
+    with pytest.raises(InvalidInputError, match="prototxt") as caught:
         _recognise(tmp_path, data)
     assert "--weights" in caught.value.advice
     assert _recognise(tmp_path, data, b"weights").kind == "caffe"
