@@ -28,10 +28,5 @@ def plan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     for name, stages in plans.items():
         if len(plans) > 1:
             print(f"{name}:")
-        rows = [
-            (planned.stage, planned.state, reason) if index == 0 else ("", "", reason)
-            for planned in stages
-            for index, reason in enumerate([str(reason) for reason in planned.reasons] or [planned.key[:12]])
-        ]
-        print_table(("stage", "state", "why"), rows)
+        print_table(("stage", "state", "why"), planner.rows(stages))
     return 0

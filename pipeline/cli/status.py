@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(folder: Folder, json: Json = False) -> int:
-    """Show how the run of an output folder stands: stages, states, times, digests."""
+    """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.orchestration.status import look
 
@@ -22,4 +22,9 @@ def status(folder: Folder, json: Json = False) -> int:
         print_json(found.as_json())
         return 0
     print_table(("", ""), found.rows())
+    if found.obstacle:
+        print(f"\n{found.command} would fail: {found.obstacle}")
+    elif rows := found.plan_rows():
+        print(f"\n{found.command} would do:")
+        print_table(("stage", "state", "why"), rows)
     return 0

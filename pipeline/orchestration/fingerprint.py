@@ -64,19 +64,21 @@ def _by_content(value: Any, digests: Digests) -> Any:  # noqa: ANN401 - any opti
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a stage runs: one component, and what it was and is."""
+    """Why a stage runs, or does not: one component, what it was and is, and where in it the difference lies."""
 
     kind: str
     name: str = ""
     before: Any = None
     after: Any = None
+    where: str = ""
 
     def __str__(self) -> str:
         text = _SENTENCES[self.kind].format(name=self.name, before=_brief(self.before), after=_brief(self.after))
-        return text.strip()
+        return f"{text}: {self.where}" if self.where else text
 
 
 _SENTENCES = {
+    "same": "code, libraries, options and inputs are those it was made with, {after}",
     "first": "it has not run for this model yet",
     "forced": "--force asks for it",
     "damaged": "its artifact was damaged: {name}",
@@ -92,11 +94,16 @@ _SENTENCES = {
 
 
 def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    if value is None:
+    if value is None or value in ("", []):
         return "nothing"
     if isinstance(value, Mapping) and "sha256" in value:
-        return f"another file ({value['sha256'][:8]})"
-    return str(value)
+        return f"a file with the digest {value['sha256'][:8]}"
+    return ", ".join(map(_brief, value)) if isinstance(value, list) else str(value)
+
+
+def with_files(parts: Components, files: Mapping[str, Mapping[str, str]]) -> Components:
+    """Add to components, for `differences` to tell where, the digests of the files of each kind that is read."""
+    return {**parts, "files": {kind: dict(names) for kind, names in files.items()}}
 
 
 def differences(before: Components, after: Components) -> tuple[Reason, ...]:
@@ -113,8 +120,17 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
     ):
         old, new = before.get(group, {}), after.get(group, {})
         changed = (name for name in _ordered(old, new) if old.get(name) != new.get(name))
-        found.extend(Reason(kind, name, old.get(name), new.get(name)) for name in changed)
+        found.extend(
+            Reason(kind, name, old.get(name), new.get(name), _where(name, before, after) if kind == "inputs" else "")
+            for name in changed
+        )
     return tuple(found)
+
+
+def _where(kind: str, before: Components, after: Components) -> str:
+    """Name the files of an input that differ, as far as they are known."""
+    old, new = (parts.get("files", {}).get(kind, {}) for parts in (before, after))
+    return ", ".join(name for name in _ordered(old, new) if old.get(name) != new.get(name)) if old and new else ""
 
 
 def explain(before: Components | None, after: Components) -> tuple[Reason, ...]:

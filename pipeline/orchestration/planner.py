@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
 from pipeline.orchestration import dag, fingerprint, sources, start
 from pipeline.orchestration.fingerprint import Reason
 from pipeline.orchestration.machine import on_machine
+from pipeline.orchestration.record import RunRecord, to_resume
 from pipeline.orchestration.store import Artifact, Store, default_root
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
@@ -30,19 +32,34 @@ class StagePlan:
 
 
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
-    """Look at each stage of a run as it would go now. Writes nothing but remembered digests."""
+    """Look at each stage of a conversion as it would go now. Writes nothing but remembered digests."""
+    return _plan(options, discover() if stages is None else stages, ())
+
+
+def plan_resume(
+    folder: Path, record: RunRecord, *, adopt: bool = False, stages: Sequence[Stage] | None = None
+) -> tuple[StagePlan, ...]:
+    """Look at each stage of a `resume` of an output folder, with `--adopt` or without, as it would go now."""
     stages = discover() if stages is None else stages
+    options = to_resume(record, folder, adopt=adopt)
+    store = Store(Path(record.store), create=False)
+    with on_machine("reading the output folder", folder):
+        given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)
+    return _plan(options, stages, given)
+
+
+def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:
     dag.check_options(options, stages)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
-    given = start.from_source(source)
+    given = given or start.from_source(source)
     off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
-    route = dag.route(stages, {item.kind for item in given} or {source.kind}, options.stop_after, off)
+    route = dag.route(stages, {item.read_as for item in given} or {source.kind}, options.stop_after, off)
     with on_machine("reading the store", store.root):
-        inputs: dict[str, start.Input | None] = {item.kind: start.identify(item, store) for item in given}
+        inputs: dict[str, start.Input | None] = {item.read_as: start.identify(item, store) for item in given}
         if not given:
             (path,) = source.files.values()
-            inputs[source.kind] = start.Input(path, store.digests.of(path))
+            inputs[source.kind] = start.users(path, store.digests.of(path))
         plans = []
         for stage in route:
             planned, inputs[stage.makes] = _stage(stage, options, store, inputs)
@@ -57,10 +74,11 @@ def _stage(
     read = {kind: inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in inputs}
     content = {kind: item.digest for kind, item in read.items() if item}
     parts = fingerprint.components(stage, options, content, store.digests)
+    told = fingerprint.with_files(parts, {kind: item.files for kind, item in read.items() if item})
     before = store.last(stage.name, str(options.model))
     waiting = sorted(kind for kind, item in read.items() if item is None)
     if waiting:
-        return _following(stage, before, parts, waiting), None
+        return _following(stage, before, told, waiting), None
     key = fingerprint.key_of(parts)
     found = store.check(key)
     if isinstance(found, str):
@@ -68,8 +86,9 @@ def _stage(
     if stage.name in options.force:
         return StagePlan(stage.name, "run", key, (Reason("forced"),)), None
     if isinstance(found, Artifact):
-        return StagePlan(stage.name, "hit", key, ()), start.Input(found.path, found.digest, key)
-    return StagePlan(stage.name, "run", key, fingerprint.explain(before, parts)), None
+        made = Reason("same", after=found.manifest["started"])
+        return StagePlan(stage.name, "hit", key, (made,)), start.stored(found)
+    return StagePlan(stage.name, "run", key, fingerprint.explain(before, told)), None
 
 
 def _following(
@@ -85,6 +104,15 @@ def _following(
     return StagePlan(stage.name, "run" if own else "follows", "", own or follows)
 
 
+def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
+    """Give the lines of a table for people: stage, state and why, a line a reason."""
+    return [
+        (planned.stage, planned.state, str(reason)) if index == 0 else ("", "", str(reason))
+        for planned in plans
+        for index, reason in enumerate(planned.reasons)
+    ]
+
+
 def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
     """Give a plan as JSON values: every reason as data and as a sentence."""
     return [
@@ -92,10 +120,7 @@ def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
             "stage": planned.stage,
             "state": planned.state,
             "key": planned.key,
-            "reasons": [
-                {"kind": r.kind, "name": r.name, "before": r.before, "after": r.after, "text": str(r)}
-                for r in planned.reasons
-            ],
+            "reasons": [{**asdict(reason), "text": str(reason)} for reason in planned.reasons],
         }
         for planned in plans
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pipeline
 from pipeline.config import Options, from_json, to_json
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.orchestration.store import replace
+from pipeline.orchestration import store
 
 RECORD = "run.json"
 FORMAT = 1
@@ -54,7 +54,7 @@ class RunRecord:
     def save(self, folder: Path, *, durable: bool = True) -> None:
         """Write the record in one step; not `durable`, a power cut may lose what is new in it. Raises OSError."""
         text = json.dumps(as_json(self), indent=2) + "\n"
-        replace(folder / RECORD, text.encode(), durable=durable)
+        store.replace(folder / RECORD, text.encode(), durable=durable)
 
     def asked(self) -> Options:
         """Give the options of the run."""
@@ -83,6 +83,19 @@ def load(folder: Path) -> RunRecord:
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(f"{path} is not a run record of this version", why=str(error)) from error
+
+
+def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
+    """Give the options with which to go on; a run that stopped where it was told to goes to its end."""
+    asked = record.asked()
+    finished = {entry.name for entry in record.stages if entry.state == "done"}
+    return replace(
+        asked,
+        output=folder.absolute(),
+        store=Path(record.store),
+        force=tuple(name for name in asked.force if name not in finished),
+        stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
+    )
 
 
 def previous(folder: Path) -> RunRecord | None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pipeline
 from pipeline.errors import InvalidInputError, MachineError, UsageError
 from pipeline.orchestration import dag
-from pipeline.orchestration.delivery import SIGNATURE, copy, edited, reflink
+from pipeline.orchestration.delivery import SIGNATURE, copy, edited, holds, reflink
 from pipeline.orchestration.digests import Digests, digest_of
 from pipeline.orchestration.record import RunRecord, now
 from pipeline.orchestration.sources import Source
@@ -25,11 +25,29 @@ class Input:
     path: Path
     digest: str
     key: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)  # the sha256 of each of its files
+
+
+def stored(artifact: Artifact) -> Input:
+    """Give an artifact of the store as what a stage reads."""
+    files = {name: str(entry["sha256"]) for name, entry in artifact.files.items()}
+    return Input(artifact.path, artifact.digest, artifact.key, files)
+
+
+def users(path: Path, digest: str) -> Input:
+    """Give the user's file as what a stage reads."""
+    return Input(path, digest, files={str(path): digest})
+
+
+ORIGINAL = "original"  # as what a stage may want the artifact that was edited, as it was before
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An artifact that no stage makes. With a `key` it is in the store; else it is taken in from `files`."""
+    """An artifact that no stage makes. With a `key` it is in the store; else it is taken in from `files`.
+
+    Stages read it as what its `role` says, or else as its kind.
+    """
 
     kind: str
     origin: str  # "given" by the user, "edited" in an output folder, "made" by an earlier run
@@ -37,6 +55,12 @@ class Given:
     files: Mapping[str, Path] = field(default_factory=dict)
     parent: str = ""
     edited: tuple[str, ...] = ()
+    role: str = ""
+
+    @property
+    def read_as(self) -> str:
+        """Give the name under which stages ask for it."""
+        return self.role or self.kind
 
 
 def from_source(source: Source) -> tuple[Given, ...]:
@@ -44,9 +68,35 @@ def from_source(source: Source) -> tuple[Given, ...]:
     return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
 
 
-def from_record(record: RunRecord) -> tuple[Given, ...]:
-    """Give what an earlier run into the same folder went on from after an edit, for a resume of it."""
-    return tuple(Given(entry["kind"], entry["origin"], key=entry["key"]) for entry in record.source.get("given", ()))
+def as_json(given: Given, artifact: Artifact) -> dict[str, str]:
+    """Give what was taken in as JSON values, for the record."""
+    return {"kind": given.kind, "key": artifact.key, "origin": given.origin, "role": given.role}
+
+
+def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, ...]:
+    """Give what an earlier run into the same folder went on from after an edit, for a resume of it.
+
+    Nothing where the edited files are no longer there as they were adopted: the edit was taken back, or changed.
+    """
+    entries = record.source.get("given", ())
+    for name, entry in _adopted(record, store).items():
+        if (folder / name).exists() and not holds(folder / name, entry, store.digests):
+            return ()
+    return tuple(Given(e["kind"], e["origin"], key=e["key"], role=e.get("role", "")) for e in entries)
+
+
+def not_adopted(record: RunRecord, folder: Path, store: Store) -> list[str]:
+    """Give the files of an output folder that were edited, and are not as the last run has adopted them."""
+    adopted = _adopted(record, store)
+    changed = edited(folder, record.delivered, store.digests)
+    return [name for name in changed if name not in adopted or not holds(folder / name, adopted[name], store.digests)]
+
+
+def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
+    """Give the edited files that a run went on from; it may have ended before they were delivered."""
+    keys = [entry["key"] for entry in record.source.get("given", ()) if entry["origin"] == "edited"]
+    found = [artifact for key in keys if isinstance(artifact := store.read(key), Artifact)]
+    return {name: artifact.files[name] for artifact in found for name in artifact.manifest["edited"]}
 
 
 def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
@@ -72,7 +122,21 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
     adopted = tuple(_edited(folder, record, kind, changed, store) for kind in sorted(kinds))
     keys = {entry["kind"]: entry["key"] for entry in record.delivered.values()}
     beside = _needed_beside(stages, kinds, set(keys))
-    return adopted + tuple(Given(kind, "made", key=keys[kind]) for kind in sorted(beside))
+    beside_them = tuple(Given(kind, "made", key=keys[kind]) for kind in sorted(beside))
+    return adopted + beside_them + (_original(stages, adopted, store) if ORIGINAL in readable else ())
+
+
+def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -> tuple[Given, ...]:
+    """Give the first edited artifact as it was before any edit; nothing where that was collected."""
+    import networkx as nx
+
+    graph = dag.build(stages)
+    order = [cast(Stage, graph.nodes[name]["stage"]).makes for name in nx.lexicographical_topological_sort(graph)]
+    first = min(adopted, key=lambda given: order.index(given.kind))
+    found = store.read(first.parent)
+    while isinstance(found, Artifact) and found.manifest["origin"] == "edited":
+        found = store.read(found.manifest["parents"][first.kind])
+    return (Given(first.kind, "made", key=found.key, role=ORIGINAL),) if isinstance(found, Artifact) else ()
 
 
 def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store: Store) -> Given:
@@ -132,10 +196,11 @@ def identify(given: Given, store: Store) -> Input | None:
     """Give what stages would read of what is given, without taking it in; None where it is gone."""
     if given.key:
         found = store.check(given.key)
-        return Input(found.path, found.digest, found.key) if isinstance(found, Artifact) else None
+        return stored(found) if isinstance(found, Artifact) else None
     content = {name: _entry(path, store.digests) for name, path in given.files.items()}
     key = _key(given, content)
-    return Input(store.folder(key), content_digest(content), key)
+    files = {name: str(entry["sha256"]) for name, entry in content.items()}
+    return Input(store.folder(key), content_digest(content), key, files)
 
 
 def _key(given: Given, content: Mapping[str, Any]) -> str:

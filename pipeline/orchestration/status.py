@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import Timeout
 
-from pipeline.errors import MachineError
-from pipeline.orchestration import delivery, guards, record
+from pipeline.errors import MachineError, PipelineError, render
+from pipeline.orchestration import guards, planner, record, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.reporters import seconds_text, size_text
 from pipeline.orchestration.store import Store
+from pipeline.stages.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,18 @@ class Status:
     state: str
     record: record.RunRecord
     edited: tuple[str, ...]
+    plan: tuple[planner.StagePlan, ...]  # of a resume, which adopts what was edited
+    obstacle: str = ""  # why there is no plan
+
+    @property
+    def command(self) -> str:
+        """Give the command that the plan is of."""
+        return shlex.join(["torch2caffe2", "resume", str(self.folder), *(["--adopt"] if self.edited else [])])
 
     def as_json(self) -> dict[str, Any]:
         """Give the status as JSON values."""
-        return {**record.as_json(self.record), "state": self.state, "edited": list(self.edited)}
+        resume = {"command": self.command, "stages": planner.as_json(self.plan), "obstacle": self.obstacle}
+        return {**record.as_json(self.record), "state": self.state, "edited": list(self.edited), "resume": resume}
 
     def rows(self) -> list[tuple[str, ...]]:
         """Give the lines of a table for people."""
@@ -46,16 +57,26 @@ class Status:
             rows.extend(("", reason) for reason in stage.reasons)
         return rows
 
+    def plan_rows(self) -> list[tuple[str, ...]]:
+        """Give the lines of a table of what a resume would do; none where every stage is a hit."""
+        if all(planned.state == "hit" for planned in self.plan):
+            return []
+        return planner.rows(self.plan)
 
-def look(folder: Path) -> Status:
-    """Read the status of an output folder. Raises UsageError where no run went there."""
+
+def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
+    """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
     found = record.load(folder)
     store = Store(Path(found.store), create=False)
     with on_machine("reading the output folder", folder):
-        edited = tuple(delivery.edited(folder, found.delivered, store.digests))
+        edited = tuple(start.not_adopted(found, folder, store))
     alive = found.state == "running" and _alive(store, folder)
     state = "killed" if found.state == "running" and not alive else found.state
-    return Status(folder, state, found, edited)
+    try:
+        plan = planner.plan_resume(folder, found, adopt=bool(edited), stages=stages)
+    except PipelineError as error:
+        return Status(folder, state, found, edited, (), render(error).removeprefix("error: "))
+    return Status(folder, state, found, edited, plan)
 
 
 def _alive(store: Store, folder: Path) -> bool:

@@ -214,13 +214,16 @@ class Store:
         """Keep the components of a stage's last key for a source, to explain the next change by."""
         with suppress(OSError):
             place = self._history(stage, source)
-            replace(place, canonical(components), durable=False, temporary=place.with_suffix(f".{os.getpid()}"))
+            text = canonical({"components": components, "check": digest_of("components", components)})
+            replace(place, text, durable=False, temporary=place.with_suffix(f".{os.getpid()}"))
 
     def last(self, stage: str, source: str) -> dict[str, Any] | None:
         """Give the components of a stage's last key for a source."""
         try:
-            return dict(json.loads(self._history(stage, source).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            kept = json.loads(self._history(stage, source).read_bytes())
+            sound = kept["check"] == digest_of("components", kept["components"])
+            return dict(kept["components"]) if sound else None
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def _history(self, stage: str, source: str) -> Path:

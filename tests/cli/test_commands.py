@@ -59,7 +59,7 @@ def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
     program.convert("-q")
     said = program("plan", program.model, "--output", program.output, "--root", "a.b")
     lines = said.out.splitlines()
-    assert lines[1].split(maxsplit=2) == ["import", "run", "option root changed from  to a.b"]
+    assert lines[1].split(maxsplit=2) == ["import", "run", "option root changed from nothing to a.b"]
     assert lines[2].split()[:2] == ["emit", "follows"]
     said = program("plan", program.model, "--json")
     assert [stage["state"] for stage in said.data["model"]] == ["hit"] * 4

@@ -143,3 +143,56 @@ def test_a_conversion_that_failed_goes_on_from_a_repaired_net(bench: Bench) -> N
     _edit(bench.output / "deploy.prototxt", b"good")
     assert bench.resume(adopt=True, stages=stages).exit_code == 0
     assert (bench.output / "predict_net.pb").read_bytes() == b"caffe2 good"
+
+
+def test_an_edit_that_a_stage_refuses_can_be_taken_back(bench: Bench) -> None:
+    def picky(task: Task) -> None:
+        if b"bad" in (task.inputs["caffe"] / "deploy.prototxt").read_bytes():
+            raise UnsupportedError.one("layer", "is bad")
+        TRANSLATE.run(task)
+
+    stages = (IMPORT, EMIT, replace(TRANSLATE, run=picky), VERIFY)
+    bench.run(stages=stages)
+    before = bench.delivered()
+    _edit(bench.output / "deploy.prototxt", b"bad")
+    outcome = bench.resume(adopt=True, stages=stages)
+    assert outcome.exit_code == 4
+    assert bench.delivered() == {**before, "deploy.prototxt": b"bad"}
+    assert bench.resume(stages=stages).exit_code == 4  # it is still there
+    _edit(bench.output / "deploy.prototxt", before["deploy.prototxt"])
+    assert bench.resume(stages=stages).exit_code == 0
+    assert bench.ran() == []
+    assert bench.delivered() == before
+
+
+def test_a_run_that_stopped_behind_an_adoption_is_resumed_without_adopting_again(bench: Bench) -> None:
+    def interrupted(task: Task) -> None:
+        raise KeyboardInterrupt
+
+    bench.run()
+    _edit(bench.output / "deploy.prototxt", b"edited net")
+    assert bench.resume(adopt=True, stages=(IMPORT, EMIT, replace(TRANSLATE, run=interrupted))).exit_code == 130
+    assert bench.resume().exit_code == 0
+    assert bench.ran() == ["translate", "verify"]
+    _edit(bench.output / "deploy.prototxt", b"edited again")
+    with pytest.raises(UsageError, match=r"deploy\.prototxt"):
+        bench.resume()
+
+
+def test_a_stage_that_wants_it_is_given_the_net_as_it_was_before_any_edit(bench: Bench) -> None:
+    seen: list[str] = []
+
+    def look(task: Task) -> None:
+        seen.append((task.inputs["original"] / "deploy.prototxt").read_text() if "original" in task.inputs else "")
+        VERIFY.run(task)
+
+    stages = (IMPORT, EMIT, TRANSLATE, replace(VERIFY, run=look, wants=("graph", "original")))
+    bench.run(stages=stages)
+    original = (bench.output / "deploy.prototxt").read_text()
+    for text in (b"first edit", b"second edit"):
+        _edit(bench.output / "deploy.prototxt", text)
+        assert bench.resume(adopt=True, stages=stages).exit_code == 0
+        assert (bench.output / "deploy.prototxt").read_bytes() == text
+    assert bench.resume(stages=stages).exit_code == 0
+    assert bench.ran() == []
+    assert seen == ["", original, original]

@@ -26,7 +26,7 @@ def test_after_a_run_every_stage_is_a_hit(bench: Bench) -> None:
 def test_the_option_that_changed_is_told_with_both_values(bench: Bench) -> None:
     bench.run()
     planned = _plan(bench, root="model.net")
-    assert planned["import"] == ("run", ["option root changed from  to model.net"])
+    assert planned["import"] == ("run", ["option root changed from nothing to model.net"])
     assert planned["emit"][0] == "follows"
     assert "graph it reads is made anew" in planned["emit"][1][0]
 
@@ -40,7 +40,7 @@ def test_a_stage_with_a_change_of_its_own_is_sure_to_run(bench: Bench) -> None:
 def test_a_changed_model_is_told_as_an_input(bench: Bench) -> None:
     bench.run()
     bench.model.write_bytes(b"\x04\0\0\0other")
-    assert _plan(bench)["import"] == ("run", ["its input t7 changed"])
+    assert _plan(bench)["import"] == ("run", [f"its input t7 changed: {bench.model}"])
 
 
 def test_a_removed_artifact_is_told(bench: Bench) -> None:

@@ -21,7 +21,7 @@ def test_plain_lines_say_what_ran_and_why(bench: Bench) -> None:
     for event in bench.events:
         Plain(stream)(event)
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "import     running  option root changed from  to x"
+    assert lines[0] == "import     running  option root changed from nothing to x"
     assert lines[-1].startswith("done in ")
     assert any(line.startswith("translate  cached") for line in lines)
 

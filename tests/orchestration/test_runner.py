@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.orchestration import events
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY, Bench, emit
@@ -208,6 +208,23 @@ def test_a_model_that_changes_while_it_is_read_is_never_stored(bench: Bench) -> 
     outcome = bench.run(stages=(replace(IMPORT, run=meddle),))
     assert isinstance(outcome.error, InvalidInputError)
     assert list(bench.store.artifacts()) == []
+
+
+def test_an_artifact_that_changes_while_a_stage_reads_it_makes_nothing(bench: Bench) -> None:
+    """A stage may digest what it reads while the system copies it: both must have seen the same bytes."""
+
+    def meddled_with(task: Task) -> None:
+        emit(task)
+        path = task.inputs["graph"] / "weights.safetensors"
+        path.chmod(0o644)
+        with path.open("r+b") as stream:
+            stream.write(b"other")
+
+    outcome = bench.run(stages=(IMPORT, replace(EMIT, run=meddled_with), TRANSLATE))
+    assert isinstance(outcome.error, MachineError)
+    assert "weights.safetensors changed while it was read" in outcome.error.what
+    assert bench.resume().exit_code == 0
+    assert "import" in bench.ran()
 
 
 def test_an_interrupted_run_says_so_and_goes_on_later(bench: Bench) -> None:
