@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.measure import CommandError, run, seconds_of
+
+if TYPE_CHECKING:
+    from pipeline.runtimes.engine import Engine
 
 _TRANSLATOR = Path(__file__).with_name("translator.py")
 
@@ -54,18 +58,36 @@ def opencv_read_tensor(path: Path) -> float:
 
 def caffe_translator(prototxt: Path, caffemodel: Path, folder: Path) -> float:
     """Time Caffe2's own translation of a Caffe pair, in the first interpreter found that can do it."""
+    try:
+        return translate(prototxt, caffemodel, folder)
+    finally:
+        for path in translated(folder):
+            path.unlink(missing_ok=True)
+
+
+def translate(prototxt: Path, caffemodel: Path, folder: Path) -> float:
+    """Have caffe_translator write the nets of `translated(folder)`; give the seconds that took.
+
+    Raises MissingError where it is not installed, CommandError with its last words where it refuses the pair.
+    """
     schema = folder / "caffe.descriptor"
     schema.write_bytes(_schema())
-    nets = "--init_net", folder / "init_net.pb", "--predict_net", folder / "predict_net.pb"
+    predict, init, _ = translated(folder)
+    nets = "--init_net", init, "--predict_net", predict
     try:
-        return run([_interpreter(), _TRANSLATOR, schema, prototxt, caffemodel, *nets]).seconds
+        return run([translating().interpreter, _TRANSLATOR, schema, prototxt, caffemodel, *nets]).seconds
     finally:
-        for path in (*nets[1::2], schema):
-            Path(path).unlink(missing_ok=True)
+        schema.unlink()
+
+
+def translated(folder: Path) -> tuple[Path, Path, Path]:
+    """Name what caffe_translator writes: the predict_net, the init_net, and the predict_net as text."""
+    return folder / "predict_net.pb", folder / "init_net.pb", folder / "predict_net.pbtxt"
 
 
 @cache
-def _interpreter() -> str:
+def translating() -> Engine:
+    """Find the first Caffe2 whose caffe_translator runs. Raises MissingError."""
     from pipeline.runtimes import caffe2
     from pipeline.runtimes.engine import Engine
 
@@ -77,7 +99,7 @@ def _interpreter() -> str:
             except CommandError as error:
                 reason = f"Caffe2 {engine.version} cannot run caffe_translator: {str(error).splitlines()[-1]}"
             else:
-                return engine.interpreter
+                return engine
     raise MissingError(reason)
 
 

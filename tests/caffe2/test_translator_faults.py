@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from math import exp
+from math import exp, tanh
 
 import numpy as np
 import pytest
@@ -123,7 +123,7 @@ def stacked(x: Array, *, a: Sequence[Array], b: Sequence[Array]) -> list[Array]:
 def scaled_twice(x: Array, *, first: Sequence[Array], second: Sequence[Array]) -> list[Array]:
     y = np.zeros(x.shape)
     for n, c, i, j in np.ndindex(*x.shape):
-        y[n, c, i, j] = (float(x[n, c, i, j]) * first[0][c] + first[1][c]) * second[0][c] + second[1][c]
+        y[n, c, i, j] = (tanh(float(x[n, c, i, j])) * first[0][c] + first[1][c]) * second[0][c] + second[1][c]
     return [y]
 
 
@@ -187,8 +187,9 @@ FAULTS = (
     Fault(
         "two Scales of one blob, in place",
         "their parameters are called by the blob: the second's are used twice",
-        layer("Scale", "scale_param { bias_term: true }", name="first", top="x")
-        + layer("Scale", "scale_param { bias_term: true }", name="second", top="x"),
+        layer("TanH", name="t")
+        + layer("Scale", "scale_param { bias_term: true }", name="first", bottom="t", top="t")
+        + layer("Scale", "scale_param { bias_term: true }", name="second", bottom="t", top="t"),
         scaled_twice,
         blobs={"first": [numbers(3), numbers(3, seed=1)], "second": [numbers(3, seed=2), numbers(3, seed=3)]},
     ),
@@ -201,8 +202,9 @@ FAULTS = (
     Fault(
         "a Reduction with a factor",
         "coeff is dropped",
-        layer("Reduction", "reduction_param { operation: MEAN axis: 1 coeff: 3 }"),
-        lambda x: [np.array([3 * sum(map(float, row.ravel())) / row.size for row in x])],
+        layer("Reduction", "reduction_param { operation: MEAN axis: -1 coeff: 3 }"),
+        lambda x: [np.array([3 * sum(map(float, row)) / len(row) for row in x])],
+        {"x": (4, 5)},
     ),
     Fault(
         "two outputs",
