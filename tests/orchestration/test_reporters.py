@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 from pipeline.orchestration import events
 from pipeline.orchestration.live import Rich
 from pipeline.orchestration.reporters import LOG, JsonLines, Log, Plain, seconds_text, several, size_text
-from tests.orchestration.fakes import NAMES, Bench
+from pipeline.stages.stage import Task
+from tests.orchestration.fakes import NAMES, STAGES, TRANSLATE, Bench, translate
 
 
 def test_the_run_loop_prints_nothing(bench: Bench, capfd: object) -> None:
@@ -72,6 +74,24 @@ def test_a_terminal_sees_a_line_for_each_of_several_models(bench: Bench) -> None
         for event in bench.events:
             rich(event)
     assert stream.getvalue().splitlines()[-1].split()[:2] == ["model", "done"]
+
+
+def test_what_a_stage_has_found_is_told_by_every_reporter_and_again_where_its_artifact_is_used(bench: Bench) -> None:
+    def told(task: Task) -> None:
+        translate(task)
+        task.note("loss: [left out]")
+
+    stages = tuple(replace(stage, run=told) if stage is TRANSLATE else stage for stage in STAGES)
+    for state in ("done", "hit"):
+        outcome = bench.run(stages=stages)
+        entry = outcome.record.stages[2]
+        assert (entry.state, entry.notes) == (state, ["loss: [left out]"])
+        plain, terminal = io.StringIO(), io.StringIO()
+        with Rich(terminal, color=False) as rich:
+            for event in bench.events:
+                several([Plain(plain), rich])(event)
+        for stream in (plain, terminal):
+            assert "translate  note     loss: [left out]\n" in stream.getvalue()
 
 
 def test_numbers_are_told_as_people_read_them() -> None:
