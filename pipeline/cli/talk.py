@@ -110,7 +110,10 @@ def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
 def _remark(check: Mapping[str, Any]) -> str:
     if check["diverges_at"]:
         place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
-        return place if check["binding"] else f"{place} (an opinion: it guesses some modules)"
+        if check["binding"]:
+            return place
+        opinion = "an opinion: it guesses some modules" if check["reads"] == "t7" else "expected: the net was edited"
+        return f"{place} ({opinion})"
     return str(check["why"] or check["worst_at"])
 
 

@@ -1,6 +1,7 @@
 """Checking that a converted network computes the same numbers: every value, in every artifact, by every runtime.
 
-The reference is the network that came first: the graph of the Torch7 file, or a Caffe pair that the user gave.
+The reference is the network that came first: the graph of the Torch7 file, or a Caffe pair that the user gave or
+edited. How far an edited net is from what it was before is told, and is no fault.
 Each check then runs some artifact on the same inputs. Our own evaluator, on a pair that is read back, sees every
 value; an independent runtime (OpenCV, Caffe, Caffe2, or outputs that the user has from the original) is evidence
 that no mistake is shared between our readers and writers.
@@ -30,13 +31,18 @@ Stream = Iterable[tuple[str, Array]]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A network in one format: its files by role, the graph read from them, and the blobs of its inputs and outputs."""
+    """A network in one format: its files by role, the graph read from them, and the blobs of its inputs and outputs.
+
+    It does not bind where it may rightly compute something else than the reference.
+    """
 
     kind: str  # "t7", "graph", "caffe" or "caffe2"
     files: Mapping[str, Path]
     graph: Graph | None
     input_blobs: Sequence[str] = ()
     output_blobs: Sequence[str] = ()
+    binding: bool = True
+    title: str = ""  # what it is, if that is more than its kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,9 @@ class Verifier:
 
     def check(self, runner: str, artifact: Artifact, stream: Stream, *, independent: bool, binding: bool) -> Check:
         """Compare what a runner gives with the reference, by value; outputs are matched by position."""
+        if not binding and len(artifact.output_blobs) != len(self.graph.outputs):
+            why = f"it gives {len(artifact.output_blobs)} outputs, not {len(self.graph.outputs)}"
+            return Check(runner, artifact.kind, independent, binding, skipped=why)
         outputs = dict(zip(artifact.output_blobs, (v.name for v in self.graph.outputs), strict=True))
         found: dict[str, Difference] = {}
         for blob, array in stream:
@@ -133,20 +142,23 @@ class Verifier:
     def read_back(self, artifact: Artifact) -> Check:
         """Check our own evaluator on an artifact that was read back into a graph."""
         assert artifact.graph is not None
-        graph = artifact.graph
+        graph, title = artifact.graph, artifact.title or f"{artifact.kind} read back"
+        if not artifact.binding and [v.shape for v in graph.inputs] != [feed.shape for feed in self.feeds]:
+            shapes = ", ".join("x".join(map(str, value.shape)) for value in graph.inputs)
+            return Check(title, artifact.kind, False, artifact.binding, skipped=f"it takes {shapes}")
         inputs = zip((value.name for value in graph.inputs), self.feeds, strict=True)
         weights = ((v.name, np.asarray(graph.weights[v.name])) for v in graph.outputs if v.name in graph.weights)
         stream = [*inputs, *weights]
         values = ((value.name, array) for value, array in evaluate(graph, self.feeds))
         return self.check(
-            f"{artifact.kind} read back", artifact, (pair for part in (stream, values) for pair in part),
-            independent=False, binding=True,
+            title, artifact, (pair for part in (stream, values) for pair in part),
+            independent=False, binding=artifact.binding,
         )  # fmt: skip
 
     def run(self, runtime: Engine, artifact: Artifact, doubt: str) -> Check:
         """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
         # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
-        binding = artifact.kind != "t7"
+        binding = artifact.binding and artifact.kind != "t7"
 
         def skip(why: str) -> Check:
             return Check(runtime.title, artifact.kind, True, binding, skipped=why)
@@ -171,10 +183,10 @@ class Verifier:
             for blob, array in blobs.items()
         }
 
-    def known_outputs(self, runner: str, artifact: Artifact, outputs: Sequence[Array]) -> Check:
-        """Check outputs that somebody computed with the original."""
-        stream = zip(artifact.output_blobs, outputs, strict=True)
-        return self.check(runner, artifact, stream, independent=True, binding=True)
+    def known_outputs(self, runner: str, artifact: Artifact, outputs: Sequence[Array], binding: bool) -> Check:
+        """Check outputs that somebody computed with the original, which need not be those of an edited net."""
+        stream = zip(artifact.output_blobs, outputs, strict=binding)
+        return self.check(runner, artifact, stream, independent=True, binding=binding)
 
 
 def _padded(shape: Shape) -> Shape:
@@ -188,16 +200,20 @@ def verify(
     tolerance: float,
     doubt: Callable[[Engine, Mapping[str, Path]], str] = lambda engine, files: "",
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
+    before: Artifact | None = None,
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.
 
     `doubt` says why an engine's word on some files would be worth nothing (a layer it is known to get wrong).
+    `before` is what the first one was before somebody edited it.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
     verifier = Verifier(first, reference.inputs, tolerance)
     work: list[Callable[[], Check]] = []
     if reference.outputs:
-        work.append(partial(verifier.known_outputs, reference.title, first, reference.outputs))
+        work.append(partial(verifier.known_outputs, reference.title, first, reference.outputs, before is None))
+    if before is not None:
+        work.append(partial(verifier.read_back, before))
     for artifact in artifacts:
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))

@@ -89,6 +89,8 @@ _SENTENCES = {
     "libraries": "library {name} changed from {before} to {after}",
     "environment": "{name} changed from {before} to {after}",
     "inputs": "its input {name} changed",
+    "input_new": "it has an input more: {name}",
+    "input_gone": "it has an input less: {name}",
     "version": "the stage's version changed from {before} to {after}",
 }
 
@@ -120,17 +122,23 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
     ):
         old, new = before.get(group, {}), after.get(group, {})
         changed = (name for name in _ordered(old, new) if old.get(name) != new.get(name))
-        found.extend(
-            Reason(kind, name, old.get(name), new.get(name), _where(name, before, after) if kind == "inputs" else "")
-            for name in changed
-        )
+        for name in _ordered(old, new):
+            if old.get(name) != new.get(name):
+                found.append(_reason(kind, name, old.get(name), new.get(name), _where(kind, name, before, after)))
     return tuple(found)
 
 
-def _where(kind: str, before: Components, after: Components) -> str:
+def _reason(kind: str, name: str, before: Any, after: Any, where: str) -> Reason:  # noqa: ANN401 - any JSON value
+    if kind == "inputs" and (before is None or after is None):
+        kind = "input_new" if before is None else "input_gone"
+    return Reason(kind, name, before, after, where)
+
+
+def _where(kind: str, name: str, before: Components, after: Components) -> str:
     """Name the files of an input that differ, as far as they are known."""
-    old, new = (parts.get("files", {}).get(kind, {}) for parts in (before, after))
-    return ", ".join(name for name in _ordered(old, new) if old.get(name) != new.get(name)) if old and new else ""
+    old, new = (parts.get("files", {}).get(name, {}) for parts in (before, after))
+    known = kind == "inputs" and old and new
+    return ", ".join(file for file in _ordered(old, new) if old.get(file) != new.get(file)) if known else ""
 
 
 def explain(before: Components | None, after: Components) -> tuple[Reason, ...]:

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.stages.stage import Stage, Task
 
 if TYPE_CHECKING:
+    from pipeline.graph.values import Graph
     from pipeline.inspection.verification import Artifact
 
 
 def run(task: Task) -> None:
-    """Compare every value of every artifact; VerificationError, with the place, where they differ."""
+    """Compare every value of every artifact; VerificationError, with the place, where they differ.
+
+    Of an edited net ("original" is what it was before) only what was made from it must compute the same.
+    """
     import json
 
     from pipeline.inspection import divergence, feeds, verification
     from pipeline.runtimes import discovery, opencv
 
-    artifacts = _artifacts(task)
+    artifacts, before = _artifacts(task), _before_the_edit(task)
+    if before is not None:
+        artifacts = _edited_first(artifacts, before.kind)
     first = next(artifact.graph for artifact in artifacts if artifact.graph is not None)
+    original = before.graph if before and before.graph and _same_inputs(before.graph, first) else first
     options = task.options
     reference = (
-        feeds.read_reference(options["reference"], first)
+        feeds.read_reference(options["reference"], original)
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
@@ -35,48 +44,89 @@ def run(task: Task) -> None:
         options["tolerance"],
         opencv.doubt,
         task.progress,
+        before,
     )
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, engines, task.output))
 
 
+def _same_inputs(a: Graph, b: Graph) -> bool:
+    return [value.shape for value in a.inputs] == [value.shape for value in b.inputs]
+
+
 def _artifacts(task: Task) -> list[Artifact]:
-    """Give what there is to compare, the original first."""
-    from pipeline.caffe2 import files as caffe2_files
-    from pipeline.caffe2.read import read as read_caffe2
+    """Give what there is to compare, in the order in which it was made."""
+    from pipeline.inspection.verification import Artifact
+
+    found = [_caffe(task.inputs["caffe"], task), _caffe2(task.inputs["caffe2"], task)]
+    if "graph" in task.inputs:
+        graph = _graph(task.inputs["graph"])
+        found.insert(0, graph)
+        if "t7" in task.inputs and not task.options["root"]:
+            t7 = Artifact("t7", {"t7": task.inputs["t7"]}, None, graph.input_blobs, graph.output_blobs)
+            found.insert(1, t7)
+    return found
+
+
+def _edited_first(artifacts: Sequence[Artifact], kind: str) -> list[Artifact]:
+    """Make the edited artifact the reference; what it was made from may rightly compute something else."""
+    place = [artifact.kind for artifact in artifacts].index(kind)
+    return [*artifacts[place:], *(replace(artifact, binding=False) for artifact in artifacts[:place])]
+
+
+def _before_the_edit(task: Task) -> Artifact | None:
+    """Give the net that somebody edited as it was before; None where nobody has."""
+    folder = task.inputs.get("original")
+    if folder is None:
+        return None
+    present = {path.name for path in folder.iterdir()}
+    if "graph.json" in present:
+        found = _graph(folder)
+    else:
+        found = _caffe2(folder, task) if "predict_net.pb" in present else _caffe(folder, task)
+    return replace(found, binding=False, title="the net before it was edited")
+
+
+def _graph(folder: Path) -> Artifact:
     from pipeline.graph import serialization
+    from pipeline.inspection.verification import Artifact
+
+    graph = serialization.read(folder)
+    names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
+    return Artifact("graph", {}, graph, *names)
+
+
+def _caffe(folder: Path, task: Task) -> Artifact:
     from pipeline.inspection.verification import Artifact
     from pipeline.stages import caffe_pair, signature
 
-    pair = caffe_pair.read(task.inputs["caffe"], task.options)
-    folder = task.inputs["caffe2"]
-    ports = signature.read(folder) or pair.signature
-    predict, init = folder / "predict_net.pb", folder / "init_net.pb"
+    pair = caffe_pair.read(folder, task.options)
+    return Artifact(
+        "caffe",
+        {"prototxt": pair.prototxt, "caffemodel": pair.weights},
+        pair.graph,
+        signature.blobs(pair.signature, "inputs", "caffe_blob"),
+        signature.blobs(pair.signature, "outputs", "caffe_blob"),
+    )
+
+
+def _caffe2(folder: Path, task: Task) -> Artifact:
+    from pipeline.caffe2 import files
+    from pipeline.caffe2.read import read
+    from pipeline.inspection.verification import Artifact
+    from pipeline.stages import caffe_pair, signature
+
+    ports = signature.read(folder) or caffe_pair.read(task.inputs["caffe"], task.options).signature
     shapes = {port["caffe2_blob"]: tuple(port["shape"]) for port in ports["inputs"]}
-    found = [
-        Artifact(
-            "caffe",
-            {"prototxt": pair.prototxt, "caffemodel": pair.weights},
-            pair.graph,
-            signature.blobs(ports, "inputs", "caffe_blob"),
-            signature.blobs(ports, "outputs", "caffe_blob"),
-        ),
-        Artifact(
-            "caffe2",
-            {"predict_net": predict, "init_net": init},
-            read_caffe2(caffe2_files.read_pair(predict, init), shapes),
-            signature.blobs(ports, "inputs", "caffe2_blob"),
-            signature.blobs(ports, "outputs", "caffe2_blob"),
-        ),
-    ]
-    if "graph" in task.inputs:
-        graph = serialization.read(task.inputs["graph"])
-        names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
-        found.insert(0, Artifact("graph", {}, graph, *names))
-        if "t7" in task.inputs and not task.options["root"]:
-            found.insert(1, Artifact("t7", {"t7": task.inputs["t7"]}, None, *names))
-    return found
+    predict, init = folder / "predict_net.pb", folder / "init_net.pb"
+    return Artifact(
+        "caffe2",
+        {"predict_net": predict, "init_net": init},
+        read(files.read_pair(predict, init), shapes),
+        signature.blobs(ports, "inputs", "caffe2_blob"),
+        signature.blobs(ports, "outputs", "caffe2_blob"),
+    )
 
 
 def _environment() -> Mapping[str, Any]:
@@ -90,7 +140,7 @@ STAGE = Stage(
     name="verify",
     makes="verification",
     needs=("caffe", "caffe2"),
-    wants=("graph", "t7"),
+    wants=("graph", "t7", "original"),
     run=run,
     options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
