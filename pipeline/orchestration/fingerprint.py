@@ -121,10 +121,11 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
         ("code", "code"),
     ):
         old, new = before.get(group, {}), after.get(group, {})
-        changed = (name for name in _ordered(old, new) if old.get(name) != new.get(name))
-        for name in _ordered(old, new):
-            if old.get(name) != new.get(name):
-                found.append(_reason(kind, name, old.get(name), new.get(name), _where(kind, name, before, after)))
+        found.extend(
+            _reason(kind, name, old.get(name), new.get(name), _where(kind, name, before, after))
+            for name in _ordered(old, new)
+            if old.get(name) != new.get(name)
+        )
     return tuple(found)
 
 
