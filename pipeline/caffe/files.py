@@ -40,7 +40,11 @@ class CaffeNet:
 
 
 def write_pair(
-    net: CaffeNet, prototxt_path: Path, caffemodel_path: Path, comments: Mapping[str, str] = _NONE
+    net: CaffeNet,
+    prototxt_path: Path,
+    caffemodel_path: Path,
+    comments: Mapping[str, str] = _NONE,
+    progress: splice.Progress = splice.unheard,
 ) -> dict[str, str]:
     """Write a prototxt and a caffemodel, and give their sha256 by name; the same network gives the same bytes.
 
@@ -53,7 +57,7 @@ def write_pair(
     text = prototxt(net.net, comments)
     return {
         prototxt_path.name: splice.write(prototxt_path, [text.encode("utf-8", "backslashreplace")]),
-        caffemodel_path.name: splice.write(caffemodel_path, parts),
+        caffemodel_path.name: splice.write(caffemodel_path, parts, progress),
     }
 
 

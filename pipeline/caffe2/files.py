@@ -27,7 +27,13 @@ class Caffe2Net:
     weights: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
 
-def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: Path) -> dict[str, str]:
+def write_pair(
+    net: Caffe2Net,
+    predict_path: Path,
+    text_path: Path,
+    init_path: Path,
+    progress: splice.Progress = splice.unheard,
+) -> dict[str, str]:
     """Write predict_net in binary and in text, and init_net; give their sha256 by name.
 
     The same network gives the same bytes.
@@ -43,7 +49,7 @@ def write_pair(net: Caffe2Net, predict_path: Path, text_path: Path, init_path: P
     return {
         predict_path.name: splice.write(predict_path, [predict]),
         text_path.name: splice.write(text_path, [text]),
-        init_path.name: splice.write(init_path, parts),
+        init_path.name: splice.write(init_path, parts, progress),
     }
 
 

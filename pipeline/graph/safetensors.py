@@ -16,14 +16,14 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError
 from pipeline.wire.mapped import map_file, reading
-from pipeline.wire.splice import Floats, Part, write
+from pipeline.wire.splice import Floats, Part, Progress, unheard, write
 
 Array = np.ndarray[Any, Any]
 HEADER_LIMIT = 100_000_000  # as the reference implementation
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array]) -> str:
+def write_tensors(path: Path, tensors: Mapping[str, Array], progress: Progress = unheard) -> str:
     """Write arrays, those of floats as F32, of integers as I64, and give the file's sha256.
 
     The same arrays give the same bytes.
@@ -47,7 +47,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> str:
     }
     header = json.dumps(entries, separators=(",", ":")).encode("ascii")
     header += b" " * (-len(header) % 8)
-    return write(path, _parts(header, [tensors[name] for name in stored]))
+    return write(path, _parts(header, [tensors[name] for name in stored]), progress)
 
 
 def _is_float(array: Array) -> bool:

@@ -14,6 +14,7 @@ from pipeline.graph.operators.operator import Floats
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
 from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.splice import Progress, unheard
 from pipeline.wire.splice import write as write_parts
 
 GRAPH_FILE = "graph.json"
@@ -25,7 +26,7 @@ NONFINITE = ("inf", "-inf", "nan")  # which JSON has no numbers for
 DTYPES = ("float32", "int64", "bool")
 
 
-def write(graph: Graph, folder: Path) -> dict[str, str]:
+def write(graph: Graph, folder: Path, progress: Progress = unheard) -> dict[str, str]:
     """Write the files of a graph to an existing folder and give their sha256 by name.
 
     The same graph gives the same bytes.
@@ -34,7 +35,7 @@ def write(graph: Graph, folder: Path) -> dict[str, str]:
     """
     text = ("\n".join(_lines(graph)) + "\n").encode("ascii")
     return {
-        WEIGHTS_FILE: write_tensors(folder / WEIGHTS_FILE, graph.weights),
+        WEIGHTS_FILE: write_tensors(folder / WEIGHTS_FILE, graph.weights, progress),
         GRAPH_FILE: write_parts(folder / GRAPH_FILE, [text]),
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.orchestration import events
-from pipeline.orchestration.reporters import STOPPING, note_text, seconds_text, words
+from pipeline.orchestration.reporters import STOPPING, note_text, progress_text, seconds_text, size_text, words
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -23,13 +24,38 @@ _STYLES: Mapping[str, str] = {
 }
 
 
+_CLOCK = 7  # columns of the time that a stage takes, so that the rest stays where it is
+
+
 @dataclass(slots=True)
 class _Row:
     """A line of the display."""
 
     label: str
-    state: str = "waiting"
+    state: str = "pending"
     note: str = ""
+    stage: str = ""  # that runs
+    began: float = 0.0  # when the stage did
+    pace: tuple[float, int] = (0.0, 0)  # when its progress was first told, and how far it was
+    took: str = ""
+
+    def begin(self, stage: str) -> None:
+        """Set the clocks for a stage."""
+        self.stage, self.began, self.pace = stage, time.monotonic(), (0.0, 0)
+
+    def progress(self, event: events.StageProgress) -> str:
+        """Word a stage's progress, with the pace since it was first told."""
+        now = time.monotonic()
+        if not self.pace[0]:
+            self.pace = (now, event.done)
+        since, done = self.pace
+        return progress_text(event, event.done - done, now - since)
+
+    @property
+    def clock(self) -> str:
+        """Give how long the stage has taken, or takes by now; nothing for its first second."""
+        passed = time.monotonic() - self.began
+        return seconds_text(passed) if self.state == "running" and passed >= 1 else self.took
 
 
 class Rich:
@@ -68,6 +94,12 @@ class Rich:
             stage = str(getattr(event, "stage", ""))
             row = self._row(event.model if self.many else stage)
             state, note = said
+            if isinstance(event, events.StageProgress):
+                note = row.progress(event)
+            elif isinstance(event, events.StageStarted):
+                row.begin(stage)
+            elif isinstance(event, events.StageFinished) and not self.many:
+                row.took, note = seconds_text(event.seconds), size_text(event.size)
             if self.many:
                 row.state, row.note = ("failed" if state == "failed" else "running"), f"{stage} {state} {note}"
             else:
@@ -81,6 +113,9 @@ class Rich:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
+        for width, justify in ((0, "left"), (9, "left"), (_CLOCK, "right"), (0, "left")):
+            table.add_column(min_width=width or None, justify=justify)  # type: ignore[arg-type]
         for row in list(self.rows.values()):
-            table.add_row(row.label, Text(row.state, style=_STYLES.get(row.state, "dim")), Text(row.note))
+            state = Text(row.state, style=_STYLES.get(row.state, "dim"))
+            table.add_row(row.label, state, Text(row.clock, style="dim"), Text(row.note, overflow="ellipsis", no_wrap=True))
         return table

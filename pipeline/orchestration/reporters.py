@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -49,11 +50,26 @@ def several(reporters: Iterable[events.Reporter]) -> events.Reporter:
     return report
 
 
-def progress_text(event: events.StageProgress) -> str:
-    """Word how far a stage has come."""
-    if event.unit == "bytes":
-        return f"{size_text(event.done)} of {size_text(event.total)}"
-    return f"{event.done} of {event.total} {event.unit}"
+def progress_text(event: events.StageProgress, done: int = 0, seconds: float = 0.0) -> str:
+    """Word how far a stage has come; where it did `done` of that in the last `seconds`, its rate and the time left."""
+    in_bytes = event.unit == "bytes"
+    if in_bytes:
+        text = f"{size_text(event.done)} of {size_text(event.total)}"
+    else:
+        text = f"{event.done} of {event.total} {event.unit}"
+    if done <= 0 or seconds <= 0 or event.done >= event.total:
+        return text
+    rate = done / seconds
+    speed = f", {size_text(rate)}/s" if in_bytes else ""
+    return f"{text}{speed}, {left_text((event.total - event.done) / rate)} left"
+
+
+def left_text(seconds: float) -> str:
+    """Give an estimated duration as people say it."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def note_text(event: events.StageNote) -> str:

@@ -17,7 +17,7 @@ def run(task: Task) -> Mapping[str, str]:
     graph = serialization.read(task.inputs["graph"])
     emission = emit(graph)
     prototxt, caffemodel = task.output / "deploy.prototxt", task.output / "model.caffemodel"
-    digests = files.write_pair(emission.net, prototxt, caffemodel, emission.comments)
+    digests = files.write_pair(emission.net, prototxt, caffemodel, emission.comments, task.progress)
     ports = signature.read(task.inputs["graph"]) or signature.of_graph(graph)
     signature.write(task.output, signature.with_blobs(ports, "caffe_blob", emission.inputs, emission.outputs))
     return digests

@@ -17,7 +17,7 @@ def run(task: Task) -> Mapping[str, str]:
     path, options = task.inputs["t7"], task.options
     network = importer.find_network(path, options["root"] or None, options["plugins"])
     graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
-    digests = serialization.write(graph, task.output)
+    digests = serialization.write(graph, task.output, task.progress)
     signature.write(task.output, signature.of_graph(graph, importer.element_type(network)))
     return digests
 

@@ -35,6 +35,7 @@ def run(task: Task) -> Mapping[str, str]:
         task.output / "predict_net.pb",
         task.output / "predict_net.pbtxt",
         task.output / "init_net.pb",
+        task.progress,
     )
     inputs = net.predict.external_input[: len(graph.inputs)]
     signature.write(

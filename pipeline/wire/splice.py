@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import SEEK_END, BufferedWriter
@@ -22,6 +22,7 @@ from pipeline.wire.mapped import MappedFile
 from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
+STEP = 32 << 20  # bytes written between two reports of progress
 LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
 LIMIT = 1 << 31  # protobuf's sizes are signed 32-bit numbers: Caffe and Caffe2 read one byte less than this
 
@@ -77,7 +78,14 @@ def check_size(name: str, size: int, advice: str = "") -> None:
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
-def write(path: Path, parts: Iterable[Part]) -> str:
+Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, "bytes"
+
+
+def unheard(done: int, total: int, unit: str) -> None:
+    """Tell nobody."""
+
+
+def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> str:
     """Write `parts` to a new file and give its sha256; the disk has confirmed a large one.
 
     What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays
@@ -89,8 +97,12 @@ def write(path: Path, parts: Iterable[Part]) -> str:
     try:
         with path.open("wb") as file, ThreadPoolExecutor(1) as second:
             digest = second.submit(sha256, parts) if large else None
+            done, size = 0, total(parts)
             for part in parts:
-                _append(file, part)
+                for more in _append(file, part):
+                    done += more
+                    if large:
+                        progress(done, size, "bytes")
             file.flush()
             if large:
                 os.fsync(file.fileno())
@@ -108,25 +120,37 @@ def sha256(parts: Iterable[Part]) -> str:
     return digest.hexdigest()
 
 
-def _append(file: BufferedWriter, part: Part) -> None:
+def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
+    """Append a part; give, step by step, how many bytes more there are."""
     if isinstance(part, bytes):
-        file.write(part)
+        yield file.write(part)
         return
-    copied = _copied(file, part.array) if len(part) >= LARGE and _is_written_as_it_lies(part.array) else 0
+    copied = 0
+    if len(part) >= LARGE and _is_written_as_it_lies(part.array):
+        for more in _copied(file, part.array):
+            copied += more
+            yield more
     for chunk in float_bytes(part.array):
-        file.write(chunk[copied:])
+        for start in range(copied, len(chunk), STEP):
+            yield file.write(chunk[start : start + STEP])
 
 
-def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> int:
-    """Have the kernel append contiguous memory of a mapped file; give how many bytes of it, perhaps none."""
+def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
+    """Have the kernel append contiguous memory of a mapped file, or the beginning of it; give bytes, step by step."""
     source = _mapped(array)
     if source is None:
-        return 0
+        return
     start = array.__array_interface__["data"][0] - np.frombuffer(source, np.uint8).__array_interface__["data"][0]
     file.flush()
-    copied = copy_range(source.descriptor, file.fileno(), start, array.nbytes)
+    copied = 0
+    while copied < array.nbytes:
+        size = min(STEP, array.nbytes - copied)
+        more = copy_range(source.descriptor, file.fileno(), start + copied, size)
+        copied += more
+        yield more
+        if more < size:
+            break
     file.seek(0, SEEK_END)
-    return copied
 
 
 def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:

@@ -103,3 +103,36 @@ def test_two_folders_and_two_hash_seeds_give_the_same_bytes(model: Path, tmp_pat
     assert _convert(two, model, PYTHONHASHSEED="2") == 0
     assert _files(one) == _files(two)
     assert set(_files(one)) >= {"deploy.prototxt", "model.caffemodel", "predict_net.pb", "init_net.pb", "manifest.json"}
+
+
+def test_every_stage_that_writes_weights_tells_its_progress_in_bytes(model: Path, tmp_path: Path) -> None:
+    words = ("--input", "2x3x16x16", "--output", "out", "--store", "store", "--no-verify", "--progress", "json")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "convert", str(model), *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    last = {event["stage"]: event for event in told if event["event"] == "stage_progress"}
+    assert list(last) == STAGES[:3]
+    assert all(event["done"] == event["total"] > 1_000_000 and event["unit"] == "bytes" for event in last.values())
+
+
+def test_the_digests_that_stages_give_are_those_of_their_files(model: Path, tmp_path: Path) -> None:
+    """The store takes their word: for every file, also those that the kernel copied while they were digested."""
+    from pipeline.orchestration.digests import sha256_file
+    from pipeline.stages import emit, import_, translate
+    from pipeline.stages.stage import Task
+
+    options = {"root": "", "inputs": ("2x3x16x16",), "plugins": (), "keep_loss": False, "optimize": ()}
+    inputs = {"t7": model}
+    for module in (import_, emit, translate):
+        stage = module.STAGE
+        inputs[stage.makes] = tmp_path / stage.makes
+        inputs[stage.makes].mkdir()
+        given = module.run(Task(inputs, {name: options[name] for name in stage.options}, inputs[stage.makes]))
+        assert given == {name: sha256_file(inputs[stage.makes] / name) for name in given}
+        assert any((inputs[stage.makes] / name).stat().st_size > 1 << 20 for name in given)

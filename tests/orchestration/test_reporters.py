@@ -4,9 +4,11 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from pipeline.orchestration import events
 from pipeline.orchestration.live import Rich
-from pipeline.orchestration.reporters import LOG, JsonLines, Log, Plain, seconds_text, several, size_text
+from pipeline.orchestration.reporters import LOG, JsonLines, Log, Plain, progress_text, seconds_text, several, size_text
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import NAMES, STAGES, TRANSLATE, Bench, translate
 
@@ -92,6 +94,30 @@ def test_what_a_stage_has_found_is_told_by_every_reporter_and_again_where_its_ar
                 several([Plain(plain), rich])(event)
         for stream in (plain, terminal):
             assert "translate  note     loss: [left out]\n" in stream.getvalue()
+
+
+def test_progress_tells_bytes_rate_and_time_left() -> None:
+    event = events.StageProgress("m", "emit", 300 * 10**6, 1000 * 10**6, "bytes")
+    assert progress_text(event) == "300 MB of 1.0 GB"
+    assert progress_text(event, 200 * 10**6, 2.0) == "300 MB of 1.0 GB, 100 MB/s, 7 s left"
+    assert progress_text(events.StageProgress("m", "verify", 2, 5, "checks"), 2, 60.0) == (
+        "2 of 5 checks, 1 min 30 s left"
+    )
+    assert progress_text(events.StageProgress("m", "verify", 5, 5, "checks"), 5, 60.0) == "5 of 5 checks"
+
+
+def test_a_terminal_sees_the_pace_of_a_stage_on_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(float(second) for second in range(100))
+    monkeypatch.setattr("pipeline.orchestration.live.time.monotonic", lambda: next(clock))
+    rich = Rich(io.StringIO(), color=False)  # not entered: nothing is drawn by itself
+    rich(events.RunStarted("m", "1", "m.t7", "out", ("import", "emit")))
+    rich(events.StageStarted("m", "import", "ab", ("it has not run for this model yet",)))
+    for done in (100, 200):
+        rich(events.StageProgress("m", "import", done * 10**6, 500 * 10**6, "bytes"))
+    assert rich.rows["import"].note == "200 MB of 500 MB, 100 MB/s, 3 s left"
+    assert (rich.rows["import"].clock, rich.rows["emit"].state) == ("3.0 s", "pending")
+    rich(events.StageFinished("m", "import", "ab", 4.0, 500 * 10**6))
+    assert (rich.rows["import"].clock, rich.rows["import"].note) == ("4.0 s", "500 MB")
 
 
 def test_numbers_are_told_as_people_read_them() -> None:

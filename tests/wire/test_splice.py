@@ -82,6 +82,18 @@ def test_large_weights_of_a_mapped_file_are_written_and_digested(tmp_path, dtype
     assert digest == hashlib.sha256(expected).hexdigest()
 
 
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+def test_progress_is_told_step_by_step_up_to_the_whole(tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr("pipeline.wire.splice.STEP", 100_000)
+    parts, expected = parts_of_a_mapped_file(tmp_path, dtype)
+    told = []
+    write(tmp_path / "file", parts, lambda done, size, unit: told.append((done, size, unit)))
+    assert (tmp_path / "file").read_bytes() == expected
+    assert len(told) > len(expected) // 100_000
+    assert told == sorted(told)
+    assert told[-1] == (len(expected), len(expected), "bytes")
+
+
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="this system cannot copy inside the kernel")
 def test_what_the_kernel_leaves_is_written_from_memory(tmp_path, monkeypatch):
     parts, expected = parts_of_a_mapped_file(tmp_path, "<f4")
