@@ -58,7 +58,12 @@ class Options:
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
-    weights_format: Literal["protobuf", "hdf5"] = _option("protobuf", "How Caffe's weights are written.")
+    weights_format: Literal["protobuf", "hdf5"] = _option(
+        "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
+    )
+    split_init: bool = _option(
+        False, "Write init_net as several files where it would reach 2 GiB.", "--split-init/--one-init"
+    )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 

@@ -19,6 +19,9 @@ from pipeline.wire.splice import Floats, Part, length_delimited, message, packed
 
 Array = np.ndarray[Any, Any]
 
+# Stands for a blob that HDF5 holds at the layer that owns it, and not at this one, which shares it.
+ABSENT: Array = np.zeros(0, np.float32)
+
 # Field numbers of caffe.proto.
 _LAYER, _V1_LAYER, _V0_LAYER = 100, 2, 1
 _NAME, _BLOBS = 1, 7

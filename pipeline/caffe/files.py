@@ -21,13 +21,15 @@ from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaffeNet:
     """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
 
-    `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`).
+    `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
+    file has only at another layer, which shares it, is `blobs.ABSENT`.
     """
 
     net: NetParameter
@@ -46,14 +48,18 @@ def write_pair(
     comments: Mapping[str, str] = _NONE,
     progress: splice.Progress = splice.unheard,
 ) -> dict[str, str]:
-    """Write a prototxt and a caffemodel, and give their sha256 by name; the same network gives the same bytes.
+    """Write a prototxt and its weights, and give their sha256 by name; the same network gives the same bytes.
 
-    The caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data).
+    A caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data); a name
+    that ends in .h5 is of weights in HDF5, which may have any size (see `hdf5.parts`, also for what it raises).
     `comments` gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is
     written where the caffemodel would reach 2 GiB, MachineError where the disk refuses.
     """
-    parts = caffemodel_parts(net)
-    splice.check_size(caffemodel_path.name, splice.total(parts))
+    if caffemodel_path.suffix == ".h5":
+        parts = hdf5.parts(caffemodel_path, net.net, net.blobs)
+    else:
+        parts = caffemodel_parts(net)
+        splice.check_size(caffemodel_path.name, splice.total(parts), _LARGER)
     text = prototxt(net.net, comments)
     return {
         prototxt_path.name: splice.write(prototxt_path, [text.encode("utf-8", "backslashreplace")]),
@@ -92,7 +98,7 @@ def read_pair(
         if not net.layer:
             raise InvalidInputError("the network has no layers", where="TEST phase")
         own = {} if weights_path else scan_blobs(view)
-    blobs = read_weights(weights_path) if weights_path else own
+    blobs = read_weights(weights_path, net) if weights_path else own
     return CaffeNet(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
@@ -106,11 +112,15 @@ def read_net(path: Path) -> NetParameter:
         return upgrade(_read_net(path)[1])
 
 
-def read_weights(path: Path) -> dict[str, tuple[Blob, ...]]:
-    """Read the blobs of each layer from a caffemodel or, told by its signature, an HDF5 file."""
+def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[Blob, ...]]:
+    """Read the blobs of each layer from a caffemodel or, told by its signature, an HDF5 file.
+
+    HDF5 does not tell how many blobs a layer has that shares its last ones; `net` does.
+    """
     view = map_file(path)
     if hdf5.is_hdf5(view):
-        return hdf5.read_blobs(path, view)
+        blobs = hdf5.read_blobs(path, view)
+        return hdf5.with_shared(blobs, net) if net else blobs
     with reading(path):
         return scan_blobs(view)
 

@@ -1,23 +1,28 @@
-"""Weights that Caffe saved as HDF5: /data/<layer>/<index>, a dataset a blob.
+"""Weights as Caffe saves them in HDF5: /data/<layer>/<index>, a dataset a blob.
 
-Follows Net::CopyTrainedLayersFromHDF5 (net.cpp).
+Follows Net::ToHDF5 and Net::CopyTrainedLayersFromHDF5 (net.cpp): a parameter that layers share is held by the first
+of them only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.caffe.blobs import Blob
-from pipeline.errors import InvalidInputError, UsageError
+from pipeline.caffe.blobs import ABSENT, Array, Blob
+from pipeline.caffe.schema import NetParameter
+from pipeline.errors import InvalidInputError, MachineError, Problem, UnsupportedError, UsageError
+from pipeline.wire.splice import Floats, Part
 
 if TYPE_CHECKING:
     import h5py
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COMPRESSION = 2048  # no filter of HDF5 packs more bytes into one
+_MOST = 1024  # blobs of a layer; a recurrent one has a dozen
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
 
 
@@ -26,17 +31,96 @@ def is_hdf5(view: memoryview) -> bool:
     return bytes(view[:8]) == _SIGNATURE
 
 
+def require(need: str) -> None:
+    """Raise UsageError, saying the need, where h5py is not installed."""
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise UsageError(need, advice="pip install 'torch2caffe2[hdf5]'") from error
+
+
+def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> list[Part]:
+    """Give the HDF5 file of a net's weights as parts to write: what h5py puts around the numbers, and the numbers.
+
+    h5py lays the file out at `path`, where the numbers are holes that take no room; writing the parts there
+    replaces it. The same weights give the same bytes. Raises UnsupportedError for a layer that cannot be a
+    group's name, UsageError without h5py, MachineError where `path` cannot be written.
+    """
+    require(f"{path.name} is HDF5, which needs h5py to be written")
+    problems = tuple(
+        Problem(f"layer {layer.name!r}", "HDF5 has no group of this name")
+        for layer in net.layer
+        if layer.name in ("", ".") or "/" in layer.name or "\0" in layer.name
+    )
+    if problems:
+        raise UnsupportedError(problems)
+    try:
+        places = _lay_out(path, _owned(net, blobs))
+        return list(_around(path, places))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise MachineError(f"{path} cannot be written", why=str(error)) from error
+
+
+def _owned(net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> dict[str, dict[int, Array]]:
+    """Give each layer's own blobs by index: not those that it shares with a layer before it."""
+    seen: set[str] = set()
+    owned: dict[str, dict[int, Array]] = {}
+    for layer in net.layer:
+        names = [spec.name for spec in layer.param]
+        group = owned[layer.name] = {}
+        for index, array in enumerate(blobs.get(layer.name, ())):
+            name = names[index] if index < len(names) else ""
+            if name not in seen and array is not ABSENT:
+                group[index] = array
+            seen.update([name] if name else [])
+    return owned
+
+
+def _lay_out(path: Path, owned: Mapping[str, Mapping[int, Array]]) -> list[tuple[int, Array]]:
+    """Write all but the numbers, with room for them; give where in the file each blob goes."""
+    import h5py
+
+    places = []
+    settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    settings.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    settings.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    settings.set_obj_track_times(False)
+    with h5py.File(path, "w", libver=("earliest", "v108")) as file:  # Caffe may have an old HDF5
+        data = file.create_group("data")
+        for name, group in owned.items():
+            layer = data.create_group(name)
+            for index, array in group.items():
+                space = h5py.h5s.create_simple(array.shape) if array.shape else h5py.h5s.create(h5py.h5s.SCALAR)
+                kind = h5py.h5t.IEEE_F32LE
+                dataset = h5py.h5d.create(layer.id, str(index).encode(), kind, space, settings)
+                if array.size:
+                    places.append((dataset.get_offset(), array))
+    return sorted(places, key=lambda place: place[0])
+
+
+def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
+    """Give the bytes of a file that is laid out, with each blob in its place."""
+    with path.open("rb") as file:
+        at = 0
+        for offset, array in places:
+            file.seek(at)
+            if offset > at:
+                yield file.read(offset - at)
+            floats = Floats(array)
+            yield floats
+            at = offset + len(floats)
+        file.seek(at)
+        yield file.read()
+
+
 def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
     """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
 
     Raises UsageError where h5py is not installed, InvalidInputError where the file is not Caffe's.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise UsageError(
-            f"{path} is an HDF5 file, which needs h5py to be read", advice="pip install 'torch2caffe2[hdf5]'"
-        ) from error
+    require(f"{path} is an HDF5 file, which needs h5py to be read")
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             layers = _member(file, "data", h5py.Group)
@@ -47,13 +131,23 @@ def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
     return {name: group for name, group in blobs.items() if group}
 
 
+def with_shared(blobs: Mapping[str, tuple[Blob, ...]], net: NetParameter) -> dict[str, tuple[Blob, ...]]:
+    """Put ABSENT where the file ends before the last parameters of a layer that have a name, so may be shared."""
+    named = {layer.name: [i for i, spec in enumerate(layer.param) if spec.name] for layer in net.layer}
+    counts = {name: indices[-1] + 1 for name, indices in named.items() if indices}
+    return {name: group + (Blob(ABSENT),) * (counts.get(name, 0) - len(group)) for name, group in blobs.items()}
+
+
 def _arrays(group: h5py.Group, view: memoryview) -> list[Blob]:
     import h5py
 
     names = sorted(group, key=int)
-    if names != [str(index) for index in range(len(names))]:
+    if any(name != str(int(name)) or not 0 <= int(name) < _MOST for name in names):
         raise ValueError(f"{group.name} holds {', '.join(names)}, not blobs by index")
-    return [Blob(_array(_member(group, name, h5py.Dataset), view)) for name in names]
+    blobs = [Blob(ABSENT)] * (int(names[-1]) + 1 if names else 0)
+    for name in names:
+        blobs[int(name)] = Blob(_array(_member(group, name, h5py.Dataset), view))
+    return blobs
 
 
 def _array(dataset: h5py.Dataset, view: memoryview) -> np.ndarray[Any, Any]:

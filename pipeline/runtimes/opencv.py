@@ -36,11 +36,18 @@ def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
 
 
 def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
-    """Say which layer of a Caffe pair OpenCV is known to compute wrongly, without a word; "" where it has none."""
+    """Say which layer of a Caffe pair OpenCV is known to compute wrongly, without a word; "" where it has none.
+
+    It is not asked either where it cannot read the weights.
+    """
     if engine.name != "OpenCV" or engine.reads != "caffe":
         return ""
     from pipeline.caffe.files import read_net
+    from pipeline.caffe.hdf5 import is_hdf5
+    from pipeline.wire.mapped import map_file
 
+    if is_hdf5(map_file(files["caffemodel"])):
+        return "it cannot read weights in HDF5"
     made_by: dict[str, LayerParameter] = {}
     for layer in read_net(files["prototxt"]).layer:
         for test, what in _WRONG.get(layer.type, ()):

@@ -1,8 +1,9 @@
-"""Neutral graph -> Caffe: a prototxt that people can read, and a caffemodel."""
+"""Neutral graph -> Caffe: a prototxt that people can read, and its weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pipeline.stages.stage import Stage, Task
 
@@ -16,11 +17,27 @@ def run(task: Task) -> Mapping[str, str]:
 
     graph = serialization.read(task.inputs["graph"])
     emission = emit(graph)
-    prototxt, caffemodel = task.output / "deploy.prototxt", task.output / "model.caffemodel"
+    name = "model.caffemodel.h5" if task.options["weights_format"] == "hdf5" else "model.caffemodel"
+    prototxt, caffemodel = task.output / "deploy.prototxt", task.output / name
     digests = files.write_pair(emission.net, prototxt, caffemodel, emission.comments, task.progress)
     ports = signature.read(task.inputs["graph"]) or signature.of_graph(graph)
     signature.write(task.output, signature.with_blobs(ports, "caffe_blob", emission.inputs, emission.outputs))
     return digests
 
 
-STAGE = Stage(name="emit", makes="caffe", needs=("graph",), run=run, libraries=("numpy", "protobuf"))
+def _check(options: Mapping[str, Any]) -> None:
+    if options["weights_format"] == "hdf5":
+        from pipeline.caffe import hdf5
+
+        hdf5.require("--weights-format hdf5 needs h5py")
+
+
+STAGE = Stage(
+    name="emit",
+    makes="caffe",
+    needs=("graph",),
+    run=run,
+    options=("weights_format",),
+    libraries=("numpy", "protobuf"),
+    check=_check,
+)

@@ -121,6 +121,7 @@ def test_a_caffemodel_of_two_gibibytes_is_refused_before_anything_is_written(tmp
     with pytest.raises(UnsupportedError) as caught:
         write_pair(CaffeNet(net, {"fc": (huge,)}), tmp_path / "deploy.prototxt", tmp_path / "model.caffemodel")
     assert "2,147,483,6" in caught.value.problems[0].reason
+    assert "--weights-format hdf5" in caught.value.problems[0].advice
     assert list(tmp_path.iterdir()) == []
 
 

@@ -76,7 +76,7 @@ def test_nothing_is_read_from_elsewhere(path, tmp_path, name):
         read_weights(path)
 
 
-@pytest.mark.parametrize("content", ["strings", "integers", "gap", "huge", "bomb", "name", "group", "no data"])
+@pytest.mark.parametrize("content", ["strings", "integers", "far", "huge", "bomb", "name", "group", "no data"])
 def test_what_is_not_caffes_is_refused(path, content):
     with h5py.File(path, "a") as file:
         data = file["data"]
@@ -84,8 +84,8 @@ def test_what_is_not_caffes_is_refused(path, content):
             data["l/0"] = "text"
         elif content == "integers":
             data["l/0"] = np.arange(3)
-        elif content == "gap":
-            data["l/1"] = np.float32(1)
+        elif content == "far":
+            data["l/1000000000"] = np.float32(1)
         elif content == "huge":
             data.create_dataset("l/0", (1 << 20, 1 << 20), "f4", chunks=(1024, 1024))
         elif content == "bomb":

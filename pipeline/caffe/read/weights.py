@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.caffe.blobs import Blob
+from pipeline.caffe.blobs import ABSENT, Blob
 from pipeline.graph.values import Shape
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class Weights:
     def count(self, layer: str) -> int:
         """Give how many blobs the file has for a layer."""
         return len(self._blobs.get(layer, ()))
+
+    def _holds(self, layer: str, index: int) -> bool:
+        return index < self.count(layer) and self._blobs[layer][index].array is not ABSENT
 
     def take(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
         """Give the parameters of a layer as views of those shapes.
@@ -82,7 +85,10 @@ class Weights:
             fault = f"{layer}: the weights file has {len(blobs)} blobs for it instead of {len(shapes)}"
             self.faults.append(fault)
             return tuple(Blob(np.broadcast_to(np.float32(0), shape)) for shape in shapes)
-        return tuple(self._fitting(layer, *each, exact) for each in zip(range(len(blobs)), blobs, shapes, strict=True))
+        return tuple(
+            None if blob.array is ABSENT else self._fitting(layer, index, blob, shape, exact)
+            for index, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
+        )
 
     def _fitting(self, layer: Layer, index: int, blob: Blob, shape: Shape, exact: bool) -> Blob:
         if blob.fits(shape) or (not exact and blob.array.size == prod(shape)):
@@ -99,7 +105,7 @@ class Weights:
             fault = f"{layer}: parameter {name!r} has the shape {shape}, and {owned} in {owner}, which shares it"
             self.faults.append(fault)
             return Blob(np.broadcast_to(np.float32(0), shape))
-        sources = [(self._file_order[at], at, i) for at, i in self._members[name] if i < self.count(at)]
+        sources = [(self._file_order[at], at, i) for at, i in self._members[name] if self._holds(at, i)]
         if not sources:
             return None
         _, source, place = max(sources)
