@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config import load
 from pipeline.orchestration.reporters import LOG
 from tests.torch7.writer import nn, save, sequential, storage
 
@@ -127,12 +128,12 @@ def test_the_digests_that_stages_give_are_those_of_their_files(model: Path, tmp_
     from pipeline.stages import emit, import_, translate
     from pipeline.stages.stage import Task
 
-    options = {"root": "", "inputs": ("2x3x16x16",), "plugins": (), "keep_loss": False, "optimize": ()}
+    (options,) = load(None, {"model": model, "inputs": ["2x3x16x16"]}, {})
     inputs = {"t7": model}
     for module in (import_, emit, translate):
         stage = module.STAGE
         inputs[stage.makes] = tmp_path / stage.makes
         inputs[stage.makes].mkdir()
-        given = module.run(Task(inputs, {name: options[name] for name in stage.options}, inputs[stage.makes]))
+        given = module.run(Task(inputs, {name: getattr(options, name) for name in stage.options}, inputs[stage.makes]))
         assert given == {name: sha256_file(inputs[stage.makes] / name) for name in given}
         assert any((inputs[stage.makes] / name).stat().st_size > 1 << 20 for name in given)
