@@ -46,7 +46,8 @@ def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
     from pipeline.caffe.hdf5 import is_hdf5
     from pipeline.wire.mapped import map_file
 
-    if is_hdf5(map_file(files["caffemodel"])):
+    weights = files.get("caffemodel")
+    if weights and is_hdf5(map_file(weights)):
         return "it cannot read weights in HDF5"
     made_by: dict[str, LayerParameter] = {}
     for layer in read_net(files["prototxt"]).layer:
