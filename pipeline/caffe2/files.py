@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from pipeline.caffe2.fills import init_parts, scan_fills
 from pipeline.caffe2.schema import NetDef
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
+
+_SEVERAL = "--split-init writes it as several files, each below 2 GiB"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,33 +37,53 @@ def write_pair(
     text_path: Path,
     init_path: Path,
     progress: splice.Progress = splice.unheard,
+    *,
+    split: bool = False,
 ) -> dict[str, str]:
     """Write predict_net in binary and in text, and init_net; give their sha256 by name.
 
-    The same network gives the same bytes.
+    The same network gives the same bytes. An init_net that would reach 2 GiB is written as several where `split`
+    says so; the second of `init_net.pb` is `init_net_2.pb`.
 
     Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load
     nothing of it, in silence), MachineError where the disk refuses.
     """
     predict = net.predict.SerializeToString(deterministic=True)
-    parts = init_parts(f"{net.predict.name}_init", net.weights)
+    nets = init_parts(f"{net.predict.name}_init", net.weights, splice.LIMIT if split else inf)
+    inits = {_numbered(init_path, number): parts for number, parts in enumerate(nets, 1)}
     splice.check_size(predict_path.name, len(predict))
-    splice.check_size(init_path.name, splice.total(parts))
+    for path, parts in inits.items():
+        splice.check_size(path.name, splice.total(parts), "" if split else _SEVERAL)
     text = text_format.MessageToString(net.predict, as_utf8=True).encode()
-    return {
+    digests = {
         predict_path.name: splice.write(predict_path, [predict]),
         text_path.name: splice.write(text_path, [text]),
-        init_path.name: splice.write(init_path, parts, progress),
     }
+    done, size = 0, sum(map(splice.total, nets))
+    for path, parts in inits.items():
+        before = done
+        digests[path.name] = splice.write(path, parts, lambda more, _, unit: progress(before + more, size, unit))  # noqa: B023
+        done += splice.total(parts)
+    return digests
 
 
-def read_pair(predict_path: Path, init_path: Path) -> Caffe2Net:
-    """Read a network: predict_net in binary or text, and init_net, whose float arrays view the file.
+def init_nets(path: Path) -> tuple[Path, ...]:
+    """Give the init_nets that `write_pair` wrote, by the first: those that lie beside it, in order."""
+    others = itertools.takewhile(Path.is_file, (_numbered(path, number) for number in itertools.count(2)))
+    return (path, *others)
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_stem(f"{path.stem}_{number}") if number > 1 else path
+
+
+def read_pair(predict_path: Path, *init_paths: Path) -> Caffe2Net:
+    """Read a network: predict_net in binary or text, and its init_nets, whose float arrays view the files.
 
     Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe2 has and for
     an init_net that computes its parameters (XavierFill and its like) instead of holding them.
     """
-    return Caffe2Net(read_net(predict_path), read_weights(init_path))
+    return Caffe2Net(read_net(predict_path), read_weights(*init_paths))
 
 
 def read_net(path: Path) -> NetDef:
@@ -68,8 +92,16 @@ def read_net(path: Path) -> NetDef:
         return messages.parse(map_file(path), NetDef, path)
 
 
-def read_weights(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read the parameters that an init_net makes, binary or text."""
+def read_weights(*paths: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read the parameters that init_nets make, binary or text, run one after the other."""
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for path in paths:
+        fills = _fills(path)
+        found = {name: array for name, array in found.items() if name not in fills} | fills
+    return found
+
+
+def _fills(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     view = map_file(path)
     if messages.is_text(view):
         view = memoryview(messages.parse_text(view, NetDef, path).SerializeToString())

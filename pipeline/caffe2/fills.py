@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
-from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints, total
 
 Array = np.ndarray[Any, Any]
 
@@ -64,15 +64,22 @@ def scan_fills(view: memoryview) -> dict[str, Array]:
     return found
 
 
-def init_parts(name: str, weights: Mapping[str, Array]) -> list[Part]:
+def init_parts(name: str, weights: Mapping[str, Array], limit: float = inf) -> list[list[Part]]:
     """Give an init_net: one fill a parameter, in order; float arrays become float32.
 
-    Arrays of int32 and int64 keep their type. The 0-dimensional fills of Caffe2 have an empty shape.
+    Arrays of int32 and int64 keep their type. The 0-dimensional fills of Caffe2 have an empty shape. It is several
+    nets, each below `limit` bytes, where one would reach that; but a parameter is in one net, however large.
     """
-    parts: list[Part] = [length_delimited(_NET_NAME, len(name.encode())), name.encode()]
+    nets = [message(_NET_NAME, [name.encode()])]
+    size = head = total(nets[0])
     for blob, array in weights.items():
-        parts += message(_OP, _fill_parts(blob, array))
-    return parts
+        fill = message(_OP, _fill_parts(blob, array))
+        if size > head and size + total(fill) >= limit:
+            nets.append(message(_NET_NAME, [f"{name}_{len(nets) + 1}".encode()]))
+            size = head = total(nets[-1])
+        nets[-1] += fill
+        size += total(fill)
+    return nets
 
 
 def _fill_parts(blob: str, array: Array) -> list[Part]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.values import Graph, Shape
@@ -42,7 +43,7 @@ def load(source: Source) -> Graph:
     if kind == "t7":
         return torch7(path, source.inputs, source.root)
     if kind == "netdef":
-        return caffe2(path, source.weights or init_net_beside(path), source.inputs)
+        return caffe2(path, [source.weights] if source.weights else init_nets_beside(path), source.inputs)
     if kind == "prototxt":
         return caffe(path, source.weights or weights_beside(path), source.inputs)
     raise UsageError(
@@ -80,17 +81,17 @@ def caffe(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) -> G
     return read(net, input_shapes(net, inputs))
 
 
-def caffe2(predict: Path, init: Path | None, inputs: Sequence[str] = ()) -> Graph:
-    """Read a Caffe2 pair, with the shapes given, or those in the manifest of the run that wrote it.
+def caffe2(predict: Path, inits: Sequence[Path], inputs: Sequence[str] = ()) -> Graph:
+    """Read a Caffe2 net and its init_nets, with the shapes given, or those in the manifest of the run that wrote it.
 
     Errors as `pipeline.caffe2.read.read`, and UsageError without an init_net.
     """
     from pipeline.caffe2 import files
     from pipeline.caffe2.read import read
 
-    if init is None:
+    if not inits:
         raise UsageError(f"{predict} has no init_net beside it", advice="--weights FILE names the init_net")
-    net = files.read_pair(predict, init)
+    net = files.read_pair(predict, *inits)
     data = [name for name in net.predict.external_input if name not in net.weights]
     return read(net, _shapes(data, inputs) if inputs else _recorded_shapes(predict))
 
@@ -101,10 +102,16 @@ def weights_beside(prototxt: Path) -> Path | None:
     return next((path for name in names if (path := prototxt.with_name(name)).is_file()), None)
 
 
-def init_net_beside(predict: Path) -> Path | None:
-    """Give the init_net that lies beside a predict_net and is called like it."""
+def init_nets_beside(predict: Path) -> tuple[Path, ...]:
+    """Give the init_net that lies beside a predict_net and is called like it, and more where the manifest has more."""
     path = predict.with_name(predict.name.replace("predict", "init").replace(".pbtxt", ".pb"))
-    return path if path != predict and path.is_file() else None
+    if path == predict or not path.is_file():
+        return ()
+    from pipeline.caffe2.files import init_nets
+
+    listed = _manifest(predict).get("files", {})
+    several = listed.get("init_nets", ()) if isinstance(listed, dict) else ()
+    return (path, *(other for other in init_nets(path)[1:] if other.name in several))
 
 
 def is_init_net(path: Path) -> bool:
@@ -131,11 +138,20 @@ def _shapes(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:
 
 def _recorded_shapes(predict: Path) -> dict[str, Shape]:
     """Read the shapes of the inputs from `manifest.json`; none where there is no such file."""
-    path = predict.with_name("manifest.json")
-    if not path.is_file():
-        return {}
+    manifest = _manifest(predict)
     try:
-        ports = json.loads(path.read_bytes())["inputs"]
+        ports = manifest["inputs"] if manifest else ()
         return {str(port["caffe2_blob"]): tuple(int(extent) for extent in port["shape"]) for port in ports}
     except (ValueError, KeyError, TypeError) as error:
+        path = predict.with_name("manifest.json")
         raise InvalidInputError(f"{path} is not the manifest of a run", why=str(error)) from error
+
+
+def _manifest(predict: Path) -> dict[str, Any]:
+    """Read the manifest of the run that wrote a net; empty where there is none beside it."""
+    path = predict.with_name("manifest.json")
+    try:
+        found = json.loads(path.read_bytes()) if path.is_file() else {}
+    except ValueError as error:
+        raise InvalidInputError(f"{path} is not the manifest of a run", why=str(error)) from error
+    return found if isinstance(found, dict) else {"inputs": None}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = ()) -> Inventory:
-    """List the operators of a NetDef; a predict_net with its init_net beside it, or as `weights`, has its weights too.
+    """List the operators of a NetDef; a predict_net with its init_nets beside it, or `weights`, has its weights too.
 
     Shapes are known where the inputs' are: from `inputs`, or from the manifest of a run beside the file.
     Errors as `pipeline.caffe2.outline`; a net that cannot be read whole is listed all the same, with a note.
@@ -28,11 +28,11 @@ def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = (
     from pipeline.caffe2.outline import outline
 
     net = outline(path)
-    init = weights or networks.init_net_beside(path)
-    held, notes = _held(init or path)
+    inits = (weights,) if weights else networks.init_nets_beside(path)
+    held, notes = _held(*(inits or (path,)))
     graph = None
-    if init:
-        graph, more = _graph(path, init, inputs)
+    if inits:
+        graph, more = _graph(path, inits, inputs)
         notes = (*notes, *more)
     measures = measured(graph, lambda node: _key(node.origin.path, node.origin.kind)) if graph else {}
     parts = tuple(_part(operator, held, measures) for operator in net.operators)
@@ -50,19 +50,19 @@ def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = (
     )
 
 
-def _held(path: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Give the parameters that a net makes, where it is an init_net whose fills hold them."""
+def _held(*paths: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """Give the parameters that nets make, where they are init_nets whose fills hold them."""
     from pipeline.caffe2 import files
 
     try:
-        return files.read_weights(path), ()
+        return files.read_weights(*paths), ()
     except UnsupportedError:
         return {}, ()
 
 
-def _graph(path: Path, init: Path, inputs: Sequence[str]) -> tuple[Graph | None, tuple[str, ...]]:
+def _graph(path: Path, inits: Sequence[Path], inputs: Sequence[str]) -> tuple[Graph | None, tuple[str, ...]]:
     try:
-        return networks.caffe2(path, init, inputs), ()
+        return networks.caffe2(path, inits, inputs), ()
     except UnsupportedError as error:
         return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
     except PipelineError as error:

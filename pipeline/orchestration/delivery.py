@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ _FILES = {
     "predict_net": ("predict_net.pb",),
     "init_net": ("init_net.pb",),
 }
+_INIT_NET = re.compile(r"init_net(_\d+)?\.pb")
 
 Delivered = dict[str, dict[str, Any]]  # file -> sha256, size, kind of artifact and its key
 
@@ -161,11 +163,17 @@ def _same(path: Path, text: bytes | None) -> bool:
 
 
 def _manifest(artifacts: Iterable[Artifact], names: Iterable[str]) -> bytes:
-    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are."""
+    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are.
+
+    Where there are several init_nets, `init_nets` lists all, in the order in which to run them.
+    """
     signature: dict[str, Any] = {"inputs": [], "outputs": []}
     for artifact in artifacts:
         if SIGNATURE in artifact.files:
             signature = json.loads((artifact.path / SIGNATURE).read_text(encoding="utf-8"))
     present = set(names)
-    files = {role: name for role, options in _FILES.items() for name in options if name in present}
+    files: dict[str, Any] = {role: name for role, options in _FILES.items() for name in options if name in present}
+    init_nets = sorted(filter(_INIT_NET.fullmatch, present), key=lambda name: (len(name), name))
+    if len(init_nets) > 1:
+        files["init_nets"] = init_nets
     return (json.dumps({**signature, "files": files}, indent=2) + "\n").encode()

@@ -36,6 +36,7 @@ def run(task: Task) -> Mapping[str, str]:
         task.output / "predict_net.pbtxt",
         task.output / "init_net.pb",
         task.progress,
+        split=task.options["split_init"],
     )
     inputs = net.predict.external_input[: len(graph.inputs)]
     signature.write(
@@ -65,7 +66,8 @@ STAGE = Stage(
     makes="caffe2",
     needs=("caffe",),
     run=run,
-    options=("inputs", "keep_loss", "optimize"),
+    options=("inputs", "keep_loss", "optimize", "split_init"),
     libraries=("numpy", "protobuf"),
+    modules=("pipeline.caffe.files", "pipeline.caffe.read", "pipeline.caffe2.files", "pipeline.caffe2.write"),
     check=_check,
 )

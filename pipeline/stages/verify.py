@@ -119,11 +119,11 @@ def _caffe2(folder: Path, task: Task) -> Artifact:
 
     ports = signature.read(folder) or caffe_pair.read(task.inputs["caffe"], task.options).signature
     shapes = {port["caffe2_blob"]: tuple(port["shape"]) for port in ports["inputs"]}
-    predict, init = folder / "predict_net.pb", folder / "init_net.pb"
+    predict, inits = folder / "predict_net.pb", files.init_nets(folder / "init_net.pb")
     return Artifact(
         "caffe2",
-        {"predict_net": predict, "init_net": init},
-        read(files.read_pair(predict, init), shapes),
+        {"predict_net": predict} | {path.stem: path for path in inits},
+        read(files.read_pair(predict, *inits), shapes),
         signature.blobs(ports, "inputs", "caffe2_blob"),
         signature.blobs(ports, "outputs", "caffe2_blob"),
     )

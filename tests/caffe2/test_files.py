@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import os
 
 import numpy as np
@@ -7,11 +8,12 @@ from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.caffe2.files import Caffe2Net, read_net, read_pair, read_weights, write_pair
+from pipeline.caffe2.files import Caffe2Net, init_nets, read_net, read_pair, read_weights, write_pair
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.runtimes import caffe2
 from pipeline.runtimes.engine import Engine, Job, run
+from pipeline.wire import splice
 
 PREDICT = """
 name: "small"
@@ -71,7 +73,55 @@ def test_a_net_of_two_gibibytes_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UnsupportedError) as caught:
         write_pair(net, tmp_path / "predict_net.pb", tmp_path / "predict_net.pbtxt", tmp_path / "init_net.pb")
     assert "init_net.pb" in caught.value.what
+    assert "--split-init" in caught.value.problems[0].advice
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parameter_of_two_gibibytes_fits_in_no_init_net(tmp_path):
+    weights = {"v": np.zeros(1, "f4"), "w": np.broadcast_to(np.float32(0), (1 << 15, 17_000))}  # 2.2 GB of nothing
+    with pytest.raises(UnsupportedError) as caught:
+        write_pair(Caffe2Net(NetDef(name="n"), weights), *_in(tmp_path), split=True)
+    assert "init_net_2.pb" in caught.value.what
+    assert caught.value.problems[0].advice == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_init_net_beyond_the_limit_is_several_that_are_read_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(splice, "LIMIT", 1000)
+    weights = {f"w{i}": np.arange(100, dtype="f4") + i for i in range(25)} | {"index": np.array([3, -1], "i4")}
+    told = []
+    net, paths = Caffe2Net(NetDef(name="n"), weights), _in(tmp_path)
+    digests = write_pair(net, *paths, lambda *step: told.append(step), split=True)
+    found = init_nets(paths[2])
+    assert [path.name for path in found] == ["init_net.pb", *(f"init_net_{n}.pb" for n in range(2, len(found) + 1))]
+    assert len(found) == 13
+    assert {path.name for path in found} < set(digests)
+    for path in found:
+        assert path.stat().st_size < 1000
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == digests[path.name]
+    back = read_pair(paths[0], *found)
+    assert list(back.weights) == list(weights)
+    assert all(np.array_equal(back.weights[name], array) for name, array in weights.items())
+
+
+def test_an_init_net_that_fits_stays_one_file(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder, split in ((one, False), (other, True)):
+        folder.mkdir()
+        write_pair(small_net(), *_in(folder), split=split)
+    assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
+
+
+def test_what_a_later_init_net_makes_again_counts(tmp_path):
+    for name, value in (("a", 1), ("b", 2)):
+        net = Caffe2Net(NetDef(name=name), {"w": np.full(1, value, "f4"), name: np.zeros(1, "f4")})
+        write_pair(net, tmp_path / "p.pb", tmp_path / "p.pbtxt", tmp_path / name)
+    found = read_weights(tmp_path / "a", tmp_path / "b")
+    assert (list(found), found["w"].tolist()) == (["a", "w", "b"], [2])
+
+
+def _in(folder):
+    return folder / "predict_net.pb", folder / "predict_net.pbtxt", folder / "init_net.pb"
 
 
 def test_an_init_net_may_be_text(tmp_path):

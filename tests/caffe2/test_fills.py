@@ -21,7 +21,7 @@ WEIGHTS = {
 
 
 def written(weights) -> bytes:
-    parts = init_parts("net_init", weights)
+    (parts,) = init_parts("net_init", weights)
     return b"".join(p if isinstance(p, bytes) else b"".join(map(bytes, float_bytes(p.array))) for p in parts)
 
 

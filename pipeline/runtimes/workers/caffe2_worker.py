@@ -22,11 +22,11 @@ def run(job):
     from caffe2.python import workspace
 
     with attempt("load"):
-        predict, init = (read(job["files"][role]) for role in ("predict_net", "init_net"))
+        predict = read(job["files"]["predict_net"])
         inputs = read_arrays(job["inputs"])
-    if init:  # a net without parameters
-        with attempt("init"):
-            workspace.RunNetOnce(init)
+    for role, path in job["files"].items():  # init_net, and init_net_2 and so on where there are several
+        if role.startswith("init_net"):
+            fill(path)
     with attempt("feed"):
         for name, array in inputs:
             workspace.FeedBlob(name, array)
@@ -39,6 +39,17 @@ def run(job):
         if missing:
             raise ValueError("no tensor in %s" % ", ".join(missing))
         write_arrays(job["outputs"], wanted + [(name, array) for name, array in inner if array is not None])
+
+
+def fill(path):
+    """Run an init_net; that of a net without parameters is empty."""
+    from caffe2.python import workspace
+
+    with attempt("load"):
+        init = read(path)
+    if init:
+        with attempt("init"):
+            workspace.RunNetOnce(init)
 
 
 class attempt:  # noqa: N801 - reads as a statement
