@@ -193,6 +193,16 @@ def _hear_nothing() -> None:
         signal.signal(number, lambda number, frame: None)
 
 
+def _tell(event: events.Event) -> None:
+    """Pass an event on, whole: a signal in between would leave the queue's lock held for all processes."""
+    assert _queue is not None
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        _queue.put(event)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 @dataclass(frozen=True, slots=True)
 class _Worker:
     """Converts models in a process of its own."""
@@ -202,12 +212,11 @@ class _Worker:
 
     def __call__(self, options: Options) -> Result | None:
         """Give how the conversion ended; None where it was not begun, as the user asked to stop before."""
-        assert _queue is not None
         assert _stop is not None
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.default_int_handler)
-            return None if _stop.is_set() else _guarded(options, _queue.put, self.command, self.stages)
+            return None if _stop.is_set() else _guarded(options, _tell, self.command, self.stages)
         except KeyboardInterrupt:  # before the run itself listened
             return None
         finally:
