@@ -38,9 +38,13 @@ def small_net() -> Caffe2Net:
     return Caffe2Net(text_format.Parse(PREDICT, NetDef()), weights)
 
 
+def _in(folder):
+    return folder / "predict_net.pb", folder / "predict_net.pbtxt", folder / "init_net.pb"
+
+
 @pytest.fixture
 def paths(tmp_path):
-    paths = tmp_path / "predict_net.pb", tmp_path / "predict_net.pbtxt", tmp_path / "init_net.pb"
+    paths = _in(tmp_path)
     write_pair(small_net(), *paths)
     return paths
 
@@ -120,10 +124,6 @@ def test_what_a_later_init_net_makes_again_counts(tmp_path):
     assert (list(found), found["w"].tolist()) == (["a", "w", "b"], [2])
 
 
-def _in(folder):
-    return folder / "predict_net.pb", folder / "predict_net.pbtxt", folder / "init_net.pb"
-
-
 def test_an_init_net_may_be_text(tmp_path):
     (tmp_path / "init.pbtxt").write_text(
         'op { type: "GivenTensorFill" output: "w" arg { name: "shape" ints: 2 } arg { name: "values" floats: [1, 2] } }'
@@ -149,12 +149,19 @@ def test_any_bytes_are_a_net_or_refused(tmp_path_factory, content):
             read(path)
 
 
-def test_every_real_caffe2_computes_with_a_written_pair(paths):
+@pytest.mark.parametrize("several", [False, True])
+def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, several):
     engines = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
     if not engines:
         pytest.skip("no Caffe2 here")
+    if several:
+        monkeypatch.setattr(splice, "LIMIT", paths[2].stat().st_size)
+        write_pair(small_net(), *paths, split=True)
+    inits = init_nets(paths[2])
+    assert len(inits) == 1 + several
     x = np.random.default_rng(1).normal(size=(2, 6)).astype("f4")
-    job = Job({"predict_net": paths[0], "init_net": paths[2]}, {"data": x}, ["sum", "rows"])
+    files = {"predict_net": paths[0]} | {path.stem: path for path in inits}
+    job = Job(files, {"data": x}, ["sum", "rows"])
     weights = {name: array.astype("f4") for name, array in small_net().weights.items()}
     for engine in engines:
         (result,) = run(engine, [job])
