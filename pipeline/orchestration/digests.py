@@ -10,15 +10,19 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 # How long a file must have been left alone before its digest is remembered: two writes within one tick of the
 # file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_000_000_000
+_LARGE = 1 << 20  # bytes from which a thread of its own pays
+_BLOCK = 16 << 20  # bytes digested at once: other threads rarely have to be asked for the interpreter
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -33,8 +37,12 @@ def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def sha256_file(path: Path) -> str:
     """Give the sha256 of a file's bytes; raises OSError."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
+        while size := stream.readinto(block):
+            digest.update(block[:size])
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +50,28 @@ class Digests:
     """Digests of files, remembered in `folder` by device, inode, size and both times."""
 
     folder: Path
+    _begun: dict[Path, Thread] = field(default_factory=dict, compare=False)
+
+    def ahead(self, paths: Iterable[Path]) -> None:
+        """Begin to digest large files side by side, in the background; `of` waits for those it is asked for."""
+        for path in paths:
+            with suppress(OSError):
+                stat = path.stat()
+                if stat.st_size >= _LARGE and path not in self._begun and not self._recall(stat):
+                    self._begun[path] = thread = Thread(target=self._try, args=(path,), daemon=True)
+                    thread.start()
 
     def of(self, path: Path) -> str:
         """Give the sha256 of a file, without reading it where nothing about it has changed."""
+        if begun := self._begun.pop(path, None):
+            begun.join()
+        return self._remembered(path)
+
+    def _try(self, path: Path) -> None:
+        with suppress(OSError):  # `of` meets it again
+            self._remembered(path)
+
+    def _remembered(self, path: Path) -> str:
         before = path.stat()
         known = self._recall(before)
         if known:

@@ -5,6 +5,7 @@ The components are kept in the manifest, so that two of them can be compared and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -48,12 +49,15 @@ def _code(stage: Stage) -> dict[str, str]:
 
 @cache
 def _library(name: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError, distribution
 
     try:
-        return version(name)
+        found = distribution(name)
     except PackageNotFoundError:
         return "absent"
+    # `version` would parse the whole text as an e-mail, by a package that takes long to import.
+    line = re.search(r"^Version: *(.+?) *$", found.read_text("METADATA") or "", re.MULTILINE | re.IGNORECASE)
+    return line[1] if line else found.version
 
 
 def _by_content(value: Any, digests: Digests) -> Any:  # noqa: ANN401 - any option

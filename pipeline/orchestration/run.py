@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ class Run:
 
     def _enter(self) -> None:
         """Digest the user's file, or take what is given into the store."""
+        self._get_ready()
         digests = self.store.digests
         self.record.source = {
             "kind": self.source.kind,
@@ -132,6 +134,13 @@ class Run:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.users(Path(path), digest)
         self.record.save(self.options.output, durable=False)
+
+    def _get_ready(self) -> None:
+        """Import what stages need that never ran for this model: a thread digests the user's file meanwhile."""
+        for stage in self.route:
+            if self.store.last(stage.name, self._identity()) is None:
+                for name in stage.modules:
+                    import_module(name)
 
     def _add(self, artifact: Artifact) -> None:
         self.artifacts.append(artifact)

@@ -44,6 +44,7 @@ def run(
             options.output.mkdir(parents=True, exist_ok=True)
         stack.enter_context(guards.only_one(store, options.output))
         earlier = record.previous(options.output)
+        store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
@@ -77,6 +78,12 @@ def resume(
     before = record.load(folder)
     options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **(changes or {}))
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
+
+
+def _large_files(options: Options, earlier: RunRecord | None) -> list[Path]:
+    """Give the files whose digests the run asks for first: the user's, and what lies in the output folder."""
+    given = [path for path in (options.model, options.weights) if path]
+    return given + [options.output / name for name in (earlier.delivered if earlier else ())]
 
 
 def _entrance(

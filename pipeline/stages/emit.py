@@ -39,5 +39,6 @@ STAGE = Stage(
     run=run,
     options=("weights_format",),
     libraries=("numpy", "protobuf"),
+    modules=("pipeline.caffe.files", "pipeline.caffe.write"),
     check=_check,
 )

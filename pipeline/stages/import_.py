@@ -29,4 +29,5 @@ STAGE = Stage(
     run=run,
     options=("inputs", "root", "plugins"),
     libraries=("numpy", "torchfile"),
+    modules=("pipeline.graph.serialization", "pipeline.torch7.importer"),
 )

@@ -106,3 +106,24 @@ def test_canonical_json_has_one_spelling() -> None:
 
 def test_two_kinds_of_thing_never_have_one_digest() -> None:
     assert digest_of("a", 1) != digest_of("b", 1)
+
+
+def test_what_is_digested_ahead_is_not_read_again(
+    cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = _count(monkeypatch)
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * (2 << 20))
+    cache.ahead([path, path, tmp_path / "missing"])
+    assert cache.of(path) == hashlib.sha256(b"x" * (2 << 20)).hexdigest()
+    cache.ahead([path])
+    assert cache.of(path) == hashlib.sha256(b"x" * (2 << 20)).hexdigest()
+    assert read == [path]
+
+
+def test_a_file_that_changes_after_it_was_digested_ahead_is_read_again(cache: Digests, tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * (2 << 20))
+    cache.ahead([path])
+    path.write_bytes(b"y" * (3 << 20))
+    assert cache.of(path) == hashlib.sha256(b"y" * (3 << 20)).hexdigest()
