@@ -50,10 +50,12 @@ def _weights(source: Source, kind: str) -> dict[str, Array]:
         from pipeline.caffe2.files import read_weights as read_fills
 
         return read_fills(source.path)
+    from pipeline.caffe.blobs import ABSENT
     from pipeline.caffe.files import read_weights
 
     found = read_weights(source.path)
-    return {f"{name}[{i}]": blob.array for name, blobs in found.items() for i, blob in enumerate(blobs)}
+    arrays = {f"{name}[{i}]": blob.array for name, blobs in found.items() for i, blob in enumerate(blobs)}
+    return {name: array for name, array in arrays.items() if array is not ABSENT}
 
 
 def _graphs(before: Source, after: Source) -> tuple[Graph, Graph]:

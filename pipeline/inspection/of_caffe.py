@@ -83,16 +83,20 @@ def _part(layer: LayerParameter, arrays: Sequence[Array], measures: Mapping[str,
         measure = measures.get(layer.top[0])  # an input of the network
     if measure and set(layer.top) <= set(layer.bottom):
         measure = replace(measure, activation_bytes=0)  # computed in place
-    parameters = count(arrays) if arrays else measure.parameters if measure else 0
+    weights = _numbered(arrays)
+    complete = len(weights) == len(arrays) > 0  # HDF5 lacks what a layer shares with one before it
+    parameters = count(arrays) if complete or measure is None else measure.parameters
     tops, bottoms = tuple(layer.top), tuple(layer.bottom)
     path = tuple(layer.name.split("/"))
-    weights, attributes = _numbered(arrays), dict(_attributes(layer))
+    attributes = dict(_attributes(layer))
     return Part(layer.name, layer.type, bottoms, tops, attributes, weights, parameters, path, measure=measure)
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
     """Name blobs as Caffe does: by their index."""
-    return {str(index): array for index, array in enumerate(arrays)}
+    from pipeline.caffe.blobs import ABSENT
+
+    return {str(index): array for index, array in enumerate(arrays) if array is not ABSENT}
 
 
 def _inputs(net: CaffeNet, graph: Graph) -> dict[str, Shape | None]:

@@ -13,6 +13,7 @@ from pipeline.caffe.read import read
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import evaluate
+from pipeline.inspection import of_caffe
 from pipeline.runtimes import discovery, engine
 from pipeline.wire import splice
 
@@ -75,6 +76,13 @@ def test_a_net_comes_back_with_what_its_layers_share(tmp_path):
         results.append({value.name: array for value, array in evaluate(graph, [feed])})
     assert results[0].keys() == results[1].keys()
     assert all(np.array_equal(results[0][name], results[1][name]) for name in results[0])
+
+
+def test_an_inventory_counts_what_is_shared_and_lists_what_is_held(tmp_path):
+    (prototxt, weights), _ = written(tmp_path)
+    layers = {part.name: part for part in of_caffe.inventory(prototxt, weights).parts}
+    assert [layers[name].parameters for name in "abcd"] == [20] * 4
+    assert [list(part.weights) for part in of_caffe.blobs(weights).parts] == [["0", "1"], ["1"], ["0"]]
 
 
 def test_a_parameter_that_no_layer_holds_is_missed_by_name(tmp_path):
