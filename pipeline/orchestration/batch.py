@@ -213,11 +213,22 @@ class _Worker:
     def __call__(self, options: Options) -> Result | None:
         """Give how the conversion ended; None where it was not begun, as the user asked to stop before."""
         assert _stop is not None
+        begun = False
+
+        def tell(event: events.Event) -> None:
+            nonlocal begun
+            begun = True
+            _tell(event)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if not begun:  # from then on the run listens itself, and nothing may cost its result
+                raise KeyboardInterrupt
+
         try:
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.default_int_handler)
-            return None if _stop.is_set() else _guarded(options, _tell, self.command, self.stages)
-        except KeyboardInterrupt:  # before the run itself listened
+                signal.signal(number, stop)
+            return None if _stop.is_set() else _guarded(options, tell, self.command, self.stages)
+        except KeyboardInterrupt:
             return None
         finally:
             _hear_nothing()

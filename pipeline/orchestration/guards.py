@@ -43,7 +43,7 @@ class Stop:
     """Whether the user has asked a run to stop once the stage that runs is finished."""
 
     asked: bool = False
-    over: bool = False  # the run has ended, and only its record is to be saved: nothing stops that
+    over: bool = False  # the run has ended or been stopped, and only its record is to be saved: nothing stops that
 
     def obey(self) -> None:
         """Raise KeyboardInterrupt if it was asked for: a good moment."""
@@ -66,6 +66,7 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
         if asked.over:
             return
         if asked.asked or number != signal.SIGINT:
+            asked.over = True
             raise KeyboardInterrupt
         asked.asked = True
         threading.Thread(target=told).start()  # what the signal interrupted may hold the stream
