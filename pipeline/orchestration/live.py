@@ -117,5 +117,6 @@ class Rich:
             table.add_column(min_width=width or None, justify=justify)  # type: ignore[arg-type]
         for row in list(self.rows.values()):
             state = Text(row.state, style=_STYLES.get(row.state, "dim"))
-            table.add_row(row.label, state, Text(row.clock, style="dim"), Text(row.note, overflow="ellipsis", no_wrap=True))
+            note = Text(row.note, overflow="ellipsis", no_wrap=True)
+            table.add_row(row.label, state, Text(row.clock, style="dim"), note)
         return table
