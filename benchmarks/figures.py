@@ -236,6 +236,34 @@ def zoo(bench: Bench) -> Figure:
     return Figure(f"{count} small models, -j 2", f"{count} processes", ours, theirs, theirs / ours, "x faster", 4)
 
 
+@figure("inspect")
+def inspect(bench: Bench) -> Figure:
+    """A first look at a caffemodel as large as protobuf allows, beside a program that does nothing."""
+    with bench.place() as place:
+        caffemodel = place / "large.caffemodel"
+        _write_caffemodel(caffemodel, layers=2 if bench.quick else 511)
+        costs = [bench.program("inspect", caffemodel) for _ in range(bench.runs)]
+    private = (max(cost.memory for cost in costs) - bench.empty.memory) / MB
+    ours = median(cost.seconds for cost in costs)
+    return Figure(
+        "inspect of a 2 GB caffemodel", "--version", ours, bench.empty.seconds, ours, "s", 1.0, {"MB": private}
+    )
+
+
+def _write_caffemodel(path: Path, layers: int) -> None:
+    """Write a chain of InnerProducts of 1024 x 1024: 4.2 MB each."""
+    import numpy as np
+
+    from pipeline.caffe.files import CaffeNet, write_pair
+    from pipeline.caffe.schema import NetParameter
+
+    weight = np.zeros((1024, 1024), np.float32)
+    net = NetParameter(name="large")
+    for number in range(layers):
+        net.layer.add(name=f"ip{number}", type="InnerProduct", bottom=[f"ip{number - 1}"], top=[f"ip{number}"])
+    write_pair(CaffeNet(net, {layer.name: (weight,) for layer in net.layer}), path.with_suffix(".prototxt"), path)
+
+
 def _small(seed: int, _: Weights):  # noqa: ANN202
     return linear_chain(Weights(seed), 2, 16)
 
