@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InvalidInputError, UsageError
+from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.graph.values import Graph, Shape
 from pipeline.inspection import formats
 
@@ -28,6 +28,21 @@ class Source:
     weights: Path | None = None
     inputs: tuple[str, ...] = ()
     root: str = ""
+
+
+def attempt(read: Callable[[], Graph], *, given: bool) -> tuple[Graph | None, tuple[str, ...]]:
+    """Read a graph for its shapes; where there is none, tell why in notes.
+
+    With shapes `given` by the user, an error that is not a refusal is raised: it is about them.
+    """
+    try:
+        return read(), ()
+    except UnsupportedError as error:
+        return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
+    except PipelineError as error:
+        if given:
+            raise
+        return None, (f"shapes are not known: {error.what}",)
 
 
 def load(source: Source) -> Graph:

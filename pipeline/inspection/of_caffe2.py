@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.errors import UnsupportedError
 from pipeline.inspection import networks
 from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
@@ -61,14 +61,7 @@ def _held(*paths: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
 
 
 def _graph(path: Path, inits: Sequence[Path], inputs: Sequence[str]) -> tuple[Graph | None, tuple[str, ...]]:
-    try:
-        return networks.caffe2(path, inits, inputs), ()
-    except UnsupportedError as error:
-        return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
-    except PipelineError as error:
-        if inputs:
-            raise
-        return None, (f"shapes are not known: {error.what}",)
+    return networks.attempt(lambda: networks.caffe2(path, inits, inputs), given=bool(inputs))
 
 
 def _key(output: str, kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.inspection import networks
 from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
@@ -50,14 +50,10 @@ def _graph(where: str, network: TorchObject, inputs: Sequence[str], name: str) -
     from pipeline.torch7 import importer
     from pipeline.torch7.module import Module
 
-    try:
-        return importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name), ()
-    except UnsupportedError as error:
-        return None, tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems)
-    except PipelineError as error:
-        if inputs:
-            raise
-        return None, (f"shapes are not known: {error.what}",)
+    def lower() -> Graph:
+        return importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name)
+
+    return networks.attempt(lower, given=bool(inputs))
 
 
 def _part(place: str, module: TorchObject, where: str, measures: Mapping[str, Measure]) -> Part:

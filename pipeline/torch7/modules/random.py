@@ -7,8 +7,6 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.modules.activation import in_place
 
-NO_NOISE = "save it with stochastic_inference = false"
-
 
 def never_random(m: Module, net: Lowering, field: str) -> None:
     """Refuse a module that draws its noise in evaluation too."""

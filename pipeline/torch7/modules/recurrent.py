@@ -10,8 +10,6 @@ from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor
 from pipeline.torch7.tree import walk
 
-States = dict[int, TorchValue]  # by module object: what a step hands on to the next
-
 
 def zeros(net: Lowering, *shape: int) -> Value:
     """Make a state of zeros."""
