@@ -48,7 +48,7 @@ def write_pair(
     comments: Mapping[str, str] = _NONE,
     progress: splice.Progress = splice.unheard,
 ) -> dict[str, str]:
-    """Write a prototxt and its weights, and give their sha256 by name; the same network gives the same bytes.
+    """Write a prototxt and its weights, and give their digests by name; the same network gives the same bytes.
 
     A caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data); a name
     that ends in .h5 is of weights in HDF5, which may have any size (see `hdf5.parts`, also for what it raises).

@@ -40,7 +40,7 @@ def write_pair(
     *,
     split: bool = False,
 ) -> dict[str, str]:
-    """Write predict_net in binary and in text, and init_net; give their sha256 by name.
+    """Write predict_net in binary and in text, and init_net; give their digests by name.
 
     The same network gives the same bytes. An init_net that would reach 2 GiB is written as several where `split`
     says so; the second of `init_net.pb` is `init_net_2.pb`.

@@ -27,7 +27,7 @@ def lineage(path: AnyFile, store: StoreFolder = None, json: Json = False) -> int
         return 0
     for line in found:
         rows = [("run", line.run), ("made by", shlex.join(line.command))]
-        rows += [("from", f"{name} (sha256 {digest[:12]})") for name, digest in line.source.items()]
+        rows += [("from", f"{name} (blake3 {digest[:12]})") for name, digest in line.source.items()]
         rows += [("option", f"{name} = {value}") for name, value in line.options.items() if name != "model"]
         for link in line.links:
             versions = ", ".join(f"{name} {version}" for name, version in link.versions.items())

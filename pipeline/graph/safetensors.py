@@ -24,7 +24,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], progress: Progress = unheard) -> str:
-    """Write arrays, those of floats as F32, of integers as I64, and give the file's sha256.
+    """Write arrays, those of floats as F32, of integers as I64, and give the file's digest.
 
     The same arrays give the same bytes.
 

@@ -27,7 +27,7 @@ DTYPES = ("float32", "int64", "bool")
 
 
 def write(graph: Graph, folder: Path, progress: Progress = unheard) -> dict[str, str]:
-    """Write the files of a graph to an existing folder and give their sha256 by name.
+    """Write the files of a graph to an existing folder and give their digests by name.
 
     The same graph gives the same bytes.
 

@@ -7,13 +7,13 @@ result may be larger than what really runs, never smaller: tests compare it with
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pipeline
+from pipeline.wire.digest import digest
 
 _ROOT = Path(pipeline.__file__).parent
 _NAME = _ROOT.name
@@ -28,7 +28,7 @@ _LISTS = ("iter_modules", "walk_packages")
 
 
 def code_digests(module: str) -> dict[str, str]:
-    """Give the sha256 of each file in the import closure of `module`, by path inside the package.
+    """Give the digest of each file in the import closure of `module`, by path inside the package.
 
     The package's own `__init__.py` is left out: it holds the version number, which changes no result.
     """
@@ -48,7 +48,7 @@ def code_digests(module: str) -> dict[str, str]:
 
 @cache
 def _scan(path: Path) -> tuple[str, str, frozenset[str]]:
-    """Give a file's name in the package, its sha256, and the modules that it may import."""
+    """Give a file's name in the package, its digest, and the modules that it may import."""
     data = path.read_bytes()
     text = data.decode("utf-8", "replace")
     quoted = set(_QUOTED.findall(text))
@@ -59,7 +59,7 @@ def _scan(path: Path) -> tuple[str, str, frozenset[str]]:
     else:
         named |= {inside for package in quoted for inside in _inside(package)}
     name = path.relative_to(_ROOT).as_posix()
-    return name, hashlib.sha256(data).hexdigest(), frozenset(named | {up for n in named for up in _above(n)})
+    return name, digest((data,)), frozenset(named | {up for n in named for up in _above(n)})
 
 
 def _imports(text: str) -> Iterator[str]:

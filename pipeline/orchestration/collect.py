@@ -14,9 +14,9 @@ from pathlib import Path
 from filelock import Timeout
 
 from pipeline.errors import UsageError
-from pipeline.orchestration.digests import sha256_file
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.store import Artifact, Store, sweep
+from pipeline.wire.digest import file_digest
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -113,7 +113,7 @@ def _problems(store: Store) -> Iterator[tuple[str, str]]:
 
 def _changed(artifact: Artifact) -> str:
     for name, entry in artifact.files.items():
-        if sha256_file(artifact.path / name) != entry["sha256"]:
+        if file_digest(artifact.path / name) != entry["blake3"]:
             return f"{name} has changed"
     return ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import Digests
 from pipeline.orchestration.store import Artifact, partial, replace, sync_folder
-from pipeline.wire.kernel import copy_range
+from pipeline.wire.kernel import copy_range, synced
 
 SIGNATURE = "signature.json"
 MANIFEST = "manifest.json"
@@ -30,7 +29,7 @@ _FILES = {
 }
 _INIT_NET = re.compile(r"init_net(_\d+)?\.pb")
 
-Delivered = dict[str, dict[str, Any]]  # file -> sha256, size, kind of artifact and its key
+Delivered = dict[str, dict[str, Any]]  # file -> digest, size, kind of artifact and its key
 
 
 def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
@@ -142,20 +141,18 @@ def reflink(source: Path, target: Path) -> bool:
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file's bytes and have the disk confirm them; the copy can be written to."""
-    with source.open("rb") as read, target.open("xb") as write:
+    with source.open("rb") as read, target.open("xb") as write, synced(write):
         copied = copy_range(read.fileno(), write.fileno(), 0, source.stat().st_size)
         read.seek(copied)
         write.seek(copied)
         shutil.copyfileobj(read, write, 1 << 22)
-        write.flush()
-        os.fsync(write.fileno())
 
 
 def holds(path: Path, entry: Mapping[str, Any], digests: Digests) -> bool:
     """Say whether a file has exactly the bytes of `entry`."""
     if not path.is_file() or path.stat().st_size != entry["size"]:
         return False
-    return digests.of(path) == str(entry["sha256"])
+    return digests.of(path) == str(entry["blake3"])
 
 
 def _same(path: Path, text: bytes | None) -> bool:

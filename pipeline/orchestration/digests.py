@@ -6,7 +6,6 @@ that is torn, foreign or out of date is as good as none.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -17,12 +16,13 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from pipeline.wire.digest import digest, file_digest
+
 # How long a file must have been left alone before its digest is remembered: two writes within one tick of the
 # file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_000_000_000
 _LARGE = 1 << 20  # bytes from which a thread of its own pays
-_BLOCK = 16 << 20  # bytes digested at once: other threads rarely have to be asked for the interpreter
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -31,18 +31,8 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Give the sha256 of a value, labelled by its kind so that no two kinds of thing can ever meet."""
-    return hashlib.sha256(canonical({"kind": kind, "value": value})).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """Give the sha256 of a file's bytes; raises OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
-        block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
-        while size := stream.readinto(block):
-            digest.update(block[:size])
-    return digest.hexdigest()
+    """Give the digest of a value, labelled by its kind so that no two kinds of thing can ever meet."""
+    return digest((canonical({"kind": kind, "value": value}),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +52,7 @@ class Digests:
                     thread.start()
 
     def of(self, path: Path) -> str:
-        """Give the sha256 of a file, without reading it where nothing about it has changed."""
+        """Give the digest of a file, without reading it where nothing about it has changed."""
         if begun := self._begun.pop(path, None):
             begun.join()
         return self._remembered(path)
@@ -76,13 +66,13 @@ class Digests:
         known = self._recall(before)
         if known:
             return known
-        digest = sha256_file(path)
+        found = file_digest(path)
         coarse = before.st_mtime_ns % 1_000_000_000 == 0
         quiet = time.time_ns() - max(before.st_ctime_ns, before.st_mtime_ns)
         after = path.stat()
         if _identity(before) == _identity(after) and quiet > (_COARSE_TICK_NS if coarse else _TICK_NS):
-            self.remember(path, digest)
-        return digest
+            self.remember(path, found)
+        return found
 
     def remember(self, path: Path, digest: str) -> None:
         """Keep what is known of a file that nobody else writes; a store that cannot be written forgets."""

@@ -38,7 +38,7 @@ def components(stage: Stage, options: Options, inputs: Mapping[str, str], digest
 
 
 def key_of(parts: Components) -> str:
-    """Give the cache key: the sha256 of the components."""
+    """Give the cache key: the digest of the components."""
     return digest_of("stage", parts)
 
 
@@ -63,7 +63,7 @@ def _library(name: str) -> str:
 def _by_content(value: Any, digests: Digests) -> Any:  # noqa: ANN401 - any option
     if isinstance(value, tuple):
         return [_by_content(item, digests) for item in value]
-    return {"sha256": digests.of(value)} if isinstance(value, Path) else value
+    return {"blake3": digests.of(value)} if isinstance(value, Path) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ _SENTENCES = {
 def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if value is None or value in ("", []):
         return "nothing"
-    if isinstance(value, Mapping) and "sha256" in value:
-        return f"a file with the digest {value['sha256'][:8]}"
+    if isinstance(value, Mapping) and "blake3" in value:
+        return f"a file with the digest {value['blake3'][:8]}"
     return ", ".join(map(_brief, value)) if isinstance(value, list) else str(value)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pipeline.config import DEFAULT
 from pipeline.errors import UsageError
-from pipeline.orchestration.digests import sha256_file
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.store import Artifact, Store
+from pipeline.wire.digest import file_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Link:
 class Lineage:
     """What made a file: the user's files by digest, the options that were set, and the artifacts, last one first."""
 
-    sha256: str
+    digest: str
     run: str
     source: dict[str, str]
     options: dict[str, Any]
@@ -45,14 +45,14 @@ def lineage(store: Store, path: Path) -> tuple[Lineage, ...]:
     Raises UsageError where there is none: the file was changed, or made elsewhere, or its artifact collected.
     """
     with on_machine("reading the file", path):
-        digest = sha256_file(path)
+        digest = file_digest(path)
     with on_machine("reading the store", store.root):
         found = tuple(
             _lineage(store, artifact, name, digest)
             for artifact in store.artifacts()
             if isinstance(artifact, Artifact)
             for name, entry in artifact.files.items()
-            if entry["sha256"] == digest
+            if entry["blake3"] == digest
         )
     if not found:
         raise UsageError(

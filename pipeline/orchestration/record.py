@@ -14,7 +14,7 @@ from pipeline.errors import InvalidInputError, UsageError
 from pipeline.orchestration import store
 
 RECORD = "run.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -73,6 +73,8 @@ def load(folder: Path) -> RunRecord:
     path = folder / RECORD
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            raise ValueError(f"it is of format {data['format']}, and {FORMAT} is known")
         stages = [StageRecord(**stage) for stage in data.pop("stages")]
         return RunRecord(**data, stages=stages)
     except FileNotFoundError:

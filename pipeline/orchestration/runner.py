@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -47,9 +47,8 @@ def run(
         store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
-        off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
-        route = dag.route(stages, kinds, options.stop_after, off)
-        made = record.start(options, root, list(command), secrets.token_hex(6))
+        route = dag.asked_route(options, stages, kinds, store)
+        made = record.start(options, root, list(command), os.urandom(6).hex())
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)

@@ -25,12 +25,12 @@ class Input:
     path: Path
     digest: str
     key: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)  # the sha256 of each of its files
+    files: Mapping[str, str] = field(default_factory=dict)  # the digest of each of its files
 
 
 def stored(artifact: Artifact) -> Input:
     """Give an artifact of the store as what a stage reads."""
-    files = {name: str(entry["sha256"]) for name, entry in artifact.files.items()}
+    files = {name: str(entry["blake3"]) for name, entry in artifact.files.items()}
     return Input(artifact.path, artifact.digest, artifact.key, files)
 
 
@@ -188,7 +188,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
                 copy(path, folder / name)
         if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
             raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
-        known = {name: entry["sha256"] for name, entry in content.items()}
+        known = {name: entry["blake3"] for name, entry in content.items()}
         return store.publish(folder, {**facts, **_facts(given, key)}, known)
 
 
@@ -199,7 +199,7 @@ def identify(given: Given, store: Store) -> Input | None:
         return stored(found) if isinstance(found, Artifact) else None
     content = {name: _entry(path, store.digests) for name, path in given.files.items()}
     key = _key(given, content)
-    files = {name: str(entry["sha256"]) for name, entry in content.items()}
+    files = {name: str(entry["blake3"]) for name, entry in content.items()}
     return Input(store.folder(key), content_digest(content), key, files)
 
 
@@ -208,7 +208,7 @@ def _key(given: Given, content: Mapping[str, Any]) -> str:
 
 
 def _entry(path: Path, digests: Digests) -> dict[str, Any]:
-    return {"sha256": digests.of(path), "size": path.stat().st_size}
+    return {"blake3": digests.of(path), "size": path.stat().st_size}
 
 
 def _facts(given: Given, key: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
     sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
     quarantine/           damaged artifacts, put aside
-    history/              the last key components of each stage and source, to explain what changed
+    history/              the last key components of each stage and source, to explain what changed; routes
     digests/, locks/      the digest cache; one lock file a key
 
 A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away.
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +24,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.orchestration.digests import Digests, canonical, digest_of, sha256_file
+from pipeline.orchestration.digests import Digests, canonical, digest_of
 from pipeline.orchestration.machine import on_machine
+from pipeline.wire.digest import file_digest
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,7 +57,7 @@ class Artifact:
 
     @property
     def files(self) -> dict[str, dict[str, Any]]:
-        """Its files: name -> sha256 and size."""
+        """Its files: name -> digest and size."""
         return dict(self.manifest["files"])
 
     @property
@@ -82,7 +82,7 @@ def default_root() -> Path:
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
-    """Give the digest of an artifact's content from its files' sha256 and size."""
+    """Give the digest of an artifact's content from its files' digests and sizes."""
     return digest_of("artifact", files)
 
 
@@ -135,6 +135,8 @@ class Store:
             return f"{MANIFEST} is missing"
         except (ValueError, AttributeError, KeyError, TypeError):
             return f"{MANIFEST} is damaged"
+        if manifest.get("format") != FORMAT:
+            return f"{MANIFEST} is not of format {FORMAT}, the one that this version writes"
         if check != digest_of("manifest", manifest) or manifest.get("key") != key:
             return f"{MANIFEST} is damaged"
         return Artifact(folder, manifest)
@@ -147,13 +149,13 @@ class Store:
             return ", ".join([f"{n} is missing" for n in sorted(missing)] + [f"{n} is new" for n in surplus])
         for name, entry in artifact.files.items():
             path = artifact.path / name
-            if path.stat().st_size != entry["size"] or self.digests.of(path) != entry["sha256"]:
+            if path.stat().st_size != entry["size"] or self.digests.of(path) != entry["blake3"]:
                 return f"{name} has changed"
         return ""
 
     def set_aside(self, key: str, reason: str) -> Path:
         """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
-        place = self.root / "quarantine" / f"{key}.{secrets.token_hex(4)}"
+        place = self.root / "quarantine" / f"{key}.{os.urandom(4).hex()}"
         self.folder(key).rename(place)
         with suppress(OSError):
             (place / "quarantine.txt").write_text(reason + "\n")
@@ -162,7 +164,7 @@ class Store:
     def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
         """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
 
-        `known` is the sha256 of those files whose writer gave it; `facts` must hold `key` and `kind`.
+        `known` is the digest of those files whose writer gave it; `facts` must hold `key` and `kind`.
         Raises ValueError where the folder holds what an artifact cannot.
         """
         files = seal(folder, known)
@@ -184,7 +186,7 @@ class Store:
             folder.rename(place)
         sync_folder(place.parent)
         for name, entry in files.items():
-            self.digests.remember(place / name, entry["sha256"])
+            self.digests.remember(place / name, entry["blake3"])
         return Artifact(place, manifest)
 
     def artifacts(self) -> Iterator[Artifact | tuple[str, str]]:
@@ -199,7 +201,7 @@ class Store:
         base = self.root / "sessions"
         with self.lock("sessions"):
             sweep(base)
-            place = base / f"{os.getpid()}-{secrets.token_hex(4)}"
+            place = base / f"{os.getpid()}-{os.urandom(4).hex()}"
             place.mkdir()
             held = FileLock(place / "lock", thread_local=False)
             held.acquire()
@@ -210,24 +212,23 @@ class Store:
                 held.release()
             shutil.rmtree(place, ignore_errors=True)
 
-    def remember(self, stage: str, source: str, components: Mapping[str, Any]) -> None:
-        """Keep the components of a stage's last key for a source, to explain the next change by."""
+    def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
+        """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
         with suppress(OSError):
-            place = self._history(stage, source)
-            text = canonical({"components": components, "check": digest_of("components", components)})
+            place = self._history(what, of)
+            text = canonical({"facts": facts, "check": digest_of("facts", facts)})
             replace(place, text, durable=False, temporary=place.with_suffix(f".{os.getpid()}"))
 
-    def last(self, stage: str, source: str) -> dict[str, Any] | None:
-        """Give the components of a stage's last key for a source."""
+    def last(self, what: str, of: str) -> dict[str, Any] | None:
+        """Give the facts that were kept last; None where there are none that are sound."""
         try:
-            kept = json.loads(self._history(stage, source).read_bytes())
-            sound = kept["check"] == digest_of("components", kept["components"])
-            return dict(kept["components"]) if sound else None
+            kept = json.loads(self._history(what, of).read_bytes())
+            return dict(kept["facts"]) if kept["check"] == digest_of("facts", kept["facts"]) else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def _history(self, stage: str, source: str) -> Path:
-        return self.root / "history" / f"{digest_of('history', [stage, source])}.json"
+    def _history(self, what: str, of: str) -> Path:
+        return self.root / "history" / f"{digest_of('history', [what, of])}.json"
 
     def keys_in_use(self) -> set[str]:
         """Give the keys that runs in progress have asked for."""
@@ -258,7 +259,7 @@ class Session:
 
     def temporary(self, name: str) -> Path:
         """Make an empty folder on the store's file system that is gone when the session ends."""
-        folder = self.path / f"{name}-{secrets.token_hex(4)}"
+        folder = self.path / f"{name}-{os.urandom(4).hex()}"
         folder.mkdir()
         return folder
 
@@ -278,7 +279,7 @@ def sweep(sessions: Path) -> None:
 
 
 def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
-    """Make the files of a folder read-only and durable; give their sha256 (where not `known`) and size by name.
+    """Make the files of a folder read-only and durable; give their digest (where not `known`) and size by name.
 
     Raises ValueError for anything but plain files, and for a file with the manifest's name.
     """
@@ -290,7 +291,7 @@ def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, 
     with ThreadPoolExecutor(max_workers=2) as pool:  # the disk writes while the bytes are hashed
         synced = [pool.submit(_sync, path) for path in paths]
         files = {
-            path.name: {"sha256": known.get(path.name) or sha256_file(path), "size": path.stat().st_size}
+            path.name: {"blake3": known.get(path.name) or file_digest(path), "size": path.stat().st_size}
             for path in paths
         }
         for done in synced:

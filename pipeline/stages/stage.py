@@ -55,7 +55,7 @@ class Stage:
     name: str
     makes: str  # the kind of artifact: "graph"
     needs: tuple[str, ...]  # kinds of artifact, or of source ("t7"), that it cannot run without
-    run: Callable[[Task], Mapping[str, str] | None]  # gives the sha256 of files that it digested as it wrote them
+    run: Callable[[Task], Mapping[str, str] | None]  # gives the digests of files that it digested as it wrote them
     wants: tuple[str, ...] = ()  # kinds it uses where they exist
     options: tuple[str, ...] = ()  # the options of the configuration that change its result
     libraries: tuple[str, ...] = ()  # the distributions whose version decides its result

@@ -5,8 +5,6 @@ The size of everything is known before the first byte is written, and the digest
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MachineError, Problem, UnsupportedError
-from pipeline.wire.kernel import copy_range
+from pipeline.wire.digest import digest
+from pipeline.wire.kernel import copy_range, synced
 from pipeline.wire.mapped import MappedFile
 from pipeline.wire.scan import LENGTH_DELIMITED
 
@@ -86,38 +85,38 @@ def unheard(done: int, total: int, unit: str) -> None:
 
 
 def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> str:
-    """Write `parts` to a new file and give its sha256; the disk has confirmed a large one.
+    """Write `parts` to a new file and give its digest; the disk has confirmed a large one.
 
     What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays
-    8 MiB at a time; a second thread digests the same memory meanwhile.
+    8 MiB at a time; a second thread digests the same memory meanwhile, and a third has the disk write.
     Raises MachineError where the disk is full or the place cannot be written.
     """
     parts = list(parts)
-    large = total(parts) >= LARGE
+    size = total(parts)
     try:
-        with path.open("wb") as file, ThreadPoolExecutor(1) as second:
-            digest = second.submit(sha256, parts) if large else None
-            done, size = 0, total(parts)
-            for part in parts:
-                for more in _append(file, part):
-                    done += more
-                    if large:
+        with path.open("wb") as file:
+            if size < LARGE:
+                file.writelines(_chunks(parts))
+                return digest(_chunks(parts))
+            with ThreadPoolExecutor(1) as beside, synced(file):
+                found = beside.submit(digest, _chunks(parts))
+                done = 0
+                for part in parts:
+                    for more in _append(file, part):
+                        done += more
                         progress(done, size, "bytes")
-            file.flush()
-            if large:
-                os.fsync(file.fileno())
-            return digest.result() if digest else sha256(parts)
+            return found.result()
     except OSError as error:
         raise MachineError(f"{path} cannot be written", why=error.strerror or str(error)) from error
 
 
-def sha256(parts: Iterable[Part]) -> str:
-    """Give the digest of the file that `write` makes of `parts`."""
-    digest = hashlib.sha256()
+def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
+    """Give the bytes of the file that `write` makes of `parts`; each chunk is good until the next is asked for."""
     for part in parts:
-        for chunk in (part,) if isinstance(part, bytes) else float_bytes(part.array):
-            digest.update(chunk)
-    return digest.hexdigest()
+        if isinstance(part, bytes):
+            yield part
+        else:
+            yield from float_bytes(part.array)
 
 
 def _append(file: BufferedWriter, part: Part) -> Iterator[int]:

@@ -15,6 +15,8 @@ from pipeline.orchestration.store import Store
 from tests.cli.conftest import Program
 from tests.orchestration.fakes import NAMES
 
+DATA = Path(__file__).resolve().parent.parent / "data"
+
 
 def test_help_is_given_for_every_command(program: Program) -> None:
     listed = program("--help").out
@@ -55,6 +57,22 @@ print([m for m in ('torch', 'numpy', 'pydantic', 'rich', 'google', 'cv2') if m i
     assert done.stdout == "[]\n"
 
 
+def test_the_command_line_of_a_cached_run_imports_nothing_heavy(tmp_path: Path) -> None:
+    words = ["convert", str(DATA / "demo" / "model.t7"), "--input", "2x1x32x32", "--no-verify"]
+    words += ["--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"), "--progress", "none"]
+    code = (
+        f"import sys; from pipeline.cli.app import run; assert run({words}) == 0;"
+        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'pipeline.graph');"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    first, again = (
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout for _ in range(2)
+    )
+    assert "'networkx', 'numpy'" in first
+    assert again.splitlines()[-1] == "[]"
+
+
 def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
     program.convert("-q")
     said = program("plan", program.model, "--output", program.output, "--root", "a.b")
@@ -83,8 +101,10 @@ def test_status_knows_a_killed_run(program: Program) -> None:
 
 def test_a_damaged_run_record_is_bad_input(program: Program) -> None:
     program.convert("-q")
-    (program.output / "run.json").write_text("{")
-    assert program("status", program.output).code == 5
+    record = json.loads((program.output / "run.json").read_text())
+    for text in ("{", json.dumps({**record, "format": 1})):
+        (program.output / "run.json").write_text(text)
+        assert program("status", program.output).code == 5
 
 
 def test_edited_files_are_adopted_on_demand(program: Program) -> None:

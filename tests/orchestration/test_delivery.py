@@ -37,8 +37,8 @@ def test_large_files_are_read_once_for_their_digest(bench: Bench, monkeypatch: p
 
     bench.run()
     read: list[Path] = []
-    real = digests.sha256_file
-    monkeypatch.setattr(digests, "sha256_file", lambda path: (read.append(path), real(path))[1])
+    real = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: (read.append(path), real(path))[1])
     bench.run()
     assert [path.name for path in read if path.stat().st_size >= delivery.LINKED_FROM] == []
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from pipeline.orchestration import digests
 from pipeline.orchestration.digests import Digests, canonical, digest_of
@@ -22,15 +22,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digests:
 
 def _count(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     read: list[Path] = []
-    real = digests.sha256_file
-    monkeypatch.setattr(digests, "sha256_file", lambda path: (read.append(path), real(path))[1])
+    real = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: (read.append(path), real(path))[1])
     return read
 
 
 def test_a_digest_is_that_of_the_bytes(cache: Digests, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"hello")
-    assert cache.of(path) == hashlib.sha256(b"hello").hexdigest() == cache.of(path)
+    assert cache.of(path) == blake3(b"hello").hexdigest() == cache.of(path)
 
 
 def test_an_unchanged_file_is_read_once(cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +115,9 @@ def test_what_is_digested_ahead_is_not_read_again(
     path = tmp_path / "large"
     path.write_bytes(b"x" * (2 << 20))
     cache.ahead([path, path, tmp_path / "missing"])
-    assert cache.of(path) == hashlib.sha256(b"x" * (2 << 20)).hexdigest()
+    assert cache.of(path) == blake3(b"x" * (2 << 20)).hexdigest()
     cache.ahead([path])
-    assert cache.of(path) == hashlib.sha256(b"x" * (2 << 20)).hexdigest()
+    assert cache.of(path) == blake3(b"x" * (2 << 20)).hexdigest()
     assert read == [path]
 
 
@@ -126,4 +126,4 @@ def test_a_file_that_changes_after_it_was_digested_ahead_is_read_again(cache: Di
     path.write_bytes(b"x" * (2 << 20))
     cache.ahead([path])
     path.write_bytes(b"y" * (3 << 20))
-    assert cache.of(path) == hashlib.sha256(b"y" * (3 << 20)).hexdigest()
+    assert cache.of(path) == blake3(b"y" * (3 << 20)).hexdigest()

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import hashlib
 import shutil
 
 import pytest
+from blake3 import blake3
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.lineage import lineage
@@ -15,7 +15,7 @@ def test_a_copy_under_another_name_tells_what_made_it(bench: Bench) -> None:
     copy = bench.folder / "renamed.bin"
     shutil.copyfile(bench.output / "init_net.pb", copy)
     (found,) = lineage(bench.store, copy)
-    assert found.source == {str(bench.model): hashlib.sha256(bench.model.read_bytes()).hexdigest()}
+    assert found.source == {str(bench.model): blake3(bench.model.read_bytes()).hexdigest()}
     assert found.run == outcome.record.run
     assert found.options["root"] == "model.net"
     assert "seed" not in found.options

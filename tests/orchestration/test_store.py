@@ -69,6 +69,15 @@ def test_a_damaged_artifact_is_put_aside_and_never_served(store: Store, damage: 
     assert store.find(KEY) is None
 
 
+def test_an_artifact_of_another_format_is_not_served(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.orchestration.store.FORMAT", 1)
+    _publish(store)
+    monkeypatch.undo()
+    found = store.find(KEY)
+    assert isinstance(found, Damage)
+    assert "not of format 2" in found.reason
+
+
 def test_every_flipped_byte_of_a_manifest_is_noticed(store: Store) -> None:
     path = _publish(store).path / MANIFEST
     sound = path.read_bytes()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.networks import Weights, linear_chain
 from pipeline.orchestration import collect
-from pipeline.orchestration.digests import sha256_file
 from pipeline.orchestration.reporters import LOG
 from pipeline.orchestration.store import Artifact, Store
+from pipeline.wire.digest import file_digest
 from tests.torch7.writer import save
 
 MODELS = 3
@@ -46,7 +46,7 @@ class Place:
     def delivered(self) -> dict[str, str]:
         """Give the digest of every file of the output that a resumed run must give just the same."""
         ours = ("run.json", LOG)
-        return {path.name: sha256_file(path) for path in self.output.iterdir() if path.name not in ours}
+        return {path.name: file_digest(path) for path in self.output.iterdir() if path.name not in ours}
 
     def stages(self, state: str) -> set[str]:
         """Give the stages of the last run that are in a state."""

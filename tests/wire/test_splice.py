@@ -1,9 +1,9 @@
 import errno
-import hashlib
 import os
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -79,7 +79,7 @@ def test_large_weights_of_a_mapped_file_are_written_and_digested(tmp_path, dtype
     parts, expected = parts_of_a_mapped_file(tmp_path, dtype)
     digest = write(tmp_path / "file", parts)
     assert (tmp_path / "file").read_bytes() == expected
-    assert digest == hashlib.sha256(expected).hexdigest()
+    assert digest == blake3(expected).hexdigest()
 
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])

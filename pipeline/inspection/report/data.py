@@ -35,7 +35,7 @@ class Run:
     state: str
     error: str
     source_kind: str
-    sources: Mapping[str, str]  # path -> sha256
+    sources: Mapping[str, str]  # path -> digest
     started: str
     finished: str
     seconds: float
@@ -52,7 +52,7 @@ class File:
     name: str
     kind: str
     size: int
-    sha256: str
+    digest: str
     edited: bool
 
 

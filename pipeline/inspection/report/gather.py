@@ -37,7 +37,7 @@ def gather(
     with _sound(folder / "run.json"):
         what = _run(run, reads, manifests, _began(folder / EVENTS, run["run"]))
         files = tuple(
-            File(name, entry["kind"], entry["size"], entry["sha256"], name in run.get("edited", ()))
+            File(name, entry["kind"], entry["size"], entry["blake3"], name in run.get("edited", ()))
             for name, entry in run["delivered"].items()
         )
         reproduction = _reproduction(run, what.versions)

@@ -128,7 +128,7 @@ def _run(path: Path, text: str) -> dict[str, Any]:
         "started": "2026-01-02T03:04:05.000+00:00",
         "finished": "2026-01-02T03:04:09.000+00:00",
         "error": "",
-        "delivered": {"graph.json": {"sha256": "a" * 64, "size": 12, "kind": "graph", "key": "key-import"}},
+        "delivered": {"graph.json": {"blake3": "a" * 64, "size": 12, "kind": "graph", "key": "key-import"}},
         "stages": [
             {"name": name, "makes": makes[name], "state": state, "key": f"key-{name}", "digest": "d" * 64}
             | {"seconds": 1.0, "size": 1000, "reasons": [] if state == "hit" else [text]}
