@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline.config import DEFAULT, Options, nearest
 from pipeline.errors import UsageError
+from pipeline.orchestration.digests import digest_of
+from pipeline.orchestration.store import Store
 from pipeline.stages.stage import Stage
 
 if TYPE_CHECKING:
@@ -64,6 +66,22 @@ def route(
     if not reached:
         raise UsageError(f"nothing can be made from {', '.join(sorted(start))}")
     return tuple(reached)
+
+
+def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str], store: Store) -> tuple[Stage, ...]:
+    """Give the `route` that the options ask for; the store remembers it, by all that it depends on.
+
+    To import networkx takes as long as all else that a run does where everything is cached.
+    """
+    off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
+    declared = [[stage.name, stage.makes, stage.needs, stage.wants] for stage in stages]
+    question = digest_of("route", [declared, sorted(given), options.stop_after, off])
+    if known := store.last("route", question):
+        named = {stage.name: stage for stage in stages}
+        return tuple(named[name] for name in known["names"])
+    found = route(stages, given, options.stop_after, off)
+    store.remember("route", question, {"names": [stage.name for stage in found]})
+    return found
 
 
 # What the orchestration itself takes, whatever the stages are.

@@ -32,7 +32,7 @@ class StagePlan:
 
 
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
-    """Look at each stage of a conversion as it would go now. Writes nothing but remembered digests."""
+    """Look at each stage of a conversion as it would go now. Writes nothing but what saves time."""
     return _plan(options, discover() if stages is None else stages, ())
 
 
@@ -53,8 +53,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
     given = given or start.from_source(source)
-    off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
-    route = dag.route(stages, {item.read_as for item in given} or {source.kind}, options.stop_after, off)
+    route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind}, store)
     with on_machine("reading the store", store.root):
         inputs: dict[str, start.Input | None] = {item.read_as: start.identify(item, store) for item in given}
         if not given:

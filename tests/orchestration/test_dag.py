@@ -55,3 +55,28 @@ def test_an_option_that_nothing_takes_is_refused_where_it_was_set(bench: Bench) 
 def test_a_start_from_which_nothing_can_be_made_is_refused() -> None:
     with pytest.raises(UsageError, match="nothing can be made"):
         dag.route((EMIT, TRANSLATE, VERIFY), {"t7"})
+
+
+def test_a_route_is_remembered_by_all_that_it_depends_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    options, store = bench.options(), bench.store
+    asked = dag.asked_route(options, STAGES, {"t7"}, store)
+    assert _names(asked) == NAMES
+    computed: list[str] = []
+    real = dag.route
+    monkeypatch.setattr(dag, "route", lambda *words: (computed.append("again"), real(*words))[1])
+    assert dag.asked_route(options, STAGES, {"t7"}, store) == asked
+    assert computed == []
+    assert _names(dag.asked_route(bench.options(stop_after="emit"), STAGES, {"t7"}, store)) == NAMES[:2]
+    assert _names(dag.asked_route(bench.options(verify=False), STAGES, {"t7"}, store)) == NAMES[:3]
+    assert _names(dag.asked_route(options, STAGES, {"caffe"}, store)) == NAMES[2:]
+    onnx = Stage("export", "onnx", ("graph",), EMIT.run)
+    assert "export" in _names(dag.asked_route(options, (*STAGES, onnx), {"t7"}, store))
+    assert len(computed) == 4
+
+
+def test_a_remembered_route_that_is_damaged_is_not_believed(bench: Bench) -> None:
+    options, store = bench.options(), bench.store
+    dag.asked_route(options, STAGES, {"t7"}, store)
+    for kept in (bench.root / "history").iterdir():
+        kept.write_text(kept.read_text().replace("emit", "edit"))
+    assert _names(dag.asked_route(options, STAGES, {"t7"}, store)) == NAMES
