@@ -67,9 +67,9 @@ class Module:
         if isinstance(value, Tensor):
             return tuple(int(v) for v in value.numpy().ravel())
         numbers = value.array() if isinstance(value, Table) else None
-        if numbers is None or not all(isinstance(v, int) and not isinstance(v, bool) for v in numbers):
+        if numbers is None or not all(map(_is_whole, numbers)):
             self._wrong(name, "a list of sizes", value)
-        return tuple(numbers)
+        return tuple(map(int, numbers))
 
     def array(self, name: str) -> np.ndarray | None:
         """View a tensor's elements without a copy; None where it is absent or empty."""
@@ -98,9 +98,9 @@ class Module:
         """Give the two whole numbers in the table at a position of a table."""
         value = self.table(name)[position - 1]
         numbers = value.array() if isinstance(value, Table) else []
-        if len(numbers) != 2 or not all(isinstance(v, int) for v in numbers):
+        if len(numbers) != 2 or not all(map(_is_whole, numbers)):
             self._wrong(f"{name}[{position}]", "two whole numbers", value)
-        return numbers[0], numbers[1]
+        return int(numbers[0]), int(numbers[1])
 
     def children(self, branches: bool = False) -> list[Module]:
         """Give the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""
@@ -152,6 +152,11 @@ class Module:
         if not isinstance(value, str):
             self._wrong(name, "a string", value)
         return value
+
+
+def _is_whole(value: LuaValue) -> bool:
+    """Tell whether a Lua value is a whole number; -0 is one, which is read as a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
 
 
 def join(path: str, step: str) -> str:

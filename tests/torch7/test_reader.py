@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.errors import UsageError
+from pipeline.torch7.module import Module
 from pipeline.torch7.objects import ELEMENTS, LuaFunction, Storage, Table, Tensor, TorchObject
 from pipeline.torch7.reader import Encoding, load, read_bytes, read_file
 from tests.torch7.writer import dumps, nn, save, sequential, storage, strided, tensor
@@ -259,6 +260,12 @@ def test_a_missing_file_is_a_usage_error(tmp_path):
         read_file(tmp_path / "missing.t7")
 
 
+def test_the_sign_of_a_zero_is_kept_and_it_is_a_whole_number():
+    module = Module(read(nn("Reshape", size={1: -0.0, 2: 3}, pad=-0.0)))
+    assert math.copysign(1, module.float("pad")) == -1
+    assert (module.int("pad"), module.sizes("size")) == (0, (0, 3))
+
+
 scalars = st.none() | st.booleans() | st.floats() | st.integers(-(2**53), 2**53) | st.text(max_size=8)
 keys = st.booleans() | st.integers(-5, 5) | st.text(max_size=5) | st.floats(0.1, 0.9)
 tensors = arrays.arrays(
@@ -292,6 +299,7 @@ def expected(value: Any) -> Any:
 
 
 @settings(max_examples=60, deadline=None)
+@example(-0.0, {})
 @given(values, st.sampled_from(ENCODINGS[:5]))
 def test_whatever_is_written_is_read(value, encoding):
     np.testing.assert_equal(plain(read(value, **encoding)), expected(value))
