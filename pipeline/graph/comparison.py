@@ -1,16 +1,12 @@
-"""How far two tensors, or all the values of two networks, are apart."""
+"""How far two tensors are apart."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from pipeline.graph.evaluation import evaluate
-from pipeline.graph.values import Graph
 
 Array = np.ndarray[Any, Any]
 CHUNK = 1 << 17  # numbers compared at once, in float64: what fits a processor's cache
@@ -36,15 +32,6 @@ class Difference:
 
 
 APART = Difference(math.inf, math.inf)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The comparison of one value, known by its name."""
-
-    name: str
-    shape: tuple[int, ...]
-    difference: Difference
 
 
 def compare(a: Array, b: Array) -> Difference:
@@ -84,43 +71,3 @@ def _distances(a: Array, b: Array) -> tuple[Array, int, float]:
         apart = np.where(finite, np.abs(a - b), np.where(same, 0.0, np.inf))
     largest = np.abs(b, where=np.isfinite(b), out=np.zeros_like(b)).max()
     return apart, int(apart.argmax()), float(largest)
-
-
-def compare_streams(
-    reference: Iterable[tuple[str, Array]],
-    candidate: Iterable[tuple[str, Array]],
-    names: Collection[str],
-) -> Iterator[Row]:
-    """Compare the candidate's values with the reference's of the same name, for `names`, in the reference's order.
-
-    Both streams are read in step; only values that one has given and the other not yet are held. A name that the
-    candidate never gives is compared as another shape.
-    """
-    held: dict[str, Array] = {}
-    wanted = set(names)
-    others = ((name, array) for name, array in candidate if name in wanted)
-    for name, array in reference:
-        if name not in wanted:
-            continue
-        while name not in held:
-            following = next(others, None)
-            if following is None:
-                break
-            held[following[0]] = following[1]
-        found = held.pop(name, None)
-        yield Row(name, array.shape, APART if found is None else compare(found, array))
-
-
-def compare_graphs(reference: Graph, candidate: Graph, feeds: Sequence[Array]) -> Iterator[Row]:
-    """Run two graphs on the same inputs and compare each value that both know by the same name."""
-    names = {value.name for value in reference.values()} & {value.name for value in candidate.values()}
-    return compare_streams(_named(reference, feeds), _named(candidate, feeds), names)
-
-
-def _named(graph: Graph, feeds: Sequence[Array]) -> Iterator[tuple[str, Array]]:
-    return ((value.name, array) for value, array in evaluate(graph, feeds))
-
-
-def first_diverging(rows: Iterable[Row], tolerance: float) -> Row | None:
-    """Give the first row, in running order, that is further apart than `tolerance`."""
-    return next((row for row in rows if not row.difference.within(tolerance)), None)

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.graph.builder import Builder
-from pipeline.graph.comparison import compare, compare_graphs, compare_streams, first_diverging
-from pipeline.graph.values import Graph
+from pipeline.graph.comparison import compare
 from tests.graph.operators.apply import numbers
 
 
@@ -62,34 +60,3 @@ def test_chunks_are_compared_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compare(a, b)
     monkeypatch.setattr("pipeline.graph.comparison.CHUNK", 4)
     assert compare(a, b) == whole
-
-
-def test_streams_are_matched_by_name_in_the_references_order() -> None:
-    one, two = np.ones(1), np.full(1, 2.0)
-    reference = [("a", one), ("only", one), ("b", two), ("c", one)]
-    candidate = [("b", two), ("inner", one), ("a", two), ("c", one)]
-    rows = list(compare_streams(reference, candidate, {"a", "b", "c"}))
-    assert [(row.name, row.difference.maximum) for row in rows] == [("a", 1), ("b", 0), ("c", 0)]
-
-
-def test_a_name_that_never_comes_is_infinitely_far() -> None:
-    (row,) = compare_streams([("a", np.ones(1))], [], {"a"})
-    assert row.difference.relative == inf
-
-
-def net(factor: float) -> Graph:
-    b = Builder()
-    x = b.input("x", (2, 3))
-    y = b.add("Relu", x, name="relu")
-    z = b.add("Mul", y, b.weight(np.array(factor, np.float32), name="w"), name="scaled")
-    return b.finish([b.add("Tanh", z, name="out")])
-
-
-def test_the_first_diverging_value_of_two_graphs_is_found() -> None:
-    x = numbers(2, 3)
-    assert first_diverging(compare_graphs(net(2), net(2), [x]), 0) is None
-    rows = list(compare_graphs(net(2), net(2.5), [x]))
-    assert [row.name for row in rows] == ["relu", "scaled", "out"]
-    first = first_diverging(rows, 1e-4)
-    assert first is not None
-    assert (first.name, first.shape) == ("scaled", (2, 3))
