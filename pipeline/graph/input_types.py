@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 
 from pipeline.graph.values import Graph, Node, Value
@@ -36,13 +36,8 @@ def cast_inputs(graph: Graph, names: Collection[str]) -> Graph:
     Result: input_float = Cast(input, to=float32); y = Conv(input_float, ...)
     """
     casts = [_cast(value, graph) for value in graph.inputs if value.name in names]
-    replaced: Mapping[str, Value] = {node.input(0).name: node.output for node in casts}
-
-    def taken(value: Value | None) -> Value | None:
-        return value if value is None else replaced.get(value.name, value)
-
-    nodes = [replace(node, inputs=tuple(map(taken, node.inputs))) for node in graph.nodes]
-    return replace(graph, nodes=(*casts, *nodes))
+    replaced = {node.input(0).name: node.output for node in casts}
+    return replace(graph, nodes=(*casts, *(node.taking(replaced) for node in graph.nodes)))
 
 
 def _cast(value: Value, graph: Graph) -> Node:

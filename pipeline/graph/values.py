@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -81,6 +81,11 @@ class Node:
     def has_input(self, index: int) -> bool:
         """Tell whether an optional input is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
+
+    def taking(self, replacements: Mapping[str, Value]) -> Node:
+        """Give the node that takes other values in place of those in `replacements`, by name."""
+        inputs = tuple(value and replacements.get(value.name, value) for value in self.inputs)
+        return self if inputs == self.inputs else replace(self, inputs=inputs)
 
     def ints(self, name: str) -> tuple[int, ...]:
         """Give an attribute that is a list of integers."""

@@ -159,12 +159,12 @@ def without_copies(graph: Graph) -> Graph:
     same: dict[str, Value] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        inputs = tuple(None if x is None else same.get(x.name, x) for x in node.inputs)
-        source = inputs[0] if node.operator == "Identity" else None
+        taken = node.taking(same)
+        source = taken.inputs[0] if node.operator == "Identity" else None
         if source is not None and not (source.name in given and node.output.name in outputs):
             same[node.output.name] = source
         else:
-            nodes.append(replace(node, inputs=inputs))
+            nodes.append(taken)
     final = tuple(same.get(value.name, value) for value in graph.outputs)
     return replace(graph, nodes=tuple(nodes), outputs=final)
 

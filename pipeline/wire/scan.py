@@ -16,6 +16,7 @@ from pipeline.errors import InvalidInputError
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
+_FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy would take longer to begin
 
 
 class Field(NamedTuple):
@@ -155,9 +156,13 @@ def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]
 
 
 def _packed_varints(view: memoryview, start: int, end: int) -> np.ndarray[Any, Any]:
+    if end - start <= _FEW:
+        found = []
+        while start < end:
+            value, start = _varint(view, start, end)
+            found.append(value)
+        return np.array(found, np.uint64)
     raw = np.frombuffer(view[start:end], np.uint8)
-    if not raw.size:
-        return np.empty(0, np.uint64)
     last = np.flatnonzero(raw < 0x80)
     if not last.size or last[-1] != raw.size - 1:
         _damaged(start, "a number that does not end")

@@ -61,8 +61,14 @@ def length_delimited(number: int, size: int) -> bytes:
 
 
 def message(number: int, parts: Sequence[Part]) -> list[Part]:
-    """Wrap `parts` as the message in field `number`."""
-    return [length_delimited(number, total(parts)), *parts]
+    """Wrap `parts` as the message in field `number`; bytes that follow each other become one part."""
+    joined: list[Part] = [length_delimited(number, total(parts))]
+    for part in parts:
+        if isinstance(part, bytes) and isinstance(joined[-1], bytes):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
 
 
 def total(parts: Iterable[Part]) -> int:

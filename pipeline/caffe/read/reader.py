@@ -162,7 +162,7 @@ def _renamed(graph: Graph, values: Mapping[str, str], nodes: Mapping[str, str]) 
     """Rename values, and the nodes that make them: `nodes` goes by the old name of an output."""
 
     def value(old: Value) -> Value:
-        return replace(old, name=values.get(old.name, old.name))
+        return replace(old, name=values[old.name]) if old.name in values else old
 
     def node(old: Node) -> Node:
         names = [nodes[output.name] for output in old.outputs if output.name in nodes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pipeline.graph.passes.registry import PASSES
@@ -23,7 +23,7 @@ def remove_identity(graph: Graph) -> Graph:
     same: dict[str, Value] = {}
     kept = []
     for original in graph.nodes:
-        node = with_inputs(original, same)
+        node = original.taking(same)
         if is_identity(node) and node.output.name not in outputs:
             same[node.output.name] = node.input(0)
         else:
@@ -67,12 +67,6 @@ def dead_nodes(graph: Graph) -> Graph:
             kept.append(node)
             needed |= {value.name for value in node.inputs if value is not None}
     return with_nodes(graph, reversed(kept))
-
-
-def with_inputs(node: Node, replacements: Mapping[str, Value]) -> Node:
-    """Give a node that takes other values in place of those in `replacements`, by name."""
-    inputs = tuple(value and replacements.get(value.name, value) for value in node.inputs)
-    return node if inputs == node.inputs else replace(node, inputs=inputs)
 
 
 def with_nodes(graph: Graph, nodes: Iterable[Node]) -> Graph:
