@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline.config import DEFAULT, Options, nearest
@@ -10,6 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.orchestration.digests import digest_of
 from pipeline.orchestration.store import Store
 from pipeline.stages.stage import Stage
+from pipeline.wire.digest import file_digest
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -69,13 +71,14 @@ def route(
 
 
 def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str], store: Store) -> tuple[Stage, ...]:
-    """Give the `route` that the options ask for; the store remembers it, by all that it depends on.
+    """Give the `route` that the options ask for; the store remembers it, by all that it depends on, this code included.
 
     To import networkx takes as long as all else that a run does where everything is cached.
     """
     off = [stage.name for stage in stages if getattr(options, stage.name, True) is False]
     declared = [[stage.name, stage.makes, stage.needs, stage.wants] for stage in stages]
-    question = digest_of("route", [declared, sorted(given), options.stop_after, off])
+    code = file_digest(Path(__file__))
+    question = digest_of("route", [code, declared, sorted(given), options.stop_after, off])
     if known := store.last("route", question):
         named = {stage.name: stage for stage in stages}
         return tuple(named[name] for name in known["names"])
