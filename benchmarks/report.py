@@ -32,7 +32,9 @@ _NOTES = """- *Cold*: nothing cached, no verification, start-up of Python includ
   artifacts are digested again. *Nothing touched*: as a second run finds it.
 - *Verification* is the stage with PyTorch alone, which it imports, beside a process that imports PyTorch and does five
   passes over the same layers, and one reading of the files.
-- *5,000 layers* and *500 layers*: less the time of a network of two layers.
+- *5,000 layers* and *500 layers*: time of processors, less that of a network of two layers; the two small ones, which
+  are mostly start-up, are run five times a round.
+- The program's modules are compiled beforehand, as an installation does. caffe_translator is run once.
 """
 
 
