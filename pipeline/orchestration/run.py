@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -117,14 +118,17 @@ class Run:
         return text
 
     def _enter(self) -> None:
+        """Take in what the run starts from, and meanwhile import what its stages will need."""
+        with ThreadPoolExecutor(1) as beside:
+            ready = beside.submit(self._get_ready)
+            self._take_in()
+            ready.result()
+        self.record.save(self.options.output, durable=False)
+
+    def _take_in(self) -> None:
         """Digest the user's file, or take what is given into the store."""
-        self._get_ready()
-        digests = self.store.digests
-        self.record.source = {
-            "kind": self.source.kind,
-            "files": {str(path): digests.of(path) for path in self.source.files.values()},
-        }
-        taken = [(item, start.take_in(item, self.store, self.session, self._facts())) for item in self.given]
+        taken = [(item, start.take_in(item, self.store, self.session, self._facts_of_given)) for item in self.given]
+        self.record.source = self._source()
         for item, artifact in taken:
             self.inputs[item.read_as] = start.stored(artifact)
         self.artifacts += [artifact for item, artifact in taken if not item.role]
@@ -133,10 +137,19 @@ class Run:
         if not self.given:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.users(Path(path), digest)
-        self.record.save(self.options.output, durable=False)
+
+    def _source(self) -> dict[str, Any]:
+        digests = self.store.digests
+        return {
+            "kind": self.source.kind,
+            "files": {str(path): digests.of(path) for path in self.source.files.values()},
+        }
+
+    def _facts_of_given(self) -> dict[str, Any]:
+        return self._facts() | {"source": self._source()}
 
     def _get_ready(self) -> None:
-        """Import what stages need that never ran for this model: a thread digests the user's file meanwhile."""
+        """Import what stages need that never ran for this model."""
         for stage in self.route:
             if self.store.last(stage.name, self._identity()) is None:
                 for name in stage.modules:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -166,14 +168,23 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
     return beside
 
 
-def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
-    """Give the artifact of what is given, from the store or made of the user's files. Raises OSError."""
-    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+def take_in(given: Given, store: Store, session: Session, facts: Callable[[], Mapping[str, Any]]) -> Artifact:
+    """Give the artifact of what is given, from the store or made of the user's files. Raises OSError.
+
+    Files that nothing is known of are most likely new to the store: they are copied while they are digested, and
+    `facts` about the run that need the digests as well are asked for afterwards.
+    """
+    folder = session.temporary(given.kind)
+    with ThreadPoolExecutor(1) as beside:
+        new = not all(map(store.digests.knows, given.files.values()))
+        copied = beside.submit(_copy, given, folder) if new else None
+        content = {name: _entry(path, store.digests) for name, path in given.files.items()}
     key = given.key or _key(given, content)
     session.uses(key)
     with store.lock(key):
         found = store.find(key)
         if isinstance(found, Artifact):
+            shutil.rmtree(folder)
             return found
         if not given.files:
             raise MachineError(
@@ -182,14 +193,17 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
                 why=found.reason if found else "it was removed",
                 advice="resume --adopt takes it from the output folder; convert makes it anew",
             )
-        folder = session.temporary(given.kind)
-        for name, path in given.files.items():
-            if not reflink(path, folder / name):
-                copy(path, folder / name)
+        copied.result() if copied else _copy(given, folder)
         if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
             raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
         known = {name: entry["blake3"] for name, entry in content.items()}
-        return store.publish(folder, {**facts, **_facts(given, key)}, known)
+        return store.publish(folder, {**facts(), **_facts(given, key)}, known)
+
+
+def _copy(given: Given, folder: Path) -> None:
+    for name, path in given.files.items():
+        if not reflink(path, folder / name):
+            copy(path, folder / name)
 
 
 def identify(given: Given, store: Store) -> Input | None:

@@ -64,5 +64,5 @@ class Stage:
     # Raises UsageError for options that it could not obey; asked before any stage runs, with what it declares in
     # `options`. Slow imports only where such an option is set.
     check: Callable[[Mapping[str, Any]], None] | None = None
-    modules: tuple[str, ...] = ()  # what `run` imports and takes long: done while the user's file is digested
+    modules: tuple[str, ...] = ()  # what `run` imports and takes long: done while the user's file is taken in
     module: str = field(default="", compare=False)  # where its code starts; set by the discovery
