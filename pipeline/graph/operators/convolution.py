@@ -155,9 +155,8 @@ class ConvTranspose:
         functional = torch.nn.functional
         deconvolve = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
         y: Tensor = deconvolve[axes - 1](x, w, None, strides, groups=group, dilation=dilations)
-        # Pads crop what the windows cover; output_padding adds places that no window covers.
-        extra = tuple(more - less for more, less in zip(output_padding, pads[axes:], strict=True))
-        y = _padded(y, (*(-begin for begin in pads[:axes]), *extra))
+        y = _padded(y, (*(0,) * axes, *output_padding))  # places that no window covers
+        y = _padded(y, tuple(-pad for pad in pads))  # which may crop all that a window covers
         return y if b is None else y + b.reshape(-1, *(1,) * axes)
 
 

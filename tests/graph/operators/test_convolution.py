@@ -82,6 +82,13 @@ def test_conv_transpose_scatters_each_place(axes: int, data: st.DataObject) -> N
     close(y, transposed(x, w, g, group, extra) + b.reshape(-1, *(1,) * axes))
 
 
+def test_conv_transpose_may_crop_all_that_its_windows_cover() -> None:
+    x, w, b = numbers(1, 1, 1), numbers(1, 1, 1, seed=1), numbers(1, seed=2)
+    ones = {"kernel_shape": (1,), "strides": (1,), "dilations": (1,)}
+    y = apply("ConvTranspose", x, w, b, **ones, pads=(2, 0), group=1, output_padding=(2,))
+    close(y, b.reshape(1, 1, 1))
+
+
 @examples
 @given(geometries(ceil=False))
 def test_locally_connected_has_weights_for_each_place(g: Geometry) -> None:
