@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.orchestration import events
+from pipeline.orchestration.delivery import copy
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY, Bench, emit
 
@@ -143,6 +145,45 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     weights.write_bytes(b"other weights")
     bench.run(model=prototxt, weights=weights)
     assert bench.ran() == ["translate", "verify"]
+
+
+def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
+    pair["model"].write_text('name: "n"\n')
+    pair["weights"].write_bytes(b"weights")
+    bench.run(**pair)
+    copies = {option: path.with_name(f"copy-{path.name}") for option, path in pair.items()}
+    for option, path in pair.items():
+        copies[option].write_bytes(path.read_bytes())
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "no room for a copy that nobody needs")
+
+    monkeypatch.setattr("pipeline.orchestration.start.copy", full)
+    outcome = bench.run(**copies)
+    assert (outcome.exit_code, bench.ran(), bench.hits()) == (0, [], ["translate", "verify"])
+    assert list((bench.root / "sessions").iterdir()) == []
+    copies["weights"].write_bytes(b"other weights")
+    assert bench.run(**copies).exit_code == 6
+
+
+def test_a_caffe_pair_that_changes_while_it_is_taken_in_is_refused(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
+    pair["model"].write_text('name: "n"\n')
+    pair["weights"].write_bytes(b"weights")
+
+    def changing(source: Path, target: Path) -> None:
+        copy(source, target)
+        source.write_bytes(source.read_bytes() + b"more")
+
+    monkeypatch.setattr("pipeline.orchestration.start.copy", changing)
+    outcome = bench.run(**pair)
+    assert outcome.exit_code == 5
+    assert "changed while they were read" in str(outcome.error)
 
 
 def test_a_stage_of_a_caffe_run_that_is_not_reached_is_refused(bench: Bench) -> None:
