@@ -133,26 +133,29 @@ def test_the_code_of_a_plugin_counts_and_its_place_does_not(bench: Bench) -> Non
     assert bench.ran() == ["import"]
 
 
+def _caffe_pair(bench: Bench) -> dict[str, Path]:
+    pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
+    pair["model"].write_text('name: "n"\n')
+    pair["weights"].write_bytes(b"weights")
+    return pair
+
+
 def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> None:
-    prototxt, weights = bench.folder / "n.prototxt", bench.folder / "n.caffemodel"
-    prototxt.write_text('name: "n"\n')
-    weights.write_bytes(b"weights")
-    outcome = bench.run(model=prototxt, weights=weights)
+    pair = _caffe_pair(bench)
+    outcome = bench.run(**pair)
     assert outcome.exit_code == 0
     assert bench.ran() == ["translate", "verify"]
-    assert (bench.output / "deploy.prototxt").read_bytes() == prototxt.read_bytes()
+    assert (bench.output / "deploy.prototxt").read_bytes() == pair["model"].read_bytes()
     assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
-    weights.write_bytes(b"other weights")
-    bench.run(model=prototxt, weights=weights)
+    pair["weights"].write_bytes(b"other weights")
+    bench.run(**pair)
     assert bench.ran() == ["translate", "verify"]
 
 
 def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
-    pair["model"].write_text('name: "n"\n')
-    pair["weights"].write_bytes(b"weights")
+    pair = _caffe_pair(bench)
     bench.run(**pair)
     copies = {option: path.with_name(f"copy-{path.name}") for option, path in pair.items()}
     for option, path in pair.items():
@@ -172,9 +175,7 @@ def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
 def test_a_caffe_pair_that_changes_while_it_is_taken_in_is_refused(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
-    pair["model"].write_text('name: "n"\n')
-    pair["weights"].write_bytes(b"weights")
+    pair = _caffe_pair(bench)
 
     def changing(source: Path, target: Path) -> None:
         copy(source, target)
