@@ -57,10 +57,6 @@ class Digests:
             begun.join()
         return self._remembered(path)
 
-    def knows(self, path: Path) -> bool:
-        """Tell whether `of` would have nothing to read. Raises OSError."""
-        return self._recall(path.stat()) is not None
-
     def _try(self, path: Path) -> None:
         with suppress(OSError):  # `of` meets it again
             self._remembered(path)

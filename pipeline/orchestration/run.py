@@ -127,8 +127,12 @@ class Run:
 
     def _take_in(self) -> None:
         """Digest the user's file, or take what is given into the store."""
-        taken = [(item, start.take_in(item, self.store, self.session, self._facts_of_given)) for item in self.given]
-        self.record.source = self._source()
+        digests = self.store.digests
+        self.record.source = {
+            "kind": self.source.kind,
+            "files": {str(path): digests.of(path) for path in self.source.files.values()},
+        }
+        taken = [(item, start.take_in(item, self.store, self.session, self._facts())) for item in self.given]
         for item, artifact in taken:
             self.inputs[item.read_as] = start.stored(artifact)
         self.artifacts += [artifact for item, artifact in taken if not item.role]
@@ -137,16 +141,6 @@ class Run:
         if not self.given:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.users(Path(path), digest)
-
-    def _source(self) -> dict[str, Any]:
-        digests = self.store.digests
-        return {
-            "kind": self.source.kind,
-            "files": {str(path): digests.of(path) for path in self.source.files.values()},
-        }
-
-    def _facts_of_given(self) -> dict[str, Any]:
-        return self._facts() | {"source": self._source()}
 
     def _get_ready(self) -> None:
         """Import what stages need that never ran for this model."""

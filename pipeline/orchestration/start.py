@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -168,23 +166,17 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
     return beside
 
 
-def take_in(given: Given, store: Store, session: Session, facts: Callable[[], Mapping[str, Any]]) -> Artifact:
+def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
     """Give the artifact of what is given, from the store or made of the user's files. Raises OSError.
 
-    Files that nothing is known of are most likely new to the store: they are copied while they are digested, and
-    `facts` about the run that need the digests as well are asked for afterwards.
+    They are digested before they are copied and looked at again afterwards: a change in between is noticed.
     """
-    folder = session.temporary(given.kind)
-    with ThreadPoolExecutor(1) as beside:
-        new = not all(map(store.digests.knows, given.files.values()))
-        copied = beside.submit(_copy, given, folder) if new else None
-        content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
     key = given.key or _key(given, content)
     session.uses(key)
     with store.lock(key):
         found = store.find(key)
         if isinstance(found, Artifact):
-            shutil.rmtree(folder)
             return found
         if not given.files:
             raise MachineError(
@@ -193,17 +185,14 @@ def take_in(given: Given, store: Store, session: Session, facts: Callable[[], Ma
                 why=found.reason if found else "it was removed",
                 advice="resume --adopt takes it from the output folder; convert makes it anew",
             )
-        copied.result() if copied else _copy(given, folder)
+        folder = session.temporary(given.kind)
+        for name, path in given.files.items():
+            if not reflink(path, folder / name):
+                copy(path, folder / name)
         if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
             raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
         known = {name: entry["blake3"] for name, entry in content.items()}
-        return store.publish(folder, {**facts(), **_facts(given, key)}, known)
-
-
-def _copy(given: Given, folder: Path) -> None:
-    for name, path in given.files.items():
-        if not reflink(path, folder / name):
-            copy(path, folder / name)
+        return store.publish(folder, {**facts, **_facts(given, key)}, known)
 
 
 def identify(given: Given, store: Store) -> Input | None:

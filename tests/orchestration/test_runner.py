@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
-from pipeline.orchestration import events
+from pipeline.orchestration import digests, events
 from pipeline.orchestration.delivery import copy
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY, Bench, emit
@@ -185,6 +185,18 @@ def test_a_caffe_pair_that_changes_while_it_is_taken_in_is_refused(
     outcome = bench.run(**pair)
     assert outcome.exit_code == 5
     assert "changed while they were read" in str(outcome.error)
+
+
+def test_a_caffe_pair_is_digested_before_it_is_copied(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy begun earlier may hold other bytes than the digest that it is stored under."""
+    pair, order = _caffe_pair(bench), []
+    real = digests.file_digest
+    monkeypatch.setattr(digests, "file_digest", lambda path: (order.append(("digest", path)), real(path))[1])
+    noted = lambda source, target: (order.append(("copy", source)), copy(source, target))  # noqa: E731
+    monkeypatch.setattr("pipeline.orchestration.start.copy", noted)
+    assert bench.run(**pair).exit_code == 0
+    for path in pair.values():
+        assert order.index(("digest", path)) < order.index(("copy", path))
 
 
 def test_a_stage_of_a_caffe_run_that_is_not_reached_is_refused(bench: Bench) -> None:
