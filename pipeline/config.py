@@ -66,6 +66,12 @@ class Options:
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
+    @property
+    def inputs_read(self) -> tuple[Path, ...]:
+        """The user's files that the run reads, links resolved."""
+        given = (self.model, self.weights, self.reference, *self.plugins)
+        return tuple(path.resolve() for path in given if path)
+
 
 OPTIONS: dict[str, Field[Any]] = {f.name: f for f in fields(Options) if f.name != "origins"}
 
@@ -107,9 +113,20 @@ def to_json(options: Options) -> dict[str, Any]:
 
 
 def from_json(record: Mapping[str, Any]) -> Options:
-    """Read options back from `to_json`; what an older version did not know has its default."""
-    values = {name: _coerce(name, record[name]) for name in OPTIONS if name in record}
-    return Options(**values, origins=dict(record.get("origins", {})))
+    """Read options back from `to_json`; what an older version did not know has its default.
+
+    Raises ValueError, which names the option, for a value of another type.
+    """
+    import msgspec
+
+    return msgspec.convert(dict(record), Options, dec_hook=_path)
+
+
+def _path(wanted: type, value: object) -> object:
+    """Make a path of a text, for msgspec, which asks for what it does not know itself."""
+    if wanted is not Path or not isinstance(value, str) or "\0" in value:
+        raise ValueError("it is no path")
+    return Path(value)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -171,15 +188,12 @@ def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa:
     """Validate the type of a value from a file; its relative paths are relative to the file."""
     if option not in OPTIONS:
         return value
-    from pydantic import TypeAdapter, ValidationError
+    import msgspec
 
-    hint = str(OPTIONS[option].type)
-    adapter: TypeAdapter[Any] = TypeAdapter(eval(hint, globals()))
     try:
-        checked = adapter.validate_python(tuple(value) if isinstance(value, list) else value, strict="Path" not in hint)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{option} cannot be {value!r}", where=where, why=first["msg"]) from error
+        checked = msgspec.convert(value, eval(str(OPTIONS[option].type), globals()), dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{option} cannot be {value!r}", where=where, why=str(error)) from error
     return _map_paths(checked, lambda path: folder / path)
 
 
@@ -240,8 +254,8 @@ def validate(options: Options) -> Options:
         where = options.origins.get(option, "")
         raise UsageError(f"{option} cannot be {getattr(options, option)!r}", where=where, why=why)
 
-    if Path(options.name).name != options.name:
-        refuse("name", "it names a folder, and has no separator in it")
+    if Path(options.name).name != options.name or options.name in ("..", ""):
+        refuse("name", "it names a folder inside the output, and has no separator in it")
     if options.jobs < 1:
         refuse("jobs", "at least one model is converted at a time")
     if not 0 <= options.tolerance < float("inf"):
@@ -252,8 +266,11 @@ def validate(options: Options) -> Options:
         path = getattr(options, option)
         if path is not None and not path.is_file():
             where = options.origins.get(option, "")
-            why = "it is a folder" if path.is_dir() else "it does not exist"
-            raise UsageError(f"there is no file {path}", where=where, why=why)
+            if path.exists() and not path.is_dir():
+                why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
+            else:
+                why, advice = ("it is a folder" if path.is_dir() else "it does not exist"), ""
+            raise UsageError(f"there is no file {path}", where=where, why=why, advice=advice)
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")

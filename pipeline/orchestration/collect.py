@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.machine import on_machine
-from pipeline.orchestration.store import Artifact, Store, sweep
+from pipeline.orchestration.store import KEY, Artifact, Store
 from pipeline.wire.digest import file_digest
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -98,14 +98,14 @@ def check(store: Store) -> list[tuple[str, str]]:
 
 
 def _problems(store: Store) -> Iterator[tuple[str, str]]:
-    for folder in sorted((store.root / "artifacts").glob("??/*")):
-        with store.lock(folder.name):
-            found = store.check(folder.name)
+    for key in store.keys():
+        with store.lock(key):
+            found = store.check(key)
             reason = found if isinstance(found, str) else "" if found is None else _changed(found)
             if reason:
-                store.set_aside(folder.name, reason)
-                yield folder.name, reason
-    for place in sorted((store.root / "sessions").iterdir()):
+                store.set_aside(key, reason)
+                yield key, reason
+    for place in store.sessions():
         with store.lock("sessions"):
             if not _alive(place):
                 yield place.name, "was left behind by a process that died; the next run removes it"
@@ -145,13 +145,13 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     for entry, why in _past(entries(store), limits):
         if _remove(store, entry.key, dry_run):
             removed.append(Removal(entry.key, entry.size, why))
-    for place in sorted((store.root / "quarantine").iterdir()):
+    for place in store.quarantined():
         removed.append(Removal(place.name, _size(place), "was put aside as damaged"))
         if not dry_run:
             shutil.rmtree(place)
     if not dry_run:
         with store.lock("sessions"):
-            sweep(store.root / "sessions")
+            store.sweep()
         _forget(store)
     return removed
 
@@ -204,7 +204,7 @@ def _forget(store: Store) -> None:
         lock = store.lock(path.stem)
         with suppress(Timeout, OSError):
             lock.acquire(timeout=0)
-            if path.stem != "sessions" and not store.folder(path.stem).exists():
+            if KEY.fullmatch(path.stem) and not store.folder(path.stem).exists():
                 path.unlink()
             lock.release()
 

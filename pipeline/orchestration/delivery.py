@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import Digests
-from pipeline.orchestration.store import Artifact, partial, replace, sync_folder
+from pipeline.orchestration.store import Artifact, left_partial, partial, replace, sync_folder
 from pipeline.wire.kernel import copy_range, synced
 
 SIGNATURE = "signature.json"
@@ -37,7 +40,7 @@ def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Di
     return [
         name
         for name, entry in delivered.items()
-        if (folder / name).exists() and not holds(folder / name, entry, digests)
+        if os.path.lexists(folder / name) and not holds(folder / name, entry, digests)
     ]
 
 
@@ -47,7 +50,7 @@ def refuse_edited(folder: Path, names: Iterable[str]) -> None:
     if names:
         raise UsageError(
             f"{', '.join(names)} in {folder} would be overwritten",
-            why="what is there was not delivered by this run, or was changed since",
+            why="what is there was not delivered by a run, was a run's input, or was changed since",
             advice=f"torch2caffe2 resume {folder} --adopt goes on from an edited net;\n"
             "or move the file away, or choose another --output",
         )
@@ -64,45 +67,123 @@ def contents(artifacts: Iterable[Artifact]) -> Delivered:
     }
 
 
-def deliver(
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a run brings to its output folder: the files it wants there, and which of them it may replace or remove.
+
+    A file that lay there with the same bytes before any run brought it, or that a run read as its input, is the
+    user's: it is kept, and never counts as delivered.
+    """
+
+    folder: Path
+    artifacts: Sequence[Artifact]
+    before: Mapping[str, Mapping[str, Any]]  # what earlier runs delivered
+    wanted: Delivered
+    kept: frozenset[str]  # what lies there as it is wanted
+    ours: frozenset[str]
+
+    @property
+    def claimed(self) -> Delivered:
+        """The files that are this program's once they are delivered, for the record."""
+        return {
+            name: entry
+            for name, entry in self.wanted.items()
+            if name in self.ours or name not in self.kept or entry.get("edited")
+        }
+
+
+def prepare(
     folder: Path,
     artifacts: Sequence[Artifact],
     before: Mapping[str, Mapping[str, Any]],
     digests: Digests,
-    *,
-    finished: bool,
-    report: Callable[[str, int, str], None],
-) -> None:
-    """Bring `folder` up to date with `artifacts`; `before` is what was delivered into it earlier.
+    is_input: Callable[[Path], bool] = lambda path: False,
+) -> Delivery:
+    """Work out a delivery; `before` is what was delivered into `folder` earlier.
 
-    Files of earlier runs that this one does not have are removed. `manifest.json` goes first and comes last,
-    and only where the run is `finished`. Raises UsageError before anything is touched where a file there is
-    neither what was delivered before nor what is to be delivered now.
+    Raises UsageError where a file there is neither what was delivered before nor what is to be delivered now.
     """
     wanted = contents(artifacts)
-    sources = {name: artifact.path / name for artifact in artifacts for name in artifact.files}
-    ours = {name for name, entry in before.items() if not entry.get("edited")}
-    kept = {name for name, entry in wanted.items() if holds(folder / name, entry, digests)}
-    foreign = {name for name in wanted if name not in ours and (folder / name).exists()}
+    ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not is_input(folder / n))
+    kept = frozenset(name for name, entry in wanted.items() if holds(folder / name, entry, digests))
+    foreign = {name for name in wanted if name not in ours and os.path.lexists(folder / name)}
     refuse_edited(folder, (foreign | {*edited(folder, before, digests)}) - kept)
-    manifest = _manifest(artifacts, wanted) if finished else None
-    if kept != set(wanted) or not _same(folder / MANIFEST, manifest):
+    refuse_foreign(folder)
+    return Delivery(folder, artifacts, before, wanted, kept, ours)
+
+
+def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]) -> None:
+    """Bring a folder up to date.
+
+    Files of earlier runs that this one does not have are removed. `manifest.json` goes first and comes last,
+    and only where the run is `finished`.
+    """
+    folder, wanted = found.folder, found.wanted
+    sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
+    manifest = _manifest(found.artifacts, wanted) if finished else None
+    if found.kept != set(wanted) or not _same(folder / MANIFEST, manifest):
         (folder / MANIFEST).unlink(missing_ok=True)
-    for name in ours - set(wanted):
+    for name in found.ours - set(wanted):
         (folder / name).unlink(missing_ok=True)
-        partial(folder / name).unlink(missing_ok=True)
+    for path in left_partial(folder, {MANIFEST, *OWN, *wanted, *found.before}):
+        path.unlink(missing_ok=True)
     for name, entry in wanted.items():
-        how = "kept" if name in kept else place(sources[name], folder / name, digests)
+        how = "kept" if name in found.kept else place(sources[name], folder / name, digests)
         report(name, entry["size"], how)
     sync_folder(folder)
     if manifest is not None and not _same(folder / MANIFEST, manifest):
         replace(folder / MANIFEST, manifest)
+        sync_folder(folder)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise UsageError where something in an output folder bears a name that runs use, and is not of a run."""
+    foreign = [name for name, is_ours in OWN.items() if os.path.lexists(folder / name) and not is_ours(folder / name)]
+    refuse_edited(folder, foreign)
+
+
+def _own_manifest(path: Path) -> bool:
+    return _json(path).keys() == {"inputs", "outputs", "files"}
+
+
+def _own_record(path: Path) -> bool:
+    """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
+    if not _plain(path):
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD).strip(b"\0")
+    return not head or head.startswith(b'{\n  "run": "') or _json(path).keys() >= {"run", "stages", "delivered"}
+
+
+def _own_log(path: Path) -> bool:
+    with suppress(ValueError, AttributeError, OSError):
+        if _plain(path):
+            with path.open("rb") as stream:
+                first = stream.readline(_LONGEST_LINE)
+            return not first or json.loads(first).keys() >= {"time", "event", "model"}
+    return False
+
+
+def _plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return a JSON object that lies in a plain file; an empty one where there is none."""
+    with suppress(ValueError, OSError, RecursionError):
+        if _plain(path) and isinstance(found := json.loads(path.read_bytes()), dict):
+            return found
+    return {}
+
+
+_HEAD = 4096
+_LONGEST_LINE = 1 << 20  # bytes of an event
+OWN = {MANIFEST: _own_manifest, "run.json": _own_record, "events.jsonl": _own_log}  # what runs write themselves
 
 
 def place(source: Path, target: Path, digests: Digests) -> str:
     """Put a file of the store at `target` in one step; give how: copied, reflinked or linked."""
     temporary = partial(target)
-    temporary.unlink(missing_ok=True)
     before = source.stat()
     try:
         how = _transfer(source, temporary)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,31 +13,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from filelock import Timeout
-
 from pipeline.errors import MachineError
-from pipeline.orchestration.digests import digest_of
 from pipeline.orchestration.machine import on_machine
-from pipeline.orchestration.store import Store
 
 
 @contextmanager
-def only_one(store: Store, output: Path) -> Iterator[None]:
-    """Hold the output folder for this run. Raises MachineError where another run has it."""
-    lock = store.lock("output-" + digest_of("output", str(output.resolve()))[:32])
+def only_one(output: Path) -> Iterator[None]:
+    """Hold the output folder itself for this run. Raises MachineError where another run has it."""
+    with on_machine("locking the output folder", output):
+        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(folder, output)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int, output: Path) -> None:
     try:
         with on_machine("locking the output folder", output):
-            lock.acquire(timeout=0)
-    except Timeout:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise MachineError(
             "another run is writing there",
             where=str(output),
             advice="wait for it, or choose another --output",
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @dataclass(slots=True)

@@ -25,6 +25,11 @@ _ADVICE = {
     errno.ENOTDIR: "a file lies where a folder is needed",
     errno.EEXIST: "a file lies where a folder is needed",
     errno.EISDIR: "a folder lies where a file is needed",
+    errno.ENOLCK: "its file system grants no locks: choose a local one with --store and --output",
+    errno.EOPNOTSUPP: "its file system lacks what is needed: choose a local one with --store and --output",
+    errno.ENAMETOOLONG: "its name is too long for the file system: choose a shorter one",
+    errno.ELOOP: "links lead round in a circle, or a link lies where a file is needed: remove it",
+    errno.ENXIO: "a pipe or socket lies where a file is needed: remove it",
     errno.EFBIG: "the file system or a limit (ulimit -f) does not allow so large a file",
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.orchestration import record
+from pipeline.errors import UsageError
+from pipeline.orchestration import ledger, record
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.status import look
 from pipeline.orchestration.store import Artifact, Store, replace
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from pipeline.inspection.report.data import Report
 
 NAME = "report.html"
+GENERATOR = b'<meta name="generator" content="torch2caffe2">'
+_HEAD = 4096  # bytes of a page in which that stands
 
 
 def gather(folder: Path) -> Report:
@@ -23,12 +28,28 @@ def gather(folder: Path) -> Report:
     from pipeline.inspection.report.gather import gather as collect
 
     found = look(folder)
-    store = Store(Path(found.record.store), create=False)
+    store = Store(ledger.own_store(folder, found.record.store), create=False)
     stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
     reads = {stage.name: (*stage.needs, *stage.wants) for stage in discover()}
     manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}
     with on_machine("reading the output folder", folder):
         return collect(folder, found.as_json(), reads, manifests)
+
+
+def refuse_foreign(place: Path) -> None:
+    """Raise UsageError where something lies at `place` that is no report of ours."""
+    if not os.path.lexists(place):
+        return
+    with suppress(OSError):
+        if place.is_file() and not place.is_symlink():
+            with place.open("rb") as stream:
+                if GENERATOR in stream.read(_HEAD):
+                    return
+    raise UsageError(
+        f"{place} would be overwritten",
+        why="what is there is no report of this program",
+        advice="choose another file with --report, or move it away",
+    )
 
 
 def write(folder: Path, target: Path | None = None) -> Path:
@@ -37,6 +58,7 @@ def write(folder: Path, target: Path | None = None) -> Path:
 
     page = render(gather(folder))
     place = target or folder / NAME
+    refuse_foreign(place)
     with on_machine("writing the report", place):
         place.parent.mkdir(parents=True, exist_ok=True)
         replace(place, page.encode(), durable=False)

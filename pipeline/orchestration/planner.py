@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.orchestration import dag, fingerprint, sources, start
+from pipeline.orchestration import dag, fingerprint, ledger, sources, start
 from pipeline.orchestration.fingerprint import Reason
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, to_resume
@@ -39,9 +39,13 @@ def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[Stage
 def plan_resume(
     folder: Path, record: RunRecord, *, adopt: bool = False, stages: Sequence[Stage] | None = None
 ) -> tuple[StagePlan, ...]:
-    """Look at each stage of a `resume` of an output folder, with `--adopt` or without, as it would go now."""
+    """Look at each stage of a `resume` of an output folder, with `--adopt` or without, as it would go now.
+
+    Raises UsageError as that would.
+    """
     stages = discover() if stages is None else stages
     options = to_resume(record, folder, adopt=adopt)
+    ledger.refuse_unvouched(folder, options)
     store = Store(Path(record.store), create=False)
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
 
 import pipeline
 from pipeline.config import Options, from_json, to_json
@@ -15,6 +19,41 @@ from pipeline.orchestration import store
 
 RECORD = "run.json"
 FORMAT = 2
+_LARGEST = 1 << 28  # bytes that a record may have
+
+# A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
+Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class DeliveredFile(TypedDict):
+    """A file of the output folder: its digest and size, the kind of its artifact and that one's key."""
+
+    blake3: Digest
+    size: Count
+    kind: str
+    key: Digest
+    edited: NotRequired[bool]
+
+
+class GivenArtifact(TypedDict):
+    """An artifact that a run went on from and that no stage of it made."""
+
+    kind: str
+    key: Digest
+    origin: str
+    role: NotRequired[str]
+
+
+class SourceFiles(TypedDict, total=False):
+    """What a run starts from: the user's files with their digests, or artifacts."""
+
+    kind: str
+    files: dict[str, Digest]
+    given: list[GivenArtifact]
 
 
 @dataclass(slots=True)
@@ -24,10 +63,10 @@ class StageRecord:
     name: str
     makes: str
     state: str = "pending"
-    key: str = ""
-    digest: str = ""
-    seconds: float = 0.0
-    size: int = 0
+    key: Key = ""
+    digest: Key = ""
+    seconds: Seconds = 0.0
+    size: Count = 0
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -40,15 +79,15 @@ class RunRecord:
     options: dict[str, Any]
     store: str
     command: list[str]
-    source: dict[str, Any]
+    source: SourceFiles
     stages: list[StageRecord]
     state: str = "running"
     version: str = pipeline.__version__
     started: str = ""
     finished: str = ""
     error: str = ""
-    delivered: dict[str, dict[str, Any]] = field(default_factory=dict)
-    pending: dict[str, dict[str, Any]] = field(default_factory=dict)  # being delivered, perhaps not there yet
+    delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
+    pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
     format: int = FORMAT
 
     def save(self, folder: Path, *, durable: bool = True) -> None:
@@ -69,22 +108,49 @@ def as_json(record: RunRecord) -> dict[str, Any]:
 
 
 def load(folder: Path) -> RunRecord:
-    """Read the record of an output folder. Raises UsageError where there is none."""
+    """Read the record of an output folder.
+
+    Raises UsageError where there is none, or nothing readable in it; InvalidInputError, which names the field,
+    where it says what no run of this version would.
+    """
+    if found := previous(folder):
+        return found
+    damaged = (folder / RECORD).exists()
+    raise UsageError(
+        f"{folder} is not the output folder of a run",
+        why=f"its {RECORD} is damaged" if damaged else f"it holds no {RECORD}",
+        advice="torch2caffe2 convert MODEL --output DIR starts one",
+    )
+
+
+def previous(folder: Path) -> RunRecord | None:
+    """Return the record of the last run into a folder; None where there is none, or a power cut spoilt it.
+
+    Raises InvalidInputError as `load`.
+    """
     path = folder / RECORD
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = msgspec.json.decode(_read(path), strict=True)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, RecursionError):
+        return None
+    try:
         if data["format"] != FORMAT:
             raise ValueError(f"it is of format {data['format']}, and {FORMAT} is known")
-        stages = [StageRecord(**stage) for stage in data.pop("stages")]
-        return RunRecord(**data, stages=stages)
-    except FileNotFoundError:
-        raise UsageError(
-            f"{folder} is not the output folder of a run",
-            why=f"it holds no {RECORD}",
-            advice="torch2caffe2 convert MODEL --output DIR starts one",
-        ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        found = msgspec.convert(data, RunRecord)
+        if not all(found.options.get(name) for name in ("model", "name", "output")) or not found.asked():
+            raise ValueError("it does not say which model went where")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not a run record of this version", why=str(error)) from error
+    return found
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a plain file; a pipe or device in its place is as none. Raises InvalidInputError, OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        kind = os.fstat(stream.fileno())
+        if not stat.S_ISREG(kind.st_mode) or kind.st_size > _LARGEST:
+            raise InvalidInputError(f"{path} is not a run record", why="it is no plain file, or too large for one")
+        return stream.read()
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
@@ -98,11 +164,6 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
-
-
-def previous(folder: Path) -> RunRecord | None:
-    """Give the record of the last run into a folder, if there was one."""
-    return load(folder) if (folder / RECORD).exists() else None
 
 
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:

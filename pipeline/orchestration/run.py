@@ -25,7 +25,7 @@ from pipeline.errors import (
     UsageError,
     VerificationError,
 )
-from pipeline.orchestration import delivery, events, fingerprint, guards, record, sources, start
+from pipeline.orchestration import delivery, events, fingerprint, guards, ledger, record, sources, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, StageRecord
 from pipeline.orchestration.store import Artifact, Damage, Session, Store
@@ -287,18 +287,21 @@ class Run:
         return str(self.options.model)
 
     def _deliver(self, finished: bool) -> None:
-        output, before = self.options.output, self.record.delivered
-        self.record.pending = delivery.contents(self.artifacts)
+        output, before, digests = self.options.output, self.record.delivered, self.store.digests
+        found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
+        self.record.pending = found.claimed
         self.record.save(output, durable=self.record.pending != before)
         delivery.deliver(
-            output,
-            self.artifacts,
-            before,
-            self.store.digests,
+            found,
+            digests,
             finished=finished,
             report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
         )
         self.record.delivered, self.record.pending = self.record.pending, {}
+
+    def _is_input(self, path: Path) -> bool:
+        """Return whether a file is the user's for having been read, by this run or an earlier one."""
+        return path in self.options.inputs_read or ledger.is_input(self.store, path)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

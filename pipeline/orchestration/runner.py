@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, validate
-from pipeline.orchestration import dag, delivery, events, guards, record, sources, start
+from pipeline.orchestration import dag, delivery, events, guards, ledger, page, record, sources, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, StageRecord
 from pipeline.orchestration.run import Outcome, Run
@@ -42,7 +42,10 @@ def run(
             store = Store(root)
         with on_machine("opening the output folder", options.output):
             options.output.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(guards.only_one(store, options.output))
+        stack.enter_context(guards.only_one(options.output))
+        delivery.refuse_foreign(options.output)
+        if options.report:
+            page.refuse_foreign(options.report)
         earlier = record.previous(options.output)
         store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
@@ -53,6 +56,8 @@ def run(
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
             made.save(options.output)
+        ledger.vouch(options)
+        ledger.note_inputs(store, options.inputs_read)
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
@@ -67,15 +72,19 @@ def resume(
     adopt: bool = False,
     stop_after: str = "",
     changes: Mapping[str, Any] | None = None,
+    trust: bool = False,
     stages: Sequence[Stage] | None = None,
 ) -> Outcome:
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
     `changes` are options that shall have other values than recorded.
-    Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted.
+    Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
+    its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
     """
-    before = record.load(folder)
-    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **(changes or {}))
+    before, changes = record.load(folder), changes or {}
+    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    if not trust:
+        ledger.refuse_unvouched(folder, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import Timeout
-
 from pipeline.errors import MachineError, PipelineError, render
-from pipeline.orchestration import guards, planner, record, start
+from pipeline.orchestration import guards, ledger, planner, record, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.reporters import seconds_text, size_text
 from pipeline.orchestration.store import Store
@@ -67,10 +65,10 @@ class Status:
 def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
     """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
     found = record.load(folder)
-    store = Store(Path(found.store), create=False)
+    store = Store(ledger.own_store(folder, found.store), create=False)
     with on_machine("reading the output folder", folder):
         edited = tuple(start.not_adopted(found, folder, store))
-    alive = found.state == "running" and _alive(store, folder)
+    alive = found.state == "running" and _alive(folder)
     state = "killed" if found.state == "running" and not alive else found.state
     try:
         plan = planner.plan_resume(folder, found, adopt=bool(edited), stages=stages)
@@ -79,9 +77,9 @@ def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
     return Status(folder, state, found, edited, plan)
 
 
-def _alive(store: Store, folder: Path) -> bool:
+def _alive(folder: Path) -> bool:
     try:
-        with guards.only_one(store, folder):
+        with guards.only_one(folder):
             return False
-    except (Timeout, MachineError):
+    except MachineError:
         return True

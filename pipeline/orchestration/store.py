@@ -1,9 +1,11 @@
 """The content-addressed store: artifacts on disk, published whole or not at all, checked when used.
 
+    torch2caffe2-store.json   the mark: this folder is a store, in this format
     artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
     sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
     quarantine/           damaged artifacts, put aside
     history/              the last key components of each stage and source, to explain what changed; routes
+    ledger/               what outside the store its user has vouched for
     digests/, locks/      the digest cache; one lock file a key
 
 A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away.
@@ -13,23 +15,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
+from pipeline.config import ENVIRONMENT
+from pipeline.orchestration import mark
 from pipeline.orchestration.digests import Digests, canonical, digest_of
 from pipeline.orchestration.machine import on_machine
 from pipeline.wire.digest import file_digest
 
 MANIFEST = "manifest.json"
 FORMAT = 2
+FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
+KEY = re.compile(r"[0-9a-f]{64}")
+_SESSION = re.compile(r"\d+-[0-9a-f]{8}")
+_QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
+_PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,10 +85,11 @@ class Damage:
 
 
 def default_root() -> Path:
-    """Give the store's place where the user names none: the user's cache folder."""
+    """Return the user's own store: where the environment says, else the user's cache folder."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("torch2caffe2")
+    told = os.environ.get(ENVIRONMENT["store"])
+    return Path(told).absolute() if told else user_cache_path("torch2caffe2")
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
@@ -90,15 +101,18 @@ class Store:
     """Artifacts under one folder. All methods raise OSError for what the machine refuses."""
 
     def __init__(self, root: Path, *, create: bool = True) -> None:
+        """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
+        if create:
+            mark.make(root, FORMAT, FOLDERS)
+        else:
+            mark.require(root, FORMAT)
         self.root = root
         self.digests = Digests(root / "digests")
-        if not create:
-            return
-        for name in ("artifacts", "sessions", "quarantine", "history", "digests", "locks"):
-            (root / name).mkdir(parents=True, exist_ok=True)
 
     def folder(self, key: str) -> Path:
-        """Give the place of an artifact, present or not."""
+        """Return the place of an artifact, present or not. Raises ValueError for what is no key."""
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is not the key of an artifact")
         return self.root / "artifacts" / key[:2] / key
 
     def lock(self, name: str) -> FileLock:
@@ -191,16 +205,41 @@ class Store:
 
     def artifacts(self) -> Iterator[Artifact | tuple[str, str]]:
         """Give every artifact, unchecked; a pair of key and reason for one whose manifest is damaged."""
-        for folder in sorted((self.root / "artifacts").glob("??/*")):
-            found = self.read(folder.name)
-            yield (folder.name, found) if isinstance(found, str) else found
+        for key in self.keys():
+            found = self.read(key)
+            yield (key, found) if isinstance(found, str) else found
+
+    def keys(self) -> list[str]:
+        """Return the key of every artifact, sound or not."""
+        return sorted(folder.name for folder in _own(self.root.glob("artifacts/??/*"), KEY))
+
+    def sessions(self) -> list[Path]:
+        """Return the folders of the sessions, of living processes and of dead ones."""
+        return sorted(_own((self.root / "sessions").iterdir(), _SESSION))
+
+    def quarantined(self) -> list[Path]:
+        """Return the folders of the artifacts that were put aside."""
+        return sorted(_own((self.root / "quarantine").iterdir(), _QUARANTINED))
+
+    def sweep(self) -> None:
+        """Remove what dead processes left; to be called under the lock "sessions"."""
+        for place in self.sessions():
+            lock = FileLock(place / "lock", thread_local=False)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            except FileNotFoundError:
+                pass
+            lock.release()
+            shutil.rmtree(place, ignore_errors=True)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session for a run; sweeps what dead processes left, and its own folder at the end."""
         base = self.root / "sessions"
         with self.lock("sessions"):
-            sweep(base)
+            self.sweep()
             place = base / f"{os.getpid()}-{os.urandom(4).hex()}"
             place.mkdir()
             held = FileLock(place / "lock", thread_local=False)
@@ -215,9 +254,8 @@ class Store:
     def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
         with suppress(OSError):
-            place = self._history(what, of)
             text = canonical({"facts": facts, "check": digest_of("facts", facts)})
-            replace(place, text, durable=False, temporary=place.with_suffix(f".{os.getpid()}"))
+            replace(self._history(what, of), text, durable=False)
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Give the facts that were kept last; None where there are none that are sound."""
@@ -233,7 +271,7 @@ class Store:
     def keys_in_use(self) -> set[str]:
         """Give the keys that runs in progress have asked for."""
         keys: set[str] = set()
-        for place in (self.root / "sessions").iterdir():
+        for place in self.sessions():
             with suppress(FileNotFoundError):
                 keys.update((place / "keys").read_text().split())
         return keys
@@ -264,18 +302,9 @@ class Session:
         return folder
 
 
-def sweep(sessions: Path) -> None:
-    """Remove what dead processes left; to be called under the lock "sessions"."""
-    for place in sessions.iterdir():
-        lock = FileLock(place / "lock", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        except FileNotFoundError:
-            pass
-        lock.release()
-        shutil.rmtree(place, ignore_errors=True)
+def _own(paths: Iterable[Path], form: re.Pattern[str]) -> Iterator[Path]:
+    """Yield the folders whose names have our form; links and strays are nobody's to touch."""
+    return (path for path in paths if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
@@ -300,27 +329,40 @@ def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, 
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a small file and have the disk confirm it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
+    """Write a small file that is not there yet and have the disk confirm it."""
+    with _create(path, mode) as stream:
         stream.write(data)
         stream.flush()
-        os.fsync(descriptor)
+        os.fsync(stream.fileno())
+
+
+def _create(path: Path, mode: int = 0o644) -> BinaryIO:
+    """Open a new file for writing: nothing that lies there is written over, and no link is followed."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb")
 
 
 def partial(path: Path) -> Path:
-    """Name the file that `path` is written as until it is whole; for a folder with one writer at a time."""
-    return path.with_name(f".{path.name}.partial")
+    """Return the name of a file that `path` is written as until it is whole, never the same twice."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
 
 
-def replace(path: Path, data: bytes, *, durable: bool = True, temporary: Path | None = None) -> None:
+def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
+    """Yield what processes that died have left of files of these names, in a folder with one writer at a time."""
+    for path in folder.glob(".*.partial"):
+        found = _PARTIAL.fullmatch(path.name)
+        if found and found[1] in names and path.is_file() and not path.is_symlink():
+            yield path
+
+
+def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a small file in one step: a reader sees the old bytes or the new ones."""
-    temporary = temporary or partial(path)
+    temporary = partial(path)
     try:
         if durable:
             write_durably(temporary, data)
         else:
-            temporary.write_bytes(data)
+            with _create(temporary) as stream:
+                stream.write(data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
