@@ -98,7 +98,7 @@ def check(store: Store) -> list[tuple[str, str]]:
 
 
 def _problems(store: Store) -> Iterator[tuple[str, str]]:
-    for key in store.keys():
+    for key in store.every_key():
         with store.lock(key):
             found = store.check(key)
             reason = found if isinstance(found, str) else "" if found is None else _changed(found)

@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.digests import Digests
+from pipeline.orchestration.record import RECORD, DeliveredFile
 from pipeline.orchestration.store import Artifact, left_partial, partial, replace, sync_folder
 from pipeline.wire.kernel import copy_range, synced
 
@@ -32,7 +33,7 @@ _FILES = {
 }
 _INIT_NET = re.compile(r"init_net(_\d+)?\.pb")
 
-Delivered = dict[str, dict[str, Any]]  # file -> digest, size, kind of artifact and its key
+Delivered = dict[str, DeliveredFile]
 
 
 def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
@@ -58,13 +59,15 @@ def refuse_edited(folder: Path, names: Iterable[str]) -> None:
 
 def contents(artifacts: Iterable[Artifact]) -> Delivered:
     """Give the files that `artifacts` bring to an output folder; the later artifact wins a name."""
-    return {
-        name: {**entry, "kind": artifact.kind, "key": artifact.key}
-        | ({"edited": True} if name in artifact.manifest.get("edited", ()) else {})
-        for artifact in artifacts
-        for name, entry in artifact.files.items()
-        if name != SIGNATURE
-    }
+    found: Delivered = {}
+    for artifact in artifacts:
+        for name, entry in artifact.files.items():
+            if name != SIGNATURE:
+                blake3, size = entry["blake3"], entry["size"]
+                found[name] = DeliveredFile(blake3=blake3, size=size, kind=artifact.kind, key=artifact.key)
+                if name in artifact.manifest.get("edited", ()):
+                    found[name]["edited"] = True
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Delivery:
 
     folder: Path
     artifacts: Sequence[Artifact]
-    before: Mapping[str, Mapping[str, Any]]  # what earlier runs delivered
+    before: Mapping[str, DeliveredFile]  # what earlier runs delivered
     wanted: Delivered
     kept: frozenset[str]  # what lies there as it is wanted
     ours: frozenset[str]
@@ -95,7 +98,7 @@ class Delivery:
 def prepare(
     folder: Path,
     artifacts: Sequence[Artifact],
-    before: Mapping[str, Mapping[str, Any]],
+    before: Mapping[str, DeliveredFile],
     digests: Digests,
     is_input: Callable[[Path], bool] = lambda path: False,
 ) -> Delivery:
@@ -178,7 +181,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 _HEAD = 4096
 _LONGEST_LINE = 1 << 20  # bytes of an event
-OWN = {MANIFEST: _own_manifest, "run.json": _own_record, "events.jsonl": _own_log}  # what runs write themselves
+OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
 
 
 def place(source: Path, target: Path, digests: Digests) -> str:

@@ -25,7 +25,7 @@ _LARGEST = 1 << 28  # bytes that a record may have
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
-Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 63)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -110,17 +110,15 @@ def as_json(record: RunRecord) -> dict[str, Any]:
 def load(folder: Path) -> RunRecord:
     """Read the record of an output folder.
 
-    Raises UsageError where there is none, or nothing readable in it; InvalidInputError, which names the field,
-    where it says what no run of this version would.
+    Raises UsageError where there is none; InvalidInputError where it is damaged, or says what no run of this version
+    would, with the field.
     """
     if found := previous(folder):
         return found
-    damaged = (folder / RECORD).exists()
-    raise UsageError(
-        f"{folder} is not the output folder of a run",
-        why=f"its {RECORD} is damaged" if damaged else f"it holds no {RECORD}",
-        advice="torch2caffe2 convert MODEL --output DIR starts one",
-    )
+    again = "torch2caffe2 convert MODEL --output DIR starts one"
+    if (folder / RECORD).exists():
+        raise InvalidInputError(f"{folder / RECORD} is damaged", why="it is no JSON", advice=again)
+    raise UsageError(f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again)
 
 
 def previous(folder: Path) -> RunRecord | None:

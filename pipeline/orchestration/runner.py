@@ -51,13 +51,13 @@ def run(
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds, store)
+        ledger.vouch(options)  # before there is a record that asks for it
+        ledger.note_inputs(store, options.inputs_read)
         made = record.start(options, root, list(command), os.urandom(6).hex())
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
             made.save(options.output)
-        ledger.vouch(options)
-        ledger.note_inputs(store, options.inputs_read)
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
@@ -116,7 +116,7 @@ def _entrance(
     return given or start.from_source(source), source
 
 
-def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> dict[str, dict[str, Any]]:
+def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> delivery.Delivered:
     """Give what lies in the output folder from an earlier run, one killed while it delivered included."""
     if earlier is None:
         return {}

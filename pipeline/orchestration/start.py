@@ -12,7 +12,7 @@ from pipeline.errors import InvalidInputError, MachineError, UsageError
 from pipeline.orchestration import dag
 from pipeline.orchestration.delivery import SIGNATURE, copy, edited, holds, reflink
 from pipeline.orchestration.digests import Digests, digest_of
-from pipeline.orchestration.record import RunRecord, now
+from pipeline.orchestration.record import GivenArtifact, RunRecord, now
 from pipeline.orchestration.sources import Source
 from pipeline.orchestration.store import Artifact, Session, Store, content_digest
 from pipeline.stages.stage import Stage
@@ -68,9 +68,9 @@ def from_source(source: Source) -> tuple[Given, ...]:
     return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
 
 
-def as_json(given: Given, artifact: Artifact) -> dict[str, str]:
+def as_json(given: Given, artifact: Artifact) -> GivenArtifact:
     """Give what was taken in as JSON values, for the record."""
-    return {"kind": given.kind, "key": artifact.key, "origin": given.origin, "role": given.role}
+    return GivenArtifact(kind=given.kind, key=artifact.key, origin=given.origin, role=given.role)
 
 
 def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, ...]:

@@ -205,11 +205,11 @@ class Store:
 
     def artifacts(self) -> Iterator[Artifact | tuple[str, str]]:
         """Give every artifact, unchecked; a pair of key and reason for one whose manifest is damaged."""
-        for key in self.keys():
+        for key in self.every_key():
             found = self.read(key)
             yield (key, found) if isinstance(found, str) else found
 
-    def keys(self) -> list[str]:
+    def every_key(self) -> list[str]:
         """Return the key of every artifact, sound or not."""
         return sorted(folder.name for folder in _own(self.root.glob("artifacts/??/*"), KEY))
 

@@ -125,7 +125,7 @@ def test_a_store_that_disappears_is_told(bench: Bench) -> None:
 
 def test_two_runs_into_one_folder_do_not_mix(bench: Bench) -> None:
     bench.output.mkdir()
-    with guards.only_one(bench.store, bench.output), pytest.raises(MachineError, match="another run"):
+    with guards.only_one(bench.output), pytest.raises(MachineError, match="another run"):
         bench.run()
 
 

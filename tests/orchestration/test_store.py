@@ -129,7 +129,7 @@ def test_a_session_leaves_nothing_and_spares_the_sessions_of_the_living(store: S
 
 
 def test_what_a_dead_process_left_is_swept(store: Store) -> None:
-    dead = store.root / "sessions" / "1-dead"
+    dead = store.root / "sessions" / "1-deadbeef"
     (dead / "import-1").mkdir(parents=True)
     (dead / "lock").touch()
     with store.session():

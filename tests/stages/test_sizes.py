@@ -96,21 +96,21 @@ def test_without_h5py_nothing_is_run(convert: Conversion, monkeypatch: pytest.Mo
 def test_several_init_nets_are_listed_verified_and_shown(convert: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
     assert convert()[0] == 0
     whole = read_weights(convert.output / "init_net.pb")
-    monkeypatch.setattr(splice, "LIMIT", 8000)
-    code, said = convert("--split-init")  # the caffemodel is cached
-    assert code == 0, said
-    predict, *inits = convert.output / "predict_net.pb", *init_nets(convert.output / "init_net.pb")
-    files = convert.json("manifest.json")["files"]
-    assert files["init_net"] == "init_net.pb"
-    assert files["init_nets"] == [path.name for path in inits] == ["init_net.pb", "init_net_2.pb"]
-    assert all(path.stat().st_size < 8000 for path in inits)
-    assert list(read_pair(predict, *inits).weights) == list(whole)
-    assert convert.json("verification.json")["passed"]
-    for path, count in ((predict, 4 * 930), (inits[0], 2 * 930), (inits[1], 2 * 930)):
-        assert run(["inspect", str(path), "--json"]) == 0
-        shown = json.loads(convert.capture.readouterr().out)
-        assert sum(part["parameters"] for part in shown["layers"]) == count, path
-    monkeypatch.undo()
+    with monkeypatch.context() as small:
+        small.setattr(splice, "LIMIT", 8000)
+        code, said = convert("--split-init")  # the caffemodel is cached
+        assert code == 0, said
+        predict, *inits = convert.output / "predict_net.pb", *init_nets(convert.output / "init_net.pb")
+        files = convert.json("manifest.json")["files"]
+        assert files["init_net"] == "init_net.pb"
+        assert files["init_nets"] == [path.name for path in inits] == ["init_net.pb", "init_net_2.pb"]
+        assert all(path.stat().st_size < 8000 for path in inits)
+        assert list(read_pair(predict, *inits).weights) == list(whole)
+        assert convert.json("verification.json")["passed"]
+        for path, count in ((predict, 4 * 930), (inits[0], 2 * 930), (inits[1], 2 * 930)):
+            assert run(["inspect", str(path), "--json"]) == 0
+            shown = json.loads(convert.capture.readouterr().out)
+            assert sum(part["parameters"] for part in shown["layers"]) == count, path
     assert run(["diff", str(predict), str(convert.output / "deploy.prototxt")]) == 0
     assert run(["verify", str(convert.output), "--runtime", "none", "--seed", "1", "-q"]) == 0
 
