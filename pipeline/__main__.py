@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from contextlib import suppress
+
+
+class _Talk(io.TextIOWrapper):
+    """Standard error that may be lost: a full disk or a reader that went away costs the talk, never the work."""
+
+    def write(self, text: str) -> int:
+        """Write `text` as far as it goes."""
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written as far as it goes."""
+        with suppress(OSError, ValueError):
+            super().flush()
+
+
+def _open_streams() -> None:
+    """Give streams that were closed before the start, as cron may, a place to go, before a file gets their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = _Talk(open(2, "wb", closefd=False), errors="backslashreplace", line_buffering=True)  # noqa: SIM115
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    _open_streams()
     from pipeline.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

@@ -68,19 +68,35 @@ def run(arguments: Sequence[str]) -> int:
     """Obey a command line; give the exit code. Nothing that goes wrong leaves as an exception."""
     verbosity = sum(len(word) - 1 for word in arguments if re.fullmatch(r"-v+", word))
     try:
-        return int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+        code = int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return code
     except PipelineError as error:
         return _fail(error, verbosity)
     except (KeyboardInterrupt, typer.Abort):
         print("error: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our data has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except Exception as error:
-        if message := getattr(error, "format_message", None):  # of the command line's parser
-            return _fail(_usage(error, message()), verbosity)
-        return _bug(error, arguments, verbosity)
+        known = _of_output(error) or _of_parser(error)
+        return _fail(known, verbosity) if known else _bug(error, arguments, verbosity)
+
+
+def _of_output(error: Exception) -> PipelineError | None:
+    """Return what the machine refused of our data on stdout; None for anything else, which names its file."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return None
+    from pipeline.orchestration.machine import machine_error
+
+    _drop_output()
+    return machine_error(error, "printing the result", Path("standard output"))
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere, so that Python's end does not meet the same fault again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(error: PipelineError, verbosity: int) -> int:
@@ -92,8 +108,12 @@ def _fail(error: PipelineError, verbosity: int) -> int:
     return error.exit_code
 
 
-def _usage(error: Exception, message: str) -> UsageError:
-    context = getattr(error, "ctx", None)
+def _of_parser(error: Exception) -> UsageError | None:
+    """Return what the command line's parser refused; None for anything else."""
+    worded = getattr(error, "format_message", None)
+    if worded is None:
+        return None
+    message, context = worded(), getattr(error, "ctx", None)
     advice = f"{context.command_path} --help" if context else f"{PROGRAM} --help"
     return UsageError(message[:1].lower() + message[1:].rstrip("."), advice=advice)
 

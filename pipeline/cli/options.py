@@ -26,6 +26,12 @@ StoreFolder = Annotated[
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
 StopAfter = Annotated[str, typer.Option("--stop-after", metavar="STAGE", help="Go no further than this stage.")]
 
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Believe what DIR's record names outside of it: store, plugins, report.")
+]
+NamedStore = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Where the run keeps its artifacts.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page about the run.")]
+
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
 AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="Any file of any of the formats.")]
 Inputs = Annotated[list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224.")]
@@ -46,6 +52,17 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
     "tuple[str, ...]": (list[str], []),
     "tuple[Path, ...]": (list[Path], []),
 }
+
+
+def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the command line gave
+    """Return the options that were typed, as the configuration has them: paths are absolute, lists are tuples."""
+
+    def plain(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, list):
+            return tuple(map(plain, value))
+        return value.absolute() if isinstance(value, Path) else value
+
+    return {name: plain(value) for name, value in values.items() if value not in (None, [])}
 
 
 def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from pipeline.cli.options import Adopt, Folder, Json, Progress, Quiet, StopAfter, Verbose
+from pipeline.cli.options import (
+    Adopt,
+    Folder,
+    Json,
+    NamedStore,
+    Plugins,
+    Progress,
+    Quiet,
+    Report,
+    StopAfter,
+    Trust,
+    Verbose,
+    typed,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +31,10 @@ def resume(
     folder: Folder,
     adopt: Adopt = False,
     stop_after: StopAfter = "",
+    store: NamedStore = None,
+    plugins: Plugins = None,
+    report_file: Report = None,
+    trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -28,7 +45,15 @@ def resume(
     from pipeline.orchestration import batch, page, runner
 
     with reporting(progress, quiet, verbose, many=False) as report:
-        outcome = runner.resume(folder, report, command=typed_command(), adopt=adopt, stop_after=stop_after)
+        outcome = runner.resume(
+            folder,
+            report,
+            command=typed_command(),
+            adopt=adopt,
+            stop_after=stop_after,
+            changes=typed(store=store, plugins=plugins, report=report_file),
+            trust=trust,
+        )
     result = batch.result_of(outcome)
     if result.converted and not quiet:
         print_verification(folder, stream=sys.stderr)

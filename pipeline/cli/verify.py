@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Folder, Json, Progress, Quiet, Verbose
+from pipeline.cli.options import Folder, Json, NamedStore, Plugins, Progress, Quiet, Report, Trust, Verbose, typed
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +25,10 @@ def verify(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
+    store: NamedStore = None,
+    plugins: Plugins = None,
+    report_file: Report = None,
+    trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -34,10 +38,19 @@ def verify(
     from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
     from pipeline.orchestration import batch, page, runner
 
-    typed = {"reference": reference, "runtimes": tuple(runtimes or ()), "seed": seed, "tolerance": tolerance}
-    changes = {name: value for name, value in typed.items() if value not in (None, ())}
+    changes = typed(
+        reference=reference,
+        runtimes=runtimes,
+        seed=seed,
+        tolerance=tolerance,
+        store=store,
+        plugins=plugins,
+        report=report_file,
+    )
     with reporting(progress, quiet, verbose, many=False) as report:
-        outcome = runner.resume(folder, report, command=typed_command(), changes={"verify": True, **changes})
+        outcome = runner.resume(
+            folder, report, command=typed_command(), changes={"verify": True, **changes}, trust=trust
+        )
     result = batch.result_of(outcome)
     if result.converted:
         print_verification(folder, json)

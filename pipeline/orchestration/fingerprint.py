@@ -25,14 +25,15 @@ def components(stage: Stage, options: Options, inputs: Mapping[str, str], digest
 
     `inputs` maps each kind it reads to its content digest. An option that is a file counts by its content.
     """
-    values = {name: _by_content(getattr(options, name), digests) for name in stage.options}
+    chosen = {name: getattr(options, name) for name in stage.options}
+    values = {name: _by_content(value, digests) for name, value in chosen.items()}
     return {
         "stage": stage.name,
         "version": stage.version,
         "code": _code(stage),
         "libraries": {name: _library(name) for name in stage.libraries},
         "options": values,
-        "environment": dict(stage.environment()) if stage.environment else {},
+        "environment": dict(stage.environment(chosen)) if stage.environment else {},
         "inputs": dict(inputs),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pipeline.stages.stage import Stage, Task
 
@@ -22,6 +23,16 @@ def run(task: Task) -> Mapping[str, str]:
     return digests
 
 
+def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the digests of the user's modules that plugins import: they decide as much as the plugins do."""
+    if not options["plugins"]:
+        return {}
+    from pipeline.torch7 import plugins
+    from pipeline.wire.digest import file_digest
+
+    return {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}
+
+
 STAGE = Stage(
     name="import",
     makes="graph",
@@ -29,5 +40,6 @@ STAGE = Stage(
     run=run,
     options=("inputs", "root", "plugins"),
     libraries=("numpy", "torchfile"),
+    environment=_environment,
     modules=("pipeline.graph.serialization", "pipeline.torch7.importer"),
 )

@@ -60,7 +60,9 @@ class Stage:
     options: tuple[str, ...] = ()  # the options of the configuration that change its result
     libraries: tuple[str, ...] = ()  # the distributions whose version decides its result
     version: int = 1  # to be raised where the meaning of its files changes and its code does not show it
-    environment: Callable[[], Mapping[str, str]] | None = None  # further things that decide: runtimes found
+    # Further things that decide, of the machine or by way of the options that it declares: the runtimes found, the
+    # modules that a plugin imports. May run the user's code that those options name.
+    environment: Callable[[Mapping[str, Any]], Mapping[str, str]] | None = None
     # Raises UsageError for options that it could not obey; asked before any stage runs, with what it declares in
     # `options`. Slow imports only where such an option is set.
     check: Callable[[Mapping[str, Any]], None] | None = None

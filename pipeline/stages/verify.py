@@ -129,7 +129,7 @@ def _caffe2(folder: Path, task: Task) -> Artifact:
     )
 
 
-def _environment() -> Mapping[str, Any]:
+def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 

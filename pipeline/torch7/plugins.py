@@ -9,15 +9,22 @@ def scale(m, x, net):
 
 from __future__ import annotations
 
+import ast
 import importlib.util
-from collections.abc import Sequence
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 
+import pipeline
 from pipeline.errors import UsageError
 
 GROUP = "torch2caffe2.modules"  # the entry points by which an installed package registers its modules
-_loaded: set[str] = set()
+_loaded: dict[str, frozenset[str]] = {}  # a plugin, and the modules that were imported while it was loaded
 
 
 def load_plugins(paths: Sequence[Path]) -> None:
@@ -26,21 +33,41 @@ def load_plugins(paths: Sequence[Path]) -> None:
     Raises UsageError where a file is missing or fails, or registers a class that is known already.
     """
     for entry in entry_points(group=GROUP):
-        if _first(f"{entry.name} = {entry.value}"):
-            try:
-                entry.load()
-            except Exception as error:
-                raise _failed(f"the entry point {entry.name}", error) from error
+        _once(f"{entry.name} = {entry.value}", f"the entry point {entry.name}", entry.load)
     for path in paths:
-        if _first(str(path.resolve())):
-            _run(path)
+        _once(str(path.resolve()), f"the plugin {path}", partial(_run, path))
 
 
-def _first(name: str) -> bool:
+def sources(paths: Sequence[Path]) -> dict[str, Path]:
+    """Load the plugin files, and return the user's modules that they import, by name, at any depth.
+
+    The user's are those that belong neither to Python nor to an installed package. Raises UsageError as `load_plugins`.
+    """
+    load_plugins(paths)
+    found: dict[str, Path] = {}
+    waiting = [name for path in paths for name in sorted(_loaded[str(path.resolve())])]
+    waiting += [name for path in paths for name in _imported(path, "")]
+    while waiting:
+        name = waiting.pop()
+        file = None if name in found else _file(name)
+        if file is not None and _is_users(file):
+            found[name] = file
+            package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+            waiting += _imported(file, package)
+    return dict(sorted(found.items()))
+
+
+def _once(name: str, what: str, load: Callable[[], object]) -> None:
     if name in _loaded:
-        return False
-    _loaded.add(name)
-    return True
+        return
+    before = frozenset(sys.modules)
+    try:
+        load()
+    except UsageError:
+        raise
+    except Exception as error:
+        raise _failed(what, error) from error
+    _loaded[name] = frozenset(sys.modules) - before
 
 
 def _run(path: Path) -> None:
@@ -49,12 +76,52 @@ def _run(path: Path) -> None:
     spec = importlib.util.spec_from_file_location(f"torch2caffe2_plugin_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is no Python file", advice="a plugin's name ends in .py")
-    try:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except Exception as error:
-        _loaded.discard(str(path.resolve()))
-        raise _failed(f"the plugin {path}", error) from error
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def _failed(what: str, error: Exception) -> UsageError:
     return UsageError(f"{what} fails", why=f"{type(error).__name__}: {error}", advice="see `pipeline.torch7.plugins`")
+
+
+def _imported(file: Path, package: str) -> Iterator[str]:
+    """Yield the names that import statements in a Python file mention, be they modules or things in one."""
+    if file.suffix != ".py":
+        return
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (above for alias in node.names for above in _with_packages(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *filter(None, [node.module])])
+            yield from _with_packages(base)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _with_packages(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _file(name: str) -> Path | None:
+    """Return the file of a module, loaded or not; None where there is none of this name."""
+    module: ModuleType | None = sys.modules.get(name)
+    if module is not None:
+        file = getattr(module, "__file__", None)
+        return Path(file) if file else None
+    with suppress(ImportError, ValueError, AttributeError):
+        spec = importlib.util.find_spec(name)
+        return Path(spec.origin) if spec and spec.has_location and spec.origin else None
+    return None
+
+
+def _is_users(file: Path) -> bool:
+    return file.is_file() and not any(file.resolve().is_relative_to(folder) for folder in _installed())
+
+
+@cache
+def _installed() -> tuple[Path, ...]:
+    """Return the folders of Python's own modules, of installed packages, and of this program."""
+    schemes = (sysconfig.get_paths(), sysconfig.get_paths(sysconfig.get_preferred_scheme("user")))
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {Path(paths[name]).resolve() for paths in schemes for name in names}
+    return (*sorted(found), Path(pipeline.__file__).resolve().parent)

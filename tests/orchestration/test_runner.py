@@ -111,7 +111,7 @@ def test_a_stage_is_given_only_the_options_it_declares(bench: Bench) -> None:
 
 def test_a_change_of_the_environment_that_a_stage_names_runs_it(bench: Bench) -> None:
     found = {"opencv": "4.8"}
-    verify = replace(VERIFY, environment=lambda: found)
+    verify = replace(VERIFY, environment=lambda options: found)
     stages = (IMPORT, EMIT, TRANSLATE, verify)
     bench.run(stages=stages)
     found["opencv"] = "4.9"
