@@ -64,12 +64,18 @@ def _after_power(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -
     return before is not None and before.type == "Power" and before.power_param.power != 1
 
 
+def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
+    """Tell an Eltwise whose top is its bottom: OpenCV takes that bottom into account, which Caffe has lost."""
+    return list(layer.top) == list(layer.bottom[:1])
+
+
 Test = Callable[["LayerParameter", Mapping[str, "LayerParameter"]], bool]
 # Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
 _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
     "Deconvolution": (
         (lambda layer, _: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),
     ),
+    "Eltwise": ((_in_place, "an Eltwise in place"),),
     "InnerProduct": ((lambda layer, _: layer.inner_product_param.transpose, "a transposed InnerProduct"),),
     "LRN": ((lambda layer, _: layer.lrn_param.k != 1, "an LRN with k"),),
     "Log": ((lambda layer, _: layer.log_param.shift != 0 or layer.log_param.base != -1, "a Log with shift or base"),),

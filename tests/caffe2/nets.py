@@ -388,6 +388,8 @@ for _p in (1, 2, 3):
 for _x in ((2, 7, 3, 4), (2, 7, 3), (2, 7), (2, 7, 3, 2, 2)):
     for _size in (1, 3, 4, 5):
         plain("LRN", _x, size=_size, alpha=0.7, beta=0.75, bias=2.0)
+for _alpha, _beta in ((0.0, 0.75), (0.7, 0.0), (-0.01, 0.75), (0.01, -0.75)):
+    plain("LRN", IMAGE, size=3, alpha=_alpha, beta=_beta, bias=2.0)
 
 for _name in (
     "ReduceSum",

@@ -53,6 +53,7 @@ def layer(kind: str, fields: str, bottom: str = "x", name: str = "it", top: str 
         layer("InnerProduct", "inner_product_param { num_output: 2 transpose: true }"),
         layer("Deconvolution", "convolution_param { num_output: 2 kernel_size: 3 dilation: 2 }"),
         layer("Swish", "swish_param { beta: 2 }"),
+        layer("Eltwise", 'bottom: "z"', top="x"),
         layer("Power", "power_param { power: 2 }", name="first", top="z")
         + layer("Power", "power_param { scale: 3 }", bottom="z"),
     ],
@@ -67,6 +68,7 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
     file = tmp_path / "deploy.prototxt"
     file.write_text(
         layer("LRN", "lrn_param { local_size: 3 }", top="z")
+        + layer("Eltwise", 'bottom: "z"', name="sum")
         + layer("Power", "power_param { scale: 3 }", bottom="z", name="first", top="w")
         + layer("Power", "power_param { power: 2 }", bottom="w")
     )

@@ -21,13 +21,25 @@ class Window(NamedTuple):
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The same as attributes of Conv."""
+        """The same as attributes of ConvTranspose."""
         return {
             "kernel_shape": self.kernel,
             "strides": self.stride,
             "pads": self.pad * 2,
             "dilations": self.dilation,
         }
+
+    def over(self, sizes: Ints) -> dict[str, Any]:
+        """Return the same as attributes of Conv over maps of `sizes`.
+
+        Caffe rounds (size + 2 pad - reach) / stride toward 0, so that a window which reaches less than a stride
+        beyond the second pad is one still, and finds 0 there (ConvolutionLayer::compute_output_shape, im2col.cpp).
+        """
+        ends = []
+        for size, kernel, stride, pad, dilation in zip(sizes, *self, strict=True):
+            beyond = (kernel - 1) * dilation + 1 - size - 2 * pad
+            ends.append(pad + beyond if 0 < beyond < stride else pad)
+        return self.attributes | {"pads": (*self.pad, *ends)}
 
 
 def window(layer: Layer, fields: Fields, axes: int) -> Window:
@@ -97,25 +109,26 @@ def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
     x = _check_bottoms(layer)
     axis = layer.axis(fields.int("axis"), x.rank)
     frame = window(layer, fields, x.rank - axis - 1)
-    channels, maps, group = x.shape[axis], fields.int("num_output"), fields.int("group")
-    if group < 1 or maps < 1 or channels % group or maps % group:
-        layer.invalid(f"{group} groups of {channels} channels and {maps} outputs")
-    outer, inner = (channels, maps) if transposed else (maps, channels)
+    channels, outputs, group = x.shape[axis], fields.int("num_output"), fields.int("group")
+    if group < 1 or outputs < 1 or channels % group or outputs % group:
+        layer.invalid(f"{group} groups of {channels} channels and {outputs} outputs")
+    outer, inner = (channels, outputs) if transposed else (outputs, channels)
     if len(frame.kernel) > 3:
         layer.refuse(f"a window over {len(frame.kernel)} axes")
-    shapes = [(outer, inner // group, *frame.kernel)] + [(maps,)] * fields.flag("bias_term")
+    shapes = [(outer, inner // group, *frame.kernel)] + [(outputs,)] * fields.flag("bias_term")
     arrays = net.parameters(layer, *shapes)
     if not frame.kernel:  # no spatial axis: one of extent 1
         frame = Window((1,), (1,), (0,), (1,))
     weights = net.weight(arrays[0].reshape(*shapes[0][:2], *frame.kernel), "w")
     bias = net.weight(arrays[1], "b") if len(arrays) > 1 else None
-    operator = "Conv"
-    more: dict[str, Any] = {}
-    if transposed:
-        operator, more = "ConvTranspose", {"output_padding": (0,) * len(frame.kernel)}
     results = []
     for bottom in layer.bottoms:
-        y = net.add(operator, fold(net, bottom, axis), weights, bias, group=group, **frame.attributes, **more)
+        maps = fold(net, bottom, axis)
+        if transposed:
+            how = frame.attributes | {"output_padding": (0,) * len(frame.kernel)}
+            y = net.add("ConvTranspose", maps, weights, bias, group=group, **how)
+        else:
+            y = net.add("Conv", maps, weights, bias, group=group, **frame.over(maps.shape[2:]))
         results.append(unfold(net, y, bottom, axis))
     net.give(layer, *results)
 
@@ -140,7 +153,7 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
         (fields.int("temporal_pad"), pad, pad),
         (1, 1, 1),
     )
-    net.give(layer, net.add("Conv", x, *parameters, group=group, **frame.attributes))
+    net.give(layer, net.add("Conv", x, *parameters, group=group, **frame.over(x.shape[2:])))
 
 
 @reads("Im2col")
@@ -154,9 +167,9 @@ def im2col(layer: Layer, net: CaffeReader) -> None:
         layer.refuse(f"Im2col over {axes} axes")
     folded = fold(net, x, axis)
     if axes == 2:
-        columns = net.add("Im2Col", folded, **frame.attributes)
+        columns = net.add("Im2Col", folded, **frame.over(folded.shape[2:]))
     else:  # a second axis of 1, which goes again
         frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
         plane = net.add("Unsqueeze", folded, part="plane", axes=(3,))
-        columns = net.add("Squeeze", net.add("Im2Col", plane, **frame.attributes), part="columns", axes=(3,))
+        columns = net.add("Squeeze", net.add("Im2Col", plane, **frame.over(plane.shape[2:])), part="columns", axes=(3,))
     net.give(layer, unfold(net, columns, x, axis))

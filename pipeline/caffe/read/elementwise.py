@@ -11,7 +11,11 @@ from pipeline.graph.values import Shape, Value
 
 @reads("Eltwise")
 def eltwise(layer: Layer, net: CaffeReader) -> None:
-    """Product, weighted sum or maximum of blobs of one shape (eltwise_layer.cpp)."""
+    """Product, weighted sum or maximum of blobs of one shape (eltwise_layer.cpp).
+
+    In place, a sum or maximum has lost the first bottom before it reads it: the top, which is the same blob, is
+    set to 0, or to the least number that there is.
+    """
     fields = layer.param("eltwise_param")
     operation, coefficients = fields.word("operation"), fields.floats("coeff")
     xs = list(layer.bottoms)
@@ -21,8 +25,11 @@ def eltwise(layer: Layer, net: CaffeReader) -> None:
         layer.invalid(f"{len(coefficients)} coefficients for {operation} of {len(xs)} bottoms")
     if operation == "PROD":
         net.give(layer, reduce(lambda a, b: net.add("Mul", a, b, part="product"), xs))
-    elif operation == "MAX":
-        net.give(layer, net.add("Max", *xs))
+        return
+    if layer.in_place:
+        xs, coefficients = xs[1:], coefficients[1:]
+    if operation == "MAX":
+        net.give(layer, _joined(net, "Max", xs))
     elif coefficients == (1.0, -1.0):
         net.give(layer, net.add("Sub", *xs))
     else:
@@ -30,7 +37,11 @@ def eltwise(layer: Layer, net: CaffeReader) -> None:
             x if c == 1 else net.add("Mul", x, net.constant(c, f"coeff{i}"), part=f"term{i}")
             for i, (x, c) in enumerate(zip(xs, coefficients or (1.0,) * len(xs), strict=True))
         ]
-        net.give(layer, net.add("Sum", *scaled))
+        net.give(layer, _joined(net, "Sum", scaled))
+
+
+def _joined(net: CaffeReader, operator: str, xs: list[Value]) -> Value:
+    return xs[0] if len(xs) == 1 else net.add(operator, *xs)
 
 
 @reads("Scale")

@@ -112,6 +112,11 @@ class Layer:
         """The only bottom."""
         return self.take(1)[0]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the first top is the first bottom."""
+        return bool(self.tops) and list(self._message.bottom[:1]) == [self.tops[0]]
+
     def take(self, fewest: int, most: int | None = None) -> tuple[Value, ...]:
         """Give the bottoms, of which there must be `fewest`, or as many as `most`."""
         most = fewest if most is None else most

@@ -1,14 +1,46 @@
-"""Blobs that lie in one memory: what a layer writes in place, Caffe shows in all of them."""
+"""Blobs that lie in one memory: tops that are bottoms, and what is written there in place of what others read."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
+    from pipeline.graph.values import Value
 
-SHARING = frozenset({"Split", "Reshape", "Flatten"})  # tops are other views of the bottom (Blob::ShareData)
-LEAVING_ALONE = frozenset({"Dropout"})  # in the TEST phase
+VIEWS = frozenset({"Split", "Reshape", "Flatten"})  # tops are other views of the bottom (Blob::ShareData)
+# Types that Caffe does not take in place (CHECK_NE in their Reshape or LayerSetUp).
+FORBIDDEN_IN_PLACE = VIEWS | {"AbsVal"}
+# Types that compute in place what they compute elsewhere: they read each number before they write over it
+# (Forward_cpu of each). Eltwise writes before it reads, but the same everywhere: see its reader. Whatever is not
+# named here reads what it has written over already.
+COMPUTED_IN_PLACE = frozenset(
+    {
+        "BNLL",
+        "BatchNorm",
+        "Bias",
+        "Clip",
+        "Dropout",
+        "ELU",
+        "Eltwise",
+        "Exp",
+        "Log",
+        "MVN",
+        "PReLU",
+        "Power",
+        "ReLU",
+        "ReLU6",
+        "Scale",
+        "Sigmoid",
+        "Softmax",
+        "Swish",
+        "TanH",
+        "Threshold",
+    }
+)
+FILLED_ONCE = frozenset({"DummyData", "Parameter"})  # tops that no run fills again
 
 
 class Memory:
@@ -17,28 +49,103 @@ class Memory:
     A network whose layers read such a blob computes in Caffe something other than what its prototxt says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Iterable[LayerParameter]) -> None:
+        """Count, for all layers of a network, who reads a blob from each writing of it to the next."""
         self._shares: dict[str, set[str]] = {}
         self._spoiled: dict[str, str] = {}
+        self._constants: dict[str, str] = {}
+        self._written: Counter[str] = Counter()
+        self._readers: Counter[tuple[str, int]] = Counter()
+        written: Counter[str] = Counter()
+        for layer in layers:
+            self._readers.update((blob, written[blob]) for blob in layer.bottom)
+            written.update(layer.top)
+            weighted = [top for top, weight in zip(layer.top, layer.loss_weight, strict=False) if weight]
+            self._readers.update((top, written[top]) for top in weighted)
 
-    def run(self, layer: LayerParameter) -> None:
-        """Take note of what a layer does to the memory of its tops."""
+    def fault(self, layer: LayerParameter) -> str | None:
+        """Return why Caffe does not take the tops of a layer, None where it does (Net::AppendTop, net.cpp).
+
+        A top is in place where the bottom at the same position is the same blob, unless others read that too: Caffe
+        gives each of several readers a copy of its own (insert_splits.cpp).
+        """
+        earlier: set[str] = set()
+        for position, top in enumerate(layer.top):
+            if (top in earlier or self._written[top]) and not self._in_place(layer, position):
+                if top not in layer.bottom:
+                    return f"{top!r} is already the top of another layer"
+                return f"{top!r} is a bottom that it cannot write in place: others read it, or it stands elsewhere"
+            earlier.add(top)
+        if layer.type in FORBIDDEN_IN_PLACE and self._rewritten(layer):
+            return f"{layer.type} does not compute in place"
+        return None
+
+    def refusal(self, layer: LayerParameter) -> str | None:
+        """Return why nobody can say what a layer computes in place, None where it is what it computes elsewhere."""
+        if _leaves_alone(layer):
+            return None
+        for top in self._rewritten(layer):
+            if layer.type not in COMPUTED_IN_PLACE:
+                return f"its top {top!r} is its bottom: what Caffe computes then depends on how memory is laid out"
+            makers = [self._constants[blob] for blob in self._shares.get(top, ()) if blob in self._constants]
+            if makers:
+                return f"it overwrites in place what {makers[0]} fills only once: each run of Caffe gives other numbers"
+        return None
+
+    def run(self, layer: LayerParameter, bottoms: tuple[Value, ...]) -> None:
+        """Take note of what a layer, of these bottoms, does to the memory of its tops."""
+        rewritten = self._rewritten(layer)
+        self._written.update(layer.top)
         for top in layer.top:
-            if top in layer.bottom:
-                if layer.type not in LEAVING_ALONE:
+            if top in rewritten:
+                if not _leaves_alone(layer):
                     others = self._shares.get(top, set()) - {top}
                     self._spoiled |= dict.fromkeys(others, f"{layer.name} ({layer.type})")
                 continue
             self._shares.get(top, set()).discard(top)
             self._spoiled.pop(top, None)
-            single = (layer.type, len(layer.bottom), len(layer.top)) in {("Concat", 1, 1), ("Slice", 1, 1)}
-            if layer.bottom and (layer.type in SHARING or single):
-                group = self._shares.setdefault(layer.bottom[0], {layer.bottom[0]})
-                group.add(top)
-                self._shares[top] = group
-            else:
-                self._shares[top] = {top}
+            self._shares[top] = {top}
+            if layer.type in FILLED_ONCE:
+                self._constants[top] = f"{layer.name} ({layer.type})"
+        for one, other in _shared(layer, bottoms):
+            group = self._shares.setdefault(one, {one})
+            group.add(other)
+            self._shares[other] = group
 
     def spoiled_by(self, blob: str) -> str | None:
         """Name the layer that wrote over a blob by way of another one, None where none did."""
         return self._spoiled.get(blob)
+
+    def _rewritten(self, layer: LayerParameter) -> list[str]:
+        """Return the tops that are written in place."""
+        return [top for position, top in enumerate(layer.top) if self._in_place(layer, position)]
+
+    def _in_place(self, layer: LayerParameter, position: int) -> bool:
+        blob = layer.top[position]
+        same = position < len(layer.bottom) and layer.bottom[position] == blob
+        return same and self._readers[blob, self._written[blob]] == 1
+
+
+def _is_view(layer: LayerParameter) -> bool:
+    """Tell whether the tops lie in the memory of the bottom: always so, or where nothing is to be moved."""
+    if layer.type in VIEWS:
+        return True
+    if layer.type == "Permute":
+        order = layer.permute_param.order
+        return list(order) == list(range(len(order)))
+    return layer.type in {"Concat", "Slice"} and len(layer.bottom) == len(layer.top) == 1
+
+
+def _leaves_alone(layer: LayerParameter) -> bool:
+    """Tell whether a layer in place changes nothing (Dropout: in the TEST phase)."""
+    return layer.type == "Dropout" or _is_view(layer)
+
+
+def _shared(layer: LayerParameter, bottoms: tuple[Value, ...]) -> list[tuple[str, str]]:
+    """Return the pairs of blobs that a layer lets lie in one memory."""
+    if layer.bottom and _is_view(layer):
+        return [(layer.bottom[0], top) for top in layer.top]
+    # Of a single step, all of h is the last h (LSTMLayer::FillUnrolledNet).
+    if layer.type == "LSTM" and len(layer.top) > 1 and bottoms and bottoms[0].shape[:1] == (1,):
+        return [(layer.top[0], layer.top[1])]
+    return []

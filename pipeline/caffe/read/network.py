@@ -94,12 +94,13 @@ class _Walk:
     problems: list[Problem] = field(default_factory=list)
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = field(init=False)
     reader: CaffeReader = field(init=False)
 
     def run(self) -> None:
         """Read every layer; what goes wrong is in `problems` and `faults` then."""
         kept, idle = _split(self.net, self.keep_loss)
+        self.memory = Memory(self.net.net.layer)
         places = _places(kept)
         reserved = {top for layer in kept for top in layer.top} | set(places)
         self.reader = CaffeReader(self.net.net.name, Weights(self.net), self.input_shapes, reserved, idle)
@@ -116,14 +117,11 @@ class _Walk:
 
     def _layer(self, message: LayerParameter) -> None:
         bottoms = tuple(self._bottom(message, name) for name in message.bottom)
-        for name in message.bottom if message.type != "Silence" else ():
-            self._check_memory(name, f"{message.name} ({message.type})")
-        self.memory.run(message)
         trusted = self.guessed.isdisjoint(message.bottom)
         layer = Layer(message, bottoms)
-        for top in layer.tops:
-            if top in self.reader.blobs and top not in message.bottom:
-                self._fault(layer, f"{top!r} is already the top of another layer")
+        self._place_tops(layer, message)
+        for name in message.bottom if message.type != "Silence" else ():
+            self._check_memory(name, str(layer))
         done = self._apply(layer, trusted)
         if done and trusted:
             self.guessed.difference_update(layer.tops)
@@ -133,6 +131,15 @@ class _Walk:
         if not done:
             for top in layer.tops:
                 self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
+
+    def _place_tops(self, layer: Layer, message: LayerParameter) -> None:
+        """Find out what is wrong with where the tops of a layer lie."""
+        fault, refusal = self.memory.fault(message), self.memory.refusal(message)
+        if fault is not None:
+            self._fault(layer, fault)
+        elif refusal is not None and layer.type in READS:
+            self.problems.append(Problem(str(layer), refusal, "give it a top of its own"))
+        self.memory.run(message, layer.bottoms)
 
     def _check_memory(self, blob: str, reader: str) -> None:
         writer = self.memory.spoiled_by(blob)

@@ -112,9 +112,9 @@ def fb_threshold(layer: Layer, net: CaffeReader) -> None:
 
 @reads("Dropout")
 def dropout(layer: Layer, net: CaffeReader) -> None:
-    """x itself: the TEST phase drops nothing."""
-    ratio = layer.param("dropout_param").float("dropout_ratio")
-    net.give(layer, net.add("Dropout", layer.bottom, ratio=ratio))
+    """x itself: the TEST phase drops nothing, whatever the ratio; ONNX's Dropout takes one from 0 to below 1 only."""
+    x, ratio = layer.bottom, layer.param("dropout_param").float("dropout_ratio")
+    net.give(layer, net.add("Dropout", x, ratio=ratio) if 0 <= ratio < 1 else x)
 
 
 @reads("Power")

@@ -17,7 +17,8 @@ MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has buil
 def batch_norm(layer: Layer, net: CaffeReader) -> None:
     """(x - mean) / sqrt(variance + eps) for each channel; blobs mean f, variance f, f (batch_norm_layer.cpp).
 
-    Five blobs, with a scale and a bias behind, are the form of NVIDIA's and Intel's forks.
+    Five blobs, with a scale and a bias behind, are the form of NVIDIA's and Intel's forks; with a factor other than
+    1 they are refused, since Intel's divides by it as here, and NVIDIA's does not.
     """
     fields, x = layer.param("batch_norm_param"), layer.bottom
     if x.rank < 2:
@@ -30,6 +31,8 @@ def batch_norm(layer: Layer, net: CaffeReader) -> None:
         return
     fused = net.weights_file.count(layer.name) == 5
     mean, variance, factor, *affine = net.parameters(layer, channels, channels, (1,), *[channels] * (2 * fused))
+    if fused and factor[0] != 1:
+        layer.refuse(f"five blobs with a factor of {factor[0]:g}, not 1: forks of Caffe disagree on its use there")
     scale, bias = (net.weight(affine[0], "scale"), net.weight(affine[1], "b")) if fused else (None, None)
     statistics = net.weight(_unscaled(mean, factor), "mean"), net.weight(_unscaled(variance, factor), "var")
     net.give(layer, net.add("BatchNormalization", x, scale, bias, *statistics, epsilon=epsilon))

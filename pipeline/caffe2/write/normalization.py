@@ -74,11 +74,11 @@ def layer_normalization(node: Node, net: Caffe2Builder) -> None:
 
 @writes("LRN")
 def lrn(node: Node, net: Caffe2Builder) -> None:
-    """LRN over (N, C, H, W) and an odd number of channels; an even one by AveragePool over the channels' axis."""
+    """LRN over (N, C, H, W), an odd number of channels, alpha and beta above 0; else AveragePool over the channels."""
     x, size = node.input(0), node.int("size")
     alpha, beta, bias = node.float("alpha"), node.float("beta"), node.float("bias")
     image: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
-    if size % 2:
+    if size % 2 and min(alpha, beta) > 0:
         rule: Step = ("LRN", {"size": size, "alpha": alpha, "beta": beta, "bias": bias})
         net.through(net.blob(x), [*reshape(x.shape, image), rule, *reshape(image, x.shape)])
         return

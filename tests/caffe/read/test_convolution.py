@@ -159,6 +159,17 @@ def test_a_convolution_over_time_height_and_width():
     np.testing.assert_allclose(result(graph, x), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("size", "pad", "beyond"), [(3, 0, 1), (2, 0, 2), (1, 1, 1)])
+def test_a_window_that_reaches_less_than_a_stride_beyond_a_map_finds_zeros(size, pad, beyond):
+    x, w = numbers(1, 2, size, size), numbers(3, 2, 4, 4, seed=1)
+    param = f"convolution_param {{ num_output: 3 kernel_size: 4 stride: 3 pad: {pad} bias_term: false }}"
+    graph = layer("Convolution", "x", param=param, blobs=[w], x=x.shape)
+    wide = np.pad(x, [(0, 0), (0, 0), *[(pad, pad + beyond)] * 2])
+    np.testing.assert_allclose(result(graph, x), convolved(wide, w, None, (1, 1), (0, 0), (1, 1), 1), rtol=1e-4)
+    with pytest.raises(InvalidInputError):
+        layer("Convolution", "x", param=param.replace("stride: 3", f"stride: {beyond}"), blobs=[w], x=x.shape)
+
+
 def test_columns_hold_every_window():
     x = numbers(2, 3, 5, 4)
     param = "convolution_param { kernel_size: 2 stride: 2 pad: 1 dilation: [2, 1] }"

@@ -6,7 +6,7 @@ import pytest
 from pipeline.caffe.read import inputs as inputs_of
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.graph.evaluation import evaluate, run
+from pipeline.graph.evaluation import evaluate
 from tests.caffe.read.nets import inputs, net, numbers, operators, result
 
 X = inputs(x=(2, 3))
@@ -28,20 +28,28 @@ def test_the_last_of_the_layers_on_a_blob_keeps_its_name():
     np.testing.assert_allclose(result(graph, x), np.tanh(np.abs(x)), rtol=1e-6)
 
 
-def test_a_reader_between_two_layers_in_place_sees_the_value_of_its_time():
-    text = X + act("AbsVal", "x", "a", "abs") + act("TanH", "a", "b", "b") + act("Sigmoid", "a", "a", "s")
-    graph = read(net(text))
-    assert [value.name for value in graph.outputs] == ["a", "b"]
+@pytest.mark.parametrize("reader", [act("TanH", "a", "b", "b"), 'layer { name: "b" type: "Accuracy" bottom: "a" }'])
+def test_a_layer_cannot_write_in_place_over_what_another_reads(reader):
+    writer = act("Sigmoid", "a", "a", "s")
+    with pytest.raises(InvalidInputError) as error:
+        read(net(X + act("AbsVal", "x", "a", "abs") + reader + writer))
+    assert error.value.where == "s (Sigmoid)" and "others read it" in error.value.why
+    graph = read(net(X + act("AbsVal", "x", "a", "abs") + writer + act("TanH", "a", "b", "b")))
     x = numbers(2, 3)
-    a, b = run(graph, [x])
-    np.testing.assert_allclose(a, 1 / (1 + np.exp(-np.abs(x))), rtol=1e-6)
-    np.testing.assert_allclose(b, np.tanh(np.abs(x)), rtol=1e-6)
+    np.testing.assert_allclose(result(graph, x), np.tanh(1 / (1 + np.exp(-np.abs(x)))), rtol=1e-6)
+
+
+def test_what_a_loss_weight_takes_counts_as_a_reader():
+    loss = act("AbsVal", "x", "a", "abs").replace("}", "loss_weight: 1 }")
+    with pytest.raises(InvalidInputError):
+        read(net(X + loss + act("Sigmoid", "a", "a", "s")))
+    read(net(X + loss.replace("weight: 1", "weight: 0") + act("Sigmoid", "a", "a", "s")))
 
 
 def test_an_input_keeps_its_name_where_a_layer_writes_it_in_place():
-    graph = read(net(X + act("AbsVal", "x", "x", "abs") + act("TanH", "x", "x", "tanh")))
+    graph = read(net(X + act("Sigmoid", "x", "x", "sigmoid") + act("TanH", "x", "x", "tanh")))
     assert [value.name for value in graph.inputs] == ["x"]
-    assert names(graph) == [("abs", "x_abs"), ("tanh", "x_tanh")]
+    assert names(graph) == [("sigmoid", "x_sigmoid"), ("tanh", "x_tanh")]
     assert [value.name for value in graph.outputs] == ["x_tanh"]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from tests.caffe.read.nets import layer, numbers, operators, result
 
 SHAPES = [(4, 3), (4, 3, 5), (4, 3, 5, 6), (2, 3, 4, 5, 3)]
@@ -47,6 +47,15 @@ def test_five_blobs_hold_a_scale_and_a_bias_too():
     graph = layer("BatchNorm", "x", blobs=[mean, variance, [1.0], scale, bias], x=x.shape)
     unit = (x - spread(mean, 4)) / np.sqrt(spread(variance, 4) + 1e-5)
     np.testing.assert_allclose(result(graph, x), unit * spread(scale, 4) + spread(bias, 4), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 999.0])
+def test_five_blobs_with_a_factor_are_refused_since_forks_disagree_on_it(factor):
+    blobs = [numbers(3), np.abs(numbers(3)), [factor], numbers(3), numbers(3)]
+    with pytest.raises(UnsupportedError) as error:
+        layer("BatchNorm", "x", blobs=blobs, x=(2, 3, 4, 4))
+    (problem,) = error.value.problems
+    assert f"a factor of {factor:g}, not 1: forks of Caffe disagree" in problem.reason
 
 
 def test_a_blob_without_channels_is_an_error_of_the_file():
