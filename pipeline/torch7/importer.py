@@ -124,7 +124,7 @@ def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
-        outputs = [net.add("Identity", value) for value in leaves(y)]
+        outputs = [net.add("Identity", net.current(value)) for value in leaves(y)]
     if not outputs:
         raise UsageError("the network gives an empty table")
     return without_copies(net.builder.finish(outputs))

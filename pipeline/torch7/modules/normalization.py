@@ -31,19 +31,22 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.BatchNormalization", "cudnn.BatchNormalization", rank=2)
+@module("nn.BatchNormalization", rank=2, unbatched="widened")
+@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused")
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """Batch normalisation of feature vectors."""
+    """Batch normalisation of feature vectors; nn's makes its input a batch of one in place (BatchNormalization.lua)."""
     return normalize(m, x, net)
 
 
-@module("nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization", rank=4)
+@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened")
+@module("cudnn.SpatialBatchNormalization", "fbnn.SpatialBatchNormalization", rank=4, unbatched="refused")
 def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of images."""
     return normalize(m, x, net)
 
 
-@module("nn.VolumetricBatchNormalization", "cudnn.VolumetricBatchNormalization", rank=5)
+@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened")
+@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused")
 def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of volumes."""
     return normalize(m, x, net)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.torch7.fixtures import check, check_fixture, fixtures, numbers
+from pipeline.errors import UsageError
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
 from tests.torch7.writer import nn
 
 
@@ -15,6 +16,8 @@ def test_computes_what_torch7_computed(name):
 def test_inns_affine_and_mean_are_taken_channel_by_channel():
     x, a, b = numbers(2, 3, 4, 5), numbers(3, seed=1), numbers(3, seed=2)
     check(nn("inn.ConstAffine", a=a, b=b), x, expected=x * a[:, None, None] + b[:, None, None])
+    with pytest.raises(UsageError, match="3 channels"):
+        graph_of(nn("inn.ConstAffine", a=a, b=b), (3, 4, 5))
     mean = numbers(1, 3, 4, 5, seed=3)
     check(nn("inn.MeanSubtraction", mean=mean), x, expected=x - mean)
 
