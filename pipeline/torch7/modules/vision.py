@@ -13,6 +13,7 @@ from pipeline.torch7.modules.containers import concatenated
 from pipeline.torch7.modules.convolution import along
 from pipeline.torch7.modules.pooling import end_pads
 from pipeline.torch7.modules.table import alike_pair
+from pipeline.torch7.tree import walk
 
 
 def per_channel(array: np.ndarray, x: Value, net: Lowering, ranks: tuple[int, ...]) -> np.ndarray:
@@ -136,15 +137,26 @@ def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
+# Modules that compute something else while `train` is set.
+_TRAINING = ("BatchNormalization", "Dropout", "RReLU", "WhiteNoise")
+
+
 @module("nn.SpatialClassifier")
 def spatial_classifier(m: Module, x: Value, net: Lowering) -> Value:
-    """Run `classifier` on the channels of every pixel of one image (C, H, W), as a batch (nnx)."""
+    """Run `classifier` on the channels of every pixel of one image (C, H, W), as a batch (nnx).
+
+    It is no nn.Container: evaluate() does not reach the modules in it, which stay in the mode they were saved in.
+    """
     if x.rank != 3:
         net.misfit("one image of 3 dimensions", x)
+    classifier = m.child("classifier") if m.has("classifier") else m.children()[0]
+    for _, inner in walk(classifier.object):
+        if inner.class_name.endswith(_TRAINING) and Module(inner).flag("train"):
+            net.refuse(f"runs an {inner.class_name} in training mode", "call classifier:evaluate() before saving")
     height, width = x.shape[1:]
     with net.inside("pixels"):
         pixels = transposed(net.reshape(x, (x.shape[0], height * width), part="planes"), net, "rows")
-    y = net.tensor(net.run(m.child("classifier") if m.has("classifier") else m.children()[0], pixels))
+    y = net.tensor(net.run(classifier, pixels))
     if not m.flag("spatialOutput", True):
         return y
     return net.reshape(transposed(y, net, "planes"), (y.shape[1], height, width))

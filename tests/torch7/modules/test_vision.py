@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
-from pipeline.errors import UsageError
+from pipeline.errors import UnsupportedError, UsageError
 from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
-from tests.torch7.writer import nn
+from tests.torch7.writer import nn, sequential
 
 
 @pytest.mark.parametrize("name", fixtures("vision"))
@@ -58,3 +60,11 @@ def test_nnxs_classifier_runs_on_every_pixel():
     linear = nn("Linear", weight=weight, bias=bias)
     check(nn("SpatialClassifier", modules=[linear], classifier=linear, spatialOutput=True), x, expected=expected)
     check(nn("SpatialLinear", weight=weight, bias=bias), x, expected=expected)
+
+
+def test_nnxs_classifier_that_evaluation_does_not_reach_is_refused():
+    statistics = {"running_mean": numbers(3), "running_var": np.ones(3, np.float32)}
+    for train, refusal in ((True, pytest.raises(UnsupportedError)), (False, nullcontext())):
+        inner = sequential(nn("BatchNormalization", **statistics, train=train))
+        with refusal:
+            graph_of(nn("SpatialClassifier", modules=[inner], classifier=inner), (3, 4, 5))
