@@ -56,8 +56,8 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, by the statistics of each image's channel.
 
-    fast-neural-style's and texture_nets' class. The SpatialBatchNormalization that it runs on (1, N C, H, W) stays in
-    training mode in evaluation too; torch/distro has the nn of July 2017 (200ae7d), in which that holds for one image.
+    fast-neural-style's and texture_nets' class. It runs a SpatialBatchNormalization on (1, N C, H, W), in training
+    mode in evaluation too. So does the nn of torch/distro (200ae7d); from 919eeca on nn takes running statistics there.
     """
     if m.flag("disabled"):
         return net.copy(x)
