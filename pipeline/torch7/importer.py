@@ -20,7 +20,7 @@ from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.plugins import load_plugins
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
-from pipeline.torch7.tree import walk
+from pipeline.torch7.tree import children, walk
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
@@ -57,7 +57,7 @@ def element_type(root: Module) -> str:
 
     Containers do not tell: `_type` is not changed in all of them when a part is converted.
     """
-    leaves = (found for _, found in walk(root.object) if "modules" not in found)
+    leaves = (found for _, found in walk(root.object) if not children(found))
     first = next(leaves, root.object)
     return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
@@ -124,7 +124,7 @@ def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
-        outputs = [net.add("Identity", value) for value in leaves(y)]
+        outputs = [net.add("Identity", net.current(value)) for value in leaves(y)]
     if not outputs:
         raise UsageError("the network gives an empty table")
     return without_copies(net.builder.finish(outputs))

@@ -53,6 +53,7 @@ class Lowering:
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
+        self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
         self._module = Module(TorchObject("network"))
         self._inner = ""
 
@@ -99,17 +100,30 @@ class Lowering:
         if definition.takes == "tensor":
             if not isinstance(x, Value):
                 self.misfit("a tensor, not a table", x)
-            x = self.current(x)
             if definition.rank is not None:
-                return self.batched(x, definition.rank, lambda b: self._tensor(definition, module, b))
+                return self._of_rank(definition, definition.rank, module, x)
+            x = self.current(x)
         elif definition.takes == "table" and not isinstance(x, tuple):
             self.misfit("a table of tensors", x)
         return definition.lower(module, x, self)
 
-    def _tensor(self, definition: Definition, module: Module, x: Value) -> Value:
-        y = definition.lower(module, x, self)
-        assert isinstance(y, Value), module
-        return y
+    def _of_rank(self, definition: Definition, rank: int, module: Module, x: Value) -> Value:
+        def layer(batch: Value) -> Value:
+            y = definition.lower(module, batch, self)
+            assert isinstance(y, Value), module
+            return y
+
+        now, unbatched = self.current(x), definition.unbatched
+        if now.rank == rank - 1 and unbatched in ("kept", "widened"):
+            now = self.reshape(now, (1, *now.shape), part="batch")
+            if unbatched == "widened":
+                self._widened[x.name] = now
+            return layer(now)
+        if unbatched == "refused" and now.rank != rank:
+            self.misfit(f"a tensor of {rank} dimensions", now)
+        if unbatched == "only" and now.rank != rank - 1:
+            self.misfit(f"a tensor of {rank - 1} dimensions, without a batch", now)
+        return self.batched(now, rank, layer)
 
     def batched(self, x: Value, rank: int, layer: Callable[[Value], Value]) -> Value:
         """Apply a layer that takes a batch of `rank` dimensions, also to an input without its batch dimension."""
@@ -177,7 +191,7 @@ class Lowering:
         self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute
     ) -> tuple[Value, ...]:
         """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
-        now = [None if x is None else self.current(x) for x in inputs]
+        now = [None if x is None else self._content(x) for x in inputs]
         constant = [x is None or x.name in self.builder.weights for x in now]
         if all(constant) and operator in FOLDED:
             arrays = [None if x is None else self.builder.weights[x.name] for x in now]
@@ -197,7 +211,7 @@ class Lowering:
 
     def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
         """Give `x` another shape, with the batch size left free where it stays; the result is a view of `x`."""
-        x = self.current(x)
+        x = self._content(x)
         if x.name in self.builder.weights:
             return self.weight(self.builder.weights[x.name].reshape(shape), self._part(part) or "reshaped")
         y = self.builder.reshape(x, tuple(shape), self._part(part))
@@ -244,7 +258,13 @@ class Lowering:
     # --- memory
 
     def current(self, x: Value) -> Value:
-        """Give what the memory of `x` holds now; raises Poisoned where a refused module would have made it."""
+        """Return what a tensor that a module is given or gives holds now, in the shape that it has now.
+
+        Raises Poisoned where a refused module would have made it.
+        """
+        return self._content(self._widened.get(x.name, x))
+
+    def _content(self, x: Value) -> Value:
         if x is POISON:
             raise Poisoned
         return self.sharing.current(x)
@@ -270,7 +290,7 @@ class Lowering:
         """Copy a tensor, or every tensor in a table."""
         if isinstance(x, tuple):
             return tuple([self.duplicate(item) for item in x])
-        return x if x is POISON else self.copy(x)
+        return x if x is POISON else self.copy(self.current(x))
 
 
 def leaves(x: TorchValue | None) -> Iterator[Value]:

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
@@ -165,6 +165,10 @@ def join(path: str, step: str) -> str:
 
 
 Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
+# An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
+# `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
+# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed.
+Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,25 +178,26 @@ class Definition:
     lower: Function
     takes: str = "any"
     rank: int | None = None
+    unbatched: Unbatched = "squeezed"
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
 MODULES: Registry[Definition] = Registry("module class")
 
 
-def module(*names: str, rank: int | None = None) -> Callable[[Function], Function]:
+def module(*names: str, rank: int | None = None, unbatched: Unbatched = "squeezed") -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
     It is called with the module, its input and the graph being built, and gives the module's output. Where its
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
-    checked before. With `rank` it is written for a batch: a tensor of that rank; one without a batch dimension
-    is given a batch of one, and the output loses it again.
+    checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
+    a dimension less.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
-        MODULES.register(*names)(Definition(function, takes, rank))
+        MODULES.register(*names)(Definition(function, takes, rank, unbatched))
         return function
 
     return add

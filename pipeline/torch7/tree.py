@@ -15,10 +15,14 @@ _CONTAINERS = _BRANCHING | {"nn.DataParallelTable", "nn.gModule", "nn.GPU", "nn.
 def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     """Give the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
 
+    Where a graph (nngraph) has no such table, they are the modules of its nodes, in running order.
     Raises InvalidInputError for a container without that table, a hole in it, or something in it that is no
     object. `path` is the module's own, for the message.
     """
     table = module.get("modules")
+    nodes = module.get("forwardnodes")
+    if table is None and isinstance(nodes, Table):
+        table = _in_nodes(nodes)
     if table is None and module.class_name not in _CONTAINERS:
         return []
     if not isinstance(table, Table):
@@ -32,6 +36,13 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
         if not isinstance(child, TorchObject):
             raise _invalid(module, path, f"modules[{position}]", f"is {describe(child)} and no module")
     return found
+
+
+def _in_nodes(nodes: Table) -> Table:
+    """Return the modules in a graph's nodes, which old nngraph did not list a second time (gmodule.lua, read)."""
+    data = [node.get("data") for node in nodes.array() if isinstance(node, TorchObject)]
+    found = [each.get("module") for each in data if isinstance(each, Table)]
+    return Table(dict(enumerate((one for one in found if one is not None), 1)))
 
 
 def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:

@@ -132,6 +132,29 @@ def test_an_input_without_a_batch_is_given_one_and_loses_it_again():
     assert graph.outputs[0].name == "SpatialConvolution"
 
 
+ONE = {"weight": numbers(1, 1), "bias": numbers(1)}
+TAKES_NO_BATCH = {
+    "SpatialLinear": (ONE, (1, 4, 5)),
+    "SpatialDownSampling": ({"rW": 2, "rH": 2}, (1, 4, 4)),
+    "TemporalSubSampling": ({**ONE, "kW": 1, "dW": 1}, (4, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", TAKES_NO_BATCH)
+def test_a_module_that_takes_no_batch_is_not_given_one(kind):
+    fields, shape = TAKES_NO_BATCH[kind]
+    assert graph_of(nn(kind, **fields), shape).outputs[0].shape[0] == shape[0] // fields.get("kW", 1)
+    with pytest.raises(UsageError, match=f"a tensor of {len(shape)} dimensions, without a batch"):
+        graph_of(nn(kind, **fields), (2, *shape))
+
+
+def test_a_batch_that_a_module_makes_of_its_input_may_stay():
+    fields = {"nInputPlane": 2, "nOutputPlane": 3, "weight": numbers(3, 2, 1, 1, 1)}
+    sizes = {f"{name}{axis}": 1 for name in "kd" for axis in "THW"}
+    for kind, shape in (("nn.VolumetricConvolution", (3, 3, 4, 5)), ("cudnn.VolumetricConvolution", (1, 3, 3, 4, 5))):
+        assert graph_of(nn(kind, **fields, **sizes), (2, 3, 4, 5)).outputs[0].shape == shape
+
+
 def test_the_batch_size_stays_free_where_a_reshape_keeps_it():
     graph = graph_of(nn("View", size=[-1], numInputDims=3), (2, 3, 4, 5))
     (reshape,) = graph.nodes

@@ -89,6 +89,12 @@ def test_a_container_whose_modules_are_no_list_is_refused(net, why):
     assert caught.value.where.startswith(f"2 ({net.class_name}), byte ")
 
 
+def test_the_modules_of_an_old_graph_are_those_of_its_nodes():
+    nodes = [nn("nngraph.Node", data={"module": module}) for module in (nn("Tanh"), nn("ReLU"))]
+    net = as_read(nn("gModule", forwardnodes=[nn("nngraph.Node", data={}), *nodes]))
+    assert [(path, m.class_name) for path, m in walk(net)][1:] == [("1", "nn.Tanh"), ("2", "nn.ReLU")]
+
+
 def test_a_module_without_modules_has_no_children():
     assert children(as_read(nn("Linear"))) == []
     assert children(as_read(nn("Sequential", modules=[]))) == []

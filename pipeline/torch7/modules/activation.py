@@ -42,11 +42,13 @@ def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.PReLU")
 def prelu(m: Module, x: Value, net: Lowering) -> Value:
-    """y = x where x > 0, else slope x; one slope, or one a channel (axis 1 of 2 or 4, else axis 0)."""
+    """y = x where x > 0, else slope x; one slope, or one for each index of the second of several axes (PReLU.c)."""
     slope = m.weight()
     if m.int("nOutputPlane", 0) == 0:
         return net.add("PRelu", x, net.weight(slope.reshape(1)[:1], "slope"))
-    axis = 1 if x.rank in (2, 4, 5) else 0
+    axis = int(x.rank > 1)
+    if x.shape[axis] != slope.size:
+        net.misfit(f"{slope.size} channels along dimension {axis + 1}", x)
     return net.add("PRelu", x, net.weight(slope.reshape(-1, *[1] * (x.rank - axis - 1)), "slope"))
 
 

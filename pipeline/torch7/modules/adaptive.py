@@ -120,11 +120,11 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.SpatialDownSampling")
+@module("nn.SpatialDownSampling", rank=4, unbatched="only")
 def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The mean of each block of rH x rW pixels (nnx)."""
     ratio = (m.int("rH"), m.int("rW"))
-    return net.batched(x, 4, lambda b: pool("AveragePool", b, net, ratio, ratio, ""))
+    return pool("AveragePool", x, net, ratio, ratio, "")
 
 
 def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:

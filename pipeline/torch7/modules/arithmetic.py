@@ -27,11 +27,11 @@ def add_constant(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def broadcast(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
-    """Shape a parameter of CMul or CAdd for `x`: as it is where the dimensions agree, else one for each sample."""
-    if array.ndim == x.rank:
-        return array
+    """Shape a parameter of CMul or CAdd for `x`: one for each element, or broadcast, or one for each sample."""
     if array.size == x.size:
         return array.reshape(x.shape)
+    if array.ndim == x.rank:
+        return array
     if x.rank and array.size == x.size // x.shape[0]:
         return array.reshape(x.shape[1:])
     if array.size == 1:
@@ -137,6 +137,6 @@ def constant(m: Module, x: TorchValue, net: Lowering) -> Value:
     """The same tensor for every input, or for every sample of a batch (dpnn)."""
     value = m.weight("value")
     dims = m.maybe_int("nInputDim")
-    if dims is not None and isinstance(x, Value) and net.current(x).rank > dims:
-        value = np.broadcast_to(value, (x.shape[0], *value.shape))
+    if dims is not None and isinstance(x, Value) and (batch := net.current(x)).rank > dims:
+        value = np.broadcast_to(value, (batch.shape[0], *value.shape))
     return net.add("Identity", net.weight(np.ascontiguousarray(value), "value"))

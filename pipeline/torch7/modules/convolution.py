@@ -71,11 +71,11 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     "nn.VolumetricConvolution",
     "nn.VolumetricConvolutionMM",
     "nn.VolumetricDilatedConvolution",
-    "cudnn.VolumetricConvolution",
     rank=5,
 )
+@module("cudnn.VolumetricConvolution", rank=5, unbatched="kept")
 def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
-    """A convolution of a volume: time, height, width."""
+    """A convolution of a volume: time, height, width; cudnn's output always has a batch dimension."""
     group = m.int("groups", 1)
     weight = kernels(m, net, "THW", m.int("nOutputPlane"), m.int("nInputPlane") // group)
     return convolve(m, x, net, weight, "THW", group)
@@ -160,6 +160,7 @@ def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Valu
         geometry = zip(sizes, along(m, "k", axes), begin_pads(m, axes), along(m, "d", axes, 1), strict=True)
         adj = tuple((size + 2 * pad - kernel) % stride for size, kernel, pad, stride in geometry)
         x = x[0]
+    x = net.current(x)
     group = m.int("groups", 1)
     inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")
     if m.kind == "nn.VolumetricFullConvolution" and not m.has("adjW"):  # before adj, the two were the other way round
@@ -181,7 +182,7 @@ def volumetric_full_convolution(m: Module, x: TorchValue, net: Lowering) -> Valu
     return full_convolution(m, x, net, "THW")
 
 
-@module("nn.SpatialFullConvolutionMap", rank=4)
+@module("nn.SpatialFullConvolutionMap", rank=4, unbatched="only")
 def full_convolution_map(m: Module, x: Value, net: Lowering) -> Value:
     """A transposed convolution in which only the pairs of planes in `connTable` are connected."""
     weight, one_to_one = connected(m, net)

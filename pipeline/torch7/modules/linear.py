@@ -25,7 +25,7 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.PartialLinear", rank=2)
+@module("nn.PartialLinear", rank=2, unbatched="refused")
 def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of which only the rows in `partition` are computed (PartialLinear.lua)."""
     parallel = m.child("network").children()[0]

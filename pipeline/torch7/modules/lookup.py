@@ -10,12 +10,31 @@ from pipeline.torch7.module import Module, module, refused
 from pipeline.torch7.modules.table import zero_based
 
 
-@module("nn.LookupTable", "nn.LookupTableGPU")
+@module("nn.LookupTable")
 def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
     """The row of the weight for every index in x; padding is for the gradient only."""
+    return chosen(rows(m), x, net)
+
+
+def chosen(weight: np.ndarray, x: Value, net: Lowering, part: str = "") -> Value:
+    """Return the row of `weight` for every index in x, which counts from 1."""
     if x.rank not in (1, 2):
         net.misfit("a tensor of 1 or 2 dimensions", x)
-    return net.add("Gather", net.weight(rows(m)), zero_based(x, net), axis=0)
+    return net.add("Gather", net.weight(weight), zero_based(x, net), axis=0, part=part)
+
+
+@module("nn.LookupTableGPU")
+def gpu_lookup_table(m: Module, x: Value, net: Lowering) -> Value:
+    """As LookupTable; zeros for `unk_index`, and with `featuresInDim2` features before places (fbcunn)."""
+    weight, unknown = m.weight(), m.maybe_int("unk_index")
+    if unknown is not None:
+        if not 1 <= unknown <= len(weight):
+            net.refuse(f"gives zeros for the index {unknown}, for which its weight has no row")
+        weight = np.array(weight)
+        weight[unknown - 1] = 0
+    if x.rank != 2 or not m.flag("featuresInDim2"):
+        return chosen(weight, x, net)
+    return net.add("Transpose", chosen(weight, x, net, part="rows"), perm=(0, 2, 1))
 
 
 def rows(m: Module) -> np.ndarray:

@@ -34,7 +34,7 @@ def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
         net.misfit(f"a table of {m.int('nInputs', 2)} inputs", x)
     given: dict[int, dict[int, TorchValue]] = {}  # by data: what arrived, by position
     given[id(data_of(inner, net))] = dict(enumerate((x,) if single else tuple(x) if isinstance(x, tuple) else ()))
-    places = {id(found): i for i, found in reversed(list(enumerate(items(m.object, "modules"), 1)))}
+    places = {id(found.object): i for i, found in reversed(list(enumerate(m.children(), 1)))}
     for node in m.table("forwardnodes"):
         data = data_of(node, net)
         y = run_node(m, data, given.get(id(data), {}), places, net)

@@ -31,19 +31,22 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.BatchNormalization", "cudnn.BatchNormalization", rank=2)
+@module("nn.BatchNormalization", rank=2, unbatched="widened")
+@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused")
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """Batch normalisation of feature vectors."""
+    """Batch normalisation of feature vectors; nn's makes its input a batch of one in place (BatchNormalization.lua)."""
     return normalize(m, x, net)
 
 
-@module("nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization", rank=4)
+@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened")
+@module("cudnn.SpatialBatchNormalization", "fbnn.SpatialBatchNormalization", rank=4, unbatched="refused")
 def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of images."""
     return normalize(m, x, net)
 
 
-@module("nn.VolumetricBatchNormalization", "cudnn.VolumetricBatchNormalization", rank=5)
+@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened")
+@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused")
 def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of volumes."""
     return normalize(m, x, net)
@@ -51,40 +54,23 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.InstanceNormalization", rank=4)
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """fast-neural-style's and texture_nets' InstanceNormalization, as Torch7 computes it since August 2017.
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, by the statistics of each image's channel.
 
-    It runs the BatchNormalization `bn` in training mode on (1, N C, H, W), to normalise every image and channel by
-    its own statistics. Since nn's commit 919eeca a batch of one is normalised by the running statistics instead:
-    those that `bn` has for this N, else the module's own, which are a mean of 0 and a variance of 1 at first.
+    fast-neural-style's and texture_nets' class. It runs a SpatialBatchNormalization on (1, N C, H, W), in training
+    mode in evaluation too. So does the nn of torch/distro (200ae7d); from 919eeca on nn takes running statistics there.
     """
-    batch, channels = x.shape[:2]
-    own = m if m.has("running_mean") else None
-    means = own.weight("running_mean") if own else np.zeros(channels, np.float32)
-    spreads = own.weight("running_var") if own else np.ones(channels, np.float32)
-    if m.has("bn") and batch in (m.maybe_int("prev_N"), m.maybe_int("prev_batch_size")):
-        means, spreads = m.child("bn").weight("running_mean"), m.child("bn").weight("running_var")
-    sizes = (channels, batch * channels)
-    if means.size not in sizes or spreads.size not in sizes:
-        net.damaged(f"{batch * channels} running statistics", f"{means.size} and {spreads.size}")
-    means, spreads = means.reshape(-1, channels), spreads.reshape(-1, channels)
-    if (means == means[0]).all() and (spreads == spreads[0]).all():
-        return by_statistics(m, x, net, means[0], spreads[0])
-    with net.inside("images"):
-        merged = net.reshape(x, (1, batch * channels, *x.shape[2:]), part="input")
-        y = by_statistics(m, merged, net, means.reshape(-1), spreads.reshape(-1))
-    return net.reshape(y, x.shape)
-
-
-def by_statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: np.ndarray) -> Value:
-    """Normalise by given statistics; weight and bias are repeated for merged images."""
-    repeats = [None if array is None else np.resize(array, mean.size) for array in (m.array("weight"), m.array("bias"))]
-    weight, bias = (
-        None if array is None else net.weight(array, part)
-        for array, part in zip(repeats, ("weight", "bias"), strict=True)
+    if m.flag("disabled"):
+        return net.copy(x)
+    weight, bias = m.array("weight"), m.array("bias")
+    if weight is None and m.object.get("affine") is not False:
+        net.refuse("multiplies by numbers that it draws at random when the batch size changes", "save it as affine")
+    return net.add(
+        "InstanceNormalization",
+        x,
+        None if weight is None else net.weight(weight),
+        None if bias is None else net.weight(bias, "bias"),
+        epsilon=m.float("eps", 1e-5),
     )
-    mean, spread = np.ascontiguousarray(mean), np.ascontiguousarray(spread)
-    statistics = net.weight(mean, "running_mean"), net.weight(spread, "running_var")
-    return net.add("BatchNormalization", x, weight, bias, *statistics, epsilon=m.float("eps", 1e-5))
 
 
 @module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)

@@ -31,7 +31,7 @@ def cadd_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """The sum of all; in place it is written over the first."""
     y = fold("Sum", x, net)
     first = x[0]
-    return net.overwrite(first, y) if m.flag("inplace") and isinstance(first, Value) else y
+    return net.overwrite(net.current(first), y) if m.flag("inplace") and isinstance(first, Value) else y
 
 
 @module("nn.CMulTable")
@@ -73,7 +73,7 @@ def cadd_tensor_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> To
     """Add a tensor to every item of a table: {v, {a, b}} gives {a + v, b + v}."""
     if len(x) != 2 or not isinstance(x[1], tuple) or not isinstance(x[0], Value):
         net.misfit("a table of a tensor and a table", x)
-    tensor, others = x[0], net.tensors(x[1])
+    tensor, others = net.current(x[0]), net.tensors(x[1])
     return tuple([net.add("Add", item, tensor, part=f"item{i}") for i, item in enumerate(others, 1)])
 
 
@@ -93,11 +93,11 @@ def select_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchVa
 
 @module("nn.NarrowTable")
 def narrow_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Give `length` items from `offset` on; a negative length counts back from the end."""
+    """Return `length` items from `offset` on, or as many as are there: nil ends a table (NarrowTable.lua)."""
     offset, length = m.int("offset"), m.int("length", 1)
-    if length < 0:
-        length = len(x) - offset + 2 + length
-    return tuple([item_of(x, offset + i, net) for i in range(length)])
+    if length < 1 or not 1 <= offset <= len(x):
+        net.misfit(f"a table of which {length} items from {offset} on can be taken", x)
+    return x[offset - 1 : offset - 1 + length]
 
 
 @module("nn.FlattenTable")
@@ -146,9 +146,10 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Add up the experts, each times its column of the gate: {gate (N, E), {e1, e2 ...}} or {gate, experts}."""
     if len(x) != 2 or not isinstance(x[0], Value):
         net.misfit("a table of a gate and its experts", x)
-    gate, experts = x[0], x[1]
+    gate, experts = net.current(x[0]), x[1]
     axis = gate.rank - 1
     if isinstance(experts, Value):
+        experts = net.current(experts)
         split = axis_of(m.int("dim", axis + 1), experts, net)
         experts = tuple([net.select(experts, split, i, part=f"expert{i + 1}") for i in range(experts.shape[split])])
     chosen = net.tensors(experts)

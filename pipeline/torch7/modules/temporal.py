@@ -71,7 +71,7 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     return net.reshape(y, (y.shape[0], *y.shape[2:]))
 
 
-@module("nn.TemporalSubSampling", rank=3)
+@module("nn.TemporalSubSampling", rank=3, unbatched="only")
 def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The sum of every `kW` frames times a weight, plus a bias, feature by feature."""
     kernel = m.int("kW")

@@ -13,12 +13,13 @@ from pipeline.torch7.modules.containers import concatenated
 from pipeline.torch7.modules.convolution import along
 from pipeline.torch7.modules.pooling import end_pads
 from pipeline.torch7.modules.table import alike_pair
+from pipeline.torch7.tree import walk
 
 
-def per_channel(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
-    """Shape one number a channel for x: (N, C), (N, C, H, W) or (C, H, W)."""
+def per_channel(array: np.ndarray, x: Value, net: Lowering, ranks: tuple[int, ...]) -> np.ndarray:
+    """Shape one number a channel for x of one of `ranks`: (N, C), (N, C, H, W) or (C, H, W)."""
     axis = 0 if x.rank == 3 else 1
-    if x.rank not in (2, 3, 4) or x.shape[axis] != array.size:
+    if x.rank not in ranks or x.shape[axis] != array.size:
         net.misfit(f"{array.size} channels", x)
     return array.reshape(-1, *[1] * (x.rank - axis - 1))
 
@@ -26,8 +27,8 @@ def per_channel(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
 @module("inn.ConstAffine")
 def const_affine(m: Module, x: Value, net: Lowering) -> Value:
     """y = a x + b, channel by channel."""
-    scaled = net.add("Mul", x, net.weight(per_channel(m.weight("a"), x, net), "a"), part="scaled")
-    return in_place(m, x, net.add("Add", scaled, net.weight(per_channel(m.weight("b"), x, net), "b")), net)
+    a, b = (net.weight(per_channel(m.weight(name), x, net, (2, 4)), name) for name in "ab")
+    return in_place(m, x, net.add("Add", net.add("Mul", x, a, part="scaled"), b), net)
 
 
 @module("inn.MeanSubtraction")
@@ -44,8 +45,8 @@ def mean_subtraction(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.SpatialFeatNormalization")
 def feature_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """(x - mean) / std, channel by channel (dpnn)."""
-    centred = net.add("Sub", x, net.weight(per_channel(m.weight("mean"), x, net), "mean"), part="centred")
-    return net.add("Div", centred, net.weight(per_channel(m.weight("std"), x, net), "std"))
+    mean, std = (net.weight(per_channel(m.weight(name), x, net, (3, 4)), name) for name in ("mean", "std"))
+    return net.add("Div", net.add("Sub", x, mean, part="centred"), std)
 
 
 @module("inn.SpatialPyramidPooling")
@@ -119,7 +120,7 @@ def crelu(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Relu", joined)
 
 
-@module("nn.SpatialLinear", rank=4)
+@module("nn.SpatialLinear", rank=4, unbatched="only")
 def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of the channels at every pixel (nnx): a convolution of 1 x 1."""
     weight = m.weight()
@@ -136,15 +137,26 @@ def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
+# Modules that compute something else while `train` is set.
+_TRAINING = ("BatchNormalization", "Dropout", "RReLU", "WhiteNoise")
+
+
 @module("nn.SpatialClassifier")
 def spatial_classifier(m: Module, x: Value, net: Lowering) -> Value:
-    """Run `classifier` on the channels of every pixel of one image (C, H, W), as a batch (nnx)."""
+    """Run `classifier` on the channels of every pixel of one image (C, H, W), as a batch (nnx).
+
+    It is no nn.Container: evaluate() does not reach the modules in it, which stay in the mode they were saved in.
+    """
     if x.rank != 3:
         net.misfit("one image of 3 dimensions", x)
+    classifier = m.child("classifier") if m.has("classifier") else m.children()[0]
+    for _, inner in walk(classifier.object):
+        if inner.class_name.endswith(_TRAINING) and Module(inner).flag("train"):
+            net.refuse(f"runs an {inner.class_name} in training mode", "call classifier:evaluate() before saving")
     height, width = x.shape[1:]
     with net.inside("pixels"):
         pixels = transposed(net.reshape(x, (x.shape[0], height * width), part="planes"), net, "rows")
-    y = net.tensor(net.run(m.child("classifier") if m.has("classifier") else m.children()[0], pixels))
+    y = net.tensor(net.run(classifier, pixels))
     if not m.flag("spatialOutput", True):
         return y
     return net.reshape(transposed(y, net, "planes"), (y.shape[1], height, width))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.torch7.fixtures import check, check_fixture, fixtures, numbers
+from pipeline.errors import UsageError
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
 from tests.torch7.writer import nn
 
 
@@ -65,3 +66,11 @@ def test_cudnns_softmax_is_taken_over_a_whole_sample():
     x = numbers(2, 5, 3, 4)
     check(nn("cudnn.SoftMax"), x, expected=softmax(x.reshape(2, -1), 1).reshape(x.shape))
     check(nn("cudnn.LogSoftMax"), x[0], expected=np.log(softmax(x[0].reshape(-1), 0)).reshape(x[0].shape))
+
+
+def test_a_prelu_has_its_channels_along_the_second_of_several_axes():
+    slope = np.float32([0.1, 0.2, 0.3])
+    for x, column in ((numbers(3), slope), (numbers(2, 3, 4), slope[:, None])):
+        check(nn("PReLU", nOutputPlane=3, weight=slope), x, expected=np.where(x > 0, x, column * x))
+    with pytest.raises(UsageError, match="3 channels along dimension 2"):
+        graph_of(nn("PReLU", nOutputPlane=3, weight=slope), (3, 4, 5))

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
-from tests.torch7.fixtures import check, check_fixture, fixtures, numbers
-from tests.torch7.writer import nn
+from pipeline.errors import UnsupportedError, UsageError
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
+from tests.torch7.writer import nn, sequential
 
 
 @pytest.mark.parametrize("name", fixtures("vision"))
@@ -15,6 +18,8 @@ def test_computes_what_torch7_computed(name):
 def test_inns_affine_and_mean_are_taken_channel_by_channel():
     x, a, b = numbers(2, 3, 4, 5), numbers(3, seed=1), numbers(3, seed=2)
     check(nn("inn.ConstAffine", a=a, b=b), x, expected=x * a[:, None, None] + b[:, None, None])
+    with pytest.raises(UsageError, match="3 channels"):
+        graph_of(nn("inn.ConstAffine", a=a, b=b), (3, 4, 5))
     mean = numbers(1, 3, 4, 5, seed=3)
     check(nn("inn.MeanSubtraction", mean=mean), x, expected=x - mean)
 
@@ -55,3 +60,11 @@ def test_nnxs_classifier_runs_on_every_pixel():
     linear = nn("Linear", weight=weight, bias=bias)
     check(nn("SpatialClassifier", modules=[linear], classifier=linear, spatialOutput=True), x, expected=expected)
     check(nn("SpatialLinear", weight=weight, bias=bias), x, expected=expected)
+
+
+def test_nnxs_classifier_that_evaluation_does_not_reach_is_refused():
+    statistics = {"running_mean": numbers(3), "running_var": np.ones(3, np.float32)}
+    for train, refusal in ((True, pytest.raises(UnsupportedError)), (False, nullcontext())):
+        inner = sequential(nn("BatchNormalization", **statistics, train=train))
+        with refusal:
+            graph_of(nn("SpatialClassifier", modules=[inner], classifier=inner), (3, 4, 5))
