@@ -42,11 +42,15 @@ def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.PReLU")
 def prelu(m: Module, x: Value, net: Lowering) -> Value:
-    """y = x where x > 0, else slope x; one slope, or one a channel (axis 1 of 2 or 4, else axis 0)."""
+    """y = x where x > 0, else slope x; one slope, or one a channel (PReLU.c).
+
+    The channels are axis 1 of a batch; older versions took a single image too, whose axis 0 they are.
+    """
     slope = m.weight()
     if m.int("nOutputPlane", 0) == 0:
         return net.add("PRelu", x, net.weight(slope.reshape(1)[:1], "slope"))
-    axis = 1 if x.rank in (2, 4, 5) else 0
+    single = x.rank == 1 or (x.rank == 3 and x.shape[1] != slope.size)
+    axis = 0 if single else 1
     return net.add("PRelu", x, net.weight(slope.reshape(-1, *[1] * (x.rank - axis - 1)), "slope"))
 
 
