@@ -37,6 +37,8 @@ def test_nodes_that_change_something_stay() -> None:
     y = net.add("Transpose", x, perm=(1, 0), name="turned")
     y = net.add("Reshape", y, shape=(4,), name="flat")
     y = net.add("Concat", y, y, axis=0, name="twice")
+    y = net.add("Pad", y, pads=(0, 1), name="longer")
+    y = net.add("Pad", y, pads=(-1, 1), name="moved")
     graph = net.finish([net.add("Relu", y, name="relu")])
     assert remove_identity(graph) == graph
 
