@@ -116,6 +116,16 @@ def test_an_init_net_that_fits_stays_one_file(tmp_path):
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 
 
+def test_an_init_net_of_exactly_the_limit_is_two(tmp_path, monkeypatch):
+    paths = _in(tmp_path)
+    write_pair(small_net(), *paths)
+    for limit, count in ((0, 2), (1, 1)):
+        monkeypatch.setattr(splice, "LIMIT", paths[2].stat().st_size + limit)
+        (tmp_path / str(limit)).mkdir()
+        write_pair(small_net(), *_in(tmp_path / str(limit)), split=True)
+        assert len(init_nets(_in(tmp_path / str(limit))[2])) == count
+
+
 def test_what_a_later_init_net_makes_again_counts(tmp_path):
     for name, value in (("a", 1), ("b", 2)):
         net = Caffe2Net(NetDef(name=name), {"w": np.full(1, value, "f4"), name: np.zeros(1, "f4")})
