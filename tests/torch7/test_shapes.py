@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.torch7.importer import read
-from tests.torch7.fixtures import numbers
+from tests.support import numbers
 from tests.torch7.writer import nn, save, sequential, storage
 
 

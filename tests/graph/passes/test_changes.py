@@ -6,7 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.passes import apply
 from pipeline.graph.values import Origin
-from tests.graph.operators.apply import numbers
+from tests.support import numbers
 
 
 def test_folded_and_removed_nodes_are_told_with_the_layers_they_were() -> None:

@@ -8,12 +8,8 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.passes import PASSES, apply
 from pipeline.graph.passes.cleanup import dead_nodes, remove_identity
-from pipeline.graph.values import Graph
-from tests.graph.operators.apply import close, numbers
-
-
-def operators(graph: Graph) -> list[str]:
-    return [node.operator for node in graph.nodes]
+from tests.graph.operators.apply import close
+from tests.support import numbers, operators
 
 
 def test_nodes_that_change_nothing_are_left_out() -> None:
