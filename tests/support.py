@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config import load
 from pipeline.graph.values import Graph
+from pipeline.orchestration import runner
 from pipeline.runtimes import caffe2
 from pipeline.runtimes.engine import Engine
 
@@ -42,6 +44,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def operators(graph: Graph) -> list[str]:
     """Name the operators of a graph, in order."""
     return [node.operator for node in graph.nodes]
+
+
+def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:
+    """Convert with the real stages, and with a store beside the output folder."""
+    (options,) = load(None, {"model": model, "output": output, "store": output.parent / "store", **typed}, {})
+    return runner.run(options, lambda event: None)
 
 
 def edit(path: Path, data: bytes) -> None:

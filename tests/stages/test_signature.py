@@ -3,10 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import config
 from pipeline.graph.builder import Builder
-from pipeline.orchestration import runner
 from pipeline.stages import signature
+from tests.support import convert
 from tests.torch7.writer import nn, save, sequential
 
 
@@ -30,9 +29,7 @@ def test_a_folder_without_a_signature_has_none(tmp_path):
 def test_the_manifest_tells_the_element_type_that_the_network_took(tmp_path, tensor, told):
     layer = nn("Linear", weight=np.ones((2, 3)), bias=np.ones(2), _type=f"torch.{tensor}Tensor")
     model = save(tmp_path / "net.t7", sequential(layer, _type="torch.FloatTensor"))
-    typed = {"model": model, "inputs": ["1x3"], "output": tmp_path / "out", "store": tmp_path / "store"}
-    (options,) = config.load(None, {**typed, "verify": False}, {})
-    assert runner.run(options, lambda event: None).exit_code == 0
+    assert convert(model, tmp_path / "out", inputs=["1x3"], verify=False).exit_code == 0
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [port["dtype"] for port in manifest["inputs"]] == [told]
     assert [port["dtype"] for port in manifest["outputs"]] == ["float32"]
