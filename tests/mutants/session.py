@@ -82,6 +82,8 @@ def survey(tree: Path, module: Path, asked: Sequence[Path], timeout: float) -> S
     _run(tree, "cosmic-ray", "init", config, session)
     with use_db(str(session), WorkDB.Mode.open) as database:
         _leave_out(database, (tree / module).read_text(encoding="utf-8").splitlines())
+        if not list(database.pending_work_items):
+            return Survey(module, 0)
     _run(tree, "cosmic-ray", "baseline", config)
     _run(tree, "cosmic-ray", "exec", config, session)
     with use_db(str(session), WorkDB.Mode.open) as database:
