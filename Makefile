@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := tests/data/demo
 
-.PHONY: demo test lint type bench torture runtimes schema clean
+.PHONY: demo test lint type bench torture mutants runtimes schema clean
 
 demo: $(VENV)/installed
 	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
@@ -29,6 +29,11 @@ bench: $(VENV)/installed-test
 torture: $(VENV)/installed-test
 	$(BIN)/python -m tests.torture --points $(or $(POINTS),200)
 
+# Breaks the program in one place at a time, in copies of it, and lists what no test notices: hours.
+# PATHS=pipeline/graph/passes is quicker.
+mutants: $(VENV)/installed-mutants
+	$(BIN)/python -m tests.mutants $(PATHS)
+
 # A real Caffe2 in an interpreter of its own, where a Python 3.7, 3.8 or 3.9 is found; without one it says so.
 runtimes: $(VENV)/installed
 	$(BIN)/python -m pipeline.runtimes.install_caffe2 --if-possible
@@ -51,6 +56,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-mutants: $(VENV)/installed-test
+	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[mutants]'
 	touch $@
 
 $(VENV)/installed-lint: $(VENV)/installed-test

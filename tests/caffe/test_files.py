@@ -10,7 +10,7 @@ from pipeline.caffe.files import CaffeNet, caffemodel_parts, read_net, read_pair
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.wire.splice import total
-from tests.shared import shared
+from tests.support import shared
 
 
 def small_net() -> CaffeNet:

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.caffe import schema
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
-from tests.shared import shared
+from tests.support import shared
 
 
 def test_the_schema_lives_beside_another_caffe_proto():

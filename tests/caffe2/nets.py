@@ -170,7 +170,9 @@ def _bools(net: Net, a: Value, b: Value) -> list[Value]:
     turned = net.add("Transpose", one, perm=(1, 0), part="turned")
     more = net.add("Expand", column, shape=(3, 2), part="more")
     twice = net.add("Tile", one, repeats=(2, 1), part="twice")
-    return [*results, turned, more, twice, net.add("Where", one, other, net.add("Not", other, part="nor"))]
+    joined = net.add("Concat", one, other, axis=1, part="joined")
+    results += net.add_many("Split", joined, axis=1, split=(1, 7), part="halves")
+    return [*results, turned, more, twice, joined, net.add("Where", one, other, net.add("Not", other, part="nor"))]
 
 
 @case("IsNaN", MATRIX)

@@ -1,5 +1,4 @@
 import contextlib
-import os
 
 import numpy as np
 import pytest
@@ -11,9 +10,9 @@ from hypothesis import strategies as st
 from pipeline.caffe2.files import Caffe2Net, init_nets, read_net, read_pair, read_weights, write_pair
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
-from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Engine, Job, run
+from pipeline.runtimes.engine import Job, run
 from pipeline.wire import splice
+from tests.support import CAFFE2S
 
 PREDICT = """
 name: "small"
@@ -116,6 +115,16 @@ def test_an_init_net_that_fits_stays_one_file(tmp_path):
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
 
 
+def test_an_init_net_of_exactly_the_limit_is_two(tmp_path, monkeypatch):
+    paths = _in(tmp_path)
+    write_pair(small_net(), *paths)
+    for limit, count in ((0, 2), (1, 1)):
+        monkeypatch.setattr(splice, "LIMIT", paths[2].stat().st_size + limit)
+        (tmp_path / str(limit)).mkdir()
+        write_pair(small_net(), *_in(tmp_path / str(limit)), split=True)
+        assert len(init_nets(_in(tmp_path / str(limit))[2])) == count
+
+
 def test_what_a_later_init_net_makes_again_counts(tmp_path):
     for name, value in (("a", 1), ("b", 2)):
         net = Caffe2Net(NetDef(name=name), {"w": np.full(1, value, "f4"), name: np.zeros(1, "f4")})
@@ -149,11 +158,9 @@ def test_any_bytes_are_a_net_or_refused(tmp_path_factory, content):
             read(path)
 
 
+@pytest.mark.parametrize("engine", CAFFE2S)
 @pytest.mark.parametrize("several", [False, True])
-def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, several):
-    engines = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
-    if not engines:
-        pytest.skip("no Caffe2 here")
+def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, several, engine):
     if several:
         monkeypatch.setattr(splice, "LIMIT", paths[2].stat().st_size)
         write_pair(small_net(), *paths, split=True)
@@ -163,9 +170,8 @@ def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, seve
     files = {"predict_net": paths[0]} | {path.stem: path for path in inits}
     job = Job(files, {"data": x}, ["sum", "rows"])
     weights = {name: array.astype("f4") for name, array in small_net().weights.items()}
-    for engine in engines:
-        (result,) = run(engine, [job])
-        assert result.ok, f"{engine.title}: {result.error}"
-        expected = x @ weights["w"].T + weights["b"] + 0.5
-        assert np.abs(result.blobs["sum"] - expected).max() < 1e-5, engine.title
-        assert np.array_equal(result.blobs["rows"], weights["table"][[2, 0, 1]]), engine.title
+    (result,) = run(engine, [job])
+    assert result.ok, result.error
+    expected = x @ weights["w"].T + weights["b"] + 0.5
+    assert np.abs(result.blobs["sum"] - expected).max() < 1e-5
+    assert np.array_equal(result.blobs["rows"], weights["table"][[2, 0, 1]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,17 @@ import pytest
 from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import run as evaluate
-from pipeline.runtimes import caffe2
 from pipeline.runtimes.engine import Engine, Job, run
 from tests.caffe2.geometry import LAYERS, made
 from tests.caffe2.nets import CASES, Case, Net, together
+from tests.support import CAFFE2S
 
-ENGINES = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
 NETS = 40  # cases in one net
 
 
-@pytest.fixture(scope="module", params=ENGINES or [None], ids=lambda engine: engine.title if engine else "none")
+@pytest.fixture(scope="module", params=CAFFE2S)
 def engine(request):
-    return request.param or pytest.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
+    return request.param
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.caffe2.schema import Argument, NetDef
-from tests.shared import shared
+from tests.support import shared
 
 
 def test_numbers_of_arguments_are_packed():

@@ -6,7 +6,6 @@ in Caffe; that our translation gives it is shown by our evaluator and by every C
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -23,15 +22,10 @@ from pipeline.caffe2.files import read_pair, write_pair
 from pipeline.caffe2.read import read as read_caffe2
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import run as evaluate
-from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Engine, Job, run
+from pipeline.runtimes.engine import Job, run
+from tests.support import CAFFE2S, numbers
 
 Array = np.ndarray
-ENGINES = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
-
-
-def numbers(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -237,10 +231,8 @@ def test_ours_is_right(fault, tmp_path):
     same(evaluate(back, fault.feeds), fault.wanted())
 
 
-@pytest.mark.parametrize("engine", ENGINES or [None], ids=lambda engine: engine.title if engine else "none")
+@pytest.mark.parametrize("engine", CAFFE2S)
 def test_ours_is_right_in_caffe2_itself(engine, tmp_path):
-    if engine is None:
-        pytest.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
     jobs = []
     for number, fault in enumerate(FAULTS):
         net = write(read(fault.net()))

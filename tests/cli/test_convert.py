@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.orchestration import runner
+from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
 from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
 
@@ -115,6 +116,22 @@ def test_several_models_end_with_a_table_and_the_worst_exit_code(program: Progra
     assert table == [["model", "state", "exit"], ["bad", "failed", "5"], ["model", "done", "0"]]
     said = program("convert", "--config", program.folder / "zoo.toml", "--json", "-q")
     assert [model["exit_code"] for model in said.data["models"]] == [5, 0]
+
+
+def test_an_interruption_outranks_a_bug_and_a_bug_what_is_wrong_with_a_model(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(task: Task) -> None:
+        raise {b"bug": ZeroDivisionError("oops"), b"stop": KeyboardInterrupt}[task.inputs["t7"].read_bytes()[4:]]
+
+    monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=run),))
+    lines = ["output = 'zoo'"]
+    models = {"bad": (b'name: "prototxt"', 5), "bug": (TORCH + b"bug", 1), "stop": (TORCH + b"stop", 130)}
+    for name, (content, code) in models.items():
+        (program.folder / f"{name}.t7").write_bytes(content)
+        lines += ["[[model]]", f"model = '{name}.t7'"]
+        (program.folder / "zoo.toml").write_text("\n".join(lines))
+        assert program("convert", "--config", program.folder / "zoo.toml").code == code
 
 
 def test_the_command_line_wins_over_the_file(program: Program) -> None:

@@ -16,6 +16,7 @@ from pipeline.orchestration.status import look
 from pipeline.orchestration.store import Artifact
 from tests.cli.conftest import Program
 from tests.orchestration.fakes import NAMES, STAGES, Bench
+from tests.support import edit
 
 Told = dict[str, tuple[str, list[str]]]
 
@@ -35,11 +36,6 @@ def _plan(bench: Bench, **typed: object) -> Told:
 
 def _status(bench: Bench) -> Told:
     return _told(look(bench.output, STAGES).plan)
-
-
-def _edit(path: Path, data: bytes) -> None:
-    path.unlink()
-    path.write_bytes(data)
 
 
 def test_plan_and_status_say_for_each_stage_hit_or_run_and_why(bench: Bench) -> None:
@@ -91,7 +87,7 @@ def test_they_name_the_input_that_differs_and_where(bench: Bench) -> None:
 def test_a_status_says_which_files_were_edited_and_what_adopting_them_would_run(bench: Bench) -> None:
     bench.run()
     assert look(bench.output, STAGES).plan_rows() == []
-    _edit(bench.output / "deploy.prototxt", b"mine")
+    edit(bench.output / "deploy.prototxt", b"mine")
     found = look(bench.output, STAGES)
     assert found.edited == ("deploy.prototxt",)
     assert found.command.endswith("--adopt")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.graph.comparison import compare
-from tests.graph.operators.apply import numbers
+from tests.support import numbers
 
 
 @given(arrays(np.float32, (2, 3), elements=st.floats(width=32)))

@@ -9,7 +9,7 @@ import pytest
 from pipeline.graph.builder import Builder
 from pipeline.graph.cost import activation_bytes, cost, parameters, receptive_fields
 from pipeline.graph.values import Graph
-from tests.graph.operators.apply import numbers
+from tests.support import numbers
 
 WINDOW = {"strides": (2, 2), "pads": (0,) * 4, "dilations": (1, 1)}
 

@@ -10,7 +10,8 @@ from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import evaluate, run
 from pipeline.graph.values import Graph, Origin
-from tests.graph.operators.apply import close, numbers
+from tests.graph.operators.apply import close
+from tests.support import numbers
 
 
 def chain(length: int) -> Graph:

@@ -10,7 +10,7 @@ import safetensors.numpy
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.safetensors import read_tensors, write_tensors
-from tests.graph.operators.apply import numbers
+from tests.support import numbers
 
 TENSORS = {
     "matrix": numbers(3, 4),

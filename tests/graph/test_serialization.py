@@ -15,7 +15,8 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.serialization import GRAPH_FILE, WEIGHTS_FILE, read, write
 from pipeline.graph.values import Graph, Origin
-from tests.graph.operators.apply import close, numbers
+from tests.graph.operators.apply import close
+from tests.support import numbers
 
 
 def network() -> Graph:

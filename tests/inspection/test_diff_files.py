@@ -13,7 +13,7 @@ from pipeline.inspection import networks
 from pipeline.inspection.diff_files import as_json, as_table, compare
 from pipeline.inspection.networks import Source
 from tests.inspection import nets
-from tests.shared import shared
+from tests.support import shared
 
 FILES = ("graph.json", "deploy.prototxt", "predict_net.pb", "")
 

@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.inspection.inventory import Inventory, Part
 from pipeline.inspection.networks import Source
 from pipeline.inspection.summary import inspect
-from tests.shared import shared
+from tests.support import shared
 
 PARAMETERS = 4 * 3 * 3 * 3 + 5 * 64 + 5
 

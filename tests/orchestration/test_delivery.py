@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import UsageError
 from pipeline.orchestration import delivery, events
 from pipeline.orchestration.digests import Digests
 from pipeline.orchestration.record import load
-from tests.orchestration.fakes import Bench
+from pipeline.stages.stage import Task
+from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE, Bench
 
 
 def test_small_files_are_copied_and_large_ones_share_their_bytes(bench: Bench) -> None:
@@ -64,3 +68,30 @@ def test_files_of_the_user_beside_ours_are_left_alone(bench: Bench) -> None:
     (bench.output / "notes.txt").write_text("mine")
     bench.run()
     assert (bench.output / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_that_is_edited_while_a_run_goes_on_is_not_overwritten_at_its_end(bench: Bench) -> None:
+    def edit_meanwhile(task: Task) -> None:
+        (bench.output / "deploy.prototxt").write_text("mine")
+        TRANSLATE.run(task)
+
+    bench.run()
+    before = bench.delivered()
+    outcome = bench.run(
+        root="other", stages=(IMPORT, EMIT, replace(TRANSLATE, run=edit_meanwhile)), force=["translate"]
+    )
+    assert isinstance(outcome.error, UsageError)
+    assert "deploy.prototxt" in outcome.error.what
+    assert bench.delivered() == {**before, "deploy.prototxt": b"mine"}
+
+
+def test_the_init_nets_are_listed_in_the_order_in_which_they_run(bench: Bench) -> None:
+    names = ["init_net.pb", *(f"init_net_{number}.pb" for number in range(2, 12))]
+
+    def split(task: Task) -> None:
+        TRANSLATE.run(task)
+        for name in names:
+            (task.output / name).write_bytes(name.encode())
+
+    bench.run(stages=(IMPORT, EMIT, replace(TRANSLATE, run=split)))
+    assert json.loads((bench.output / "manifest.json").read_text())["files"]["init_nets"] == names

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,16 +9,12 @@ from pipeline.errors import UnsupportedError, UsageError
 from pipeline.orchestration.store import Artifact
 from pipeline.stages.stage import Task
 from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE, VERIFY, Bench
-
-
-def _edit(path: Path, data: bytes) -> None:
-    path.unlink()  # as editors do: a new file under the old name
-    path.write_bytes(data)
+from tests.support import edit
 
 
 def test_an_edited_file_is_named_and_nothing_is_overwritten(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "deploy.prototxt", b"mine")
+    edit(bench.output / "deploy.prototxt", b"mine")
     before = bench.delivered()
     for run in (bench.run, bench.resume, lambda: bench.run(root="other")):
         with pytest.raises(UsageError, match=r"deploy\.prototxt") as caught:
@@ -46,7 +41,7 @@ def test_a_file_that_was_removed_is_delivered_again(bench: Bench) -> None:
 
 def test_adopting_an_edit_runs_what_follows_and_leaves_the_rest_alone(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "deploy.prototxt", b"edited net")
+    edit(bench.output / "deploy.prototxt", b"edited net")
     outcome = bench.resume(adopt=True)
     assert outcome.exit_code == 0, outcome.error
     assert bench.ran() == ["translate", "verify"]
@@ -59,7 +54,7 @@ def test_adopting_an_edit_runs_what_follows_and_leaves_the_rest_alone(bench: Ben
 def test_an_adopted_artifact_knows_its_origin_and_parent(bench: Bench) -> None:
     first = bench.run()
     parent = next(stage.key for stage in first.record.stages if stage.name == "emit")
-    _edit(bench.output / "model.caffemodel", b"other weights")
+    edit(bench.output / "model.caffemodel", b"other weights")
     bench.resume(adopt=True)
     adopted = [a for a in bench.store.artifacts() if isinstance(a, Artifact) and a.manifest["origin"] == "edited"]
     assert [artifact.kind for artifact in adopted] == ["caffe"]
@@ -70,7 +65,7 @@ def test_an_adopted_artifact_knows_its_origin_and_parent(bench: Bench) -> None:
 
 def test_a_run_that_went_on_from_an_edit_can_be_resumed(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "deploy.prototxt", b"edited net")
+    edit(bench.output / "deploy.prototxt", b"edited net")
     bench.resume(adopt=True)
     before = bench.delivered()
     assert bench.resume().exit_code == 0
@@ -80,7 +75,7 @@ def test_a_run_that_went_on_from_an_edit_can_be_resumed(bench: Bench) -> None:
 
 def test_a_conversion_from_the_start_does_not_undo_an_adopted_edit(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "deploy.prototxt", b"edited net")
+    edit(bench.output / "deploy.prototxt", b"edited net")
     bench.resume(adopt=True)
     outcome = bench.run()
     assert isinstance(outcome.error, UsageError)
@@ -90,14 +85,14 @@ def test_a_conversion_from_the_start_does_not_undo_an_adopted_edit(bench: Bench)
 def test_an_edit_can_be_edited_again(bench: Bench) -> None:
     bench.run()
     for text in (b"first edit", b"second edit"):
-        _edit(bench.output / "deploy.prototxt", text)
+        edit(bench.output / "deploy.prototxt", text)
         assert bench.resume(adopt=True).exit_code == 0
         assert (bench.output / "predict_net.pb").read_bytes() == b"caffe2 " + text
 
 
 def test_an_edited_caffe2_net_is_verified_against_its_parent(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "predict_net.pb", b"edited caffe2")
+    edit(bench.output / "predict_net.pb", b"edited caffe2")
     assert bench.resume(adopt=True).exit_code == 0
     assert bench.ran() == ["verify"]
     assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
@@ -106,7 +101,7 @@ def test_an_edited_caffe2_net_is_verified_against_its_parent(bench: Bench) -> No
 
 def test_what_no_stage_reads_cannot_be_adopted(bench: Bench) -> None:
     bench.run()
-    _edit(bench.output / "verification.json", b"{}")
+    edit(bench.output / "verification.json", b"{}")
     with pytest.raises(UsageError, match="cannot be adopted"):
         bench.resume(adopt=True)
 
@@ -140,7 +135,7 @@ def test_a_conversion_that_failed_goes_on_from_a_repaired_net(bench: Bench) -> N
 
     stages = (IMPORT, EMIT, replace(TRANSLATE, run=picky), VERIFY)
     assert bench.run(stages=stages).exit_code == 4
-    _edit(bench.output / "deploy.prototxt", b"good")
+    edit(bench.output / "deploy.prototxt", b"good")
     assert bench.resume(adopt=True, stages=stages).exit_code == 0
     assert (bench.output / "predict_net.pb").read_bytes() == b"caffe2 good"
 
@@ -154,12 +149,12 @@ def test_an_edit_that_a_stage_refuses_can_be_taken_back(bench: Bench) -> None:
     stages = (IMPORT, EMIT, replace(TRANSLATE, run=picky), VERIFY)
     bench.run(stages=stages)
     before = bench.delivered()
-    _edit(bench.output / "deploy.prototxt", b"bad")
+    edit(bench.output / "deploy.prototxt", b"bad")
     outcome = bench.resume(adopt=True, stages=stages)
     assert outcome.exit_code == 4
     assert bench.delivered() == {**before, "deploy.prototxt": b"bad"}
     assert bench.resume(stages=stages).exit_code == 4  # it is still there
-    _edit(bench.output / "deploy.prototxt", before["deploy.prototxt"])
+    edit(bench.output / "deploy.prototxt", before["deploy.prototxt"])
     assert bench.resume(stages=stages).exit_code == 0
     assert bench.ran() == []
     assert bench.delivered() == before
@@ -170,11 +165,11 @@ def test_a_run_that_stopped_behind_an_adoption_is_resumed_without_adopting_again
         raise KeyboardInterrupt
 
     bench.run()
-    _edit(bench.output / "deploy.prototxt", b"edited net")
+    edit(bench.output / "deploy.prototxt", b"edited net")
     assert bench.resume(adopt=True, stages=(IMPORT, EMIT, replace(TRANSLATE, run=interrupted))).exit_code == 130
     assert bench.resume().exit_code == 0
     assert bench.ran() == ["translate", "verify"]
-    _edit(bench.output / "deploy.prototxt", b"edited again")
+    edit(bench.output / "deploy.prototxt", b"edited again")
     with pytest.raises(UsageError, match=r"deploy\.prototxt"):
         bench.resume()
 
@@ -190,7 +185,7 @@ def test_a_stage_that_wants_it_is_given_the_net_as_it_was_before_any_edit(bench:
     bench.run(stages=stages)
     original = (bench.output / "deploy.prototxt").read_text()
     for text in (b"first edit", b"second edit"):
-        _edit(bench.output / "deploy.prototxt", text)
+        edit(bench.output / "deploy.prototxt", text)
         assert bench.resume(adopt=True, stages=stages).exit_code == 0
         assert (bench.output / "deploy.prototxt").read_bytes() == text
     assert bench.resume(stages=stages).exit_code == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -100,6 +101,22 @@ def test_an_artifact_holds_plain_files_only(store: Store) -> None:
         (folder / "link").symlink_to("/etc/passwd")
         with pytest.raises(ValueError, match="link"):
             store.publish(folder, {"key": KEY, "kind": "graph"})
+
+
+def test_the_disk_has_confirmed_files_and_names_before_an_artifact_appears_and_its_own_name_after(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real, synced = store.folder(KEY), os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, place.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    published = _publish(store).path
+    inside = {path.stat().st_ino for path in (published, *published.iterdir())}
+    assert {inode for inode, visible in synced if not visible} >= inside
+    assert (place.parent.stat().st_ino, True) in synced
 
 
 def test_the_same_artifact_published_twice_is_kept_once(store: Store) -> None:

@@ -11,7 +11,8 @@ from pipeline.caffe2.files import Caffe2Net, write_pair
 from pipeline.caffe2.schema import NetDef, OperatorDef
 from pipeline.caffe2.write.builder import argument
 from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Engine, Job, Missing, run, version_of
+from pipeline.runtimes.engine import Job, Missing, run, version_of
+from tests.support import CAFFE2S
 
 
 @pytest.fixture
@@ -65,12 +66,10 @@ def test_where_there_is_none_it_says_how_to_get_one():
 
 # ---- With a real one ----
 
-REAL = [found for found in caffe2.find(os.environ) if isinstance(found, Engine)]
 
-
-@pytest.fixture(params=REAL or [None], ids=lambda engine: engine.title if engine else "none")
+@pytest.fixture(params=CAFFE2S)
 def engine(request):
-    return request.param or pytest.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
+    return request.param
 
 
 def job(tmp_path, name: str, made: OperatorDef, wanted: str = "y", x: str = "x") -> Job:

@@ -12,13 +12,14 @@ from pipeline.errors import UsageError
 from pipeline.orchestration import runner
 from pipeline.orchestration.store import Artifact, Store
 from tests.inspection import nets
-from tests.stages.test_evidence import convert
+from tests.support import convert, edit
 
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """Give the output folder of a conversion of a Caffe pair."""
-    outcome = convert(nets.saved(nets.network(), tmp_path / "net"), tmp_path / "out")
+    pair = nets.saved(nets.network(), tmp_path / "net")
+    outcome = convert(pair / "deploy.prototxt", tmp_path / "out", weights=pair / "model.caffemodel")
     assert outcome.exit_code == 0, outcome.error
     return outcome.output
 
@@ -32,8 +33,7 @@ def _replace(folder: Path, before: str, after: str) -> None:
     path = folder / "deploy.prototxt"
     text = path.read_text()
     assert before in text
-    path.unlink()
-    path.write_text(text.replace(before, after))
+    edit(path, text.replace(before, after).encode())
 
 
 def _files(folder: Path) -> dict[str, bytes]:

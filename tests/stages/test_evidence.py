@@ -7,25 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config
 from pipeline.caffe.write import WRITES
 from pipeline.graph.values import Node
 from pipeline.inspection import networks
 from pipeline.inspection.networks import Source
-from pipeline.orchestration import runner
 from tests.inspection import nets
-
-
-def convert(folder: Path, output: Path) -> runner.Outcome:
-    """Convert the Caffe pair in a folder."""
-    typed = {
-        "model": folder / "deploy.prototxt",
-        "weights": folder / "model.caffemodel",
-        "output": output,
-        "store": output.parent / "store",
-    }
-    (options,) = config.load(None, typed, {})
-    return runner.run(options, lambda event: None)
+from tests.support import convert
 
 
 @pytest.fixture
@@ -46,7 +33,8 @@ def test_a_failed_verification_leaves_the_smallest_part_that_differs_and_names_i
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "LeakyRelu" in WRITES
-    outcome = convert(nets.saved(nets.network(), tmp_path / "net"), tmp_path / "out")
+    pair = nets.saved(nets.network(), tmp_path / "net")
+    outcome = convert(pair / "deploy.prototxt", tmp_path / "out", weights=pair / "model.caffemodel")
     assert outcome.exit_code == 3
     assert outcome.error is not None
     path = tmp_path / "out" / "smallest_diverging.zip"
@@ -62,8 +50,9 @@ def test_a_failed_verification_leaves_the_smallest_part_that_differs_and_names_i
 @pytest.mark.usefixtures("broken")
 def test_the_path_is_told_again_where_the_verification_is_cached(tmp_path: Path) -> None:
     folder = nets.saved(nets.network(), tmp_path / "net")
-    convert(folder, tmp_path / "out")
-    again = convert(folder, tmp_path / "again")
+    model, weights = folder / "deploy.prototxt", folder / "model.caffemodel"
+    convert(model, tmp_path / "out", weights=weights)
+    again = convert(model, tmp_path / "again", weights=weights)
     assert [stage.state for stage in again.record.stages] == ["hit", "failed"]
     assert again.error is not None
     assert str(tmp_path / "again" / "smallest_diverging.zip") in again.error.advice
@@ -71,6 +60,7 @@ def test_the_path_is_told_again_where_the_verification_is_cached(tmp_path: Path)
 
 
 def test_a_verification_that_passes_leaves_nothing(tmp_path: Path) -> None:
-    outcome = convert(nets.saved(nets.network(), tmp_path / "net"), tmp_path / "out")
+    pair = nets.saved(nets.network(), tmp_path / "net")
+    outcome = convert(pair / "deploy.prototxt", tmp_path / "out", weights=pair / "model.caffemodel")
     assert outcome.exit_code == 0
     assert not (tmp_path / "out" / "smallest_diverging.zip").exists()

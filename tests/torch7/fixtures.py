@@ -111,8 +111,3 @@ def check(module: Any, *inputs: Any, expected: Any) -> None:
     assert len(got) == len(wanted)
     for ours, theirs in zip(got, wanted, strict=True):
         assert_close(ours, np.asarray(theirs))
-
-
-def numbers(*shape: int, seed: int = 0) -> np.ndarray:
-    """Give numbers about 0, the same in every run."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)

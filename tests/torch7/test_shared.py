@@ -10,7 +10,7 @@ from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError
 from pipeline.torch7.network import select_network
 from pipeline.torch7.reader import load
 from pipeline.torch7.tree import validate
-from tests.shared import shared
+from tests.support import shared
 
 # Torch accepts these two as well: bytes behind the object, and a module without fields.
 ACCEPTED = {"broken_trailing_garbage", "broken_module_minimal"}

@@ -119,7 +119,9 @@ def test_two_gibibytes_are_refused_naming_the_size():
     assert "2,147,483,652 bytes" in caught.value.problems[0].reason
 
 
-def test_one_byte_less_than_two_gibibytes_is_taken():
+def test_exactly_two_gibibytes_are_refused_and_one_byte_less_is_taken():
+    with pytest.raises(UnsupportedError):
+        check_size("model.caffemodel", 1 << 31)
     check_size("model.caffemodel", (1 << 31) - 1)
 
 

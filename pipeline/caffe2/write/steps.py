@@ -94,7 +94,7 @@ def _turns(size: int, begin: int, end: int, mode: str) -> list[tuple[int, int]]:
     An axis that was mirrored up to a border of its image is mirrored there again.
 
     >>> _turns(3, 1, 2, "reflect"), _turns(3, 1, 7, "reflect"), _turns(3, 1, 7, "edge")
-    ([(1, 2)], [(1, 2), (0, 4), (0, 1)], [(1, 7)])
+    ([(1, 2)], [(1, 2), (0, 5)], [(1, 7)])
     """
     period = size - 1
     if mode != "reflect" or not period:

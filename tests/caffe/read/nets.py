@@ -31,17 +31,7 @@ def layer(kind, *bottoms, param="", tops=("y",), name="y", blobs=None, feeds=Non
     return read(net(text, {name: blobs} if blobs else None, [name] if legacy else ()))
 
 
-def numbers(*shape, seed=0):
-    """Give reproducible numbers of both signs."""
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
 def result(graph, *feeds):
     """Run a graph of one output."""
     (output,) = run(graph, feeds)
     return output
-
-
-def operators(graph):
-    """Name the operators of a graph, in order."""
-    return [node.operator for node in graph.nodes]

@@ -8,7 +8,8 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import inputs, layer, net, numbers, operators, result
+from tests.caffe.read.nets import inputs, layer, net, result
+from tests.support import numbers, operators
 
 
 def convolved(x, w, b, stride, pad, dilation, group):

@@ -6,7 +6,8 @@ import pytest
 from pipeline.caffe.read import inputs, read
 from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import net, numbers
+from tests.caffe.read.nets import net
+from tests.support import numbers
 
 
 def graph(kind, param="", tops=("a",), blobs=None, shapes=None, notes=None):

@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError
-from tests.caffe.read.nets import inputs, layer, net, numbers, operators, result
+from tests.caffe.read.nets import inputs, layer, net, result
+from tests.support import numbers, operators
 
 SHAPE = (2, 3, 4, 5)
 A, B, C = (numbers(*SHAPE, seed=seed) for seed in range(3))

@@ -8,7 +8,7 @@ import pytest
 from pipeline.caffe.files import read_pair
 from pipeline.caffe.read import inputs, read
 from pipeline.graph.evaluation import run
-from tests.shared import shared
+from tests.support import shared
 
 LAYERS = Path(__file__).parents[2] / "data" / "caffe"
 

@@ -7,7 +7,8 @@ import pytest
 from pipeline.caffe.read import READS, read, unsupported
 from pipeline.caffe.schema import LayerParameter
 from pipeline.errors import InvalidInputError, UnsupportedError
-from tests.caffe.read.nets import inputs, layer, net, numbers
+from tests.caffe.read.nets import inputs, layer, net
+from tests.support import numbers, operators
 
 
 def refused(text, blobs=None):
@@ -70,7 +71,7 @@ def test_what_only_training_reads_is_no_problem():
         blobs=[numbers(1, 2, 1, 1), numbers(1)],
         x=(1, 2, 3, 3),
     )
-    assert [node.operator for node in graph.nodes] == ["Conv"]
+    assert operators(graph) == ["Conv"]
 
 
 def test_all_problems_of_a_network_come_at_once():

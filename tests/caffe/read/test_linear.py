@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError
-from tests.caffe.read.nets import layer, numbers, operators, result
+from tests.caffe.read.nets import layer, result
+from tests.support import numbers, operators
 
 
 @pytest.mark.parametrize("transpose", [False, True])

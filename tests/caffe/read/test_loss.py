@@ -6,7 +6,8 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import inputs, net, numbers
+from tests.caffe.read.nets import inputs, net
+from tests.support import numbers
 
 SHAPES = {  # x, axis, label
     "rows": ((6, 4), 1, (6,)),

@@ -7,7 +7,8 @@ from pipeline.caffe.read import inputs as inputs_of
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.evaluation import evaluate
-from tests.caffe.read.nets import inputs, net, numbers, operators, result
+from tests.caffe.read.nets import inputs, net, result
+from tests.support import numbers, operators
 
 X = inputs(x=(2, 3))
 

@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError
-from tests.caffe.read.nets import layer, numbers, operators, result
+from tests.caffe.read.nets import layer, result
+from tests.support import numbers, operators, sigmoid
 
 X = 3 * numbers(2, 3, 4, 5)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 @pytest.mark.parametrize(

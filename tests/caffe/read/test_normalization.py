@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError
-from tests.caffe.read.nets import layer, numbers, operators, result
+from tests.caffe.read.nets import layer, result
+from tests.support import numbers, operators
 
 SHAPES = [(4, 3), (4, 3, 5), (4, 3, 5, 6), (2, 3, 4, 5, 3)]
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError
-from tests.caffe.read.nets import layer, numbers, operators, result
+from tests.caffe.read.nets import layer, result
+from tests.support import numbers, operators
 
 LOWEST = np.finfo(np.float32).min
 

@@ -6,13 +6,10 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import inputs, net, numbers
+from tests.caffe.read.nets import inputs, net
+from tests.support import numbers, sigmoid
 
 T, N, K, H, S = 4, 3, 5, 2, 6  # steps, sequences, inputs, hidden units, static inputs
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def lstm(x, cont, blobs, static=None, h=None, c=None):

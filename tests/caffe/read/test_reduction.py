@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError
-from tests.caffe.read.nets import layer, numbers, result
+from tests.caffe.read.nets import layer, result
+from tests.support import numbers
 
 SHAPE = (2, 3, 4, 5)
 X = numbers(*SHAPE)

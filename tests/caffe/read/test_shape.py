@@ -6,7 +6,8 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import inputs, layer, net, numbers, operators, result
+from tests.caffe.read.nets import inputs, layer, net, result
+from tests.support import numbers, operators
 
 SHAPE = (2, 3, 4, 6)
 X = numbers(*SHAPE)

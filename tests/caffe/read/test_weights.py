@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError
-from tests.caffe.read.nets import inputs, layer, net, numbers, result
+from tests.caffe.read.nets import inputs, layer, net, result
+from tests.support import numbers
 
 X = inputs(x=(2, 4))
 

@@ -203,6 +203,27 @@ def test_an_input_of_integers_is_fed_as_float_and_cast():
     np.testing.assert_array_equal(found, array(4, 2)[[3, 0, 1]])
 
 
+@pytest.mark.parametrize(
+    ("operator", "attributes"),
+    [
+        ("Concat", {"axis": 1}),
+        ("And", {}),
+        ("Not", {}),
+        ("Expand", {"shape": (5, 2, 3)}),
+        ("Reshape", {"shape": (6,)}),
+        ("Slice", {"starts": (1,), "ends": (3,), "axes": (1,)}),
+        ("Tile", {"repeats": (1, 2)}),
+        ("Transpose", {"perm": (1, 0)}),
+    ],
+)
+def test_inputs_of_bools_are_cast_before_anything_takes_them(operator, attributes):
+    net = Builder()
+    inputs = [net.input(name, (2, 3), "bool") for name in ("x", "y")]
+    taken = inputs if operator in ("Concat", "And") else inputs[:1]
+    written = write(net.finish([net.add(operator, *taken, name="made", **attributes)]))
+    assert {op.type for op in written.predict.op if {"x", "y"} & set(op.input)} == {"Cast"}
+
+
 def test_integers_and_floats_stand_in_the_fields_where_caffe2_looks():
     assert arguments(one("LeakyRelu", (2, 3), alpha=1)) == {"alpha": 1.0}
     assert argument("alpha", 1.0).HasField("f") and not argument("alpha", 1.0).HasField("i")

@@ -28,11 +28,6 @@ def apply(operator: str, *inputs: np.ndarray | None, **attributes: Any) -> np.nd
     return apply_all(operator, *inputs, **attributes)[0]
 
 
-def numbers(*shape: int, seed: int = 0) -> np.ndarray:
-    """Give float32 numbers around 0."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
 def close(actual: np.ndarray, expected: np.ndarray, tolerance: float = 1e-5) -> None:
     """Require equality up to `tolerance`, with infinities and NaN in the same places."""
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, numbers
+from tests.graph.operators.apply import apply, close
+from tests.support import numbers
 
 X = np.array([-inf, -300, -20.5, -2, -1, -0.5, -1e-6, 0, 1e-6, 0.3, 1, 2, 20.5, 300, inf], np.float32)
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, examples, numbers
+from tests.graph.operators.apply import apply, close, examples
+from tests.support import numbers
 
 BINARY = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}
 VARIADIC: dict[str, Callable[..., Any]] = {

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, examples, numbers
+from tests.graph.operators.apply import apply, close, examples
 from tests.graph.operators.windows import Geometry, geometries
+from tests.support import numbers
 
 GROUPS = st.sampled_from([1, 2, 4])
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.operators.operator import Floats, Ints
-from tests.graph.operators.apply import apply_all, examples, numbers
+from tests.graph.operators.apply import apply_all, examples
+from tests.support import numbers
 
 X = (2, 4, 6, 8)
 WINDOW = {"kernel_shape": (3, 2), "strides": (2, 1), "pads": (1, 0, 2, 1)}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, numbers
+from tests.graph.operators.apply import apply, close
+from tests.support import numbers
 
 
 @pytest.mark.parametrize("trans_a", [0, 1])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, numbers
+from tests.graph.operators.apply import apply, close
+from tests.support import numbers
 
 SHAPES = [(2, 3), (2, 3, 4), (2, 3, 4, 5), (1, 3, 2, 4, 5)]
 

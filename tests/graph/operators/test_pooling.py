@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from pipeline.graph.operators import OPERATORS, ShapeError
 from pipeline.graph.values import Value
-from tests.graph.operators.apply import apply, close, examples, numbers
+from tests.graph.operators.apply import apply, close, examples
 from tests.graph.operators.windows import Geometry, geometries
+from tests.support import numbers
 
 LOWEST = np.finfo(np.float32).min
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, apply_all, close, examples, numbers
+from tests.graph.operators.apply import apply, apply_all, close, examples
+from tests.support import numbers
 
 REDUCTIONS: dict[str, Any] = {
     "ReduceSum": np.sum,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, close, examples, numbers
+from tests.graph.operators.apply import apply, close, examples
+from tests.support import numbers
 
 
 def at(x: np.ndarray, place: tuple[float, ...], mode: str) -> float:

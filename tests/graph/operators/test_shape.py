@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
-from tests.graph.operators.apply import apply, apply_all, examples, numbers
+from tests.graph.operators.apply import apply, apply_all, examples
+from tests.support import numbers
 
 same = np.testing.assert_array_equal
 X = numbers(2, 3, 4, 5)

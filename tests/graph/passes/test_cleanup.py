@@ -8,12 +8,8 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.passes import PASSES, apply
 from pipeline.graph.passes.cleanup import dead_nodes, remove_identity
-from pipeline.graph.values import Graph
-from tests.graph.operators.apply import close, numbers
-
-
-def operators(graph: Graph) -> list[str]:
-    return [node.operator for node in graph.nodes]
+from tests.graph.operators.apply import close
+from tests.support import numbers, operators
 
 
 def test_nodes_that_change_nothing_are_left_out() -> None:
@@ -37,6 +33,8 @@ def test_nodes_that_change_something_stay() -> None:
     y = net.add("Transpose", x, perm=(1, 0), name="turned")
     y = net.add("Reshape", y, shape=(4,), name="flat")
     y = net.add("Concat", y, y, axis=0, name="twice")
+    y = net.add("Pad", y, pads=(0, 1), name="longer")
+    y = net.add("Pad", y, pads=(-1, 1), name="moved")
     graph = net.finish([net.add("Relu", y, name="relu")])
     assert remove_identity(graph) == graph
 

@@ -12,7 +12,8 @@ from pipeline.graph.comparison import compare
 from pipeline.graph.evaluation import run
 from pipeline.graph.passes.folding import fold_batchnorm
 from pipeline.graph.values import Graph, Value
-from tests.graph.operators.apply import examples, numbers
+from tests.graph.operators.apply import examples
+from tests.support import numbers, operators
 
 WINDOW = {"kernel_shape": (2, 2), "strides": (1, 1), "pads": (1, 0, 0, 1), "dilations": (1, 1)}
 
@@ -147,7 +148,7 @@ def test_tied_weights_keep_their_value_elsewhere() -> None:
     other = net.add("Conv", net.x, w, name="other", **WINDOW)
     graph = net.builder.finish([net.add("Sum", net.batchnorm(one), other)])
     folded = fold_batchnorm(graph)
-    assert [node.operator for node in folded.nodes] == ["Conv", "Conv", "Sum"]
+    assert operators(folded) == ["Conv", "Conv", "Sum"]
     x = numbers(2, 4, 5, 3)
     assert compare(run(folded, [x])[0], run(graph, [x])[0]).within(1e-5)
 

@@ -9,7 +9,7 @@ from pipeline.graph.operators import ShapeError
 from pipeline.graph.passes import apply
 from pipeline.graph.passes.pads import explicit_pads
 from pipeline.graph.values import Graph
-from tests.graph.operators.apply import numbers
+from tests.support import numbers, operators
 
 
 def pooling(operator: str, size: int, kernel: int, stride: int, pad: int, **further: int) -> Graph:
@@ -56,7 +56,7 @@ def test_what_is_changed_is_told_as_the_attributes_that_are_others() -> None:
 def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it() -> None:
     graph = pooling("AveragePool", 6, 3, 2, 1, count_include_pad=1)
     explicit, changes = apply(graph, ["explicit_pads"])
-    assert [node.operator for node in explicit.nodes] == ["Pad", "AveragePool"]
+    assert operators(explicit) == ["Pad", "AveragePool"]
     assert [change.what for change in changes if change.operator == "Pad"] == ["added"]
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import re
 import subprocess
 import sys
@@ -70,6 +73,21 @@ def test_nothing_is_loaded_from_anywhere(hostile: str) -> None:
     assert all(re.fullmatch(r"#[\w-]+", link) for link in links)
     assert "@import" not in hostile
     assert "url(" not in hostile
+
+
+def test_the_browser_is_told_to_load_nothing_and_to_run_nothing_but_the_pages_own_script(hostile: str) -> None:
+    def digest(tag: str) -> str:
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", hostile, re.DOTALL)
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', hostile)
+    assert dict(rule.split(" ", 1) for rule in html.unescape(policy).split("; ")) == {
+        "default-src": "'none'",
+        "style-src": digest("style"),
+        "script-src": digest("script"),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
 
 
 def test_every_link_and_label_leads_to_something(hostile: str) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
+from tests.support import numbers
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of
 from tests.torch7.writer import nn
 
 
@@ -27,8 +28,10 @@ X = numbers(3, 4) * 2
         (nn("HardShrink", **{"lambda": 0.7}), np.where(np.abs(X) > 0.7, X, 0)),
         (nn("SoftMin"), softmax(-X, 1)),
         (nn("RReLU", lower=0.1, upper=0.5), np.where(X > 0, X, 0.3 * X)),
+        (nn("RReLU"), np.where(X > 0, X, (1 / 8 + 1 / 3) / 2 * X)),
         (nn("TanhShrink"), X - np.tanh(X)),
         (nn("Threshold", threshold=0.5, val=-3), np.where(X > 0.5, X, -3)),
+        (nn("Threshold", threshold=0, val=5), np.where(X > 0, X, 5)),
         (nn("Threshold", threshold=-0.5, val=0), np.where(X > -0.5, X, 0)),
         (nn("SaturatedLU", threshold=-1, val=-2, threshold2=1, val2=3), np.where(X > 1, 3, np.where(X < -1, -2, X))),
         (nn("cudnn.ClippedReLU", ceiling=1.5), np.clip(X, 0, 1.5)),
@@ -43,6 +46,16 @@ X = numbers(3, 4) * 2
 )
 def test_computes_its_formula(module, expected):
     check(module, X, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [((3,), 0), ((3, 3), 1), ((3, 3, 2), 1), ((3, 2, 4), 0), ((3, 3, 2, 3), 1), ((3, 3, 2, 3, 4), 1)],
+)
+def test_a_prelu_has_one_slope_a_channel(shape, axis):
+    x, slopes = numbers(*shape), np.float32([-0.5, 0.1, 2])
+    by_channel = slopes.reshape(-1, *[1] * (len(shape) - axis - 1))
+    check(nn("PReLU", nOutputPlane=3, weight=slopes), x, expected=np.where(x > 0, x, by_channel * x))
 
 
 @pytest.mark.parametrize(

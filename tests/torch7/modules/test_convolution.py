@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from pipeline.errors import InvalidInputError
-from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
+from tests.support import numbers
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of
 from tests.torch7.writer import nn
 
 

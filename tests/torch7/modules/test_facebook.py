@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tests.torch7.fixtures import check, numbers
+from tests.support import numbers
+from tests.torch7.fixtures import check
 from tests.torch7.writer import nn
 
 

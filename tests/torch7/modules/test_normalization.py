@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UnsupportedError, UsageError
-from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of, numbers
+from tests.support import numbers
+from tests.torch7.fixtures import check, check_fixture, fixtures, graph_of
 from tests.torch7.writer import nn, sequential
 
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UnsupportedError, UsageError
-from tests.torch7.fixtures import check, check_fixture, fixtures, numbers, results
+from tests.support import numbers
+from tests.torch7.fixtures import check, check_fixture, fixtures, results
 from tests.torch7.writer import nn
 
 

@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.torch7.fixtures import check, numbers, results
+from tests.support import numbers, sigmoid
+from tests.torch7.fixtures import check, results
 from tests.torch7.writer import nn, sequential
 
 BATCH, INPUTS, SIZE, STEPS = 2, 3, 4, 5
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def linear(weight, bias=None):

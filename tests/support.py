@@ -1,0 +1,58 @@
+"""What tests all over the tree share: fixtures, numbers, real runtimes, and what is asked of a graph or a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import load
+from pipeline.graph.values import Graph
+from pipeline.orchestration import runner
+from pipeline.runtimes import caffe2
+from pipeline.runtimes.engine import Engine
+
+_SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
+_NO_CAFFE2 = pytest.mark.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
+
+# Parameters of a test or fixture: every real Caffe2 here; where there is none, it is skipped.
+CAFFE2S = [pytest.param(found, id=found.title) for found in caffe2.find(os.environ) if isinstance(found, Engine)] or [
+    pytest.param(None, id="none", marks=_NO_CAFFE2)
+]
+
+
+def shared(*parts: str) -> Path:
+    """Return a file or folder of the fixtures that are too large for this repository, or skip the test."""
+    path = _SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{path} is not here; set TORCH2CAFFE2_SHARED to the folder of fixtures")
+    return path
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    """Return float32 numbers around 0, the same in every run."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x))."""
+    return 1 / (1 + np.exp(-x))
+
+
+def operators(graph: Graph) -> list[str]:
+    """Name the operators of a graph, in order."""
+    return [node.operator for node in graph.nodes]
+
+
+def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:
+    """Convert with the real stages, and with a store beside the output folder."""
+    (options,) = load(None, {"model": model, "output": output, "store": output.parent / "store", **typed}, {})
+    return runner.run(options, lambda event: None)
+
+
+def edit(path: Path, data: bytes) -> None:
+    """Replace a file as editors do: by a new file under the old name."""
+    path.unlink()
+    path.write_bytes(data)
