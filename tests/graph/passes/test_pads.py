@@ -50,6 +50,15 @@ def test_any_pooling_that_rounds_up_computes_the_same_without(operator: str, fur
     assert tried > 40
 
 
+@pytest.mark.parametrize("sizes", [(7,), (5, 7, 8)])
+def test_pooling_over_one_and_three_axes_computes_the_same_without_rounding_up(sizes: tuple[int, ...]) -> None:
+    net, axes = Builder(), len(sizes)
+    how = {"kernel_shape": (2,) * axes, "strides": (2,) * axes, "pads": (0,) * 2 * axes, "dilations": (1,) * axes}
+    graph = net.finish([net.add("MaxPool", net.input("x", (2, 3, *sizes)), ceil_mode=1, name="pool", **how)])
+    x = [numbers(2, 3, *sizes)]
+    np.testing.assert_array_equal(run(explicit_pads(graph), x)[0], run(graph, x)[0])
+
+
 @pytest.mark.parametrize("ends", [(-1, -2), (-1, 0), (-3, 1)])
 def test_pooling_that_leaves_out_the_end_of_an_axis_still_does(ends: tuple[int, int]) -> None:
     graph = pooling("MaxPool", 8, 2, 2, 0, pads=(0, 0, *ends), dilations=(1, 1))
@@ -78,5 +87,5 @@ def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it(
 
 
 def test_pooling_that_rounds_down_stays() -> None:
-    graph = pooling("MaxPool", 7, 2, 2, 0, dilations=(1, 1), ceil_mode=0)
+    graph = pooling("MaxPool", 6, 3, 2, 1, dilations=(1, 1), ceil_mode=0)
     assert apply(graph, ["explicit_pads"]) == (graph, ())
