@@ -98,7 +98,8 @@ def _place(store: Store, what: str, path: Path) -> Path:
 
 
 def _write(store: Store, what: str, path: Path, facts: dict[str, Any]) -> None:
-    replace(_place(store, what, path), canonical({"facts": facts, "check": digest_of("ledger", facts)}))
+    text = canonical({"facts": facts, "check": digest_of("ledger", facts)})
+    replace(_place(store, what, path), text, durable=False)
 
 
 def _read(store: Store, what: str, path: Path) -> dict[str, Any] | None:

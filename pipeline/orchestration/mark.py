@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.orchestration.digests import canonical, digest_of
 
 MARK = "torch2caffe2-store.json"
 _LARGEST = 4096  # bytes that a mark may have
 
 
 def require(root: Path, format_: int) -> bool:
-    """Return whether `root` is a marked store; False where it is an empty folder, or none yet.
+    """Return whether `root` is a marked store; False where one is yet to be made there.
 
     Raises UsageError where it is another folder, or a store of another format.
     """
@@ -33,22 +34,23 @@ def require(root: Path, format_: int) -> bool:
             advice="choose an empty or new folder with --store;\n"
             "what an unreleased version kept without the mark can be removed: it is made again",
         ) from None
-    if not text:
-        return False  # another process is about to write it, or died then
-    if (found := _format(text)) != format_:
+    found = _format(text)
+    if found is not None and found != format_:
         raise UsageError(
             f"{root} is a store of another version of torch2caffe2",
             why=f"{MARK} says format {found}, and this version knows {format_}",
             advice="choose another folder with --store",
         )
-    return True
+    return found is not None
 
 
-def _format(text: bytes) -> object:
+def _format(text: bytes) -> int | None:
+    """Return the format that a mark tells; None for one that is being written, or damaged: its name says enough."""
     try:
-        return json.loads(text)["format"]
+        told = json.loads(text)
+        return int(told["format"]) if told["check"] == digest_of("mark", told["format"]) else None
     except (ValueError, TypeError, KeyError, RecursionError):
-        return "unknown"
+        return None
 
 
 def make(root: Path, format_: int, folders: Iterable[str]) -> None:
@@ -58,9 +60,9 @@ def make(root: Path, format_: int, folders: Iterable[str]) -> None:
     """
     if not require(root, format_):
         root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root / MARK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        descriptor = os.open(root / MARK, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(json.dumps({"format": format_}).encode() + b"\n")
+            stream.write(canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n")
     for name in folders:
         (root / name).mkdir(exist_ok=True)
         if (root / name).is_symlink():

@@ -16,6 +16,7 @@ from tests.support import numbers
 def test_an_array_equals_itself_with_nan_and_infinities(x: np.ndarray) -> None:
     difference = compare(x, x.copy())
     assert (difference.maximum, difference.relative, difference.where) == (0, 0, None)
+    assert difference.mismatched == 0
     assert difference.within(0)
 
 
@@ -25,6 +26,11 @@ def test_the_largest_difference_is_given_with_its_place() -> None:
     difference = compare(a, b)
     assert (difference.maximum, difference.where) == (0.5, (1, 2))
     assert difference.relative == 0.125
+
+
+def test_of_differences_that_are_equally_large_the_first_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.graph.comparison.CHUNK", 2)
+    assert compare(np.array([1, 0, 1, 0, 0, 1.0]), np.zeros(6)).where == (0,)
 
 
 def test_small_numbers_are_compared_absolutely() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from pipeline.graph import serialization
 from pipeline.graph.builder import Builder
-from pipeline.graph.evaluation import run
+from pipeline.graph.evaluation import evaluate, run
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.passes import apply
 from pipeline.graph.passes.pads import explicit_pads
@@ -42,8 +45,31 @@ def test_any_pooling_that_rounds_up_computes_the_same_without(operator: str, fur
                     assert not any(node.attributes.get("ceil_mode") for node in explicit.nodes)
                     x = [numbers(2, 3, size, size + 1)]
                     np.testing.assert_array_equal(run(explicit, x)[0], run(graph, x)[0])
+                    assert all(array.shape == value.shape for value, array in evaluate(explicit, x))
                     tried += 1
     assert tried > 40
+
+
+@pytest.mark.parametrize("sizes", [(7,), (5, 7, 8)])
+def test_pooling_over_one_and_three_axes_computes_the_same_without_rounding_up(sizes: tuple[int, ...]) -> None:
+    net, axes = Builder(), len(sizes)
+    how = {"kernel_shape": (2,) * axes, "strides": (2,) * axes, "pads": (0,) * 2 * axes, "dilations": (1,) * axes}
+    graph = net.finish([net.add("MaxPool", net.input("x", (2, 3, *sizes)), ceil_mode=1, name="pool", **how)])
+    x = [numbers(2, 3, *sizes)]
+    np.testing.assert_array_equal(run(explicit_pads(graph), x)[0], run(graph, x)[0])
+
+
+@pytest.mark.parametrize("ends", [(-1, -2), (-1, 0), (-3, 1)])
+def test_pooling_that_leaves_out_the_end_of_an_axis_still_does(ends: tuple[int, int]) -> None:
+    graph = pooling("MaxPool", 8, 2, 2, 0, pads=(0, 0, *ends), dilations=(1, 1))
+    x = [numbers(2, 3, 8, 9)]
+    np.testing.assert_array_equal(run(explicit_pads(graph), x)[0], run(graph, x)[0])
+
+
+def test_an_average_over_less_than_all_of_an_axis_is_still_one_that_can_be_kept(tmp_path: Path) -> None:
+    graph = explicit_pads(pooling("AveragePool", 6, 2, 3, 0))
+    serialization.write(graph, tmp_path)
+    assert serialization.read(tmp_path).nodes == graph.nodes
 
 
 def test_what_is_changed_is_told_as_the_attributes_that_are_others() -> None:
@@ -61,5 +87,5 @@ def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it(
 
 
 def test_pooling_that_rounds_down_stays() -> None:
-    graph = pooling("MaxPool", 7, 2, 2, 0, dilations=(1, 1), ceil_mode=0)
+    graph = pooling("MaxPool", 6, 3, 2, 1, dilations=(1, 1), ceil_mode=0)
     assert apply(graph, ["explicit_pads"]) == (graph, ())

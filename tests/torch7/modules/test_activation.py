@@ -50,7 +50,7 @@ def test_computes_its_formula(module, expected):
 
 @pytest.mark.parametrize(
     ("shape", "axis"),
-    [((3,), 0), ((3, 3), 1), ((3, 3, 2), 1), ((3, 2, 4), 0), ((3, 3, 2, 3), 1), ((3, 3, 2, 3, 4), 1)],
+    [((3,), 0), ((3, 3), 1), ((3, 3, 2), 1), ((3, 3, 2, 3), 1), ((3, 3, 2, 3, 4), 1)],
 )
 def test_a_prelu_has_one_slope_a_channel(shape, axis):
     x, slopes = numbers(*shape), np.float32([-0.5, 0.1, 2])

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.torch7.fixtures import check, check_fixture, fixtures, numbers
+from tests.support import numbers
+from tests.torch7.fixtures import check, check_fixture, fixtures
 from tests.torch7.writer import nn
 
 
