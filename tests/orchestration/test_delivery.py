@@ -13,7 +13,7 @@ from pipeline.orchestration import delivery, events
 from pipeline.orchestration.digests import Digests
 from pipeline.orchestration.record import load
 from pipeline.stages.stage import Task
-from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE, Bench
+from tests.orchestration.fakes import EMIT, IMPORT, TORCH, TRANSLATE, VERIFY, Bench
 
 
 def test_small_files_are_copied_and_large_ones_share_their_bytes(bench: Bench) -> None:
@@ -95,3 +95,90 @@ def test_the_init_nets_are_listed_in_the_order_in_which_they_run(bench: Bench) -
 
     bench.run(stages=(IMPORT, EMIT, replace(TRANSLATE, run=split)))
     assert json.loads((bench.output / "manifest.json").read_text())["files"]["init_nets"] == names
+
+
+def _lenet(bench: Bench, folder: Path) -> dict[str, Path]:
+    """Put a Caffe pair into a folder, under the names that deliveries have."""
+    folder.mkdir(exist_ok=True)
+    (folder / "deploy.prototxt").write_text('name: "n"\n')
+    (folder / "model.caffemodel").write_bytes(b"weights")
+    return {"model": folder / "deploy.prototxt", "weights": folder / "model.caffemodel"}
+
+
+def test_a_pair_converted_in_its_own_folder_is_never_ours(bench: Bench) -> None:
+    pair = _lenet(bench, bench.output)
+    assert bench.run(**pair).exit_code == 0
+    assert not load(bench.output).delivered.keys() & {"deploy.prototxt", "model.caffemodel"}
+    for options in ({}, {"stop_after": "import"}):  # one that would replace the pair, and one that has none
+        bench.run(**options)
+        assert pair["model"].read_text() == 'name: "n"\n'
+        assert pair["weights"].read_bytes() == b"weights"
+
+
+def test_a_pair_that_a_run_made_and_another_read_is_nobodys_to_replace(bench: Bench) -> None:
+    bench.run()
+    pair = {"model": bench.output / "deploy.prototxt", "weights": bench.output / "model.caffemodel"}
+    bench.run(**pair, output=bench.folder / "elsewhere")
+    before = {path: path.read_bytes() for path in pair.values()}
+    bench.model.write_bytes(TORCH + b"another net")
+    outcome = bench.run()
+    assert isinstance(outcome.error, UsageError)
+    assert {path: path.read_bytes() for path in pair.values()} == before
+
+
+@pytest.mark.parametrize("option", ["model", "plugins"])
+def test_the_input_of_a_run_survives_a_delivery_of_its_name(bench: Bench, option: str) -> None:
+    bench.output.mkdir()
+    mine = bench.output / "graph.json"
+    mine.write_bytes(bench.model.read_bytes())
+    outcome = bench.run(**{option: [mine] if option == "plugins" else mine})
+    assert isinstance(outcome.error, UsageError)
+    assert mine.read_bytes() == bench.model.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "events.jsonl", "run.json", "verification.json", "graph.json"])
+@pytest.mark.parametrize("thing", ["file", "folder", "link", "dangling link"])
+def test_what_bears_a_name_of_ours_and_is_not_is_left_alone(bench: Bench, name: str, thing: str) -> None:
+    bench.output.mkdir()
+    place, elsewhere = bench.output / name, bench.folder / "elsewhere"
+    elsewhere.write_text('{"mine": 1}\n')
+    if thing == "file":
+        place.write_text('{"mine": 1}\n')
+    elif thing == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(elsewhere if thing == "link" else bench.folder / "nowhere")
+    before = place.lstat().st_ino
+    try:
+        error = bench.run().error
+    except UsageError as early:
+        error = early
+    assert isinstance(error, UsageError)
+    assert name in error.what
+    assert place.lstat().st_ino == before
+    assert elsewhere.read_text() == '{"mine": 1}\n'
+
+
+def test_nothing_is_written_through_a_link_and_what_a_dead_run_left_is_removed(bench: Bench) -> None:
+    bench.run()
+    precious = bench.folder / "precious"
+    precious.write_text("mine")
+    for name in ("run.json", "manifest.json", "graph.json", "report.html"):
+        (bench.output / f".{name}.partial").symlink_to(precious)
+    (bench.output / f".graph.json.{'a' * 8}.partial").write_text("half")
+    (bench.output / ".other.partial").write_text("mine")
+    bench.run(root="other")
+    assert precious.read_text() == "mine"
+    assert not (bench.output / f".graph.json.{'a' * 8}.partial").exists()
+    assert (bench.output / ".other.partial").read_text() == "mine"
+
+
+def test_two_stores_do_not_write_into_one_folder_at_once(bench: Bench) -> None:
+    from pipeline.errors import MachineError
+
+    def meanwhile(task: Task) -> None:
+        with pytest.raises(MachineError, match="another run"):
+            Bench.run(bench, store=bench.folder / "second")
+        TRANSLATE.run(task)
+
+    assert bench.run(stages=(IMPORT, EMIT, replace(TRANSLATE, run=meanwhile), VERIFY)).exit_code == 0

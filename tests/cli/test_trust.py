@@ -1,0 +1,110 @@
+"""What lies outside of a folder is reached only where the command line, or a run of this user, has named it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.orchestration.store import Store
+from tests.cli.conftest import Program
+from tests.support import edit_record
+
+Record = dict[str, Any]
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    path = tmp_path / "precious.html"
+    path.write_text("mine")
+    return path
+
+
+def _plugins(record: Record, path: Path) -> None:
+    record["options"]["plugins"] = [str(path)]
+
+
+def _report(record: Record, path: Path) -> None:
+    record["options"]["report"] = str(path)
+
+
+def _store(record: Record, path: Path) -> None:
+    record["store"] = str(path.parent / "theirs")
+
+
+@pytest.mark.parametrize("harm", [_plugins, _report, _store])
+@pytest.mark.parametrize("command", ["resume", "verify"])
+def test_what_lies_outside_is_shown_and_not_used(
+    program: Program, precious: Path, harm: Callable[[Record, Path], None], command: str
+) -> None:
+    program.convert()
+    Store(precious.parent / "theirs")
+    edit_record(program.output, lambda record: harm(record, precious))
+    said = program(command, program.output)
+    assert said.code == 2
+    assert "--trust" in said.err
+    assert str(precious.parent) in said.err
+    assert precious.read_text() == "mine"
+    told = program("status", program.output)
+    assert told.code == 0
+    assert "--trust" in told.out
+
+
+def test_with_trust_it_is_used(program: Program, tmp_path: Path) -> None:
+    program.convert()
+    edit_record(program.output, lambda record: _report(record, tmp_path / "page.html"))
+    assert program("resume", program.output, "--trust").code == 0
+    assert (tmp_path / "page.html").exists()
+
+
+def test_what_is_typed_needs_no_trust(program: Program, tmp_path: Path) -> None:
+    program.convert()
+    edit_record(program.output, lambda record: _report(record, tmp_path / "theirs.html"))
+    assert program("resume", program.output, "--report", tmp_path / "mine.html").code == 0
+    assert (tmp_path / "mine.html").exists()
+    assert not (tmp_path / "theirs.html").exists()
+
+
+def test_what_this_user_asked_for_needs_no_trust_either(program: Program, tmp_path: Path) -> None:
+    program.convert("--store", tmp_path / "other", "--report", tmp_path / "page.html")
+    assert program("resume", program.output).code == 0
+    assert program("verify", program.output).code == 0
+    copy = program.output.rename(tmp_path / "moved")
+    assert program("resume", copy).code == 2  # nothing is known of that folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["delivered"].update({"graph.json": "x"}),
+        lambda record: record["delivered"]["graph.json"].update(size=-1),
+        lambda record: record["delivered"]["graph.json"].update(size="1"),
+        lambda record: record["delivered"]["graph.json"].pop("blake3"),
+        lambda record: record.update(stages={}),
+        lambda record: record["stages"][0].update(seconds="long"),
+        lambda record: record["stages"][0].update(reasons=[1]),
+        lambda record: record.update(source=[]),
+        lambda record: record.update(command="rm"),
+        lambda record: record.update(options=[]),
+        lambda record: record["options"].update(model=7),
+        lambda record: record["options"].update(model="a\0b"),
+        lambda record: record["options"].update(inputs="1x3"),
+        lambda record: record["options"].update(tolerance=None),
+        lambda record: record["options"].update(output=None),
+        lambda record: record.update(format=99),
+        lambda record: record.update(store=None),
+    ],
+)
+def test_a_record_of_other_types_is_bad_input_wherever_it_is_read(
+    program: Program, change: Callable[[Record], object]
+) -> None:
+    program.convert()
+    edit_record(program.output, change)
+    for said in (
+        program.convert(),
+        *(program(command, program.output) for command in ("resume", "verify", "status", "report")),
+    ):
+        assert said.code == 5, said.err
+        assert "not a run record" in said.err
