@@ -1,0 +1,52 @@
+"""Standard streams that are closed, full or gone are no fault of the program's, and cost no conversion."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torch7.writer import nn, save, sequential
+
+PROGRAM = f"{sys.executable} -m pipeline"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return save(tmp_path / "model.t7", sequential(nn("Tanh")))
+
+
+def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+CONVERT = f"{PROGRAM} convert model.t7 --input 1x3 --no-verify -o out"
+
+
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&-", "0<&- >&- 2>&-", ">&-"])
+def test_a_conversion_needs_no_open_streams(model: Path, streams: str) -> None:
+    assert _shell(f"{CONVERT} {streams}", model.parent).returncode == 0
+    assert (model.parent / "out" / "manifest.json").exists()
+    files = [path for path in (model.parent / "out").iterdir() if path.suffix in (".pb", ".prototxt", ".json")]
+    assert not any(b" running " in path.read_bytes() for path in files)  # no talk went into a file
+
+
+@pytest.mark.parametrize("command", [CONVERT, f"{PROGRAM} inspect model.t7 --input 1x3", f"{PROGRAM} operators"])
+def test_a_full_stdout_is_the_machines_fault(model: Path, command: str) -> None:
+    done = _shell(f"{command} >/dev/full", model.parent)
+    assert done.returncode == 6, done.stderr
+    assert "printing the result failed" in done.stderr
+    assert "bug" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_model_through_a_pipe_is_called_one(model: Path) -> None:
+    done = _shell(f"{PROGRAM} convert <(cat model.t7) --input 1x3 -o out", model.parent)
+    assert done.returncode == 2
+    assert "it is a pipe or a device" in done.stderr

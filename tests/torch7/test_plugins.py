@@ -1,0 +1,92 @@
+"""A plugin is its file and every module of the user's that it imports: all of them decide what a network means."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.torch7.writer import nn, save, sequential
+
+PLUGIN = """
+import sys; sys.path.insert(0, {folder!r})
+import numpy as np
+from pipeline.torch7 import module
+{imports}
+
+@module("mylab.Scale")
+def scale(m, x, net):
+    {inside}
+    return net.add("Mul", x, net.weight(np.array(FACTOR, np.float32)))
+"""
+
+
+def _convert(folder: Path, *words: str) -> str:
+    """Convert in a process of its own, which has loaded no plugin yet; return what it says."""
+    command = [sys.executable, "-m", "pipeline", "convert", folder / "s.t7", "--input", "1x3", "--plugin"]
+    done = subprocess.run(
+        [*command, folder / "plug.py", "-o", folder / "out", "--store", folder / "store", "--no-verify", *words],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def _factor(folder: Path) -> float:
+    from pipeline.graph import serialization
+
+    (weight,) = serialization.read(folder / "out").weights.values()
+    return float(weight)
+
+
+@pytest.mark.parametrize(
+    ("imports", "inside", "files"),
+    [
+        ("from helper import FACTOR", "pass", {"helper.py": "FACTOR = {}"}),
+        ("", "from helper import FACTOR", {"helper.py": "FACTOR = {}"}),
+        ("import helper as h\nFACTOR = h.FACTOR", "pass", {"helper.py": "FACTOR = {}"}),
+        (
+            "import importlib\nFACTOR = importlib.import_module('hel' 'per').FACTOR",
+            "pass",
+            {"helper.py": "FACTOR = {}"},
+        ),
+        ("from first import FACTOR", "pass", {"first.py": "from second import FACTOR", "second.py": "FACTOR = {}"}),
+        (
+            "from lab.scale import FACTOR",
+            "pass",
+            {"lab/__init__.py": "", "lab/scale.py": "from .deep.x import FACTOR", "lab/deep/x.py": "FACTOR = {}"},
+        ),
+        (
+            "from lab import FACTOR",
+            "pass",
+            {"lab/__init__.py": "from .number import FACTOR", "lab/number.py": "FACTOR = {}"},
+        ),
+    ],
+    ids=["from", "inside", "as", "by name", "chain", "package", "package itself"],
+)
+def test_a_changed_module_of_a_plugin_is_a_miss(
+    tmp_path: Path, imports: str, inside: str, files: dict[str, str]
+) -> None:
+    save(tmp_path / "s.t7", sequential(nn("mylab.Scale"), nn("Tanh")))
+    (tmp_path / "plug.py").write_text(PLUGIN.format(folder=str(tmp_path), imports=imports, inside=inside))
+    for number, text in enumerate(("2.0", "3.0", "3.0")):
+        for name, code in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(code.format(text))
+        said = _convert(tmp_path, "--progress", "plain")
+        assert _factor(tmp_path) == float(text)
+        assert ("module " in said) == (number == 1)
+        assert ("import     cached" in said) == (number == 2)
+
+
+def test_what_is_installed_is_none_of_the_users(tmp_path: Path) -> None:
+    from pipeline.torch7.plugins import sources
+
+    (tmp_path / "numbers_only.py").write_text("import numpy, json, pipeline.config\n")
+    assert sources([tmp_path / "numbers_only.py"]) == {}
