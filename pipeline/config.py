@@ -45,6 +45,8 @@ class Options:
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
+    to: tuple[str, ...] = _option((), "Make this format: caffe, caffe2; may be repeated.", "--to", "FORMAT")
+    without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original (in0.., out0..).", "--reference", "NPZ")
@@ -65,6 +67,11 @@ class Options:
         False, "Write init_net as several files where it would reach 2 GiB.", "--split-init/--one-init"
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The stages that shall not run; --no-verify is short for --without verify."""
+        return self.without if self.verify else (*self.without, "verify")
 
     @property
     def inputs_read(self) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ Raise these with data only; `render` is the one place where they become sentence
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,6 +80,12 @@ class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not 
     """The user stopped the run."""
 
     exit_code = 130
+
+
+def worst(codes: Collection[int]) -> int:
+    """Return the exit code of several: interrupted outranks a bug, that any other; of those the highest, or 0."""
+    outranking = (code for code in (Interrupted.exit_code, PipelineError.exit_code) if code in codes)
+    return next(outranking, max(codes, default=0))
 
 
 def render(error: PipelineError) -> str:

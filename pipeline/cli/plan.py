@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,8 +15,19 @@ def register(app: typer.Typer) -> None:
 
 
 @takes_conversion_options
-def plan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
+def plan(
+    typed: dict[str, Any],
+    config: Config = None,
+    dag: Annotated[str, typer.Option("--dag", metavar="FORM", help="Draw all stages: text, mermaid or dot.")] = "",
+    json: Json = False,
+) -> int:
     """Say which stages a convert would run, which are cached, and why."""
+    if dag:
+        from pipeline.orchestration.dag import drawn
+        from pipeline.stages.discovery import discover
+
+        print(drawn(discover(), dag))
+        return 0
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.orchestration import planner

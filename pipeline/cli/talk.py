@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import Interrupted, UsageError, worst
 from pipeline.orchestration import events
 from pipeline.orchestration.batch import Result
 
@@ -135,13 +135,12 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
             print(result.error, file=sys.stderr)
         if result.error and result.recorded:
             print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
-    codes = {result.exit_code for result in results} or {130}
-    worst = next((code for code in (130, 1) if code in codes), max(codes))
+    code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
     if not data_too:
-        return worst
+        return code
     if as_json:
         listed = [data(result) for result in results]
-        print_json(listed[0] if len(listed) == 1 else {"exit_code": worst, "models": listed})
+        print_json(listed[0] if len(listed) == 1 else {"exit_code": code, "models": listed})
     elif len(results) > 1:
         rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output) for r in results]
         print_table(("model", "state", "exit", "time", "output"), rows)
@@ -149,7 +148,7 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
         for result in results:
             if result.converted:
                 print(result.output)
-    return worst
+    return code
 
 
 def tell_reports(written: Sequence[Path], quiet: bool) -> None:

@@ -62,7 +62,7 @@ def _not_run(options: Options, exit_code: int, error: str, trace: str = "") -> R
 
 def result_of(outcome: runner.Outcome) -> Result:
     """Give an outcome as plain values."""
-    error = render(outcome.error) if outcome.error else ""
+    error = "\n".join(map(render, outcome.errors))
     return Result(
         model=outcome.record.options["name"],
         output=str(outcome.output),
@@ -70,7 +70,7 @@ def result_of(outcome: runner.Outcome) -> Result:
         exit_code=outcome.exit_code,
         seconds=round(outcome.seconds, 3),
         error=error,
-        trace=_trace(outcome.error) if outcome.error else "",
+        trace="".join(map(_trace, outcome.errors)),
         recorded=(outcome.output / record.RECORD).exists(),
         run=record.as_json(outcome.record),
     )

@@ -90,6 +90,14 @@ class StageFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StageSkipped(Event):
+    """A stage does not run, as what it needs was not made."""
+
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ArtifactDamaged(Event):
     """An artifact is not what was stored; it lies in `quarantine` now and will be made again."""
 

@@ -57,7 +57,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
     given = given or start.from_source(source)
-    route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind}, store)
+    route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind})
     with on_machine("reading the store", store.root):
         inputs: dict[str, start.Input | None] = {item.read_as: start.identify(item, store) for item in given}
         if not given:

@@ -58,7 +58,7 @@ class SourceFiles(TypedDict, total=False):
 
 @dataclass(slots=True)
 class StageRecord:
-    """How one stage of a run fared; `state`: pending, running, hit, done, failed."""
+    """How one stage of a run fared; `state`: pending, running, hit, done, failed, skipped."""
 
     name: str
     makes: str

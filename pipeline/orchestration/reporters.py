@@ -87,6 +87,7 @@ _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
     events.StageHit: lambda event: ("cached", size_text(event.size)),
     events.StageFinished: lambda event: ("done", f"{seconds_text(event.seconds)}, {size_text(event.size)}"),
     events.StageFailed: lambda event: ("failed", event.error),
+    events.StageSkipped: lambda event: ("skipped", event.reason),
     events.ArtifactDamaged: lambda event: ("damaged", f"{event.reason}; put aside in {event.quarantine}"),
 }
 

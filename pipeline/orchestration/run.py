@@ -24,6 +24,7 @@ from pipeline.errors import (
     PipelineError,
     UsageError,
     VerificationError,
+    worst,
 )
 from pipeline.orchestration import delivery, events, fingerprint, guards, ledger, record, sources, start
 from pipeline.orchestration.machine import on_machine
@@ -37,17 +38,22 @@ _PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to st
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended; `error` says why it is not done."""
+    """How a run ended; `errors` say why it is not done, in the order in which they were met."""
 
     record: RunRecord
     output: Path
     seconds: float
-    error: PipelineError | None = None
+    errors: tuple[PipelineError, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: 0, or the error's."""
-        return self.error.exit_code if self.error else 0
+        """The process's exit code: 0, or the worst of the errors'."""
+        return worst({error.exit_code for error in self.errors})
+
+    @property
+    def error(self) -> PipelineError | None:
+        """The error that decides the exit code."""
+        return next((error for error in self.errors if error.exit_code == self.exit_code), None)
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
+    failures: list[PipelineError] = field(default_factory=list)
 
     @property
     def model(self) -> str:
@@ -80,10 +87,12 @@ class Run:
         try:
             with on_machine("the run", output):
                 self._enter()
-                failure = self._stages()
+                self._stages()
                 self.stop.obey()
-                self._deliver(finished=True)
-                self._end("unverified" if failure else "done")
+                if all(isinstance(failure, VerificationError) for failure in self.failures):
+                    self._deliver(finished=True)
+                    self._end("unverified" if self.failures else "done")
+                    return self._outcome()
         except PipelineError as error:
             return self._failed("failed", error)
         except KeyboardInterrupt:
@@ -91,25 +100,34 @@ class Run:
         except BaseException as bug:
             self._failed("failed", PipelineError(f"{type(bug).__name__}: {bug}"))
             raise
-        return self._outcome(failure)
+        return self._failed("failed")
 
-    def _stages(self) -> VerificationError | None:
+    def _stages(self) -> None:
+        """Run each stage whose needs are met; one that fails or refuses costs only those that need its artifact."""
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
+            if missing := [kind for kind in stage.needs if kind not in self.inputs]:
+                entry.state, entry.reasons = "skipped", [f"the {kind} that it needs was not made" for kind in missing]
+                self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
+                continue
             began = time.monotonic()
             try:
-                artifact = self._obtain(stage, entry)
+                with on_machine("the run", self.options.output):
+                    artifact = self._obtain(stage, entry)
             except BaseException as error:
                 entry.state = "failed"
                 seconds = round(time.monotonic() - began, 3)
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
-                raise
+                if not isinstance(error, PipelineError) or isinstance(error, MachineError):
+                    raise  # a bug, a wish to stop, or what the next stage would meet too
+                self.failures.append(error)
+                continue
             self._add(artifact)
             if failure := artifact.manifest.get("failure"):
                 entry.state = "failed"
                 self.report(events.StageFailed(self.model, stage.name, entry.seconds, failure["what"]))
-                return VerificationError(**failure | {"advice": self._with_paths(failure["advice"], artifact)})
-        return None
+                advice = self._with_paths(failure["advice"], artifact)
+                self.failures.append(VerificationError(**failure | {"advice": advice}))
 
     def _with_paths(self, text: str, artifact: Artifact) -> str:
         """Say of the files that an artifact's text names where they are delivered."""
@@ -307,21 +325,22 @@ class Run:
         self.record.state, self.record.finished = state, record.now()
         self.record.save(self.options.output)
 
-    def _failed(self, state: str, error: PipelineError) -> Outcome:
+    def _failed(self, state: str, *errors: PipelineError) -> Outcome:
         """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
-        self.stop.over = isinstance(error, Interrupted)
+        self.failures += errors
+        self.stop.over = state == "interrupted"
         with suppress(PipelineError, OSError):
             fresh = not (self.options.output / delivery.MANIFEST).exists()
-            if fresh and not isinstance(error, Interrupted | MachineError | UsageError):
+            if fresh and not any(isinstance(e, Interrupted | MachineError | UsageError) for e in self.failures):
                 self._deliver(finished=False)
-        self.record.error = error.what
+        self.record.error = "; ".join(error.what for error in self.failures)
         with suppress(OSError):
             self._end(state)
-        return self._outcome(error)
+        return self._outcome()
 
-    def _outcome(self, error: PipelineError | None) -> Outcome:
+    def _outcome(self) -> Outcome:
         seconds = time.monotonic() - self.began
-        outcome = Outcome(self.record, self.options.output, seconds, error)
+        outcome = Outcome(self.record, self.options.output, seconds, tuple(self.failures))
         state = self.record.state
         self.report(events.RunFinished(self.model, state, outcome.exit_code, seconds, os.fspath(outcome.output)))
         return outcome

@@ -50,7 +50,7 @@ def run(
         store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
-        route = dag.asked_route(options, stages, kinds, store)
+        route = dag.asked_route(options, stages, kinds)
         ledger.vouch(options)  # before there is a record that asks for it
         ledger.note_inputs(store, options.inputs_read)
         made = record.start(options, root, list(command), os.urandom(6).hex())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pipeline
 from pipeline.errors import InvalidInputError, MachineError, UsageError
@@ -128,10 +128,7 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
 
 def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -> tuple[Given, ...]:
     """Give the first edited artifact as it was before any edit; nothing where that was collected."""
-    import networkx as nx
-
-    graph = dag.build(stages)
-    order = [cast(Stage, graph.nodes[name]["stage"]).makes for name in nx.lexicographical_topological_sort(graph)]
+    order = [stage.makes for stage in dag.order(stages)]
     first = min(adopted, key=lambda given: order.index(given.kind))
     found = store.read(first.parent)
     while isinstance(found, Artifact) and found.manifest["origin"] == "edited":
@@ -153,14 +150,11 @@ def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store
 
 def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) -> set[str]:
     """Give the kinds that stages after `kinds` need too, and that an earlier run has made."""
-    import networkx as nx
-
-    graph = dag.build(stages)
     available, beside = set(kinds), set[str]()
-    for name in nx.lexicographical_topological_sort(graph):
-        stage = cast(Stage, graph.nodes[name]["stage"])
+    for stage in dag.order(stages):
         lacking = set(stage.needs) - available
-        if stage.makes not in kinds and available & set(stage.needs) and lacking <= present:
+        reads = {*stage.needs, *stage.wants}
+        if stage.makes not in kinds and available & reads and lacking <= present:
             beside |= lacking
             available |= lacking | {stage.makes}
     return beside

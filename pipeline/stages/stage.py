@@ -48,8 +48,8 @@ class Task:
 class Stage:
     """The declaration of one stage: a node of the DAG, and everything that decides its result.
 
-    A boolean option named like the stage turns it off when false (`verify`). A stage that raises
-    VerificationError has its files kept all the same, marked as failed: what they tell is the point of them.
+    A stage that raises VerificationError has its files kept all the same, marked as failed: what they tell is the
+    point of them.
     """
 
     name: str
@@ -57,6 +57,8 @@ class Stage:
     needs: tuple[str, ...]  # kinds of artifact, or of source ("t7"), that it cannot run without
     run: Callable[[Task], Mapping[str, str] | None]  # gives the digests of files that it digested as it wrote them
     wants: tuple[str, ...] = ()  # kinds it uses where they exist
+    default: bool = True  # runs without being asked for; else only for `--to`, or for a stage that needs it
+    follows: bool = False  # runs wherever what it needs is made, whatever was asked for: a check
     options: tuple[str, ...] = ()  # the options of the configuration that change its result
     libraries: tuple[str, ...] = ()  # the distributions whose version decides its result
     version: int = 1  # to be raised where the meaning of its files changes and its code does not show it

@@ -59,7 +59,9 @@ def _artifacts(task: Task) -> list[Artifact]:
     """Give what there is to compare, in the order in which it was made."""
     from pipeline.inspection.verification import Artifact
 
-    found = [_caffe(task.inputs["caffe"], task), _caffe2(task.inputs["caffe2"], task)]
+    found = [_caffe(task.inputs["caffe"], task)]
+    if "caffe2" in task.inputs:
+        found.append(_caffe2(task.inputs["caffe2"], task))
     if "graph" in task.inputs:
         graph = _graph(task.inputs["graph"])
         found.insert(0, graph)
@@ -139,8 +141,9 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 STAGE = Stage(
     name="verify",
     makes="verification",
-    needs=("caffe", "caffe2"),
-    wants=("graph", "t7", "original"),
+    needs=("caffe",),
+    wants=("caffe2", "graph", "t7", "original"),
+    follows=True,
     run=run,
     options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),

@@ -53,7 +53,7 @@ def verify(task: Task) -> None:
 IMPORT = Stage("import", "graph", ("t7",), import_graph, options=("root", "inputs", "plugins"))
 EMIT = Stage("emit", "caffe", ("graph",), emit, options=("weights_format",), libraries=("protobuf",))
 TRANSLATE = Stage("translate", "caffe2", ("caffe",), translate)
-VERIFY = Stage("verify", "verification", ("caffe", "caffe2"), verify, wants=("graph",), options=("seed",))
+VERIFY = Stage("verify", "verification", ("caffe", "caffe2"), verify, wants=("graph",), options=("seed",), follows=True)
 STAGES = (EMIT, IMPORT, TRANSLATE, VERIFY)
 NAMES = ["import", "emit", "translate", "verify"]
 
