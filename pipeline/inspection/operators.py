@@ -1,17 +1,20 @@
 """What is supported, told by the registries: module -> graph operators -> Caffe layers -> Caffe2 operators.
 
-No list is kept by hand. A converter's code names what it makes ("Conv", "Pooling"); those names are read off the
+No list is kept by hand. A converter's code names what it makes (Conv, "Pooling"); those names are read off the
 converter and the functions of this package that it calls.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
+from dis import get_instructions
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeGuard
+
+from pipeline.graph.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def first_line(function: Callable[..., Any]) -> str:
 def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
     """Collect the names in `known` that a function, or one of this package's that it calls, mentions.
 
+    A name is mentioned as a word or, where `known` is a registry of classes, as the class.
+
     >>> def relu(m, x, net): return net.add("Relu", x)
     >>> sorted(names_in(relu, {"Relu", "Conv"}))
     ['Relu']
@@ -111,11 +116,27 @@ def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
         for code in _codes(current.__code__):
             found |= {name for name in _strings(code.co_consts) if name in known}
             module = vars(sys.modules[current.__module__])
-            called = [module.get(name) for name in code.co_names]
-            packages = [vars(value) for value in called if isinstance(value, ModuleType) and _ours(value.__name__)]
-            called += [members.get(name) for members in packages for name in code.co_names]
+            called = list(_globals(code, module))
+            found |= {value.__name__ for value in called if _is_class_in(value, known)}
             pending.extend(inner for value in called for inner in _functions(value))
     return found
+
+
+def _globals(code: CodeType, module: Mapping[str, Any]) -> Iterator[object]:
+    """Give what a code takes from its module, and from modules of this package that it names (`layers.bias`)."""
+    owner: object = None
+    for instruction in get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            owner = module.get(instruction.argval)
+            yield owner
+        else:
+            if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(owner, ModuleType):
+                yield vars(owner).get(instruction.argval) if _ours(owner.__name__) else None
+            owner = None
+
+
+def _is_class_in(value: object, known: Container[str]) -> TypeGuard[type]:
+    return isinstance(value, type) and isinstance(known, Registry) and known.get(value.__name__) is value
 
 
 def _functions(value: object) -> Iterator[FunctionType]:

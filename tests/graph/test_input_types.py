@@ -24,7 +24,7 @@ def test_a_cast_input_computes_the_same_and_nothing_else_changes():
     cast = cast_inputs(graph, {"indices"})
     feeds = [np.array([[1, 5, 2], [3, 3, 4]], np.float32), np.array([2.0], np.float32)]
     np.testing.assert_array_equal(run(cast, feeds)[0], run(graph, feeds)[0])
-    assert [node.operator for node in cast.nodes][:2] == ["Cast", "Sub"]
+    assert [node.operator.name for node in cast.nodes][:2] == ["Cast", "Sub"]
     assert cast.nodes[1].input(0).name == "indices_float"
     assert cast_inputs(graph, set()) == graph
 

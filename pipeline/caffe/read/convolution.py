@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, Reshape, Squeeze, Unsqueeze
 from pipeline.graph.values import Shape, Value
 
 Ints = tuple[int, ...]
+
+
+class Geometry(TypedDict):
+    """The attributes of a dilated window."""
+
+    kernel_shape: Ints
+    strides: Ints
+    pads: Ints
+    dilations: Ints
 
 
 class Window(NamedTuple):
@@ -20,7 +30,7 @@ class Window(NamedTuple):
     dilation: Ints
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> Geometry:
         """The same as attributes of Conv."""
         return {
             "kernel_shape": self.kernel,
@@ -61,7 +71,7 @@ def fold(net: CaffeReader, x: Value, axis: int) -> Value:
     lead = (0,) if axis == 1 else (1,) if axis == 0 else (-1,)
     if axis == 1 and x.rank > 2:
         return x
-    return net.add("Reshape", x, part="folded", shape=(*lead, x.shape[axis], *spatial))
+    return net.add(Reshape(shape=(*lead, x.shape[axis], *spatial)), x, part="folded")
 
 
 def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
@@ -70,7 +80,7 @@ def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
         return y
     spatial = y.shape[2:] if axis + 1 < x.rank else ()
     lead: Shape = (-1, *x.shape[1:axis]) if axis > 1 else (0,) * axis
-    return net.add("Reshape", y, part="unfolded", shape=(*lead, y.shape[1], *spatial))
+    return net.add(Reshape(shape=(*lead, y.shape[1], *spatial)), y, part="unfolded")
 
 
 def _check_bottoms(layer: Layer) -> Value:
@@ -109,13 +119,12 @@ def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
         frame = Window((1,), (1,), (0,), (1,))
     weights = net.weight(arrays[0].reshape(*shapes[0][:2], *frame.kernel), "w")
     bias = net.weight(arrays[1], "b") if len(arrays) > 1 else None
-    operator = "Conv"
-    more: dict[str, Any] = {}
+    operator: Conv | ConvTranspose = Conv(**frame.attributes, group=group)
     if transposed:
-        operator, more = "ConvTranspose", {"output_padding": (0,) * len(frame.kernel)}
+        operator = ConvTranspose(**frame.attributes, group=group, output_padding=(0,) * len(frame.kernel))
     results = []
     for bottom in layer.bottoms:
-        y = net.add(operator, fold(net, bottom, axis), weights, bias, group=group, **frame.attributes, **more)
+        y = net.add(operator, fold(net, bottom, axis), weights, bias)
         results.append(unfold(net, y, bottom, axis))
     net.give(layer, *results)
 
@@ -140,7 +149,7 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
         (fields.int("temporal_pad"), pad, pad),
         (1, 1, 1),
     )
-    net.give(layer, net.add("Conv", x, *parameters, group=group, **frame.attributes))
+    net.give(layer, net.add(Conv(group=group, **frame.attributes), x, *parameters))
 
 
 @reads("Im2col")
@@ -154,9 +163,9 @@ def im2col(layer: Layer, net: CaffeReader) -> None:
         layer.refuse(f"Im2col over {axes} axes")
     folded = fold(net, x, axis)
     if axes == 2:
-        columns = net.add("Im2Col", folded, **frame.attributes)
+        columns = net.add(Im2Col(**frame.attributes), folded)
     else:  # a second axis of 1, which goes again
         frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
-        plane = net.add("Unsqueeze", folded, part="plane", axes=(3,))
-        columns = net.add("Squeeze", net.add("Im2Col", plane, **frame.attributes), part="columns", axes=(3,))
+        plane = net.add(Unsqueeze(axes=(3,)), folded, part="plane")
+        columns = net.add(Squeeze(axes=(3,)), net.add(Im2Col(**frame.attributes), plane), part="columns")
     net.give(layer, unfold(net, columns, x, axis))

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
+from pipeline.graph.operators import Operator
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
 
@@ -160,7 +161,7 @@ class CaffeBuilder:
         for shape in shapes:
             self._check_size(shape)
         node = self._node
-        place = (node.name or node.operator) if node else ""
+        place = (node.name or node.operator.name) if node else ""
         name = self._taken.claim(f"{place}_{part or kind.lower()}")
         tops = tuple(Blob(tuple(shape)) for shape in shapes)
         for index, top in enumerate(tops):
@@ -181,10 +182,10 @@ class CaffeBuilder:
                 continue
             given = blob if blob in self._made else self.layer("Split", [blob])
             if given.shape != value.shape:
-                raise ValueError(f"{node.operator} {node.name} gives {given.shape} instead of {value.shape}")
+                raise ValueError(f"{node.operator.name} {node.name} gives {given.shape} instead of {value.shape}")
             layer = self._made.pop(given)
             if index == 0:
-                layer.name = self._unique_layer(node.name or node.operator)
+                layer.name = self._unique_layer(node.name or node.operator.name)
             self._blobs[value.name] = self._named(given, value.name)
 
     def refuse(self, reason: str, advice: str = "") -> NoReturn:
@@ -259,9 +260,15 @@ class CaffeBuilder:
 
 
 def _title(node: Node | None) -> str:
-    return f"{node.name} ({node.operator})" if node else "network"
+    return f"{node.name} ({node.operator.name})" if node else "network"
 
 
-Write = Callable[[Node, CaffeBuilder], None]
+Write = Callable[[Node[Any], CaffeBuilder], None]
 WRITES: Registry[Write] = Registry("operator written to Caffe")
-writes = WRITES.register
+O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
+Written = Callable[[Node[O], CaffeBuilder], None]
+
+
+def writes(*operators: type[O]) -> Callable[[Written[O]], Written[O]]:
+    """Decorate the writer of `operators`; raises ValueError where one already has another."""
+    return WRITES.register(*(operator.name for operator in operators))

@@ -11,6 +11,21 @@ import numpy as np
 from pipeline.caffe.write import arithmetic, layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.selection import select
+from pipeline.graph.operators import (
+    ArgMax,
+    ArgMin,
+    ReduceL1,
+    ReduceL2,
+    ReduceLogSumExp,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceProd,
+    ReduceSum,
+    ReduceSumSquare,
+    Reduction,
+    TopK,
+)
 from pipeline.graph.operators.checks import positive_axes
 from pipeline.graph.values import Node, Shape
 
@@ -86,67 +101,67 @@ def _product(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
     return x
 
 
-def _axes(node: Node) -> tuple[int, ...]:
-    return positive_axes(node.ints("axes"), node.input(0).rank)
+def _axes(node: Node[Reduction]) -> tuple[int, ...]:
+    return positive_axes(node.operator.axes, node.input(0).rank)
 
 
 def _give(node: Node, net: CaffeBuilder, y: Blob) -> None:
     net.give(node, layers.reshape(net, y, node.output.shape))
 
 
-@writes("ReduceSum")
-def reduce_sum(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceSum)
+def reduce_sum(node: Node[ReduceSum], net: CaffeBuilder) -> None:
     """Reduction SUM, or a convolution with ones."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node)))
 
 
-@writes("ReduceMean")
-def reduce_mean(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceMean)
+def reduce_mean(node: Node[ReduceMean], net: CaffeBuilder) -> None:
     """Reduction SUM, or a convolution, with 1 / number."""
     x, axes = net.blob(node.input(0)), _axes(node)
     _give(node, net, total(net, x, axes, coefficient=1 / prod(x.shape[axis] for axis in axes)))
 
 
-@writes("ReduceL1")
-def reduce_l1(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceL1)
+def reduce_l1(node: Node[ReduceL1], net: CaffeBuilder) -> None:
     """Reduction ASUM."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="ASUM"))
 
 
-@writes("ReduceSumSquare")
-def reduce_sum_square(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceSumSquare)
+def reduce_sum_square(node: Node[ReduceSumSquare], net: CaffeBuilder) -> None:
     """Reduction SUMSQ."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ"))
 
 
-@writes("ReduceL2")
-def reduce_l2(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceL2)
+def reduce_l2(node: Node[ReduceL2], net: CaffeBuilder) -> None:
     """Power 1/2 of Reduction SUMSQ."""
     squares = total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ")
     _give(node, net, layers.power(net, squares, power=0.5))
 
 
-@writes("ReduceMax")
-def reduce_max(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceMax)
+def reduce_max(node: Node[ReduceMax], net: CaffeBuilder) -> None:
     """Pooling MAX."""
     _give(node, net, maximum(net, net.blob(node.input(0)), _axes(node)))
 
 
-@writes("ReduceMin")
-def reduce_min(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceMin)
+def reduce_min(node: Node[ReduceMin], net: CaffeBuilder) -> None:
     """-max(-x)."""
     x = layers.negative(net, net.blob(node.input(0)))
     _give(node, net, layers.negative(net, maximum(net, x, _axes(node))))
 
 
-@writes("ReduceProd")
-def reduce_prod(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceProd)
+def reduce_prod(node: Node[ReduceProd], net: CaffeBuilder) -> None:
     """Slice and Eltwise PROD, by halves."""
     _give(node, net, _product(net, net.blob(node.input(0)), _axes(node)))
 
 
-@writes("ReduceLogSumExp")
-def reduce_log_sum_exp(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceLogSumExp)
+def reduce_log_sum_exp(node: Node[ReduceLogSumExp], net: CaffeBuilder) -> None:
     """M + log(sum(exp(x - m))), m = max(x)."""
     x, axes = net.blob(node.input(0)), _axes(node)
     largest = maximum(net, x, axes)
@@ -173,25 +188,25 @@ def _largest(net: CaffeBuilder, x: Blob, axis: int, count: int, *, values: bool)
     return layers.power(net, places, scale=-1.0, shift=size - 1.0)
 
 
-@writes("ArgMax")
-def arg_max(node: Node, net: CaffeBuilder) -> None:
+@writes(ArgMax)
+def arg_max(node: Node[ArgMax], net: CaffeBuilder) -> None:
     """ArgMax of the reversed axis: see `_largest`."""
     x = net.blob(node.input(0))
-    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
+    _give(node, net, _largest(net, x, node.operator.axis % x.rank, 1, values=False))
 
 
-@writes("ArgMin")
-def arg_min(node: Node, net: CaffeBuilder) -> None:
+@writes(ArgMin)
+def arg_min(node: Node[ArgMin], net: CaffeBuilder) -> None:
     """ArgMax of -x."""
     x = layers.negative(net, net.blob(node.input(0)))
-    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
+    _give(node, net, _largest(net, x, node.operator.axis % x.rank, 1, values=False))
 
 
-@writes("TopK")
-def top_k(node: Node, net: CaffeBuilder) -> None:
+@writes(TopK)
+def top_k(node: Node[TopK], net: CaffeBuilder) -> None:
     """ArgMax with top_k, of -x for the smallest; the places only where something takes them."""
     x = net.blob(node.input(0))
-    axis, count, largest = node.int("axis") % x.rank, node.int("k"), bool(node.int("largest"))
+    axis, count, largest = node.operator.axis % x.rank, node.operator.k, bool(node.operator.largest)
     source = x if largest else layers.negative(net, x)
     values = _largest(net, source, axis, count, values=True)
     values = values if largest else layers.negative(net, values)

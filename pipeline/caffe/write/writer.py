@@ -65,10 +65,10 @@ def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
     problems: list[Problem] = []
     for node in graph.nodes:
         builder.begin(node)
-        write_node = WRITES.get(node.operator)
+        write_node = WRITES.get(node.operator.name)
         try:
             if write_node is None:
-                builder.refuse(f"Caffe 1.0 has no layer, and no composition of layers, for {node.operator}")
+                builder.refuse(f"Caffe 1.0 has no layer, and no composition of layers, for {node.operator.name}")
             write_node(node, builder)
         except UnsupportedError as error:
             problems += error.problems

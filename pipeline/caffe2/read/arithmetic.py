@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import Cast, Expand
 from pipeline.graph.values import Value
 
 _UNARY = {
@@ -136,7 +137,7 @@ def cast(op: Operator, net: Caffe2Reader) -> None:
     to = op.int("to")
     if to not in _TYPES:
         op.refuse(f"argument Cast.to is {to}, a type other than float, int32, int64 and bool")
-    net.give("Cast", net.value(op.inputs[0]), to=_TYPES[to])
+    net.give(Cast(to=_TYPES[to]), net.value(op.inputs[0]))
 
 
 @reads("Where")
@@ -152,4 +153,4 @@ def constant_fill(op: Operator, net: Caffe2Reader) -> None:
         op.refuse("argument ConstantFill.dtype is another type than float")
     shape = net.value(op.inputs[0]).shape if op.inputs else op.axes("shape")
     number = net.weight(np.array(op.float("value", 0.0), np.float32), "value")
-    net.give("Expand", number, shape=shape)
+    net.give(Expand(shape=shape), number)

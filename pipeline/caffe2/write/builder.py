@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
+from pipeline.graph.operators import Operator
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
 
@@ -168,6 +169,12 @@ def argument(name: str, value: ArgumentValue) -> Argument:
     return Argument(name=name, ints=[int(number) for number in value])
 
 
-Write = Callable[[Node, Caffe2Builder], None]
+Write = Callable[[Node[Any], Caffe2Builder], None]
 WRITES: Registry[Write] = Registry("graph operator")
-writes = WRITES.register
+O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
+Written = Callable[[Node[O], Caffe2Builder], None]
+
+
+def writes(*operators: type[O]) -> Callable[[Written[O]], Written[O]]:
+    """Decorate the writer of `operators`; raises ValueError where one already has another."""
+    return WRITES.register(*(operator.name for operator in operators))

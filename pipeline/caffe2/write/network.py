@@ -28,12 +28,12 @@ def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
     net = Caffe2Builder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:
-        writer = WRITES.get(node.operator)
+        writer = WRITES.get(node.operator.name)
         if writer is None:
-            problems.append(Problem(str(node.origin), f"{node.operator} has no counterpart in Caffe2"))
+            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in Caffe2"))
             continue
         if not all(value.size for value in node.outputs):
-            problems.append(Problem(str(node.origin), f"{node.operator} makes an empty value"))
+            problems.append(Problem(str(node.origin), f"{node.operator.name} makes an empty value"))
             continue
         net.begin(node)
         try:

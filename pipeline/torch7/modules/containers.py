@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.graph.operators import Concat, Pad
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -39,7 +40,7 @@ def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
 def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Value:
     """Run every module on the same input and join their outputs."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
-    return net.add("Concat", *branches, axis=axis_of(dimension, branches[0], net))
+    return net.add(Concat(axis=axis_of(dimension, branches[0], net)), *branches)
 
 
 @module("nn.DepthConcat")
@@ -56,9 +57,9 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
         begins = [size // 2 for size in missing]
         ends = [size - begin for size, begin in zip(missing, begins, strict=True)]
         if any(missing):
-            branch = net.add("Pad", branch, pads=(*begins, *ends), part=f"pad{position}")  # noqa: PLW2901
+            branch = net.add(Pad(pads=(*begins, *ends)), branch, part=f"pad{position}")  # noqa: PLW2901
         padded.append(branch)
-    return net.add("Concat", *padded, axis=axis)
+    return net.add(Concat(axis=axis), *padded)
 
 
 @module("nn.ConcatTable")
@@ -100,7 +101,7 @@ def parallel(m: Module, x: Value, net: Lowering) -> Value:
         one = net.select(x, axis, position, part=f"slice{position + 1}")
         outputs.append(net.run(children[position], one))
     branches = net.tensors(outputs)
-    return net.add("Concat", *branches, axis=axis_of(m.int("outputDimension"), branches[0], net))
+    return net.add(Concat(axis=axis_of(m.int("outputDimension"), branches[0], net)), *branches)
 
 
 @module("nn.Bottle")

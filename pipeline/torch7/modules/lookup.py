@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Cast, Gather, OneHot
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module, refused
@@ -15,7 +16,7 @@ def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
     """The row of the weight for every index in x; padding is for the gradient only."""
     if x.rank not in (1, 2):
         net.misfit("a tensor of 1 or 2 dimensions", x)
-    return net.add("Gather", net.weight(rows(m)), zero_based(x, net), axis=0)
+    return net.add(Gather(axis=0), net.weight(rows(m)), zero_based(x, net))
 
 
 def rows(m: Module) -> np.ndarray:
@@ -31,7 +32,7 @@ def rows(m: Module) -> np.ndarray:
 @module("nn.OneHot", "OneHot")
 def one_hot(m: Module, x: Value, net: Lowering) -> Value:
     """1 at the index, else 0, in a new last dimension (dpnn, char-rnn)."""
-    return net.add("OneHot", zero_based(x, net), depth=m.int("outputSize"))
+    return net.add(OneHot(depth=m.int("outputSize")), zero_based(x, net))
 
 
 @module("nn.LookupTableMaskZero")
@@ -41,7 +42,7 @@ def masked_lookup(m: Module, x: Value, net: Lowering) -> Value:
         net.misfit("a tensor of 1 or 2 dimensions", x)
     weight = np.array(rows(m), np.float32)
     weight[0] = 0
-    return net.add("Gather", net.weight(weight), net.add("Cast", x, to="int64", part="index_int"), axis=0)
+    return net.add(Gather(axis=0), net.weight(weight), net.add(Cast(to="int64"), x, part="index_int"))
 
 
 refused(

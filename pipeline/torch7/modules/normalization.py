@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import LRN, BatchNormalization, ReduceL1, ReduceMax, ReduceSum, ReduceSumSquare
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -21,13 +22,12 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, by the stored statistics."""
     weight, bias = m.array("weight"), m.array("bias")
     return net.add(
-        "BatchNormalization",
+        BatchNormalization(epsilon=m.float("eps", 1e-5)),
         x,
         None if weight is None else net.weight(weight),
         None if bias is None else net.weight(bias, "bias"),
         net.weight(m.weight("running_mean"), "running_mean"),
         variance(m, net),
-        epsilon=m.float("eps", 1e-5),
     )
 
 
@@ -84,19 +84,15 @@ def by_statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: 
     )
     mean, spread = np.ascontiguousarray(mean), np.ascontiguousarray(spread)
     statistics = net.weight(mean, "running_mean"), net.weight(spread, "running_var")
-    return net.add("BatchNormalization", x, weight, bias, *statistics, epsilon=m.float("eps", 1e-5))
+    return net.add(BatchNormalization(epsilon=m.float("eps", 1e-5)), x, weight, bias, *statistics)
 
 
 @module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)
 def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
     return net.add(
-        "LRN",
+        LRN(size=m.int("size", 5), alpha=m.float("alpha", 1e-4), beta=m.float("beta", 0.75), bias=m.float("k", 1.0)),
         x,
-        size=m.int("size", 5),
-        alpha=m.float("alpha", 1e-4),
-        beta=m.float("beta", 0.75),
-        bias=m.float("k", 1.0),
     )
 
 
@@ -108,16 +104,16 @@ def normalize_vectors(m: Module, x: Value, net: Lowering) -> Value:
     p, eps = m.float("p"), net.constant(m.float("eps", 1e-10), "eps")
     axes = (x.rank - 1,)
     if p == float("inf"):
-        largest = net.add("ReduceMax", net.add("Abs", x, part="abs"), axes=axes, keepdims=1, part="max")
+        largest = net.add(ReduceMax(axes=axes, keepdims=1), net.add("Abs", x, part="abs"), part="max")
         return net.add("Div", x, net.add("Add", largest, eps, part="norm"))
     if p == 2:
-        powers = net.add("ReduceSumSquare", x, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceSumSquare(axes=axes, keepdims=1), x, part="sum")
     elif p == 1:
-        powers = net.add("ReduceL1", x, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceL1(axes=axes, keepdims=1), x, part="sum")
     else:
         base = x if p % 2 == 0 else net.add("Abs", x, part="abs")
         powered = net.add("Pow", base, net.constant(p, "p"), part="power")
-        powers = net.add("ReduceSum", powered, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceSum(axes=axes, keepdims=1), powered, part="sum")
     norm = net.add("Add", powers, eps, part="sum_eps")
     if p == 2:
         norm = net.add("Sqrt", norm, part="norm")

@@ -44,4 +44,4 @@ def result(graph, *feeds):
 
 def operators(graph):
     """Name the operators of a graph, in order."""
-    return [node.operator for node in graph.nodes]
+    return [node.operator.name for node in graph.nodes]

@@ -70,7 +70,7 @@ def test_what_only_training_reads_is_no_problem():
         blobs=[numbers(1, 2, 1, 1), numbers(1)],
         x=(1, 2, 3, 3),
     )
-    assert [node.operator for node in graph.nodes] == ["Conv"]
+    assert [node.operator.name for node in graph.nodes] == ["Conv"]
 
 
 def test_all_problems_of_a_network_come_at_once():

@@ -13,7 +13,7 @@ from tests.graph.operators.apply import close, numbers
 
 
 def operators(graph: Graph) -> list[str]:
-    return [node.operator for node in graph.nodes]
+    return [node.operator.name for node in graph.nodes]
 
 
 def test_nodes_that_change_nothing_are_left_out() -> None:

@@ -87,7 +87,7 @@ def test_all_that_follows_a_product_goes_into_its_weights(
         y = follow(net, y, kind)
     graph = net.builder.finish([net.add("Relu", y)])
     folded = fold_batchnorm(graph)
-    assert [node.operator for node in folded.nodes if node.operator != "Flatten"] == [operator, "Relu"]
+    assert [node.operator.name for node in folded.nodes if node.operator.name != "Flatten"] == [operator, "Relu"]
     assert folded.nodes[-2].output == y
     assert len(folded.weights) == 2
     assert all(array.dtype == np.float32 for array in folded.weights.values())
@@ -147,7 +147,7 @@ def test_tied_weights_keep_their_value_elsewhere() -> None:
     other = net.add("Conv", net.x, w, name="other", **WINDOW)
     graph = net.builder.finish([net.add("Sum", net.batchnorm(one), other)])
     folded = fold_batchnorm(graph)
-    assert [node.operator for node in folded.nodes] == ["Conv", "Conv", "Sum"]
+    assert [node.operator.name for node in folded.nodes] == ["Conv", "Conv", "Sum"]
     x = numbers(2, 4, 5, 3)
     assert compare(run(folded, [x])[0], run(graph, [x])[0]).within(1e-5)
 
