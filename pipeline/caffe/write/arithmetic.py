@@ -266,10 +266,8 @@ def cast(node: Node[Cast], net: CaffeBuilder) -> None:
     if to == "bool" and source.dtype != "bool":
         x = layers.threshold(net, net.layer("AbsVal", [x]), 0.0)
     elif to == "int64" and source.dtype == "float32":
-        takers = net.graph.consumers().get(node.output.name, [])
-        if node.output in net.graph.outputs or any(
-            node.output.name not in taker.operator.index_rows(taker) for taker in takers
-        ):
+        y, takers = node.output, net.graph.consumers().get(node.output.name, [])
+        if y in net.graph.outputs or any(y.name not in taker.operator.index_rows(taker) for taker in takers):
             net.refuse("it rounds numbers to integers, and Caffe has no layer that rounds")
     net.give(node, x)
 

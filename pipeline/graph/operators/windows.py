@@ -55,11 +55,12 @@ class Window(Operator):
         if min(self.pads) < 0:
             raise ShapeError(f"pads {self.pads} are negative")
         spatial = []
-        for i, (size, extent) in enumerate(zip(x.shape[2:], self.extents, strict=True)):
-            span = size + self.begins[i] + self.ends[i] - extent
+        axes = zip(x.shape[2:], self.begins, self.ends, self.extents, self.strides, strict=True)
+        for axis, (size, begin, end, extent, stride) in enumerate(axes, 2):
+            span = size + begin + end - extent
             if span < 0:
-                raise ShapeError(f"a window of {extent} does not fit axis {i + 2} of {x.shape} with pads {self.pads}")
-            spatial.append(span // self.strides[i] + 1)
+                raise ShapeError(f"a window of {extent} does not fit axis {axis} of {x.shape} with pads {self.pads}")
+            spatial.append(span // stride + 1)
         return tuple(spatial)
 
     def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
