@@ -21,12 +21,12 @@ class Builder:
     all but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", taken: Names | None = None) -> None:
         self.name = name
         self.weights: dict[str, np.ndarray] = {}
         self._inputs: list[Value] = []
         self._nodes: list[Node] = []
-        self._taken = Names()
+        self._taken = Names() if taken is None else taken
         self._tied: dict[tuple[object, ...], Value] = {}
         self._place = ""
         self._origin = NOWHERE

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from dis import get_instructions
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pipeline.graph.registry import Registry
+
+if TYPE_CHECKING:
+    from pipeline.graph.writers import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +80,28 @@ def operator_row(name: str) -> Row:
     from pipeline.caffe import write as caffe_write
     from pipeline.caffe2 import read as caffe2_read
     from pipeline.caffe2 import write as caffe2_write
+    from pipeline.graph.expansions import EXPANSIONS
 
-    def written(writer: Callable[..., Any] | None, known: Container[str]) -> tuple[str, ...]:
-        return tuple(sorted(names_in(writer, known))) if writer else ()
-
-    writer = caffe_write.WRITES.get(name)
+    writer = caffe_write.WRITES.get(name) or EXPANSIONS.get(name)
     return Row(
         name,
         first_line(writer) if writer else "",
         (name,),
-        written(writer, caffe_read.READS),
-        written(caffe2_write.WRITES.get(name), caffe2_read.READS),
+        tuple(sorted(_written(name, caffe_write.WRITES, caffe_read.READS))),
+        tuple(sorted(_written(name, caffe2_write.WRITES, caffe2_read.READS))),
     )
+
+
+def _written(name: str, writers: Writers[Any], known: Container[str]) -> set[str]:
+    """Collect what an operator is written as: by its writer, and by those of what it is expanded to."""
+    from pipeline.graph.expansions import EXPANSIONS
+    from pipeline.graph.operators import OPERATORS
+
+    found = names_in(writers[name], known) if name in writers else set()
+    if name in EXPANSIONS and not writers.always_has(name):
+        for part in names_in(EXPANSIONS[name], OPERATORS) - {name}:
+            found |= _written(part, writers, known)
+    return found
 
 
 def first_line(function: Callable[..., Any]) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.caffe.write import arithmetic, layers, reduction
+from pipeline.caffe.write import layers, reduction
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.graph.operators import (
     Clip,
@@ -18,7 +18,6 @@ from pipeline.graph.operators import (
     LogSoftmax,
     PRelu,
     Relu,
-    Selu,
     Sigmoid,
     Softmax,
     Softplus,
@@ -26,7 +25,7 @@ from pipeline.graph.operators import (
     Tanh,
     ThresholdedRelu,
 )
-from pipeline.graph.values import Node
+from pipeline.graph.values import Graph, Node
 
 
 @writes(Relu)
@@ -41,36 +40,27 @@ def leaky_relu(node: Node[LeakyRelu], net: CaffeBuilder) -> None:
     net.give(node, layers.relu(net, net.blob(node.input(0)), node.operator.alpha))
 
 
-@writes(PRelu)
+def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
+    x, slope = node.input(0), node.input(1)
+    sizes = (1,) * (max(x.rank, 2) - slope.rank) + slope.shape
+    return slope.name in graph.weights and sizes[1] == slope.size
+
+
+@writes(PRelu, where=_slope_a_channel)
 def prelu(node: Node, net: CaffeBuilder) -> None:
-    """PReLU with a slope for each channel; else relu(x) - slope relu(-x)."""
-    x, slope = net.blob(node.input(0)), net.operand(node.input(1))
+    """PReLU with a slope for each channel."""
+    x, slope = net.blob(node.input(0)), net.weights(node, 1, "slopes")
     image = layers.reshape(net, x, (1,) * (2 - x.rank) + x.shape)
-    sizes = (1,) * (image.rank - len(slope.shape)) + slope.shape
-    if isinstance(slope, Parameter) and sizes[1] == slope.size:
-        # Not channel_shared for one number: its blob has no axes, which few readers but Caffe can load.
-        slopes = slope.reshaped((slope.size,)).broadcast((image.shape[1],))
-        net.give(node, layers.reshape(net, net.layer("PReLU", [image], parameters=[slopes]), x.shape))
-        return
-    falling = arithmetic.multiply(net, layers.relu(net, layers.negative(net, x)), slope)
-    net.give(node, layers.difference(net, layers.relu(net, x), falling))
+    # Not channel_shared for one number: its blob has no axes, which few readers but Caffe can load.
+    slopes = slope.reshaped((slope.size,)).broadcast((image.shape[1],))
+    net.give(node, layers.reshape(net, net.layer("PReLU", [image], parameters=[slopes]), x.shape))
 
 
 @writes(Elu)
 def elu(node: Node[Elu], net: CaffeBuilder) -> None:
     """ELU."""
-    net.give(node, _elu(net, net.blob(node.input(0)), node.operator.alpha))
-
-
-@writes(Selu)
-def selu(node: Node[Selu], net: CaffeBuilder) -> None:
-    """Gamma ELU(x)."""
-    y = _elu(net, net.blob(node.input(0)), node.operator.alpha)
-    net.give(node, layers.power(net, y, scale=node.operator.gamma))
-
-
-def _elu(net: CaffeBuilder, x: Blob, alpha: float) -> Blob:
-    return net.layer("ELU", [x], elu_param={"alpha": alpha})
+    message = {"alpha": node.operator.alpha}
+    net.give(node, net.layer("ELU", [net.blob(node.input(0))], elu_param=message))
 
 
 @writes(Sigmoid)

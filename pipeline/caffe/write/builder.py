@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
-from pipeline.graph.operators import Operator
-from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
+from pipeline.graph.writers import Writers
 
 Array = np.ndarray[Any, Any]
 
@@ -263,12 +262,5 @@ def _title(node: Node | None) -> str:
     return f"{node.name} ({node.operator.name})" if node else "network"
 
 
-Write = Callable[[Node[Any], CaffeBuilder], None]
-WRITES: Registry[Write] = Registry("operator written to Caffe")
-O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
-Written = Callable[[Node[O], CaffeBuilder], None]
-
-
-def writes(*operators: type[O]) -> Callable[[Written[O]], Written[O]]:
-    """Decorate the writer of `operators`; raises ValueError where one already has another."""
-    return WRITES.register(*(operator.name for operator in operators))
+WRITES: Writers[CaffeBuilder] = Writers("operator written to Caffe")
+writes = WRITES.writes

@@ -68,16 +68,11 @@ def instance_normalization(node: Node[InstanceNormalization], net: CaffeBuilder)
     net.give(node, _affine(node, net, y, 1))
 
 
-@writes(LayerNormalization)
+@writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
 def layer_normalization(node: Node[LayerNormalization], net: CaffeBuilder) -> None:
     """MVN without variance, Reduction SUMSQ, Power and Scale."""
-    x = net.blob(node.input(0))
-    y = _standardized(net, x, node.operator.axis % x.rank, node.operator.epsilon)
-    if node.has_input(1):
-        y = arithmetic.multiply(net, y, net.operand(node.input(1)))
-    if node.has_input(2):
-        y = arithmetic.add(net, y, net.operand(node.input(2)))
-    net.give(node, y)
+    x, op = net.blob(node.input(0)), node.operator
+    net.give(node, _standardized(net, x, op.axis % x.rank, op.epsilon))
 
 
 @writes(LRN)

@@ -8,19 +8,15 @@ from math import prod
 
 import numpy as np
 
-from pipeline.caffe.write import arithmetic, layers
+from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.selection import select
 from pipeline.graph.operators import (
     ArgMax,
-    ArgMin,
     ReduceL1,
     ReduceL2,
-    ReduceLogSumExp,
     ReduceMax,
     ReduceMean,
-    ReduceMin,
-    ReduceProd,
     ReduceSum,
     ReduceSumSquare,
     Reduction,
@@ -89,18 +85,6 @@ def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
     return x
 
 
-def _product(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
-    """Multiply along axes, which stay as 1: one half times the other, until one is left."""
-    for axis in axes:
-        while x.shape[axis] > 1:
-            half, odd = divmod(x.shape[axis], 2)
-            first, second, *rest = layers.sliced(net, x, axis, [half, half, 1][: 2 + odd])
-            x = layers.product(net, [first, second])
-            if rest:
-                x = layers.concat(net, [x, *rest], axis)
-    return x
-
-
 def _axes(node: Node[Reduction]) -> tuple[int, ...]:
     return positive_axes(node.operator.axes, node.input(0).rank)
 
@@ -147,28 +131,6 @@ def reduce_max(node: Node[ReduceMax], net: CaffeBuilder) -> None:
     _give(node, net, maximum(net, net.blob(node.input(0)), _axes(node)))
 
 
-@writes(ReduceMin)
-def reduce_min(node: Node[ReduceMin], net: CaffeBuilder) -> None:
-    """-max(-x)."""
-    x = layers.negative(net, net.blob(node.input(0)))
-    _give(node, net, layers.negative(net, maximum(net, x, _axes(node))))
-
-
-@writes(ReduceProd)
-def reduce_prod(node: Node[ReduceProd], net: CaffeBuilder) -> None:
-    """Slice and Eltwise PROD, by halves."""
-    _give(node, net, _product(net, net.blob(node.input(0)), _axes(node)))
-
-
-@writes(ReduceLogSumExp)
-def reduce_log_sum_exp(node: Node[ReduceLogSumExp], net: CaffeBuilder) -> None:
-    """M + log(sum(exp(x - m))), m = max(x)."""
-    x, axes = net.blob(node.input(0)), _axes(node)
-    largest = maximum(net, x, axes)
-    terms = net.layer("Exp", [arithmetic.subtract(net, x, largest)])
-    _give(node, net, layers.weighted_sum(net, [net.layer("Log", [total(net, terms, axes)]), largest]))
-
-
 # ---- Where the largest are ----
 
 
@@ -195,20 +157,10 @@ def arg_max(node: Node[ArgMax], net: CaffeBuilder) -> None:
     _give(node, net, _largest(net, x, node.operator.axis % x.rank, 1, values=False))
 
 
-@writes(ArgMin)
-def arg_min(node: Node[ArgMin], net: CaffeBuilder) -> None:
-    """ArgMax of -x."""
-    x = layers.negative(net, net.blob(node.input(0)))
-    _give(node, net, _largest(net, x, node.operator.axis % x.rank, 1, values=False))
-
-
-@writes(TopK)
+@writes(TopK, where=lambda node, graph: bool(node.operator.largest))
 def top_k(node: Node[TopK], net: CaffeBuilder) -> None:
-    """ArgMax with top_k, of -x for the smallest; the places only where something takes them."""
-    x = net.blob(node.input(0))
-    axis, count, largest = node.operator.axis % x.rank, node.operator.k, bool(node.operator.largest)
-    source = x if largest else layers.negative(net, x)
-    values = _largest(net, source, axis, count, values=True)
-    values = values if largest else layers.negative(net, values)
-    wanted = net.is_used(node.outputs[1])
-    net.give(node, values, _largest(net, source, axis, count, values=False) if wanted else None)
+    """ArgMax with top_k; the places only where something takes them."""
+    x, count = net.blob(node.input(0)), node.operator.k
+    axis = node.operator.axis % x.rank
+    places = _largest(net, x, axis, count, values=False) if net.is_used(node.outputs[1]) else None
+    net.give(node, _largest(net, x, axis, count, values=True), places)

@@ -10,6 +10,7 @@ from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.schema import LayerParameter, NetParameter, ParamSpec
 from pipeline.caffe.write.builder import WRITES, CaffeBuilder, Layer, Parameter
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph, Shape
 
 
@@ -61,6 +62,7 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 
 def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
+    graph = expanded(graph, WRITES.has)
     builder = CaffeBuilder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:

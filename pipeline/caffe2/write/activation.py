@@ -9,19 +9,17 @@ from pipeline.graph.operators import (
     Elu,
     HardSigmoid,
     LeakyRelu,
-    LogSoftmax,
     PRelu,
     Relu,
     Selu,
     Sigmoid,
     Softmax,
-    Softplus,
     Softsign,
     Tanh,
     ThresholdedRelu,
 )
 from pipeline.graph.operators.checks import positive_axis
-from pipeline.graph.values import Node
+from pipeline.graph.values import Graph, Node
 
 
 @writes(Relu)
@@ -36,18 +34,17 @@ def leaky_relu(node: Node[LeakyRelu], net: Caffe2Builder) -> None:
     net.give("LeakyRelu", net.blob(node.input(0)), alpha=node.operator.alpha)
 
 
-@writes(PRelu)
-def prelu(node: Node, net: Caffe2Builder) -> None:
-    """PRelu where the slope is one number, or one a channel; else Relu(x) - slope Relu(-x)."""
+def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
     x, slope = node.input(0), node.input(1)
     aligned = (1,) * (x.rank - slope.rank) + slope.shape
-    per_channel = x.rank > 1 and slope.size == aligned[1]
-    if x.rank > 1 and (slope.size == 1 or per_channel):
-        net.give("PRelu", net.blob(x), net.shaped(slope, (slope.size,)))
-        return
-    positive = net.step("Relu", net.blob(x), part="positive")
-    negative = net.step("Relu", net.step("Negative", net.blob(x), part="turned"), part="negative")
-    net.give("Sub", positive, net.step("Mul", negative, net.blob(slope), part="scaled"))
+    return x.rank > 1 and slope.size in (1, aligned[1])
+
+
+@writes(PRelu, where=_slope_a_channel)
+def prelu(node: Node, net: Caffe2Builder) -> None:
+    """PRelu with a slope that is one number, or one a channel."""
+    slope = node.input(1)
+    net.give("PRelu", net.blob(node.input(0)), net.shaped(slope, (slope.size,)))
 
 
 @writes(ThresholdedRelu)
@@ -62,14 +59,10 @@ def elu(node: Node[Elu], net: Caffe2Builder) -> None:
     net.give("Elu", net.blob(node.input(0)), alpha=node.operator.alpha)
 
 
-@writes(Selu)
+@writes(Selu, where=lambda node, graph: node.operator.gamma > 1)
 def selu(node: Node[Selu], net: Caffe2Builder) -> None:
-    """Selu; its scale must be above 1, else it is Elu and Scale."""
-    x, alpha, gamma = net.blob(node.input(0)), node.operator.alpha, node.operator.gamma
-    if gamma > 1:
-        net.give("Selu", x, alpha=alpha, scale=gamma)
-    else:
-        net.give("Scale", net.step("Elu", x, part="elu", alpha=alpha), scale=gamma)
+    """Selu, whose scale must be above 1."""
+    net.give("Selu", net.blob(node.input(0)), alpha=node.operator.alpha, scale=node.operator.gamma)
 
 
 @writes(Sigmoid)
@@ -88,15 +81,6 @@ def hard_sigmoid(node: Node[HardSigmoid], net: Caffe2Builder) -> None:
 def tanh(node: Node, net: Caffe2Builder) -> None:
     """Tanh."""
     net.give("Tanh", net.blob(node.input(0)))
-
-
-@writes(Softplus)
-def softplus(node: Node, net: Caffe2Builder) -> None:
-    """Relu(x) - Log(Sigmoid(|x|)), which is log(1 + exp(x)): Caffe2's own Softplus overflows above 88."""
-    x = net.blob(node.input(0))
-    inner = net.step("Sigmoid", net.step("Abs", x, part="abs"), part="sigmoid")
-    log = net.step("Log", inner, part="log")
-    net.give("Sub", net.step("Relu", x, part="positive"), log)
 
 
 @writes(Softsign)
@@ -123,17 +107,6 @@ def softmax(node: Node[Softmax], net: Caffe2Builder) -> None:
         turn: Step = ("Transpose", {"axes": turned})
         steps = [turn, *steps, turn]
     net.through(net.blob(x), steps)
-
-
-@writes(LogSoftmax)
-def log_softmax(node: Node[LogSoftmax], net: Caffe2Builder) -> None:
-    """ReduceMax, Sub, Exp, ReduceSum, Log, Sub: Caffe2 has no LogSoftmax, and Log of Softmax underflows."""
-    x = node.input(0)
-    axes = (positive_axis(node.operator.axis, x.rank),)
-    top = net.step("ReduceMax", net.blob(x), part="max", axes=axes, keepdims=1)
-    shifted = net.step("Sub", net.blob(x), top, part="shifted")
-    total = net.step("ReduceSum", net.step("Exp", shifted, part="exp"), part="sum", axes=axes, keepdims=1)
-    net.give("Sub", shifted, net.step("Log", total, part="log"))
 
 
 @writes(Dropout)

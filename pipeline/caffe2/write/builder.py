@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -11,9 +11,8 @@ from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
-from pipeline.graph.operators import Operator
-from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
+from pipeline.graph.writers import Writers
 
 Array = np.ndarray[Any, Any]
 ArgumentValue = int | float | str | Sequence[int] | Sequence[float]
@@ -169,12 +168,5 @@ def argument(name: str, value: ArgumentValue) -> Argument:
     return Argument(name=name, ints=[int(number) for number in value])
 
 
-Write = Callable[[Node[Any], Caffe2Builder], None]
-WRITES: Registry[Write] = Registry("graph operator")
-O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
-Written = Callable[[Node[O], Caffe2Builder], None]
-
-
-def writes(*operators: type[O]) -> Callable[[Written[O]], Written[O]]:
-    """Decorate the writer of `operators`; raises ValueError where one already has another."""
-    return WRITES.register(*(operator.name for operator in operators))
+WRITES: Writers[Caffe2Builder] = Writers("operator written to Caffe2")
+writes = WRITES.writes

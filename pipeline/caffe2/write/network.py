@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph
 
 
@@ -25,6 +26,7 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 
 def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
+    graph = expanded(graph, WRITES.has)
     net = Caffe2Builder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:

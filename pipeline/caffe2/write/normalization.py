@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from pipeline.caffe2.write.broadcasting import own_axes
 from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder, Step, writes
 from pipeline.caffe2.write.steps import pad, reshape
 from pipeline.graph.operators import (
@@ -15,9 +14,8 @@ from pipeline.graph.operators import (
     InstanceNormalization,
     LayerNormalization,
     LpNormalization,
-    MeanVarianceNormalization,
 )
-from pipeline.graph.operators.checks import positive_axes, positive_axis
+from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Node, Shape
 
 
@@ -61,23 +59,12 @@ def instance_normalization(node: Node[InstanceNormalization], net: Caffe2Builder
         net.through(net.step("InstanceNorm", *inputs, part="normal", epsilon=epsilon), reshape(flat, x.shape))
 
 
-@writes(LayerNormalization)
+@writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
 def layer_normalization(node: Node[LayerNormalization], net: Caffe2Builder) -> None:
-    """LayerNorm, then Mul and Add: 1.0.1 has no elementwise_affine."""
-    x = node.input(0)
-    axis = positive_axis(node.operator.axis, x.rank)
-    given = [(kind, i) for kind, i in (("Mul", 1), ("Add", 2)) if node.has_input(i)]
-    if not given:
-        name = node.output.name
-        net.op("LayerNorm", [net.blob(x)], [name], axis=axis, epsilon=node.operator.epsilon)
-        return
-    blob = net.step("LayerNorm", net.blob(x), part="normal", axis=axis, epsilon=node.operator.epsilon)
-    for kind, i in given:
-        factor, how = own_axes(net, x.shape, node.input(i))
-        if (kind, i) == given[-1]:
-            net.give(kind, blob, factor, **how)
-        else:
-            blob = net.step(kind, blob, factor, part="scaled", **how)
+    """LayerNorm; 1.0.1 has no elementwise_affine."""
+    x, op = node.input(0), node.operator
+    axis = positive_axis(op.axis, x.rank)
+    net.op("LayerNorm", [net.blob(x)], [node.output.name], axis=axis, epsilon=op.epsilon)
 
 
 @writes(LRN)
@@ -123,17 +110,3 @@ def lp_normalization(node: Node[LpNormalization], net: Caffe2Builder) -> None:
     none = net.step("LE", norm, zero, part="none", broadcast=1)
     extra = net.step("Cast", none, part="extra", to=FLOAT)
     net.give("Div", net.blob(x), net.step("Add", norm, extra, part="divisor"))
-
-
-@writes(MeanVarianceNormalization)
-def mean_variance_normalization(node: Node[MeanVarianceNormalization], net: Caffe2Builder) -> None:
-    """(x - mean) / (sqrt(mean of squares) + 1e-9)."""
-    x = node.input(0)
-    axes = positive_axes(node.operator.axes, x.rank)
-    mean = net.step("ReduceMean", net.blob(x), part="mean", axes=axes, keepdims=1)
-    centred = net.step("Sub", net.blob(x), mean, part="centred")
-    squares = net.step("Mul", centred, centred, part="squares")
-    steps: list[Step] = [("ReduceMean", {"axes": axes, "keepdims": 1}), ("Sqrt", {})]
-    deviation = net.through(squares, steps, "deviation")
-    tiny = net.constant(np.array([1e-9], np.float32), "tiny")
-    net.give("Div", centred, net.step("Add", deviation, tiny, part="divisor", broadcast=1))

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
 from pipeline.caffe2.write.steps import crop_ends, pad, reshape
 from pipeline.graph.operators import AveragePool, GlobalAveragePool, GlobalMaxPool, LpPool, MaxPool, MaxRoiPool, Pooling
-from pipeline.graph.values import Node, Shape
+from pipeline.graph.values import Graph, Node, Shape
 
 Ints = tuple[int, ...]
 LOWEST = float(np.finfo(np.float32).min)
@@ -63,46 +63,19 @@ def _windows(node: Node[Pooling]) -> Windows:
     return Windows.over(shape, pooling.extents, pooling.strides, pooling.begins, node.output.shape[2:])
 
 
-@writes(MaxPool)
+def _dense(node: Node[MaxPool], graph: Graph) -> bool:
+    return node.operator.extents == node.operator.kernel_shape
+
+
+@writes(MaxPool, where=_dense)
 def max_pool(node: Node[MaxPool], net: Caffe2Builder) -> None:
-    """MaxPool with pads of its own on each side; dilated windows are a Max of shifted slices."""
-    dilations = node.operator.dilations
-    windows = _windows(node)
-    x = node.input(0)
+    """MaxPool with pads of its own on each side."""
+    x, windows = node.input(0), _windows(node)
     steps = crop_ends(x.shape, windows.shape)
-    dilated = any(d > 1 and k > 1 for d, k in zip(dilations, node.operator.kernel_shape, strict=True))
-    if dilated or not windows.fit:
+    if not windows.fit:
         padding, windows = windows.padded(LOWEST)
         steps += padding
-    if not dilated:
-        net.through(net.blob(x), [*steps, ("MaxPool", windows.arguments)])
-        return
-    blob = net.through(net.blob(x), steps, "padded")
-    blob, shape = _shifted_maxima(net, blob, windows, node.operator.kernel_shape, dilations)
-    last: Step = (
-        "MaxPool",
-        Windows.over(shape, (1,) * len(dilations), windows.strides, windows.begins, windows.counts).arguments,
-    )
-    net.through(blob, [last] if max(windows.strides) > 1 else [])
-
-
-def _shifted_maxima(
-    net: Caffe2Builder, blob: str, windows: Windows, kernel: Ints, dilations: Ints
-) -> tuple[str, Shape]:
-    """Give the maxima of dilated windows at every place, one axis after the other."""
-    shape = windows.shape
-    for axis, (k, dilation) in enumerate(zip(kernel, dilations, strict=True), 2):
-        if k == 1:
-            continue
-        length = (windows.counts[axis - 2] - 1) * windows.strides[axis - 2] + 1
-        slices = []
-        for i in range(k):
-            starts, ends = [0] * len(shape), [-1] * len(shape)
-            starts[axis], ends[axis] = i * dilation, i * dilation + length
-            slices.append(net.step("Slice", blob, part=f"axis{axis}_{i}", starts=tuple(starts), ends=tuple(ends)))
-        blob = net.step("Max", *slices, part=f"axis{axis}")
-        shape = (*shape[:axis], length, *shape[axis + 1 :])
-    return blob, shape
+    net.through(net.blob(x), [*steps, ("MaxPool", windows.arguments)])
 
 
 @writes(AveragePool)
@@ -138,22 +111,15 @@ def _counted_ends(node: Node[AveragePool], shape: Shape) -> Ints:
     return tuple(max(0, min(end, needed)) for end, needed in zip(pads[axes:], reach, strict=True))
 
 
-@writes(LpPool)
+@writes(LpPool, where=lambda node, graph: node.operator.axes == 2)
 def lp_pool(node: Node[LpPool], net: Caffe2Builder) -> None:
-    """LpPool over two axes; over others, the root of the window's size times the average of powers."""
-    x, p = node.input(0), node.operator.p
-    windows = _windows(node)
+    """LpPool, which Caffe2 has over two axes only."""
+    x, windows = node.input(0), _windows(node)
     steps = crop_ends(x.shape, windows.shape)
-    if not windows.fit or len(windows.kernel) != 2:
+    if not windows.fit:
         padding, windows = windows.padded(0.0)
         steps += padding
-    if len(windows.kernel) == 2:
-        net.through(net.blob(x), [*steps, ("LpPool", {**windows.arguments, "p": float(p)})])
-        return
-    size = math.prod(windows.kernel)
-    powers: list[Step] = [("Abs", {}), ("Pow", {"exponent": float(p)})]
-    root: list[Step] = [("Scale", {"scale": float(size)}), ("Pow", {"exponent": 1 / p})]
-    net.through(net.blob(x), [*steps, *powers, ("AveragePool", windows.arguments), *root])
+    net.through(net.blob(x), [*steps, ("LpPool", {**windows.arguments, "p": float(node.operator.p)})])
 
 
 @writes(GlobalAveragePool)
