@@ -119,13 +119,15 @@ def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
     ['Relu']
     """
     found: set[str] = set()
-    seen: set[CodeType] = set()
+    seen: set[FunctionType] = set()
     pending = list(_functions(function))
     while pending:
         current = pending.pop()
-        if current.__code__ in seen:
+        if current in seen:
             continue
-        seen.add(current.__code__)
+        seen.add(current)
+        held = [cell.cell_contents for cell in current.__closure__ or ()]
+        found |= {name for name in held if isinstance(name, str) and name in known}
         for code in _codes(current.__code__):
             found |= {name for name in _strings(code.co_consts) if name in known}
             module = vars(sys.modules[current.__module__])

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
-from pipeline.graph.operators import Clip, Dropout, Elu, HardSigmoid, LeakyRelu, Selu, Softmax, ThresholdedRelu
+from pipeline.graph.operators import Clip, Dropout, Selu, Softmax
 from pipeline.graph.operators.checks import positive_axis
 
-_SAME = {
-    "Relu": "Relu",
-    "Sigmoid": "Sigmoid",
-    "Tanh": "Tanh",
-    "Softplus": "Softplus",
-    "Softsign": "Softsign",
-}
 
-
-@reads(*_SAME)
-def unary(op: Operator, net: Caffe2Reader) -> None:
-    """Read the operator of the same name."""
-    net.give(_SAME[op.type], net.value(op.inputs[0]))
-
-
-@reads("LeakyRelu")
-def leaky_relu(op: Operator, net: Caffe2Reader) -> None:
-    """LeakyRelu."""
-    net.give(LeakyRelu(alpha=op.float("alpha", 0.01)), net.value(op.inputs[0]))
+@reads("Softplus")
+def softplus(op: Operator, net: Caffe2Reader) -> None:
+    """Softplus."""
+    net.give("Softplus", net.value(op.inputs[0]))
 
 
 @reads("PRelu")
@@ -40,37 +24,11 @@ def prelu(op: Operator, net: Caffe2Reader) -> None:
     net.give("PRelu", x, net.shaped(op.inputs[1], shape, "slope"))
 
 
-@reads("ThresholdedRelu")
-def thresholded_relu(op: Operator, net: Caffe2Reader) -> None:
-    """ThresholdedRelu."""
-    net.give(ThresholdedRelu(alpha=op.float("alpha", 1.0)), net.value(op.inputs[0]))
-
-
-@reads("Elu")
-def elu(op: Operator, net: Caffe2Reader) -> None:
-    """Elu."""
-    net.give(Elu(alpha=op.float("alpha", 1.0)), net.value(op.inputs[0]))
-
-
 @reads("Selu")
 def selu(op: Operator, net: Caffe2Reader) -> None:
     """Selu, whose gamma is called scale."""
     alpha, gamma = op.float("alpha", 1.6732632423543772), op.float("scale", 1.0507009873554805)
     net.give(Selu(alpha=alpha, gamma=gamma), net.value(op.inputs[0]))
-
-
-@reads("HardSigmoid")
-def hard_sigmoid(op: Operator, net: Caffe2Reader) -> None:
-    """HardSigmoid."""
-    net.give(HardSigmoid(alpha=op.float("alpha", 0.2), beta=op.float("beta", 0.5)), net.value(op.inputs[0]))
-
-
-@reads("Clip")
-def clip(op: Operator, net: Caffe2Reader) -> None:
-    """Clip."""
-    limits = np.finfo(np.float32)
-    low, high = op.float("min", float(limits.min)), op.float("max", float(limits.max))
-    net.give(Clip(min=low, max=high), net.value(op.inputs[0]))
 
 
 @reads("ReluN")

@@ -5,32 +5,17 @@ from __future__ import annotations
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import (
-    ArgMax,
-    ArgMin,
-    ReduceL1,
-    ReduceL2,
     ReduceMax,
     ReduceMean,
-    ReduceMin,
     ReduceSum,
     TopK,
 )
 
-_REDUCTIONS = {kind.name: kind for kind in (ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL1, ReduceL2)}
-_SEARCHES = {kind.name: kind for kind in (ArgMax, ArgMin)}
 _FRONT_AND_BACK = {
     kind.name.replace("Reduce", f"Reduce{side}"): kind
     for side in ("Front", "Back")
     for kind in (ReduceSum, ReduceMean, ReduceMax)
 }
-
-
-@reads(*_REDUCTIONS)
-def reduction(op: Operator, net: Caffe2Reader) -> None:
-    """Read the operator of the same name; all axes where none are given."""
-    x = net.value(op.inputs[0])
-    axes = op.ints("axes") or tuple(range(x.rank))
-    net.give(_REDUCTIONS[op.type](axes=axes, keepdims=op.int("keepdims", 1)), x)
 
 
 @reads(*_FRONT_AND_BACK)
@@ -41,13 +26,6 @@ def front_or_back(op: Operator, net: Caffe2Reader) -> None:
     count = op.int("num_reduce_dims", op.int("num_reduce_dim", 1))
     axes = tuple(range(count)) if op.type.startswith("ReduceFront") else tuple(range(x.rank - count, x.rank))
     net.give(_FRONT_AND_BACK[op.type](axes=axes, keepdims=0), x)
-
-
-@reads(*_SEARCHES)
-def argument(op: Operator, net: Caffe2Reader) -> None:
-    """ArgMax or ArgMin."""
-    search = _SEARCHES[op.type](axis=op.int("axis", -1), keepdims=op.int("keepdims", 1))
-    net.give(search, net.value(op.inputs[0]))
 
 
 @reads("TopK")

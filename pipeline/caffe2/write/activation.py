@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
 from pipeline.graph.operators import (
-    Clip,
     Dropout,
-    Elu,
-    HardSigmoid,
-    LeakyRelu,
     PRelu,
-    Relu,
     Selu,
-    Sigmoid,
     Softmax,
-    Softsign,
-    Tanh,
-    ThresholdedRelu,
 )
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Graph, Node
-
-
-@writes(Relu)
-def relu(node: Node, net: Caffe2Builder) -> None:
-    """Relu."""
-    net.give("Relu", net.blob(node.input(0)))
-
-
-@writes(LeakyRelu)
-def leaky_relu(node: Node[LeakyRelu], net: Caffe2Builder) -> None:
-    """LeakyRelu with its alpha."""
-    net.give("LeakyRelu", net.blob(node.input(0)), alpha=node.operator.alpha)
 
 
 def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
@@ -47,52 +26,10 @@ def prelu(node: Node, net: Caffe2Builder) -> None:
     net.give("PRelu", net.blob(node.input(0)), net.shaped(slope, (slope.size,)))
 
 
-@writes(ThresholdedRelu)
-def thresholded_relu(node: Node[ThresholdedRelu], net: Caffe2Builder) -> None:
-    """ThresholdedRelu with its alpha."""
-    net.give("ThresholdedRelu", net.blob(node.input(0)), alpha=node.operator.alpha)
-
-
-@writes(Elu)
-def elu(node: Node[Elu], net: Caffe2Builder) -> None:
-    """Elu with its alpha."""
-    net.give("Elu", net.blob(node.input(0)), alpha=node.operator.alpha)
-
-
 @writes(Selu, where=lambda node, graph: node.operator.gamma > 1)
 def selu(node: Node[Selu], net: Caffe2Builder) -> None:
     """Selu, whose scale must be above 1."""
     net.give("Selu", net.blob(node.input(0)), alpha=node.operator.alpha, scale=node.operator.gamma)
-
-
-@writes(Sigmoid)
-def sigmoid(node: Node, net: Caffe2Builder) -> None:
-    """Sigmoid."""
-    net.give("Sigmoid", net.blob(node.input(0)))
-
-
-@writes(HardSigmoid)
-def hard_sigmoid(node: Node[HardSigmoid], net: Caffe2Builder) -> None:
-    """HardSigmoid with its alpha and beta."""
-    net.give("HardSigmoid", net.blob(node.input(0)), alpha=node.operator.alpha, beta=node.operator.beta)
-
-
-@writes(Tanh)
-def tanh(node: Node, net: Caffe2Builder) -> None:
-    """Tanh."""
-    net.give("Tanh", net.blob(node.input(0)))
-
-
-@writes(Softsign)
-def softsign(node: Node, net: Caffe2Builder) -> None:
-    """Softsign."""
-    net.give("Softsign", net.blob(node.input(0)))
-
-
-@writes(Clip)
-def clip(node: Node[Clip], net: Caffe2Builder) -> None:
-    """Clip between min and max."""
-    net.give("Clip", net.blob(node.input(0)), min=node.operator.min, max=node.operator.max)
 
 
 @writes(Softmax)

@@ -4,56 +4,19 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pipeline.caffe2.write.broadcasting import equal_shapes, give_binary
+from pipeline.caffe2.write.broadcasting import equal_shapes
 from pipeline.caffe2.write.builder import TYPES, Caffe2Builder, writes
 from pipeline.graph.operators import (
     Abs,
-    Add,
     Cast,
-    Ceil,
-    Div,
     Erf,
-    Exp,
-    Floor,
-    Identity,
-    Log,
     Max,
     Mean,
     Min,
-    Mul,
-    Neg,
     Pow,
-    Reciprocal,
-    Sign,
-    Sqrt,
-    Sub,
     Sum,
 )
 from pipeline.graph.values import Node, Value
-
-
-@writes(Add)
-def add(node: Node, net: Caffe2Builder) -> None:
-    """Add."""
-    give_binary(node, net, "Add", commutes=True)
-
-
-@writes(Sub)
-def sub(node: Node, net: Caffe2Builder) -> None:
-    """Sub."""
-    give_binary(node, net, "Sub")
-
-
-@writes(Mul)
-def mul(node: Node, net: Caffe2Builder) -> None:
-    """Mul."""
-    give_binary(node, net, "Mul", commutes=True)
-
-
-@writes(Div)
-def div(node: Node, net: Caffe2Builder) -> None:
-    """Div."""
-    give_binary(node, net, "Div")
 
 
 @writes(Pow)
@@ -114,64 +77,10 @@ def absolute(node: Node, net: Caffe2Builder) -> None:
         net.give("Mul", net.blob(x), net.step("Sign", net.blob(x), part="sign"))
 
 
-@writes(Neg)
-def negative(node: Node, net: Caffe2Builder) -> None:
-    """Negative."""
-    net.give("Negative", net.blob(node.input(0)))
-
-
-@writes(Exp)
-def exponential(node: Node, net: Caffe2Builder) -> None:
-    """Exp."""
-    net.give("Exp", net.blob(node.input(0)))
-
-
-@writes(Log)
-def logarithm(node: Node, net: Caffe2Builder) -> None:
-    """Log."""
-    net.give("Log", net.blob(node.input(0)))
-
-
-@writes(Sqrt)
-def square_root(node: Node, net: Caffe2Builder) -> None:
-    """Sqrt."""
-    net.give("Sqrt", net.blob(node.input(0)))
-
-
-@writes(Reciprocal)
-def reciprocal(node: Node, net: Caffe2Builder) -> None:
-    """Reciprocal."""
-    net.give("Reciprocal", net.blob(node.input(0)))
-
-
-@writes(Sign)
-def sign(node: Node, net: Caffe2Builder) -> None:
-    """Sign."""
-    net.give("Sign", net.blob(node.input(0)))
-
-
-@writes(Floor)
-def floor(node: Node, net: Caffe2Builder) -> None:
-    """Floor."""
-    net.give("Floor", net.blob(node.input(0)))
-
-
-@writes(Ceil)
-def ceil(node: Node, net: Caffe2Builder) -> None:
-    """Ceil."""
-    net.give("Ceil", net.blob(node.input(0)))
-
-
 @writes(Erf)
 def erf(node: Node, net: Caffe2Builder) -> None:
     """Refused: no operator of Caffe2 1.0.1 gives the error function."""
     net.refuse("Caffe2 has no error function (Erf), nor what it could be made of")
-
-
-@writes(Identity)
-def identity(node: Node, net: Caffe2Builder) -> None:
-    """Copy."""
-    net.give("Copy", net.blob(node.input(0)))
 
 
 @writes(Cast)

@@ -2,52 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.caffe2.write.broadcasting import equal_shapes, give_binary
+from pipeline.caffe2.write.broadcasting import equal_shapes
 from pipeline.caffe2.write.builder import Caffe2Builder, writes
-from pipeline.graph.operators import And, Equal, Greater, GreaterOrEqual, IsNaN, Less, Not, Or, Where
+from pipeline.graph.operators import IsNaN, Where
 from pipeline.graph.values import Node
-
-
-@writes(Greater)
-def greater(node: Node, net: Caffe2Builder) -> None:
-    """GT."""
-    give_binary(node, net, "GT")
-
-
-@writes(GreaterOrEqual)
-def greater_or_equal(node: Node, net: Caffe2Builder) -> None:
-    """GE."""
-    give_binary(node, net, "GE")
-
-
-@writes(Less)
-def less(node: Node, net: Caffe2Builder) -> None:
-    """LT."""
-    give_binary(node, net, "LT")
-
-
-@writes(Equal)
-def equal(node: Node, net: Caffe2Builder) -> None:
-    """EQ."""
-    give_binary(node, net, "EQ", commutes=True)
-
-
-@writes(And)
-def both(node: Node, net: Caffe2Builder) -> None:
-    """And."""
-    give_binary(node, net, "And", commutes=True)
-
-
-@writes(Or)
-def either(node: Node, net: Caffe2Builder) -> None:
-    """Or."""
-    give_binary(node, net, "Or", commutes=True)
-
-
-@writes(Not)
-def negation(node: Node, net: Caffe2Builder) -> None:
-    """Not."""
-    net.give("Not", net.blob(node.input(0)))
 
 
 @writes(IsNaN)

@@ -142,6 +142,7 @@ class Erf(FloatUnary):
 class Add(Binary):
     """y = a + b."""
 
+    commutes = True
     keeps_indices = True
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
@@ -161,6 +162,8 @@ class Sub(Binary):
 @operator
 class Mul(Binary):
     """y = a b."""
+
+    commutes = True
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.mul(a, b)

@@ -54,6 +54,7 @@ class Less(Comparison):
 class Equal(Comparison):
     """y = a is b."""
 
+    commutes = True
     dtypes = ("float32", "int64", "bool")
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
@@ -64,6 +65,7 @@ class Equal(Comparison):
 class And(Comparison):
     """y = a and b."""
 
+    commutes = True
     dtypes = ("bool",)
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
@@ -74,6 +76,7 @@ class And(Comparison):
 class Or(Comparison):
     """y = a or b."""
 
+    commutes = True
     dtypes = ("bool",)
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:

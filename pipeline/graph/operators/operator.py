@@ -52,6 +52,7 @@ class Operator:
     moves_only: ClassVar[bool] = False  # its numbers are those of its input
     keeps_places: ClassVar[bool] = True  # a place of the output looks at the same place of the input, or around it
     keeps_indices: ClassVar[bool] = False  # where its output holds indices, its inputs do
+    commutes: ClassVar[bool] = False  # its two inputs may be exchanged
     variadic: ClassVar[bool] = False  # takes any number of inputs, each of them data
 
     infer: ClassVar[Callable[..., Inferred]]
