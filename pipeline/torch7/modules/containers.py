@@ -23,6 +23,7 @@ from pipeline.torch7.modules.axes import axis_of
     "nn.Serial",
     "nn.SpatialLPPooling",
     "inn.SpatialSameResponseNormalization",
+    feeds_first=True,
 )
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the modules one after the other; decorators hold one, and some layers are made of several."""
@@ -31,7 +32,7 @@ def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return x
 
 
-@module("nn.Concat")
+@module("nn.Concat", feeds_first=True)
 def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """Run every module on the same input and join their outputs along `dimension`."""
     return concatenated(m, x, net, m.int("dimension"))
@@ -43,7 +44,7 @@ def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Val
     return net.add(Concat(axis=axis_of(dimension, branches[0], net)), *branches)
 
 
-@module("nn.DepthConcat")
+@module("nn.DepthConcat", feeds_first=True)
 def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
@@ -62,7 +63,7 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     return net.add(Concat(axis=axis), *padded)
 
 
-@module("nn.ConcatTable")
+@module("nn.ConcatTable", feeds_first=True)
 def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run every module on the same input and give the table of their outputs."""
     return tuple([net.run(child, x) for child in m.children(branches=True)])
@@ -121,7 +122,7 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
 
 
-@module("nn.DataParallelTable", "nn.DataParallel")
+@module("nn.DataParallelTable", "nn.DataParallel", feeds_first=True)
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)

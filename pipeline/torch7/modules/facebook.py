@@ -39,7 +39,7 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("fbnn.LeakyReLU")
+@module("fbnn.LeakyReLU", keeps_shape=True)
 def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
     """A PReLU with one slope."""
     return prelu(m, x, net)

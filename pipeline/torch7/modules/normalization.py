@@ -31,19 +31,19 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.BatchNormalization", "cudnn.BatchNormalization", rank=2)
+@module("nn.BatchNormalization", "cudnn.BatchNormalization", rank=2, keeps_shape=True)
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of feature vectors."""
     return normalize(m, x, net)
 
 
-@module("nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization", rank=4)
+@module("nn.SpatialBatchNormalization", "cudnn.SpatialBatchNormalization", rank=4, keeps_shape=True)
 def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of images."""
     return normalize(m, x, net)
 
 
-@module("nn.VolumetricBatchNormalization", "cudnn.VolumetricBatchNormalization", rank=5)
+@module("nn.VolumetricBatchNormalization", "cudnn.VolumetricBatchNormalization", rank=5, keeps_shape=True)
 def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of volumes."""
     return normalize(m, x, net)
@@ -87,7 +87,13 @@ def by_statistics(m: Module, x: Value, net: Lowering, mean: np.ndarray, spread: 
     return net.add(BatchNormalization(epsilon=m.float("eps", 1e-5)), x, weight, bias, *statistics)
 
 
-@module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)
+@module(
+    "nn.SpatialCrossMapLRN",
+    "cudnn.SpatialCrossMapLRN",
+    "inn.SpatialCrossResponseNormalization",
+    rank=4,
+    keeps_shape=True,
+)
 def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
     return net.add(
