@@ -19,7 +19,19 @@ else:
     torch = LazyModule("torch")
 
 
-class Unary(Operator):
+class FloatUnary(Operator):
+    """A function of each float: PyTorch's of this name."""
+
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        return x.type
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        result: Tensor = getattr(torch, self.name.lower())(x)
+        return result
+
+
+class Unary(FloatUnary):
     """A function of each number, integers included."""
 
     def infer(self, x: Value) -> TensorType:
@@ -27,21 +39,17 @@ class Unary(Operator):
         return x.type
 
 
-class FloatUnary(Operator):
-    """A function of each float."""
-
-    def infer(self, x: Value) -> TensorType:
-        check_float(x)
-        return x.type
-
-
 class Binary(Operator):
-    """A function of two inputs."""
+    """A function of two inputs: PyTorch's of this name."""
 
     def infer(self, *xs: Value) -> TensorType:
         if len(xs) != 2:
             raise ShapeError(f"needs 2 inputs, not {len(xs)}")
         return TensorType(broadcast(*(x.shape for x in xs)), common_dtype(*xs))
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        result: Tensor = getattr(torch, self.name.lower())(a, b)
+        return result
 
 
 class Variadic(Operator):
@@ -62,80 +70,50 @@ class Variadic(Operator):
 class Abs(Unary):
     """y = |x|."""
 
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.abs(x)
-
 
 @operator
 class Neg(Unary):
     """y = -x."""
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.neg(x)
 
 
 @operator
 class Sign(Unary):
     """y = 1, 0 or -1, as x is."""
 
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.sign(x)
-
 
 @operator
 class Exp(FloatUnary):
     """y = exp(x)."""
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.exp(x)
 
 
 @operator
 class Log(FloatUnary):
     """y = log(x)."""
 
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.log(x)
-
 
 @operator
 class Sqrt(FloatUnary):
     """y = x ** (1 / 2)."""
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.sqrt(x)
 
 
 @operator
 class Reciprocal(FloatUnary):
     """y = 1 / x."""
 
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.reciprocal(x)
-
 
 @operator
 class Floor(FloatUnary):
     """y = the largest integer up to x."""
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.floor(x)
 
 
 @operator
 class Ceil(FloatUnary):
     """y = the smallest integer from x on."""
 
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.ceil(x)
-
 
 @operator
 class Erf(FloatUnary):
     """y = the error function of x."""
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return torch.erf(x)
 
 
 @operator
@@ -145,9 +123,6 @@ class Add(Binary):
     commutes = True
     keeps_indices = True
 
-    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.add(a, b)
-
 
 @operator
 class Sub(Binary):
@@ -155,18 +130,12 @@ class Sub(Binary):
 
     keeps_indices = True
 
-    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.sub(a, b)
-
 
 @operator
 class Mul(Binary):
     """y = a b."""
 
     commutes = True
-
-    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.mul(a, b)
 
     def fold(self, *constants: np.ndarray | None) -> np.ndarray | None:
         a, b = constants
@@ -184,9 +153,6 @@ class Div(Binary):
 @operator
 class Pow(Binary):
     """y = a ** b."""
-
-    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
-        return torch.pow(a, b)
 
 
 @operator

@@ -35,6 +35,16 @@ class Reshaping(Moving):
 
     keeps_places = False
 
+    def reshaped(self, old: Shape) -> Shape:
+        """Return the shape that `old` becomes; raises ShapeError where it cannot."""
+        raise NotImplementedError
+
+    def infer(self, x: Value) -> TensorType:
+        return TensorType(self.reshaped(x.shape), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.reshape(self.reshaped(tuple(x.shape)))
+
 
 def reshaped(old: Shape, shape: Ints) -> Shape:
     """Resolve a wanted shape: 0 copies the size at its place, one -1 takes what is left.
@@ -66,11 +76,8 @@ class Reshape(Reshaping):
 
     keeps_indices = True
 
-    def infer(self, x: Value) -> TensorType:
-        return TensorType(reshaped(x.shape, self.shape), x.dtype)
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return x.reshape(reshaped(tuple(x.shape), self.shape))
+    def reshaped(self, old: Shape) -> Shape:
+        return reshaped(old, self.shape)
 
 
 @operator
@@ -79,12 +86,9 @@ class Flatten(Reshaping):
 
     axis: int = 1
 
-    def infer(self, x: Value) -> TensorType:
-        axis = self.axis if self.axis == x.rank else positive_axis(self.axis, x.rank)
-        return TensorType((math.prod(x.shape[:axis]), math.prod(x.shape[axis:])), x.dtype)
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return x.reshape(math.prod(x.shape[: self.axis]), math.prod(x.shape[self.axis :]))
+    def reshaped(self, old: Shape) -> Shape:
+        axis = self.axis if self.axis == len(old) else positive_axis(self.axis, len(old))
+        return math.prod(old[:axis]), math.prod(old[axis:])
 
 
 @operator
@@ -116,14 +120,11 @@ class Squeeze(Reshaping):
 
     keeps_indices = True
 
-    def infer(self, x: Value) -> TensorType:
-        gone = positive_axes(self.axes, x.rank)
-        if any(x.shape[axis] != 1 for axis in gone):
-            raise ShapeError(f"axes {self.axes} of {x.shape} are not all of size 1")
-        return TensorType(tuple(size for axis, size in enumerate(x.shape) if axis not in gone), x.dtype)
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return x.squeeze(self.axes)
+    def reshaped(self, old: Shape) -> Shape:
+        gone = positive_axes(self.axes, len(old))
+        if any(old[axis] != 1 for axis in gone):
+            raise ShapeError(f"axes {self.axes} of {old} are not all of size 1")
+        return tuple(size for axis, size in enumerate(old) if axis not in gone)
 
 
 @operator
@@ -134,18 +135,10 @@ class Unsqueeze(Reshaping):
 
     keeps_indices = True
 
-    def infer(self, x: Value) -> TensorType:
-        return TensorType(_unsqueezed(x.shape, self.axes), x.dtype)
-
-    def evaluate(self, x: Tensor) -> Tensor:
-        return x.reshape(_unsqueezed(tuple(x.shape), self.axes))
-
-
-def _unsqueezed(shape: Shape, axes: Ints) -> Shape:
-    rank = len(shape) + len(axes)
-    new = positive_axes(axes, rank)
-    sizes = iter(shape)
-    return tuple(1 if axis in new else next(sizes) for axis in range(rank))
+    def reshaped(self, old: Shape) -> Shape:
+        rank = len(old) + len(self.axes)
+        new, sizes = positive_axes(self.axes, rank), iter(old)
+        return tuple(1 if axis in new else next(sizes) for axis in range(rank))
 
 
 @operator
