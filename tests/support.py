@@ -46,7 +46,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 def operators(graph: Graph) -> list[str]:
     """Name the operators of a graph, in order."""
-    return [node.operator for node in graph.nodes]
+    return [node.operator.name for node in graph.nodes]
 
 
 def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:

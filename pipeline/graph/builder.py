@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from pipeline.graph.names import Names
-from pipeline.graph.operators import OPERATORS
-from pipeline.graph.operators.operator import ShapeError
+from pipeline.graph.operators import Operator, Reshape, ShapeError, operator_of
 from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
 
 NOWHERE = Origin("", "")
@@ -22,12 +21,12 @@ class Builder:
     all but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", taken: Names | None = None) -> None:
         self.name = name
         self.weights: dict[str, np.ndarray] = {}
         self._inputs: list[Value] = []
         self._nodes: list[Node] = []
-        self._taken = Names()
+        self._taken = Names() if taken is None else taken
         self._tied: dict[tuple[object, ...], Value] = {}
         self._place = ""
         self._origin = NOWHERE
@@ -77,7 +76,7 @@ class Builder:
 
     def add(
         self,
-        operator: str,
+        operator: Operator | str,
         *inputs: Value | None,
         part: str = "",
         name: str = "",
@@ -89,7 +88,7 @@ class Builder:
 
     def add_many(
         self,
-        operator: str,
+        operator: Operator | str,
         *inputs: Value | None,
         part: str = "",
         name: str = "",
@@ -100,20 +99,20 @@ class Builder:
 
         The node is called `name`, else `<place>_<part>`, else `<place>`; its outputs are called as `outputs`
         says, else as the node (`<node>`, `<node>_2`, ...).
-        Raises ShapeError, with the node's origin, where the operator cannot take these inputs.
+        The operator is given itself, `LeakyRelu(alpha=0.1)`, or by its name and attributes. Raises ShapeError, with
+        the node's origin, where it cannot take these inputs, TypeError for an attribute that it does not have.
         """
-        definition = OPERATORS[operator]
-        complete = definition.complete(attributes)
+        made = operator_of(operator, attributes)
         try:
-            inferred = definition.infer(*inputs, **complete)
+            inferred = made.infer(*inputs)
         except ShapeError as error:
-            raise ShapeError(f"{self._origin}: {operator}: {error}") from None
+            raise ShapeError(f"{self._origin}: {made.name}: {error}") from None
         types = (inferred,) if isinstance(inferred, TensorType) else inferred
         wanted = name or (f"{self._place}_{part}" if part else self._place)
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))
         node_name = wanted if outputs else names[0]
-        self._nodes.append(Node(node_name, operator, tuple(inputs), values, complete, self._origin))
+        self._nodes.append(Node(node_name, made, tuple(inputs), values, self._origin))
         return values
 
     def reshape(self, x: Value, shape: Shape, part: str = "") -> Value:
@@ -126,7 +125,7 @@ class Builder:
         kept = 0
         while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
             kept += 1
-        return self.add("Reshape", x, part=part, shape=(0,) * kept + tuple(shape[kept:]))
+        return self.add(Reshape(shape=(0,) * kept + tuple(shape[kept:])), x, part=part)
 
     def finish(self, outputs: Sequence[Value]) -> Graph:
         """Close the graph; weights that no node takes are left out."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import UsageError
-from pipeline.graph.operators import OPERATORS
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.lazy import LazyModule
 
@@ -81,9 +80,9 @@ def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor]) -> tuple[Ten
     # Not around the whole generator: the mode would leak into the code that takes the values.
     with torch.inference_mode():
         try:
-            results = OPERATORS[node.operator].evaluate(*map(argument, node.inputs), **node.attributes)
+            results = node.operator.evaluate(*map(argument, node.inputs))
         except Exception as error:
-            error.add_note(f"while computing {node.name}, {node.operator} of {node.origin}")
+            error.add_note(f"while computing {node.name}, {node.operator.name} of {node.origin}")
             raise
     return results if isinstance(results, tuple) else (results,)
 

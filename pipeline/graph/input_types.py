@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from pipeline.graph.operators import Cast
 from pipeline.graph.values import Graph, Node, Value
-
-# Through these, an input that holds indices still does.
-_INDEX_PRESERVING = frozenset(
-    {"Add", "Sub", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Concat", "Transpose", "Identity"}
-)
 
 
 def index_inputs(graph: Graph) -> dict[str, int]:
-    """Give the inputs that end up as the indices of a Gather or OneHot, and the number of rows each may name."""
+    """Return the inputs that end up as indices (of a Gather, say), and the number of rows each may name."""
     rows: dict[str, int] = {}
     for node in reversed(graph.nodes):
-        if node.operator == "Gather":
-            rows[node.input(1).name] = node.input(0).shape[node.int("axis")]
-        elif node.operator == "OneHot":
-            rows[node.input(0).name] = node.int("depth")
-        elif node.operator in _INDEX_PRESERVING:
+        rows |= node.operator.index_rows(node)
+        if node.operator.keeps_indices:
             wanted = [rows[value.name] for value in node.outputs if value.name in rows]
             for value in node.inputs:
                 if wanted and value is not None:
@@ -46,4 +39,4 @@ def _cast(value: Value, graph: Graph) -> Node:
     while name in known:
         name += "_"
     origin = next((node.origin for node in graph.nodes if value in node.inputs), graph.nodes[0].origin)
-    return Node(name, "Cast", (value,), (Value(name, value.shape),), {"to": "float32"}, origin)
+    return Node(name, Cast(to="float32"), (value,), (Value(name, value.shape),), origin)

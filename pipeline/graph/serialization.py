@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.operators import OPERATORS
-from pipeline.graph.operators.operator import Floats
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
 from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
 from pipeline.wire.mapped import map_file, reading
@@ -90,10 +89,10 @@ def _value(value: Value) -> dict[str, object]:
 def _entry(node: Node) -> dict[str, object]:
     return {
         "name": node.name,
-        "operator": node.operator,
+        "operator": node.operator.name,
         "inputs": [None if value is None else value.name for value in node.inputs],
         "outputs": [_value(value) for value in node.outputs],
-        "attributes": {name: _plain(node.attributes[name]) for name in sorted(node.attributes)},
+        "attributes": {name: _plain(value) for name, value in node.operator.attributes.items()},
         "origin": [node.origin.path, node.origin.kind],
     }
 
@@ -118,24 +117,22 @@ def _declare(entry: Any, types: dict[str, Value]) -> Value:  # noqa: ANN401 - pa
 
 def _node(entry: Any, types: dict[str, Value]) -> Node:  # noqa: ANN401 - parsed JSON
     """Read a node whose inputs are in `types`, and add its outputs there, which must be what is inferred."""
-    name, operator = _word(entry["name"]), _word(entry["operator"])
-    definition = OPERATORS.get(operator)
-    if definition is None:
-        _damaged(f"node {name!r} has an unknown operator, {operator!r}")
+    name, kind = _word(entry["name"]), OPERATORS.get(_word(entry["operator"]))
+    if kind is None:
+        _damaged(f"node {name!r} has an unknown operator, {entry['operator']!r}")
     inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
     try:
-        attributes = definition.complete(_numbers(entry["attributes"], definition.kinds))
-        inferred = definition.infer(*inputs, **attributes)
+        operator = kind.of(_numbers(entry["attributes"], kind.kinds))
+        inferred = operator.infer(*inputs)
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        _damaged(f"node {name!r}, {operator}: {error}")
+        _damaged(f"node {name!r}, {kind.name}: {error}")
     outputs = tuple(_declare(value, types) for value in entry["outputs"])
     if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):
-        _damaged(f"node {name!r}, {operator}, does not give {outputs}")
-    path, kind = map(_word, entry["origin"])
-    return Node(name, operator, inputs, outputs, attributes, Origin(path, kind))
+        _damaged(f"node {name!r}, {kind.name}, does not give {outputs}")
+    return Node(name, operator, inputs, outputs, Origin(*map(_word, entry["origin"])))
 
 
-def _numbers(attributes: Any, kinds: Mapping[str, object]) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+def _numbers(attributes: Any, kinds: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
     """Undo `_plain` for the attributes that are declared to be floats."""
 
     def number(value: Any) -> Any:  # noqa: ANN401 - parsed JSON
@@ -143,9 +140,9 @@ def _numbers(attributes: Any, kinds: Mapping[str, object]) -> dict[str, Any]:  #
 
     found = dict(attributes)
     for name, value in found.items():
-        if kinds.get(name) is float:
+        if kinds.get(name) == "float":
             found[name] = number(value)
-        elif kinds.get(name) == Floats and isinstance(value, list):
+        elif kinds.get(name) == "Floats" and isinstance(value, list):
             found[name] = [number(item) for item in value]
     return found
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeGuard
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # which mypy knows; Python's own has `default` from 3.13 on
+
+    from pipeline.graph.operators.operator import Operator
+
+    O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
+    O_co = TypeVar("O_co", bound=Operator, covariant=True, default=Operator)
+else:
+    from typing import TypeVar
+
+    O_co = TypeVar("O_co", covariant=True)
 
 Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
@@ -56,14 +68,13 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """One operation. Operators, attributes and their meaning are ONNX's (see `pipeline.graph.operators`)."""
+class Node(Generic[O_co]):
+    """One operation: `Node[Conv]` is one whose operator is a Conv (see `pipeline.graph.operators`)."""
 
     name: str
-    operator: str
+    operator: O_co
     inputs: tuple[Value | None, ...]
     outputs: tuple[Value, ...]
-    attributes: Mapping[str, Attribute]
     origin: Origin
 
     @property
@@ -75,7 +86,7 @@ class Node:
         """Give the input at `index`, which must be there."""
         value = self.inputs[index]
         if value is None:
-            raise IndexError(f"{self.name} ({self.operator}) has no input {index}")
+            raise IndexError(f"{self.name} ({self.operator.name}) has no input {index}")
         return value
 
     def has_input(self, index: int) -> bool:
@@ -87,29 +98,10 @@ class Node:
         inputs = tuple(value and replacements.get(value.name, value) for value in self.inputs)
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
-    def ints(self, name: str) -> tuple[int, ...]:
-        """Give an attribute that is a list of integers."""
-        value = self.attributes[name]
-        assert isinstance(value, tuple), name
-        return tuple(int(v) for v in value)
 
-    def int(self, name: str) -> int:
-        """Give an attribute that is an integer."""
-        value = self.attributes[name]
-        assert isinstance(value, int), name
-        return value
-
-    def float(self, name: str) -> float:
-        """Give an attribute that is a number."""
-        value = self.attributes[name]
-        assert isinstance(value, int | float), name
-        return value
-
-    def str(self, name: str) -> str:
-        """Give an attribute that is a word."""
-        value = self.attributes[name]
-        assert isinstance(value, str), name
-        return value
+def computes(node: Node, kind: type[O]) -> TypeGuard[Node[O]]:
+    """Return whether the operator of a node is of a kind: `computes(node, Product)`."""
+    return isinstance(node.operator, kind)
 
 
 @dataclass(frozen=True, slots=True)

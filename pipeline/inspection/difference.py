@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import evaluate
+from pipeline.graph.operators import BatchNormalization
 from pipeline.graph.passes.cleanup import remove_identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.inspection import feeds
@@ -112,9 +113,9 @@ def _ports(what: str, before: Sequence[Value], after: Sequence[Value]) -> Iterat
 
 def _nodes(matched: Match) -> Iterator[Change]:
     for node in matched.removed:
-        yield Change("removed", node.name, _described(node), node.operator)
+        yield Change("removed", node.name, _described(node), node.operator.name)
     for node in matched.added:
-        yield Change("added", node.name, _described(node), None, node.operator)
+        yield Change("added", node.name, _described(node), None, node.operator.name)
     for a, b in matched.pairs:
         yield from _attributes(a, b)
         if matched.moved(a, b) and not matched.behind_unpaired(a, b):
@@ -128,10 +129,10 @@ def _attributes(a: Node, b: Node) -> Iterator[Change]:
         return
     (kind, old), (other, new) = meaning(a), meaning(b)
     if kind != other:
-        yield Change("operator", a.name, f"{a.operator} -> {b.operator}", a.operator, b.operator)
+        yield Change("operator", a.name, f"{a.operator.name} -> {b.operator.name}", a.operator.name, b.operator.name)
         return
-    if a.operator == b.operator and kind != "Reshape":
-        old, new = a.attributes, b.attributes
+    if a.operator.name == b.operator.name and kind != "Reshape":
+        old, new = a.operator.attributes, b.operator.attributes
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             texts = [value_text(attributes.get(name)) for attributes in (old, new)]
@@ -139,18 +140,18 @@ def _attributes(a: Node, b: Node) -> Iterator[Change]:
 
 
 def _described(node: Node) -> str:
-    origin = f" of {node.origin}" if node.origin.kind and node.origin.kind != node.operator else ""
-    return f"{node.operator}{origin}"
+    origin = f" of {node.origin}" if node.origin.kind and node.origin.kind != node.operator.name else ""
+    return f"{node.operator.name}{origin}"
 
 
 def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
     for a, b in matched.pairs:
-        if a.operator == b.operator == "BatchNormalization" and affine(before, a) and affine(after, b):
+        if affine(before, a) and affine(after, b):
             if not same_affine(before, after, a, b):
                 yield from _affine(before, after, a, b)
             continue
-        if a.operator == "BatchNormalization" and a.attributes != b.attributes:
-            epsilons = a.attributes.get("epsilon"), b.attributes.get("epsilon")
+        if isinstance(a.operator, BatchNormalization) and a.operator != b.operator:
+            epsilons = tuple(node.operator.attributes.get("epsilon") for node in (a, b))
             yield Change("attribute", a.name, f"epsilon: {epsilons[0]} -> {epsilons[1]}", *epsilons)
         for i, (x, y) in enumerate(zip(a.inputs, b.inputs, strict=False)):
             old, new = (g.weights.get(v.name) if v else None for g, v in ((before, x), (after, y)))

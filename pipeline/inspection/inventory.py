@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.graph import cost
-from pipeline.graph.cost import Field
+from pipeline.graph.operators.receptive_field import Field
 from pipeline.graph.values import Graph, Node, Shape, Value
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ def inventory(path: Path) -> Inventory:
         parts.append(
             Part(
                 node.name,
-                node.operator,
+                node.operator.name,
                 tuple(value.name for value in node.inputs if value is not None and value.name not in graph.weights),
                 tuple(value.name for value in node.outputs),
-                node.attributes,
+                node.operator.attributes,
                 weights,
                 count(weights.values()),
                 (*node.origin.path.split("."), node.name) if node.origin.path else (node.name,),

@@ -1,17 +1,23 @@
 """What is supported, told by the registries: module -> graph operators -> Caffe layers -> Caffe2 operators.
 
-No list is kept by hand. A converter's code names what it makes ("Conv", "Pooling"); those names are read off the
+No list is kept by hand. A converter's code names what it makes (Conv, "Pooling"); those names are read off the
 converter and the functions of this package that it calls.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
+from dis import get_instructions
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from pipeline.graph.registry import Registry
+
+if TYPE_CHECKING:
+    from pipeline.graph.writers import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +80,28 @@ def operator_row(name: str) -> Row:
     from pipeline.caffe import write as caffe_write
     from pipeline.caffe2 import read as caffe2_read
     from pipeline.caffe2 import write as caffe2_write
+    from pipeline.graph.expansions import EXPANSIONS
 
-    def written(writer: Callable[..., Any] | None, known: Container[str]) -> tuple[str, ...]:
-        return tuple(sorted(names_in(writer, known))) if writer else ()
-
-    writer = caffe_write.WRITES.get(name)
+    writer = caffe_write.WRITES.get(name) or EXPANSIONS.get(name)
     return Row(
         name,
         first_line(writer) if writer else "",
         (name,),
-        written(writer, caffe_read.READS),
-        written(caffe2_write.WRITES.get(name), caffe2_read.READS),
+        tuple(sorted(_written(name, caffe_write.WRITES, caffe_read.READS))),
+        tuple(sorted(_written(name, caffe2_write.WRITES, caffe2_read.READS))),
     )
+
+
+def _written(name: str, writers: Writers[Any], known: Container[str]) -> set[str]:
+    """Collect what an operator is written as: by its writer, and by those of what it is expanded to."""
+    from pipeline.graph.expansions import EXPANSIONS
+    from pipeline.graph.operators import OPERATORS
+
+    found = names_in(writers[name], known) if name in writers else set()
+    if name in EXPANSIONS and not writers.always_has(name):
+        for part in names_in(EXPANSIONS[name], OPERATORS) - {name}:
+            found |= _written(part, writers, known)
+    return found
 
 
 def first_line(function: Callable[..., Any]) -> str:
@@ -96,26 +112,46 @@ def first_line(function: Callable[..., Any]) -> str:
 def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
     """Collect the names in `known` that a function, or one of this package's that it calls, mentions.
 
+    A name is mentioned as a word or, where `known` is a registry of classes, as the class.
+
     >>> def relu(m, x, net): return net.add("Relu", x)
     >>> sorted(names_in(relu, {"Relu", "Conv"}))
     ['Relu']
     """
     found: set[str] = set()
-    seen: set[CodeType] = set()
+    seen: set[FunctionType] = set()
     pending = list(_functions(function))
     while pending:
         current = pending.pop()
-        if current.__code__ in seen:
+        if current in seen:
             continue
-        seen.add(current.__code__)
+        seen.add(current)
+        held = [cell.cell_contents for cell in current.__closure__ or ()]
+        found |= {name for name in held if isinstance(name, str) and name in known}
         for code in _codes(current.__code__):
             found |= {name for name in _strings(code.co_consts) if name in known}
             module = vars(sys.modules[current.__module__])
-            called = [module.get(name) for name in code.co_names]
-            packages = [vars(value) for value in called if isinstance(value, ModuleType) and _ours(value.__name__)]
-            called += [members.get(name) for members in packages for name in code.co_names]
+            called = list(_globals(code, module))
+            found |= {value.__name__ for value in called if _is_class_in(value, known)}
             pending.extend(inner for value in called for inner in _functions(value))
     return found
+
+
+def _globals(code: CodeType, module: Mapping[str, Any]) -> Iterator[object]:
+    """Give what a code takes from its module, and from modules of this package that it names (`layers.bias`)."""
+    owner: object = None
+    for instruction in get_instructions(code):
+        if instruction.opname == "LOAD_GLOBAL":
+            owner = module.get(instruction.argval)
+            yield owner
+        else:
+            if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(owner, ModuleType):
+                yield vars(owner).get(instruction.argval) if _ours(owner.__name__) else None
+            owner = None
+
+
+def _is_class_in(value: object, known: Container[str]) -> TypeGuard[type]:
+    return isinstance(value, type) and isinstance(known, Registry) and known.get(value.__name__) is value
 
 
 def _functions(value: object) -> Iterator[FunctionType]:

@@ -260,7 +260,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
             {
                 "name": name,
                 "origin": place(name),
-                "operator": nodes[name].operator if name in nodes else "",
+                "operator": nodes[name].operator.name if name in nodes else "",
                 "relative": {by: _number(difference.relative) for by, difference in found.items()},
             }
             for name, found in verification.values.items()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from pipeline.graph.cost import Field
+from pipeline.graph.operators.receptive_field import Field
 from pipeline.graph.values import Shape
 from pipeline.inspection.inventory import Inventory, Part
 from pipeline.inspection.statistics import Statistics, statistics

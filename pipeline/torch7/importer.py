@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.input_spec import InputSpec, TensorSpec
 from pipeline.torch7 import modules
@@ -160,7 +161,7 @@ def without_copies(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         taken = node.taking(same)
-        source = taken.inputs[0] if node.operator == "Identity" else None
+        source = taken.inputs[0] if isinstance(node.operator, Identity) else None
         if source is not None and not (source.name in given and node.output.name in outputs):
             same[node.output.name] = source
         else:

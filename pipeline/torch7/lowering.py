@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -10,28 +10,12 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import ShapeError
+from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, Value
 from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
-
-def gemm(
-    a: np.ndarray,
-    b: np.ndarray,
-    c: np.ndarray | None = None,
-    transA: int = 0,  # noqa: N803 - ONNX's names
-    transB: int = 0,  # noqa: N803
-) -> np.ndarray:
-    """Multiply matrices exactly enough that every machine gives the same float32."""
-    y = (a.T if transA else a).astype(np.float64) @ (b.T if transB else b).astype(np.float64)
-    return (y if c is None else y + c).astype(np.float32)
-
-
-# Computed at once where all inputs are constants, as are the zeros that recurrent modules start from.
-FOLDED: Mapping[str, Callable[..., np.ndarray]] = {"Gemm": gemm, "Mul": np.multiply}
-VARIADIC = ("Concat", "Max", "Mean", "Min", "Sum")
 POISON = Value("", ())  # stands for what a refused module would have given
 
 
@@ -183,23 +167,25 @@ class Lowering:
     def _part(self, part: str) -> str:
         return f"{self._inner}_{part}" if self._inner and part else self._inner or part
 
-    def add(self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute) -> Value:
+    def add(self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute) -> Value:
         """Add a node to the graph and give its output (the first); the inputs are what their memory holds now."""
         return self.add_many(operator, *inputs, part=part, **attributes)[0]
 
     def add_many(
-        self, operator: str, *inputs: Value | None, part: str = "", **attributes: Attribute
+        self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute
     ) -> tuple[Value, ...]:
         """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
+        made = operator_of(operator, attributes)
         now = [None if x is None else self._content(x) for x in inputs]
         constant = [x is None or x.name in self.builder.weights for x in now]
-        if all(constant) and operator in FOLDED:
-            arrays = [None if x is None else self.builder.weights[x.name] for x in now]
-            return (self.weight(FOLDED[operator](*arrays, **attributes), self._part(part) or "folded"),)
-        if any(constant) and (operator in VARIADIC or all(constant)) and operator != "Identity":
+        if all(constant):
+            folded = made.fold(*(None if x is None else self.builder.weights[x.name] for x in now))
+            if folded is not None:
+                return (self.weight(folded, self._part(part) or "folded"),)
+        if any(constant) and (made.variadic or all(constant)) and not isinstance(made, Identity):
             # a constant that stands where data is meant gets a node that gives it
             now = [self.copy(x) if x is not None and x.name in self.builder.weights else x for x in now]
-        return self.builder.add_many(operator, *now, part=self._part(part), name="", outputs=(), **attributes)
+        return self.builder.add_many(made, *now, part=self._part(part))
 
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
         """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""
@@ -222,15 +208,15 @@ class Lowering:
         end = start + length
         if (start, end) == (0, x.shape[axis]):
             return x
-        y = self.add("Slice", x, starts=(start,), ends=(end,), axes=(axis,), part=part)
+        y = self.add(Slice(starts=(start,), ends=(end,), axes=(axis,)), x, part=part)
 
         def cut(base: Value, first: int = start, last: int = end) -> Value:
-            return self.builder.add("Slice", base, starts=(first,), ends=(last,), axes=(axis,), part="view")
+            return self.builder.add(Slice(starts=(first,), ends=(last,), axes=(axis,)), base, part="view")
 
         def patch(base: Value, new: Value) -> Value:
             pieces = [cut(base, 0, start)] if start else []
             pieces += [new] + ([cut(base, end, base.shape[axis])] if end < base.shape[axis] else [])
-            return self.builder.add("Concat", *pieces, axis=axis, part="view")
+            return self.builder.add(Concat(axis=axis), *pieces, part="view")
 
         return self.alias(y, x, cut, patch)
 

@@ -179,25 +179,34 @@ class Definition:
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
+    keeps_shape: bool = False  # what it gives has the shape of what it takes
+    feeds_first: bool = False  # the first module inside takes what it takes
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
 MODULES: Registry[Definition] = Registry("module class")
 
 
-def module(*names: str, rank: int | None = None, unbatched: Unbatched = "squeezed") -> Callable[[Function], Function]:
+def module(
+    *names: str,
+    rank: int | None = None,
+    unbatched: Unbatched = "squeezed",
+    keeps_shape: bool = False,
+    feeds_first: bool = False,
+) -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
     It is called with the module, its input and the graph being built, and gives the module's output. Where its
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
-    a dimension less.
+    a dimension less. `keeps_shape` and `feeds_first` (see `Definition`) tell how the shape of a network's input is
+    found where only a module inside remembers it.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
-        MODULES.register(*names)(Definition(function, takes, rank, unbatched))
+        MODULES.register(*names)(Definition(function, takes, rank, unbatched, keeps_shape, feeds_first))
         return function
 
     return add

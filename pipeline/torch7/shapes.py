@@ -3,40 +3,10 @@
 from __future__ import annotations
 
 from pipeline.input_spec import InputSpec, TableSpec, TensorSpec
-from pipeline.torch7.module import Module
+from pipeline.torch7.module import Module, find
 from pipeline.torch7.objects import Storage, Table, Tensor, TorchObject
 
 Shape = tuple[int | None, ...]  # of one sample; None: not known
-
-_KEEP = frozenset(
-    (
-        "AddConstant",
-        "BatchNormalization",
-        "ClippedReLU",
-        "Contiguous",
-        "Copy",
-        "Dropout",
-        "ELU",
-        "HardTanh",
-        "Identity",
-        "LeakyReLU",
-        "MulConstant",
-        "PReLU",
-        "ReLU",
-        "ReLU6",
-        "Sigmoid",
-        "SpatialBatchNormalization",
-        "SpatialCrossMapLRN",
-        "SpatialDropout",
-        "Square",
-        "Tanh",
-        "Threshold",
-        "VolumetricBatchNormalization",
-    )
-)
-_FIRST = frozenset(
-    ("Concat", "ConcatTable", "DataParallelTable", "DepthConcat", "GPU", "MaskZero", "Recursor", "Sequencer")
-)
 
 
 def remembered(module: Module) -> tuple[InputSpec, ...] | None:
@@ -56,11 +26,11 @@ def remembered(module: Module) -> tuple[InputSpec, ...] | None:
 def sample_shape(module: Module) -> Shape | None:
     """Give the shape of one sample that a module takes, as far as it or a module behind it remembers."""
     name = _name(module)
-    if name in _FIRST:
-        inside = module.children()
-        return sample_shape(inside[0]) if inside else None
     if name == "Sequential":
         return _through(module.children())
+    if _feeds_first(module):
+        inside = module.children()
+        return sample_shape(inside[0]) if inside else None
     return _own(module, name)
 
 
@@ -76,6 +46,11 @@ def _through(chain: list[Module]) -> Shape | None:
 
 def _name(module: Module) -> str:
     return module.kind.rpartition(".")[2]
+
+
+def _feeds_first(module: Module) -> bool:
+    definition = find(module.kind)
+    return definition is not None and definition.feeds_first
 
 
 def _own(module: Module, name: str) -> Shape | None:
@@ -100,7 +75,8 @@ def _own(module: Module, name: str) -> Shape | None:
 def _before(module: Module, shape: Shape) -> Shape | None:
     """Give the shape that a module takes to give `shape`: the smallest, where several do."""
     name, image = _name(module), len(shape) == 3
-    if name in _KEEP:
+    definition = find(module.kind)
+    if definition and definition.keeps_shape:
         return shape
     if name == "Sequential":
         return _before_all(module.children(), shape)
@@ -134,7 +110,7 @@ def _windowed(module: Module, shape: Shape) -> Shape:
 def known(module: Module) -> str:
     """Say what is known about a network's input."""
     current, seen = module, 0
-    while _name(current) in _FIRST | {"Sequential"} and seen < 1000:
+    while _feeds_first(current) and seen < 1000:
         inside = current.object.get("modules")
         children = inside.array() if isinstance(inside, Table) else []
         if not children or not isinstance(children[0], TorchObject):

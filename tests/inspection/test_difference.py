@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Dropout
 from pipeline.graph.values import Graph, Node, Origin
 from pipeline.inspection.difference import Diff, diff, diff_weights
 from tests.inspection.nets import network
@@ -112,7 +113,7 @@ def test_nodes_that_change_nothing_mean_nothing() -> None:
     graph = network()
     pool = next(node for node in graph.nodes if node.name == "pool")
     value = replace(pool.output, name="dropped")
-    drop = Node("drop", "Dropout", (pool.output,), (value,), {"ratio": 0.5}, Origin("", ""))
+    drop = Node("drop", Dropout(ratio=0.5), (pool.output,), (value,), Origin("", ""))
     nodes = []
     for node in graph.nodes:
         swapped = tuple(value if v == pool.output else v for v in node.inputs)

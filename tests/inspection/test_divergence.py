@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import MachineError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run as evaluate
+from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Graph, Origin
 from pipeline.inspection import cut, divergence, feeds, verification
 from pipeline.inspection.divergence import Span, keep, smallest_diverging
@@ -145,7 +146,8 @@ def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:
     (job,) = jobs
     graph = networks.load(networks.Source(job.files["prototxt"], job.files["caffemodel"]))
     wrong = tuple(
-        replace(node, attributes={"alpha": 0.9}) if node.operator == "LeakyRelu" else node for node in graph.nodes
+        replace(node, operator=LeakyRelu(alpha=0.9)) if isinstance(node.operator, LeakyRelu) else node
+        for node in graph.nodes
     )
     outputs = evaluate(replace(graph, nodes=wrong), list(job.inputs.values()))
     return [Result(dict(zip((value.name for value in graph.outputs), outputs, strict=True)))]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.caffe.write import WRITES
+from pipeline.caffe2.write import Caffe2Builder
+from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Node
 from pipeline.inspection import networks
 from pipeline.inspection.networks import Source
@@ -22,8 +24,8 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
     right = WRITES_CAFFE2["LeakyRelu"]
 
-    def wrong(node: Node, net: object) -> None:
-        right(replace(node, attributes={"alpha": 2 * node.float("alpha")}), net)  # type: ignore[arg-type]
+    def wrong(node: Node[LeakyRelu], net: Caffe2Builder) -> None:
+        right(replace(node, operator=LeakyRelu(alpha=2 * node.operator.alpha)), net)
 
     monkeypatch.setitem(WRITES_CAFFE2._entries, "LeakyRelu", wrong)
 

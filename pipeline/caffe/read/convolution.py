@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, Reshape, Squeeze, Unsqueeze
 from pipeline.graph.values import Shape, Value
 
 Ints = tuple[int, ...]
+
+
+class Geometry(TypedDict):
+    """The attributes of a dilated window."""
+
+    kernel_shape: Ints
+    strides: Ints
+    pads: Ints
+    dilations: Ints
 
 
 class Window(NamedTuple):
@@ -20,7 +30,7 @@ class Window(NamedTuple):
     dilation: Ints
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> Geometry:
         """The same as attributes of ConvTranspose."""
         return {
             "kernel_shape": self.kernel,
@@ -29,7 +39,7 @@ class Window(NamedTuple):
             "dilations": self.dilation,
         }
 
-    def over(self, sizes: Ints) -> dict[str, Any]:
+    def over(self, sizes: Ints) -> Geometry:
         """Return the same as attributes of Conv over maps of `sizes`.
 
         Caffe rounds (size + 2 pad - reach) / stride toward 0, so that a window which reaches less than a stride
@@ -73,7 +83,7 @@ def fold(net: CaffeReader, x: Value, axis: int) -> Value:
     lead = (0,) if axis == 1 else (1,) if axis == 0 else (-1,)
     if axis == 1 and x.rank > 2:
         return x
-    return net.add("Reshape", x, part="folded", shape=(*lead, x.shape[axis], *spatial))
+    return net.add(Reshape(shape=(*lead, x.shape[axis], *spatial)), x, part="folded")
 
 
 def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
@@ -82,7 +92,7 @@ def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
         return y
     spatial = y.shape[2:] if axis + 1 < x.rank else ()
     lead: Shape = (-1, *x.shape[1:axis]) if axis > 1 else (0,) * axis
-    return net.add("Reshape", y, part="unfolded", shape=(*lead, y.shape[1], *spatial))
+    return net.add(Reshape(shape=(*lead, y.shape[1], *spatial)), y, part="unfolded")
 
 
 def _check_bottoms(layer: Layer) -> Value:
@@ -124,11 +134,12 @@ def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
     results = []
     for bottom in layer.bottoms:
         maps = fold(net, bottom, axis)
+        operator: Conv | ConvTranspose
         if transposed:
-            how = frame.attributes | {"output_padding": (0,) * len(frame.kernel)}
-            y = net.add("ConvTranspose", maps, weights, bias, group=group, **how)
+            operator = ConvTranspose(group=group, output_padding=(0,) * len(frame.kernel), **frame.attributes)
         else:
-            y = net.add("Conv", maps, weights, bias, group=group, **frame.over(maps.shape[2:]))
+            operator = Conv(group=group, **frame.over(maps.shape[2:]))
+        y = net.add(operator, maps, weights, bias)
         results.append(unfold(net, y, bottom, axis))
     net.give(layer, *results)
 
@@ -153,7 +164,7 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
         (fields.int("temporal_pad"), pad, pad),
         (1, 1, 1),
     )
-    net.give(layer, net.add("Conv", x, *parameters, group=group, **frame.over(x.shape[2:])))
+    net.give(layer, net.add(Conv(group=group, **frame.over(x.shape[2:])), x, *parameters))
 
 
 @reads("Im2col")
@@ -167,9 +178,9 @@ def im2col(layer: Layer, net: CaffeReader) -> None:
         layer.refuse(f"Im2col over {axes} axes")
     folded = fold(net, x, axis)
     if axes == 2:
-        columns = net.add("Im2Col", folded, **frame.over(folded.shape[2:]))
+        columns = net.add(Im2Col(**frame.over(folded.shape[2:])), folded)
     else:  # a second axis of 1, which goes again
         frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
-        plane = net.add("Unsqueeze", folded, part="plane", axes=(3,))
-        columns = net.add("Squeeze", net.add("Im2Col", plane, **frame.over(plane.shape[2:])), part="columns", axes=(3,))
+        plane = net.add(Unsqueeze(axes=(3,)), folded, part="plane")
+        columns = net.add(Squeeze(axes=(3,)), net.add(Im2Col(**frame.over(plane.shape[2:])), plane), part="columns")
     net.give(layer, unfold(net, columns, x, axis))

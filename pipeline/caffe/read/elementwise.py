@@ -6,6 +6,7 @@ from functools import reduce
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
+from pipeline.graph.operators import Reshape
 from pipeline.graph.values import Shape, Value
 
 
@@ -97,7 +98,7 @@ def _broadcastable(net: CaffeReader, value: Value, rank: int, axis: int) -> Valu
     ones = rank - axis - value.rank
     if not ones or not value.rank:
         return value
-    return net.add("Reshape", value, part="operand", shape=(0,) * value.rank + (1,) * ones)
+    return net.add(Reshape(shape=(0,) * value.rank + (1,) * ones), value, part="operand")
 
 
 @reads("Axpy")

@@ -6,6 +6,7 @@ from math import prod
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Cast, Gather, Gemm, Reshape
 from pipeline.graph.values import Value
 
 
@@ -16,11 +17,11 @@ def product(net: CaffeReader, x: Value, weights: Value, bias: Value | None, axis
     rows = x
     if x.rank != 2 or axis != 1:
         lead = {0: 1, 1: 0}.get(axis, -1)
-        rows = net.add("Reshape", x, part="rows", shape=(lead, -1 if axis == 1 else inner))
-    y = net.add("Gemm", rows, weights, bias, part="" if axis == 1 else "product", transB=trans)
+        rows = net.add(Reshape(shape=(lead, -1 if axis == 1 else inner)), x, part="rows")
+    y = net.add(Gemm(transB=trans), rows, weights, bias, part="" if axis == 1 else "product")
     if axis == 1:
         return y
-    return net.add("Reshape", y, shape=(-1, *x.shape[1:axis], outputs) if axis else (outputs,))
+    return net.add(Reshape(shape=(-1, *x.shape[1:axis], outputs) if axis else (outputs,)), y)
 
 
 @reads("InnerProduct")
@@ -47,8 +48,8 @@ def embed(layer: Layer, net: CaffeReader) -> None:
     if rows < 1 or outputs < 1:
         layer.invalid(f"a table of {rows} rows of {outputs}")
     arrays = net.parameters(layer, *[(rows, outputs), *[(outputs,)] * fields.flag("bias_term")])
-    indices = net.add("Cast", x, part="indices", to="int64")
-    y = net.add("Gather", net.weight(arrays[0], "w"), indices, axis=0)
+    indices = net.add(Cast(to="int64"), x, part="indices")
+    y = net.add(Gather(axis=0), net.weight(arrays[0], "w"), indices)
     if len(arrays) > 1:
         y = net.add("Add", y, net.weight(arrays[1], "b"), part="biased")
     net.give(layer, y)

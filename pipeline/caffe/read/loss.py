@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Cast, OneHot, ReduceMean, ReduceSum, Softmax, Transpose, Unsqueeze
 from pipeline.graph.values import Value
 
 # Layers that are left out, unless losses are kept: they compare with labels, or write files.
@@ -38,7 +39,7 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
     if not layer.tops:  # Caffe makes one
         layer.tops = (f"{layer.name}_loss" if layer.name in net.blobs else layer.name,)
     axis = layer.axis(layer.param("softmax_param").int("axis"), x.rank)
-    softmax = net.add("Softmax", x, part="softmax", axis=axis)
+    softmax = net.add(Softmax(axis=axis), x, part="softmax")
     rows, indices = _aligned(layer, net, softmax, label, axis)
     probability = _at(net, rows, indices)
     bounded = net.add("Max", probability, net.constant(SMALLEST, "tiny"), part="bounded")
@@ -62,11 +63,11 @@ def accuracy(layer: Layer, net: CaffeReader) -> None:
         layer.refuse("the second top, the accuracy of each class, has no counterpart")
     axis = layer.axis(fields.int("axis"), x.rank)
     rows, indices = _aligned(layer, net, x, label, axis)
-    own = net.add("Unsqueeze", _at(net, rows, indices), part="own_column", axes=(rows.rank - 1,))
-    as_good = net.add("Cast", net.add("GreaterOrEqual", rows, own, part="as_good"), part="ones", to="float32")
-    rank = net.add("ReduceSum", as_good, part="rank", axes=(rows.rank - 1,), keepdims=0)
+    own = net.add(Unsqueeze(axes=(rows.rank - 1,)), _at(net, rows, indices), part="own_column")
+    as_good = net.add(Cast(to="float32"), net.add("GreaterOrEqual", rows, own, part="as_good"), part="ones")
+    rank = net.add(ReduceSum(axes=(rows.rank - 1,), keepdims=0), as_good, part="rank")
     among = net.add("GreaterOrEqual", net.constant(float(fields.int("top_k")), "k"), rank, part="among")
-    right = net.add("Cast", among, part="right", to="float32")
+    right = net.add(Cast(to="float32"), among, part="right")
     valid = _valid(net, fields, indices)
     if valid is not None:
         right = net.add("Mul", right, valid, part="counted")
@@ -80,14 +81,14 @@ def _aligned(layer: Layer, net: CaffeReader, x: Value, label: Value, axis: int) 
     if label.size != prod(shape):
         layer.invalid(f"{label.size} labels for predictions of shape {x.shape}")
     last = axis == x.rank - 1
-    rows = x if last else net.add("Transpose", x, part="rows", perm=(*others, axis))
-    return rows, net.add("Cast", net.reshape(label, shape, part="labels"), part="indices", to="int64")
+    rows = x if last else net.add(Transpose(perm=(*others, axis)), x, part="rows")
+    return rows, net.add(Cast(to="int64"), net.reshape(label, shape, part="labels"), part="indices")
 
 
 def _at(net: CaffeReader, rows: Value, indices: Value) -> Value:
     """Give the number in each row that its index names."""
-    chosen = net.add("Mul", rows, net.add("OneHot", indices, part="one_hot", depth=rows.shape[-1]), part="chosen")
-    return net.add("ReduceSum", chosen, part="own", axes=(rows.rank - 1,), keepdims=0)
+    chosen = net.add("Mul", rows, net.add(OneHot(depth=rows.shape[-1]), indices, part="one_hot"), part="chosen")
+    return net.add(ReduceSum(axes=(rows.rank - 1,), keepdims=0), chosen, part="own")
 
 
 def _valid(net: CaffeReader, fields: Fields, indices: Value) -> Value | None:
@@ -96,17 +97,17 @@ def _valid(net: CaffeReader, fields: Fields, indices: Value) -> Value | None:
         return None
     ignored = net.weight(np.array(fields.int("ignore_label"), np.int64), "ignored")
     counts = net.add("Not", net.add("Equal", indices, ignored, part="is_ignored"), part="is_valid")
-    return net.add("Cast", counts, part="valid", to="float32")
+    return net.add(Cast(to="float32"), counts, part="valid")
 
 
 def _normalised(net: CaffeReader, terms: Value, valid: Value | None, mode: str, inner: int) -> Value:
     """Sum the terms and divide by all, by the valid ones, by the batch or by 1 (LossLayer::GetNormalizer)."""
     axes = tuple(range(terms.rank))
     if mode == "VALID" and valid is not None:
-        count = net.add("ReduceSum", valid, part="count", axes=axes, keepdims=0)
-        total = net.add("ReduceSum", terms, part="total", axes=axes, keepdims=0)
+        count = net.add(ReduceSum(axes=axes, keepdims=0), valid, part="count")
+        total = net.add(ReduceSum(axes=axes, keepdims=0), terms, part="total")
         return net.add("Div", total, net.add("Max", count, net.constant(1.0, "one"), part="at_least_one"))
     if mode == "NONE":
-        return net.add("ReduceSum", terms, axes=axes, keepdims=0)
-    mean = net.add("ReduceMean", terms, part="mean", axes=axes, keepdims=0)
+        return net.add(ReduceSum(axes=axes, keepdims=0), terms)
+    mean = net.add(ReduceMean(axes=axes, keepdims=0), terms, part="mean")
     return mean if mode != "BATCH_SIZE" or inner == 1 else net.add("Mul", mean, net.constant(float(inner), "inner"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
+from pipeline.graph.operators import Cast, Clip, Dropout, Elu, LeakyRelu
 from pipeline.graph.values import Value
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -27,12 +28,12 @@ def relu6(layer: Layer, net: CaffeReader) -> None:
     if slope:
         y = net.add("Min", _rectified(net, layer.bottom, slope), net.constant(6.0))
     else:
-        y = net.add("Clip", layer.bottom, min=0.0, max=6.0)
+        y = net.add(Clip(min=0.0, max=6.0), layer.bottom)
     net.give(layer, y)
 
 
 def _rectified(net: CaffeReader, x: Value, slope: float) -> Value:
-    return net.add("LeakyRelu", x, alpha=slope) if slope else net.add("Relu", x)
+    return net.add(LeakyRelu(alpha=slope), x) if slope else net.add("Relu", x)
 
 
 @reads("PReLU")
@@ -50,7 +51,7 @@ def prelu(layer: Layer, net: CaffeReader) -> None:
 @reads("ELU")
 def elu(layer: Layer, net: CaffeReader) -> None:
     """Exponential linear unit: alpha (e^x - 1) below 0."""
-    net.give(layer, net.add("Elu", layer.bottom, alpha=layer.param("elu_param").float("alpha")))
+    net.give(layer, net.add(Elu(alpha=layer.param("elu_param").float("alpha")), layer.bottom))
 
 
 @reads("Sigmoid")
@@ -91,7 +92,7 @@ def clip(layer: Layer, net: CaffeReader) -> None:
     fields = layer.param("clip_param")
     if not (fields.has("min") and fields.has("max")):
         layer.invalid("it needs clip_param with min and max")
-    net.give(layer, net.add("Clip", layer.bottom, min=fields.float("min"), max=fields.float("max")))
+    net.give(layer, net.add(Clip(min=fields.float("min"), max=fields.float("max")), layer.bottom))
 
 
 @reads("Threshold")
@@ -99,7 +100,7 @@ def threshold(layer: Layer, net: CaffeReader) -> None:
     """1 where x is above the threshold, else 0."""
     bound = net.constant(layer.param("threshold_param").float("threshold"), "threshold")
     above = net.add("Greater", layer.bottom, bound, part="above")
-    net.give(layer, net.add("Cast", above, to="float32"))
+    net.give(layer, net.add(Cast(to="float32"), above))
 
 
 @reads("FBThreshold")
@@ -114,7 +115,7 @@ def fb_threshold(layer: Layer, net: CaffeReader) -> None:
 def dropout(layer: Layer, net: CaffeReader) -> None:
     """x itself: the TEST phase drops nothing, whatever the ratio; ONNX's Dropout takes one from 0 to below 1 only."""
     x, ratio = layer.bottom, layer.param("dropout_param").float("dropout_ratio")
-    net.give(layer, net.add("Dropout", x, ratio=ratio) if 0 <= ratio < 1 else x)
+    net.give(layer, net.add(Dropout(ratio=ratio), x) if 0 <= ratio < 1 else x)
 
 
 @reads("Power")

@@ -8,6 +8,15 @@ from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.pooling import Pool, pool
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.caffe.read.weights import Array
+from pipeline.graph.operators import (
+    LRN,
+    BatchNormalization,
+    InstanceNormalization,
+    MeanVarianceNormalization,
+    ReduceMean,
+    ReduceSumSquare,
+    Reshape,
+)
 from pipeline.graph.values import Value
 
 MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has built in
@@ -35,7 +44,7 @@ def batch_norm(layer: Layer, net: CaffeReader) -> None:
         layer.refuse(f"five blobs with a factor of {factor[0]:g}, not 1: forks of Caffe disagree on its use there")
     scale, bias = (net.weight(affine[0], "scale"), net.weight(affine[1], "b")) if fused else (None, None)
     statistics = net.weight(_unscaled(mean, factor), "mean"), net.weight(_unscaled(variance, factor), "var")
-    net.give(layer, net.add("BatchNormalization", x, scale, bias, *statistics, epsilon=epsilon))
+    net.give(layer, net.add(BatchNormalization(epsilon=epsilon), x, scale, bias, *statistics))
 
 
 def _unscaled(sums: Array, factor: Array) -> Array:
@@ -51,11 +60,11 @@ def _unscaled(sums: Array, factor: Array) -> Array:
 def _batch_statistics(net: CaffeReader, x: Value, epsilon: float) -> Value:
     """Normalise each channel over the batch and all places; the variance is the biased one."""
     if x.shape[0] == 1 and x.rank > 2:  # each channel by itself
-        return net.add("InstanceNormalization", x, None, None, epsilon=epsilon)
+        return net.add(InstanceNormalization(epsilon=epsilon), x, None, None)
     axes = (0, *range(2, x.rank))
-    centred = net.add("Sub", x, net.add("ReduceMean", x, part="mean", axes=axes), part="centred")
+    centred = net.add("Sub", x, net.add(ReduceMean(axes=axes), x, part="mean"), part="centred")
     squares = net.add("Mul", centred, centred, part="squares")
-    variance = net.add("ReduceMean", squares, part="variance", axes=axes)
+    variance = net.add(ReduceMean(axes=axes), squares, part="variance")
     shifted = net.add("Add", variance, net.constant(epsilon, "eps"), part="shifted")
     return net.add("Div", centred, net.add("Sqrt", shifted, part="deviation"))
 
@@ -70,7 +79,7 @@ def local_response_normalization(layer: Layer, net: CaffeReader) -> None:
     if x.rank != 4:
         layer.invalid(f"it needs 4 axes, not shape {x.shape}")
     if fields.word("norm_region") == "ACROSS_CHANNELS":
-        net.give(layer, net.add("LRN", x, size=size, alpha=alpha, beta=beta, bias=k))
+        net.give(layer, net.add(LRN(size=size, alpha=alpha, beta=beta, bias=k), x))
         return
     # Within a channel Caffe has 1 in place of k; padding counts in the mean.
     window = Pool("AVE", (size, size), (1, 1), (size // 2, size // 2))
@@ -89,15 +98,15 @@ def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
         layer.invalid(f"Caffe takes up to 4 axes here, not shape {x.shape}")
     across, epsilon = fields.flag("across_channels"), fields.float("eps")
     variance = fields.flag("normalize_variance")
-    whole = x if x.rank == 4 else net.add("Reshape", x, part="image", shape=(0,) * x.rank + (1,) * (4 - x.rank))
+    whole = x if x.rank == 4 else net.add(Reshape(shape=(0,) * x.rank + (1,) * (4 - x.rank)), x, part="image")
     axes = (1, 2, 3) if across else (2, 3)
     if variance and epsilon == MVN_EPSILON:
-        y = net.add("MeanVarianceNormalization", whole, axes=axes)
+        y = net.add(MeanVarianceNormalization(axes=axes), whole)
     else:
-        y = net.add("Sub", whole, net.add("ReduceMean", whole, part="mean", axes=axes), part="centred")
+        y = net.add("Sub", whole, net.add(ReduceMean(axes=axes), whole, part="mean"), part="centred")
         if variance:
             squares = net.add("Mul", y, y, part="squares")
-            deviation = net.add("Sqrt", net.add("ReduceMean", squares, part="variance", axes=axes), part="deviation")
+            deviation = net.add("Sqrt", net.add(ReduceMean(axes=axes), squares, part="variance"), part="deviation")
             y = net.add("Div", y, net.add("Add", deviation, net.constant(epsilon, "eps"), part="shifted"))
     net.give(layer, y)
 
@@ -109,7 +118,7 @@ def instance_norm(layer: Layer, net: CaffeReader) -> None:
     if x.rank < 3:
         layer.invalid(f"it needs places, and shape {x.shape} has none")
     scale, bias = net.parameters(layer, (x.shape[1],), (x.shape[1],), exact=False)
-    y = net.add("InstanceNormalization", x, net.weight(scale, "scale"), net.weight(bias, "b"), epsilon=1e-5)
+    y = net.add(InstanceNormalization(epsilon=1e-5), x, net.weight(scale, "scale"), net.weight(bias, "b"))
     net.give(layer, y)
 
 
@@ -122,7 +131,7 @@ def normalize(layer: Layer, net: CaffeReader) -> None:
     shared = fields.flag("channel_shared")
     (scale,) = net.parameters(layer, () if shared else (x.shape[1],))
     axes = (1, 2, 3) if fields.flag("across_spatial") else (1,)
-    squares = net.add("ReduceSumSquare", x, part="squares", axes=axes)
+    squares = net.add(ReduceSumSquare(axes=axes), x, part="squares")
     shifted = net.add("Add", squares, net.constant(fields.float("eps"), "eps"), part="shifted")
     unit = net.add("Div", x, net.add("Sqrt", shifted, part="norm"), part="unit")
     net.give(layer, net.add("Mul", unit, net.weight(scale if shared else per_channel(scale, x.rank), "scale")))

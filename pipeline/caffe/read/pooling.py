@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
-from pipeline.graph.operators import ShapeError
+from pipeline.graph.operators import AveragePool, Concat, Flatten, MaxPool, MaxRoiPool, Reshape, ShapeError
 from pipeline.graph.operators.pooling import pooled_size
 from pipeline.graph.values import Value
 
@@ -62,9 +62,9 @@ def pool(layer: Layer, net: CaffeReader, x: Value, how: Pool, part: str = "") ->
         "ceil_mode": ceil_mode,
     }
     if how.method == "MAX":
-        return net.add("MaxPool", x, part=part, dilations=(1,) * len(sizes), **shared)
+        return net.add(MaxPool(dilations=(1,) * len(sizes), **shared), x, part=part)
     # Caffe divides by the window's places in image and pad, whatever lies beyond.
-    return net.add("AveragePool", x, part=part, count_include_pad=int(any(how.pad)), **shared)
+    return net.add(AveragePool(count_include_pad=int(any(how.pad)), **shared), x, part=part)
 
 
 def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
@@ -148,8 +148,8 @@ def spatial_pyramid(layer: Layer, net: CaffeReader) -> None:
     if height == 1:  # Caffe leaves a single level as it is
         net.give(layer, levels[0])
         return
-    rows = [net.add("Flatten", level, part="flat", axis=1) for level in levels]
-    net.give(layer, net.add("Concat", *rows, axis=1))
+    rows = [net.add(Flatten(axis=1), level, part="flat") for level in levels]
+    net.give(layer, net.add(Concat(axis=1), *rows))
 
 
 @reads("ROIPooling")
@@ -161,6 +161,6 @@ def roi_pooling(layer: Layer, net: CaffeReader) -> None:
     if min(grid) < 1 or x.rank != 4:
         layer.invalid(f"a grid of {grid} on shape {x.shape}")
     if rois.rank != 2:
-        rois = net.add("Reshape", rois, part="rois", shape=(0, -1))
+        rois = net.add(Reshape(shape=(0, -1)), rois, part="rois")
     scale = fields.float("spatial_scale")
-    net.give(layer, net.add("MaxRoiPool", x, rois, pooled_shape=grid, spatial_scale=scale))
+    net.give(layer, net.add(MaxRoiPool(pooled_shape=grid, spatial_scale=scale), x, rois))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Concat, Gemm, Reshape, Split, Squeeze, Unsqueeze
 from pipeline.graph.values import Value
 
 MOST_STEPS = 4096  # every step becomes a dozen nodes
@@ -47,21 +48,21 @@ def _sequence(layer: Layer, states: int) -> Sequence:
 
 def _steps(net: CaffeReader, rows: Value, steps: int, part: str) -> tuple[Value, ...]:
     """Cut (T, N, K) into T values (N, K)."""
-    pieces = (rows,) if steps == 1 else net.add_many("Split", rows, part=part, axis=0, split=(1,) * steps)
-    return tuple(net.add("Squeeze", piece, part=f"{part}_at", axes=(0,)) for piece in pieces)
+    pieces = (rows,) if steps == 1 else net.add_many(Split(axis=0, split=(1,) * steps), rows, part=part)
+    return tuple(net.add(Squeeze(axes=(0,)), piece, part=f"{part}_at") for piece in pieces)
 
 
 def _projected(net: CaffeReader, sequence: Sequence, weights: Value, bias: Value) -> tuple[Value, ...]:
     """Multiply every step of x by the weights at once, and give the products (N, K) of each step."""
     steps, inner = sequence.x.shape[0], sequence.inputs
-    rows = net.add("Reshape", sequence.x, part="rows", shape=(-1, inner))
-    product = net.add("Gemm", rows, weights, bias, part="projected", transB=1)
-    return _steps(net, net.add("Reshape", product, part="sequence", shape=(steps, -1, weights.shape[0])), steps, "x")
+    rows = net.add(Reshape(shape=(-1, inner)), sequence.x, part="rows")
+    product = net.add(Gemm(transB=1), rows, weights, bias, part="projected")
+    return _steps(net, net.add(Reshape(shape=(steps, -1, weights.shape[0])), product, part="sequence"), steps, "x")
 
 
 def _conts(net: CaffeReader, sequence: Sequence) -> tuple[Value, ...]:
     steps = sequence.cont.shape[0]
-    return _steps(net, net.add("Reshape", sequence.cont, part="marks", shape=(0, 0, 1)), steps, "cont")
+    return _steps(net, net.add(Reshape(shape=(0, 0, 1)), sequence.cont, part="marks"), steps, "cont")
 
 
 def _static(net: CaffeReader, sequence: Sequence, weights: Value | None) -> Value | None:
@@ -69,14 +70,14 @@ def _static(net: CaffeReader, sequence: Sequence, weights: Value | None) -> Valu
         return None
     rows = sequence.static
     if rows.rank != 2:
-        rows = net.add("Reshape", rows, part="static_rows", shape=(0, weights.shape[1]))
-    return net.add("Gemm", rows, weights, None, part="static", transB=1)
+        rows = net.add(Reshape(shape=(0, weights.shape[1])), rows, part="static_rows")
+    return net.add(Gemm(transB=1), rows, weights, None, part="static")
 
 
 def _joined(net: CaffeReader, steps: list[Value]) -> Value:
     """Put T values (N, K) together as (T, N, K)."""
-    rows = [net.add("Unsqueeze", step, part="step", axes=(0,)) for step in steps]
-    return rows[0] if len(rows) == 1 else net.add("Concat", *rows, part="steps", axis=0)
+    rows = [net.add(Unsqueeze(axes=(0,)), step, part="step") for step in steps]
+    return rows[0] if len(rows) == 1 else net.add(Concat(axis=0), *rows, part="steps")
 
 
 def _sum(net: CaffeReader, part: str, *terms: Value | None) -> Value:
@@ -87,7 +88,7 @@ def _sum(net: CaffeReader, part: str, *terms: Value | None) -> Value:
 def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | None]:
     """Give the first states (N, H): bottoms, or None for zeros."""
     if sequence.states:
-        return [net.add("Squeeze", state, part="start", axes=(0,)) for state in sequence.states]
+        return [net.add(Squeeze(axes=(0,)), state, part="start") for state in sequence.states]
     net.notes.append(f"{layer}: starts from zeros in every run, where Caffe goes on from the run before")
     return []
 
@@ -114,9 +115,9 @@ def lstm(layer: Layer, net: CaffeReader) -> None:
         memory = None
         if hidden is not None:
             kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept")
-            memory = net.add("Gemm", kept, recurrent, None, part=f"t{t}_memory", transB=1)
+            memory = net.add(Gemm(transB=1), kept, recurrent, None, part=f"t{t}_memory")
         gates = _sum(net, f"t{t}_gates", x, static, memory)
-        i, f, o, g = net.add_many("Split", gates, part=f"t{t}_gate", axis=1, split=(size,) * 4)
+        i, f, o, g = net.add_many(Split(axis=1, split=(size,) * 4), gates, part=f"t{t}_gate")
         entering = net.add(
             "Mul",
             net.add("Sigmoid", i, part=f"t{t}_i"),
@@ -151,9 +152,9 @@ def rnn(layer: Layer, net: CaffeReader) -> None:
         memory = None
         if hidden is not None:
             kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept")
-            memory = net.add("Gemm", kept, recurrent, None, part=f"t{t}_memory", transB=1)
+            memory = net.add(Gemm(transB=1), kept, recurrent, None, part=f"t{t}_memory")
         hidden = net.add("Tanh", _sum(net, f"t{t}_sum", x, static, memory), part=f"t{t}_h")
-        product = net.add("Gemm", hidden, outward, out_bias, part=f"t{t}_out", transB=1)
+        product = net.add(Gemm(transB=1), hidden, outward, out_bias, part=f"t{t}_out")
         outputs.append(net.add("Tanh", product, part=f"t{t}_o"))
     last = [hidden] if sequence.states else []
     net.give(layer, _joined(net, outputs), *(_joined(net, [state]) for state in last if state is not None))

@@ -6,17 +6,37 @@ import numpy as np
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
+from pipeline.graph.operators import (
+    Cast,
+    Concat,
+    Flatten,
+    Gather,
+    ReduceL1,
+    ReduceMax,
+    ReduceMean,
+    ReduceSum,
+    ReduceSumSquare,
+    Reduction,
+    Reshape,
+    Softmax,
+    TopK,
+)
 from pipeline.graph.values import Value
 
 MOST_PLACES = 2**24
-REDUCTIONS = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
+REDUCTIONS: dict[str, type[Reduction]] = {
+    "SUM": ReduceSum,
+    "ASUM": ReduceL1,
+    "SUMSQ": ReduceSumSquare,
+    "MEAN": ReduceMean,
+}
 
 
 @reads("Softmax")
 def softmax(layer: Layer, net: CaffeReader) -> None:
     """Exponentials that sum to 1 along an axis."""
     x = layer.bottom
-    net.give(layer, net.add("Softmax", x, axis=layer.axis(layer.param("softmax_param").int("axis"), x.rank)))
+    net.give(layer, net.add(Softmax(axis=layer.axis(layer.param("softmax_param").int("axis"), x.rank)), x))
 
 
 @reads("Reduction")
@@ -24,7 +44,8 @@ def reduction(layer: Layer, net: CaffeReader) -> None:
     """Sum (plain, absolute, of squares) or mean over all axes from `axis` on, times a coefficient."""
     fields, x = layer.param("reduction_param"), layer.bottom
     axis, factor = layer.axis(fields.int("axis"), x.rank), fields.float("coeff")
-    y = net.add(REDUCTIONS[fields.word("operation")], x, part="reduced", axes=tuple(range(axis, x.rank)), keepdims=0)
+    operator = REDUCTIONS[fields.word("operation")]
+    y = net.add(operator(axes=tuple(range(axis, x.rank)), keepdims=0), x, part="reduced")
     net.give(layer, y if factor == 1 else net.add("Mul", y, net.constant(factor, "coeff")))
 
 
@@ -40,11 +61,11 @@ def arg_max(layer: Layer, net: CaffeReader) -> None:
         axis = layer.axis(fields.int("axis"), x.rank)
         net.give(layer, _largest(layer, net, x, count, axis) if values else _places(layer, net, x, count, axis))
         return
-    rows = x if x.rank == 2 else net.add("Flatten", x, part="flat", axis=1)
+    rows = x if x.rank == 2 else net.add(Flatten(axis=1), x, part="flat")
     found = [_places(layer, net, rows, count, 1)] + [_largest(layer, net, rows, count, 1)] * values
     shape = (0, 1, -1) + (1,) * max(0, x.rank - 3)
-    parts = [net.add("Reshape", each, part="row", shape=shape) for each in found]
-    net.give(layer, parts[0] if not values else net.add("Concat", *parts, axis=1))
+    parts = [net.add(Reshape(shape=shape), each, part="row") for each in found]
+    net.give(layer, parts[0] if not values else net.add(Concat(axis=1), *parts))
 
 
 def _check(layer: Layer, x: Value, count: int, axis: int) -> None:
@@ -55,8 +76,8 @@ def _check(layer: Layer, x: Value, count: int, axis: int) -> None:
 def _largest(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
     _check(layer, x, count, axis)
     if count == 1:
-        return net.add("ReduceMax", x, part="largest", axes=(axis,))
-    return net.add_many("TopK", x, part="largest", k=count, axis=axis)[0]
+        return net.add(ReduceMax(axes=(axis,)), x, part="largest")
+    return net.add_many(TopK(k=count, axis=axis), x, part="largest")[0]
 
 
 def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
@@ -66,13 +87,11 @@ def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> 
     if size > MOST_PLACES:
         layer.refuse(f"a search among {size} numbers: floats count exactly up to {MOST_PLACES} only")
     if count == 1:  # the largest of the places that hold the maximum
-        maximum = net.add("ReduceMax", x, part="maximum", axes=(axis,))
-        holds = net.add("Cast", net.add("GreaterOrEqual", x, maximum, part="holds"), part="held", to="float32")
+        maximum = net.add(ReduceMax(axes=(axis,)), x, part="maximum")
+        holds = net.add(Cast(to="float32"), net.add("GreaterOrEqual", x, maximum, part="holds"), part="held")
         places = net.weight(per_channel(np.arange(size, dtype=np.float32), x.rank, axis), "places")
-        return net.add("ReduceMax", net.add("Mul", holds, places, part="candidates"), part="place", axes=(axis,))
+        return net.add(ReduceMax(axes=(axis,)), net.add("Mul", holds, places, part="candidates"), part="place")
     backwards = net.weight(np.arange(size - 1, -1, -1, dtype=np.int64), "backwards")
-    turned = net.add("Gather", x, backwards, part="turned", axis=axis)
-    places = net.add(
-        "Cast", net.add_many("TopK", turned, part="top", k=count, axis=axis)[1], part="behind", to="float32"
-    )
+    turned = net.add(Gather(axis=axis), x, backwards, part="turned")
+    places = net.add(Cast(to="float32"), net.add_many(TopK(k=count, axis=axis), turned, part="top")[1], part="behind")
     return net.add("Sub", net.constant(float(size - 1), "last"), places, part="place")

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
 
 
 def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
@@ -24,7 +25,7 @@ def concat(layer: Layer, net: CaffeReader) -> None:
         layer.invalid("it has no bottoms")
     axis = _old_axis(layer, layer.param("concat_param"), "concat_dim", layer.bottoms[0].rank)
     single = len(layer.bottoms) == 1
-    net.give(layer, layer.bottoms[0] if single else net.add("Concat", *layer.bottoms, axis=axis))
+    net.give(layer, layer.bottoms[0] if single else net.add(Concat(axis=axis), *layer.bottoms))
 
 
 @reads("Slice")
@@ -42,7 +43,7 @@ def slice_(layer: Layer, net: CaffeReader) -> None:
         layer.invalid(f"axis {axis} of {x.shape} does not split into {count} equal tops")
     else:
         pieces = (size // count,) * count
-    net.give(layer, *((x,) if count == 1 else net.add_many("Split", x, axis=axis, split=pieces)))
+    net.give(layer, *((x,) if count == 1 else net.add_many(Split(axis=axis, split=pieces), x)))
 
 
 @reads("Split")
@@ -75,7 +76,7 @@ def crop(layer: Layer, net: CaffeReader) -> None:
         net.give(layer, x)
         return
     starts, ends, axes = (tuple(numbers[i] for i in cut) for numbers in (starts, ends, axes))
-    net.give(layer, net.add("Slice", x, starts=starts, ends=ends, axes=axes))
+    net.give(layer, net.add(Slice(starts=starts, ends=ends, axes=axes), x))
 
 
 @reads("Reshape")
@@ -90,7 +91,7 @@ def reshape(layer: Layer, net: CaffeReader) -> None:
         layer.invalid(f"axis {axis} and num_axes {count} into {dims}, for shape {x.shape}")
     if any(dim == 0 and start + i >= x.rank for i, dim in enumerate(dims)):
         layer.invalid(f"there is no axis to copy into {dims} from shape {x.shape}")
-    net.give(layer, net.add("Reshape", x, shape=(0,) * start + dims + x.shape[end:]))
+    net.give(layer, net.add(Reshape(shape=(0,) * start + dims + x.shape[end:]), x))
 
 
 @reads("Flatten")
@@ -101,10 +102,10 @@ def flatten(layer: Layer, net: CaffeReader) -> None:
     if end < start - 1:
         layer.invalid(f"end_axis {end} comes before axis {start}")
     if start == 1 and end == x.rank - 1:
-        net.give(layer, net.add("Flatten", x, axis=1))
+        net.give(layer, net.add(Flatten(axis=1), x))
     else:
         middle = -1 if end >= start else 1
-        net.give(layer, net.add("Reshape", x, shape=(0,) * start + (middle,) + x.shape[end + 1 :]))
+        net.give(layer, net.add(Reshape(shape=(0,) * start + (middle,) + x.shape[end + 1 :]), x))
 
 
 @reads("Tile")
@@ -114,7 +115,7 @@ def tile(layer: Layer, net: CaffeReader) -> None:
     axis, tiles = layer.axis(fields.int("axis"), x.rank), fields.int("tiles")
     if tiles < 1:
         layer.invalid(f"{tiles} tiles")
-    net.give(layer, net.add("Tile", x, repeats=tuple(tiles if i == axis else 1 for i in range(x.rank))))
+    net.give(layer, net.add(Tile(repeats=tuple(tiles if i == axis else 1 for i in range(x.rank))), x))
 
 
 @reads("BatchReindex")
@@ -123,7 +124,7 @@ def batch_reindex(layer: Layer, net: CaffeReader) -> None:
     x, order = layer.take(2)
     if order.rank != 1 or not x.rank:
         layer.invalid(f"it needs a list of indices, not shape {order.shape}")
-    net.give(layer, net.add("Gather", x, net.add("Cast", order, part="indices", to="int64"), axis=0))
+    net.give(layer, net.add(Gather(axis=0), x, net.add(Cast(to="int64"), order, part="indices")))
 
 
 @reads("Filter")
@@ -139,7 +140,7 @@ def permute(layer: Layer, net: CaffeReader) -> None:
     if len(set(order)) != len(order) or any(axis >= x.rank for axis in order):
         layer.invalid(f"order {order} for shape {x.shape}")
     rest = tuple(axis for axis in range(x.rank) if axis not in order)
-    net.give(layer, net.add("Transpose", x, perm=order + rest))
+    net.give(layer, net.add(Transpose(perm=order + rest), x))
 
 
 @reads("ShuffleChannel")
@@ -149,10 +150,10 @@ def shuffle_channel(layer: Layer, net: CaffeReader) -> None:
     if x.rank < 2 or groups < 1 or x.shape[1] % groups:
         layer.invalid(f"{groups} groups of shape {x.shape}")
     rest = x.shape[2:]
-    apart = net.add("Reshape", x, part="groups", shape=(0, groups, x.shape[1] // groups, *rest))
+    apart = net.add(Reshape(shape=(0, groups, x.shape[1] // groups, *rest)), x, part="groups")
     perm = (0, 2, 1, *range(3, apart.rank))
-    turned = net.add("Transpose", apart, part="turned", perm=perm)
-    net.give(layer, net.add("Reshape", turned, shape=(0, x.shape[1], *rest)))
+    turned = net.add(Transpose(perm=perm), apart, part="turned")
+    net.give(layer, net.add(Reshape(shape=(0, x.shape[1], *rest)), turned))
 
 
 @reads("Upsample")
@@ -166,7 +167,7 @@ def upsample(layer: Layer, net: CaffeReader) -> None:
     scales = tuple(fields.int(name) if fields.has(name) else both for name in ("scale_h", "scale_w"))
     if x.rank != 4 or min(scales) < 1:
         layer.invalid(f"scale {scales} for shape {x.shape}")
-    net.give(layer, net.add("Resize", x, scales=(1.0, 1.0, *map(float, scales)), mode="nearest"))
+    net.give(layer, net.add(Resize(scales=(1.0, 1.0, *map(float, scales)), mode="nearest"), x))
 
 
 @reads("Interp")
@@ -181,10 +182,10 @@ def interpolation(layer: Layer, net: CaffeReader) -> None:
         ends = tuple(size + end for size in x.shape[2:])
         if min(ends) <= -begin:
             layer.invalid(f"pads of {begin} and {end} leave nothing of shape {x.shape}")
-        cropped = net.add("Slice", x, part="cropped", starts=(-begin,) * 2, ends=ends, axes=(2, 3))
+        cropped = net.add(Slice(starts=(-begin,) * 2, ends=ends, axes=(2, 3)), x, part="cropped")
     sizes = _interpolated(layer, fields, cropped.shape[2:])
-    mode = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
-    net.give(layer, net.add("Resize", cropped, sizes=(*x.shape[:2], *sizes), **mode))
+    resize = Resize(sizes=(*x.shape[:2], *sizes), mode="linear", coordinate_transformation_mode="align_corners")
+    net.give(layer, net.add(resize, cropped))
 
 
 def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,6 +9,29 @@ import numpy as np
 
 from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
+from pipeline.graph.operators import (
+    Abs,
+    Add,
+    Cast,
+    Ceil,
+    Div,
+    Erf,
+    Exp,
+    Floor,
+    Identity,
+    Log,
+    Max,
+    Mean,
+    Min,
+    Mul,
+    Neg,
+    Pow,
+    Reciprocal,
+    Sign,
+    Sqrt,
+    Sub,
+    Sum,
+)
 from pipeline.graph.operators.checks import broadcast
 from pipeline.graph.values import Node, Shape
 
@@ -123,25 +146,25 @@ def _with_smaller(
     return of_equals(x, layers.expand(net, other, shape))
 
 
-@writes("Add")
+@writes(Add)
 def write_add(node: Node, net: CaffeBuilder) -> None:
     """Eltwise SUM, Bias, or Power for a number."""
     net.give(node, add(net, net.operand(node.input(0)), net.operand(node.input(1))))
 
 
-@writes("Sub")
+@writes(Sub)
 def write_sub(node: Node, net: CaffeBuilder) -> None:
     """Eltwise SUM with coefficients 1 and -1, Bias, or Power for a number."""
     net.give(node, subtract(net, net.operand(node.input(0)), net.operand(node.input(1))))
 
 
-@writes("Mul")
+@writes(Mul)
 def write_mul(node: Node, net: CaffeBuilder) -> None:
     """Eltwise PROD, Scale, or Power for a number."""
     net.give(node, multiply(net, net.operand(node.input(0)), net.operand(node.input(1))))
 
 
-@writes("Div")
+@writes(Div)
 def write_div(node: Node, net: CaffeBuilder) -> None:
     """Eltwise PROD, or Scale, after Power -1."""
     if node.output.dtype != "float32":
@@ -149,7 +172,7 @@ def write_div(node: Node, net: CaffeBuilder) -> None:
     net.give(node, divide(net, net.operand(node.input(0)), net.operand(node.input(1))))
 
 
-@writes("Pow")
+@writes(Pow)
 def write_pow(node: Node, net: CaffeBuilder) -> None:
     """Power for an exponent that is one number, Exp for a base that is one."""
     a, b = net.operand(node.input(0)), net.operand(node.input(1))
@@ -169,7 +192,7 @@ def write_pow(node: Node, net: CaffeBuilder) -> None:
 # ---- Any number of operands ----
 
 
-@writes("Sum")
+@writes(Sum)
 def write_sum(node: Node, net: CaffeBuilder) -> None:
     """Eltwise SUM."""
     operands = [net.operand(node.input(i)) for i in range(len(node.inputs))]
@@ -182,20 +205,20 @@ def write_sum(node: Node, net: CaffeBuilder) -> None:
     net.give(node, total)
 
 
-@writes("Mean")
+@writes(Mean)
 def write_mean(node: Node, net: CaffeBuilder) -> None:
     """Eltwise SUM with coefficients."""
     xs = _expanded(node, net)
     net.give(node, layers.weighted_sum(net, xs, [1 / len(xs)] * len(xs)))
 
 
-@writes("Max")
+@writes(Max)
 def write_max(node: Node, net: CaffeBuilder) -> None:
     """Eltwise MAX."""
     net.give(node, layers.maximum(net, _expanded(node, net)))
 
 
-@writes("Min")
+@writes(Min)
 def write_min(node: Node, net: CaffeBuilder) -> None:
     """-max(-x, -y, ...)."""
     xs = _expanded(node, net)
@@ -226,66 +249,66 @@ def _expanded(node: Node, net: CaffeBuilder) -> list[Blob]:
 # ---- One operand ----
 
 
-@writes("Identity")
+@writes(Identity)
 def identity(node: Node, net: CaffeBuilder) -> None:
     """Split with one top; Parameter for a constant."""
     net.give(node, as_blob(net, net.operand(node.input(0))))
 
 
-@writes("Cast")
-def cast(node: Node, net: CaffeBuilder) -> None:
+@writes(Cast)
+def cast(node: Node[Cast], net: CaffeBuilder) -> None:
     """Nothing, for all numbers are floats in Caffe; x != 0 for a bool.
 
     A float becomes an index where layers take it that truncate by themselves (Embed, BatchReindex).
     """
     source, x = node.input(0), net.blob(node.input(0))
-    to = node.str("to")
+    to = node.operator.to
     if to == "bool" and source.dtype != "bool":
         x = layers.threshold(net, net.layer("AbsVal", [x]), 0.0)
     elif to == "int64" and source.dtype == "float32":
-        takers = net.graph.consumers().get(node.output.name, [])
-        if node.output in net.graph.outputs or any(taker.operator not in ("Gather", "OneHot") for taker in takers):
+        y, takers = node.output, net.graph.consumers().get(node.output.name, [])
+        if y in net.graph.outputs or any(y.name not in taker.operator.index_rows(taker) for taker in takers):
             net.refuse("it rounds numbers to integers, and Caffe has no layer that rounds")
     net.give(node, x)
 
 
-@writes("Abs")
+@writes(Abs)
 def absolute(node: Node, net: CaffeBuilder) -> None:
     """AbsVal."""
     net.give(node, net.layer("AbsVal", [net.blob(node.input(0))]))
 
 
-@writes("Neg")
+@writes(Neg)
 def negate(node: Node, net: CaffeBuilder) -> None:
     """Power with scale -1."""
     net.give(node, layers.negative(net, net.blob(node.input(0))))
 
 
-@writes("Exp")
+@writes(Exp)
 def exp(node: Node, net: CaffeBuilder) -> None:
     """Exp."""
     net.give(node, net.layer("Exp", [net.blob(node.input(0))]))
 
 
-@writes("Log")
+@writes(Log)
 def log(node: Node, net: CaffeBuilder) -> None:
     """Log."""
     net.give(node, net.layer("Log", [net.blob(node.input(0))]))
 
 
-@writes("Sqrt")
+@writes(Sqrt)
 def sqrt(node: Node, net: CaffeBuilder) -> None:
     """Power 1/2."""
     net.give(node, layers.power(net, net.blob(node.input(0)), power=0.5))
 
 
-@writes("Reciprocal")
+@writes(Reciprocal)
 def reciprocal(node: Node, net: CaffeBuilder) -> None:
     """Power -1."""
     net.give(node, layers.power(net, net.blob(node.input(0)), power=-1.0))
 
 
-@writes("Sign")
+@writes(Sign)
 def sign(node: Node, net: CaffeBuilder) -> None:
     """(x > 0) - (-x > 0)."""
     x = net.blob(node.input(0))
@@ -293,7 +316,7 @@ def sign(node: Node, net: CaffeBuilder) -> None:
     net.give(node, layers.difference(net, above, below))
 
 
-@writes("Floor", "Ceil", "Erf")
+@writes(Floor, Ceil, Erf)
 def without_layer(node: Node, net: CaffeBuilder) -> None:
     """Refused."""
-    net.refuse(f"Caffe 1.0 has no layer for {node.operator.lower()}(x), and none can be composed exactly")
+    net.refuse(f"Caffe 1.0 has no layer for {node.operator.name.lower()}(x), and none can be composed exactly")

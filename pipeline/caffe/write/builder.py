@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
-from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
+from pipeline.graph.writers import Writers
 
 Array = np.ndarray[Any, Any]
 
@@ -160,7 +160,7 @@ class CaffeBuilder:
         for shape in shapes:
             self._check_size(shape)
         node = self._node
-        place = (node.name or node.operator) if node else ""
+        place = (node.name or node.operator.name) if node else ""
         name = self._taken.claim(f"{place}_{part or kind.lower()}")
         tops = tuple(Blob(tuple(shape)) for shape in shapes)
         for index, top in enumerate(tops):
@@ -181,10 +181,10 @@ class CaffeBuilder:
                 continue
             given = blob if blob in self._made else self.layer("Split", [blob])
             if given.shape != value.shape:
-                raise ValueError(f"{node.operator} {node.name} gives {given.shape} instead of {value.shape}")
+                raise ValueError(f"{node.operator.name} {node.name} gives {given.shape} instead of {value.shape}")
             layer = self._made.pop(given)
             if index == 0:
-                layer.name = self._unique_layer(node.name or node.operator)
+                layer.name = self._unique_layer(node.name or node.operator.name)
             self._blobs[value.name] = self._named(given, value.name)
 
     def refuse(self, reason: str, advice: str = "") -> NoReturn:
@@ -259,9 +259,8 @@ class CaffeBuilder:
 
 
 def _title(node: Node | None) -> str:
-    return f"{node.name} ({node.operator})" if node else "network"
+    return f"{node.name} ({node.operator.name})" if node else "network"
 
 
-Write = Callable[[Node, CaffeBuilder], None]
-WRITES: Registry[Write] = Registry("operator written to Caffe")
-writes = WRITES.register
+WRITES: Writers[CaffeBuilder] = Writers("operator written to Caffe")
+writes = WRITES.writes

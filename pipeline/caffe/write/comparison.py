@@ -7,6 +7,7 @@ from math import isfinite
 from pipeline.caffe.write import arithmetic, layers
 from pipeline.caffe.write.arithmetic import Operand
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
+from pipeline.graph.operators import And, Equal, Greater, GreaterOrEqual, IsNaN, Less, Not, Or, Where
 from pipeline.graph.values import Node
 
 
@@ -28,44 +29,44 @@ def _less(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
     return _greater(net, b, a)
 
 
-@writes("Greater")
+@writes(Greater)
 def greater(node: Node, net: CaffeBuilder) -> None:
     """Threshold."""
     net.give(node, _greater(net, *_operands(node, net)))
 
 
-@writes("Less")
+@writes(Less)
 def less(node: Node, net: CaffeBuilder) -> None:
     """Threshold."""
     net.give(node, _less(net, *_operands(node, net)))
 
 
-@writes("GreaterOrEqual")
+@writes(GreaterOrEqual)
 def greater_or_equal(node: Node, net: CaffeBuilder) -> None:
     """Not less."""
     net.give(node, layers.complement(net, _less(net, *_operands(node, net))))
 
 
-@writes("Equal")
+@writes(Equal)
 def equal(node: Node, net: CaffeBuilder) -> None:
     """Not |a - b| > 0."""
     distance = net.layer("AbsVal", [arithmetic.subtract(net, *_operands(node, net))])
     net.give(node, layers.complement(net, layers.threshold(net, distance, 0.0)))
 
 
-@writes("Not")
+@writes(Not)
 def negation(node: Node, net: CaffeBuilder) -> None:
     """1 - x."""
     net.give(node, layers.complement(net, net.blob(node.input(0))))
 
 
-@writes("And")
+@writes(And)
 def conjunction(node: Node, net: CaffeBuilder) -> None:
     """Eltwise PROD, or Scale."""
     net.give(node, arithmetic.multiply(net, *_operands(node, net)))
 
 
-@writes("Or")
+@writes(Or)
 def disjunction(node: Node, net: CaffeBuilder) -> None:
     """Not (not a and not b), which is broadcast as a product is."""
     a, b = (_complement(net, each) for each in _operands(node, net))
@@ -78,14 +79,14 @@ def _complement(net: CaffeBuilder, operand: Operand) -> Operand:
     return operand.map(lambda array: 1.0 - array)
 
 
-@writes("IsNaN")
+@writes(IsNaN)
 def is_nan(node: Node, net: CaffeBuilder) -> None:
     """Not |x| > -1, which holds for every number."""
     magnitude = net.layer("AbsVal", [net.blob(node.input(0))])
     net.give(node, layers.complement(net, layers.threshold(net, magnitude, -1.0)))
 
 
-@writes("Where")
+@writes(Where)
 def where(node: Node, net: CaffeBuilder) -> None:
     """Eltwise SUM of a c and b (1 - c), of which one is 0."""
     condition = net.operand(node.input(0))

@@ -12,6 +12,7 @@ from pipeline.caffe.write import arithmetic, layers
 from pipeline.caffe.write.arithmetic import Operand
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.padding import padded
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Window
 from pipeline.graph.values import Node
 
 Ints = Sequence[int]
@@ -45,8 +46,8 @@ def _counts(x: Blob, kernel: Ints, stride: Ints, pad: Ints, dilation: Ints) -> t
     )
 
 
-def _group(node: Node) -> dict[str, Any]:
-    return {"group": node.int("group")} if node.int("group") > 1 else {}
+def _group(node: Node[Conv] | Node[ConvTranspose]) -> dict[str, Any]:
+    return {"group": node.operator.group} if node.operator.group > 1 else {}
 
 
 def _bias(node: Node, net: CaffeBuilder) -> Operand | None:
@@ -72,16 +73,15 @@ def _cropped(net: CaffeBuilder, y: Blob, starts: Ints, sizes: Ints) -> Blob:
     return y
 
 
-@writes("Conv")
-def conv(node: Node, net: CaffeBuilder) -> None:
+@writes(Conv)
+def conv(node: Node[Conv], net: CaffeBuilder) -> None:
     """Convolution; one with unequal pads on its two sides computes more and is cut, or gets its input padded.
 
     Windows that start before a stride of the wanted ones' start cannot be cut off.
     """
     x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
-    kernel, stride, dilation, pads = (node.ints(n) for n in ("kernel_shape", "strides", "dilations", "pads"))
-    axes = len(kernel)
-    begins, ends = pads[:axes], pads[axes:]
+    op, axes = node.operator, node.operator.axes
+    kernel, stride, dilation, begins, ends = op.kernel_shape, op.strides, op.dilations, op.begins, op.ends
     both = tuple(map(max, begins, ends))
     surplus = [more - begin for more, begin in zip(both, begins, strict=True)]
     if any(extra % step for extra, step in zip(surplus, stride, strict=True)):
@@ -94,16 +94,16 @@ def conv(node: Node, net: CaffeBuilder) -> None:
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
 
 
-@writes("ConvTranspose")
-def conv_transpose(node: Node, net: CaffeBuilder) -> None:
+@writes(ConvTranspose)
+def conv_transpose(node: Node[ConvTranspose], net: CaffeBuilder) -> None:
     """Deconvolution; zeros at the end of its kernel make the places of output_padding.
 
     Unequal pads on the two sides take off the smaller one, and the rest is cut.
     """
     x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
-    kernel, stride, dilation, pads = (node.ints(n) for n in ("kernel_shape", "strides", "dilations", "pads"))
-    axes, extra = len(kernel), node.ints("output_padding")
-    begins, ends = pads[:axes], [end - more for end, more in zip(pads[axes:], extra, strict=True)]
+    op = node.operator
+    kernel, stride, dilation, begins = op.kernel_shape, op.strides, op.dilations, op.begins
+    ends = [end - more for end, more in zip(op.ends, op.output_padding, strict=True)]
     # With taps of zeros behind the kernel, there is more to take off at the end: at best as much as at the begin.
     taps = [
         gap // d if gap > 0 and gap % d == 0 else -(min(end, 0) // d)
@@ -125,10 +125,11 @@ def conv_transpose(node: Node, net: CaffeBuilder) -> None:
     net.give(node, _cropped(net, y, starts, node.output.shape[2:]))
 
 
-def windows(node: Node, net: CaffeBuilder, dilation: Ints = (1, 1)) -> Blob:
+def windows(node: Node[Window], net: CaffeBuilder) -> Blob:
     """Im2col: every window as channels, (N, C kH kW, OH, OW)."""
     x = net.blob(node.input(0))
-    kernel, stride, pads = (node.ints(name) for name in ("kernel_shape", "strides", "pads"))
+    op = node.operator
+    kernel, stride, pads, dilation = op.kernel_shape, op.strides, op.pads, op.spacing
     if pads[:2] != pads[2:]:
         x = padded(net, x, [(0, 0), (0, 0), (pads[0], pads[2]), (pads[1], pads[3])])
         pads = (0, 0)
@@ -137,14 +138,14 @@ def windows(node: Node, net: CaffeBuilder, dilation: Ints = (1, 1)) -> Blob:
     return net.layer("Im2col", [x], shape, convolution_param=message)
 
 
-@writes("Im2Col")
-def im2col(node: Node, net: CaffeBuilder) -> None:
+@writes(Im2Col)
+def im2col(node: Node[Im2Col], net: CaffeBuilder) -> None:
     """Im2col."""
-    net.give(node, windows(node, net, node.ints("dilations")))
+    net.give(node, windows(node, net))
 
 
-@writes("LocallyConnected")
-def locally_connected(node: Node, net: CaffeBuilder) -> None:
+@writes(LocallyConnected)
+def locally_connected(node: Node[LocallyConnected], net: CaffeBuilder) -> None:
     """Im2col's windows, once for each map, times the weights of their places, summed by a convolution of ones."""
     weight, bias = net.weights(node, 1, "weights"), _bias(node, net)
     columns = windows(node, net)

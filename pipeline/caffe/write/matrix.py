@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.caffe.write import arithmetic, layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.selection import transpose
+from pipeline.graph.operators import Gemm, MatMul
 from pipeline.graph.operators.checks import broadcast
 from pipeline.graph.values import Node
 
@@ -17,17 +18,17 @@ def _transposed(matrix: Parameter) -> Parameter:
     return matrix.map(np.transpose, matrix.shape[::-1])
 
 
-@writes("Gemm")
-def gemm(node: Node, net: CaffeBuilder) -> None:
+@writes(Gemm)
+def gemm(node: Node[Gemm], net: CaffeBuilder) -> None:
     """InnerProduct where B is constant, with c as its bias where that is one too; else see MatMul."""
     a, b = net.blob(node.input(0)), net.operand(node.input(1))
-    term = _scaled(net, net.operand(node.input(2)), node.float("beta")) if node.has_input(2) else None
-    a = transpose(net, a, (1, 0)) if node.int("transA") else a
-    a = layers.power(net, a, scale=node.float("alpha"))
+    term = _scaled(net, net.operand(node.input(2)), node.operator.beta) if node.has_input(2) else None
+    a = transpose(net, a, (1, 0)) if node.operator.transA else a
+    a = layers.power(net, a, scale=node.operator.alpha)
     if isinstance(b, Blob):
-        y = multiply(net, a, transpose(net, b, (1, 0)) if node.int("transB") else b)
+        y = multiply(net, a, transpose(net, b, (1, 0)) if node.operator.transB else b)
     else:
-        weight = b if node.int("transB") else _transposed(b)
+        weight = b if node.operator.transB else _transposed(b)
         bias = _bias(term, weight.shape[0])
         y = layers.inner_product(net, a, weight, bias)
         term = None if bias else term
@@ -47,7 +48,7 @@ def _bias(term: Blob | Parameter | None, outputs: int) -> Parameter | None:
     return term.reshaped(term.shape[-1:]).broadcast((outputs,))
 
 
-@writes("MatMul")
+@writes(MatMul)
 def matmul(node: Node, net: CaffeBuilder) -> None:
     """InnerProduct for a constant matrix on the right, Convolution for one on the left; else see `multiply`."""
     a, b = net.operand(node.input(0)), net.operand(node.input(1))

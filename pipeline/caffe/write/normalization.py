@@ -9,17 +9,25 @@ import numpy as np
 from pipeline.caffe.write import arithmetic, layers, reduction
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.selection import transpose
+from pipeline.graph.operators import (
+    LRN,
+    BatchNormalization,
+    InstanceNormalization,
+    LayerNormalization,
+    LpNormalization,
+    MeanVarianceNormalization,
+)
 from pipeline.graph.operators.checks import positive_axes
 from pipeline.graph.values import Node
 
 
-@writes("BatchNormalization")
-def batch_normalization(node: Node, net: CaffeBuilder) -> None:
+@writes(BatchNormalization)
+def batch_normalization(node: Node[BatchNormalization], net: CaffeBuilder) -> None:
     """BatchNorm, and Scale where there is a scale or a bias."""
     x = net.blob(node.input(0))
     statistics = [net.weights(node, 3, "means"), net.weights(node, 4, "variances")]
     one = Parameter((1,), lambda: np.ones(1, np.float32))  # a factor of 0 would stand for no statistics at all
-    message = {"use_global_stats": True, "eps": node.float("epsilon")}
+    message = {"use_global_stats": True, "eps": node.operator.epsilon}
     y = net.layer("BatchNorm", [x], parameters=[*statistics, one], batch_norm_param=message)
     net.give(node, _affine(node, net, y, 1))
 
@@ -53,30 +61,25 @@ def _standardized(net: CaffeBuilder, x: Blob, axis: int, epsilon: float) -> Blob
     return layers.reshape(net, layers.scale(net, centred, factor, 0), x.shape)
 
 
-@writes("InstanceNormalization")
-def instance_normalization(node: Node, net: CaffeBuilder) -> None:
+@writes(InstanceNormalization)
+def instance_normalization(node: Node[InstanceNormalization], net: CaffeBuilder) -> None:
     """MVN without variance, Reduction SUMSQ, Power and Scale."""
-    y = _standardized(net, net.blob(node.input(0)), 2, node.float("epsilon"))
+    y = _standardized(net, net.blob(node.input(0)), 2, node.operator.epsilon)
     net.give(node, _affine(node, net, y, 1))
 
 
-@writes("LayerNormalization")
-def layer_normalization(node: Node, net: CaffeBuilder) -> None:
+@writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
+def layer_normalization(node: Node[LayerNormalization], net: CaffeBuilder) -> None:
     """MVN without variance, Reduction SUMSQ, Power and Scale."""
-    x = net.blob(node.input(0))
-    y = _standardized(net, x, node.int("axis") % x.rank, node.float("epsilon"))
-    if node.has_input(1):
-        y = arithmetic.multiply(net, y, net.operand(node.input(1)))
-    if node.has_input(2):
-        y = arithmetic.add(net, y, net.operand(node.input(2)))
-    net.give(node, y)
+    x, op = net.blob(node.input(0)), node.operator
+    net.give(node, _standardized(net, x, op.axis % x.rank, op.epsilon))
 
 
-@writes("LRN")
-def lrn(node: Node, net: CaffeBuilder) -> None:
+@writes(LRN)
+def lrn(node: Node[LRN], net: CaffeBuilder) -> None:
     """LRN; of an even size, which Caffe has not, by the sums of squares that a 1x1 convolution gives."""
-    x, size = net.blob(node.input(0)), node.int("size")
-    alpha, beta, k = (node.float(name) for name in ("alpha", "beta", "bias"))
+    x, size = net.blob(node.input(0)), node.operator.size
+    alpha, beta, k = node.operator.alpha, node.operator.beta, node.operator.bias
     n, c, *spatial = x.shape
     image = x if x.rank == 4 else layers.reshape(net, x, (n, c, prod(spatial), 1))
     if size % 2:
@@ -96,11 +99,11 @@ def _band(channels: int, size: int) -> np.ndarray:
     return ((distance <= size // 2) & (distance >= -((size - 1) // 2))).astype(np.float32)
 
 
-@writes("LpNormalization")
-def lp_normalization(node: Node, net: CaffeBuilder) -> None:
+@writes(LpNormalization)
+def lp_normalization(node: Node[LpNormalization], net: CaffeBuilder) -> None:
     """X times (sum of |x| ** p) ** (-1 / p), where a sum of 0 is taken for 1."""
-    x, p = net.blob(node.input(0)), node.int("p")
-    axes = (node.int("axis") % x.rank,)
+    x, p = net.blob(node.input(0)), node.operator.p
+    axes = (node.operator.axis % x.rank,)
     if p == 1:
         sums = reduction.total(net, x, axes, operation="ASUM")
     elif p == 2:
@@ -112,11 +115,11 @@ def lp_normalization(node: Node, net: CaffeBuilder) -> None:
     net.give(node, arithmetic.multiply(net, x, factor))
 
 
-@writes("MeanVarianceNormalization")
-def mean_variance_normalization(node: Node, net: CaffeBuilder) -> None:
+@writes(MeanVarianceNormalization)
+def mean_variance_normalization(node: Node[MeanVarianceNormalization], net: CaffeBuilder) -> None:
     """MVN of images of one row, one for each vector that is normalised."""
     x = net.blob(node.input(0))
-    axes = positive_axes(node.ints("axes"), x.rank)
+    axes = positive_axes(node.operator.axes, x.rank)
     others = [axis for axis in range(x.rank) if axis not in axes]
     perm = [*others, *axes]
     y = transpose(net, x, perm)

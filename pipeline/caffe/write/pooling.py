@@ -15,8 +15,9 @@ import numpy as np
 from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.padding import padded
+from pipeline.graph.operators import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, Pooling
 from pipeline.graph.operators.pooling import covered_places
-from pipeline.graph.values import Node
+from pipeline.graph.values import Graph, Node
 
 LOWEST = float(np.finfo(np.float32).min)  # what Caffe's max pooling starts from
 
@@ -141,63 +142,39 @@ def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[
     return layers.scale(net, y, Parameter(factors.shape, lambda: factors.astype(np.float32)), 2)
 
 
-def _windows(node: Node, *, dilated: bool = False) -> list[Window]:
-    kernel, stride, pads = (node.ints(name) for name in ("kernel_shape", "strides", "pads"))
-    if dilated:
-        kernel = tuple((k - 1) * d + 1 for k, d in zip(kernel, node.ints("dilations"), strict=True))
-    counts = node.output.shape[2:]
-    return [Window(*each) for each in zip(kernel, stride, pads, counts, strict=False)]
+def _windows(node: Node[Pooling]) -> list[Window]:
+    pooling, counts = node.operator, node.output.shape[2:]
+    return [Window(*each) for each in zip(pooling.extents, pooling.strides, pooling.begins, counts, strict=True)]
 
 
-@writes("MaxPool")
-def max_pool(node: Node, net: CaffeBuilder) -> None:
-    """Pooling MAX; dilated, the largest of as many shifted copies as the kernel has places, axis by axis."""
-    x = net.blob(node.input(0))
-    if all(d == 1 or k == 1 for d, k in zip(node.ints("dilations"), node.ints("kernel_shape"), strict=True)):
-        net.give(node, pooled(net, x, "MAX", _windows(node)))
-        return
-    windows = _windows(node, dilated=True)
-    for axis, (window, d) in enumerate(zip(windows, node.ints("dilations"), strict=True), 2):
-        end = window.span() - window.pad - x.shape[axis]
-        pairs = [(0, 0)] * x.rank
-        pairs[axis] = (window.pad, end)
-        x = padded(net, x, pairs, LOWEST)
-        length = (window.count - 1) * window.stride + 1
-        x = layers.maximum(net, [layers.cut(net, x, axis, t, t + length) for t in range(0, window.kernel, d)])
-    net.give(node, pooled(net, x, "MAX", [replace(window, kernel=1, pad=0) for window in windows]))
+def _dense(node: Node[MaxPool], graph: Graph) -> bool:
+    return node.operator.extents == node.operator.kernel_shape
 
 
-@writes("AveragePool")
-def average_pool(node: Node, net: CaffeBuilder) -> None:
+@writes(MaxPool, where=_dense)
+def max_pool(node: Node[MaxPool], net: CaffeBuilder) -> None:
+    """Pooling MAX."""
+    net.give(node, pooled(net, net.blob(node.input(0)), "MAX", _windows(node)))
+
+
+@writes(AveragePool)
+def average_pool(node: Node[AveragePool], net: CaffeBuilder) -> None:
     """Pooling AVE, and Scale by a factor for each place where Caffe divides by another number."""
-    x, pads, padding = net.blob(node.input(0)), node.ints("pads"), node.int("count_include_pad")
-    windows = [
-        replace(w, divisors=covered_places(size, w.kernel, w.stride, w.pad, end, w.count, padding))
-        for w, size, end in zip(_windows(node), x.shape[2:], pads[len(pads) // 2 :], strict=True)
-    ]
-    if any(0 in window.divisors for window in windows):
+    x = net.blob(node.input(0))
+    divisors = node.operator.divisors(x.shape)
+    if any(0 in numbers for numbers in divisors):
         net.refuse("some of its windows hold no place of the image: their average is 0 / 0")
+    windows = [replace(window, divisors=n) for window, n in zip(_windows(node), divisors, strict=True)]
     net.give(node, pooled(net, x, "AVE", windows))
 
 
-@writes("LpPool")
-def lp_pool(node: Node, net: CaffeBuilder) -> None:
-    """Pooling AVE of powers, times the kernel's size, and its root."""
-    x, p = net.blob(node.input(0)), node.int("p")
-    if p % 2:
-        x = net.layer("AbsVal", [x])
-    windows = [replace(window, divisors=(1,) * window.count) for window in _windows(node)]
-    sums = pooled(net, layers.power(net, x, power=float(p)), "AVE", windows)
-    net.give(node, layers.power(net, sums, power=1 / p))
-
-
-@writes("GlobalAveragePool")
+@writes(GlobalAveragePool)
 def global_average_pool(node: Node, net: CaffeBuilder) -> None:
     """Pooling AVE with global_pooling."""
     _global(node, net, "AVE")
 
 
-@writes("GlobalMaxPool")
+@writes(GlobalMaxPool)
 def global_max_pool(node: Node, net: CaffeBuilder) -> None:
     """Pooling MAX with global_pooling."""
     _global(node, net, "MAX")

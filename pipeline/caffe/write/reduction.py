@@ -8,9 +8,20 @@ from math import prod
 
 import numpy as np
 
-from pipeline.caffe.write import arithmetic, layers
+from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.selection import select
+from pipeline.graph.operators import (
+    ArgMax,
+    ReduceL1,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceSum,
+    ReduceSumSquare,
+    Reduction,
+    TopK,
+)
 from pipeline.graph.operators.checks import positive_axes
 from pipeline.graph.values import Node, Shape
 
@@ -74,84 +85,50 @@ def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
     return x
 
 
-def _product(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
-    """Multiply along axes, which stay as 1: one half times the other, until one is left."""
-    for axis in axes:
-        while x.shape[axis] > 1:
-            half, odd = divmod(x.shape[axis], 2)
-            first, second, *rest = layers.sliced(net, x, axis, [half, half, 1][: 2 + odd])
-            x = layers.product(net, [first, second])
-            if rest:
-                x = layers.concat(net, [x, *rest], axis)
-    return x
-
-
-def _axes(node: Node) -> tuple[int, ...]:
-    return positive_axes(node.ints("axes"), node.input(0).rank)
+def _axes(node: Node[Reduction]) -> tuple[int, ...]:
+    return positive_axes(node.operator.axes, node.input(0).rank)
 
 
 def _give(node: Node, net: CaffeBuilder, y: Blob) -> None:
     net.give(node, layers.reshape(net, y, node.output.shape))
 
 
-@writes("ReduceSum")
-def reduce_sum(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceSum)
+def reduce_sum(node: Node[ReduceSum], net: CaffeBuilder) -> None:
     """Reduction SUM, or a convolution with ones."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node)))
 
 
-@writes("ReduceMean")
-def reduce_mean(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceMean)
+def reduce_mean(node: Node[ReduceMean], net: CaffeBuilder) -> None:
     """Reduction SUM, or a convolution, with 1 / number."""
     x, axes = net.blob(node.input(0)), _axes(node)
     _give(node, net, total(net, x, axes, coefficient=1 / prod(x.shape[axis] for axis in axes)))
 
 
-@writes("ReduceL1")
-def reduce_l1(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceL1)
+def reduce_l1(node: Node[ReduceL1], net: CaffeBuilder) -> None:
     """Reduction ASUM."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="ASUM"))
 
 
-@writes("ReduceSumSquare")
-def reduce_sum_square(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceSumSquare)
+def reduce_sum_square(node: Node[ReduceSumSquare], net: CaffeBuilder) -> None:
     """Reduction SUMSQ."""
     _give(node, net, total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ"))
 
 
-@writes("ReduceL2")
-def reduce_l2(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceL2)
+def reduce_l2(node: Node[ReduceL2], net: CaffeBuilder) -> None:
     """Power 1/2 of Reduction SUMSQ."""
     squares = total(net, net.blob(node.input(0)), _axes(node), operation="SUMSQ")
     _give(node, net, layers.power(net, squares, power=0.5))
 
 
-@writes("ReduceMax")
-def reduce_max(node: Node, net: CaffeBuilder) -> None:
+@writes(ReduceMax)
+def reduce_max(node: Node[ReduceMax], net: CaffeBuilder) -> None:
     """Pooling MAX."""
     _give(node, net, maximum(net, net.blob(node.input(0)), _axes(node)))
-
-
-@writes("ReduceMin")
-def reduce_min(node: Node, net: CaffeBuilder) -> None:
-    """-max(-x)."""
-    x = layers.negative(net, net.blob(node.input(0)))
-    _give(node, net, layers.negative(net, maximum(net, x, _axes(node))))
-
-
-@writes("ReduceProd")
-def reduce_prod(node: Node, net: CaffeBuilder) -> None:
-    """Slice and Eltwise PROD, by halves."""
-    _give(node, net, _product(net, net.blob(node.input(0)), _axes(node)))
-
-
-@writes("ReduceLogSumExp")
-def reduce_log_sum_exp(node: Node, net: CaffeBuilder) -> None:
-    """M + log(sum(exp(x - m))), m = max(x)."""
-    x, axes = net.blob(node.input(0)), _axes(node)
-    largest = maximum(net, x, axes)
-    terms = net.layer("Exp", [arithmetic.subtract(net, x, largest)])
-    _give(node, net, layers.weighted_sum(net, [net.layer("Log", [total(net, terms, axes)]), largest]))
 
 
 # ---- Where the largest are ----
@@ -173,27 +150,17 @@ def _largest(net: CaffeBuilder, x: Blob, axis: int, count: int, *, values: bool)
     return layers.power(net, places, scale=-1.0, shift=size - 1.0)
 
 
-@writes("ArgMax")
-def arg_max(node: Node, net: CaffeBuilder) -> None:
+@writes(ArgMax)
+def arg_max(node: Node[ArgMax], net: CaffeBuilder) -> None:
     """ArgMax of the reversed axis: see `_largest`."""
     x = net.blob(node.input(0))
-    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
+    _give(node, net, _largest(net, x, node.operator.axis % x.rank, 1, values=False))
 
 
-@writes("ArgMin")
-def arg_min(node: Node, net: CaffeBuilder) -> None:
-    """ArgMax of -x."""
-    x = layers.negative(net, net.blob(node.input(0)))
-    _give(node, net, _largest(net, x, node.int("axis") % x.rank, 1, values=False))
-
-
-@writes("TopK")
-def top_k(node: Node, net: CaffeBuilder) -> None:
-    """ArgMax with top_k, of -x for the smallest; the places only where something takes them."""
-    x = net.blob(node.input(0))
-    axis, count, largest = node.int("axis") % x.rank, node.int("k"), bool(node.int("largest"))
-    source = x if largest else layers.negative(net, x)
-    values = _largest(net, source, axis, count, values=True)
-    values = values if largest else layers.negative(net, values)
-    wanted = net.is_used(node.outputs[1])
-    net.give(node, values, _largest(net, source, axis, count, values=False) if wanted else None)
+@writes(TopK, where=lambda node, graph: bool(node.operator.largest))
+def top_k(node: Node[TopK], net: CaffeBuilder) -> None:
+    """ArgMax with top_k; the places only where something takes them."""
+    x, count = net.blob(node.input(0)), node.operator.k
+    axis = node.operator.axis % x.rank
+    places = _largest(net, x, axis, count, values=False) if net.is_used(node.outputs[1]) else None
+    net.give(node, _largest(net, x, axis, count, values=True), places)

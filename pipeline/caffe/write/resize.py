@@ -10,24 +10,22 @@ from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.convolution import geometry
 from pipeline.caffe.write.selection import select
-from pipeline.graph.operators.resize import coordinates, resized
+from pipeline.graph.operators import Resize
+from pipeline.graph.operators.resize import coordinates
 from pipeline.graph.values import Node
 
 
-@writes("Resize")
-def resize(node: Node, net: CaffeBuilder) -> None:
+@writes(Resize)
+def resize(node: Node[Resize], net: CaffeBuilder) -> None:
     """Deconvolution, or for each axis its places or the weights of its places."""
-    x, sizes, mode = net.blob(node.input(0)), node.ints("sizes"), node.str("mode")
-    scales = node.attributes["scales"]
-    assert isinstance(scales, tuple)
-    shape = resized(x.shape, tuple(float(scale) for scale in scales), sizes)
-    steps = [new / old for old, new in zip(x.shape, shape, strict=True)] if sizes else list(scales)
-    transformation = node.str("coordinate_transformation_mode")
+    x, mode, shape = net.blob(node.input(0)), node.operator.mode, node.output.shape
+    steps = node.operator.steps(x.shape, shape)
+    transformation = node.operator.coordinate_transformation_mode
     if mode == "nearest" and transformation == "asymmetric" and _repeats(x, steps):
         net.give(node, _repeated(net, x, [int(step) for step in steps[2:]]))
         return
     for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
-        places = coordinates(old, new, float(steps[axis]), transformation)
+        places = coordinates(old, new, steps[axis], transformation)
         if mode == "nearest":
             x = select(net, x, axis, np.floor(places).astype(int).tolist())
         elif not np.array_equal(places, np.arange(old)):

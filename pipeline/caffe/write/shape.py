@@ -11,77 +11,94 @@ from pipeline.caffe.write.arithmetic import as_blob
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter, writes
 from pipeline.caffe.write.padding import padded
 from pipeline.caffe.write.selection import select, swap, transpose
+from pipeline.graph.operators import (
+    Concat,
+    DepthToSpace,
+    Expand,
+    Flatten,
+    Gather,
+    OneHot,
+    Pad,
+    Reshape,
+    Slice,
+    SpaceToDepth,
+    Split,
+    Squeeze,
+    Tile,
+    Transpose,
+    Unsqueeze,
+)
 from pipeline.graph.operators.checks import positive_axes
 from pipeline.graph.operators.shape import slice_bounds
 from pipeline.graph.values import Node
 
 
-@writes("Reshape")
-def reshape(node: Node, net: CaffeBuilder) -> None:
+@writes(Reshape)
+def reshape(node: Node[Reshape], net: CaffeBuilder) -> None:
     """Reshape, with 0 and -1 as the node has them."""
-    message = {"shape": {"dim": node.ints("shape")}}
+    message = {"shape": {"dim": node.operator.shape}}
     x = net.blob(node.input(0))
     net.give(node, net.layer("Reshape", [x], node.output.shape, reshape_param=message))
 
 
-@writes("Flatten")
-def flatten(node: Node, net: CaffeBuilder) -> None:
+@writes(Flatten)
+def flatten(node: Node[Flatten], net: CaffeBuilder) -> None:
     """Flatten, or Reshape for another axis."""
     x = net.blob(node.input(0))
-    if node.int("axis") == 1 and x.rank > 1:
+    if node.operator.axis == 1 and x.rank > 1:
         net.give(node, net.layer("Flatten", [x], node.output.shape))
     else:
         net.give(node, layers.reshape(net, x, node.output.shape))
 
 
-@writes("Squeeze", "Unsqueeze")
+@writes(Squeeze, Unsqueeze)
 def squeeze(node: Node, net: CaffeBuilder) -> None:
     """Reshape."""
     net.give(node, layers.reshape(net, net.blob(node.input(0)), node.output.shape))
 
 
-@writes("Transpose")
-def write_transpose(node: Node, net: CaffeBuilder) -> None:
+@writes(Transpose)
+def write_transpose(node: Node[Transpose], net: CaffeBuilder) -> None:
     """Slice, Concat and Reshape."""
-    net.give(node, transpose(net, net.blob(node.input(0)), node.ints("perm")))
+    net.give(node, transpose(net, net.blob(node.input(0)), node.operator.perm))
 
 
-@writes("Concat")
-def concat(node: Node, net: CaffeBuilder) -> None:
+@writes(Concat)
+def concat(node: Node[Concat], net: CaffeBuilder) -> None:
     """Concat."""
     xs = [net.blob(node.input(index)) for index in range(len(node.inputs))]
-    net.give(node, layers.concat(net, xs, node.int("axis") % xs[0].rank))
+    net.give(node, layers.concat(net, xs, node.operator.axis % xs[0].rank))
 
 
-@writes("Split")
-def split(node: Node, net: CaffeBuilder) -> None:
+@writes(Split)
+def split(node: Node[Split], net: CaffeBuilder) -> None:
     """Slice."""
-    x, sizes = net.blob(node.input(0)), node.ints("split")
+    x, sizes = net.blob(node.input(0)), node.operator.split
     if min(sizes) == 0:
         net.refuse("one of its pieces is empty, and Caffe's blobs are never empty")
-    net.give(node, *layers.sliced(net, x, node.int("axis") % x.rank, sizes))
+    net.give(node, *layers.sliced(net, x, node.operator.axis % x.rank, sizes))
 
 
-@writes("Slice")
-def write_slice(node: Node, net: CaffeBuilder) -> None:
+@writes(Slice)
+def write_slice(node: Node[Slice], net: CaffeBuilder) -> None:
     """Slice, once for each axis that is cut."""
     x = net.blob(node.input(0))
-    axes = positive_axes(node.ints("axes"), x.rank)
-    for axis, start, end in zip(axes, node.ints("starts"), node.ints("ends"), strict=True):
+    axes = positive_axes(node.operator.axes, x.rank)
+    for axis, start, end in zip(axes, node.operator.starts, node.operator.ends, strict=True):
         x = layers.cut(net, x, axis, *slice_bounds(x.shape[axis], start, end))
     net.give(node, x)
 
 
-@writes("Expand")
+@writes(Expand)
 def expand(node: Node, net: CaffeBuilder) -> None:
     """Reshape and Tile."""
     net.give(node, layers.expand(net, net.blob(node.input(0)), node.output.shape))
 
 
-@writes("Tile")
-def tile(node: Node, net: CaffeBuilder) -> None:
+@writes(Tile)
+def tile(node: Node[Tile], net: CaffeBuilder) -> None:
     """Tile, once for each axis that is repeated."""
-    x, repeats = net.blob(node.input(0)), node.ints("repeats")
+    x, repeats = net.blob(node.input(0)), node.operator.repeats
     if min(repeats, default=1) < 1:
         net.refuse("it repeats its input no times, and Caffe's blobs are never empty")
     for axis, count in enumerate(repeats):
@@ -89,14 +106,14 @@ def tile(node: Node, net: CaffeBuilder) -> None:
     net.give(node, x)
 
 
-@writes("Pad")
-def pad(node: Node, net: CaffeBuilder) -> None:
+@writes(Pad)
+def pad(node: Node[Pad], net: CaffeBuilder) -> None:
     """Convolution and Bias for a constant; else places of the axis, mirrored or repeated."""
-    x, mode = net.blob(node.input(0)), node.str("mode")
-    pads = node.ints("pads")
+    x, mode = net.blob(node.input(0)), node.operator.mode
+    pads = node.operator.pads
     pairs = list(zip(pads[: x.rank], pads[x.rank :], strict=True))
     if mode == "constant":
-        net.give(node, padded(net, x, pairs, node.float("value")))
+        net.give(node, padded(net, x, pairs, node.operator.value))
         return
     for axis, (begin, end) in enumerate(pairs):
         last = x.shape[axis] - 1
@@ -114,11 +131,11 @@ def _nearest(places: np.ndarray, last: int, mode: str) -> np.ndarray:
     return near
 
 
-@writes("Gather")
-def gather(node: Node, net: CaffeBuilder) -> None:
+@writes(Gather)
+def gather(node: Node[Gather], net: CaffeBuilder) -> None:
     """Slices for constant indices, Embed for a constant table, else BatchReindex."""
     x, indices = net.operand(node.input(0)), net.operand(node.input(1))
-    axis = node.int("axis") % node.input(0).rank
+    axis = node.operator.axis % node.input(0).rank
     before, after = x.shape[:axis], x.shape[axis + 1 :]
     if isinstance(indices, Parameter):
         blob = as_blob(net, x)
@@ -148,10 +165,10 @@ def _embedded(net: CaffeBuilder, table: Parameter, axis: int, indices: Blob) -> 
     return layers.reshape(net, y, (*indices.shape, *others))
 
 
-@writes("OneHot")
-def one_hot(node: Node, net: CaffeBuilder) -> None:
+@writes(OneHot)
+def one_hot(node: Node[OneHot], net: CaffeBuilder) -> None:
     """[j - index > -1] - [j - index > 0] for each place j: nothing is set by an index outside, as Embed would."""
-    indices, depth = net.blob(node.input(0)), node.int("depth")
+    indices, depth = net.blob(node.input(0)), node.operator.depth
     repeated = layers.expand(net, layers.reshape(net, indices, (*indices.shape, 1)), node.output.shape)
     places = Parameter((depth,), lambda: np.arange(depth, dtype=np.float32))
     distance = layers.bias(net, layers.negative(net, repeated), places, indices.rank)
@@ -159,21 +176,21 @@ def one_hot(node: Node, net: CaffeBuilder) -> None:
     net.give(node, layers.difference(net, above, layers.threshold(net, distance, 0.0)))
 
 
-@writes("DepthToSpace")
-def depth_to_space(node: Node, net: CaffeBuilder) -> None:
+@writes(DepthToSpace)
+def depth_to_space(node: Node[DepthToSpace], net: CaffeBuilder) -> None:
     """Deconvolution of every channel's block**2 maps with a kernel that is 1 at one place."""
-    x, block = net.blob(node.input(0)), node.int("blocksize")
+    x, block = net.blob(node.input(0)), node.operator.blocksize
     maps = node.output.shape[1]
-    if node.str("mode") == "DCR":
+    if node.operator.mode == "DCR":
         n, c, h, w = x.shape
         x = layers.reshape(net, swap(net, layers.reshape(net, x, (n, block**2, maps, h, w)), 1, 2, 3), (n, c, h, w))
     net.give(node, _blocks(net, "Deconvolution", x, block, maps, maps))
 
 
-@writes("SpaceToDepth")
-def space_to_depth(node: Node, net: CaffeBuilder) -> None:
+@writes(SpaceToDepth)
+def space_to_depth(node: Node[SpaceToDepth], net: CaffeBuilder) -> None:
     """Convolution of every channel with block**2 kernels that are 1 at one place."""
-    x, block = net.blob(node.input(0)), node.int("blocksize")
+    x, block = net.blob(node.input(0)), node.operator.blocksize
     maps = x.shape[1]
     y = _blocks(net, "Convolution", x, block, maps * block**2, maps)
     n, c, h, w = y.shape

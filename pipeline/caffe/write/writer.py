@@ -10,6 +10,7 @@ from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.schema import LayerParameter, NetParameter, ParamSpec
 from pipeline.caffe.write.builder import WRITES, CaffeBuilder, Layer, Parameter
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph, Shape
 
 
@@ -61,14 +62,15 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 
 def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
+    graph = expanded(graph, WRITES.has)
     builder = CaffeBuilder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:
         builder.begin(node)
-        write_node = WRITES.get(node.operator)
+        write_node = WRITES.get(node.operator.name)
         try:
             if write_node is None:
-                builder.refuse(f"Caffe 1.0 has no layer, and no composition of layers, for {node.operator}")
+                builder.refuse(f"Caffe 1.0 has no layer, and no composition of layers, for {node.operator.name}")
             write_node(node, builder)
         except UnsupportedError as error:
             problems += error.problems

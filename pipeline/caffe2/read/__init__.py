@@ -8,6 +8,7 @@ from pipeline.caffe2.read import (
     normalization,
     pooling,
     reduction,
+    renamed,
     resize,
     shape,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "read",
     "reads",
     "reduction",
+    "renamed",
     "resize",
     "shape",
 ]

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import Clip, Dropout, Selu, Softmax
 from pipeline.graph.operators.checks import positive_axis
 
-_SAME = {
-    "Relu": "Relu",
-    "Sigmoid": "Sigmoid",
-    "Tanh": "Tanh",
-    "Softplus": "Softplus",
-    "Softsign": "Softsign",
-}
 
-
-@reads(*_SAME)
-def unary(op: Operator, net: Caffe2Reader) -> None:
-    """Read the operator of the same name."""
-    net.give(_SAME[op.type], net.value(op.inputs[0]))
-
-
-@reads("LeakyRelu")
-def leaky_relu(op: Operator, net: Caffe2Reader) -> None:
-    """LeakyRelu."""
-    net.give("LeakyRelu", net.value(op.inputs[0]), alpha=op.float("alpha", 0.01))
+@reads("Softplus")
+def softplus(op: Operator, net: Caffe2Reader) -> None:
+    """Softplus."""
+    net.give("Softplus", net.value(op.inputs[0]))
 
 
 @reads("PRelu")
@@ -39,43 +24,17 @@ def prelu(op: Operator, net: Caffe2Reader) -> None:
     net.give("PRelu", x, net.shaped(op.inputs[1], shape, "slope"))
 
 
-@reads("ThresholdedRelu")
-def thresholded_relu(op: Operator, net: Caffe2Reader) -> None:
-    """ThresholdedRelu."""
-    net.give("ThresholdedRelu", net.value(op.inputs[0]), alpha=op.float("alpha", 1.0))
-
-
-@reads("Elu")
-def elu(op: Operator, net: Caffe2Reader) -> None:
-    """Elu."""
-    net.give("Elu", net.value(op.inputs[0]), alpha=op.float("alpha", 1.0))
-
-
 @reads("Selu")
 def selu(op: Operator, net: Caffe2Reader) -> None:
     """Selu, whose gamma is called scale."""
     alpha, gamma = op.float("alpha", 1.6732632423543772), op.float("scale", 1.0507009873554805)
-    net.give("Selu", net.value(op.inputs[0]), alpha=alpha, gamma=gamma)
-
-
-@reads("HardSigmoid")
-def hard_sigmoid(op: Operator, net: Caffe2Reader) -> None:
-    """HardSigmoid."""
-    net.give("HardSigmoid", net.value(op.inputs[0]), alpha=op.float("alpha", 0.2), beta=op.float("beta", 0.5))
-
-
-@reads("Clip")
-def clip(op: Operator, net: Caffe2Reader) -> None:
-    """Clip."""
-    limits = np.finfo(np.float32)
-    low, high = op.float("min", float(limits.min)), op.float("max", float(limits.max))
-    net.give("Clip", net.value(op.inputs[0]), min=low, max=high)
+    net.give(Selu(alpha=alpha, gamma=gamma), net.value(op.inputs[0]))
 
 
 @reads("ReluN")
 def relu_n(op: Operator, net: Caffe2Reader) -> None:
     """Clip between 0 and n."""
-    net.give("Clip", net.value(op.inputs[0]), min=0.0, max=op.float("n"))
+    net.give(Clip(min=0.0, max=op.float("n")), net.value(op.inputs[0]))
 
 
 @reads("Swish")
@@ -91,10 +50,10 @@ def softmax(op: Operator, net: Caffe2Reader) -> None:
     x = net.value(op.inputs[0])
     axis = positive_axis(op.int("axis", 1), x.rank)
     if all(size == 1 for size in x.shape[axis + 1 :]):
-        net.give("Softmax", x, axis=axis)
+        net.give(Softmax(axis=axis), x)
         return
     flat = net.reshape(x, (*x.shape[:axis], math.prod(x.shape[axis:])), "flat")
-    net.give_as(net.add("Softmax", flat, axis=axis, part="softmax"), x.shape)
+    net.give_as(net.add(Softmax(axis=axis), flat, part="softmax"), x.shape)
 
 
 @reads("Dropout")
@@ -102,4 +61,4 @@ def dropout(op: Operator, net: Caffe2Reader) -> None:
     """Dropout at inference; `is_test` must say so."""
     if not op.int("is_test", 0):
         op.refuse("Dropout.is_test is 0: it drops at random")
-    net.give("Dropout", net.value(op.inputs[0]), ratio=op.float("ratio", 0.5))
+    net.give(Dropout(ratio=op.float("ratio", 0.5)), net.value(op.inputs[0]))

@@ -6,84 +6,38 @@ from functools import reduce
 
 import numpy as np
 
+from pipeline.caffe2.read.operands import operands
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
-from pipeline.graph.values import Value
+from pipeline.graph.operators import Cast, Expand
 
-_UNARY = {
-    "Abs": "Abs",
-    "Negative": "Neg",
-    "Exp": "Exp",
-    "Log": "Log",
-    "Sqrt": "Sqrt",
-    "Reciprocal": "Reciprocal",
-    "Sign": "Sign",
-    "Floor": "Floor",
-    "Ceil": "Ceil",
-    "Not": "Not",
-    "Copy": "Identity",
-    "StopGradient": "Identity",
-    "Alias": "Identity",
-    "CopyFromCPUInput": "Identity",
-    "EnsureCPUOutput": "Identity",
-}
-_BINARY = {
-    "Add": "Add",
-    "Sub": "Sub",
-    "Mul": "Mul",
-    "Div": "Div",
-    "GT": "Greater",
-    "GE": "GreaterOrEqual",
-    "LT": "Less",
-    "EQ": "Equal",
-    "And": "And",
-    "Or": "Or",
-}
 _VARIADIC = ("Sum", "Max", "Min", "Mean")
 _TYPES = {1: "float32", 2: "int64", 5: "bool", 10: "int64"}  # TensorProto.DataType; int32 is wider here
 
 
-@reads(*_UNARY)
-def unary(op: Operator, net: Caffe2Reader) -> None:
-    """Read what is done to each number; copies change nothing."""
-    net.give(_UNARY[op.type], net.value(op.inputs[0]))
+@reads("Abs")
+def absolute(op: Operator, net: Caffe2Reader) -> None:
+    """Abs."""
+    net.give("Abs", net.value(op.inputs[0]))
 
 
-@reads(*_BINARY)
-def binary(op: Operator, net: Caffe2Reader) -> None:
-    """Read an operator of two inputs, which are broadcast."""
-    net.give(_BINARY[op.type], *_operands(op, net))
+@reads("StopGradient", "Alias", "CopyFromCPUInput", "EnsureCPUOutput")
+def passed_on(op: Operator, net: Caffe2Reader) -> None:
+    """Change nothing."""
+    net.give("Identity", net.value(op.inputs[0]))
 
 
 @reads("LE")
 def less_or_equal(op: Operator, net: Caffe2Reader) -> None:
     """GreaterOrEqual with its inputs exchanged."""
-    a, b = _operands(op, net)
+    a, b = operands(op, net)
     net.give("GreaterOrEqual", b, a)
 
 
 @reads("NE")
 def not_equal(op: Operator, net: Caffe2Reader) -> None:
     """Not Equal."""
-    net.give("Not", net.add("Equal", *_operands(op, net), part="equal"))
-
-
-def _operands(op: Operator, net: Caffe2Reader) -> tuple[Value, Value]:
-    """Give two inputs that broadcast by numpy's rule.
-
-    With `broadcast`, the second's axes are those of the first from `axis` on, or its last ones.
-    """
-    a, b = net.values(op.inputs)
-    if not op.int("broadcast", 0):
-        return a, b
-    axis = op.int("axis", -1)
-    if b.size == 1:
-        shape = b.shape if b.rank <= a.rank else ()
-    elif axis < 0:
-        shape = b.shape
-    else:
-        shape = b.shape + (1,) * (a.rank - axis - b.rank)
-    return a, net.shaped(op.inputs[1], shape)
+    net.give("Not", net.add("Equal", *operands(op, net), part="equal"))
 
 
 @reads("Pow")
@@ -92,7 +46,7 @@ def power(op: Operator, net: Caffe2Reader) -> None:
     if len(op.inputs) == 1:
         net.give("Pow", net.value(op.inputs[0]), net.constant(op.float("exponent"), "exponent"))
     else:
-        net.give("Pow", *_operands(op, net))
+        net.give("Pow", *operands(op, net))
 
 
 @reads("Sqr")
@@ -136,7 +90,7 @@ def cast(op: Operator, net: Caffe2Reader) -> None:
     to = op.int("to")
     if to not in _TYPES:
         op.refuse(f"argument Cast.to is {to}, a type other than float, int32, int64 and bool")
-    net.give("Cast", net.value(op.inputs[0]), to=_TYPES[to])
+    net.give(Cast(to=_TYPES[to]), net.value(op.inputs[0]))
 
 
 @reads("Where")
@@ -152,4 +106,4 @@ def constant_fill(op: Operator, net: Caffe2Reader) -> None:
         op.refuse("argument ConstantFill.dtype is another type than float")
     shape = net.value(op.inputs[0]).shape if op.inputs else op.axes("shape")
     number = net.weight(np.array(op.float("value", 0.0), np.float32), "value")
-    net.give("Expand", number, shape=shape)
+    net.give(Expand(shape=shape), number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.caffe2.read.geometry import geometry, sizes
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Transpose
 from pipeline.graph.values import Value
 
 
@@ -24,15 +25,10 @@ def conv(op: Operator, net: Caffe2Reader) -> None:
     x, w = net.values(op.inputs[:2])
     g = geometry(op, x.rank - 2)
     net.give(
-        "Conv",
+        Conv(kernel_shape=g.kernel, strides=g.strides, pads=g.pads, dilations=g.dilations, group=op.int("group", 1)),
         x,
         w,
         _bias(op, net),
-        kernel_shape=g.kernel,
-        strides=g.strides,
-        pads=g.pads,
-        dilations=g.dilations,
-        group=op.int("group", 1),
     )
 
 
@@ -46,15 +42,16 @@ def conv_transpose(op: Operator, net: Caffe2Reader) -> None:
     if op.int("group", 1) != 1 or max(g.dilations) > 1:
         op.refuse(f"arguments {op.type}.group and {op.type}.dilation are ignored by some releases of Caffe2")
     net.give(
-        "ConvTranspose",
+        ConvTranspose(
+            kernel_shape=g.kernel or w.shape[2:],
+            strides=g.strides,
+            pads=g.pads,
+            dilations=g.dilations,
+            output_padding=adjs,
+        ),
         x,
         w,
         None if op.int("no_bias", 0) else _bias(op, net),
-        kernel_shape=g.kernel or w.shape[2:],
-        strides=g.strides,
-        pads=g.pads,
-        dilations=g.dilations,
-        output_padding=adjs,
     )
 
 
@@ -71,11 +68,11 @@ def locally_connected(op: Operator, net: Caffe2Reader) -> None:
         array = net.array(op.inputs[2])
         perm = (2, 0, 1)
         bias = (
-            net.add("Transpose", bias, perm=perm, part="bias")
+            net.add(Transpose(perm=perm), bias, part="bias")
             if array is None
             else net.weight(array.transpose(perm), "bias")
         )
-    net.give("LocallyConnected", x, w, bias, kernel_shape=g.kernel, strides=g.strides, pads=g.pads)
+    net.give(LocallyConnected(kernel_shape=g.kernel, strides=g.strides, pads=g.pads), x, w, bias)
 
 
 @reads("Im2Col")
@@ -83,4 +80,4 @@ def im2col(op: Operator, net: Caffe2Reader) -> None:
     """Im2Col."""
     x = net.value(op.inputs[0])
     g = geometry(op, 2)
-    net.give("Im2Col", x, kernel_shape=g.kernel, strides=g.strides, pads=g.pads, dilations=g.dilations)
+    net.give(Im2Col(kernel_shape=g.kernel, strides=g.strides, pads=g.pads, dilations=g.dilations), x)

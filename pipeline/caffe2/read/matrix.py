@@ -6,6 +6,7 @@ import math
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import Flatten, Gemm, Transpose
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Value
 
@@ -16,15 +17,15 @@ def fc(op: Operator, net: Caffe2Reader) -> None:
     x, w, _ = net.values(op.inputs)
     axis = positive_axis(op.int("axis", 1), x.rank)
     split = positive_axis(op.int("axis_w", 1), w.rank)
-    rows = x if x.rank == 2 and axis == 1 else net.add("Flatten", x, axis=axis, part="flat")
+    rows = x if x.rank == 2 and axis == 1 else net.add(Flatten(axis=axis), x, part="flat")
     weight = net.shaped(op.inputs[1], (math.prod(w.shape[:split]), math.prod(w.shape[split:])), "weight")
     bias = net.shaped(op.inputs[2], (net.value(op.inputs[2]).size,), "bias")
     transposed = int(op.type == "FC")
     columns = weight.shape[0] if transposed else weight.shape[1]
     if axis == 1:
-        net.give("Gemm", rows, weight, bias, transB=transposed)
+        net.give(Gemm(transB=transposed), rows, weight, bias)
     else:
-        product = net.add("Gemm", rows, weight, bias, transB=transposed, part="product")
+        product = net.add(Gemm(transB=transposed), rows, weight, bias, part="product")
         net.give_as(product, (*x.shape[:axis], columns))
 
 
@@ -33,10 +34,10 @@ def matmul(op: Operator, net: Caffe2Reader) -> None:
     """Gemm of two blobs seen as matrices."""
     a, b = net.values(op.inputs)
     matrices = [
-        value if value.rank == 2 and axis == 1 else net.add("Flatten", value, axis=axis, part=part)
+        value if value.rank == 2 and axis == 1 else net.add(Flatten(axis=axis), value, part=part)
         for value, axis, part in ((a, op.int("axis_a", 1), "a"), (b, op.int("axis_b", 1), "b"))
     ]
-    net.give("Gemm", *matrices, transA=op.int("trans_a", 0), transB=op.int("trans_b", 0))
+    net.give(Gemm(transA=op.int("trans_a", 0), transB=op.int("trans_b", 0)), *matrices)
 
 
 @reads("BatchMatMul")
@@ -51,4 +52,4 @@ def batch_matmul(op: Operator, net: Caffe2Reader) -> None:
 
 def _turned(net: Caffe2Reader, x: Value, part: str) -> Value:
     axes = tuple(range(x.rank))
-    return net.add("Transpose", x, perm=(*axes[:-2], axes[-1], axes[-2]), part=part)
+    return net.add(Transpose(perm=(*axes[:-2], axes[-1], axes[-2])), x, part=part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import LRN, BatchNormalization, InstanceNormalization, LayerNormalization, LpNormalization
 from pipeline.graph.operators.checks import positive_axis
 
 
@@ -12,13 +13,13 @@ def spatial_bn(op: Operator, net: Caffe2Reader) -> None:
     """BatchNormalization by stored statistics; `is_test` must say so."""
     if not op.int("is_test", 0):
         op.refuse("argument SpatialBN.is_test is 0: it takes the statistics of the batch")
-    net.give("BatchNormalization", *net.values(op.inputs[:5]), epsilon=op.float("epsilon", 1e-5))
+    net.give(BatchNormalization(epsilon=op.float("epsilon", 1e-5)), *net.values(op.inputs[:5]))
 
 
 @reads("InstanceNorm")
 def instance_norm(op: Operator, net: Caffe2Reader) -> None:
     """InstanceNormalization."""
-    net.give("InstanceNormalization", *net.values(op.inputs), epsilon=op.float("epsilon", 1e-5))
+    net.give(InstanceNormalization(epsilon=op.float("epsilon", 1e-5)), *net.values(op.inputs))
 
 
 @reads("LayerNorm")
@@ -27,23 +28,21 @@ def layer_norm(op: Operator, net: Caffe2Reader) -> None:
     affine = op.inputs[1:] if op.int("elementwise_affine", 0) else ()
     x = net.value(op.inputs[0])
     axis = positive_axis(op.int("axis", 1), x.rank)
-    net.give("LayerNormalization", x, *net.values(affine), axis=axis, epsilon=op.float("epsilon", 1e-3))
+    net.give(LayerNormalization(axis=axis, epsilon=op.float("epsilon", 1e-3)), x, *net.values(affine))
 
 
 @reads("LRN")
 def lrn(op: Operator, net: Caffe2Reader) -> None:
     """LRN."""
     net.give(
-        "LRN",
+        LRN(
+            size=op.int("size", 0), alpha=op.float("alpha", 0.0), beta=op.float("beta", 0.0), bias=op.float("bias", 1.0)
+        ),
         net.value(op.inputs[0]),
-        size=op.int("size", 0),
-        alpha=op.float("alpha", 0.0),
-        beta=op.float("beta", 0.0),
-        bias=op.float("bias", 1.0),
     )
 
 
 @reads("Normalize", "NormalizeL1")
 def normalize(op: Operator, net: Caffe2Reader) -> None:
     """LpNormalization."""
-    net.give("LpNormalization", net.value(op.inputs[0]), axis=op.int("axis", -1), p=2 if op.type == "Normalize" else 1)
+    net.give(LpNormalization(axis=op.int("axis", -1), p=2 if op.type == "Normalize" else 1), net.value(op.inputs[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.caffe2.read.geometry import Geometry, geometry
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import AveragePool, LpPool, MaxPool, MaxRoiPool
 from pipeline.graph.values import Value
 
 _CAFFE_LEGACY_POOLING = 3  # legacy_pad: sizes rounded up, as Caffe does (conv_pool_op_base.h)
@@ -21,13 +22,10 @@ def max_pool(op: Operator, net: Caffe2Reader) -> None:
         return
     ceil_mode = _rounds_up(op, legacy, x, g)
     net.give(
-        "MaxPool",
+        MaxPool(
+            kernel_shape=g.kernel, strides=g.strides, pads=g.pads, ceil_mode=ceil_mode, dilations=_no_dilation(op, g)
+        ),
         x,
-        kernel_shape=g.kernel,
-        strides=g.strides,
-        pads=g.pads,
-        ceil_mode=ceil_mode,
-        dilations=_no_dilation(op, g),
     )
 
 
@@ -44,7 +42,7 @@ def average_pool(op: Operator, net: Caffe2Reader) -> None:
         return
     ceil_mode = _rounds_up(op, legacy, x, g)
     _no_dilation(op, g)
-    net.give("AveragePool", x, kernel_shape=g.kernel, strides=g.strides, pads=g.pads, ceil_mode=ceil_mode)
+    net.give(AveragePool(kernel_shape=g.kernel, strides=g.strides, pads=g.pads, ceil_mode=ceil_mode), x)
 
 
 @reads("LpPool")
@@ -58,7 +56,7 @@ def lp_pool(op: Operator, net: Caffe2Reader) -> None:
             "arguments LpPool.legacy_pad, LpPool.global_pooling and broken numbers for LpPool.p are not supported"
         )
     _no_dilation(op, g)
-    net.give("LpPool", x, kernel_shape=g.kernel, strides=g.strides, pads=g.pads, p=int(p))
+    net.give(LpPool(kernel_shape=g.kernel, strides=g.strides, pads=g.pads, p=int(p)), x)
 
 
 def _no_dilation(op: Operator, g: Geometry) -> tuple[int, ...]:
@@ -89,4 +87,4 @@ def roi_pool(op: Operator, net: Caffe2Reader) -> None:
         op.refuse("argument RoIPool.is_test is 0")
     x, rois = net.values(op.inputs)
     shape = op.int("pooled_h", 1), op.int("pooled_w", 1)
-    net.give("MaxRoiPool", x, rois, pooled_shape=shape, spatial_scale=op.float("spatial_scale", 1.0))
+    net.give(MaxRoiPool(pooled_shape=shape, spatial_scale=op.float("spatial_scale", 1.0)), x, rois)

@@ -10,6 +10,8 @@ import numpy as np
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Operator as GraphOperator
+from pipeline.graph.operators import Reshape
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Attribute, Graph, Origin, Shape, Value
 
@@ -80,7 +82,7 @@ class Caffe2Reader(Builder):
 
     # ---- What a reader makes ----
 
-    def give(self, operator: str, *inputs: Value | None, **attributes: Attribute) -> None:
+    def give(self, operator: GraphOperator | str, *inputs: Value | None, **attributes: Attribute) -> None:
         """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
         blobs, names = self._current.outputs, self._names
         count = min(len(names), _OUTPUTS.get(self._current.type, len(names)))
@@ -95,7 +97,7 @@ class Caffe2Reader(Builder):
         kept = 0
         while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
             kept += 1
-        self.give("Reshape", x, shape=(0,) * kept + tuple(shape[kept:]))
+        self.give(Reshape(shape=(0,) * kept + tuple(shape[kept:])), x)
 
     # ---- What the walk over the operators does ----
 

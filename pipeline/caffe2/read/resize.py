@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Array, Caffe2Reader, reads
+from pipeline.graph.operators import Gather, Resize
 from pipeline.graph.operators.resize import coordinates, resized
 from pipeline.graph.values import Shape
 
@@ -23,13 +24,13 @@ def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
     sizes = tuple(places.size for places in picked)
     ratios = [new / old for old, new in zip(x.shape[2:], sizes, strict=True)]
     if _same(x.shape[2:], picked, scales) and resized(x.shape[2:], tuple(scales), ()) == sizes:
-        net.give("Resize", x, mode="nearest", scales=(1.0, 1.0, *scales))
+        net.give(Resize(mode="nearest", scales=(1.0, 1.0, *scales)), x)
         return
     if _same(x.shape[2:], picked, ratios):
-        net.give("Resize", x, mode="nearest", sizes=(*x.shape[:2], *sizes))
+        net.give(Resize(mode="nearest", sizes=(*x.shape[:2], *sizes)), x)
         return
-    rows = net.add("Gather", x, net.weight(picked[0], "rows"), axis=2, part="height")
-    net.give("Gather", rows, net.weight(picked[1], "columns"), axis=3)
+    rows = net.add(Gather(axis=2), x, net.weight(picked[0], "rows"), part="height")
+    net.give(Gather(axis=3), rows, net.weight(picked[1], "columns"))
 
 
 def _resized(op: Operator, size: int, scale: float) -> int:
@@ -62,9 +63,6 @@ def upsample_bilinear(op: Operator, net: Caffe2Reader) -> None:
     scales = op.float("height_scale", 1.0), op.float("width_scale", 1.0)
     new = (_resized(op, old, scale) for old, scale in zip(x.shape[2:], scales, strict=True))
     net.give(
-        "Resize",
+        Resize(mode="linear", coordinate_transformation_mode="align_corners", sizes=(*x.shape[:2], *new)),
         x,
-        mode="linear",
-        coordinate_transformation_mode="align_corners",
-        sizes=(*x.shape[:2], *new),
     )

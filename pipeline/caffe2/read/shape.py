@@ -5,6 +5,20 @@ from __future__ import annotations
 from pipeline.caffe2.read.geometry import pads as read_pads
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
+from pipeline.graph.operators import (
+    Concat,
+    Expand,
+    Flatten,
+    Gather,
+    Pad,
+    Reshape,
+    Slice,
+    Split,
+    Squeeze,
+    Tile,
+    Transpose,
+    Unsqueeze,
+)
 from pipeline.graph.operators.checks import positive_axis
 
 
@@ -21,52 +35,52 @@ def _numbers(op: Operator, net: Caffe2Reader, name: str, place: int) -> tuple[in
 @reads("Reshape")
 def reshape(op: Operator, net: Caffe2Reader) -> None:
     """Reshape."""
-    net.give("Reshape", net.value(op.inputs[0]), shape=_numbers(op, net, "shape", 1))
+    net.give(Reshape(shape=_numbers(op, net, "shape", 1)), net.value(op.inputs[0]))
 
 
 @reads("Flatten")
 def flatten(op: Operator, net: Caffe2Reader) -> None:
     """Flatten."""
-    net.give("Flatten", net.value(op.inputs[0]), axis=op.int("axis", 1))
+    net.give(Flatten(axis=op.int("axis", 1)), net.value(op.inputs[0]))
 
 
 @reads("FlattenToVec")
 def flatten_to_vector(op: Operator, net: Caffe2Reader) -> None:
     """Reshape to one axis."""
-    net.give("Reshape", net.value(op.inputs[0]), shape=(-1,))
+    net.give(Reshape(shape=(-1,)), net.value(op.inputs[0]))
 
 
 @reads("Transpose")
 def transpose(op: Operator, net: Caffe2Reader) -> None:
     """Transpose; of all axes where none are given."""
     x = net.value(op.inputs[0])
-    net.give("Transpose", x, perm=op.ints("axes") or tuple(reversed(range(x.rank))))
+    net.give(Transpose(perm=op.ints("axes") or tuple(reversed(range(x.rank)))), x)
 
 
 @reads("NCHW2NHWC")
 def channels_last(op: Operator, net: Caffe2Reader) -> None:
     """Transpose of the channels to the end."""
     x = net.value(op.inputs[0])
-    net.give("Transpose", x, perm=(0, *range(2, x.rank), 1))
+    net.give(Transpose(perm=(0, *range(2, x.rank), 1)), x)
 
 
 @reads("NHWC2NCHW")
 def channels_first(op: Operator, net: Caffe2Reader) -> None:
     """Transpose of the channels to axis 1."""
     x = net.value(op.inputs[0])
-    net.give("Transpose", x, perm=(0, x.rank - 1, *range(1, x.rank - 1)))
+    net.give(Transpose(perm=(0, x.rank - 1, *range(1, x.rank - 1))), x)
 
 
 @reads("Squeeze")
 def squeeze(op: Operator, net: Caffe2Reader) -> None:
     """Squeeze."""
-    net.give("Squeeze", net.value(op.inputs[0]), axes=op.axes("dims"))
+    net.give(Squeeze(axes=op.axes("dims")), net.value(op.inputs[0]))
 
 
 @reads("ExpandDims")
 def expand_dims(op: Operator, net: Caffe2Reader) -> None:
     """Unsqueeze."""
-    net.give("Unsqueeze", net.value(op.inputs[0]), axes=op.axes("dims"))
+    net.give(Unsqueeze(axes=op.axes("dims")), net.value(op.inputs[0]))
 
 
 @reads("Concat", "DepthConcat")
@@ -76,8 +90,8 @@ def concat(op: Operator, net: Caffe2Reader) -> None:
     axis = op.int("axis", 1)
     if op.int("add_axis", 0):
         axis = positive_axis(axis, values[0].rank + 1)
-        values = [net.add("Unsqueeze", value, axes=(axis,), part="expanded") for value in values]
-    net.give("Concat", *values, axis=axis)
+        values = [net.add(Unsqueeze(axes=(axis,)), value, part="expanded") for value in values]
+    net.give(Concat(axis=axis), *values)
 
 
 @reads("Split", "DepthSplit")
@@ -89,7 +103,7 @@ def split(op: Operator, net: Caffe2Reader) -> None:
     if op.int("add_axis", 0):
         op.refuse("argument Split.add_axis is not supported")
     equal = (x.shape[axis] // len(op.outputs),) * len(op.outputs)
-    net.give("Split", x, split=op.ints("split") or equal, axis=axis)
+    net.give(Split(split=op.ints("split") or equal, axis=axis), x)
 
 
 @reads("Slice")
@@ -104,7 +118,7 @@ def slices(op: Operator, net: Caffe2Reader) -> None:
         if (first, last) != (0, size):
             bounds.append((axis, first, last))
     axes, firsts, lasts = zip(*bounds, strict=True) if bounds else ((), (), ())
-    net.give("Slice", x, starts=firsts, ends=lasts, axes=axes)
+    net.give(Slice(starts=firsts, ends=lasts, axes=axes), x)
 
 
 @reads("Tile")
@@ -114,13 +128,13 @@ def tile(op: Operator, net: Caffe2Reader) -> None:
     x = net.value(blob)
     repeats = [1] * x.rank
     repeats[positive_axis(op.int("axis", 0), x.rank)] = op.int("tiles", 1)
-    net.give("Tile", x, repeats=tuple(repeats))
+    net.give(Tile(repeats=tuple(repeats)), x)
 
 
 @reads("Expand")
 def expand(op: Operator, net: Caffe2Reader) -> None:
     """Expand to a shape that is a parameter."""
-    net.give("Expand", net.value(op.inputs[0]), shape=_numbers(op, net, "shape", 1))
+    net.give(Expand(shape=_numbers(op, net, "shape", 1)), net.value(op.inputs[0]))
 
 
 @reads("PadImage")
@@ -131,14 +145,14 @@ def pad_image(op: Operator, net: Caffe2Reader) -> None:
     x = net.value(op.inputs[0])
     if mode == "reflect" and (max(top, bottom) >= x.shape[2] or max(left, right) >= x.shape[3]):
         op.refuse("arguments PadImage.pads reach further than the image, which Caffe2 does not check")
-    net.give("Pad", x, pads=(0, 0, top, left, 0, 0, bottom, right), mode=mode, value=value)
+    net.give(Pad(pads=(0, 0, top, left, 0, 0, bottom, right), mode=mode, value=value), x)
 
 
 @reads("Gather")
 def gather(op: Operator, net: Caffe2Reader) -> None:
     """Gather."""
     x, indices = net.values(op.inputs)
-    net.give("Gather", x, indices, axis=op.int("axis", 0))
+    net.give(Gather(axis=op.int("axis", 0)), x, indices)
 
 
 @reads("ChannelShuffle")
@@ -147,4 +161,4 @@ def channel_shuffle(op: Operator, net: Caffe2Reader) -> None:
     x = net.value(op.inputs[0])
     group = op.int("group", 1)
     apart = net.reshape(x, (x.shape[0], group, x.shape[1] // group, *x.shape[2:]), "apart")
-    net.give_as(net.add("Transpose", apart, perm=(0, 2, 1, *range(3, apart.rank)), part="turned"), x.shape)
+    net.give_as(net.add(Transpose(perm=(0, 2, 1, *range(3, apart.rank))), apart, part="turned"), x.shape)

@@ -9,6 +9,7 @@ from pipeline.caffe2.write import (
     normalization,
     pooling,
     reduction,
+    renamed,
     resize,
     shape,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "normalization",
     "pooling",
     "reduction",
+    "renamed",
     "resize",
     "shape",
     "unsupported",

@@ -3,102 +3,40 @@
 from __future__ import annotations
 
 from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
+from pipeline.graph.operators import (
+    Dropout,
+    PRelu,
+    Selu,
+    Softmax,
+)
 from pipeline.graph.operators.checks import positive_axis
-from pipeline.graph.values import Node
+from pipeline.graph.values import Graph, Node
 
 
-@writes("Relu")
-def relu(node: Node, net: Caffe2Builder) -> None:
-    """Relu."""
-    net.give("Relu", net.blob(node.input(0)))
-
-
-@writes("LeakyRelu")
-def leaky_relu(node: Node, net: Caffe2Builder) -> None:
-    """LeakyRelu with its alpha."""
-    net.give("LeakyRelu", net.blob(node.input(0)), alpha=node.float("alpha"))
-
-
-@writes("PRelu")
-def prelu(node: Node, net: Caffe2Builder) -> None:
-    """PRelu where the slope is one number, or one a channel; else Relu(x) - slope Relu(-x)."""
+def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
     x, slope = node.input(0), node.input(1)
     aligned = (1,) * (x.rank - slope.rank) + slope.shape
-    per_channel = x.rank > 1 and slope.size == aligned[1]
-    if x.rank > 1 and (slope.size == 1 or per_channel):
-        net.give("PRelu", net.blob(x), net.shaped(slope, (slope.size,)))
-        return
-    positive = net.step("Relu", net.blob(x), part="positive")
-    negative = net.step("Relu", net.step("Negative", net.blob(x), part="turned"), part="negative")
-    net.give("Sub", positive, net.step("Mul", negative, net.blob(slope), part="scaled"))
+    return x.rank > 1 and slope.size in (1, aligned[1])
 
 
-@writes("ThresholdedRelu")
-def thresholded_relu(node: Node, net: Caffe2Builder) -> None:
-    """ThresholdedRelu with its alpha."""
-    net.give("ThresholdedRelu", net.blob(node.input(0)), alpha=node.float("alpha"))
+@writes(PRelu, where=_slope_a_channel)
+def prelu(node: Node, net: Caffe2Builder) -> None:
+    """PRelu with a slope that is one number, or one a channel."""
+    slope = node.input(1)
+    net.give("PRelu", net.blob(node.input(0)), net.shaped(slope, (slope.size,)))
 
 
-@writes("Elu")
-def elu(node: Node, net: Caffe2Builder) -> None:
-    """Elu with its alpha."""
-    net.give("Elu", net.blob(node.input(0)), alpha=node.float("alpha"))
+@writes(Selu, where=lambda node, graph: node.operator.gamma > 1)
+def selu(node: Node[Selu], net: Caffe2Builder) -> None:
+    """Selu, whose scale must be above 1."""
+    net.give("Selu", net.blob(node.input(0)), alpha=node.operator.alpha, scale=node.operator.gamma)
 
 
-@writes("Selu")
-def selu(node: Node, net: Caffe2Builder) -> None:
-    """Selu; its scale must be above 1, else it is Elu and Scale."""
-    x, alpha, gamma = net.blob(node.input(0)), node.float("alpha"), node.float("gamma")
-    if gamma > 1:
-        net.give("Selu", x, alpha=alpha, scale=gamma)
-    else:
-        net.give("Scale", net.step("Elu", x, part="elu", alpha=alpha), scale=gamma)
-
-
-@writes("Sigmoid")
-def sigmoid(node: Node, net: Caffe2Builder) -> None:
-    """Sigmoid."""
-    net.give("Sigmoid", net.blob(node.input(0)))
-
-
-@writes("HardSigmoid")
-def hard_sigmoid(node: Node, net: Caffe2Builder) -> None:
-    """HardSigmoid with its alpha and beta."""
-    net.give("HardSigmoid", net.blob(node.input(0)), alpha=node.float("alpha"), beta=node.float("beta"))
-
-
-@writes("Tanh")
-def tanh(node: Node, net: Caffe2Builder) -> None:
-    """Tanh."""
-    net.give("Tanh", net.blob(node.input(0)))
-
-
-@writes("Softplus")
-def softplus(node: Node, net: Caffe2Builder) -> None:
-    """Relu(x) - Log(Sigmoid(|x|)), which is log(1 + exp(x)): Caffe2's own Softplus overflows above 88."""
-    x = net.blob(node.input(0))
-    inner = net.step("Sigmoid", net.step("Abs", x, part="abs"), part="sigmoid")
-    log = net.step("Log", inner, part="log")
-    net.give("Sub", net.step("Relu", x, part="positive"), log)
-
-
-@writes("Softsign")
-def softsign(node: Node, net: Caffe2Builder) -> None:
-    """Softsign."""
-    net.give("Softsign", net.blob(node.input(0)))
-
-
-@writes("Clip")
-def clip(node: Node, net: Caffe2Builder) -> None:
-    """Clip between min and max."""
-    net.give("Clip", net.blob(node.input(0)), min=node.float("min"), max=node.float("max"))
-
-
-@writes("Softmax")
-def softmax(node: Node, net: Caffe2Builder) -> None:
+@writes(Softmax)
+def softmax(node: Node[Softmax], net: Caffe2Builder) -> None:
     """Softmax along the last axis; another axis is brought there, since Caffe2 takes all from `axis` on as one."""
     x = node.input(0)
-    axis = positive_axis(node.int("axis"), x.rank)
+    axis = positive_axis(node.operator.axis, x.rank)
     alone = all(size == 1 for size in x.shape[axis + 1 :])
     steps: list[Step] = [("Softmax", {"axis": axis if alone else x.rank - 1})]
     if not alone:
@@ -108,18 +46,7 @@ def softmax(node: Node, net: Caffe2Builder) -> None:
     net.through(net.blob(x), steps)
 
 
-@writes("LogSoftmax")
-def log_softmax(node: Node, net: Caffe2Builder) -> None:
-    """ReduceMax, Sub, Exp, ReduceSum, Log, Sub: Caffe2 has no LogSoftmax, and Log of Softmax underflows."""
-    x = node.input(0)
-    axes = (positive_axis(node.int("axis"), x.rank),)
-    top = net.step("ReduceMax", net.blob(x), part="max", axes=axes, keepdims=1)
-    shifted = net.step("Sub", net.blob(x), top, part="shifted")
-    total = net.step("ReduceSum", net.step("Exp", shifted, part="exp"), part="sum", axes=axes, keepdims=1)
-    net.give("Sub", shifted, net.step("Log", total, part="log"))
-
-
-@writes("Dropout")
-def dropout(node: Node, net: Caffe2Builder) -> None:
+@writes(Dropout)
+def dropout(node: Node[Dropout], net: Caffe2Builder) -> None:
     """Dropout with is_test, which passes everything."""
-    net.give("Dropout", net.blob(node.input(0)), ratio=node.float("ratio"), is_test=1)
+    net.give("Dropout", net.blob(node.input(0)), ratio=node.operator.ratio, is_test=1)

@@ -4,36 +4,22 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pipeline.caffe2.write.broadcasting import equal_shapes, give_binary
+from pipeline.caffe2.write.broadcasting import equal_shapes
 from pipeline.caffe2.write.builder import TYPES, Caffe2Builder, writes
+from pipeline.graph.operators import (
+    Abs,
+    Cast,
+    Erf,
+    Max,
+    Mean,
+    Min,
+    Pow,
+    Sum,
+)
 from pipeline.graph.values import Node, Value
 
 
-@writes("Add")
-def add(node: Node, net: Caffe2Builder) -> None:
-    """Add."""
-    give_binary(node, net, "Add", commutes=True)
-
-
-@writes("Sub")
-def sub(node: Node, net: Caffe2Builder) -> None:
-    """Sub."""
-    give_binary(node, net, "Sub")
-
-
-@writes("Mul")
-def mul(node: Node, net: Caffe2Builder) -> None:
-    """Mul."""
-    give_binary(node, net, "Mul", commutes=True)
-
-
-@writes("Div")
-def div(node: Node, net: Caffe2Builder) -> None:
-    """Div."""
-    give_binary(node, net, "Div")
-
-
-@writes("Pow")
+@writes(Pow)
 def power(node: Node, net: Caffe2Builder) -> None:
     """Pow with its exponent as argument where that is one constant number, else of two equal shapes."""
     base, exponent = node.input(0), node.input(1)
@@ -45,7 +31,7 @@ def power(node: Node, net: Caffe2Builder) -> None:
         net.give("Pow", *equal_shapes(net, (base, exponent)))
 
 
-@writes("Sum")
+@writes(Sum)
 def total(node: Node, net: Caffe2Builder) -> None:
     """Sum, which takes equal shapes of floats; else one Add after the other."""
     values = [value for value in node.inputs if value is not None]
@@ -57,19 +43,19 @@ def total(node: Node, net: Caffe2Builder) -> None:
     net.give("Add", so_far, last)
 
 
-@writes("Max")
+@writes(Max)
 def maximum(node: Node, net: Caffe2Builder) -> None:
     """Max of inputs made equal in shape."""
     _give_of_equals(node, net, "Max")
 
 
-@writes("Min")
+@writes(Min)
 def minimum(node: Node, net: Caffe2Builder) -> None:
     """Min of inputs made equal in shape."""
     _give_of_equals(node, net, "Min")
 
 
-@writes("Mean")
+@writes(Mean)
 def mean(node: Node, net: Caffe2Builder) -> None:
     """Mean of inputs made equal in shape."""
     _give_of_equals(node, net, "Mean")
@@ -81,7 +67,7 @@ def _give_of_equals(node: Node, net: Caffe2Builder, kind: str) -> None:
     net.give(kind, *equal_shapes(net, values))
 
 
-@writes("Abs")
+@writes(Abs)
 def absolute(node: Node, net: Caffe2Builder) -> None:
     """Abs, which takes floats; of integers, x times its sign."""
     x = node.input(0)
@@ -91,70 +77,16 @@ def absolute(node: Node, net: Caffe2Builder) -> None:
         net.give("Mul", net.blob(x), net.step("Sign", net.blob(x), part="sign"))
 
 
-@writes("Neg")
-def negative(node: Node, net: Caffe2Builder) -> None:
-    """Negative."""
-    net.give("Negative", net.blob(node.input(0)))
-
-
-@writes("Exp")
-def exponential(node: Node, net: Caffe2Builder) -> None:
-    """Exp."""
-    net.give("Exp", net.blob(node.input(0)))
-
-
-@writes("Log")
-def logarithm(node: Node, net: Caffe2Builder) -> None:
-    """Log."""
-    net.give("Log", net.blob(node.input(0)))
-
-
-@writes("Sqrt")
-def square_root(node: Node, net: Caffe2Builder) -> None:
-    """Sqrt."""
-    net.give("Sqrt", net.blob(node.input(0)))
-
-
-@writes("Reciprocal")
-def reciprocal(node: Node, net: Caffe2Builder) -> None:
-    """Reciprocal."""
-    net.give("Reciprocal", net.blob(node.input(0)))
-
-
-@writes("Sign")
-def sign(node: Node, net: Caffe2Builder) -> None:
-    """Sign."""
-    net.give("Sign", net.blob(node.input(0)))
-
-
-@writes("Floor")
-def floor(node: Node, net: Caffe2Builder) -> None:
-    """Floor."""
-    net.give("Floor", net.blob(node.input(0)))
-
-
-@writes("Ceil")
-def ceil(node: Node, net: Caffe2Builder) -> None:
-    """Ceil."""
-    net.give("Ceil", net.blob(node.input(0)))
-
-
-@writes("Erf")
+@writes(Erf)
 def erf(node: Node, net: Caffe2Builder) -> None:
     """Refused: no operator of Caffe2 1.0.1 gives the error function."""
     net.refuse("Caffe2 has no error function (Erf), nor what it could be made of")
 
 
-@writes("Identity")
-def identity(node: Node, net: Caffe2Builder) -> None:
-    """Copy."""
-    net.give("Copy", net.blob(node.input(0)))
-
-
-@writes("Cast")
-def cast(node: Node, net: Caffe2Builder) -> None:
+@writes(Cast)
+def cast(node: Node[Cast], net: Caffe2Builder) -> None:
     """Cast."""
-    net.give("Cast", net.blob(node.input(0)), to=TYPES[node.str("to")])
+    net.give("Cast", net.blob(node.input(0)), to=TYPES[node.operator.to])
 
 
 def _require_float(net: Caffe2Builder, *values: Value) -> None:

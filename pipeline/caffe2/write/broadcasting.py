@@ -10,14 +10,14 @@ from pipeline.graph.operators.checks import broadcast
 from pipeline.graph.values import Node, Shape, Value
 
 
-def give_binary(node: Node, net: Caffe2Builder, kind: str, commutes: bool = False) -> None:
+def give_binary(node: Node, net: Caffe2Builder, kind: str) -> None:
     """Make the node's output of its two inputs with a Caffe2 operator that broadcasts.
 
     A constant goes second and takes the form that runtimes of every age know: its own axes only, `broadcast`
     and the first of them as `axis`. Two computed values are broadcast by numpy's rule, as 1.0.1 does already.
     """
     a, b = node.input(0), node.input(1)
-    if commutes and net.array(a) is not None and net.array(b) is None:
+    if node.operator.commutes and net.array(a) is not None and net.array(b) is None:
         a, b = b, a
     if a.shape == node.output.shape and net.array(b) is not None:
         blob, placed = own_axes(net, node.output.shape, b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,8 +11,8 @@ from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
 from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
-from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
+from pipeline.graph.writers import Writers
 
 Array = np.ndarray[Any, Any]
 ArgumentValue = int | float | str | Sequence[int] | Sequence[float]
@@ -168,6 +168,5 @@ def argument(name: str, value: ArgumentValue) -> Argument:
     return Argument(name=name, ints=[int(number) for number in value])
 
 
-Write = Callable[[Node, Caffe2Builder], None]
-WRITES: Registry[Write] = Registry("graph operator")
-writes = WRITES.register
+WRITES: Writers[Caffe2Builder] = Writers("operator written to Caffe2")
+writes = WRITES.writes

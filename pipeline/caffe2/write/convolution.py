@@ -10,22 +10,23 @@ import numpy as np
 
 from pipeline.caffe2.write.builder import Array, Caffe2Builder, writes
 from pipeline.caffe2.write.steps import crop, crop_ends, pad, reshape
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected
 from pipeline.graph.values import Node, Shape, Value
 
 Ints = tuple[int, ...]
 
 
-@writes("Conv")
-def conv(node: Node, net: Caffe2Builder) -> None:
+@writes(Conv)
+def conv(node: Node[Conv], net: Caffe2Builder) -> None:
     """Conv over 1, 2 or 3 axes, with lists for its geometry."""
-    grouped = {"group": node.int("group")} if node.int("group") > 1 else {}
+    grouped = {"group": node.operator.group} if node.operator.group > 1 else {}
     net.give(
         "Conv",
         *net.blobs(node.inputs),
-        kernels=node.ints("kernel_shape"),
-        strides=node.ints("strides"),
-        pads=node.ints("pads"),
-        dilations=node.ints("dilations"),
+        kernels=node.operator.kernel_shape,
+        strides=node.operator.strides,
+        pads=node.operator.pads,
+        dilations=node.operator.dilations,
         **grouped,
     )
 
@@ -41,9 +42,8 @@ class _Transposed:
     output_padding: Ints
 
     @staticmethod
-    def of(node: Node) -> _Transposed:
-        names = ("kernel_shape", "strides", "pads", "dilations", "output_padding")
-        return _Transposed(*(node.ints(name) for name in names))
+    def of(op: ConvTranspose) -> _Transposed:
+        return _Transposed(op.kernel_shape, op.strides, op.pads, op.dilations, op.output_padding)
 
     def lifted(self) -> _Transposed:
         """Put an axis of size 1 before the only one."""
@@ -79,14 +79,14 @@ class _Transposed:
         return {"kernels": self.kernel, "strides": self.strides, "pads": self.pads, "adjs": self.output_padding}
 
 
-@writes("ConvTranspose")
-def conv_transpose(node: Node, net: Caffe2Builder) -> None:
+@writes(ConvTranspose)
+def conv_transpose(node: Node[ConvTranspose], net: Caffe2Builder) -> None:
     """ConvTranspose over two axes and without groups or dilation; all others are made of it, or of Conv.
 
     One axis becomes two. Dilation becomes zeros in the kernel. Groups are split and concatenated, since 1.0.1
     ignores `group`. Three axes are a Conv over an input with zeros between its numbers.
     """
-    geometry = _Transposed.of(node).settled()
+    geometry = _Transposed.of(node.operator).settled()
     if len(geometry.kernel) == 3:
         _conv_transpose_3d(node, net, geometry)
         return
@@ -108,9 +108,9 @@ def conv_transpose(node: Node, net: Caffe2Builder) -> None:
     _grouped(node, net, blob, filters, geometry.arguments(), lifted=len(w.shape) == 3)
 
 
-def _filters(node: Node, net: Caffe2Builder, w: Value, shape: Shape, kernels: Array | None) -> list[str]:
+def _filters(node: Node[ConvTranspose], net: Caffe2Builder, w: Value, shape: Shape, kernels: Array | None) -> list[str]:
     """Give the kernel's blob, or one for each group."""
-    group = node.int("group")
+    group = node.operator.group
     array = net.array(w)
     if group == 1:
         changed = kernels is not None and array is not None and kernels.shape != shape
@@ -150,9 +150,9 @@ def _grouped(node: Node, net: Caffe2Builder, x: str, filters: list[str], how: di
         net.give("Squeeze", whole, dims=(2,))
 
 
-def _conv_transpose_3d(node: Node, net: Caffe2Builder, geometry: _Transposed) -> None:
+def _conv_transpose_3d(node: Node[ConvTranspose], net: Caffe2Builder, geometry: _Transposed) -> None:
     """Put zeros between the input's numbers, and convolve with the kernel turned round."""
-    x, w, group = node.input(0), node.input(1), node.int("group")
+    x, w, group = node.input(0), node.input(1), node.operator.group
     array = net.array(w)
     if array is None:
         net.refuse("Caffe2 has no 3-D ConvTranspose, and the kernel is computed, so it cannot be turned round")
@@ -199,8 +199,8 @@ def _with_zeros_between(net: Caffe2Builder, x: Value, strides: Ints) -> tuple[st
     return blob, shape
 
 
-@writes("LocallyConnected")
-def locally_connected(node: Node, net: Caffe2Builder) -> None:
+@writes(LocallyConnected)
+def locally_connected(node: Node[LocallyConnected], net: Caffe2Builder) -> None:
     """LC, whose bias has the channel last."""
     inputs = net.blobs(node.inputs[:2])
     if node.has_input(2):
@@ -211,16 +211,16 @@ def locally_connected(node: Node, net: Caffe2Builder) -> None:
             inputs.append(net.step("Transpose", net.blob(bias), part="bias", axes=turned))
         else:
             inputs.append(net.constant(array.transpose(turned), "bias"))
-    net.give("LC", *inputs, kernels=node.ints("kernel_shape"), strides=node.ints("strides"), pads=node.ints("pads"))
+    net.give("LC", *inputs, kernels=node.operator.kernel_shape, strides=node.operator.strides, pads=node.operator.pads)
 
 
-@writes("Im2Col")
-def im2col(node: Node, net: Caffe2Builder) -> None:
+@writes(Im2Col)
+def im2col(node: Node[Im2Col], net: Caffe2Builder) -> None:
     """Im2Col of an input padded before, since its own `pad` is the same on all sides."""
     x = node.input(0)
-    (kernel_h, kernel_w), (stride_h, stride_w) = node.ints("kernel_shape"), node.ints("strides")
-    dilation_h, dilation_w = node.ints("dilations")
-    top, left, bottom, right = node.ints("pads")
+    (kernel_h, kernel_w), (stride_h, stride_w) = node.operator.kernel_shape, node.operator.strides
+    dilation_h, dilation_w = node.operator.dilations
+    top, left, bottom, right = node.operator.pads
     even = top == left == bottom == right
     padding = [] if even else pad(x.shape, (0, 0, top, left), (0, 0, bottom, right))
     net.give(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pipeline.caffe2.write.broadcasting import own_axes
 from pipeline.caffe2.write.builder import Caffe2Builder, writes
 from pipeline.caffe2.write.steps import expand, reshape
+from pipeline.graph.operators import Gemm, MatMul
 from pipeline.graph.operators.checks import broadcast
 from pipeline.graph.values import Node, Shape
 
 
-@writes("Gemm")
-def gemm(node: Node, net: Caffe2Builder) -> None:
+@writes(Gemm)
+def gemm(node: Node[Gemm], net: Caffe2Builder) -> None:
     """FC where it is a plain linear layer with a bias; else MatMul, Scale, Add."""
-    a, b, alpha, beta = node.input(0), node.input(1), node.float("alpha"), node.float("beta")
-    turned = {name: 1 for name, key in (("trans_a", "transA"), ("trans_b", "transB")) if node.int(key)}
+    a, b, alpha, beta = node.input(0), node.input(1), node.operator.alpha, node.operator.beta
+    turned = {name: 1 for name, key in (("trans_a", "transA"), ("trans_b", "transB")) if getattr(node.operator, key)}
     if not node.has_input(2) or beta == 0:
         if alpha == 1:
             net.give("MatMul", net.blob(a), net.blob(b), **turned)
@@ -23,8 +24,8 @@ def gemm(node: Node, net: Caffe2Builder) -> None:
     c = node.input(2)
     columns = node.output.shape[1]
     one_a_column = c.size == columns and c.shape[-1:] == (columns,)
-    if alpha == beta == 1 and one_a_column and not node.int("transA"):
-        kind = "FC" if node.int("transB") else "FCTransposed"
+    if alpha == beta == 1 and one_a_column and not node.operator.transA:
+        kind = "FC" if node.operator.transB else "FCTransposed"
         net.give(kind, net.blob(a), net.blob(b), net.shaped(c, (columns,)))
         return
     product = net.step("MatMul", net.blob(a), net.blob(b), part="product", **turned)
@@ -36,7 +37,7 @@ def gemm(node: Node, net: Caffe2Builder) -> None:
     net.give("Add", product, blob, **placed)
 
 
-@writes("MatMul")
+@writes(MatMul)
 def matmul(node: Node, net: Caffe2Builder) -> None:
     """MatMul of two matrices, BatchMatMul of more axes; batches of different shape are made equal first."""
     a, b = node.input(0), node.input(1)

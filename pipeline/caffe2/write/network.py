@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph
 
 
@@ -25,15 +26,16 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 
 def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
+    graph = expanded(graph, WRITES.has)
     net = Caffe2Builder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:
-        writer = WRITES.get(node.operator)
+        writer = WRITES.get(node.operator.name)
         if writer is None:
-            problems.append(Problem(str(node.origin), f"{node.operator} has no counterpart in Caffe2"))
+            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in Caffe2"))
             continue
         if not all(value.size for value in node.outputs):
-            problems.append(Problem(str(node.origin), f"{node.operator} makes an empty value"))
+            problems.append(Problem(str(node.origin), f"{node.operator.name} makes an empty value"))
             continue
         net.begin(node)
         try:

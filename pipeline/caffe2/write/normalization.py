@@ -6,20 +6,26 @@ import math
 
 import numpy as np
 
-from pipeline.caffe2.write.broadcasting import own_axes
 from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder, Step, writes
 from pipeline.caffe2.write.steps import pad, reshape
-from pipeline.graph.operators.checks import positive_axes, positive_axis
+from pipeline.graph.operators import (
+    LRN,
+    BatchNormalization,
+    InstanceNormalization,
+    LayerNormalization,
+    LpNormalization,
+)
+from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Node, Shape
 
 
-@writes("BatchNormalization")
-def batch_normalization(node: Node, net: Caffe2Builder) -> None:
+@writes(BatchNormalization)
+def batch_normalization(node: Node[BatchNormalization], net: Caffe2Builder) -> None:
     """SpatialBN with is_test; a matrix gets a third axis, which 1.0.1 asks for."""
     x = node.input(0)
     scale_and_bias = _affine(node, net, 1, 2)
     statistics = net.blobs(node.inputs[3:5])
-    how: dict[str, int | float] = {"is_test": 1, "epsilon": node.float("epsilon")}
+    how: dict[str, int | float] = {"is_test": 1, "epsilon": node.operator.epsilon}
     if x.rank > 2:
         net.give("SpatialBN", net.blob(x), *scale_and_bias, *statistics, **how)
         return
@@ -39,44 +45,33 @@ def _affine(node: Node, net: Caffe2Builder, scale: int, bias: int) -> list[str]:
     ]
 
 
-@writes("InstanceNormalization")
-def instance_normalization(node: Node, net: Caffe2Builder) -> None:
+@writes(InstanceNormalization)
+def instance_normalization(node: Node[InstanceNormalization], net: Caffe2Builder) -> None:
     """InstanceNorm over two axes, the only ones that 1.0.1 gets right; others become two."""
     x = node.input(0)
     flat: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
     blob = net.through(net.blob(x), reshape(x.shape, flat), "flat") if flat != x.shape else net.blob(x)
     inputs = [blob, *_affine(node, net, 1, 2)]
-    epsilon = node.float("epsilon")
+    epsilon = node.operator.epsilon
     if flat == x.shape:
         net.give("InstanceNorm", *inputs, epsilon=epsilon)
     else:
         net.through(net.step("InstanceNorm", *inputs, part="normal", epsilon=epsilon), reshape(flat, x.shape))
 
 
-@writes("LayerNormalization")
-def layer_normalization(node: Node, net: Caffe2Builder) -> None:
-    """LayerNorm, then Mul and Add: 1.0.1 has no elementwise_affine."""
-    x = node.input(0)
-    axis = positive_axis(node.int("axis"), x.rank)
-    given = [(kind, i) for kind, i in (("Mul", 1), ("Add", 2)) if node.has_input(i)]
-    if not given:
-        name = node.output.name
-        net.op("LayerNorm", [net.blob(x)], [name], axis=axis, epsilon=node.float("epsilon"))
-        return
-    blob = net.step("LayerNorm", net.blob(x), part="normal", axis=axis, epsilon=node.float("epsilon"))
-    for kind, i in given:
-        factor, how = own_axes(net, x.shape, node.input(i))
-        if (kind, i) == given[-1]:
-            net.give(kind, blob, factor, **how)
-        else:
-            blob = net.step(kind, blob, factor, part="scaled", **how)
+@writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
+def layer_normalization(node: Node[LayerNormalization], net: Caffe2Builder) -> None:
+    """LayerNorm; 1.0.1 has no elementwise_affine."""
+    x, op = node.input(0), node.operator
+    axis = positive_axis(op.axis, x.rank)
+    net.op("LayerNorm", [net.blob(x)], [node.output.name], axis=axis, epsilon=op.epsilon)
 
 
-@writes("LRN")
-def lrn(node: Node, net: Caffe2Builder) -> None:
+@writes(LRN)
+def lrn(node: Node[LRN], net: Caffe2Builder) -> None:
     """LRN over (N, C, H, W), an odd number of channels, alpha and beta above 0; else AveragePool over the channels."""
-    x, size = node.input(0), node.int("size")
-    alpha, beta, bias = node.float("alpha"), node.float("beta"), node.float("bias")
+    x, size = node.input(0), node.operator.size
+    alpha, beta, bias = node.operator.alpha, node.operator.beta, node.operator.bias
     image: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
     if size % 2 and min(alpha, beta) > 0:
         rule: Step = ("LRN", {"size": size, "alpha": alpha, "beta": beta, "bias": bias})
@@ -99,11 +94,11 @@ def lrn(node: Node, net: Caffe2Builder) -> None:
     net.give("Div", net.blob(x), net.step("Pow", shifted, part="scale", exponent=beta))
 
 
-@writes("LpNormalization")
-def lp_normalization(node: Node, net: Caffe2Builder) -> None:
+@writes(LpNormalization)
+def lp_normalization(node: Node[LpNormalization], net: Caffe2Builder) -> None:
     """Normalize for p = 2; else x / (norm + 1 where the norm is 0): NormalizeL1 leaves rows of zeros unwritten."""
-    x, p = node.input(0), node.int("p")
-    axis = positive_axis(node.int("axis"), x.rank)
+    x, p = node.input(0), node.operator.p
+    axis = positive_axis(node.operator.axis, x.rank)
     if p == 2:
         net.give("Normalize", net.blob(x), axis=axis)
         return
@@ -115,17 +110,3 @@ def lp_normalization(node: Node, net: Caffe2Builder) -> None:
     none = net.step("LE", norm, zero, part="none", broadcast=1)
     extra = net.step("Cast", none, part="extra", to=FLOAT)
     net.give("Div", net.blob(x), net.step("Add", norm, extra, part="divisor"))
-
-
-@writes("MeanVarianceNormalization")
-def mean_variance_normalization(node: Node, net: Caffe2Builder) -> None:
-    """(x - mean) / (sqrt(mean of squares) + 1e-9)."""
-    x = node.input(0)
-    axes = positive_axes(node.ints("axes"), x.rank)
-    mean = net.step("ReduceMean", net.blob(x), part="mean", axes=axes, keepdims=1)
-    centred = net.step("Sub", net.blob(x), mean, part="centred")
-    squares = net.step("Mul", centred, centred, part="squares")
-    steps: list[Step] = [("ReduceMean", {"axes": axes, "keepdims": 1}), ("Sqrt", {})]
-    deviation = net.through(squares, steps, "deviation")
-    tiny = net.constant(np.array([1e-9], np.float32), "tiny")
-    net.give("Div", centred, net.step("Add", deviation, tiny, part="divisor", broadcast=1))

@@ -9,7 +9,8 @@ import numpy as np
 
 from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
 from pipeline.caffe2.write.steps import crop_ends, pad, reshape
-from pipeline.graph.values import Node, Shape
+from pipeline.graph.operators import AveragePool, GlobalAveragePool, GlobalMaxPool, LpPool, MaxPool, MaxRoiPool, Pooling
+from pipeline.graph.values import Graph, Node, Shape
 
 Ints = tuple[int, ...]
 LOWEST = float(np.finfo(np.float32).min)
@@ -57,70 +58,36 @@ class Windows:
         return steps, Windows((*self.shape[:2], *sizes), self.kernel, self.strides, zeros, zeros, self.counts)
 
 
-def _windows(node: Node, dilations: Ints | None = None) -> Windows:
-    shape, kernel, strides, pads = (
-        node.input(0).shape,
-        node.ints("kernel_shape"),
-        node.ints("strides"),
-        node.ints("pads"),
-    )
-    axes = len(kernel)
-    window = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations or (1,) * axes, strict=True))
-    return Windows.over(shape, window, strides, pads[:axes], node.output.shape[2:])
+def _windows(node: Node[Pooling]) -> Windows:
+    pooling, shape = node.operator, node.input(0).shape
+    return Windows.over(shape, pooling.extents, pooling.strides, pooling.begins, node.output.shape[2:])
 
 
-@writes("MaxPool")
-def max_pool(node: Node, net: Caffe2Builder) -> None:
-    """MaxPool with pads of its own on each side; dilated windows are a Max of shifted slices."""
-    dilations = node.ints("dilations")
-    windows = _windows(node, dilations)
-    x = node.input(0)
+def _dense(node: Node[MaxPool], graph: Graph) -> bool:
+    return node.operator.extents == node.operator.kernel_shape
+
+
+@writes(MaxPool, where=_dense)
+def max_pool(node: Node[MaxPool], net: Caffe2Builder) -> None:
+    """MaxPool with pads of its own on each side."""
+    x, windows = node.input(0), _windows(node)
     steps = crop_ends(x.shape, windows.shape)
-    dilated = any(d > 1 and k > 1 for d, k in zip(dilations, node.ints("kernel_shape"), strict=True))
-    if dilated or not windows.fit:
+    if not windows.fit:
         padding, windows = windows.padded(LOWEST)
         steps += padding
-    if not dilated:
-        net.through(net.blob(x), [*steps, ("MaxPool", windows.arguments)])
-        return
-    blob = net.through(net.blob(x), steps, "padded")
-    blob, shape = _shifted_maxima(net, blob, windows, node.ints("kernel_shape"), dilations)
-    last: Step = (
-        "MaxPool",
-        Windows.over(shape, (1,) * len(dilations), windows.strides, windows.begins, windows.counts).arguments,
-    )
-    net.through(blob, [last] if max(windows.strides) > 1 else [])
+    net.through(net.blob(x), [*steps, ("MaxPool", windows.arguments)])
 
 
-def _shifted_maxima(
-    net: Caffe2Builder, blob: str, windows: Windows, kernel: Ints, dilations: Ints
-) -> tuple[str, Shape]:
-    """Give the maxima of dilated windows at every place, one axis after the other."""
-    shape = windows.shape
-    for axis, (k, dilation) in enumerate(zip(kernel, dilations, strict=True), 2):
-        if k == 1:
-            continue
-        length = (windows.counts[axis - 2] - 1) * windows.strides[axis - 2] + 1
-        slices = []
-        for i in range(k):
-            starts, ends = [0] * len(shape), [-1] * len(shape)
-            starts[axis], ends[axis] = i * dilation, i * dilation + length
-            slices.append(net.step("Slice", blob, part=f"axis{axis}_{i}", starts=tuple(starts), ends=tuple(ends)))
-        blob = net.step("Max", *slices, part=f"axis{axis}")
-        shape = (*shape[:axis], length, *shape[axis + 1 :])
-    return blob, shape
-
-
-@writes("AveragePool")
-def average_pool(node: Node, net: Caffe2Builder) -> None:
+@writes(AveragePool)
+def average_pool(node: Node[AveragePool], net: Caffe2Builder) -> None:
     """AveragePool, which divides by the places inside its input: pads that count are put there before.
 
     1.0.1 knows no count_include_pad.
     """
-    x, kernel, strides, pads = node.input(0), node.ints("kernel_shape"), node.ints("strides"), node.ints("pads")
+    x, kernel, strides, pads = node.input(0), node.operator.kernel_shape, node.operator.strides, node.operator.pads
     axes = len(kernel)
     shape, begins, steps = x.shape, pads[:axes], []
-    if node.int("count_include_pad") and any(pads):
+    if node.operator.count_include_pad and any(pads):
         ends = _counted_ends(node, shape)
         steps = pad(shape, (0, 0, *begins), (0, 0, *ends))
         shape = (*shape[:2], *(n + b + e for n, b, e in zip(shape[2:], begins, ends, strict=True)))
@@ -131,44 +98,37 @@ def average_pool(node: Node, net: Caffe2Builder) -> None:
     net.through(net.blob(x), [*steps, *crop_ends(shape, windows.shape), ("AveragePool", windows.arguments)])
 
 
-def _counted_ends(node: Node, shape: Shape) -> Ints:
+def _counted_ends(node: Node[AveragePool], shape: Shape) -> Ints:
     """Give the pads at the end as far as a window reaches into them."""
-    pads, counts = node.ints("pads"), node.output.shape[2:]
+    pads, counts = node.operator.pads, node.output.shape[2:]
     axes = len(counts)
     reach = [
         (count - 1) * stride + k - begin - size
         for count, stride, k, begin, size in zip(
-            counts, node.ints("strides"), node.ints("kernel_shape"), pads[:axes], shape[2:], strict=True
+            counts, node.operator.strides, node.operator.kernel_shape, pads[:axes], shape[2:], strict=True
         )
     ]
     return tuple(max(0, min(end, needed)) for end, needed in zip(pads[axes:], reach, strict=True))
 
 
-@writes("LpPool")
-def lp_pool(node: Node, net: Caffe2Builder) -> None:
-    """LpPool over two axes; over others, the root of the window's size times the average of powers."""
-    x, p = node.input(0), node.int("p")
-    windows = _windows(node)
+@writes(LpPool, where=lambda node, graph: node.operator.axes == 2)
+def lp_pool(node: Node[LpPool], net: Caffe2Builder) -> None:
+    """LpPool, which Caffe2 has over two axes only."""
+    x, windows = node.input(0), _windows(node)
     steps = crop_ends(x.shape, windows.shape)
-    if not windows.fit or len(windows.kernel) != 2:
+    if not windows.fit:
         padding, windows = windows.padded(0.0)
         steps += padding
-    if len(windows.kernel) == 2:
-        net.through(net.blob(x), [*steps, ("LpPool", {**windows.arguments, "p": float(p)})])
-        return
-    size = math.prod(windows.kernel)
-    powers: list[Step] = [("Abs", {}), ("Pow", {"exponent": float(p)})]
-    root: list[Step] = [("Scale", {"scale": float(size)}), ("Pow", {"exponent": 1 / p})]
-    net.through(net.blob(x), [*steps, *powers, ("AveragePool", windows.arguments), *root])
+    net.through(net.blob(x), [*steps, ("LpPool", {**windows.arguments, "p": float(node.operator.p)})])
 
 
-@writes("GlobalAveragePool")
+@writes(GlobalAveragePool)
 def global_average_pool(node: Node, net: Caffe2Builder) -> None:
     """AveragePool with global_pooling."""
     _give_global(node, net, "AveragePool")
 
 
-@writes("GlobalMaxPool")
+@writes(GlobalMaxPool)
 def global_max_pool(node: Node, net: Caffe2Builder) -> None:
     """MaxPool with global_pooling."""
     _give_global(node, net, "MaxPool")
@@ -184,9 +144,9 @@ def _give_global(node: Node, net: Caffe2Builder, kind: str) -> None:
         net.through(net.blob(x), [*reshape(x.shape, flat), pool, *reshape((*x.shape[:2], 1, 1), node.output.shape)])
 
 
-@writes("MaxRoiPool")
-def max_roi_pool(node: Node, net: Caffe2Builder) -> None:
+@writes(MaxRoiPool)
+def max_roi_pool(node: Node[MaxRoiPool], net: Caffe2Builder) -> None:
     """RoIPool."""
-    height, width = node.ints("pooled_shape")
+    height, width = node.operator.pooled_shape
     inputs = net.blobs(node.inputs)
-    net.give("RoIPool", *inputs, pooled_h=height, pooled_w=width, spatial_scale=node.float("spatial_scale"), is_test=1)
+    net.give("RoIPool", *inputs, pooled_h=height, pooled_w=width, spatial_scale=node.operator.spatial_scale, is_test=1)

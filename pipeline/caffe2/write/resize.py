@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.caffe2.write.builder import Array, Caffe2Builder, writes
+from pipeline.graph.operators import Resize
 from pipeline.graph.operators.resize import coordinates
 from pipeline.graph.values import Node
 
 ALIGNED = "align_corners"
 
 
-@writes("Resize")
-def resize(node: Node, net: Caffe2Builder) -> None:
+@writes(Resize)
+def resize(node: Node[Resize], net: Caffe2Builder) -> None:
     """ResizeNearest and UpsampleBilinear where their rule is the same; else the numbers are gathered, and mixed."""
     x, y = node.input(0), node.output
-    mode, transformation = node.str("mode"), node.str("coordinate_transformation_mode")
+    mode, transformation = node.operator.mode, node.operator.coordinate_transformation_mode
     only_image = x.rank == 4 and x.shape[:2] == y.shape[:2]
     places = {
         axis: coordinates(old, new, scale, transformation)
@@ -33,14 +34,11 @@ def resize(node: Node, net: Caffe2Builder) -> None:
         _gather(node, net, places)
 
 
-def _scales(node: Node) -> tuple[float, ...]:
-    x, y, scales = node.input(0), node.output, node.attributes["scales"]
-    if node.ints("sizes") or not isinstance(scales, tuple):
-        return tuple(new / old for old, new in zip(x.shape, y.shape, strict=True))
-    return tuple(float(scale) for scale in scales)
+def _scales(node: Node[Resize]) -> tuple[float, ...]:
+    return node.operator.steps(node.input(0).shape, node.output.shape)
 
 
-def _nearest(node: Node, places: dict[int, Array]) -> tuple[float, ...] | None:
+def _nearest(node: Node[Resize], places: dict[int, Array]) -> tuple[float, ...] | None:
     """Give the scales with which ResizeNearest picks the same numbers; None where there are none.
 
     It takes int(place / scale), in float32 (caffe2/operators/resize_op.cc).
@@ -57,9 +55,9 @@ def _nearest(node: Node, places: dict[int, Array]) -> tuple[float, ...] | None:
     return tuple(scales)
 
 
-def _gather(node: Node, net: Caffe2Builder, places: dict[int, Array]) -> None:
+def _gather(node: Node[Resize], net: Caffe2Builder, places: dict[int, Array]) -> None:
     """Gather along each axis in turn; linear interpolation mixes two neighbours: low + (high - low) part."""
-    blob, linear = net.blob(node.input(0)), node.str("mode") == "linear"
+    blob, linear = net.blob(node.input(0)), node.operator.mode == "linear"
     *_, last_axis = places
     for axis, at in places.items():
         last = axis == last_axis

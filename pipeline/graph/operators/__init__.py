@@ -1,30 +1,112 @@
 """Every operator of the neutral graph; importing the package registers them. One file a family."""
 
-from pipeline.graph.operators import (
-    activation,
-    arithmetic,
-    comparison,
-    convolution,
-    matrix,
-    normalization,
-    pooling,
-    reduction,
-    resize,
-    shape,
-)
-from pipeline.graph.operators.operator import OPERATORS, ShapeError
-
-__all__ = [
-    "OPERATORS",
-    "ShapeError",
-    "activation",
-    "arithmetic",
-    "comparison",
-    "convolution",
-    "matrix",
-    "normalization",
-    "pooling",
-    "reduction",
-    "resize",
-    "shape",
-]
+from pipeline.graph.operators.activation import Activation as Activation
+from pipeline.graph.operators.activation import Clip as Clip
+from pipeline.graph.operators.activation import Dropout as Dropout
+from pipeline.graph.operators.activation import Elu as Elu
+from pipeline.graph.operators.activation import HardSigmoid as HardSigmoid
+from pipeline.graph.operators.activation import LeakyRelu as LeakyRelu
+from pipeline.graph.operators.activation import LogSoftmax as LogSoftmax
+from pipeline.graph.operators.activation import PRelu as PRelu
+from pipeline.graph.operators.activation import Relu as Relu
+from pipeline.graph.operators.activation import Selu as Selu
+from pipeline.graph.operators.activation import Sigmoid as Sigmoid
+from pipeline.graph.operators.activation import Softmax as Softmax
+from pipeline.graph.operators.activation import Softplus as Softplus
+from pipeline.graph.operators.activation import Softsign as Softsign
+from pipeline.graph.operators.activation import Tanh as Tanh
+from pipeline.graph.operators.activation import ThresholdedRelu as ThresholdedRelu
+from pipeline.graph.operators.arithmetic import Abs as Abs
+from pipeline.graph.operators.arithmetic import Add as Add
+from pipeline.graph.operators.arithmetic import Binary as Binary
+from pipeline.graph.operators.arithmetic import Cast as Cast
+from pipeline.graph.operators.arithmetic import Ceil as Ceil
+from pipeline.graph.operators.arithmetic import Div as Div
+from pipeline.graph.operators.arithmetic import Erf as Erf
+from pipeline.graph.operators.arithmetic import Exp as Exp
+from pipeline.graph.operators.arithmetic import FloatUnary as FloatUnary
+from pipeline.graph.operators.arithmetic import Floor as Floor
+from pipeline.graph.operators.arithmetic import Identity as Identity
+from pipeline.graph.operators.arithmetic import Log as Log
+from pipeline.graph.operators.arithmetic import Max as Max
+from pipeline.graph.operators.arithmetic import Mean as Mean
+from pipeline.graph.operators.arithmetic import Min as Min
+from pipeline.graph.operators.arithmetic import Mul as Mul
+from pipeline.graph.operators.arithmetic import Neg as Neg
+from pipeline.graph.operators.arithmetic import Pow as Pow
+from pipeline.graph.operators.arithmetic import Reciprocal as Reciprocal
+from pipeline.graph.operators.arithmetic import Sign as Sign
+from pipeline.graph.operators.arithmetic import Sqrt as Sqrt
+from pipeline.graph.operators.arithmetic import Sub as Sub
+from pipeline.graph.operators.arithmetic import Sum as Sum
+from pipeline.graph.operators.arithmetic import Unary as Unary
+from pipeline.graph.operators.arithmetic import Variadic as Variadic
+from pipeline.graph.operators.comparison import And as And
+from pipeline.graph.operators.comparison import Comparison as Comparison
+from pipeline.graph.operators.comparison import Equal as Equal
+from pipeline.graph.operators.comparison import Greater as Greater
+from pipeline.graph.operators.comparison import GreaterOrEqual as GreaterOrEqual
+from pipeline.graph.operators.comparison import IsNaN as IsNaN
+from pipeline.graph.operators.comparison import Less as Less
+from pipeline.graph.operators.comparison import Not as Not
+from pipeline.graph.operators.comparison import Or as Or
+from pipeline.graph.operators.comparison import Where as Where
+from pipeline.graph.operators.convolution import Conv as Conv
+from pipeline.graph.operators.convolution import ConvTranspose as ConvTranspose
+from pipeline.graph.operators.convolution import Im2Col as Im2Col
+from pipeline.graph.operators.convolution import LocallyConnected as LocallyConnected
+from pipeline.graph.operators.matrix import Gemm as Gemm
+from pipeline.graph.operators.matrix import MatMul as MatMul
+from pipeline.graph.operators.matrix import Product as Product
+from pipeline.graph.operators.normalization import LRN as LRN
+from pipeline.graph.operators.normalization import BatchNormalization as BatchNormalization
+from pipeline.graph.operators.normalization import InstanceNormalization as InstanceNormalization
+from pipeline.graph.operators.normalization import LayerNormalization as LayerNormalization
+from pipeline.graph.operators.normalization import LpNormalization as LpNormalization
+from pipeline.graph.operators.normalization import MeanVarianceNormalization as MeanVarianceNormalization
+from pipeline.graph.operators.operator import OPERATORS as OPERATORS
+from pipeline.graph.operators.operator import Operator as Operator
+from pipeline.graph.operators.operator import ShapeError as ShapeError
+from pipeline.graph.operators.operator import operator_of as operator_of
+from pipeline.graph.operators.pooling import AveragePool as AveragePool
+from pipeline.graph.operators.pooling import GlobalAveragePool as GlobalAveragePool
+from pipeline.graph.operators.pooling import GlobalMaxPool as GlobalMaxPool
+from pipeline.graph.operators.pooling import GlobalPooling as GlobalPooling
+from pipeline.graph.operators.pooling import LpPool as LpPool
+from pipeline.graph.operators.pooling import MaxPool as MaxPool
+from pipeline.graph.operators.pooling import MaxRoiPool as MaxRoiPool
+from pipeline.graph.operators.pooling import Pooling as Pooling
+from pipeline.graph.operators.pooling import RoundedPooling as RoundedPooling
+from pipeline.graph.operators.reduction import ArgMax as ArgMax
+from pipeline.graph.operators.reduction import ArgMin as ArgMin
+from pipeline.graph.operators.reduction import ReduceL1 as ReduceL1
+from pipeline.graph.operators.reduction import ReduceL2 as ReduceL2
+from pipeline.graph.operators.reduction import ReduceLogSumExp as ReduceLogSumExp
+from pipeline.graph.operators.reduction import ReduceMax as ReduceMax
+from pipeline.graph.operators.reduction import ReduceMean as ReduceMean
+from pipeline.graph.operators.reduction import ReduceMin as ReduceMin
+from pipeline.graph.operators.reduction import ReduceProd as ReduceProd
+from pipeline.graph.operators.reduction import ReduceSum as ReduceSum
+from pipeline.graph.operators.reduction import ReduceSumSquare as ReduceSumSquare
+from pipeline.graph.operators.reduction import Reduction as Reduction
+from pipeline.graph.operators.reduction import Search as Search
+from pipeline.graph.operators.reduction import TopK as TopK
+from pipeline.graph.operators.resize import Resize as Resize
+from pipeline.graph.operators.shape import Concat as Concat
+from pipeline.graph.operators.shape import DepthToSpace as DepthToSpace
+from pipeline.graph.operators.shape import Expand as Expand
+from pipeline.graph.operators.shape import Flatten as Flatten
+from pipeline.graph.operators.shape import Gather as Gather
+from pipeline.graph.operators.shape import OneHot as OneHot
+from pipeline.graph.operators.shape import Pad as Pad
+from pipeline.graph.operators.shape import Reshape as Reshape
+from pipeline.graph.operators.shape import Reshaping as Reshaping
+from pipeline.graph.operators.shape import Slice as Slice
+from pipeline.graph.operators.shape import SpaceToDepth as SpaceToDepth
+from pipeline.graph.operators.shape import Split as Split
+from pipeline.graph.operators.shape import Squeeze as Squeeze
+from pipeline.graph.operators.shape import Tile as Tile
+from pipeline.graph.operators.shape import Transpose as Transpose
+from pipeline.graph.operators.shape import Unsqueeze as Unsqueeze
+from pipeline.graph.operators.windows import DilatedWindow as DilatedWindow
+from pipeline.graph.operators.windows import Window as Window

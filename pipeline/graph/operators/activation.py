@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.graph.operators.checks import check_broadcast_to, check_float, positive_axis
-from pipeline.graph.operators.operator import operator
-from pipeline.graph.values import TensorType, Value
+from pipeline.graph.operators.operator import Operator, operator
+from pipeline.graph.values import Node, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -16,205 +17,170 @@ else:
     torch = LazyModule("torch")
 
 
-def _same(x: Value) -> TensorType:
-    check_float(x)
-    return x.type
+class Activation(Operator):
+    """A function of each number."""
+
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        return x.type
 
 
-@operator("Relu")
-class Relu:
+@dataclass(frozen=True, kw_only=True)
+class AlongAxis(Activation):
+    """A function of the numbers along one axis (opset 13)."""
+
+    axis: int = -1
+
+    def infer(self, x: Value) -> TensorType:
+        positive_axis(self.axis, x.rank)
+        return super().infer(x)
+
+
+@operator
+class Relu(Activation):
     """y = max(x, 0)."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.relu(x)
 
 
-@operator("LeakyRelu")
-class LeakyRelu:
+@operator
+class LeakyRelu(Activation):
     """y = x where x >= 0, else alpha x."""
 
-    @staticmethod
-    def infer(x: Value, *, alpha: float = 0.01) -> TensorType:
-        return _same(x)
+    alpha: float = 0.01
 
-    @staticmethod
-    def evaluate(x: Tensor, *, alpha: float) -> Tensor:
-        return torch.nn.functional.leaky_relu(x, alpha)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.leaky_relu(x, self.alpha)
 
 
-@operator("PRelu")
-class PRelu:
+@operator
+class PRelu(Operator):
     """y = x where x >= 0, else slope x; the slope is broadcast to x."""
 
-    @staticmethod
-    def infer(x: Value, slope: Value) -> TensorType:
+    def infer(self, x: Value, slope: Value) -> TensorType:
         check_float(x, slope)
         check_broadcast_to("slope", slope, x.shape)
         return x.type
 
-    @staticmethod
-    def evaluate(x: Tensor, slope: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor, slope: Tensor) -> Tensor:
         return torch.where(x >= 0, x, slope * x)
 
 
-@operator("ThresholdedRelu")
-class ThresholdedRelu:
+@operator
+class ThresholdedRelu(Activation):
     """y = x where x > alpha, else 0."""
 
-    @staticmethod
-    def infer(x: Value, *, alpha: float = 1.0) -> TensorType:
-        return _same(x)
+    alpha: float = 1.0
 
-    @staticmethod
-    def evaluate(x: Tensor, *, alpha: float) -> Tensor:
-        return torch.where(x > alpha, x, 0.0)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.where(x > self.alpha, x, 0.0)
 
 
-@operator("Elu")
-class Elu:
+@operator
+class Elu(Activation):
     """y = x where x > 0, else alpha (exp(x) - 1)."""
 
-    @staticmethod
-    def infer(x: Value, *, alpha: float = 1.0) -> TensorType:
-        return _same(x)
+    alpha: float = 1.0
 
-    @staticmethod
-    def evaluate(x: Tensor, *, alpha: float) -> Tensor:
-        return torch.nn.functional.elu(x, alpha)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.elu(x, self.alpha)
 
 
-@operator("Selu")
-class Selu:
+@operator
+class Selu(Activation):
     """y = gamma x where x > 0, else gamma alpha (exp(x) - 1)."""
 
-    @staticmethod
-    def infer(x: Value, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805) -> TensorType:
-        return _same(x)
+    alpha: float = 1.6732632423543772
+    gamma: float = 1.0507009873554805
 
-    @staticmethod
-    def evaluate(x: Tensor, *, alpha: float, gamma: float) -> Tensor:
-        return torch.nn.functional.elu(x, alpha) * gamma
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.nn.functional.elu(x, self.alpha) * self.gamma
 
 
-@operator("Sigmoid")
-class Sigmoid:
+@operator
+class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x))."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.sigmoid(x)
 
 
-@operator("HardSigmoid")
-class HardSigmoid:
+@operator
+class HardSigmoid(Activation):
     """y = max(0, min(1, alpha x + beta))."""
 
-    @staticmethod
-    def infer(x: Value, *, alpha: float = 0.2, beta: float = 0.5) -> TensorType:
-        return _same(x)
+    alpha: float = 0.2
+    beta: float = 0.5
 
-    @staticmethod
-    def evaluate(x: Tensor, *, alpha: float, beta: float) -> Tensor:
-        return torch.clamp(x * alpha + beta, 0, 1)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.clamp(x * self.alpha + self.beta, 0, 1)
 
 
-@operator("Tanh")
-class Tanh:
+@operator
+class Tanh(Activation):
     """y = tanh(x)."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.tanh(x)
 
 
-@operator("Softplus")
-class Softplus:
+@operator
+class Softplus(Activation):
     """y = log(1 + exp(x)), which is x to the last bit of a float32 for x > 20."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.nn.functional.softplus(x, threshold=20)
 
 
-@operator("Softsign")
-class Softsign:
+@operator
+class Softsign(Activation):
     """y = x / (1 + |x|)."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return x / (1 + x.abs())
 
 
-@operator("Clip")
-class Clip:
+@operator
+class Clip(Activation):
     """y = min(max(x, min), max)."""
 
-    @staticmethod
-    def infer(x: Value, *, min: float, max: float) -> TensorType:
-        return _same(x)
+    min: float
+    max: float
 
-    @staticmethod
-    def evaluate(x: Tensor, *, min: float, max: float) -> Tensor:
-        return torch.clamp(x, min, max)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.clamp(x, self.min, self.max)
 
 
-@operator("Softmax")
-class Softmax:
-    """y = exp(x) / sum of exp(x) along one axis (opset 13)."""
+@operator
+class Softmax(AlongAxis):
+    """y = exp(x) / sum of exp(x) along one axis."""
 
-    @staticmethod
-    def infer(x: Value, *, axis: int = -1) -> TensorType:
-        positive_axis(axis, x.rank)
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor, *, axis: int) -> Tensor:
-        return torch.softmax(x, axis)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.softmax(x, self.axis)
 
 
-@operator("LogSoftmax")
-class LogSoftmax:
-    """y = log(Softmax(x)) along one axis (opset 13)."""
+@operator
+class LogSoftmax(AlongAxis):
+    """y = log(Softmax(x)) along one axis."""
 
-    @staticmethod
-    def infer(x: Value, *, axis: int = -1) -> TensorType:
-        positive_axis(axis, x.rank)
-        return _same(x)
-
-    @staticmethod
-    def evaluate(x: Tensor, *, axis: int) -> Tensor:
-        return torch.log_softmax(x, axis)
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.log_softmax(x, self.axis)
 
 
-@operator("Dropout")
-class Dropout:
+@operator
+class Dropout(Operator):
     """y = x, as at inference; kept because a Caffe net names its layer."""
 
-    @staticmethod
-    def infer(x: Value, *, ratio: float = 0.5) -> TensorType:
+    ratio: float = 0.5
+
+    moves_only = True
+
+    def infer(self, x: Value) -> TensorType:
         return x.type
 
-    @staticmethod
-    def evaluate(x: Tensor, *, ratio: float) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return x
+
+    def is_identity(self, node: Node) -> bool:
+        return True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
 
 from pipeline.graph.operators.checks import broadcast, check_float, common_dtype
-from pipeline.graph.operators.operator import ShapeError, operator
-from pipeline.graph.values import TensorType, Value
+from pipeline.graph.operators.operator import Operator, ShapeError, operator
+from pipeline.graph.values import Node, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -17,105 +19,212 @@ else:
     torch = LazyModule("torch")
 
 
-class Unary:
-    """Abs, Exp, ...: the PyTorch function `function` of each number."""
-
-    def __init__(self, function: str, *, of_integers: bool = False) -> None:
-        self.function = function
-        self.of_integers = of_integers
+class FloatUnary(Operator):
+    """A function of each float: PyTorch's of this name."""
 
     def infer(self, x: Value) -> TensorType:
-        if self.of_integers:
-            common_dtype(x)
-        else:
-            check_float(x)
+        check_float(x)
         return x.type
 
     def evaluate(self, x: Tensor) -> Tensor:
-        result: Tensor = getattr(torch, self.function)(x)
+        result: Tensor = getattr(torch, self.name.lower())(x)
         return result
 
 
-class Variadic:
-    """Add, Sum, ...: the PyTorch function `function` folds any number (or exactly two) inputs."""
+class Unary(FloatUnary):
+    """A function of each number, integers included."""
 
-    def __init__(self, function: str, *, count: int | None = None) -> None:
-        self.function = function
-        self.count = count
+    def infer(self, x: Value) -> TensorType:
+        common_dtype(x)
+        return x.type
+
+
+class Binary(Operator):
+    """A function of two inputs: PyTorch's of this name."""
 
     def infer(self, *xs: Value) -> TensorType:
-        if len(xs) != self.count and (self.count or not xs):
-            raise ShapeError(f"needs {self.count or 'one or more'} inputs, not {len(xs)}")
+        if len(xs) != 2:
+            raise ShapeError(f"needs 2 inputs, not {len(xs)}")
         return TensorType(broadcast(*(x.shape for x in xs)), common_dtype(*xs))
 
-    def evaluate(self, *xs: Tensor) -> Tensor:
-        result: Tensor = reduce(getattr(torch, self.function), xs)
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        result: Tensor = getattr(torch, self.name.lower())(a, b)
         return result
 
 
-for _name in ("Abs", "Neg", "Sign"):
-    operator(_name)(Unary(_name.lower(), of_integers=True))
-for _name in ("Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Erf"):
-    operator(_name)(Unary(_name.lower()))
-for _name in ("Add", "Sub", "Mul", "Pow"):
-    operator(_name)(Variadic(_name.lower(), count=2))
-for _name, _function in (("Sum", "add"), ("Max", "maximum"), ("Min", "minimum")):
-    operator(_name)(Variadic(_function))
+class Variadic(Operator):
+    """A function of one or more inputs, which gives a single one back."""
+
+    variadic: ClassVar[bool] = True
+
+    def infer(self, *xs: Value) -> TensorType:
+        if not xs:
+            raise ShapeError("needs one or more inputs")
+        return TensorType(broadcast(*(x.shape for x in xs)), common_dtype(*xs))
+
+    def is_identity(self, node: Node) -> bool:
+        return len(node.inputs) == 1
 
 
-@operator("Div")
-class Div:
+@operator
+class Abs(Unary):
+    """y = |x|."""
+
+
+@operator
+class Neg(Unary):
+    """y = -x."""
+
+
+@operator
+class Sign(Unary):
+    """y = 1, 0 or -1, as x is."""
+
+
+@operator
+class Exp(FloatUnary):
+    """y = exp(x)."""
+
+
+@operator
+class Log(FloatUnary):
+    """y = log(x)."""
+
+
+@operator
+class Sqrt(FloatUnary):
+    """y = x ** (1 / 2)."""
+
+
+@operator
+class Reciprocal(FloatUnary):
+    """y = 1 / x."""
+
+
+@operator
+class Floor(FloatUnary):
+    """y = the largest integer up to x."""
+
+
+@operator
+class Ceil(FloatUnary):
+    """y = the smallest integer from x on."""
+
+
+@operator
+class Erf(FloatUnary):
+    """y = the error function of x."""
+
+
+@operator
+class Add(Binary):
+    """y = a + b."""
+
+    commutes = True
+    keeps_indices = True
+
+
+@operator
+class Sub(Binary):
+    """y = a - b."""
+
+    keeps_indices = True
+
+
+@operator
+class Mul(Binary):
+    """y = a b."""
+
+    commutes = True
+
+    def fold(self, *constants: np.ndarray | None) -> np.ndarray | None:
+        a, b = constants
+        return None if a is None or b is None else np.asarray(a * b)
+
+
+@operator
+class Div(Binary):
     """y = a / b; of integers, rounded toward zero."""
 
-    @staticmethod
-    def infer(a: Value, b: Value) -> TensorType:
-        return TensorType(broadcast(a.shape, b.shape), common_dtype(a, b))
-
-    @staticmethod
-    def evaluate(a: Tensor, b: Tensor) -> Tensor:
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.div(a, b, rounding_mode=None if a.is_floating_point() else "trunc")
 
 
-@operator("Mean")
-class Mean:
+@operator
+class Pow(Binary):
+    """y = a ** b."""
+
+
+@operator
+class Sum(Variadic):
+    """y = the sum of the inputs."""
+
+    def evaluate(self, *xs: Tensor) -> Tensor:
+        return reduce(torch.add, xs)
+
+
+@operator
+class Max(Variadic):
+    """y = the largest of the inputs."""
+
+    def evaluate(self, *xs: Tensor) -> Tensor:
+        return reduce(torch.maximum, xs)
+
+
+@operator
+class Min(Variadic):
+    """y = the smallest of the inputs."""
+
+    def evaluate(self, *xs: Tensor) -> Tensor:
+        return reduce(torch.minimum, xs)
+
+
+@operator
+class Mean(Variadic):
     """y = the sum of the inputs / their number."""
 
-    @staticmethod
-    def infer(*xs: Value) -> TensorType:
-        if not xs:
-            raise ShapeError("needs one or more inputs")
+    def infer(self, *xs: Value) -> TensorType:
         check_float(*xs)
-        return TensorType(broadcast(*(x.shape for x in xs)))
+        return super().infer(*xs)
 
-    @staticmethod
-    def evaluate(*xs: Tensor) -> Tensor:
+    def evaluate(self, *xs: Tensor) -> Tensor:
         return reduce(torch.add, xs) / len(xs)
 
 
-@operator("Identity")
-class Identity:
+@operator
+class Identity(Operator):
     """y = x, of any type."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
+    moves_only = True
+    keeps_indices = True
+
+    def infer(self, x: Value) -> TensorType:
         return x.type
 
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return x
 
+    def is_identity(self, node: Node) -> bool:
+        return True
 
-@operator("Cast")
-class Cast:
+
+@operator
+class Cast(Operator):
     """y = x as another element type: a number becomes an integer by truncation, a bool by x != 0."""
 
-    @staticmethod
-    def infer(x: Value, *, to: str) -> TensorType:
-        if to not in ("float32", "int64", "bool"):
-            raise ShapeError(f"cannot cast {x.dtype} to {to!r}")
-        return TensorType(x.shape, to)
+    to: str
 
-    @staticmethod
-    def evaluate(x: Tensor, *, to: str) -> Tensor:
-        dtype: torch.dtype = getattr(torch, to)
+    moves_only = True
+    keeps_indices = True
+
+    def infer(self, x: Value) -> TensorType:
+        if self.to not in ("float32", "int64", "bool"):
+            raise ShapeError(f"cannot cast {x.dtype} to {self.to!r}")
+        return TensorType(x.shape, self.to)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        dtype: torch.dtype = getattr(torch, self.to)
         return x.to(dtype)
+
+    def is_identity(self, node: Node) -> bool:
+        return node.input(0).dtype == self.to

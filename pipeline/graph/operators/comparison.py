@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.graph.operators.checks import broadcast, check_float, common_dtype
-from pipeline.graph.operators.operator import operator
+from pipeline.graph.operators.operator import Operator, operator
 from pipeline.graph.values import TensorType, Value
 from pipeline.lazy import LazyModule
 
@@ -16,68 +16,105 @@ else:
     torch = LazyModule("torch")
 
 
-class Compare:
-    """Greater, And, ...: the PyTorch function `function` of two values whose type is one of `dtypes`."""
+class Comparison(Operator):
+    """A bool for each pair of places of two inputs of one element type."""
 
-    def __init__(self, function: str, *dtypes: str) -> None:
-        self.function = function
-        self.dtypes = dtypes
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "int64")  # those that are compared
 
     def infer(self, a: Value, b: Value) -> TensorType:
         common_dtype(a, b, allowed=self.dtypes)
         return TensorType(broadcast(a.shape, b.shape), "bool")
 
+
+@operator
+class Greater(Comparison):
+    """y = a > b."""
+
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
-        result: Tensor = getattr(torch, self.function)(a, b)
-        return result
+        return torch.gt(a, b)
 
 
-operator("Greater")(Compare("gt", "float32", "int64"))
-operator("GreaterOrEqual")(Compare("ge", "float32", "int64"))
-operator("Less")(Compare("lt", "float32", "int64"))
-operator("Equal")(Compare("eq", "float32", "int64", "bool"))
-operator("And")(Compare("logical_and", "bool"))
-operator("Or")(Compare("logical_or", "bool"))
+@operator
+class GreaterOrEqual(Comparison):
+    """y = a >= b."""
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.ge(a, b)
 
 
-@operator("Not")
-class Not:
+@operator
+class Less(Comparison):
+    """y = a < b."""
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.lt(a, b)
+
+
+@operator
+class Equal(Comparison):
+    """y = a is b."""
+
+    commutes = True
+    dtypes = ("float32", "int64", "bool")
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.eq(a, b)
+
+
+@operator
+class And(Comparison):
+    """y = a and b."""
+
+    commutes = True
+    dtypes = ("bool",)
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.logical_and(a, b)
+
+
+@operator
+class Or(Comparison):
+    """y = a or b."""
+
+    commutes = True
+    dtypes = ("bool",)
+
+    def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.logical_or(a, b)
+
+
+@operator
+class Not(Operator):
     """y = not x."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
+    def infer(self, x: Value) -> TensorType:
         common_dtype(x, allowed=("bool",))
         return x.type
 
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.logical_not(x)
 
 
-@operator("IsNaN")
-class IsNaN:
+@operator
+class IsNaN(Operator):
     """y = whether x is not a number."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
+    def infer(self, x: Value) -> TensorType:
         check_float(x)
         return TensorType(x.shape, "bool")
 
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return torch.isnan(x)
 
 
-@operator("Where")
-class Where:
+@operator
+class Where(Operator):
     """y = a where the condition holds, else b."""
 
-    @staticmethod
-    def infer(condition: Value, a: Value, b: Value) -> TensorType:
+    def infer(self, condition: Value, a: Value, b: Value) -> TensorType:
         common_dtype(condition, allowed=("bool",))
         dtype = common_dtype(a, b, allowed=("float32", "int64", "bool"))
         return TensorType(broadcast(condition.shape, a.shape, b.shape), dtype)
 
-    @staticmethod
-    def evaluate(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def evaluate(self, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return torch.where(condition, a, b)

@@ -1,30 +1,32 @@
 """What an operator is, and the table of all of them.
 
-An operator is a class with two static functions that stand side by side:
+An operator is a frozen dataclass whose fields *are* its attributes, with their types and defaults. Beside them stand
 
-    infer(x, w, *, kernel_shape, strides=...)      values -> the type of each output, or ShapeError
-    evaluate(x, w, *, kernel_shape, strides)       PyTorch tensors -> a tensor, or a tuple of them
+    infer(self, x, w)      values -> the type of each output, or ShapeError
+    evaluate(self, x, w)   PyTorch tensors -> a tensor, or a tuple of them
 
-The keyword-only parameters of `infer` *are* the operator's attributes, with their types and defaults. Names
-and meaning are ONNX's (https://onnx.ai/onnx/operators), with one rule: what ONNX takes as a constant input
-(axes, shape, pads, repeats, min, max, starts, ends, split, scales) is an attribute of that name.
+and whatever else the other parts ask of it: what it costs, whether it only moves numbers, which of its inputs are
+indices. `Operator` has the answers that most give. Names and meaning are ONNX's (https://onnx.ai/onnx/operators), with
+one rule: what ONNX takes as a constant input (axes, shape, pads, repeats, min, max, starts, ends, split, scales) is an
+attribute of that name.
 
 Tensors are float32; index tensors are int64, masks are bool. Layouts are N, C, spatial axes.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
 from operator import index
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from pipeline.graph.operators.receptive_field import Field
 from pipeline.graph.registry import Registry
-from pipeline.graph.values import Attribute, TensorType
+from pipeline.graph.values import Attribute, Node, TensorType
 
 if TYPE_CHECKING:
-    import torch
+    import numpy as np
 
 Ints = tuple[int, ...]
 Floats = tuple[float, ...]
@@ -35,38 +37,71 @@ class ShapeError(ValueError):
     """The inputs of an operator do not fit together, or its attributes do not fit them."""
 
 
-class Definition(Protocol):
-    """What a file of this package writes for an operator."""
-
-    infer: Callable[..., Inferred]
-    evaluate: Callable[..., torch.Tensor | tuple[torch.Tensor, ...]]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Operator:
-    """A registered operator: its definition and the attributes its signature declares."""
+    """What a node computes. A node that is passed to a method is the one whose operator this is.
 
-    name: str
-    infer: Callable[..., Inferred]
-    evaluate: Callable[..., Any]
-    kinds: Mapping[str, object]
-    defaults: Mapping[str, Attribute]
-    required: frozenset[str]
+    Attributes become exactly what they are declared to be: a number of numpy's or a list that a reader passes is
+    turned into a plain number or a tuple. Raises TypeError where that is impossible.
+    """
 
-    def complete(self, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-        """Add the defaults to `attributes`, sorted by name, each of exactly the type its signature declares.
+    name: ClassVar[str]
+    kinds: ClassVar[Mapping[str, str]] = {}  # by attribute, sorted: the type that is declared
+    required: ClassVar[frozenset[str]] = frozenset()  # the attributes without a default
 
-        Raises TypeError for one that is unknown, missing or of another type.
-        """
-        unknown = attributes.keys() - self.kinds.keys()
-        missing = self.required - attributes.keys()
+    moves_only: ClassVar[bool] = False  # its numbers are those of its input
+    keeps_places: ClassVar[bool] = True  # a place of the output looks at the same place of the input, or around it
+    keeps_indices: ClassVar[bool] = False  # where its output holds indices, its inputs do
+    commutes: ClassVar[bool] = False  # its two inputs may be exchanged
+    variadic: ClassVar[bool] = False  # takes any number of inputs, each of them data
+
+    infer: ClassVar[Callable[..., Inferred]]
+    evaluate: ClassVar[Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        for name, kind in self.kinds.items():
+            value = getattr(self, name)
+            try:
+                exact = _CONVERT[kind](value)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise TypeError(f"{self.name}: {name} of a wrong type, {value!r}: {error}") from None
+            if exact is not value:
+                object.__setattr__(self, name, exact)
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Self:
+        """Make the operator of attributes by name; raises TypeError for one that is unknown, missing or wrong."""
+        unknown, missing = attributes.keys() - cls.kinds.keys(), cls.required - attributes.keys()
         if unknown or missing:
-            raise TypeError(f"{self.name}: unknown {sorted(unknown)}, missing {sorted(missing)}")
-        given = {**self.defaults, **attributes}
-        try:
-            return {name: _CONVERT[self.kinds[name]](given[name]) for name in sorted(given)}
-        except (TypeError, ValueError, OverflowError) as error:
-            raise TypeError(f"{self.name}: attributes of a wrong type, {given}: {error}") from None
+            known = ", ".join(cls.kinds) or "none"
+            raise TypeError(f"{cls.name}: unknown {sorted(unknown)}, missing {sorted(missing)}; it has {known}")
+        return cls(**attributes)
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """The attributes by name, sorted."""
+        return {name: getattr(self, name) for name in self.kinds}
+
+    def multiply_adds(self, node: Node) -> int:
+        """Return how many it takes: one for each number read or made, whichever are more; none to move numbers."""
+        sizes = (value.size for value in (*node.inputs, *node.outputs[:1]) if value is not None)
+        return 0 if self.moves_only else max(sizes)
+
+    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+        """Return what a place of the output sees where one of the input sees `seen`; None for all or unknown."""
+        return seen if self.keeps_places else None
+
+    def is_identity(self, node: Node) -> bool:
+        """Return whether the node gives its input unchanged."""
+        return False
+
+    def index_rows(self, node: Node) -> Mapping[str, int]:
+        """Return the inputs that are indices, by name, with the number of rows that each chooses from."""
+        return {}
+
+    def fold(self, *constants: np.ndarray | None) -> np.ndarray | None:
+        """Return the output for constant inputs where it is worth computing at once, else None."""
+        return None
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 - whatever a reader passes
@@ -81,37 +116,41 @@ def _word(value: Any) -> str:  # noqa: ANN401 - whatever a reader passes
     return value
 
 
-_CONVERT: dict[object, Callable[[Any], Attribute]] = {
-    int: index,
-    float: _number,
-    str: _word,
-    Ints: lambda values: tuple(map(index, values)),
-    Floats: lambda values: tuple(map(_number, values)),
+_CONVERT: dict[str, Callable[[Any], Attribute]] = {
+    "int": index,
+    "float": _number,
+    "str": _word,
+    "Ints": lambda values: tuple(map(index, values)),
+    "Floats": lambda values: tuple(map(_number, values)),
 }
 
-OPERATORS: Registry[Operator] = Registry("operator")
-D = TypeVar("D", bound=Any)
+OPERATORS: Registry[type[Operator]] = Registry("operator")
+O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
 
 
-def operator(name: str) -> Callable[[D], D]:
-    """Register a class (or object) with `infer` and `evaluate` as the operator `name`."""
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def operator(cls: type[O]) -> type[O]:
+    """Register a class as the operator of its name, after making it a frozen dataclass where it adds attributes."""
+    adds = any(not kind.startswith("ClassVar") for kind in vars(cls).get("__annotations__", {}).values())
+    if adds or len(cls.__bases__) > 1:  # else it is the dataclass that its base is
+        cls = dataclass(frozen=True, kw_only=True)(cls)
+    cls.name = cls.__name__
+    cls.kinds = {field.name: str(field.type) for field in sorted(fields(cls), key=lambda field: field.name)}
+    cls.required = frozenset(field.name for field in fields(cls) if field.default is MISSING)
+    return OPERATORS.register(cls.name)(cls)
 
-    def add(definition: D) -> D:
-        keywords = [
-            parameter
-            for parameter in inspect.signature(definition.infer, eval_str=True).parameters.values()
-            if parameter.kind is parameter.KEYWORD_ONLY
-        ]
-        OPERATORS.register(name)(
-            Operator(
-                name=name,
-                infer=definition.infer,
-                evaluate=definition.evaluate,
-                kinds={p.name: p.annotation for p in keywords},
-                defaults={p.name: p.default for p in keywords if p.default is not p.empty},
-                required=frozenset(p.name for p in keywords if p.default is p.empty),
-            )
-        )
-        return definition
 
-    return add
+def operator_of(given: Operator | str, attributes: Mapping[str, Any]) -> Operator:
+    """Return an operator as it is given, or that of a name and its attributes.
+
+    Raises TypeError, with the nearest name, where there is none of this name, or an attribute does not fit it.
+    """
+    if isinstance(given, Operator):
+        if attributes:
+            raise TypeError(f"{given} has its attributes already: {sorted(attributes)} are too many")
+        return given
+    found = OPERATORS.get(given)
+    if found is None:
+        near = get_close_matches(given, OPERATORS, n=1)
+        raise TypeError(f"there is no operator {given!r}" + (f"; did you mean {near[0]}?" if near else ""))
+    return found.of(attributes)

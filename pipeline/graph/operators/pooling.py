@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.graph.operators.checks import check_float, check_minimum_rank, check_rank, check_windows
-from pipeline.graph.operators.convolution import torch_padding
-from pipeline.graph.operators.operator import Ints, ShapeError, operator
-from pipeline.graph.values import Shape, TensorType, Value
+from pipeline.graph.operators.checks import check_float, check_minimum_rank, check_rank
+from pipeline.graph.operators.operator import Ints, Operator, ShapeError, operator
+from pipeline.graph.operators.windows import DilatedWindow, Window, torch_padding
+from pipeline.graph.values import Node, Shape, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -35,57 +37,6 @@ def pooled_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil_
     return windows - 1 if (windows - 1) * stride >= size + begin else windows
 
 
-def pooled_shape(x: Value, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int, dilations: Ints) -> Shape:
-    """Give the shape after pooling a value (N, C, spatial...); pads are all begins, then all ends."""
-    axes = len(kernel_shape)
-    check_float(x)
-    check_windows(axes, kernel_shape=kernel_shape, strides=strides, pads=pads, dilations=dilations)
-    if x.rank != axes + 2:
-        raise ShapeError(f"{axes} pooled axes do not fit an input of shape {x.shape}")
-    if min(pads[:axes]) < 0:
-        raise ShapeError(f"pads {pads} begin inside the image")
-    spatial = []
-    for i, size in enumerate(x.shape[2:]):
-        begin, end, window = pads[i], pads[i + axes], (kernel_shape[i] - 1) * dilations[i] + 1
-        if end < -size:
-            raise ShapeError(f"pads {pads} leave nothing of shape {x.shape}")
-        spatial.append(pooled_size(size, window, strides[i], begin, end, ceil_mode))
-    return (*x.shape[:2], *spatial)
-
-
-def _covered(x: Tensor, windows: Ints, strides: Ints, pads: Ints, counts: Ints, value: float) -> Tensor:
-    """Pad x with `value`, or crop it, so that exactly `counts` windows fit without further padding."""
-    axes = len(windows)
-    ends = []
-    for i, count in enumerate(counts):
-        need = (count - 1) * strides[i] + windows[i] - pads[i] - x.shape[i + 2]
-        # Up to a stride of places that no window covers do no harm.
-        ends.append(0 if -strides[i] < need <= 0 else need)
-    if not any(pads[:axes]) and not any(ends):
-        return x
-    return torch.nn.functional.pad(x, torch_padding((*pads[:axes], *ends)), value=value)
-
-
-def _sums(x: Tensor, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int) -> Tensor:
-    """Sum every window; padding is 0."""
-    axes = len(kernel_shape)
-    counts = _counts(tuple(x.shape), kernel_shape, strides, pads, ceil_mode)
-    x = _covered(x, kernel_shape, strides, pads, counts, 0.0)
-    functional = torch.nn.functional
-    if axes == 1:
-        rows = functional.avg_pool2d(x.unsqueeze(2), (1, *kernel_shape), (1, *strides), divisor_override=1)
-        return rows.squeeze(2)
-    pool = functional.avg_pool2d if axes == 2 else functional.avg_pool3d
-    return pool(x, kernel_shape, strides, divisor_override=1)
-
-
-def _counts(shape: Shape, windows: Ints, strides: Ints, pads: Ints, ceil_mode: int) -> Ints:
-    axes = len(windows)
-    return tuple(
-        pooled_size(shape[i + 2], windows[i], strides[i], pads[i], pads[i + axes], ceil_mode) for i in range(axes)
-    )
-
-
 def covered_places(size: int, kernel: int, stride: int, begin: int, end: int, count: int, padding: int) -> Ints:
     """Give, for each of `count` windows along an axis, how many of its places an average divides by.
 
@@ -100,143 +51,178 @@ def covered_places(size: int, kernel: int, stride: int, begin: int, end: int, co
     return tuple(max(0, min(start + kernel, high) - max(start, low)) for start in starts)
 
 
-@operator("MaxPool")
-class MaxPool:
+class Pooling(Window):
+    """One number for each window of each channel."""
+
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        self.check(x)
+        self.check_pads(x)
+        return TensorType((*x.shape[:2], *self.counts(x.shape)))
+
+    def check_pads(self, x: Value) -> None:
+        """Raise ShapeError where the pads do not fit x."""
+        if any(pad < 0 for pad in self.pads):
+            raise ShapeError(f"pads {self.pads} are negative")
+
+    def counts(self, shape: Shape) -> Ints:
+        """Return how many windows there are along each axis of an input of `shape`, which are rounded down."""
+        return self._counted(shape, ceil_mode=0)
+
+    def _counted(self, shape: Shape, ceil_mode: int) -> Ints:
+        axes = zip(shape[2:], self.extents, self.strides, self.begins, self.ends, strict=True)
+        return tuple(pooled_size(*axis, ceil_mode) for axis in axes)
+
+    def covered(self, x: Tensor, value: float) -> Tensor:
+        """Pad x with `value`, or crop it, so that exactly its windows fit without further padding."""
+        ends = []
+        for i, count in enumerate(self.counts(tuple(x.shape))):
+            need = (count - 1) * self.strides[i] + self.extents[i] - self.begins[i] - x.shape[i + 2]
+            # Up to a stride of places that no window covers do no harm.
+            ends.append(0 if -self.strides[i] < need <= 0 else need)
+        if not any(self.begins) and not any(ends):
+            return x
+        return torch.nn.functional.pad(x, torch_padding((*self.begins, *ends)), value=value)
+
+    def sums(self, x: Tensor) -> Tensor:
+        """Sum every window; padding is 0."""
+        x = self.covered(x, 0.0)
+        functional = torch.nn.functional
+        if self.axes == 1:
+            row = functional.avg_pool2d(x.unsqueeze(2), (1, *self.kernel_shape), (1, *self.strides), divisor_override=1)
+            return row.squeeze(2)
+        pool = functional.avg_pool2d if self.axes == 2 else functional.avg_pool3d
+        return pool(x, self.kernel_shape, self.strides, divisor_override=1)
+
+    def multiply_adds(self, node: Node) -> int:
+        return node.output.size * math.prod(self.kernel_shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundedPooling(Pooling):
+    """Pooling that may round up how many windows there are."""
+
+    ceil_mode: int = 0
+
+    def counts(self, shape: Shape) -> Ints:
+        """Return how many windows there are along each axis of an input of `shape`."""
+        return self._counted(shape, self.ceil_mode)
+
+
+@operator
+class MaxPool(RoundedPooling, DilatedWindow):
     """The largest number in each window. Padding is -FLT_MAX, as in Torch7 and Caffe.
 
     Pads at the end decide only how many windows there are; they may be negative.
     """
 
-    @staticmethod
-    def infer(
-        x: Value, *, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int = 0, dilations: Ints
-    ) -> TensorType:
-        return TensorType(pooled_shape(x, kernel_shape, strides, pads, ceil_mode, dilations))
+    def check_pads(self, x: Value) -> None:
+        """Raise ShapeError where the pads do not fit x."""
+        if min(self.begins) < 0:
+            raise ShapeError(f"pads {self.pads} begin inside the image")
+        if any(end < -size for end, size in zip(self.ends, x.shape[2:], strict=True)):
+            raise ShapeError(f"pads {self.pads} leave nothing of shape {x.shape}")
 
-    @staticmethod
-    def evaluate(
-        x: Tensor, *, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int, dilations: Ints
-    ) -> Tensor:
-        axes = len(kernel_shape)
-        windows = tuple((k - 1) * d + 1 for k, d in zip(kernel_shape, dilations, strict=True))
-        counts = _counts(tuple(x.shape), windows, strides, pads, ceil_mode)
-        x = _covered(x, windows, strides, pads, counts, torch.finfo(torch.float32).min)
+    def evaluate(self, x: Tensor) -> Tensor:
+        x = self.covered(x, torch.finfo(torch.float32).min)
         functional = torch.nn.functional
-        pool = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[axes - 1]
-        result: Tensor = pool(x, kernel_shape, strides, 0, dilations)
+        pool = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[self.axes - 1]
+        result: Tensor = pool(x, self.kernel_shape, self.strides, 0, self.dilations)
         return result
 
 
-@operator("AveragePool")
-class AveragePool:
+@operator
+class AveragePool(RoundedPooling):
     """The sum of each window, where padding is 0, divided by the number of its places (`covered_places`)."""
 
-    @staticmethod
-    def infer(
-        x: Value,
-        *,
-        kernel_shape: Ints,
-        strides: Ints,
-        pads: Ints,
-        ceil_mode: int = 0,
-        count_include_pad: int = 0,
-    ) -> TensorType:
-        _check_not_negative(pads)
-        return TensorType(pooled_shape(x, kernel_shape, strides, pads, ceil_mode, (1,) * len(kernel_shape)))
+    count_include_pad: int = 0
 
-    @staticmethod
-    def evaluate(
-        x: Tensor, *, kernel_shape: Ints, strides: Ints, pads: Ints, ceil_mode: int, count_include_pad: int
-    ) -> Tensor:
-        axes = len(kernel_shape)
-        y = _sums(x, kernel_shape, strides, pads, ceil_mode)
-        for i, kernel in enumerate(kernel_shape):
-            places = covered_places(
-                x.shape[i + 2], kernel, strides[i], pads[i], pads[i + axes], y.shape[i + 2], count_include_pad
-            )
-            y = y / torch.tensor(places, dtype=torch.float32).reshape(-1, *(1,) * (axes - 1 - i))
+    def divisors(self, shape: Shape) -> tuple[Ints, ...]:
+        """Return, for each axis of an input of `shape`, how many places the average of each window divides by."""
+        geometry = zip(shape[2:], self.kernel_shape, self.strides, self.begins, self.ends, strict=True)
+        return tuple(
+            covered_places(*axis, count, self.count_include_pad)
+            for axis, count in zip(geometry, self.counts(shape), strict=True)
+        )
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        y = self.sums(x)
+        for i, places in enumerate(self.divisors(tuple(x.shape))):
+            y = y / torch.tensor(places, dtype=torch.float32).reshape(-1, *(1,) * (self.axes - 1 - i))
         return y
 
 
-@operator("LpPool")
-class LpPool:
+@operator
+class LpPool(Pooling):
     """The p-norm of each window; padding is 0."""
 
-    @staticmethod
-    def infer(x: Value, *, kernel_shape: Ints, strides: Ints, pads: Ints, p: int = 2) -> TensorType:
-        _check_not_negative(pads)
-        if p < 1:
-            raise ShapeError(f"there is no {p}-norm")
-        return TensorType(pooled_shape(x, kernel_shape, strides, pads, 0, (1,) * len(kernel_shape)))
+    p: int = 2
 
-    @staticmethod
-    def evaluate(x: Tensor, *, kernel_shape: Ints, strides: Ints, pads: Ints, p: int) -> Tensor:
-        return _sums(x.abs().pow(p), kernel_shape, strides, pads, 0).pow(1 / p)
+    def infer(self, x: Value) -> TensorType:
+        if self.p < 1:
+            raise ShapeError(f"there is no {self.p}-norm")
+        return super().infer(x)
 
-
-def _check_not_negative(pads: Ints) -> None:
-    if any(pad < 0 for pad in pads):
-        raise ShapeError(f"pads {pads} are negative")
+    def evaluate(self, x: Tensor) -> Tensor:
+        return self.sums(x.abs().pow(self.p)).pow(1 / self.p)
 
 
-def _global_shape(x: Value) -> Shape:
-    check_float(x)
-    check_minimum_rank(x, 3)
-    return (*x.shape[:2], *(1,) * (x.rank - 2))
+class GlobalPooling(Operator):
+    """One number for each channel; all spatial axes become 1."""
+
+    keeps_places = False
+
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        check_minimum_rank(x, 3)
+        return TensorType((*x.shape[:2], *(1,) * (x.rank - 2)))
 
 
-@operator("GlobalAveragePool")
-class GlobalAveragePool:
+@operator
+class GlobalAveragePool(GlobalPooling):
     """The mean over all spatial axes, which become 1."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return TensorType(_global_shape(x))
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
 
 
-@operator("GlobalMaxPool")
-class GlobalMaxPool:
+@operator
+class GlobalMaxPool(GlobalPooling):
     """The largest number over all spatial axes, which become 1."""
 
-    @staticmethod
-    def infer(x: Value) -> TensorType:
-        return TensorType(_global_shape(x))
-
-    @staticmethod
-    def evaluate(x: Tensor) -> Tensor:
+    def evaluate(self, x: Tensor) -> Tensor:
         return x.amax(dim=tuple(range(2, x.ndim)), keepdim=True)
 
 
-@operator("MaxRoiPool")
-class MaxRoiPool:
+@operator
+class MaxRoiPool(Operator):
     """The largest number in each of pooled_shape bins of every region; 0 in an empty bin.
 
     x (N, C, H, W); rois (R, 5) are rows of batch index, x1, y1, x2, y2 (inclusive, before spatial_scale);
     gives (R, C, *pooled_shape). Fast R-CNN's roi_pooling_layer.cpp.
     """
 
-    @staticmethod
-    def infer(x: Value, rois: Value, *, pooled_shape: Ints, spatial_scale: float = 1.0) -> TensorType:
+    pooled_shape: Ints
+    spatial_scale: float = 1.0
+
+    keeps_places = False
+
+    def infer(self, x: Value, rois: Value) -> TensorType:
         check_float(x, rois)
         check_rank(x, 4)
         check_rank(rois, 2)
-        if rois.shape[1] != 5 or len(pooled_shape) != 2 or min(pooled_shape) < 1:
-            raise ShapeError(f"rois {rois.shape} must be (R, 5), and pooled_shape {pooled_shape} two sizes")
-        return TensorType((rois.shape[0], x.shape[1], *pooled_shape))
+        if rois.shape[1] != 5 or len(self.pooled_shape) != 2 or min(self.pooled_shape) < 1:
+            raise ShapeError(f"rois {rois.shape} must be (R, 5), and pooled_shape {self.pooled_shape} two sizes")
+        return TensorType((rois.shape[0], x.shape[1], *self.pooled_shape))
 
-    @staticmethod
-    def evaluate(x: Tensor, rois: Tensor, *, pooled_shape: Ints, spatial_scale: float) -> Tensor:
-        y = x.new_zeros((rois.shape[0], x.shape[1], *pooled_shape))
-        scaled = rois[:, 1:] * spatial_scale
+    def evaluate(self, x: Tensor, rois: Tensor) -> Tensor:
+        y = x.new_zeros((rois.shape[0], x.shape[1], *self.pooled_shape))
+        scaled = rois[:, 1:] * self.spatial_scale
         corners = (scaled.sign() * (scaled.abs() + 0.5).floor()).long()  # C's round: halves away from zero
         for region, (image, corner) in enumerate(zip(rois[:, 0].long(), corners.tolist(), strict=True)):
             left, top, right, bottom = corner
-            rows = _bins(top, bottom, pooled_shape[0], x.shape[2])
-            columns = _bins(left, right, pooled_shape[1], x.shape[3])
+            rows = _bins(top, bottom, self.pooled_shape[0], x.shape[2])
+            columns = _bins(left, right, self.pooled_shape[1], x.shape[3])
             for i, (start, end) in enumerate(rows):
                 if start < end:
                     strip = x[image, :, start:end].amax(1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.graph.operators.checks import check_float, common_dtype, positive_axes, positive_axis
-from pipeline.graph.operators.operator import Ints, ShapeError, operator
+from pipeline.graph.operators.operator import Ints, Operator, ShapeError, operator
 from pipeline.graph.values import Shape, TensorType, Value
 from pipeline.lazy import LazyModule
 
@@ -27,81 +27,160 @@ def reduced_shape(x: Value, axes: Ints, keepdims: int) -> Shape:
     return tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
 
 
-class Reduction:
-    """ReduceSum, ...: `reduce(x, axes, keep)` with PyTorch."""
+@dataclass(frozen=True, kw_only=True)
+class Reduction(Operator):
+    """One number for all along `axes`, which become 1 or (keepdims=0) vanish."""
 
-    def __init__(self, reduce: Callable[[Tensor, Ints, bool], Tensor], *, of_integers: bool = False) -> None:
-        self.reduce = reduce
-        self.of_integers = of_integers
+    axes: Ints
+    keepdims: int = 1
 
-    def infer(self, x: Value, *, axes: Ints, keepdims: int = 1) -> TensorType:
-        if self.of_integers:
-            common_dtype(x)
-        else:
-            check_float(x)
-        return TensorType(reduced_shape(x, axes, keepdims), x.dtype)
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        return self.reduced(x)
 
-    def evaluate(self, x: Tensor, *, axes: Ints, keepdims: int) -> Tensor:
-        return self.reduce(x, axes, bool(keepdims))
+    def reduced(self, x: Value) -> TensorType:
+        """Return the type of x after the reduction."""
+        return TensorType(reduced_shape(x, self.axes, self.keepdims), x.dtype)
 
-
-def _product(x: Tensor, axes: Ints, keep: bool) -> Tensor:
-    for axis in sorted(positive_axes(axes, x.ndim), reverse=True):
-        x = x.prod(axis, keepdim=keep)
-    return x
+    @property
+    def keepdim(self) -> bool:
+        """Whether the axes become 1, as PyTorch calls it."""
+        return bool(self.keepdims)
 
 
-def _norm(p: int) -> Callable[[Tensor, Ints, bool], Tensor]:
-    return lambda x, axes, keep: torch.linalg.vector_norm(x, p, axes, keepdim=keep)
+class AnyReduction(Reduction):
+    """A reduction of floats or integers."""
 
-
-operator("ReduceSum")(Reduction(lambda x, axes, keep: x.sum(axes, keepdim=keep), of_integers=True))
-operator("ReduceMean")(Reduction(lambda x, axes, keep: x.mean(axes, keepdim=keep)))
-operator("ReduceMax")(Reduction(lambda x, axes, keep: x.amax(axes, keepdim=keep), of_integers=True))
-operator("ReduceMin")(Reduction(lambda x, axes, keep: x.amin(axes, keepdim=keep), of_integers=True))
-operator("ReduceProd")(Reduction(_product, of_integers=True))
-operator("ReduceL1")(Reduction(_norm(1)))
-operator("ReduceL2")(Reduction(_norm(2)))
-operator("ReduceSumSquare")(Reduction(lambda x, axes, keep: x.square().sum(axes, keepdim=keep)))
-operator("ReduceLogSumExp")(Reduction(lambda x, axes, keep: x.logsumexp(axes, keepdim=keep)))
-
-
-class Search:
-    """ArgMax and ArgMin: the index (int64) of the first of the largest or smallest along an axis."""
-
-    def __init__(self, function: str) -> None:
-        self.function = function
-
-    def infer(self, x: Value, *, axis: int = 0, keepdims: int = 1) -> TensorType:
+    def infer(self, x: Value) -> TensorType:
         common_dtype(x)
-        return TensorType(reduced_shape(x, (axis,), keepdims), "int64")
-
-    def evaluate(self, x: Tensor, *, axis: int, keepdims: int) -> Tensor:
-        result: Tensor = getattr(torch, self.function)(x, axis, keepdim=bool(keepdims))
-        return result
+        return self.reduced(x)
 
 
-operator("ArgMax")(Search("argmax"))
-operator("ArgMin")(Search("argmin"))
+@operator
+class ReduceSum(AnyReduction):
+    """The sum."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.sum(self.axes, keepdim=self.keepdim)
 
 
-@operator("TopK")
-class TopK:
+@operator
+class ReduceMean(Reduction):
+    """The mean."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.mean(self.axes, keepdim=self.keepdim)
+
+
+@operator
+class ReduceMax(AnyReduction):
+    """The largest."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.amax(self.axes, keepdim=self.keepdim)
+
+
+@operator
+class ReduceMin(AnyReduction):
+    """The smallest."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.amin(self.axes, keepdim=self.keepdim)
+
+
+@operator
+class ReduceProd(AnyReduction):
+    """The product."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        for axis in sorted(positive_axes(self.axes, x.ndim), reverse=True):
+            x = x.prod(axis, keepdim=self.keepdim)
+        return x
+
+
+@operator
+class ReduceL1(Reduction):
+    """The 1-norm."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        norm: Tensor = torch.linalg.vector_norm(x, 1, self.axes, keepdim=self.keepdim)
+        return norm
+
+
+@operator
+class ReduceL2(Reduction):
+    """The 2-norm."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        norm: Tensor = torch.linalg.vector_norm(x, 2, self.axes, keepdim=self.keepdim)
+        return norm
+
+
+@operator
+class ReduceSumSquare(Reduction):
+    """The sum of squares."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.square().sum(self.axes, keepdim=self.keepdim)
+
+
+@operator
+class ReduceLogSumExp(Reduction):
+    """log(sum(exp(x)))."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.logsumexp(self.axes, keepdim=self.keepdim)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Operator):
+    """The index (int64) of the first of several equal numbers along an axis."""
+
+    axis: int = 0
+    keepdims: int = 1
+
+    def infer(self, x: Value) -> TensorType:
+        common_dtype(x)
+        return TensorType(reduced_shape(x, (self.axis,), self.keepdims), "int64")
+
+
+@operator
+class ArgMax(Search):
+    """Where the largest stands."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.argmax(x, self.axis, keepdim=bool(self.keepdims))
+
+
+@operator
+class ArgMin(Search):
+    """Where the smallest stands."""
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return torch.argmin(x, self.axis, keepdim=bool(self.keepdims))
+
+
+@operator
+class TopK(Operator):
     """The k largest (or smallest) along an axis in falling (rising) order, and where they stand (int64).
 
     Of equal numbers the first comes first.
     """
 
-    @staticmethod
-    def infer(x: Value, *, k: int, axis: int = -1, largest: int = 1) -> tuple[TensorType, TensorType]:
+    k: int
+    axis: int = -1
+    largest: int = 1
+
+    keeps_places = False
+
+    def infer(self, x: Value) -> tuple[TensorType, TensorType]:
         common_dtype(x)
-        axis = positive_axis(axis, x.rank)
-        if not 1 <= k <= x.shape[axis]:
-            raise ShapeError(f"axis {axis} of {x.shape} has no {k} elements")
-        shape = (*x.shape[:axis], k, *x.shape[axis + 1 :])
+        axis = positive_axis(self.axis, x.rank)
+        if not 1 <= self.k <= x.shape[axis]:
+            raise ShapeError(f"axis {axis} of {x.shape} has no {self.k} elements")
+        shape = (*x.shape[:axis], self.k, *x.shape[axis + 1 :])
         return TensorType(shape, x.dtype), TensorType(shape, "int64")
 
-    @staticmethod
-    def evaluate(x: Tensor, *, k: int, axis: int, largest: int) -> tuple[Tensor, Tensor]:
-        values, indices = torch.sort(x, dim=axis, descending=bool(largest), stable=True)
-        return values.narrow(axis, 0, k).contiguous(), indices.narrow(axis, 0, k).contiguous()
+    def evaluate(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        values, indices = torch.sort(x, dim=self.axis, descending=bool(self.largest), stable=True)
+        return values.narrow(self.axis, 0, self.k).contiguous(), indices.narrow(self.axis, 0, self.k).contiguous()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.graph.operators.checks import check_float
-from pipeline.graph.operators.operator import Floats, Ints, ShapeError, operator
-from pipeline.graph.values import Shape, TensorType, Value
+from pipeline.graph.operators.operator import Floats, Ints, Operator, ShapeError, operator
+from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.values import Node, Shape, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -44,39 +45,43 @@ def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
     return np.minimum(places / scale, old - 1)
 
 
-@operator("Resize")
-class Resize:
+@operator
+class Resize(Operator):
     """x with other sizes: mode nearest takes the number at the coordinate's floor, linear interpolates."""
 
-    @staticmethod
-    def infer(
-        x: Value,
-        *,
-        scales: Floats = (),
-        mode: str = "nearest",
-        coordinate_transformation_mode: str = "asymmetric",
-        sizes: Ints = (),
-    ) -> TensorType:
-        check_float(x)
-        if mode not in ("nearest", "linear"):
-            raise ShapeError(f"no mode {mode!r}")
-        if coordinate_transformation_mode not in ("asymmetric", "align_corners"):
-            raise ShapeError(f"no coordinate_transformation_mode {coordinate_transformation_mode!r}")
-        return TensorType(resized(x.shape, scales, sizes))
+    scales: Floats = ()
+    mode: str = "nearest"
+    coordinate_transformation_mode: str = "asymmetric"
+    sizes: Ints = ()
 
-    @staticmethod
-    def evaluate(x: Tensor, *, scales: Floats, mode: str, coordinate_transformation_mode: str, sizes: Ints) -> Tensor:
-        shape = resized(tuple(x.shape), scales, sizes)
-        for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
-            scale = new / old if sizes else scales[axis]
-            if old == new and (scale == 1 or coordinate_transformation_mode == "align_corners"):
+    def infer(self, x: Value) -> TensorType:
+        check_float(x)
+        if self.mode not in ("nearest", "linear"):
+            raise ShapeError(f"no mode {self.mode!r}")
+        if self.coordinate_transformation_mode not in ("asymmetric", "align_corners"):
+            raise ShapeError(f"no coordinate_transformation_mode {self.coordinate_transformation_mode!r}")
+        return TensorType(resized(x.shape, self.scales, self.sizes))
+
+    def steps(self, old: Shape, new: Shape) -> Floats:
+        """Return how many times larger each axis becomes."""
+        return tuple(b / a for a, b in zip(old, new, strict=True)) if self.sizes else self.scales
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        old = tuple(x.shape)
+        new = resized(old, self.scales, self.sizes)
+        for axis, scale in enumerate(self.steps(old, new)):
+            if old[axis] == new[axis] and (scale == 1 or self.coordinate_transformation_mode == "align_corners"):
                 continue
-            places = torch.from_numpy(coordinates(old, new, scale, coordinate_transformation_mode))
+            places = torch.from_numpy(coordinates(old[axis], new[axis], scale, self.coordinate_transformation_mode))
             below = places.floor().long()
             low = x.index_select(axis, below)
-            if mode == "linear":
-                high = x.index_select(axis, (below + 1).clamp(max=old - 1))
+            if self.mode == "linear":
+                high = x.index_select(axis, (below + 1).clamp(max=old[axis] - 1))
                 part = (places - below).float().reshape(-1, *(1,) * (x.ndim - 1 - axis))
                 low = torch.lerp(low, high, part)
             x = low
         return x
+
+    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+        axes = zip(seen, node.input(0).shape[2:], node.output.shape[2:], strict=True)
+        return tuple(field.resized(old, new, linear=self.mode == "linear") for field, old, new in axes)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.graph.operators.checks import broadcast, common_dtype, positive_axes, positive_axis
-from pipeline.graph.operators.convolution import torch_padding
-from pipeline.graph.operators.operator import Ints, ShapeError, operator
-from pipeline.graph.values import Shape, TensorType, Value
+from pipeline.graph.operators.operator import Ints, Operator, ShapeError, operator
+from pipeline.graph.operators.windows import torch_padding
+from pipeline.graph.values import Node, Shape, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -18,6 +19,31 @@ else:
     torch = LazyModule("torch")
 
 ANY = ("float32", "int64", "bool")
+
+
+class Moving(Operator):
+    """The numbers of the input, elsewhere; where that leaves the type, they are left too."""
+
+    moves_only = True
+
+    def is_identity(self, node: Node) -> bool:
+        return len(node.outputs) == 1 and node.output.type == node.input(0).type
+
+
+class Reshaping(Moving):
+    """The same numbers in the same order in another shape: these differ in how they say which, and in nothing else."""
+
+    keeps_places = False
+
+    def reshaped(self, old: Shape) -> Shape:
+        """Return the shape that `old` becomes; raises ShapeError where it cannot."""
+        raise NotImplementedError
+
+    def infer(self, x: Value) -> TensorType:
+        return TensorType(self.reshaped(x.shape), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.reshape(self.reshaped(tuple(x.shape)))
 
 
 def reshaped(old: Shape, shape: Ints) -> Shape:
@@ -42,121 +68,126 @@ def reshaped(old: Shape, shape: Ints) -> Shape:
     return tuple(sizes)
 
 
-@operator("Reshape")
-class Reshape:
+@operator
+class Reshape(Reshaping):
     """The same numbers in another shape; 0 copies a size, -1 is inferred."""
 
-    @staticmethod
-    def infer(x: Value, *, shape: Ints) -> TensorType:
-        return TensorType(reshaped(x.shape, shape), x.dtype)
+    shape: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, shape: Ints) -> Tensor:
-        return x.reshape(reshaped(tuple(x.shape), shape))
+    keeps_indices = True
+
+    def reshaped(self, old: Shape) -> Shape:
+        return reshaped(old, self.shape)
 
 
-@operator("Flatten")
-class Flatten:
+@operator
+class Flatten(Reshaping):
     """Two axes: those before `axis`, and the others."""
 
-    @staticmethod
-    def infer(x: Value, *, axis: int = 1) -> TensorType:
-        axis = axis if axis == x.rank else positive_axis(axis, x.rank)
-        return TensorType((math.prod(x.shape[:axis]), math.prod(x.shape[axis:])), x.dtype)
+    axis: int = 1
 
-    @staticmethod
-    def evaluate(x: Tensor, *, axis: int) -> Tensor:
-        return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+    def reshaped(self, old: Shape) -> Shape:
+        axis = self.axis if self.axis == len(old) else positive_axis(self.axis, len(old))
+        return math.prod(old[:axis]), math.prod(old[axis:])
 
 
-@operator("Transpose")
-class Transpose:
+@operator
+class Transpose(Moving):
     """Axis i of the result is axis perm[i] of x."""
 
-    @staticmethod
-    def infer(x: Value, *, perm: Ints) -> TensorType:
-        if sorted(perm) != list(range(x.rank)):
-            raise ShapeError(f"{perm} is no permutation of the axes of {x.shape}")
-        return TensorType(tuple(x.shape[axis] for axis in perm), x.dtype)
+    perm: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, perm: Ints) -> Tensor:
-        return x.permute(perm).contiguous()
+    keeps_places = False
+    keeps_indices = True
+
+    def infer(self, x: Value) -> TensorType:
+        if sorted(self.perm) != list(range(x.rank)):
+            raise ShapeError(f"{self.perm} is no permutation of the axes of {x.shape}")
+        return TensorType(tuple(x.shape[axis] for axis in self.perm), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.permute(self.perm).contiguous()
+
+    def is_identity(self, node: Node) -> bool:
+        return self.perm == tuple(range(len(self.perm)))
 
 
-@operator("Squeeze")
-class Squeeze:
+@operator
+class Squeeze(Reshaping):
     """Drop `axes`, which have size 1."""
 
-    @staticmethod
-    def infer(x: Value, *, axes: Ints) -> TensorType:
-        gone = positive_axes(axes, x.rank)
-        if any(x.shape[axis] != 1 for axis in gone):
-            raise ShapeError(f"axes {axes} of {x.shape} are not all of size 1")
-        return TensorType(tuple(size for axis, size in enumerate(x.shape) if axis not in gone), x.dtype)
+    axes: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, axes: Ints) -> Tensor:
-        return x.squeeze(axes)
+    keeps_indices = True
+
+    def reshaped(self, old: Shape) -> Shape:
+        gone = positive_axes(self.axes, len(old))
+        if any(old[axis] != 1 for axis in gone):
+            raise ShapeError(f"axes {self.axes} of {old} are not all of size 1")
+        return tuple(size for axis, size in enumerate(old) if axis not in gone)
 
 
-@operator("Unsqueeze")
-class Unsqueeze:
+@operator
+class Unsqueeze(Reshaping):
     """Insert axes of size 1, which stand at `axes` of the result."""
 
-    @staticmethod
-    def infer(x: Value, *, axes: Ints) -> TensorType:
-        return TensorType(_unsqueezed(x.shape, axes), x.dtype)
+    axes: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, axes: Ints) -> Tensor:
-        return x.reshape(_unsqueezed(tuple(x.shape), axes))
+    keeps_indices = True
 
-
-def _unsqueezed(shape: Shape, axes: Ints) -> Shape:
-    rank = len(shape) + len(axes)
-    new = positive_axes(axes, rank)
-    sizes = iter(shape)
-    return tuple(1 if axis in new else next(sizes) for axis in range(rank))
+    def reshaped(self, old: Shape) -> Shape:
+        rank = len(old) + len(self.axes)
+        new, sizes = positive_axes(self.axes, rank), iter(old)
+        return tuple(1 if axis in new else next(sizes) for axis in range(rank))
 
 
-@operator("Concat")
-class Concat:
+@operator
+class Concat(Operator):
     """The inputs one behind the other along `axis`."""
 
-    @staticmethod
-    def infer(*xs: Value, axis: int) -> TensorType:
+    axis: int
+
+    moves_only = True
+    keeps_indices = True
+    variadic = True
+
+    def infer(self, *xs: Value) -> TensorType:
         if not xs:
             raise ShapeError("needs one or more inputs")
         dtype = common_dtype(*xs, allowed=ANY)
         first = xs[0].shape
-        axis = positive_axis(axis, len(first))
+        axis = positive_axis(self.axis, len(first))
         others = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
         if len(others) > 1 or len({x.rank for x in xs}) > 1:
             shapes = ", ".join(str(x.shape) for x in xs)
             raise ShapeError(f"shapes {shapes} differ in more than axis {axis}")
         return TensorType((*first[:axis], sum(x.shape[axis] for x in xs), *first[axis + 1 :]), dtype)
 
-    @staticmethod
-    def evaluate(*xs: Tensor, axis: int) -> Tensor:
-        return torch.cat(xs, axis)
+    def evaluate(self, *xs: Tensor) -> Tensor:
+        return torch.cat(xs, self.axis)
+
+    def is_identity(self, node: Node) -> bool:
+        return len(node.inputs) == 1
 
 
-@operator("Split")
-class Split:
+@operator
+class Split(Moving):
     """Pieces of sizes `split` along `axis`."""
 
-    @staticmethod
-    def infer(x: Value, *, split: Ints, axis: int = 0) -> tuple[TensorType, ...]:
-        axis = positive_axis(axis, x.rank)
-        if not split or min(split) < 0 or sum(split) != x.shape[axis]:
-            raise ShapeError(f"axis {axis} of {x.shape} does not split into {split}")
-        before, after = x.shape[:axis], x.shape[axis + 1 :]
-        return tuple(TensorType((*before, size, *after), x.dtype) for size in split)
+    split: Ints
+    axis: int = 0
 
-    @staticmethod
-    def evaluate(x: Tensor, *, split: Ints, axis: int) -> tuple[Tensor, ...]:
-        return tuple(torch.split(x, list(split), axis))
+    keeps_indices = True
+
+    def infer(self, x: Value) -> tuple[TensorType, ...]:
+        axis = positive_axis(self.axis, x.rank)
+        if not self.split or min(self.split) < 0 or sum(self.split) != x.shape[axis]:
+            raise ShapeError(f"axis {axis} of {x.shape} does not split into {self.split}")
+        before, after = x.shape[:axis], x.shape[axis + 1 :]
+        return tuple(TensorType((*before, size, *after), x.dtype) for size in self.split)
+
+    def evaluate(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(torch.split(x, list(self.split), self.axis))
 
 
 def slice_bounds(size: int, start: int, end: int) -> tuple[int, int]:
@@ -169,87 +200,99 @@ def slice_bounds(size: int, start: int, end: int) -> tuple[int, int]:
     return first, max(first, last)
 
 
-@operator("Slice")
-class Slice:
+@operator
+class Slice(Moving):
     """x[..., start:end, ...] along each of `axes`, in steps of 1."""
 
-    @staticmethod
-    def infer(x: Value, *, starts: Ints, ends: Ints, axes: Ints) -> TensorType:
-        if not len(starts) == len(ends) == len(axes):
-            raise ShapeError(f"starts {starts}, ends {ends} and axes {axes} are not equally many")
+    starts: Ints
+    ends: Ints
+    axes: Ints
+
+    keeps_indices = True
+
+    def infer(self, x: Value) -> TensorType:
+        if not len(self.starts) == len(self.ends) == len(self.axes):
+            raise ShapeError(f"starts {self.starts}, ends {self.ends} and axes {self.axes} are not equally many")
         sizes = list(x.shape)
-        for axis, start, end in zip(positive_axes(axes, x.rank), starts, ends, strict=True):
+        for axis, start, end in zip(positive_axes(self.axes, x.rank), self.starts, self.ends, strict=True):
             first, last = slice_bounds(sizes[axis], start, end)
             sizes[axis] = last - first
         return TensorType(tuple(sizes), x.dtype)
 
-    @staticmethod
-    def evaluate(x: Tensor, *, starts: Ints, ends: Ints, axes: Ints) -> Tensor:
-        for axis, start, end in zip(axes, starts, ends, strict=True):
+    def evaluate(self, x: Tensor) -> Tensor:
+        for axis, start, end in zip(self.axes, self.starts, self.ends, strict=True):
             first, last = slice_bounds(x.shape[axis], start, end)
             x = x.narrow(axis, first, last - first)
         return x
 
 
-@operator("Expand")
-class Expand:
+@operator
+class Expand(Moving):
     """x broadcast with a value of `shape`."""
 
-    @staticmethod
-    def infer(x: Value, *, shape: Ints) -> TensorType:
-        if any(size < 0 for size in shape):
-            raise ShapeError(f"shape {x.shape} cannot become {shape}")
-        return TensorType(broadcast(x.shape, shape), x.dtype)
+    shape: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, shape: Ints) -> Tensor:
-        return x.expand(broadcast(tuple(x.shape), shape))
+    def infer(self, x: Value) -> TensorType:
+        if any(size < 0 for size in self.shape):
+            raise ShapeError(f"shape {x.shape} cannot become {self.shape}")
+        return TensorType(broadcast(x.shape, self.shape), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.expand(broadcast(tuple(x.shape), self.shape))
 
 
-@operator("Tile")
-class Tile:
+@operator
+class Tile(Moving):
     """x, repeats[i] times along each axis i."""
 
-    @staticmethod
-    def infer(x: Value, *, repeats: Ints) -> TensorType:
-        if len(repeats) != x.rank or any(count < 0 for count in repeats):
-            raise ShapeError(f"repeats {repeats} do not fit shape {x.shape}")
-        return TensorType(tuple(n * count for n, count in zip(x.shape, repeats, strict=True)), x.dtype)
+    repeats: Ints
 
-    @staticmethod
-    def evaluate(x: Tensor, *, repeats: Ints) -> Tensor:
-        return x.repeat(repeats)
+    def infer(self, x: Value) -> TensorType:
+        if len(self.repeats) != x.rank or any(count < 0 for count in self.repeats):
+            raise ShapeError(f"repeats {self.repeats} do not fit shape {x.shape}")
+        return TensorType(tuple(n * count for n, count in zip(x.shape, self.repeats, strict=True)), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        return x.repeat(self.repeats)
 
 
-@operator("Pad")
-class Pad:
+@operator
+class Pad(Moving):
     """x with `pads` more places at the begin and the end of every axis; negative ones crop.
 
     The new places are `value` (constant), the nearest number (edge), or x mirrored at its border, which is
     not repeated (reflect).
     """
 
-    @staticmethod
-    def infer(x: Value, *, pads: Ints, mode: str = "constant", value: float = 0.0) -> TensorType:
-        if mode not in ("constant", "reflect", "edge") or len(pads) != 2 * x.rank:
-            raise ShapeError(f"pads {pads} in mode {mode!r} do not fit shape {x.shape}")
-        begins, ends = pads[: x.rank], pads[x.rank :]
-        for size, begin, end in zip(x.shape, begins, ends, strict=True):
-            if min(begin, end, begin + end) < -size or (mode != "constant" and size == 0):
-                raise ShapeError(f"shape {x.shape} is too small for pads {pads} ({mode})")
-        shape = tuple(n + begin + end for n, begin, end in zip(x.shape, begins, ends, strict=True))
-        return TensorType(shape, x.dtype)
+    pads: Ints
+    mode: str = "constant"
+    value: float = 0.0
 
-    @staticmethod
-    def evaluate(x: Tensor, *, pads: Ints, mode: str, value: float) -> Tensor:
-        if mode == "constant":
-            return torch.nn.functional.pad(x, torch_padding(pads), value=value)
-        for axis in range(x.ndim):
-            begin, end = pads[axis], pads[axis + x.ndim]
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The places at the begin and at the end of each axis."""
+        axes = len(self.pads) // 2
+        return tuple(zip(self.pads[:axes], self.pads[axes:], strict=True))
+
+    def infer(self, x: Value) -> TensorType:
+        if self.mode not in ("constant", "reflect", "edge") or len(self.pads) != 2 * x.rank:
+            raise ShapeError(f"pads {self.pads} in mode {self.mode!r} do not fit shape {x.shape}")
+        for size, (begin, end) in zip(x.shape, self.pairs, strict=True):
+            if min(begin, end, begin + end) < -size or (self.mode != "constant" and size == 0):
+                raise ShapeError(f"shape {x.shape} is too small for pads {self.pads} ({self.mode})")
+        return TensorType(tuple(n + sum(pair) for n, pair in zip(x.shape, self.pairs, strict=True)), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        if self.mode == "constant":
+            return torch.nn.functional.pad(x, torch_padding(self.pads), value=self.value)
+        for axis, (begin, end) in enumerate(self.pairs):
             if begin or end:
                 places = torch.arange(-begin, x.shape[axis] + end)
-                x = x.index_select(axis, _nearest(places, x.shape[axis] - 1, mode))
+                x = x.index_select(axis, _nearest(places, x.shape[axis] - 1, self.mode))
         return x
+
+    def is_identity(self, node: Node) -> bool:
+        return not any(self.pads)
 
 
 def _nearest(places: Tensor, last: int, mode: str) -> Tensor:
@@ -261,75 +304,95 @@ def _nearest(places: Tensor, last: int, mode: str) -> Tensor:
     return torch.minimum(around, period - around)
 
 
-@operator("Gather")
-class Gather:
+@operator
+class Gather(Operator):
     """The slices of x along `axis` that `indices` (int64, from 0) name."""
 
-    @staticmethod
-    def infer(x: Value, indices: Value, *, axis: int = 0) -> TensorType:
+    axis: int = 0
+
+    moves_only = True
+    keeps_places = False
+
+    def infer(self, x: Value, indices: Value) -> TensorType:
         common_dtype(indices, allowed=("int64",))
-        axis = positive_axis(axis, x.rank)
+        axis = positive_axis(self.axis, x.rank)
         return TensorType((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
-    @staticmethod
-    def evaluate(x: Tensor, indices: Tensor, *, axis: int) -> Tensor:
-        axis = axis % x.ndim
+    def evaluate(self, x: Tensor, indices: Tensor) -> Tensor:
+        axis = self.axis % x.ndim
         shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
         return x.index_select(axis, indices.reshape(-1)).reshape(shape)
 
+    def index_rows(self, node: Node) -> Mapping[str, int]:
+        return {node.input(1).name: node.input(0).shape[self.axis]}
 
-@operator("OneHot")
-class OneHot:
+
+@operator
+class OneHot(Operator):
     """1 at the index, else 0, along a new last axis of size `depth`; all 0 for an index outside it."""
 
-    @staticmethod
-    def infer(indices: Value, *, depth: int) -> TensorType:
+    depth: int
+
+    moves_only = True
+
+    def infer(self, indices: Value) -> TensorType:
         common_dtype(indices, allowed=("int64",))
-        if depth < 1:
-            raise ShapeError(f"a depth of {depth}")
-        return TensorType((*indices.shape, depth))
+        if self.depth < 1:
+            raise ShapeError(f"a depth of {self.depth}")
+        return TensorType((*indices.shape, self.depth))
 
-    @staticmethod
-    def evaluate(indices: Tensor, *, depth: int) -> Tensor:
-        return (indices.unsqueeze(-1) == torch.arange(depth)).float()
+    def evaluate(self, indices: Tensor) -> Tensor:
+        return (indices.unsqueeze(-1) == torch.arange(self.depth)).float()
+
+    def index_rows(self, node: Node) -> Mapping[str, int]:
+        return {node.input(0).name: self.depth}
 
 
-@operator("DepthToSpace")
-class DepthToSpace:
+@operator
+class DepthToSpace(Operator):
     """Channels become blocks of space; mode CRD takes them as (C, block, block), DCR as (block, block, C)."""
 
-    @staticmethod
-    def infer(x: Value, *, blocksize: int, mode: str) -> TensorType:
-        if x.rank != 4 or blocksize < 1 or x.shape[1] % blocksize**2 or mode not in ("CRD", "DCR"):
-            raise ShapeError(f"blocks of {blocksize} ({mode}) do not fit shape {x.shape}")
-        n, c, h, w = x.shape
-        return TensorType((n, c // blocksize**2, h * blocksize, w * blocksize), x.dtype)
+    blocksize: int
+    mode: str
 
-    @staticmethod
-    def evaluate(x: Tensor, *, blocksize: int, mode: str) -> Tensor:
+    moves_only = True
+    keeps_places = False
+
+    def infer(self, x: Value) -> TensorType:
+        b = self.blocksize
+        if x.rank != 4 or b < 1 or x.shape[1] % b**2 or self.mode not in ("CRD", "DCR"):
+            raise ShapeError(f"blocks of {b} ({self.mode}) do not fit shape {x.shape}")
         n, c, h, w = x.shape
-        b = blocksize
-        if mode == "CRD":
+        return TensorType((n, c // b**2, h * b, w * b), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        b = self.blocksize
+        if self.mode == "CRD":
             blocks = x.reshape(n, c // b**2, b, b, h, w).permute(0, 1, 4, 2, 5, 3)
         else:
             blocks = x.reshape(n, b, b, c // b**2, h, w).permute(0, 3, 4, 1, 5, 2)
         return blocks.reshape(n, c // b**2, h * b, w * b)
 
 
-@operator("SpaceToDepth")
-class SpaceToDepth:
+@operator
+class SpaceToDepth(Operator):
     """Blocks of space become channels, in the order (block, block, C)."""
 
-    @staticmethod
-    def infer(x: Value, *, blocksize: int) -> TensorType:
-        if x.rank != 4 or blocksize < 1 or x.shape[2] % blocksize or x.shape[3] % blocksize:
-            raise ShapeError(f"blocks of {blocksize} do not fit shape {x.shape}")
-        n, c, h, w = x.shape
-        return TensorType((n, c * blocksize**2, h // blocksize, w // blocksize), x.dtype)
+    blocksize: int
 
-    @staticmethod
-    def evaluate(x: Tensor, *, blocksize: int) -> Tensor:
+    moves_only = True
+    keeps_places = False
+
+    def infer(self, x: Value) -> TensorType:
+        b = self.blocksize
+        if x.rank != 4 or b < 1 or x.shape[2] % b or x.shape[3] % b:
+            raise ShapeError(f"blocks of {b} do not fit shape {x.shape}")
         n, c, h, w = x.shape
-        b = blocksize
+        return TensorType((n, c * b**2, h // b, w // b), x.dtype)
+
+    def evaluate(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        b = self.blocksize
         blocks = x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4)
         return blocks.reshape(n, c * b**2, h // b, w // b)

@@ -34,10 +34,10 @@ def changes(by: str, before: Graph, after: Graph) -> Iterator[Change]:
             taker = takers.of(node)
             what = f"folded into {taker.origin}" if taker else "left out"
         if what:
-            yield Change(by, node.name, node.operator, str(node.origin), what)
+            yield Change(by, node.name, node.operator.name, str(node.origin), what)
     for node in after.nodes:
         if node.name not in known:
-            yield Change(by, node.name, node.operator, str(node.origin), "added")
+            yield Change(by, node.name, node.operator.name, str(node.origin), "added")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,6 @@ class _Takers:
 
 
 def _difference(before: Node, after: Node) -> str:
-    old, new = before.attributes, after.attributes
+    old, new = before.operator.attributes, after.operator.attributes
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     return ", ".join(f"{name} {old.get(name)} -> {new.get(name)}" for name in names)

@@ -24,28 +24,11 @@ def remove_identity(graph: Graph) -> Graph:
     kept = []
     for original in graph.nodes:
         node = original.taking(same)
-        if is_identity(node) and node.output.name not in outputs:
+        if node.operator.is_identity(node) and node.output.name not in outputs:
             same[node.output.name] = node.input(0)
         else:
             kept.append(node)
     return replace(graph, nodes=tuple(kept))
-
-
-def is_identity(node: Node) -> bool:
-    """Tell whether a node gives its input unchanged."""
-    match node.operator:
-        case "Identity" | "Dropout":
-            return True
-        case "Reshape" | "Flatten" | "Expand" | "Slice" | "Tile" | "Squeeze" | "Unsqueeze" | "Cast":
-            return node.output.type == node.input(0).type
-        case "Pad":
-            return not any(node.ints("pads"))
-        case "Transpose":
-            return node.ints("perm") == tuple(range(node.output.rank))
-        case "Concat" | "Split" | "Sum" | "Mean" | "Max" | "Min":
-            return len(node.inputs) == len(node.outputs) == 1
-        case _:
-            return False
 
 
 @PASSES.register("dead_nodes")

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.graph.operators import Add, BatchNormalization, Mul, Product
 from pipeline.graph.passes.cleanup import with_nodes
 from pipeline.graph.passes.registry import PASSES
-from pipeline.graph.values import Graph, Node, Value
+from pipeline.graph.values import Graph, Node, Value, computes
 
 Array = np.ndarray[Any, Any]
 Weights = Mapping[str, Array]
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 ZERO, ONE = np.zeros(()), np.ones(())
 
 
@@ -50,15 +50,15 @@ def fold_batchnorm(graph: Graph) -> Graph:
         x, affine = _affine(node, weights) or (None, None)
         if x and affine and x.name in places and x.name not in outputs and len(consumers[x.name]) == 1:
             place = places[x.name]
-            product = _product(nodes[place], weights)
-            if product is not None:
-                arrays = _folded(nodes[place], product, affine)
+            producer = nodes[place]
+            if computes(producer, Product) and (product := _product(producer, weights)):
+                arrays = _folded(producer, product, affine)
                 values = [_new(f"{node.output.name}_{part}", array, taken) for part, array in arrays.items()]
                 weights |= {value.name: array for value, array in zip(values, arrays.values(), strict=True)}
-                nodes[place] = _with_weights(nodes[place], values, node.output)
+                nodes[place] = _with_weights(producer, values, node.output)
                 places[node.output.name] = place
                 continue
-        if node.operator in PRODUCTS:
+        if computes(node, Product):
             places[node.output.name] = len(nodes)
         nodes.append(node)
     return with_nodes(replace(graph, weights=weights), nodes)
@@ -67,9 +67,9 @@ def fold_batchnorm(graph: Graph) -> Graph:
 def _affine(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
     """Give the input, factor and offset that a node stands for, or None where it is not of that kind."""
     match node.operator:
-        case "BatchNormalization":
-            return _of_batchnorm(node, weights)
-        case "Mul" | "Add":
+        case BatchNormalization(epsilon=epsilon):
+            return _of_batchnorm(node, epsilon, weights)
+        case Mul() | Add():
             a, b = node.input(0), node.input(1)
             x, constant = (a, b) if b.name in weights else (b, a)
             if constant.name not in weights or x.name in weights:
@@ -77,19 +77,19 @@ def _affine(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
             numbers = _per_channel(weights[constant.name], x, node.output)
             if numbers is None:
                 return None
-            return x, Affine(numbers, ZERO) if node.operator == "Mul" else Affine(ONE, numbers)
+            return x, Affine(numbers, ZERO) if isinstance(node.operator, Mul) else Affine(ONE, numbers)
         case _:
             return None
 
 
-def _of_batchnorm(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
+def _of_batchnorm(node: Node, epsilon: float, weights: Weights) -> tuple[Value, Affine] | None:
     if any(value is not None and value.name not in weights for value in node.inputs[1:]):
         return None
     scale, bias, mean, var = (
         default if value is None else weights[value.name].astype(np.float64)
         for value, default in zip(node.inputs[1:], (ONE, ZERO, ZERO, ONE), strict=True)
     )
-    factor = scale / np.sqrt(var + node.float("epsilon"))
+    factor = scale / np.sqrt(var + epsilon)
     return node.input(0), Affine(factor, bias - mean * factor)
 
 
@@ -103,51 +103,36 @@ def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
     return constant.astype(np.float64).reshape(() if shape[1] == 1 else shape[1])
 
 
-def _product(producer: Node, weights: Weights) -> tuple[Array, Array] | None:
+def _product(producer: Node[Product], weights: Weights) -> tuple[Array, Array] | None:
     """Give a product's weights and bias (C) or (), or None where these are no constants of that kind."""
     w, bias = producer.input(1), _bias(producer, weights)
     return None if w.name not in weights or bias is None else (weights[w.name], bias)
 
 
-def _folded(producer: Node, product: tuple[Array, Array], affine: Affine) -> dict[str, Array]:
+def _folded(producer: Node[Product], product: tuple[Array, Array], affine: Affine) -> dict[str, Array]:
     """Give the weights of a product with `affine` behind it, in float32."""
     w, bias = product
     channels = producer.output.shape[1]
     factor = np.broadcast_to(affine.factor, (channels,))
     offset = np.broadcast_to(affine.factor * bias + affine.offset, (channels,))
-    folded = {"weight": _scaled(producer, w, factor), "bias": offset}
+    folded = {"weight": producer.operator.scaled(w, factor), "bias": offset}
     return {part: array.astype(np.float32) for part, array in folded.items()}
 
 
-def _with_weights(producer: Node, values: Sequence[Value], result: Value) -> Node:
-    attributes = dict(producer.attributes)
-    if producer.operator == "Gemm":
-        attributes["beta"] = 1.0
-    return replace(producer, inputs=(producer.input(0), *values), outputs=(result,), attributes=attributes)
+def _with_weights(producer: Node[Product], values: Sequence[Value], result: Value) -> Node:
+    plain = producer.operator.with_plain_bias()
+    return replace(producer, operator=plain, inputs=(producer.input(0), *values), outputs=(result,))
 
 
-def _bias(producer: Node, weights: Weights) -> Array | None:
+def _bias(producer: Node[Product], weights: Weights) -> Array | None:
     """Give what a product adds to each channel, as (C) or (), or None where that is no constant a channel."""
     if not producer.has_input(2):
         return ZERO
     value = producer.input(2)
     if value.name not in weights:
         return None
-    if producer.operator != "Gemm":
-        return weights[value.name].astype(np.float64)
-    numbers = _per_channel(weights[value.name], producer.output, producer.output)
-    return None if numbers is None else numbers * producer.float("beta")
-
-
-def _scaled(producer: Node, w: Array, factor: Array) -> Array:
-    """Multiply the weights that make each output channel by its factor."""
-    if producer.operator == "Conv":
-        return w * factor.reshape(-1, *(1,) * (w.ndim - 1))
-    if producer.operator == "Gemm":
-        return w * (factor[:, None] if producer.int("transB") else factor)
-    grouped = w.reshape(producer.int("group"), -1, *w.shape[1:])
-    by_group = factor.reshape(producer.int("group"), 1, -1, *(1,) * (w.ndim - 2))
-    return (grouped * by_group).reshape(w.shape)
+    bias = producer.operator.bias(weights[value.name].astype(np.float64), producer.output.rank)
+    return _per_channel(bias, producer.output, producer.output)
 
 
 def _new(name: str, array: Array, taken: set[str]) -> Value:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.graph import cost
-from pipeline.graph.cost import Field
-from pipeline.graph.operators import OPERATORS
+from pipeline.graph.operators.receptive_field import Field
 from pipeline.graph.values import Attribute, Graph, Node
 from pipeline.inspection import networks
 from pipeline.inspection.networks import Source
@@ -51,13 +50,13 @@ def of_graph(graph: Graph, kind: str = "graph") -> Network:
             Layer(
                 index,
                 node.name,
-                node.operator,
+                node.operator.name,
                 _family(node),
                 node.origin.path,
                 node.origin.kind,
                 tuple(name for name in taken if name not in places),
                 node.outputs,
-                _attributes(node.attributes),
+                _attributes(node.operator.attributes),
                 tuple(dict.fromkeys(places[name] for name in taken if name in places)),
                 cost.parameters(node, graph),
                 cost.cost(node),
@@ -71,8 +70,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> Network:
 
 def _family(node: Node) -> str:
     """Name the family of an operator: the file that defines it."""
-    definition = OPERATORS.get(node.operator)
-    return definition.infer.__module__.rpartition(".")[2] if definition else "other"
+    return type(node.operator).__module__.rpartition(".")[2]
 
 
 def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, str]:

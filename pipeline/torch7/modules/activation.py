@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.graph.operators import Clip, Elu, LeakyRelu, LogSoftmax, Softmax, ThresholdedRelu
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -12,7 +13,7 @@ def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
     return net.overwrite(x, y) if m.flag("inplace") else y
 
 
-@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU")
+@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU", keeps_shape=True)
 def threshold(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > threshold, else val; ReLU is the Threshold of 0, 0."""
     default = 1e-6 if m.kind == "nn.Threshold" else 0.0
@@ -20,27 +21,27 @@ def threshold(m: Module, x: Value, net: Lowering) -> Value:
     if limit == other == 0:
         y = net.add("Relu", x)
     elif other == 0:
-        y = net.add("ThresholdedRelu", x, alpha=limit)
+        y = net.add(ThresholdedRelu(alpha=limit), x)
     else:
         above = net.add("Greater", x, net.constant(limit, "threshold"), part="above")
         y = net.add("Where", above, x, net.constant(other, "val"))
     return in_place(m, x, y, net)
 
 
-@module("nn.LeakyReLU")
+@module("nn.LeakyReLU", keeps_shape=True)
 def leaky_relu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else negval x."""
-    return in_place(m, x, net.add("LeakyRelu", x, alpha=m.float("negval", 0.01)), net)
+    return in_place(m, x, net.add(LeakyRelu(alpha=m.float("negval", 0.01)), x), net)
 
 
 @module("nn.RReLU")
 def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation the slope is the mean of its range (RReLU.c)."""
     slope = (m.float("lower", 1 / 8) + m.float("upper", 1 / 3)) / 2
-    return in_place(m, x, net.add("LeakyRelu", x, alpha=slope), net)
+    return in_place(m, x, net.add(LeakyRelu(alpha=slope), x), net)
 
 
-@module("nn.PReLU")
+@module("nn.PReLU", keeps_shape=True)
 def prelu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else slope x; one slope, or one for each index of the second of several axes (PReLU.c)."""
     slope = m.weight()
@@ -52,46 +53,46 @@ def prelu(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("PRelu", x, net.weight(slope.reshape(-1, *[1] * (x.rank - axis - 1)), "slope"))
 
 
-@module("nn.ELU")
+@module("nn.ELU", keeps_shape=True)
 def elu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else alpha (exp(x) - 1)."""
-    return in_place(m, x, net.add("Elu", x, alpha=m.float("alpha", 1.0)), net)
+    return in_place(m, x, net.add(Elu(alpha=m.float("alpha", 1.0)), x), net)
 
 
-@module("nn.Tanh", "cudnn.Tanh")
+@module("nn.Tanh", "cudnn.Tanh", keeps_shape=True)
 def tanh(m: Module, x: Value, net: Lowering) -> Value:
     """y = tanh(x)."""
     return in_place(m, x, net.add("Tanh", x), net)
 
 
-@module("nn.Sigmoid", "cudnn.Sigmoid")
+@module("nn.Sigmoid", "cudnn.Sigmoid", keeps_shape=True)
 def sigmoid(m: Module, x: Value, net: Lowering) -> Value:
     """y = 1 / (1 + exp(-x))."""
     return in_place(m, x, net.add("Sigmoid", x), net)
 
 
-@module("nn.HardTanh", "nn.Clamp")
+@module("nn.HardTanh", "nn.Clamp", keeps_shape=True)
 def hard_tanh(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [min_val, max_val]."""
-    return in_place(m, x, net.add("Clip", x, min=m.float("min_val", -1.0), max=m.float("max_val", 1.0)), net)
+    return in_place(m, x, net.add(Clip(min=m.float("min_val", -1.0), max=m.float("max_val", 1.0)), x), net)
 
 
-@module("nn.ReLU6")
+@module("nn.ReLU6", keeps_shape=True)
 def relu6(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [0, 6]."""
-    return in_place(m, x, net.add("Clip", x, min=0.0, max=6.0), net)
+    return in_place(m, x, net.add(Clip(min=0.0, max=6.0), x), net)
 
 
-@module("cudnn.ClippedReLU")
+@module("cudnn.ClippedReLU", keeps_shape=True)
 def clipped_relu(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [0, ceiling]."""
-    return in_place(m, x, net.add("Clip", x, min=0.0, max=m.float("ceiling")), net)
+    return in_place(m, x, net.add(Clip(min=0.0, max=m.float("ceiling")), x), net)
 
 
 @module("nn.Clip")
 def clip(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [minval, maxval] (dpnn)."""
-    return net.add("Clip", x, min=m.float("minval"), max=m.float("maxval"))
+    return net.add(Clip(min=m.float("minval"), max=m.float("maxval")), x)
 
 
 @module("nn.SoftPlus")
@@ -126,8 +127,8 @@ def hard_shrink(m: Module, x: Value, net: Lowering) -> Value:
     distance = m.float("lambda", 0.5)
     if distance < 0:
         return net.copy(x)
-    above = net.add("ThresholdedRelu", x, alpha=distance, part="above")
-    below = net.add("ThresholdedRelu", net.add("Neg", x, part="neg"), alpha=distance, part="below")
+    above = net.add(ThresholdedRelu(alpha=distance), x, part="above")
+    below = net.add(ThresholdedRelu(alpha=distance), net.add("Neg", x, part="neg"), part="below")
     return net.add("Sub", above, below)
 
 
@@ -153,43 +154,43 @@ def feature_axis(x: Value, net: Lowering) -> int:
 @module("nn.SoftMax", "nn.SpatialSoftMax", "cudnn.SpatialSoftMax")
 def softmax(m: Module, x: Value, net: Lowering) -> Value:
     """y = exp(x) / sum exp(x) over the features."""
-    return net.add("Softmax", x, axis=feature_axis(x, net))
+    return net.add(Softmax(axis=feature_axis(x, net)), x)
 
 
 @module("nn.LogSoftMax", "nn.SpatialLogSoftMax", "cudnn.SpatialLogSoftMax")
 def log_softmax(m: Module, x: Value, net: Lowering) -> Value:
     """y = x - log(sum exp(x)) over the features."""
-    return net.add("LogSoftmax", x, axis=feature_axis(x, net))
+    return net.add(LogSoftmax(axis=feature_axis(x, net)), x)
 
 
 @module("nn.SoftMin")
 def softmin(m: Module, x: Value, net: Lowering) -> Value:
     """The softmax of -x."""
-    return net.add("Softmax", net.add("Neg", x, part="neg"), axis=feature_axis(x, net))
+    return net.add(Softmax(axis=feature_axis(x, net)), net.add("Neg", x, part="neg"))
 
 
 @module("cudnn.SoftMax", "cudnn.LogSoftMax")
 def whole_softmax(m: Module, x: Value, net: Lowering) -> Value:
     """cudnn's are taken over all of a sample: its channels and pixels together (CUDNN_SOFTMAX_MODE_INSTANCE)."""
-    operator = "LogSoftmax" if m.kind == "cudnn.LogSoftMax" else "Softmax"
+    operator = LogSoftmax() if m.kind == "cudnn.LogSoftMax" else Softmax()
     if x.rank <= 2:
-        return net.add(operator, x, axis=-1)
+        return net.add(operator, x)
     kept = x.shape[:1] if x.rank == 4 else ()
     with net.inside("whole"):
-        y = net.add(operator, net.reshape(x, (*kept, -1), part="input"), axis=-1)
+        y = net.add(operator, net.reshape(x, (*kept, -1), part="input"))
     return net.reshape(y, x.shape)
 
 
 @module("cudnn.VolumetricSoftMax", rank=5)
 def volumetric_softmax(m: Module, x: Value, net: Lowering) -> Value:
     """The softmax over the channels of a volume."""
-    return net.add("Softmax", x, axis=1)
+    return net.add(Softmax(axis=1), x)
 
 
 @module("cudnn.VolumetricLogSoftMax", rank=5)
 def volumetric_log_softmax(m: Module, x: Value, net: Lowering) -> Value:
     """The log-softmax over the channels of a volume."""
-    return net.add("LogSoftmax", x, axis=1)
+    return net.add(LogSoftmax(axis=1), x)
 
 
 @module("nn.MultiSoftMax")
@@ -197,7 +198,7 @@ def multi_softmax(m: Module, x: Value, net: Lowering) -> Value:
     """The softmax over the last of 3 dimensions (nnx)."""
     if x.rank != 3:
         net.misfit("a tensor of 3 dimensions", x)
-    return net.add("Softmax", x, axis=2)
+    return net.add(Softmax(axis=2), x)
 
 
 @module("nn.SaturatedLU")
@@ -206,7 +207,7 @@ def saturated_lu(m: Module, x: Value, net: Lowering) -> Value:
     low, high = m.float("threshold", -1.0), m.float("threshold2", 1.0)
     below, above = m.float("val", -1.0), m.float("val2", 1.0)
     if (low, high) == (below, above):
-        return net.add("Clip", x, min=low, max=high)
+        return net.add(Clip(min=low, max=high), x)
     is_below = net.add("Less", x, net.constant(low, "threshold"), part="is_below")
     y = net.add("Where", is_below, net.constant(below, "val"), x, part="not_below")
     is_above = net.add("Greater", y, net.constant(high, "threshold2"), part="is_above")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from pipeline.graph.operators import AveragePool, Concat, Conv, MaxPool, Operator, Pad, Resize
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -32,52 +34,57 @@ def even(bins: Bins) -> tuple[int, int] | None:
     return (kernel, stride) if regular else None
 
 
-def pool(operator: str, x: Value, net: Lowering, kernel: tuple[int, int], strides: tuple[int, int], part: str) -> Value:
-    """Pool without padding."""
-    geometry = {"kernel_shape": kernel, "strides": strides, "pads": (0, 0, 0, 0)}
-    if operator == "MaxPool":
-        return net.add(operator, x, **geometry, dilations=(1, 1), part=part)
-    return net.add(operator, x, **geometry, part=part)
+Pool = Callable[[tuple[int, int], tuple[int, int]], Operator]  # of the kernel and its strides
 
 
-def pool_axis(operator: str, x: Value, net: Lowering, axis: int, bins: Bins, part: str) -> Value:
+def max_pool(kernel: tuple[int, int], strides: tuple[int, int]) -> Operator:
+    """Return the maximum over windows without padding."""
+    return MaxPool(kernel_shape=kernel, strides=strides, pads=(0, 0, 0, 0), dilations=(1, 1))
+
+
+def average_pool(kernel: tuple[int, int], strides: tuple[int, int]) -> Operator:
+    """Return the average over windows without padding."""
+    return AveragePool(kernel_shape=kernel, strides=strides, pads=(0, 0, 0, 0))
+
+
+def pool_axis(pool: Pool, x: Value, net: Lowering, axis: int, bins: Bins, part: str) -> Value:
     """Pool each bin along one axis, 2 or 3."""
     regular = even(bins)
     if regular is not None:
         kernel, stride = regular
-        return pool(operator, x, net, _on(axis, kernel), _on(axis, stride), part)
+        return net.add(pool(_on(axis, kernel), _on(axis, stride)), x, part=part)
     name = "row" if axis == 2 else "column"
     pooled = []
     for i, (start, end) in enumerate(bins, 1):
         piece = net.narrow(x, axis, start, end - start, part=f"{name}{i}_bin")
-        pooled.append(pool(operator, piece, net, _on(axis, end - start), (1, 1), f"{name}{i}"))
-    return net.add("Concat", *pooled, axis=axis, part=part)
+        pooled.append(net.add(pool(_on(axis, end - start), (1, 1)), piece, part=f"{name}{i}"))
+    return net.add(Concat(axis=axis), *pooled, part=part)
 
 
 def _on(axis: int, number: int) -> tuple[int, int]:
     return (number, 1) if axis == 2 else (1, number)
 
 
-def pool_bins(operator: str, x: Value, net: Lowering, rows: Bins, columns: Bins) -> Value:
+def pool_bins(pool: Pool, x: Value, net: Lowering, rows: Bins, columns: Bins) -> Value:
     """Pool each crossing of a row bin and a column bin: first the rows, then the columns."""
     vertical, horizontal = even(rows), even(columns)
     if vertical and horizontal:
-        return pool(operator, x, net, (vertical[0], horizontal[0]), (vertical[1], horizontal[1]), "")
-    return pool_axis(operator, pool_axis(operator, x, net, 2, rows, "rows"), net, 3, columns, "")
+        return net.add(pool((vertical[0], horizontal[0]), (vertical[1], horizontal[1])), x)
+    return pool_axis(pool, pool_axis(pool, x, net, 2, rows, "rows"), net, 3, columns, "")
 
 
 @module("nn.SpatialAdaptiveMaxPooling", rank=4)
 def adaptive_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """Max pooling to H x W bins, which may overlap by a pixel."""
     rows, columns = rounded_bins(x.shape[2], m.int("H")), rounded_bins(x.shape[3], m.int("W"))
-    return pool_bins("MaxPool", x, net, rows, columns)
+    return pool_bins(max_pool, x, net, rows, columns)
 
 
 @module("nn.SpatialAdaptiveAveragePooling", rank=4)
 def adaptive_average_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """Average pooling to H x W bins, which may overlap by a pixel."""
     rows, columns = exact_bins(x.shape[2], m.int("H")), exact_bins(x.shape[3], m.int("W"))
-    return pool_bins("AveragePool", x, net, rows, columns)
+    return pool_bins(average_pool, x, net, rows, columns)
 
 
 @module("nn.FeatureLPPooling")
@@ -90,7 +97,7 @@ def feature_lp_pooling(m: Module, x: Value, net: Lowering) -> Value:
     image = net.reshape(x, (x.shape[0] if axis else 1, 1, x.shape[axis], rest), part="image")
     exponent = net.constant(p, "power")
     powers = net.add("Mul", image, image, part="powers") if p == 2 else net.add("Pow", image, exponent, part="powers")
-    means = pool("AveragePool", powers, net, (width, 1), (m.int("stride"), 1), "means")
+    means = net.add(average_pool((width, 1), (m.int("stride"), 1)), powers, part="means")
     sums = net.add("Mul", means, net.constant(width, "width"), part="sums")
     roots = (
         net.add("Sqrt", sums, part="roots")
@@ -108,15 +115,10 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     weight = m.weight().reshape(-1)[:planes]
     kernels = np.broadcast_to(weight.reshape(-1, 1, 1, 1), (planes, 1, *kernel))
     return net.add(
-        "Conv",
+        Conv(kernel_shape=kernel, strides=along(m, "d", "HW", 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=planes),
         x,
         net.weight(np.ascontiguousarray(kernels)),
         net.weight(m.weight("bias"), "bias"),
-        kernel_shape=kernel,
-        strides=along(m, "d", "HW", 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
-        group=planes,
     )
 
 
@@ -124,7 +126,7 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
 def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The mean of each block of rH x rW pixels (nnx)."""
     ratio = (m.int("rH"), m.int("rW"))
-    return pool("AveragePool", x, net, ratio, ratio, "")
+    return net.add(average_pool(ratio, ratio), x)
 
 
 def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
@@ -148,25 +150,25 @@ def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
     scales = (1.0, 1.0, *map(float, kernel))
     if any(begins) or any(ends):
         least = float(np.finfo(np.float32).min)
-        source = net.add("Pad", source, pads=(0, 0, *begins, 0, 0, *ends), value=least, part="windows")
-    geometry = {"kernel_shape": kernel, "strides": kernel, "pads": (0,) * 2 * len(axes), "dilations": (1,) * len(axes)}
+        source = net.add(Pad(pads=(0, 0, *begins, 0, 0, *ends), value=least), source, part="windows")
+    tiles = MaxPool(kernel_shape=kernel, strides=kernel, pads=(0,) * 2 * len(axes), dilations=(1,) * len(axes))
 
     def spread(value: Value, part: str) -> Value:
-        return net.add("Resize", value, scales=scales, mode="nearest", part=part)
+        return net.add(Resize(scales=scales, mode="nearest"), value, part=part)
 
-    largest = spread(net.add("MaxPool", source, **geometry, part="largest"), "largest_spread")
+    largest = spread(net.add(tiles, source, part="largest"), "largest_spread")
     order = np.arange(np.prod(kernel), 0, -1, dtype=np.float32).reshape(kernel)
     order = np.tile(order, counts)
     is_largest = net.add("GreaterOrEqual", source, largest, part="is_largest")
     ordered = net.add("Where", is_largest, net.weight(order, "order"), net.constant(0.0, "none"), part="ordered")
-    first = spread(net.add("MaxPool", ordered, **geometry, part="first"), "first_spread")
+    first = spread(net.add(tiles, ordered, part="first"), "first_spread")
     chosen = net.add("GreaterOrEqual", ordered, first, part="chosen")
     crop = any(begins) or any(ends)
     zero = net.constant(0.0, "zero")
     y = net.add("Where", chosen, spread(x, "spread"), zero, part="placed" if crop else "")
     if not crop:
         return y
-    return net.add("Pad", y, pads=(0, 0, *(-b for b in begins), 0, 0, *(-e for e in ends)))
+    return net.add(Pad(pads=(0, 0, *(-b for b in begins), 0, 0, *(-e for e in ends))), y)
 
 
 @module("nn.SpatialMaxUnpooling", rank=4)

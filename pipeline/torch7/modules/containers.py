@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.graph.operators import Concat, Pad
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -22,6 +23,7 @@ from pipeline.torch7.modules.axes import axis_of
     "nn.Serial",
     "nn.SpatialLPPooling",
     "inn.SpatialSameResponseNormalization",
+    feeds_first=True,
 )
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the modules one after the other; decorators hold one, and some layers are made of several."""
@@ -30,7 +32,7 @@ def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return x
 
 
-@module("nn.Concat")
+@module("nn.Concat", feeds_first=True)
 def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """Run every module on the same input and join their outputs along `dimension`."""
     return concatenated(m, x, net, m.int("dimension"))
@@ -39,10 +41,10 @@ def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
 def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Value:
     """Run every module on the same input and join their outputs."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
-    return net.add("Concat", *branches, axis=axis_of(dimension, branches[0], net))
+    return net.add(Concat(axis=axis_of(dimension, branches[0], net)), *branches)
 
 
-@module("nn.DepthConcat")
+@module("nn.DepthConcat", feeds_first=True)
 def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
@@ -56,12 +58,12 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
         begins = [size // 2 for size in missing]
         ends = [size - begin for size, begin in zip(missing, begins, strict=True)]
         if any(missing):
-            branch = net.add("Pad", branch, pads=(*begins, *ends), part=f"pad{position}")  # noqa: PLW2901
+            branch = net.add(Pad(pads=(*begins, *ends)), branch, part=f"pad{position}")  # noqa: PLW2901
         padded.append(branch)
-    return net.add("Concat", *padded, axis=axis)
+    return net.add(Concat(axis=axis), *padded)
 
 
-@module("nn.ConcatTable")
+@module("nn.ConcatTable", feeds_first=True)
 def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run every module on the same input and give the table of their outputs."""
     return tuple([net.run(child, x) for child in m.children(branches=True)])
@@ -100,7 +102,7 @@ def parallel(m: Module, x: Value, net: Lowering) -> Value:
         one = net.select(x, axis, position, part=f"slice{position + 1}")
         outputs.append(net.run(children[position], one))
     branches = net.tensors(outputs)
-    return net.add("Concat", *branches, axis=axis_of(m.int("outputDimension"), branches[0], net))
+    return net.add(Concat(axis=axis_of(m.int("outputDimension"), branches[0], net)), *branches)
 
 
 @module("nn.Bottle")
@@ -120,7 +122,7 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
 
 
-@module("nn.DataParallelTable", "nn.DataParallel")
+@module("nn.DataParallelTable", "nn.DataParallel", feeds_first=True)
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)

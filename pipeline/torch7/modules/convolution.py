@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Conv, ConvTranspose, LocallyConnected
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -30,15 +31,16 @@ def convolve(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, 
     bias = m.array("bias")
     pads = begin_pads(m, axes)
     return net.add(
-        "Conv",
+        Conv(
+            kernel_shape=tuple(weight.shape[2:]),
+            strides=along(m, "d", axes, 1),
+            pads=pads * 2,
+            dilations=along(m, "dilation", axes, 1),
+            group=group,
+        ),
         x,
         net.weight(weight),
         None if bias is None else net.weight(bias.reshape(-1), "bias"),
-        kernel_shape=tuple(weight.shape[2:]),
-        strides=along(m, "d", axes, 1),
-        pads=pads * 2,
-        dilations=along(m, "dilation", axes, 1),
-        group=group,
     )
 
 
@@ -97,15 +99,16 @@ def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
     weight = weight.reshape(planes * multiplier, 1, *weight.shape[2:])
     bias = m.array("bias")
     return net.add(
-        "Conv",
+        Conv(
+            kernel_shape=tuple(weight.shape[2:]),
+            strides=along(m, "d", "HW", 1),
+            pads=begin_pads(m, "HW") * 2,
+            dilations=(1, 1),
+            group=planes,
+        ),
         x,
         net.weight(weight),
         None if bias is None else net.weight(bias.reshape(multiplier, planes).T.reshape(-1), "bias"),
-        kernel_shape=tuple(weight.shape[2:]),
-        strides=along(m, "d", "HW", 1),
-        pads=begin_pads(m, "HW") * 2,
-        dilations=(1, 1),
-        group=planes,
     )
 
 
@@ -137,16 +140,17 @@ def transposed(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str
     """The transpose of a convolution; weight (in, out / group, kernel...); `adj` more rows at the end of each axis."""
     bias = m.array("bias")
     return net.add(
-        "ConvTranspose",
+        ConvTranspose(
+            kernel_shape=tuple(weight.shape[2:]),
+            strides=along(m, "d", axes, 1),
+            pads=begin_pads(m, axes) * 2,
+            dilations=along(m, "dilation", axes, 1),
+            group=group,
+            output_padding=adj,
+        ),
         x,
         net.weight(weight),
         None if bias is None else net.weight(bias.reshape(-1), "bias"),
-        kernel_shape=tuple(weight.shape[2:]),
-        strides=along(m, "d", axes, 1),
-        pads=begin_pads(m, axes) * 2,
-        dilations=along(m, "dilation", axes, 1),
-        group=group,
-        output_padding=adj,
     )
 
 
@@ -201,12 +205,9 @@ def local_convolution(m: Module, x: Value, net: Lowering) -> Value:
         net.misfit(f"images of {expected[0]}x{expected[1]}", x)
     with net.inside("local"):
         y = net.add(
-            "LocallyConnected",
+            LocallyConnected(kernel_shape=shape[-2:], strides=along(m, "d", "HW", 1), pads=begin_pads(m, "HW") * 2),
             x,
             net.weight(m.weight().reshape(shape)),
             None,
-            kernel_shape=shape[-2:],
-            strides=along(m, "d", "HW", 1),
-            pads=begin_pads(m, "HW") * 2,
         )
     return net.add("Add", y, net.weight(m.weight("bias").reshape(outputs, height, width), "bias"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Conv, Gemm, ReduceL2
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -31,18 +32,14 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
         net.damaged("a weight of 4 dimensions", str(weight.shape))
     pads = (m.int("padUp", m.int("padH", 0)), m.int("padLeft", m.int("padW", 0)))
     return net.add(
-        "Conv",
+        Conv(kernel_shape=weight.shape[2:], strides=(m.int("dH", 1), m.int("dW", 1)), pads=pads * 2, dilations=(1, 1)),
         x,
         net.weight(weight),
         None if bias is None else net.weight(bias, "bias"),
-        kernel_shape=weight.shape[2:],
-        strides=(m.int("dH", 1), m.int("dW", 1)),
-        pads=pads * 2,
-        dilations=(1, 1),
     )
 
 
-@module("fbnn.LeakyReLU")
+@module("fbnn.LeakyReLU", keeps_shape=True)
 def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
     """A PReLU with one slope."""
     return prelu(m, x, net)
@@ -67,14 +64,14 @@ def l2_normalize(m: Module, x: Value, net: Lowering) -> Value:
     """x / |x| over the last of one or two dimensions."""
     if x.rank not in (1, 2):
         net.misfit("a tensor of 1 or 2 dimensions", x)
-    return net.add("Div", x, net.add("ReduceL2", x, axes=(x.rank - 1,), keepdims=1, part="norm"))
+    return net.add("Div", x, net.add(ReduceL2(axes=(x.rank - 1,), keepdims=1), x, part="norm"))
 
 
 @module("fbnn.NormalizedLinearNoBias", "nn.LinearNB", "nn.LinearNoBackprop", rank=2)
 def linear(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation a Linear, whose bias may be missing."""
     bias = m.array("bias")
-    return net.add("Gemm", x, net.weight(m.weight()), None if bias is None else net.weight(bias, "bias"), transB=1)
+    return net.add(Gemm(transB=1), x, net.weight(m.weight()), None if bias is None else net.weight(bias, "bias"))
 
 
 @module("nn.Upsample", rank=4)

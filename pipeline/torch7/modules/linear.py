@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.graph.operators import Gemm
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -17,11 +18,10 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
     """y = x W' + b; x (N, in), W (out, in)."""
     bias = m.array("bias")
     return net.add(
-        "Gemm",
+        Gemm(transB=1),
         x,
         net.weight(m.weight()),
         None if bias is None else net.weight(bias, "bias"),
-        transB=1,
     )
 
 
@@ -37,7 +37,7 @@ def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
     bias = m.array("bias")
     rows = weight if whole else weight[chosen]
     offsets = None if bias is None else net.weight(bias.reshape(-1)[chosen], "bias")
-    return net.add("Gemm", x, net.weight(rows), offsets, transB=1)
+    return net.add(Gemm(transB=1), x, net.weight(rows), offsets)
 
 
 @module("nn.LinearWeightNorm", rank=2)
@@ -47,7 +47,7 @@ def linear_weight_norm(m: Module, x: Value, net: Lowering) -> Value:
     norm = np.maximum(np.linalg.norm(v, axis=1, keepdims=True), m.float("eps", 1e-16))
     weight = (v * (m.weight("g").reshape(-1, 1) / norm)).astype(np.float32)
     bias = m.array("bias")
-    return net.add("Gemm", x, net.weight(weight), None if bias is None else net.weight(bias, "bias"), transB=1)
+    return net.add(Gemm(transB=1), x, net.weight(weight), None if bias is None else net.weight(bias, "bias"))
 
 
 @module("nn.WeightNorm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Cast, Gather, OneHot, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module, refused
@@ -20,7 +21,7 @@ def chosen(weight: np.ndarray, x: Value, net: Lowering, part: str = "") -> Value
     """Return the row of `weight` for every index in x, which counts from 1."""
     if x.rank not in (1, 2):
         net.misfit("a tensor of 1 or 2 dimensions", x)
-    return net.add("Gather", net.weight(weight), zero_based(x, net), axis=0, part=part)
+    return net.add(Gather(axis=0), net.weight(weight), zero_based(x, net), part=part)
 
 
 @module("nn.LookupTableGPU")
@@ -34,7 +35,7 @@ def gpu_lookup_table(m: Module, x: Value, net: Lowering) -> Value:
         weight[unknown - 1] = 0
     if x.rank != 2 or not m.flag("featuresInDim2"):
         return chosen(weight, x, net)
-    return net.add("Transpose", chosen(weight, x, net, part="rows"), perm=(0, 2, 1))
+    return net.add(Transpose(perm=(0, 2, 1)), chosen(weight, x, net, part="rows"))
 
 
 def rows(m: Module) -> np.ndarray:
@@ -50,7 +51,7 @@ def rows(m: Module) -> np.ndarray:
 @module("nn.OneHot", "OneHot")
 def one_hot(m: Module, x: Value, net: Lowering) -> Value:
     """1 at the index, else 0, in a new last dimension (dpnn, char-rnn)."""
-    return net.add("OneHot", zero_based(x, net), depth=m.int("outputSize"))
+    return net.add(OneHot(depth=m.int("outputSize")), zero_based(x, net))
 
 
 @module("nn.LookupTableMaskZero")
@@ -60,7 +61,7 @@ def masked_lookup(m: Module, x: Value, net: Lowering) -> Value:
         net.misfit("a tensor of 1 or 2 dimensions", x)
     weight = np.array(rows(m), np.float32)
     weight[0] = 0
-    return net.add("Gather", net.weight(weight), net.add("Cast", x, to="int64", part="index_int"), axis=0)
+    return net.add(Gather(axis=0), net.weight(weight), net.add(Cast(to="int64"), x, part="index_int"))
 
 
 refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Clip, ReduceMean
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -82,7 +83,7 @@ def divisive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     deviation = adjusted(m.child("stdestimator"), x, coefficient, net, "deviation")
     limit, other = m.float("threshold", 1e-4), m.float("thresval", 1e-4)
     if limit == other:
-        deviation = net.add("Clip", deviation, min=limit, max=float(np.finfo(np.float32).max), part="thresholded")
+        deviation = net.add(Clip(min=limit, max=float(np.finfo(np.float32).max)), deviation, part="thresholded")
     else:
         above = net.add("Greater", deviation, net.constant(limit, "threshold"), part="above")
         deviation = net.add("Where", above, deviation, net.constant(other, "thresval"), part="thresholded")
@@ -115,10 +116,10 @@ def spatial_normalization(m: Module, x: Value, net: Lowering) -> Value:
     deviation = net.add("Mul", net.add("Sqrt", local, part="root"), inverse, part="deviation")
     largest = float(np.finfo(np.float32).max)
     if m.has("fixedThres"):
-        limited = net.add("Clip", deviation, min=m.float("fixedThres"), max=largest, part="limited")
+        limited = net.add(Clip(min=m.float("fixedThres"), max=largest), deviation, part="limited")
     else:
-        level = net.add("ReduceMean", deviation, axes=(0, 1, 2), keepdims=1, part="level")
-        level = net.add("Clip", level, min=1e-3, max=largest, part="least")
+        level = net.add(ReduceMean(axes=(0, 1, 2), keepdims=1), deviation, part="level")
+        level = net.add(Clip(min=1e-3, max=largest), level, part="least")
         above = net.add("Relu", net.add("Sub", deviation, level, part="beyond"), part="above")
         limited = net.add("Add", above, level, part="limited")
     return net.add("Div", centred, limited)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import (
+    LRN,
+    BatchNormalization,
+    InstanceNormalization,
+    ReduceL1,
+    ReduceMax,
+    ReduceSum,
+    ReduceSumSquare,
+)
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -21,32 +30,37 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, by the stored statistics."""
     weight, bias = m.array("weight"), m.array("bias")
     return net.add(
-        "BatchNormalization",
+        BatchNormalization(epsilon=m.float("eps", 1e-5)),
         x,
         None if weight is None else net.weight(weight),
         None if bias is None else net.weight(bias, "bias"),
         net.weight(m.weight("running_mean"), "running_mean"),
         variance(m, net),
-        epsilon=m.float("eps", 1e-5),
     )
 
 
-@module("nn.BatchNormalization", rank=2, unbatched="widened")
-@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused")
+@module("nn.BatchNormalization", rank=2, unbatched="widened", keeps_shape=True)
+@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused", keeps_shape=True)
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of feature vectors; nn's makes its input a batch of one in place (BatchNormalization.lua)."""
     return normalize(m, x, net)
 
 
-@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened")
-@module("cudnn.SpatialBatchNormalization", "fbnn.SpatialBatchNormalization", rank=4, unbatched="refused")
+@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened", keeps_shape=True)
+@module(
+    "cudnn.SpatialBatchNormalization",
+    "fbnn.SpatialBatchNormalization",
+    rank=4,
+    unbatched="refused",
+    keeps_shape=True,
+)
 def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of images."""
     return normalize(m, x, net)
 
 
-@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened")
-@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused")
+@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened", keeps_shape=True)
+@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused", keeps_shape=True)
 def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of volumes."""
     return normalize(m, x, net)
@@ -65,24 +79,25 @@ def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
     if weight is None and m.object.get("affine") is not False:
         net.refuse("multiplies by numbers that it draws at random when the batch size changes", "save it as affine")
     return net.add(
-        "InstanceNormalization",
+        InstanceNormalization(epsilon=m.float("eps", 1e-5)),
         x,
         None if weight is None else net.weight(weight),
         None if bias is None else net.weight(bias, "bias"),
-        epsilon=m.float("eps", 1e-5),
     )
 
 
-@module("nn.SpatialCrossMapLRN", "cudnn.SpatialCrossMapLRN", "inn.SpatialCrossResponseNormalization", rank=4)
+@module(
+    "nn.SpatialCrossMapLRN",
+    "cudnn.SpatialCrossMapLRN",
+    "inn.SpatialCrossResponseNormalization",
+    rank=4,
+    keeps_shape=True,
+)
 def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
     return net.add(
-        "LRN",
+        LRN(size=m.int("size", 5), alpha=m.float("alpha", 1e-4), beta=m.float("beta", 0.75), bias=m.float("k", 1.0)),
         x,
-        size=m.int("size", 5),
-        alpha=m.float("alpha", 1e-4),
-        beta=m.float("beta", 0.75),
-        bias=m.float("k", 1.0),
     )
 
 
@@ -94,16 +109,16 @@ def normalize_vectors(m: Module, x: Value, net: Lowering) -> Value:
     p, eps = m.float("p"), net.constant(m.float("eps", 1e-10), "eps")
     axes = (x.rank - 1,)
     if p == float("inf"):
-        largest = net.add("ReduceMax", net.add("Abs", x, part="abs"), axes=axes, keepdims=1, part="max")
+        largest = net.add(ReduceMax(axes=axes, keepdims=1), net.add("Abs", x, part="abs"), part="max")
         return net.add("Div", x, net.add("Add", largest, eps, part="norm"))
     if p == 2:
-        powers = net.add("ReduceSumSquare", x, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceSumSquare(axes=axes, keepdims=1), x, part="sum")
     elif p == 1:
-        powers = net.add("ReduceL1", x, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceL1(axes=axes, keepdims=1), x, part="sum")
     else:
         base = x if p % 2 == 0 else net.add("Abs", x, part="abs")
         powered = net.add("Pow", base, net.constant(p, "p"), part="power")
-        powers = net.add("ReduceSum", powered, axes=axes, keepdims=1, part="sum")
+        powers = net.add(ReduceSum(axes=axes, keepdims=1), powered, part="sum")
     norm = net.add("Add", powers, eps, part="sum_eps")
     if p == 2:
         norm = net.add("Sqrt", norm, part="norm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pipeline.graph.operators import AveragePool, MaxPool
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -39,12 +40,13 @@ def max_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_c
     """The largest of each window; padding never wins. The input is kept for modules that undo the pooling."""
     net.remembered[id(m.object)] = net.copy(x)
     return net.add(
-        "MaxPool",
+        MaxPool(
+            kernel_shape=along(m, "k", axes),
+            strides=along(m, "d", axes),
+            pads=begin_pads(m, axes) + end_pads(m, x, net, axes, ceil, always_clip),
+            dilations=along(m, "dilation", axes, 1),
+        ),
         x,
-        kernel_shape=along(m, "k", axes),
-        strides=along(m, "d", axes),
-        pads=begin_pads(m, axes) + end_pads(m, x, net, axes, ceil, always_clip),
-        dilations=along(m, "dilation", axes, 1),
     )
 
 
@@ -89,13 +91,14 @@ def average_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, part
                 "use the floor mode, or another input size",
             )
     return net.add(
-        "AveragePool",
+        AveragePool(
+            kernel_shape=kernel,
+            strides=strides,
+            pads=pads * 2,
+            ceil_mode=int(ceil),
+            count_include_pad=int(m.flag("count_include_pad", True)),
+        ),
         x,
-        kernel_shape=kernel,
-        strides=strides,
-        pads=pads * 2,
-        ceil_mode=int(ceil),
-        count_include_pad=int(m.flag("count_include_pad", True)),
         part=part,
     )
 
@@ -137,12 +140,13 @@ def cudnn_volumetric_average_pooling(m: Module, x: Value, net: Lowering) -> Valu
 def cudnn_average(m: Module, x: Value, net: Lowering, axes: str, ends: Ints) -> Value:
     """The mean of each window, padding always included (cudnn.torch, SpatialAveragePooling.lua)."""
     return net.add(
-        "AveragePool",
+        AveragePool(
+            kernel_shape=along(m, "k", axes),
+            strides=along(m, "d", axes, 1),
+            pads=begin_pads(m, axes) + ends,
+            count_include_pad=1,
+        ),
         x,
-        kernel_shape=along(m, "k", axes),
-        strides=along(m, "d", axes, 1),
-        pads=begin_pads(m, axes) + ends,
-        count_include_pad=1,
     )
 
 

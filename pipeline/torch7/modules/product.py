@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Gemm, ReduceL1, ReduceL2, ReduceSum, ReduceSumSquare, Reduction, Tile, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -17,7 +18,7 @@ def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value
     if a.rank != b.rank or a.rank not in (2, 3):
         net.misfit("two tensors of 2 or of 3 dimensions", x)
     if a.rank == 2:
-        return net.add("Gemm", a, b, transA=int(m.flag("transA")), transB=int(m.flag("transB")))
+        return net.add(Gemm(transA=int(m.flag("transA")), transB=int(m.flag("transB"))), a, b)
     a = swapped(a, net, "a") if m.flag("transA") else a
     b = swapped(b, net, "b") if m.flag("transB") else b
     return net.add("MatMul", a, b)
@@ -25,7 +26,7 @@ def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value
 
 def swapped(x: Value, net: Lowering, part: str) -> Value:
     """Swap the last two axes."""
-    return net.add("Transpose", x, perm=(*range(x.rank - 2), x.rank - 1, x.rank - 2), part=part)
+    return net.add(Transpose(perm=(*range(x.rank - 2), x.rank - 1, x.rank - 2)), x, part=part)
 
 
 @module("nn.MV")
@@ -39,9 +40,9 @@ def matrix_vector(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return net.reshape(y, y.shape[:-1])
 
 
-def row_sums(x: Value, net: Lowering, operator: str = "ReduceSum", part: str = "") -> Value:
+def row_sums(x: Value, net: Lowering, operator: type[Reduction] = ReduceSum, part: str = "") -> Value:
     """Reduce the last of one or two axes: (N, F) gives (N), (F) gives (1)."""
-    return net.add(operator, x, axes=(x.rank - 1,), keepdims=int(x.rank == 1), part=part)
+    return net.add(operator(axes=(x.rank - 1,), keepdims=int(x.rank == 1)), x, part=part)
 
 
 def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
@@ -65,7 +66,7 @@ def cosine_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Valu
     dot = row_sums(net.add("Mul", a, b, part="product"), net, part="dot")
     eps = net.constant(1e-12, "eps")
     squares = [
-        net.add("Add", row_sums(v, net, "ReduceSumSquare", f"{name}_square"), eps, part=f"{name}_eps")
+        net.add("Add", row_sums(v, net, ReduceSumSquare, f"{name}_square"), eps, part=f"{name}_eps")
         for name, v in (("a", a), ("b", b))
     ]
     return net.add("Div", dot, net.add("Sqrt", net.add("Mul", *squares, part="squares"), part="norms"))
@@ -78,7 +79,7 @@ def pairwise_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Va
     p = m.float("norm", 2.0)
     difference = net.add("Sub", a, b, part="difference")
     if p in (1, 2):
-        return row_sums(difference, net, f"ReduceL{p:.0f}")
+        return row_sums(difference, net, ReduceL1 if p == 1 else ReduceL2)
     powers = net.add("Pow", net.add("Abs", difference, part="abs"), net.constant(p, "p"), part="power")
     return net.add("Pow", row_sums(powers, net, part="sum"), net.constant(1 / p, "inverse_p"))
 
@@ -88,8 +89,8 @@ def cosine(m: Module, x: Value, net: Lowering) -> Value:
     """y = w.x / (|w| + 1e-12) / (|x| + 1e-12) for each row w; |w| is divided out of the weight."""
     weight = m.weight().astype(np.float64)
     weight = weight / (np.linalg.norm(weight, axis=1, keepdims=True) + 1e-12)
-    dot = net.add("Gemm", x, net.weight(weight.astype(np.float32)), None, transB=1, part="dot")
-    norm = net.add("ReduceL2", x, axes=(1,), keepdims=1, part="norm")
+    dot = net.add(Gemm(transB=1), x, net.weight(weight.astype(np.float32)), None, part="dot")
+    norm = net.add(ReduceL2(axes=(1,), keepdims=1), x, part="norm")
     return net.add("Div", dot, net.add("Add", norm, net.constant(1e-12, "eps"), part="norm_eps"))
 
 
@@ -97,14 +98,14 @@ def differences(m: Module, x: Value, net: Lowering) -> Value:
     """Give x - w for every column w of the weight (in, out): (N, in) gives (N, out, in)."""
     columns = m.weight().T
     rows = net.reshape(x, (x.shape[0], 1, x.shape[1]), part="rows")
-    tiled = net.add("Tile", rows, repeats=(1, len(columns), 1), part="tiled")
+    tiled = net.add(Tile(repeats=(1, len(columns), 1)), rows, part="tiled")
     return net.add("Sub", tiled, net.weight(columns), part="difference")
 
 
 @module("nn.Euclidean", rank=2)
 def euclidean(m: Module, x: Value, net: Lowering) -> Value:
     """The distance of x to every column of the weight."""
-    return net.add("ReduceL2", differences(m, x, net), axes=(2,), keepdims=0)
+    return net.add(ReduceL2(axes=(2,), keepdims=0), differences(m, x, net))
 
 
 @module("nn.WeightedEuclidean", rank=2)
@@ -112,7 +113,7 @@ def weighted_euclidean(m: Module, x: Value, net: Lowering) -> Value:
     """As Euclidean, with every difference times its element of diagCov."""
     scale = net.weight(m.weight("diagCov").T, "diagCov")
     scaled = net.add("Mul", differences(m, x, net), scale, part="scaled")
-    return net.add("ReduceL2", scaled, axes=(2,), keepdims=0)
+    return net.add(ReduceL2(axes=(2,), keepdims=0), scaled)
 
 
 @module("nn.Bilinear")
@@ -124,10 +125,10 @@ def bilinear(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
         net.misfit(f"two matrices with {weight.shape[1]} and {weight.shape[-1]} columns", x)
     outputs, inner = weight.shape[0], weight.shape[2]
     flat = weight.transpose(0, 2, 1).reshape(outputs * inner, weight.shape[1])
-    product = net.add("Gemm", a, net.weight(flat), None, transB=1, part="product")
+    product = net.add(Gemm(transB=1), a, net.weight(flat), None, part="product")
     product = net.reshape(product, (a.shape[0], outputs, inner), part="rows")
     other = net.reshape(b, (b.shape[0], 1, inner), part="other")
-    other = net.add("Tile", other, repeats=(1, outputs, 1), part="tiled")
+    other = net.add(Tile(repeats=(1, outputs, 1)), other, part="tiled")
     terms = net.add("Mul", product, other, part="terms")
-    y = net.add("ReduceSum", terms, axes=(2,), keepdims=0, part="" if bias is None else "sum")
+    y = net.add(ReduceSum(axes=(2,), keepdims=0), terms, part="" if bias is None else "sum")
     return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))

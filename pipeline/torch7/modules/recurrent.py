@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import Concat, Expand, ReduceL1, Split
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, module, refused
@@ -107,7 +108,7 @@ def blank(size: LuaValue, batch: tuple[int, ...], net: Lowering) -> TorchValue:
     return tuple([blank(v, batch, net) for v in sizes])
 
 
-@module("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.AbstractRecurrent")
+@module("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.AbstractRecurrent", feeds_first=True)
 def recursor(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
     return net.run(m.children()[0], x)
@@ -121,7 +122,7 @@ def steps(m: Module, sequence: list[TorchValue], net: Lowering) -> list[TorchVal
     return [net.duplicate(net.run(child, item)) for item in sequence]
 
 
-@module("nn.Sequencer")
+@module("nn.Sequencer", feeds_first=True)
 def sequencer(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside on every item of a table, or every slice along the first dimension of a tensor."""
     if isinstance(x, tuple):
@@ -137,7 +138,7 @@ def stacked(items: tuple[Value, ...], net: Lowering, axis: int = 0, part: str = 
     for i, item in enumerate(items, 1):
         shape = (*item.shape[:axis], 1, *item.shape[axis:])
         rows.append(net.reshape(item, shape, part=f"{part}_output{i}".strip("_")))
-    return net.add("Concat", *rows, axis=axis, part=part)
+    return net.add(Concat(axis=axis), *rows, part=part)
 
 
 @module("nn.Repeater")
@@ -160,7 +161,7 @@ def language_bi_sequencer(m: Module, x: tuple[TorchValue, ...], net: Lowering) -
     return net.run(merge, ((first, *before), (*behind, last)))
 
 
-@module("nn.MaskZero", "nn.TrimZero")
+@module("nn.MaskZero", "nn.TrimZero", feeds_first=True)
 def mask_zero(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside, and give zeros for every sample whose (first) input is all zeros."""
     first = net.current(next(iter(leaves(x))))
@@ -168,7 +169,7 @@ def mask_zero(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     if first.rank not in (dims, dims + 1):
         net.misfit(f"a tensor of {dims} or {dims + 1} dimensions", x)
     axes = tuple(range(first.rank - dims, first.rank))
-    size = net.add("ReduceL1", first, axes=axes, keepdims=1, part="size")
+    size = net.add(ReduceL1(axes=axes, keepdims=1), first, part="size")
     keep = net.add("Sign", size, part="keep")  # 1, or 0 for a sample of zeros
 
     def masked(y: TorchValue, part: str) -> TorchValue:
@@ -195,7 +196,7 @@ def expand_as(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     items = net.tensors(x)
     if len(items) != 2 or items[0].rank != items[1].rank:
         net.misfit("a table of two tensors of as many dimensions", x)
-    return items[0], net.add("Expand", items[1], shape=items[0].shape)
+    return items[0], net.add(Expand(shape=items[0].shape), items[1])
 
 
 @module("nn.SeqReverseSequence")
@@ -210,8 +211,8 @@ def reversed_along(x: Value, axis: int, net: Lowering, part: str = "") -> Value:
         net.misfit(f"a tensor with a dimension {axis + 1}", x)
     if x.shape[axis] == 1:
         return net.copy(x)
-    slices = net.add_many("Split", x, split=(1,) * x.shape[axis], axis=axis, part=f"{part}_slices".strip("_"))
-    return net.add("Concat", *slices[::-1], axis=axis, part=part)
+    slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part=f"{part}_slices".strip("_"))
+    return net.add(Concat(axis=axis), *slices[::-1], part=part)
 
 
 refused(

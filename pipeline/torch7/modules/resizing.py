@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pipeline.graph.operators import Resize
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -12,13 +13,13 @@ from pipeline.torch7.module import Module, module
 def nearest(x: Value, net: Lowering, scales: tuple[int, ...]) -> Value:
     """Repeat every element along the last axes."""
     kept = (1.0,) * (x.rank - len(scales))
-    return net.add("Resize", x, scales=(*kept, *map(float, scales)), mode="nearest")
+    return net.add(Resize(scales=(*kept, *map(float, scales)), mode="nearest"), x)
 
 
 def linear(x: Value, net: Lowering, sizes: tuple[int, ...]) -> Value:
     """Interpolate along the last axes; the corners stay (SpatialUpSamplingBilinear.c)."""
     kept = x.shape[: x.rank - len(sizes)]
-    return net.add("Resize", x, sizes=(*kept, *sizes), mode="linear", coordinate_transformation_mode="align_corners")
+    return net.add(Resize(sizes=(*kept, *sizes), mode="linear", coordinate_transformation_mode="align_corners"), x)
 
 
 @module("nn.SpatialUpSamplingNearest", rank=4)
@@ -70,7 +71,7 @@ def spatial_upsampling(m: Module, x: Value, net: Lowering) -> Value:
         net.misfit(f"at least {vertical + 2} dimensions", x)
     scales = [1.0] * x.rank
     scales[vertical], scales[vertical + 1] = float(m.int("dH")), float(m.int("dW"))
-    return net.add("Resize", x, scales=tuple(scales), mode="nearest")
+    return net.add(Resize(scales=tuple(scales), mode="nearest"), x)
 
 
 @module("nn.SpatialReSampling")

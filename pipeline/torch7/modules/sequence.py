@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import ReduceL1
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
@@ -31,7 +32,7 @@ def keep_of(m: Module, x: Value, net: Lowering) -> Value | None:
     """Give 0 for every sample of zeros and 1 for the others, (N, 1), where `maskzero` asks for it."""
     if not m.flag("maskzero"):
         return None
-    return net.add("Sign", net.add("ReduceL1", x, axes=(1,), keepdims=1, part="size"), part="keep")
+    return net.add("Sign", net.add(ReduceL1(axes=(1,), keepdims=1), x, part="size"), part="keep")
 
 
 def masked(y: Value, keep: Value | None, net: Lowering, part: str) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pipeline.graph.operators import DepthToSpace, Slice, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -58,7 +59,7 @@ def transpose(m: Module, x: Value, net: Lowering) -> Value:
     for position in range(1, len(m.table("permutations")) + 1):
         first, second = (axis_of(d + offset, x, net) for d in m.pair("permutations", position))
         perm[first], perm[second] = perm[second], perm[first]
-    return net.add("Transpose", x, perm=tuple(perm))
+    return net.add(Transpose(perm=tuple(perm)), x)
 
 
 @module("nn.Squeeze")
@@ -112,16 +113,16 @@ def relaid(x: Value, source: str, target: str, net: Lowering) -> Value:
     """Transpose, or flatten to features, or drop them."""
     if sorted(source) == sorted(target):
         perm = tuple(source.index(letter) for letter in target)
-        return x if source == target else net.add("Transpose", x, perm=perm)
+        return x if source == target else net.add(Transpose(perm=perm), x)
     place = source.index("b")
     if target == "bf":
         swapped = list(range(x.rank))
         swapped[0], swapped[place] = place, 0
-        front = x if place == 0 else net.add("Transpose", x, perm=tuple(swapped), part="front")
+        front = x if place == 0 else net.add(Transpose(perm=tuple(swapped)), x, part="front")
         return net.reshape(front, (front.shape[0], -1))
     if target == "b" and x.rank == 2:
         other = 1 - place
-        one = net.add("Slice", x, starts=(0,), ends=(1,), axes=(other,), part="slice")
+        one = net.add(Slice(starts=(0,), ends=(1,), axes=(other,)), x, part="slice")
         return net.reshape(one, (x.shape[place],))
     if target == "bt" and source == "b":
         return net.reshape(x, (x.shape[0], 1))
@@ -131,4 +132,4 @@ def relaid(x: Value, source: str, target: str, net: Lowering) -> Value:
 @module("nn.PixelShuffle", rank=4)
 def pixel_shuffle(m: Module, x: Value, net: Lowering) -> Value:
     """Channels become blocks of pixels."""
-    return net.add("DepthToSpace", x, blocksize=m.int("upscaleFactor"), mode="CRD")
+    return net.add(DepthToSpace(blocksize=m.int("upscaleFactor"), mode="CRD"), x)

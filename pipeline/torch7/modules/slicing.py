@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
+from pipeline.graph.operators import Concat, Pad, Slice, Tile
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -18,7 +19,7 @@ def select(m: Module, x: Value, net: Lowering) -> Value:
     position = index - 1 if index > 0 else x.shape[axis] + index
     if not 0 <= position < x.shape[axis]:
         net.misfit(f"an index {index} along dimension {axis + 1}", x)
-    one = net.add("Slice", x, starts=(position,), ends=(position + 1,), axes=(axis,), part="slice")
+    one = net.add(Slice(starts=(position,), ends=(position + 1,), axes=(axis,)), x, part="slice")
     return net.reshape(one, (*x.shape[:axis], *x.shape[axis + 1 :]))
 
 
@@ -33,7 +34,7 @@ def narrow(m: Module, x: Value, net: Lowering) -> Value:
         index, length = 1, size - length
     if index < 1 or length < 1 or index - 1 + length > size:
         net.misfit(f"{length} slices from {index} on along dimension {axis + 1}", x)
-    return net.add("Slice", x, starts=(index - 1,), ends=(index - 1 + length,), axes=(axis,))
+    return net.add(Slice(starts=(index - 1,), ends=(index - 1 + length,), axes=(axis,)), x)
 
 
 @module("nn.Replicate")
@@ -47,10 +48,10 @@ def replicate(m: Module, x: Value, net: Lowering) -> Value:
     if count == 1:
         return one
     repeats = tuple(count if i == axis else 1 for i in range(x.rank + 1))
-    y = net.add("Tile", one, repeats=repeats)
+    y = net.add(Tile(repeats=repeats), one)
 
     def again(base: Value) -> Value:
-        return net.builder.add("Tile", base, repeats=repeats, part="view")
+        return net.builder.add(Tile(repeats=repeats), base, part="view")
 
     def overwritten(base: Value, new: Value) -> NoReturn:
         net.refuse(
@@ -73,13 +74,13 @@ def padding(m: Module, x: Value, net: Lowering) -> Value:
     if pad == 0:
         return net.copy(x)
     if place == 0:
-        return net.add("Pad", x, pads=one_pad(x.rank, axis, abs(pad), 0), value=value)
+        return net.add(Pad(pads=one_pad(x.rank, axis, abs(pad), 0), value=value), x)
     if place == size:
-        return net.add("Pad", x, pads=one_pad(x.rank, axis, 0, abs(pad)), value=value)
-    before = net.add("Slice", x, starts=(0,), ends=(place,), axes=(axis,), part="before")
-    after = net.add("Slice", x, starts=(place,), ends=(size,), axes=(axis,), part="after")
-    padded = net.add("Pad", before, pads=one_pad(x.rank, axis, 0, abs(pad)), value=value, part="padded")
-    return net.add("Concat", padded, after, axis=axis)
+        return net.add(Pad(pads=one_pad(x.rank, axis, 0, abs(pad)), value=value), x)
+    before = net.add(Slice(starts=(0,), ends=(place,), axes=(axis,)), x, part="before")
+    after = net.add(Slice(starts=(place,), ends=(size,), axes=(axis,)), x, part="after")
+    padded = net.add(Pad(pads=one_pad(x.rank, axis, 0, abs(pad)), value=value), before, part="padded")
+    return net.add(Concat(axis=axis), padded, after)
 
 
 def one_pad(rank: int, axis: int, begin: int, end: int) -> tuple[int, ...]:
@@ -101,19 +102,19 @@ def image_pads(m: Module, x: Value, net: Lowering) -> tuple[int, ...]:
 @module("nn.SpatialZeroPadding")
 def zero_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Add rows and columns of zeros, or crop where negative."""
-    return net.add("Pad", x, pads=image_pads(m, x, net))
+    return net.add(Pad(pads=image_pads(m, x, net)), x)
 
 
 @module("nn.SpatialReflectionPadding")
 def reflection_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Mirror the image at its borders."""
-    return net.add("Pad", x, pads=image_pads(m, x, net), mode="reflect")
+    return net.add(Pad(pads=image_pads(m, x, net), mode="reflect"), x)
 
 
 @module("nn.SpatialReplicationPadding")
 def replication_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat the image's border."""
-    return net.add("Pad", x, pads=image_pads(m, x, net), mode="edge")
+    return net.add(Pad(pads=image_pads(m, x, net), mode="edge"), x)
 
 
 @module("nn.VolumetricReplicationPadding")
@@ -124,7 +125,7 @@ def volumetric_replication_padding(m: Module, x: Value, net: Lowering) -> Value:
     left = m.int("pleft")
     front, back, top, bottom, right = (m.int(f"p{side}", left) for side in ("front", "back", "top", "bottom", "right"))
     kept = (0,) * (x.rank - 3)
-    return net.add("Pad", x, pads=(*kept, front, top, left, *kept, back, bottom, right), mode="edge")
+    return net.add(Pad(pads=(*kept, front, top, left, *kept, back, bottom, right), mode="edge"), x)
 
 
 @module("nn.SpatialPadding")
@@ -136,7 +137,7 @@ def spatial_padding(m: Module, x: Value, net: Lowering) -> Value:
     left = m.int("pad_l")
     pads[horizontal], pads[x.rank + horizontal] = left, m.int("pad_r", left)
     pads[vertical], pads[x.rank + vertical] = m.int("pad_t", left), m.int("pad_b", left)
-    return net.add("Pad", x, pads=tuple(pads), value=m.float("val", 0.0))
+    return net.add(Pad(pads=tuple(pads), value=m.float("val", 0.0)), x)
 
 
 @module("nn.SpatialCircularPadding")
@@ -152,9 +153,8 @@ def circular_padding(m: Module, x: Value, net: Lowering) -> Value:
         pieces += [net.narrow(x, axis, 0, end, part=f"{step}_after")] if end else []
         if len(pieces) > 1:
             x = net.add(
-                "Concat",
+                Concat(axis=axis),
                 *pieces,
-                axis=axis,
                 part="rows" if step == "rows" and any(pads[-1:] + pads[x.rank - 1 : x.rank]) else "",
             )
     return x
@@ -167,4 +167,4 @@ def shave_image(m: Module, x: Value, net: Lowering) -> Value:
     if x.rank not in (3, 4):
         net.misfit("a tensor of 3 or 4 dimensions", x)
     kept = (0,) * (x.rank - 2)
-    return net.add("Pad", x, pads=(*kept, size, size) * 2)
+    return net.add(Pad(pads=(*kept, size, size) * 2), x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.graph.operators import Cast, Concat, Gather
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, module, refused
@@ -138,7 +139,7 @@ def split_table(m: Module, x: Value, net: Lowering) -> TorchValue:
 def join_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Join the items along `dimension`, which `nInputDims` moves behind the batch dimension."""
     items = net.tensors(x)
-    return net.add("Concat", *items, axis=batched_axis(m, items[0], net))
+    return net.add(Concat(axis=batched_axis(m, items[0], net)), *items)
 
 
 @module("nn.MixtureTable")
@@ -168,7 +169,7 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
 def index(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Give the slices of the first tensor that the second names, from 1 on."""
     tensor, indices = alike_pair(x, net)
-    return net.add("Gather", tensor, zero_based(indices, net), axis=axis_of(m.int("dimension"), tensor, net))
+    return net.add(Gather(axis=axis_of(m.int("dimension"), tensor, net)), tensor, zero_based(indices, net))
 
 
 def alike_pair(x: Table, net: Lowering) -> tuple[Value, Value]:
@@ -182,7 +183,7 @@ def alike_pair(x: Table, net: Lowering) -> tuple[Value, Value]:
 def zero_based(indices: Value, net: Lowering) -> Value:
     """Turn Torch's indices, which are numbers from 1 on, into int64 from 0 on."""
     shifted = net.add("Sub", indices, net.constant(1.0, "one"), part="index")
-    return net.add("Cast", shifted, to="int64", part="index_int")
+    return net.add(Cast(to="int64"), shifted, part="index_int")
 
 
 refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import AveragePool, Concat, Conv, MaxPool, Pad, ReduceMax, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module, refused
@@ -21,10 +22,10 @@ def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding
     blocks = -(-kernel // stride)
     needed = (count - 1 + blocks) * stride
     if padding or needed != length:
-        x = net.add("Pad", x, pads=(0, padding, 0, 0, needed - length - padding, 0), part="fitted")
+        x = net.add(Pad(pads=(0, padding, 0, 0, needed - length - padding, 0)), x, part="fitted")
     x = net.reshape(x, (batch, needed // stride, stride * features), part="blocks")
     pieces = [net.narrow(x, 1, i, count, part=f"block{i + 1}") for i in range(blocks)]
-    return (net.add("Concat", *pieces, axis=2, part="windows") if blocks > 1 else pieces[0]), blocks
+    return (net.add(Concat(axis=2), *pieces, part="windows") if blocks > 1 else pieces[0]), blocks
 
 
 def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> Value:
@@ -60,12 +61,10 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """The largest of every `kW` frames, feature by feature: pooling of an image of one channel."""
     image = net.reshape(x, (x.shape[0], 1, *x.shape[1:]), part="image")
     y = net.add(
-        "MaxPool",
+        MaxPool(
+            kernel_shape=(m.int("kW"), 1), strides=(m.int("dW", m.int("kW")), 1), pads=(0, 0, 0, 0), dilations=(1, 1)
+        ),
         image,
-        kernel_shape=(m.int("kW"), 1),
-        strides=(m.int("dW", m.int("kW")), 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
         part="pooled",
     )
     return net.reshape(y, (y.shape[0], *y.shape[2:]))
@@ -77,11 +76,8 @@ def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     kernel = m.int("kW")
     image = net.reshape(x, (x.shape[0], 1, *x.shape[1:]), part="image")
     y = net.add(
-        "AveragePool",
+        AveragePool(kernel_shape=(kernel, 1), strides=(m.int("dW", 1), 1), pads=(0, 0, 0, 0)),
         image,
-        kernel_shape=(kernel, 1),
-        strides=(m.int("dW", 1), 1),
-        pads=(0, 0, 0, 0),
         part="mean",
     )
     y = net.reshape(y, (y.shape[0], *y.shape[2:]), part="frames")
@@ -93,23 +89,24 @@ def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
 def temporal_row_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """Convolve every feature over time with a kernel of its own; with featFirst x is (N, features, time)."""
     first = m.flag("featFirst")
-    rows = x if first else net.add("Transpose", x, perm=(0, 2, 1), part="rows")
+    rows = x if first else net.add(Transpose(perm=(0, 2, 1)), x, part="rows")
     weight, bias = m.weight(), m.array("bias")
     image = net.reshape(rows, (*rows.shape[:2], 1, rows.shape[2]), part="image")
     y = net.add(
-        "Conv",
+        Conv(
+            kernel_shape=(1, m.int("kW")),
+            strides=(1, m.int("dW", 1)),
+            pads=(0, 0, 0, 0),
+            dilations=(1, 1),
+            group=weight.shape[0],
+        ),
         image,
         net.weight(weight.reshape(weight.shape[0], 1, 1, -1)),
         None if bias is None else net.weight(bias, "bias"),
-        kernel_shape=(1, m.int("kW")),
-        strides=(1, m.int("dW", 1)),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
-        group=weight.shape[0],
         part="convolved",
     )
     y = net.reshape(y, (*y.shape[:2], y.shape[3]), part="" if first else "features")
-    return y if first else net.add("Transpose", y, perm=(0, 2, 1))
+    return y if first else net.add(Transpose(perm=(0, 2, 1)), y)
 
 
 @module("nn.TemporalDynamicKMaxPooling")
@@ -122,7 +119,7 @@ def dynamic_k_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     if k == x.shape[axis]:
         return net.copy(x)
     if k == 1:
-        return net.add("ReduceMax", x, axes=(axis,), keepdims=1)
+        return net.add(ReduceMax(axes=(axis,), keepdims=1), x)
     return net.refuse(
         f"gives the {k} largest of {x.shape[axis]} frames in their order in time, which depends on the numbers",
         "use a fixed pooling",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.graph.operators import AveragePool, Concat, Conv, MaxRoiPool, Slice, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module, refused
@@ -66,7 +67,7 @@ def stochastic_pooling(m: Module, x: Value, net: Lowering) -> Value:
         kernel, strides = along(m, "k", "HW"), along(m, "d", "HW")
         pads = (0, 0, *ends)
         return net.add(
-            "AveragePool", value, kernel_shape=kernel, strides=strides, pads=pads, count_include_pad=1, part=part
+            AveragePool(kernel_shape=kernel, strides=strides, pads=pads, count_include_pad=1), value, part=part
         )
 
     squares = means(net.add("Mul", x, x, part="square"), "squares")
@@ -85,7 +86,7 @@ def roi_pooling(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     end = 1 + 1 / scale if m.flag("v2") else 1.0
     shift = net.weight(np.array([1, 1, 1, end, end], np.float32), "shift")
     regions = net.add("Sub", rois, shift, part="rois")
-    return net.add("MaxRoiPool", images, regions, pooled_shape=along(m, "", "HW"), spatial_scale=scale)
+    return net.add(MaxRoiPool(pooled_shape=along(m, "", "HW"), spatial_scale=scale), images, regions)
 
 
 @module("nn.SpatialUniformCrop")
@@ -98,7 +99,7 @@ def uniform_crop(m: Module, x: Value, net: Lowering) -> Value:
     if min(starts) < 0:
         net.misfit(f"images larger than {sizes[0]}x{sizes[1]}", x)
     ends = tuple(start + size for start, size in zip(starts, sizes, strict=True))
-    return net.add("Slice", x, starts=starts, ends=ends, axes=(x.rank - 2, x.rank - 1))
+    return net.add(Slice(starts=starts, ends=ends, axes=(x.rank - 2, x.rank - 1)), x)
 
 
 @module("nn.GatedLinearUnit")
@@ -116,7 +117,7 @@ def gated_linear_unit(m: Module, x: Value, net: Lowering) -> Value:
 def crelu(m: Module, x: Value, net: Lowering) -> Value:
     """The positive parts of x and of -x, joined along the channels."""
     axis = int(x.rank == m.int("nInputDims") + 1)
-    joined = net.add("Concat", x, net.add("Neg", x, part="neg"), axis=axis, part="joined")
+    joined = net.add(Concat(axis=axis), x, net.add("Neg", x, part="neg"), part="joined")
     return net.add("Relu", joined)
 
 
@@ -126,14 +127,10 @@ def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     weight = m.weight()
     bias = m.array("bias")
     return net.add(
-        "Conv",
+        Conv(kernel_shape=(1, 1), strides=(1, 1), pads=(0, 0, 0, 0), dilations=(1, 1)),
         x,
         net.weight(weight.reshape(*weight.shape, 1, 1)),
         None if bias is None else net.weight(bias, "bias"),
-        kernel_shape=(1, 1),
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
     )
 
 
@@ -166,7 +163,7 @@ def transposed(x: Value, net: Lowering, part: str) -> Value:
     """Swap the axes of a matrix."""
     if 1 in x.shape:
         return net.reshape(x, x.shape[::-1], part=part)
-    return net.add("Transpose", x, perm=(1, 0), part=part)
+    return net.add(Transpose(perm=(1, 0)), x, part=part)
 
 
 refused(

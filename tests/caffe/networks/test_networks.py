@@ -105,8 +105,8 @@ def test_batch_norms_fold_into_the_convolutions_before_them(name, made):
     folded, changes = apply(network.graph, ["fold_batchnorm", "explicit_pads", "remove_identity"])
     network.check(evaluate(folded, network.feeds))
     norms = sum(change.operator == "BatchNormalization" for change in changes)
-    left = sum(node.operator == "BatchNormalization" for node in folded.nodes)
-    total = sum(node.operator == "BatchNormalization" for node in network.graph.nodes)
+    left = sum(node.operator.name == "BatchNormalization" for node in folded.nodes)
+    total = sum(node.operator.name == "BatchNormalization" for node in network.graph.nodes)
     assert norms + left == total
     assert left == (0 if name != "DenseNet-121" else 62)  # those behind a Concat or a Pooling have no convolution
 

@@ -146,7 +146,7 @@ def test_several_bottoms_go_through_the_same_weights():
 def test_forks_that_name_depthwise_convolutions_mean_groups(kind):
     param = "convolution_param { num_output: 4 group: 4 kernel_size: 3 bias_term: false }"
     graph = layer(kind, "x", param=param, blobs=[numbers(4, 1, 3, 3)], x=(1, 4, 5, 5))
-    assert graph.nodes[0].int("group") == 4
+    assert graph.nodes[0].operator.group == 4
 
 
 def test_a_convolution_over_time_height_and_width():

@@ -35,7 +35,7 @@ def test_the_batch_is_free(axis):
         )
         for batch in (1, 7)
     )  # fmt: skip
-    assert [node.attributes for node in small.nodes] == [node.attributes for node in large.nodes]
+    assert [node.operator.attributes for node in small.nodes] == [node.operator.attributes for node in large.nodes]
 
 
 def test_a_matrix_on_rows_is_one_node():

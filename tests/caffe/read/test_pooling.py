@@ -78,7 +78,7 @@ def test_sizes_are_rounded_down_where_a_fork_says_so(method, extra):
 def test_ceil_mode_is_set_only_where_it_matters():
     param = "pooling_param { kernel_size: 2 stride: 2 }"
     even, odd = (layer("Pooling", "x", param=param, x=(1, 1, size, size)).nodes[0] for size in (8, 7))
-    assert (even.int("ceil_mode"), odd.int("ceil_mode")) == (0, 1)
+    assert (even.operator.ceil_mode, odd.operator.ceil_mode) == (0, 1)
 
 
 def test_a_window_behind_the_image_gives_the_lowest_number():

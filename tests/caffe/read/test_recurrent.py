@@ -93,7 +93,7 @@ def test_what_caffe_keeps_from_run_to_run_is_noted():
 def test_the_number_of_sequences_is_free():
     blobs = parameters("LSTM", K, False)
     small, large = (recurrent("LSTM", {"x": (T, batch, K), "cont": (T, batch)}, blobs) for batch in (1, 9))
-    assert [node.attributes for node in small.nodes] == [node.attributes for node in large.nodes]
+    assert [node.operator.attributes for node in small.nodes] == [node.operator.attributes for node in large.nodes]
 
 
 @pytest.mark.parametrize(

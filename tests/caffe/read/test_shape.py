@@ -120,7 +120,7 @@ def test_some_axes_get_another_shape(param, shape, written):
         return
     graph = layer("Reshape", "x", param=f"reshape_param {{ {param} }}", x=SHAPE)
     np.testing.assert_array_equal(result(graph, X), X.reshape(shape))
-    assert graph.nodes[0].ints("shape") == written
+    assert graph.nodes[0].operator.shape == written
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_some_axes_become_one(param, shape):
     graph = layer("Flatten", "x", param=f"flatten_param {{ {param} }}", x=SHAPE)
     np.testing.assert_array_equal(result(graph, X), X.reshape(shape))
     wide = layer("Flatten", "x", param=f"flatten_param {{ {param} }}", x=(5, *SHAPE[1:]))
-    assert wide.nodes[0].attributes == graph.nodes[0].attributes, "the batch is free"
+    assert wide.nodes[0].operator == graph.nodes[0].operator, "the batch is free"
 
 
 @pytest.mark.parametrize(("axis", "repeats"), [(1, (1, 3, 1, 1)), (0, (3, 1, 1, 1)), (-1, (1, 1, 1, 3))])

@@ -70,7 +70,7 @@ def test_a_net_as_caffe_translator_writes_it_is_understood():
 
 def test_the_last_value_of_a_blob_written_in_place_has_its_name():
     graph = read(net(op("Exp", "x", "y"), op("Relu", "y", "y"), op("Negative", "y", "y")), {"x": (2, 3)})
-    assert [(node.operator, node.output.name) for node in graph.nodes] == [
+    assert [(node.operator.name, node.output.name) for node in graph.nodes] == [
         ("Exp", "y_Exp"),
         ("Relu", "y_Relu"),
         ("Neg", "y"),

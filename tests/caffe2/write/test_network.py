@@ -12,6 +12,7 @@ from pipeline.caffe2.write.builder import argument
 from pipeline.errors import UnsupportedError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
+from pipeline.graph.expansions import EXPANSIONS
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.values import Graph, Origin
 
@@ -55,7 +56,7 @@ def classifier() -> Graph:
 
 
 def test_every_operator_of_the_graph_has_a_writer():
-    assert set(WRITES) == set(OPERATORS)
+    assert {*WRITES, *EXPANSIONS} == set(OPERATORS)
 
 
 def test_data_inputs_come_first_then_parameters_in_order_of_use():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.graph.operators import OPERATORS
-from pipeline.graph.operators.operator import Floats, Ints
+from pipeline.graph.operators import OPERATORS, Clip, LeakyRelu, MaxPool, Relu, Sigmoid, operator_of
 from tests.graph.operators.apply import apply_all, examples
 from tests.support import numbers
 
@@ -91,18 +91,39 @@ def test_types_agree_for_every_rank(name: str, shape: list[int]) -> None:
 @pytest.mark.parametrize("name", OPERATORS)
 def test_every_attribute_is_declared_with_a_known_type(name: str) -> None:
     operator = OPERATORS[name]
-    assert set(operator.kinds.values()) <= {int, float, str, Ints, Floats}
-    assert operator.kinds.keys() == operator.defaults.keys() | operator.required
+    assert operator.name == operator.__name__ == name
+    assert set(operator.kinds.values()) <= {"int", "float", "str", "Ints", "Floats"}
+    assert list(operator.kinds) == sorted(field.name for field in fields(operator))
+    assert operator.required <= operator.kinds.keys()
 
 
 def test_attributes_become_exactly_what_is_declared() -> None:
-    complete = OPERATORS["MaxPool"].complete(
+    pooling = MaxPool.of(
         {"kernel_shape": [np.int64(2), True], "strides": (1, 1), "pads": (0,) * 4, "dilations": (1, 1)}
     )
-    assert list(complete) == ["ceil_mode", "dilations", "kernel_shape", "pads", "strides"]
-    assert complete["kernel_shape"] == (2, 1)
-    assert [type(size) for size in complete["kernel_shape"]] == [int, int]
-    assert OPERATORS["Clip"].complete({"min": 0, "max": np.float32(6)}) == {"min": 0.0, "max": 6.0}
+    assert list(pooling.attributes) == ["ceil_mode", "dilations", "kernel_shape", "pads", "strides"]
+    assert pooling.kernel_shape == (2, 1)
+    assert [type(size) for size in pooling.kernel_shape] == [int, int]
+    assert Clip(min=0, max=np.float32(6)).attributes == {"min": 0.0, "max": 6.0}
+    assert type(Clip(min=0, max=1).min) is float
+
+
+def test_an_operator_is_a_value_that_cannot_be_changed() -> None:
+    assert LeakyRelu(alpha=0.1) == LeakyRelu(alpha=0.1) != LeakyRelu(alpha=0.2)
+    assert Relu() == Relu() != Sigmoid()
+    assert {Relu(): 1, Clip(min=0.0, max=1.0): 2}[Clip(min=0.0, max=1.0)] == 2
+    with pytest.raises(FrozenInstanceError):
+        LeakyRelu().alpha = 0.5  # type: ignore[misc]
+
+
+def test_a_name_that_is_none_is_refused_with_the_nearest() -> None:
+    with pytest.raises(TypeError, match="no operator 'LeakyReLU'; did you mean LeakyRelu"):
+        operator_of("LeakyReLU", {"alpha": 0.1})
+
+
+def test_attributes_beside_an_operator_that_has_its_own_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"LeakyRelu\(alpha=0.01\) has its attributes already: \['alpha'\]"):
+        operator_of(LeakyRelu(), {"alpha": 0.1})
 
 
 @pytest.mark.parametrize(
@@ -121,4 +142,4 @@ def test_attributes_that_are_unknown_missing_or_of_another_type_are_refused(
     name: str, attributes: dict[str, Any]
 ) -> None:
     with pytest.raises(TypeError, match=name):
-        OPERATORS[name].complete(attributes)
+        OPERATORS[name].of(attributes)

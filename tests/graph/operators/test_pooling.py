@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.graph.operators import OPERATORS, ShapeError
+from pipeline.graph.operators import MaxPool, ShapeError
 from pipeline.graph.values import Value
 from tests.graph.operators.apply import apply, close, examples
 from tests.graph.operators.windows import Geometry, geometries
@@ -162,7 +162,7 @@ def test_max_roi_pool_takes_the_largest_of_each_bin() -> None:
 def test_windows_that_do_not_fit_are_refused(attributes: dict[str, tuple[int, ...]], message: str) -> None:
     geometry = {"kernel_shape": (2, 2), "strides": (1, 1), "pads": (0, 0, 0, 0), "dilations": (1, 1)}
     with pytest.raises(ShapeError, match=message):
-        OPERATORS["MaxPool"].infer(Value("x", (1, 2, 5, 5)), **{**geometry, **attributes})
+        MaxPool.of({**geometry, **attributes}).infer(Value("x", (1, 2, 5, 5)))
 
 
 def test_average_pool_refuses_negative_pads() -> None:

@@ -88,7 +88,7 @@ def test_all_that_follows_a_product_goes_into_its_weights(
         y = follow(net, y, kind)
     graph = net.builder.finish([net.add("Relu", y)])
     folded = fold_batchnorm(graph)
-    assert [node.operator for node in folded.nodes if node.operator != "Flatten"] == [operator, "Relu"]
+    assert [node.operator.name for node in folded.nodes if node.operator.name != "Flatten"] == [operator, "Relu"]
     assert folded.nodes[-2].output == y
     assert len(folded.weights) == 2
     assert all(array.dtype == np.float32 for array in folded.weights.values())

@@ -42,7 +42,7 @@ def test_any_pooling_that_rounds_up_computes_the_same_without(operator: str, fur
                     except ShapeError:
                         continue
                     explicit = explicit_pads(graph)
-                    assert not any(node.attributes.get("ceil_mode") for node in explicit.nodes)
+                    assert not any(node.operator.attributes.get("ceil_mode") for node in explicit.nodes)
                     x = [numbers(2, 3, size, size + 1)]
                     np.testing.assert_array_equal(run(explicit, x)[0], run(graph, x)[0])
                     assert all(array.shape == value.shape for value, array in evaluate(explicit, x))

@@ -1,0 +1,45 @@
+"""What a format says it has a form for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Relu, TopK
+from pipeline.graph.values import Graph, Node
+from pipeline.graph.writers import Writers
+
+
+def writers() -> Writers[list[str]]:
+    found: Writers[list[str]] = Writers("operator")
+
+    @found.writes(TopK, where=lambda node, graph: bool(node.operator.largest))
+    def top_k(node: Node[TopK], net: list[str]) -> None:
+        net.append(f"the {node.operator.k} largest")
+
+    return found
+
+
+def graph_of(operator: TopK | Relu) -> Graph:
+    net = Builder()
+    return net.finish([net.add(operator, net.input("x", (2, 3)), name="y")])
+
+
+@pytest.mark.parametrize(
+    ("operator", "known"), [(TopK(k=2), True), (TopK(k=2, largest=0), False), (Relu(), False)], ids=str
+)
+def test_a_format_has_the_nodes_that_its_writers_are_for(operator: TopK | Relu, known: bool) -> None:
+    graph = graph_of(operator)
+    assert writers().has(graph.nodes[0], graph) is known
+
+
+def test_a_writer_for_some_nodes_is_not_one_for_all() -> None:
+    found = writers()
+    assert not found.always_has("TopK")
+    found.writes(Relu)(lambda node, net: None)
+    assert found.always_has("Relu")
+
+
+def test_an_operator_has_one_writer() -> None:
+    with pytest.raises(ValueError, match="TopK is registered twice"):
+        writers().writes(TopK)(lambda node, net: None)
