@@ -17,14 +17,7 @@ from filelock import FileLock, Timeout
 
 import pipeline
 from pipeline.config import Options
-from pipeline.errors import (
-    Interrupted,
-    InvalidInputError,
-    MachineError,
-    PipelineError,
-    UsageError,
-    VerificationError,
-)
+from pipeline.errors import Interrupted, InvalidInputError, MachineError, PipelineError, UsageError, VerificationError
 from pipeline.orchestration import delivery, events, fingerprint, guards, record, sources, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, StageRecord
