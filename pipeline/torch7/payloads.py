@@ -7,16 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pipeline.torch7.objects import (
-    ELEMENTS,
-    LuaValue,
-    Storage,
-    Table,
-    Tensor,
-    TorchObject,
-    describe,
-    element_prefix,
-)
+from pipeline.torch7.objects import ELEMENTS, LuaValue, Storage, Table, Tensor, TorchObject, describe, element_prefix
 
 if TYPE_CHECKING:
     from pipeline.torch7.decoding import ObjectReader

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
-from pipeline.graph.operators import (
-    ReduceMax,
-    ReduceMean,
-    ReduceSum,
-    TopK,
-)
+from pipeline.graph.operators import ReduceMax, ReduceMean, ReduceSum, TopK
 
 _FRONT_AND_BACK = {
     kind.name.replace("Reduce", f"Reduce{side}"): kind

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from pipeline.caffe2.write.builder import Caffe2Builder, Step, writes
-from pipeline.graph.operators import (
-    Dropout,
-    PRelu,
-    Selu,
-    Softmax,
-)
+from pipeline.graph.operators import Dropout, PRelu, Selu, Softmax
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Graph, Node
 

@@ -6,16 +6,7 @@ from functools import reduce
 
 from pipeline.caffe2.write.broadcasting import equal_shapes
 from pipeline.caffe2.write.builder import TYPES, Caffe2Builder, writes
-from pipeline.graph.operators import (
-    Abs,
-    Cast,
-    Erf,
-    Max,
-    Mean,
-    Min,
-    Pow,
-    Sum,
-)
+from pipeline.graph.operators import Abs, Cast, Erf, Max, Mean, Min, Pow, Sum
 from pipeline.graph.values import Node, Value
 
 

@@ -8,13 +8,7 @@ import numpy as np
 
 from pipeline.caffe2.write.builder import FLOAT, Caffe2Builder, Step, writes
 from pipeline.caffe2.write.steps import pad, reshape
-from pipeline.graph.operators import (
-    LRN,
-    BatchNormalization,
-    InstanceNormalization,
-    LayerNormalization,
-    LpNormalization,
-)
+from pipeline.graph.operators import LRN, BatchNormalization, InstanceNormalization, LayerNormalization, LpNormalization
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Node, Shape
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from pipeline.caffe2.write.builder import Caffe2Builder, writes
-from pipeline.graph.operators import (
-    Reduction,
-    Search,
-    TopK,
-)
+from pipeline.graph.operators import Reduction, Search, TopK
 from pipeline.graph.operators.checks import positive_axes, positive_axis
 from pipeline.graph.values import Node
 

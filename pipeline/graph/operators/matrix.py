@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from pipeline.graph.operators.checks import (
-    broadcast,
-    check_broadcast_to,
-    check_float,
-    check_minimum_rank,
-    check_rank,
-)
+from pipeline.graph.operators.checks import broadcast, check_broadcast_to, check_float, check_minimum_rank, check_rank
 from pipeline.graph.operators.operator import Operator, ShapeError, operator
 from pipeline.graph.values import Node, TensorType, Value
 from pipeline.lazy import LazyModule
