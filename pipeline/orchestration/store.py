@@ -85,11 +85,14 @@ class Damage:
 
 
 def default_root() -> Path:
-    """Return the user's own store: where the environment says, else the user's cache folder."""
+    """Return the user's own store: where the environment says, else a folder in the user's cache.
+
+    In the cache folder itself lies what versions before the first release kept, without a mark.
+    """
     from platformdirs import user_cache_path
 
     told = os.environ.get(ENVIRONMENT["store"])
-    return Path(told).absolute() if told else user_cache_path("torch2caffe2")
+    return Path(told).absolute() if told else user_cache_path("torch2caffe2") / "store"
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
