@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from pipeline.errors import UsageError
 from pipeline.orchestration.machine import on_machine
-from pipeline.orchestration.store import KEY, Artifact, Store
+from pipeline.orchestration.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -101,7 +101,7 @@ def _problems(store: Store) -> Iterator[tuple[str, str]]:
     for key in store.every_key():
         with store.lock(key):
             found = store.check(key)
-            reason = found if isinstance(found, str) else "" if found is None else _changed(found)
+            reason = found.reason if isinstance(found, Damage) else _changed(found) if found else ""
             if reason:
                 store.set_aside(key, reason)
                 yield key, reason

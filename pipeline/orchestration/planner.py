@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.orchestration import dag, fingerprint, ledger, sources, start
+from pipeline.orchestration import dag, fingerprint, ledger, resolution, sources, start
 from pipeline.orchestration.fingerprint import Reason
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, to_resume
-from pipeline.orchestration.store import Artifact, Store, default_root
+from pipeline.orchestration.store import Store, default_root
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 
@@ -74,24 +74,15 @@ def _stage(
     stage: Stage, options: Options, store: Store, inputs: dict[str, start.Input | None]
 ) -> tuple[StagePlan, start.Input | None]:
     """Plan one stage; `inputs` holds None for a kind that will be made anew."""
-    read = {kind: inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in inputs}
-    content = {kind: item.digest for kind, item in read.items() if item}
-    parts = fingerprint.components(stage, options, content, store.digests)
-    told = fingerprint.with_files(parts, {kind: item.files for kind, item in read.items() if item})
+    asked = resolution.question(stage, options, inputs, store)
     before = store.last(stage.name, str(options.model))
-    waiting = sorted(kind for kind, item in read.items() if item is None)
+    waiting = sorted(kind for kind in (*stage.needs, *stage.wants) if kind in inputs and inputs[kind] is None)
     if waiting:
-        return _following(stage, before, told, waiting), None
-    key = fingerprint.key_of(parts)
-    found = store.check(key)
-    if isinstance(found, str):
-        return StagePlan(stage.name, "run", key, (Reason("damaged", found),)), None
-    if stage.name in options.force:
-        return StagePlan(stage.name, "run", key, (Reason("forced"),)), None
-    if isinstance(found, Artifact):
-        made = Reason("same", after=found.manifest["started"])
-        return StagePlan(stage.name, "hit", key, (made,)), start.stored(found)
-    return StagePlan(stage.name, "run", key, fingerprint.explain(before, told)), None
+        return _following(stage, before, asked.told, waiting), None
+    answer = asked.answer(store.check(asked.key), before, options)
+    if isinstance(answer, resolution.Hit):
+        return StagePlan(stage.name, "hit", asked.key, answer.reasons), start.stored(answer.artifact)
+    return StagePlan(stage.name, "run", asked.key, answer.reasons), None
 
 
 def _following(

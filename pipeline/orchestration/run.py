@@ -26,7 +26,7 @@ from pipeline.errors import (
     VerificationError,
     worst,
 )
-from pipeline.orchestration import delivery, events, fingerprint, guards, ledger, record, sources, start
+from pipeline.orchestration import delivery, events, fingerprint, guards, ledger, record, resolution, sources, start
 from pipeline.orchestration.machine import on_machine
 from pipeline.orchestration.record import RunRecord, StageRecord
 from pipeline.orchestration.store import Artifact, Damage, Session, Store
@@ -174,19 +174,19 @@ class Run:
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
         """Give the artifact of a stage: the stored one, or a new one."""
         inputs = {kind: self.inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in self.inputs}
-        content = {kind: item.digest for kind, item in inputs.items()}
-        files = {kind: item.files for kind, item in inputs.items()}
-        parts = fingerprint.components(stage, self.options, content, self.store.digests)
-        entry.key = key = fingerprint.key_of(parts)
+        asked = resolution.question(stage, self.options, inputs, self.store)
+        entry.key = key = asked.key
         self.session.uses(key)
         with self._locked(stage, key):
             began = time.monotonic()
-            found = self.store.find(key)
-            if isinstance(found, Artifact) and stage.name not in self.options.force:
-                entry.state, artifact = "hit", found
+            before = self.store.last(stage.name, self._identity())
+            answer = asked.answer(self.store.find(key), before, self.options)
+            if isinstance(answer, resolution.Hit):
+                entry.state, artifact = "hit", answer.artifact
             else:
-                entry.state, entry.reasons = "running", self._reasons(stage, found, parts, files)
-                artifact = self._make(stage, inputs, parts, entry)
+                entry.state, entry.reasons = "running", list(map(str, answer.reasons))
+                self._tell_damage(stage, key, answer.damage)
+                artifact = self._make(stage, inputs, asked.parts, entry)
                 entry.state = "done"
         entry.digest, entry.size = artifact.digest, artifact.size
         entry.seconds = round(time.monotonic() - began, 3)
@@ -195,7 +195,7 @@ class Run:
         entry.notes = list(artifact.manifest.get("notes", ()))
         for text in entry.notes:
             self.report(events.StageNote(self.model, stage.name, text))
-        self.store.remember(stage.name, self._identity(), fingerprint.with_files(parts, files))
+        self.store.remember(stage.name, self._identity(), asked.told)
         self.record.save(self.options.output, durable=False)
         return artifact
 
@@ -283,22 +283,9 @@ class Run:
 
         return tell
 
-    def _reasons(
-        self,
-        stage: Stage,
-        found: Artifact | Damage | None,
-        parts: fingerprint.Components,
-        files: Mapping[str, Mapping[str, str]],
-    ) -> list[str]:
-        if isinstance(found, Damage):
-            key = fingerprint.key_of(parts)
-            self.report(events.ArtifactDamaged(self.model, stage.name, key, found.reason, str(found.quarantine)))
-            return [str(fingerprint.Reason("damaged", found.reason))]
-        if isinstance(found, Artifact):
-            return [str(fingerprint.Reason("forced"))]
-        before = self.store.last(stage.name, self._identity())
-        reasons = fingerprint.explain(before, fingerprint.with_files(parts, files))
-        return [str(reason) for reason in reasons]
+    def _tell_damage(self, stage: Stage, key: str, damage: Damage | None) -> None:
+        if damage:
+            self.report(events.ArtifactDamaged(self.model, stage.name, key, damage.reason, str(damage.quarantine)))
 
     def _identity(self) -> str:
         """Name the source in the history: the same file under the same path, whatever its content."""

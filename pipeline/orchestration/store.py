@@ -21,6 +21,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO
@@ -78,10 +79,11 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """An artifact that was found damaged: why, and where it was put aside."""
+    """An artifact that was found damaged: its key, why, and where it was put aside if it was."""
 
+    key: str
     reason: str
-    quarantine: Path
+    quarantine: Path | None = None
 
 
 def default_root() -> Path:
@@ -128,37 +130,39 @@ class Store:
         A damaged one is put aside; to be called under the lock of its key.
         """
         found = self.check(key)
-        if isinstance(found, str):
-            return Damage(found, self.set_aside(key, found))
+        if isinstance(found, Damage):
+            return replaced(found, quarantine=self.set_aside(key, found.reason))
         if found is not None:
             with suppress(OSError):
                 os.utime(found.path)  # when it was last used
         return found
 
-    def check(self, key: str) -> Artifact | str | None:
-        """Look an artifact up and check every byte of it; a string says what is wrong with it."""
+    def check(self, key: str) -> Artifact | Damage | None:
+        """Look an artifact up and check every byte of it."""
         if not self.folder(key).exists():
             return None
         found = self.read(key)
-        return found if isinstance(found, str) else self._damage(found) or found
+        if isinstance(found, Artifact) and (reason := self._changed(found)):
+            return Damage(key, reason)
+        return found
 
-    def read(self, key: str) -> Artifact | str:
-        """Read an artifact's manifest without checking its files; a string says what is wrong with it."""
+    def read(self, key: str) -> Artifact | Damage:
+        """Read an artifact's manifest without checking its files."""
         folder = self.folder(key)
         try:
             manifest = json.loads((folder / MANIFEST).read_bytes())
             check = manifest.pop("check")
         except FileNotFoundError:
-            return f"{MANIFEST} is missing"
-        except (ValueError, AttributeError, KeyError, TypeError):
-            return f"{MANIFEST} is damaged"
+            return Damage(key, f"{MANIFEST} is missing")
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+            return Damage(key, f"{MANIFEST} is damaged")
         if manifest.get("format") != FORMAT:
-            return f"{MANIFEST} is not of format {FORMAT}, the one that this version writes"
+            return Damage(key, f"{MANIFEST} is not of format {FORMAT}, the one that this version writes")
         if check != digest_of("manifest", manifest) or manifest.get("key") != key:
-            return f"{MANIFEST} is damaged"
+            return Damage(key, f"{MANIFEST} is damaged")
         return Artifact(folder, manifest)
 
-    def _damage(self, artifact: Artifact) -> str:
+    def _changed(self, artifact: Artifact) -> str:
         """Say how an artifact's files differ from its manifest; empty where they do not."""
         present = {path.name for path in artifact.path.iterdir()} - {MANIFEST}
         if present != set(artifact.files):
@@ -199,18 +203,16 @@ class Store:
             present = self.check(place.name)
             if isinstance(present, Artifact) and present.digest == manifest["digest"]:
                 return present
-            self.set_aside(place.name, present if isinstance(present, str) else "made anew, differently")
+            self.set_aside(place.name, present.reason if isinstance(present, Damage) else "made anew, differently")
             folder.rename(place)
         sync_folder(place.parent)
         for name, entry in files.items():
             self.digests.remember(place / name, entry["blake3"])
         return Artifact(place, manifest)
 
-    def artifacts(self) -> Iterator[Artifact | tuple[str, str]]:
-        """Give every artifact, unchecked; a pair of key and reason for one whose manifest is damaged."""
-        for key in self.every_key():
-            found = self.read(key)
-            yield (key, found) if isinstance(found, str) else found
+    def artifacts(self) -> Iterator[Artifact | Damage]:
+        """Yield every artifact, of which only the manifest is checked."""
+        return map(self.read, self.every_key())
 
     def every_key(self) -> list[str]:
         """Return the key of every artifact, sound or not."""
