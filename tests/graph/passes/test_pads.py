@@ -87,6 +87,11 @@ def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it(
     assert [change.what for change in changes if change.operator == "Pad"] == ["added"]
 
 
+def test_counted_padding_stays_where_the_last_window_ends_with_it() -> None:
+    graph = pooling("AveragePool", 6, 3, 1, 1, count_include_pad=1)
+    assert operators(explicit_pads(graph)) == ["AveragePool"]
+
+
 def test_pooling_that_rounds_down_stays() -> None:
     graph = pooling("MaxPool", 6, 3, 2, 1, dilations=(1, 1), ceil_mode=0)
     assert apply(graph, ["explicit_pads"]) == (graph, ())
