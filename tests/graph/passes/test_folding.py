@@ -126,6 +126,12 @@ def test_a_constant_that_is_not_one_number_a_channel_stays(shape: tuple[int, ...
     assert unchanged(net.builder.finish([net.add("Mul", net.conv(), net.weight(*shape))]))
 
 
+def test_a_constant_that_makes_several_channels_of_one_stays() -> None:
+    net = Net(2, 4, 5, 3)
+    y = net.add("Conv", net.x, net.weight(1, 4, 2, 2), **WINDOW)
+    assert unchanged(net.builder.finish([net.add("Mul", y, net.weight(6, 1, 1))]))
+
+
 @pytest.mark.parametrize("c", [(2, 1), (2, 6)])
 def test_an_addend_that_differs_from_row_to_row_stays(c: tuple[int, ...]) -> None:
     net = Net(2, 4)

@@ -59,9 +59,10 @@ def test_pooling_over_one_and_three_axes_computes_the_same_without_rounding_up(s
     np.testing.assert_array_equal(run(explicit_pads(graph), x)[0], run(graph, x)[0])
 
 
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("ends", [(-1, -2), (-1, 0), (-3, 1)])
-def test_pooling_that_leaves_out_the_end_of_an_axis_still_does(ends: tuple[int, int]) -> None:
-    graph = pooling("MaxPool", 8, 2, 2, 0, pads=(0, 0, *ends), dilations=(1, 1))
+def test_pooling_that_leaves_out_the_end_of_an_axis_still_does(ends: tuple[int, int], stride: int) -> None:
+    graph = pooling("MaxPool", 8, 2, stride, 0, pads=(0, 0, *ends), dilations=(1, 1))
     x = [numbers(2, 3, 8, 9)]
     np.testing.assert_array_equal(run(explicit_pads(graph), x)[0], run(graph, x)[0])
 
@@ -84,6 +85,11 @@ def test_counted_padding_becomes_a_node_where_the_last_window_reaches_behind_it(
     explicit, changes = apply(graph, ["explicit_pads"])
     assert operators(explicit) == ["Pad", "AveragePool"]
     assert [change.what for change in changes if change.operator == "Pad"] == ["added"]
+
+
+def test_counted_padding_stays_where_the_last_window_ends_with_it() -> None:
+    graph = pooling("AveragePool", 6, 3, 1, 1, count_include_pad=1)
+    assert operators(explicit_pads(graph)) == ["AveragePool"]
 
 
 def test_pooling_that_rounds_down_stays() -> None:
