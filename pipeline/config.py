@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
-from pipeline.input_spec import parse_input_spec
+from pipeline.graph.input_spec import parse_input_spec
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"

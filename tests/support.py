@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pipeline.config import load
+from pipeline.engine import runner
 from pipeline.graph.values import Graph
-from pipeline.orchestration import runner
 from pipeline.runtimes import caffe2
 from pipeline.runtimes.engine import Engine
 

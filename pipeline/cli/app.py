@@ -88,7 +88,7 @@ def _of_output(error: Exception) -> PipelineError | None:
     """Return what the machine refused of our data on stdout; None for anything else, which names its file."""
     if not isinstance(error, OSError) or error.filename is not None:
         return None
-    from pipeline.orchestration.machine import machine_error
+    from pipeline.store.machine import machine_error
 
     _drop_output()
     return machine_error(error, "printing the result", Path("standard output"))

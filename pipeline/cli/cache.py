@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
 def list_(store: StoreFolder = None, json: Json = False) -> int:
     """List the artifacts, the one used last first."""
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration import collect as collecting
-    from pipeline.orchestration.reporters import age_text, size_text
-    from pipeline.orchestration.store import opened
+    from pipeline.engine.reporters import age_text, size_text
+    from pipeline.store import collect as collecting
+    from pipeline.store.store import opened
 
     listed = collecting.entries(opened(store))
     if json:
@@ -48,9 +48,9 @@ def collect(
 ) -> int:
     """Remove artifacts past the limits given, and what is of no use to anybody."""
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration import collect as collecting
-    from pipeline.orchestration.reporters import size_text
-    from pipeline.orchestration.store import opened
+    from pipeline.engine.reporters import size_text
+    from pipeline.store import collect as collecting
+    from pipeline.store.store import opened
 
     limits = collecting.Limits(
         collecting.parse_duration(older_than) if older_than else None,
@@ -70,8 +70,8 @@ def collect(
 def check(store: StoreFolder = None, json: Json = False) -> int:
     """Read every byte of the store; damaged artifacts are put aside, and exit code 6 tells of them."""
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration import collect as collecting
-    from pipeline.orchestration.store import opened
+    from pipeline.store import collect as collecting
+    from pipeline.store.store import opened
 
     problems = collecting.check(opened(store))
     if json:

@@ -38,7 +38,7 @@ def convert(
         tell_reports,
         typed_command,
     )
-    from pipeline.orchestration import batch, page
+    from pipeline.engine import batch, page
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:

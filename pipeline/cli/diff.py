@@ -37,8 +37,8 @@ def diff(
     3: they differ. Nodes that are only in one of them count where the outputs differ or could not be compared.
     """
     from pipeline.cli.talk import print_json, show
+    from pipeline.diff import diff_files
     from pipeline.errors import VerificationError
-    from pipeline.inspection import diff_files
     from pipeline.inspection.networks import Source
 
     given = tuple(inputs or ())

@@ -37,7 +37,8 @@ def export_layer(
     """
     from pipeline.cli.talk import print_json
     from pipeline.errors import UsageError
-    from pipeline.inspection import export, feeds, networks
+    from pipeline.inspection import networks
+    from pipeline.verification import export, feeds
 
     if bool(layer) == bool(first or last) or (not layer and not (first and last)):
         raise UsageError("which layers are meant?", advice="--layer NAME, or --from NAME --to NAME")

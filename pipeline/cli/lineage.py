@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 def lineage(path: AnyFile, store: StoreFolder = None, json: Json = False) -> int:
     """Tell from a file's bytes which model, options and versions made it, wherever it lies now."""
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration import lineage as tracing
-    from pipeline.orchestration.store import opened
+    from pipeline.store import lineage as tracing
+    from pipeline.store.store import opened
 
     found = tracing.lineage(opened(store), path)
     if json:

@@ -23,14 +23,14 @@ def plan(
 ) -> int:
     """Say which stages a convert would run, which are cached, and why."""
     if dag:
-        from pipeline.orchestration.dag import drawn
+        from pipeline.engine.dag import drawn
         from pipeline.stages.discovery import discover
 
         print(drawn(discover(), dag))
         return 0
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration import planner
+    from pipeline.engine import planner
 
     plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
     if json:

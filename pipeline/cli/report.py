@@ -24,8 +24,8 @@ def report(
 ) -> int:
     """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce."""
     from pipeline.cli.talk import print_json
-    from pipeline.inspection.report.data import as_json
-    from pipeline.orchestration import page
+    from pipeline.engine import page
+    from pipeline.report.data import as_json
 
     if json:
         print_json(as_json(page.gather(folder)))

@@ -42,7 +42,7 @@ def resume(
 ) -> int:
     """Continue a failed, killed or stopped run, or go on from files edited in its folder."""
     from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
-    from pipeline.orchestration import batch, page, runner
+    from pipeline.engine import batch, page, runner
 
     with reporting(progress, quiet, verbose, many=False) as report:
         outcome = runner.resume(

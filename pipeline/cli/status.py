@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def status(folder: Folder, json: Json = False) -> int:
     """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do."""
     from pipeline.cli.talk import print_json, print_table
-    from pipeline.orchestration.status import look
+    from pipeline.engine.status import look
 
     found = look(folder)
     if json:

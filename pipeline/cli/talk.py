@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pipeline.engine import events
+from pipeline.engine.batch import Result
 from pipeline.errors import Interrupted, UsageError, worst
-from pipeline.orchestration import events
-from pipeline.orchestration.batch import Result
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
@@ -25,7 +25,7 @@ KINDS = ("auto", "rich", "plain", "json", "none")
 @contextmanager
 def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[events.Reporter]:
     """Give the reporter that fits the terminal and the flags; it always keeps the log of each run too."""
-    from pipeline.orchestration import reporters
+    from pipeline.engine import reporters
 
     if kind not in KINDS:
         raise UsageError(f"--progress cannot be {kind}", advice="one of: " + ", ".join(KINDS))
@@ -34,7 +34,7 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
         kind = "none" if quiet else "rich" if lively else "plain"
     log = reporters.Log()
     if kind == "rich":
-        from pipeline.orchestration.live import Rich
+        from pipeline.engine.live import Rich
 
         with Rich(sys.stderr, many, color="NO_COLOR" not in os.environ) as rich:
             yield reporters.several([log, rich])

@@ -36,7 +36,7 @@ def verify(
 ) -> int:
     """Verify a finished conversion again: against other inputs, or by other runtimes."""
     from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
-    from pipeline.orchestration import batch, page, runner
+    from pipeline.engine import batch, page, runner
 
     changes = typed(
         reference=reference,

@@ -1,1 +1,1 @@
-"""Looking at networks: summaries, verification, reports."""
+"""Looking at networks: what a file holds, as tables and data, and what of it can be converted."""

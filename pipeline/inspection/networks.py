@@ -80,7 +80,7 @@ def resolve(path: Path, wanted: Sequence[str]) -> tuple[Path, str]:
 
 def torch7(path: Path, inputs: Sequence[str] = (), root: str = "") -> Graph:
     """Import a Torch7 file; errors as `pipeline.torch7.importer.read`."""
-    from pipeline.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_input_spec
     from pipeline.torch7 import importer
 
     return importer.read(path, [parse_input_spec(text) for text in inputs] or None, root or None)
@@ -139,7 +139,7 @@ def is_init_net(path: Path) -> bool:
 
 def _shapes(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:
     """Give shapes by blob; those without a name go to the data inputs in order."""
-    from pipeline.input_spec import TensorSpec, parse_input_spec
+    from pipeline.graph.input_spec import TensorSpec, parse_input_spec
 
     shapes: dict[str, Shape] = {}
     for position, text in enumerate(inputs):

@@ -46,7 +46,7 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
 
 
 def _graph(where: str, network: TorchObject, inputs: Sequence[str], name: str) -> tuple[Graph | None, tuple[str, ...]]:
-    from pipeline.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_input_spec
     from pipeline.torch7 import importer
     from pipeline.torch7.module import Module
 

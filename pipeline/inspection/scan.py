@@ -45,7 +45,7 @@ def scan(
 
 
 def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path]) -> Graph:
-    from pipeline.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_input_spec
     from pipeline.torch7 import importer
 
     return importer.read(model, [parse_input_spec(text) for text in inputs] or None, root or None, plugins)

@@ -11,7 +11,7 @@ from pipeline.stages.stage import Stage, Task
 def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
     from pipeline.graph import serialization
-    from pipeline.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_input_spec
     from pipeline.stages import signature
     from pipeline.torch7 import importer
 

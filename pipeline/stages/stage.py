@@ -1,7 +1,7 @@
 """What a stage of the pipeline declares, and what it is given to do its work.
 
 A stage reads artifacts and writes one artifact. It knows nothing of caches, keys, events or other stages;
-the orchestration reads its declaration and does the rest. Adding a stage is adding one file beside this one
+the engine reads its declaration and does the rest. Adding a stage is adding one file beside this one
 that holds a module-level `STAGE`; heavy packages are imported inside its `run`, so that listing the stages
 is quick.
 """

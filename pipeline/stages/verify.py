@@ -12,7 +12,7 @@ from pipeline.stages.stage import Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
-    from pipeline.inspection.verification import Artifact
+    from pipeline.verification.verification import Artifact
 
 
 def run(task: Task) -> None:
@@ -22,8 +22,8 @@ def run(task: Task) -> None:
     """
     import json
 
-    from pipeline.inspection import divergence, feeds, verification
     from pipeline.runtimes import discovery, opencv
+    from pipeline.verification import divergence, feeds, verification
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
     if before is not None:
@@ -57,7 +57,7 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 
 def _artifacts(task: Task) -> list[Artifact]:
     """Give what there is to compare, in the order in which it was made."""
-    from pipeline.inspection.verification import Artifact
+    from pipeline.verification.verification import Artifact
 
     found = [_caffe(task.inputs["caffe"], task)]
     if "caffe2" in task.inputs:
@@ -92,7 +92,7 @@ def _before_the_edit(task: Task) -> Artifact | None:
 
 def _graph(folder: Path) -> Artifact:
     from pipeline.graph import serialization
-    from pipeline.inspection.verification import Artifact
+    from pipeline.verification.verification import Artifact
 
     graph = serialization.read(folder)
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
@@ -100,8 +100,8 @@ def _graph(folder: Path) -> Artifact:
 
 
 def _caffe(folder: Path, task: Task) -> Artifact:
-    from pipeline.inspection.verification import Artifact
     from pipeline.stages import caffe_pair, signature
+    from pipeline.verification.verification import Artifact
 
     pair = caffe_pair.read(folder, task.options)
     return Artifact(
@@ -116,8 +116,8 @@ def _caffe(folder: Path, task: Task) -> Artifact:
 def _caffe2(folder: Path, task: Task) -> Artifact:
     from pipeline.caffe2 import files
     from pipeline.caffe2.read import read
-    from pipeline.inspection.verification import Artifact
     from pipeline.stages import caffe_pair, signature
+    from pipeline.verification.verification import Artifact
 
     ports = signature.read(folder) or caffe_pair.read(task.inputs["caffe"], task.options).signature
     shapes = {port["caffe2_blob"]: tuple(port["shape"]) for port in ports["inputs"]}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
-from pipeline.input_spec import InputSpec, TensorSpec
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, find, join

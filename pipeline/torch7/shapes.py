@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.input_spec import InputSpec, TableSpec, TensorSpec
+from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.torch7.module import Module, find
 from pipeline.torch7.objects import Storage, Table, Tensor, TorchObject
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.cli.app import run
-from pipeline.orchestration import planner, runner
-from tests.orchestration.fakes import STAGES, TORCH
+from pipeline.engine import planner, runner
+from tests.engine.fakes import STAGES, TORCH
 
 
 @dataclass

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.orchestration import collect
-from pipeline.orchestration.store import Store
+from pipeline.store import collect
+from pipeline.store.store import Store
 from tests.cli.conftest import Program
-from tests.orchestration.fakes import NAMES
+from tests.engine.fakes import NAMES
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -45,8 +45,8 @@ def test_a_cached_run_imports_no_network_code(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
-from tests.orchestration.fakes import Bench
-from pipeline.orchestration import planner
+from tests.engine.fakes import Bench
+from pipeline.engine import planner
 bench = Bench(Path({str(tmp_path)!r}))
 bench.run()
 bench.run()
@@ -62,14 +62,14 @@ def test_the_command_line_of_a_cached_run_imports_nothing_heavy(tmp_path: Path) 
     words += ["--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"), "--progress", "none"]
     code = (
         f"import sys; from pipeline.cli.app import run; assert run({words}) == 0;"
-        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'pipeline.graph');"
+        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'pipeline.graph.values');"
         "print([name for name in heavy if name in sys.modules])"
     )
     command = [sys.executable, "-c", code]
     first, again = (
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout for _ in range(2)
     )
-    assert "'numpy', 'google'" in first
+    assert "'numpy', 'google', 'pipeline.graph.values'" in first
     assert again.splitlines()[-1] == "[]"
 
 
@@ -151,8 +151,8 @@ _SIGNALLED = """
 import os, signal, sys
 from dataclasses import replace
 from pipeline.cli.app import run
-from pipeline.orchestration import runner
-from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE
+from pipeline.engine import runner
+from tests.engine.fakes import EMIT, IMPORT, TRANSLATE
 SIGNALS, FOREVER = {signals}, {forever}
 def signalled(task):
     for number in SIGNALS:

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.orchestration import runner
+from pipeline.engine import runner
 from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
-from tests.orchestration.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
+from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
 
 
 def test_data_goes_to_stdout_and_talk_to_stderr(program: Program) -> None:
@@ -152,7 +152,7 @@ def test_a_caffe_pair_is_given_with_its_weights(program: Program) -> None:
 
 
 def test_a_failed_verification_is_exit_code_3(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.orchestration.test_runner import _wrong
+    from tests.engine.test_runner import _wrong
 
     monkeypatch.setattr(runner, "discover", lambda: (IMPORT, EMIT, replace(TRANSLATE, run=_wrong), VERIFY))
     said = program.convert("--json", "-q")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.app import run
-from tests.inspection import nets
+from tests.verification import nets
 
 
 @pytest.fixture(scope="module")

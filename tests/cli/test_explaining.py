@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.orchestration import closure, collect, fingerprint, planner
-from pipeline.orchestration.collect import Limits
-from pipeline.orchestration.events import StageStarted
-from pipeline.orchestration.reporters import age_text
-from pipeline.orchestration.status import look
-from pipeline.orchestration.store import Artifact
+from pipeline.engine import closure, fingerprint, planner
+from pipeline.engine.events import StageStarted
+from pipeline.engine.reporters import age_text
+from pipeline.engine.status import look
+from pipeline.store import collect
+from pipeline.store.collect import Limits
+from pipeline.store.store import Artifact
 from tests.cli.conftest import Program
-from tests.orchestration.fakes import NAMES, STAGES, Bench
+from tests.engine.fakes import NAMES, STAGES, Bench
 from tests.support import edit
 
 Told = dict[str, tuple[str, list[str]]]
@@ -56,12 +57,12 @@ def test_they_name_the_option_that_changed_and_from_what_to_what(bench: Bench) -
 def test_they_name_the_code_that_changed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    stages = tuple(replace(stage, module="pipeline.input_spec") for stage in STAGES)
+    stages = tuple(replace(stage, module="pipeline.graph.input_spec") for stage in STAGES)
     bench.run(stages=stages)
     real = closure.code_digests
-    monkeypatch.setattr(fingerprint, "code_digests", lambda module: {**real(module), "input_spec.py": "0" * 64})
+    monkeypatch.setattr(fingerprint, "code_digests", lambda module: {**real(module), "graph/input_spec.py": "0" * 64})
     told = _told(planner.plan(bench.options(), stages))
-    assert told["import"] == ("run", ["code changed: input_spec.py"])
+    assert told["import"] == ("run", ["code changed: graph/input_spec.py"])
     assert _told(look(bench.output, stages).plan) == told
 
 
@@ -133,7 +134,7 @@ def test_cache_collect_never_removes_an_artifact_that_a_run_in_progress_uses(ben
     from dataclasses import replace
 
     from pipeline.stages.stage import Task
-    from tests.orchestration.fakes import EMIT, IMPORT, TRANSLATE
+    from tests.engine.fakes import EMIT, IMPORT, TRANSLATE
 
     bench.run(root="another network")  # of no use to the run below
     seen: list[str] = []

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.cli.app import run
 from pipeline.inspection.views import STATISTICS
-from tests.inspection import nets
+from tests.verification import nets
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.orchestration import runner
+from pipeline.engine import runner
 from tests.cli.conftest import Program
-from tests.orchestration.fakes import EMIT, IMPORT, STAGES, TRANSLATE, VERIFY
+from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, VERIFY
 
 
 def test_convert_writes_the_report_it_is_asked_for(program: Program) -> None:
@@ -25,7 +25,7 @@ def test_without_being_asked_it_writes_none(program: Program) -> None:
 
 
 def test_a_failed_verification_is_reported_too(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.orchestration.test_runner import _wrong
+    from tests.engine.test_runner import _wrong
 
     monkeypatch.setattr(runner, "discover", lambda: (IMPORT, EMIT, replace(TRANSLATE, run=_wrong), VERIFY))
     page = program.folder / "run.html"

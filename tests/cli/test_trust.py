@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.orchestration.store import Store
+from pipeline.store.store import Store
 from tests.cli.conftest import Program
 from tests.support import edit_record
 

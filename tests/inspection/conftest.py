@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inspection import nets
+from tests.verification import nets
 
 
 @pytest.fixture(scope="session")

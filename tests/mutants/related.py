@@ -11,7 +11,8 @@ DEFAULT = (
     "pipeline/torch7/modules",
     "pipeline/caffe/write",
     "pipeline/caffe2/write",
-    "pipeline/orchestration/store.py",
+    "pipeline/store/store.py",
+    "pipeline/store/writing.py",
 )
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
     ("module", "nearest"),
     [
         ("graph/passes/pads.py", ["graph/passes/test_pads.py", "graph/passes", "graph"]),
-        ("orchestration/store.py", ["orchestration/test_store.py", "orchestration"]),
+        ("store/store.py", ["store/test_store.py", "store"]),
         ("caffe2/write/steps.py", ["caffe2/write", "caffe2"]),
         ("torch7/modules/table.py", ["torch7/modules/test_table.py", "torch7/modules", "torch7"]),
     ],

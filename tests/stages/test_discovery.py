@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from pipeline.orchestration import dag
+from pipeline.engine import dag
 from pipeline.stages.discovery import discover
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine import runner
 from pipeline.errors import UsageError
-from pipeline.orchestration import runner
-from pipeline.orchestration.store import Artifact, Store
-from tests.inspection import nets
+from pipeline.store.store import Artifact, Store
 from tests.support import convert, edit
+from tests.verification import nets
 
 
 @pytest.fixture

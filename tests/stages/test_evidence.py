@@ -13,8 +13,8 @@ from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Node
 from pipeline.inspection import networks
 from pipeline.inspection.networks import Source
-from tests.inspection import nets
 from tests.support import convert
+from tests.verification import nets
 
 
 @pytest.fixture

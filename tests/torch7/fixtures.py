@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.graph.evaluation import run
+from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.values import Graph
-from pipeline.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.torch7.importer import lower, read
 from pipeline.torch7.module import Module, find
 from pipeline.torch7.reader import read_bytes

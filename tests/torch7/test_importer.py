@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError, UsageError, render
 from pipeline.graph.evaluation import run
-from pipeline.input_spec import TensorSpec
+from pipeline.graph.input_spec import TensorSpec
 from pipeline.torch7.importer import read
 from tests.support import numbers, operators, shared
 from tests.torch7.fixtures import REFUSED, check_fixture, fixtures, graph_of

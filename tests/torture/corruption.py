@@ -6,8 +6,8 @@ import random
 import shutil
 from pathlib import Path
 
-from pipeline.orchestration import collect
-from pipeline.orchestration.store import Store
+from pipeline.store import collect
+from pipeline.store.store import Store
 from tests.torture.subject import Place, Subject, a_place, in_child
 from tests.torture.tally import Tally
 

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.orchestration import collect
-from pipeline.orchestration.reporters import LOG
-from pipeline.orchestration.store import Store
+from pipeline.engine.reporters import LOG
+from pipeline.store import collect
+from pipeline.store.store import Store
 from tests.torture.subject import Place, Subject, a_place, ended, forked
 from tests.torture.tally import Tally
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.networks import Weights, linear_chain
-from pipeline.orchestration import collect
-from pipeline.orchestration.reporters import LOG
-from pipeline.orchestration.store import Artifact, Store
+from pipeline.engine.reporters import LOG
+from pipeline.store import collect
+from pipeline.store.store import Artifact, Store
 from pipeline.wire.digest import file_digest
 from tests.torch7.writer import save
 
@@ -143,8 +143,8 @@ def prepared(folder: Path, width: int, *options: str) -> Subject:
     loaded = ["pipeline.stages.caffe_pair", "pipeline.torch7.importer", "pipeline.caffe.write", "pipeline.caffe.read"]
     loaded += ["pipeline.caffe2.files", "pipeline.caffe2.write", "pipeline.graph.serialization", "networkx"]
     if "--no-verify" not in options:
-        loaded += ["torch", "pipeline.inspection.divergence", "pipeline.inspection.verification"]
-        loaded += ["pipeline.runtimes.opencv", "pipeline.caffe2.read", "pipeline.inspection.feeds"]
+        loaded += ["torch", "pipeline.verification.divergence", "pipeline.verification.verification"]
+        loaded += ["pipeline.runtimes.opencv", "pipeline.caffe2.read", "pipeline.verification.feeds"]
     for name in loaded:
         importlib.import_module(name)
     if "torch" in loaded:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.caffe.read.network import inputs
 from pipeline.errors import UsageError
+from pipeline.graph.input_spec import TensorSpec, parse_input_spec
 from pipeline.graph.values import Shape
-from pipeline.input_spec import TensorSpec, parse_input_spec
 
 if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet

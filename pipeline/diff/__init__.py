@@ -1,0 +1,1 @@
+"""What differs between two networks: layers that match, and what they compute."""

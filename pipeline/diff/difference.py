@@ -1,0 +1,224 @@
+"""What two networks differ in by meaning, whatever formats they came from.
+
+Names mean nothing, nor does the order of nodes that do not depend on each other, nor nodes that change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.diff.matching import Match, match
+from pipeline.diff.meaning import affine, meaning, same_affine, same_operation
+from pipeline.graph.comparison import Difference, compare
+from pipeline.graph.evaluation import evaluate
+from pipeline.graph.operators import BatchNormalization
+from pipeline.graph.passes.cleanup import remove_identity
+from pipeline.graph.values import Graph, Node, Value
+from pipeline.inspection.views import value_text
+from pipeline.verification import feeds
+
+Array = np.ndarray[Any, Any]
+# Changes that only say how a network is written; they differ in meaning where its numbers do.
+_OF_WRITING = frozenset({"added", "removed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. `what`: removed, added, moved, operator, attribute, weight, input or output."""
+
+    what: str
+    where: str
+    detail: str
+    before: Any = None
+    after: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The numbers of both networks on the same inputs: each output, and the first value that is further apart."""
+
+    outputs: Mapping[str, Difference]
+    first: str = ""
+
+    def agree(self, tolerance: float) -> bool:
+        """Tell whether all outputs are equal up to `tolerance`."""
+        return all(difference.within(tolerance) for difference in self.outputs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """All differences of two networks; `numbers` is None where they could not be run, and `why` tells the reason."""
+
+    changes: tuple[Change, ...]
+    renamed: tuple[tuple[str, str], ...]
+    numbers: Comparison | None
+    why: str
+    tolerance: float
+
+    @property
+    def same(self) -> bool:
+        """Tell whether the networks mean the same.
+
+        They do where nothing changed; and where nodes are written differently (a LogSoftmax as several layers)
+        while every other node, every weight, and the outputs on the same inputs are the same.
+        """
+        if self.numbers and not self.numbers.agree(self.tolerance):
+            return False
+        only_writing = all(change.what in _OF_WRITING for change in self.changes)
+        return not self.changes or (only_writing and self.numbers is not None)
+
+
+def diff(
+    before: Graph, after: Graph, *, tolerance: float = 1e-4, seed: int = 0, weights: bool = True, run: bool = True
+) -> Diff:
+    """Compare two networks.
+
+    Weights are compared as the float32 numbers that a network computes with; any difference counts. Outputs are
+    compared on seeded random inputs, up to `tolerance`, where both take inputs of the same shapes and `run`.
+    """
+    before, after = remove_identity(before), remove_identity(after)
+    matched = match(before, after)
+    changes = [*_ports("input", before.inputs, after.inputs), *_nodes(matched)]
+    changes += _weights(before, after, matched) if weights else []
+    changes += _ports("output", before.outputs, after.outputs)
+    why = "" if weights else "a network is there without its weights"
+    why = why or ("" if run else "nothing was to be run") or _not_comparable(before, after)
+    numbers = None if why else _run(before, after, matched, tolerance, seed)
+    renamed = tuple((a.name, b.name) for a, b in matched.pairs if a.name != b.name)
+    return Diff(tuple(changes), renamed, numbers, why, tolerance)
+
+
+def diff_weights(before: Mapping[str, Array], after: Mapping[str, Array]) -> Diff:
+    """Compare two files of nothing but weights, by name."""
+    changes = [Change("removed", name, _shape(before[name])) for name in before if name not in after]
+    changes += [Change("added", name, _shape(after[name])) for name in after if name not in before]
+    for name in before.keys() & after.keys():
+        changes += _weight(name, before[name], after[name])
+    return Diff(tuple(changes), (), None, "weights alone cannot be run", 0.0)
+
+
+def _ports(what: str, before: Sequence[Value], after: Sequence[Value]) -> Iterator[Change]:
+    for i in range(max(len(before), len(after))):
+        a, b = (ports[i] if i < len(ports) else None for ports in (before, after))
+        types = [(value.shape, value.dtype) if value else None for value in (a, b)]
+        if types[0] != types[1]:
+            name = (a or b or before[0]).name
+            texts = [f"{'x'.join(map(str, v.shape))} {v.dtype}" if v else "nothing" for v in (a, b)]
+            yield Change(what, name, " -> ".join(texts), *(list(v.shape) if v else None for v in (a, b)))
+
+
+def _nodes(matched: Match) -> Iterator[Change]:
+    for node in matched.removed:
+        yield Change("removed", node.name, _described(node), node.operator.name)
+    for node in matched.added:
+        yield Change("added", node.name, _described(node), None, node.operator.name)
+    for a, b in matched.pairs:
+        yield from _attributes(a, b)
+        if matched.moved(a, b) and not matched.behind_unpaired(a, b):
+            sources = [", ".join(s) or "nothing" for s in (matched.sources_before(a), matched.sources_after(b))]
+            yield Change("moved", a.name, f"behind {sources[0]} -> behind {sources[1]}", *sources)
+
+
+def _attributes(a: Node, b: Node) -> Iterator[Change]:
+    """Tell the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
+    if same_operation(a, b):
+        return
+    (kind, old), (other, new) = meaning(a), meaning(b)
+    if kind != other:
+        yield Change("operator", a.name, f"{a.operator.name} -> {b.operator.name}", a.operator.name, b.operator.name)
+        return
+    if a.operator.name == b.operator.name and kind != "Reshape":
+        old, new = a.operator.attributes, b.operator.attributes
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            texts = [value_text(attributes.get(name)) for attributes in (old, new)]
+            yield Change("attribute", a.name, f"{name}: {texts[0]} -> {texts[1]}", old.get(name), new.get(name))
+
+
+def _described(node: Node) -> str:
+    origin = f" of {node.origin}" if node.origin.kind and node.origin.kind != node.operator.name else ""
+    return f"{node.operator.name}{origin}"
+
+
+def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
+    for a, b in matched.pairs:
+        if affine(before, a) and affine(after, b):
+            if not same_affine(before, after, a, b):
+                yield from _affine(before, after, a, b)
+            continue
+        if isinstance(a.operator, BatchNormalization) and a.operator != b.operator:
+            epsilons = tuple(node.operator.attributes.get("epsilon") for node in (a, b))
+            yield Change("attribute", a.name, f"epsilon: {epsilons[0]} -> {epsilons[1]}", *epsilons)
+        for i, (x, y) in enumerate(zip(a.inputs, b.inputs, strict=False)):
+            old, new = (g.weights.get(v.name) if v else None for g, v in ((before, x), (after, y)))
+            if old is not None and new is not None:
+                yield from _weight(a.name if i == 1 else f"{a.name}, input {i}", old, new)
+        counts = [sum(v is not None and v.name in g.weights for v in n.inputs) for g, n in ((before, a), (after, b))]
+        if counts[0] != counts[1] and not matched.behind_unpaired(a, b):
+            yield Change("weight", a.name, f"{counts[0]} weights -> {counts[1]} weights", *counts)
+
+
+def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Change]:
+    """Tell how far the factors and summands of two batch normalisations are apart."""
+    for what, old, new in zip(("factor", "summand"), affine(before, a) or (), affine(after, b) or (), strict=True):
+        yield from _weight(f"{a.name}, {what}", old, new)
+
+
+def _weight(name: str, old: Array, new: Array) -> Iterator[Change]:
+    """Tell how far two weights are apart; ones in a shape mean nothing."""
+    if [n for n in old.shape if n != 1] != [n for n in new.shape if n != 1]:
+        yield Change("weight", name, f"{_shape(old)} -> {_shape(new)}", list(old.shape), list(new.shape))
+        return
+    with np.errstate(over="ignore"):
+        found = compare(
+            *(np.asarray(a, np.float32 if a.dtype.kind == "f" else a.dtype).reshape(-1) for a in (new, old))
+        )
+    if found.maximum > 0:
+        detail = f"{found.maximum:.3g} apart at most, {found.relative:.3g} relative to max(1, max |before|)"
+        yield Change("weight", name, detail, found.maximum, found.relative)
+
+
+def _shape(array: Array) -> str:
+    return "x".join(map(str, array.shape)) or "scalar"
+
+
+def _not_comparable(before: Graph, after: Graph) -> str:
+    """Say why two networks cannot be run on the same inputs; nothing where they can."""
+    for what, old, new in (("inputs", before.inputs, after.inputs), ("outputs", before.outputs, after.outputs)):
+        if [value.type for value in old] != [value.type for value in new]:
+            return f"their {what} are not the same"
+    return ""
+
+
+def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: int) -> Comparison:
+    """Run both in step; of the values that both have, those that one has given and the other not yet are held."""
+    arrays = feeds.random_inputs(before, seed).inputs
+    same_as = {y.name: x.name for a, b in matched.pairs for x, y in zip(a.outputs, b.outputs, strict=False)}
+    same_as |= {y.name: x.name for x, y in zip(before.outputs, after.outputs, strict=True)}
+    wanted = set(same_as.values())
+    theirs = _computed(after, arrays)
+    held: dict[str, Array] = {}
+    found: dict[str, Difference] = {}
+    for name, array in _computed(before, arrays):
+        while name in wanted and name not in held:
+            following = next(theirs, None)
+            if following is None:
+                break
+            if following[0] in same_as:
+                held[same_as[following[0]]] = following[1]
+        if name in held:
+            found[name] = compare(held.pop(name), array)
+    apart = (name for name, difference in found.items() if not difference.within(tolerance))
+    outputs = {value.name: found[value.name] for value in before.outputs if value.name in found}
+    return Comparison(outputs, next(apart, ""))
+
+
+def _computed(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[str, Array]]:
+    """Give the values of a graph, with what stands there before anything runs: inputs and weights that it gives."""
+    yield from zip((value.name for value in graph.inputs), arrays, strict=True)
+    yield from ((value.name, graph.weights[value.name]) for value in graph.outputs if value.name in graph.weights)
+    yield from ((value.name, array) for value, array in evaluate(graph, arrays))

@@ -1,0 +1,159 @@
+"""Which node of one network is which of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Any
+
+from pipeline.diff.meaning import meaning, same_affine, same_operation
+from pipeline.graph.values import Graph, Node, Shape
+
+Pairs = list[tuple[Node, Node]]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Pairs of nodes that stand for each other, and those without a partner, each in running order."""
+
+    before: Graph
+    after: Graph
+    pairs: Pairs
+    removed: Sequence[Node]
+    added: Sequence[Node]
+
+    def moved(self, a: Node, b: Node) -> bool:
+        """Tell whether the nodes of a pair are fed by others."""
+        return self.sources_before(a) != self.sources_after(b)
+
+    def behind_unpaired(self, a: Node, b: Node) -> bool:
+        """Tell whether a node without a partner feeds one of a pair, so that its place cannot be compared."""
+        return any(v is not None and v.name in self._unpaired for v in (*a.inputs, *b.inputs))
+
+    def sources_before(self, node: Node) -> tuple[str, ...]:
+        """Name the nodes that feed a node of the first network; one without a partner is looked through."""
+        return self._sources(self.before, self._anchors_before, node)
+
+    def sources_after(self, node: Node) -> tuple[str, ...]:
+        """Name the nodes that feed a node of the second network, by their partners' names in the first."""
+        return self._sources(self.after, self._anchors_after, node)
+
+    def _sources(self, graph: Graph, anchors: Mapping[str, str], node: Node) -> tuple[str, ...]:
+        named = (anchors.get(v.name, "") for v in node.inputs if v is not None and v.name not in graph.weights)
+        return tuple(named)
+
+    @cached_property
+    def _unpaired(self) -> set[str]:
+        return {value.name for node in (*self.removed, *self.added) for value in node.outputs}
+
+    @cached_property
+    def _anchors_before(self) -> dict[str, str]:
+        return self._anchors(self.before, {a.name: a.name for a, _ in self.pairs})
+
+    @cached_property
+    def _anchors_after(self) -> dict[str, str]:
+        return self._anchors(self.after, {b.name: a.name for a, b in self.pairs})
+
+    def _anchors(self, graph: Graph, known: Mapping[str, str]) -> dict[str, str]:
+        """Give, by value, where it comes from: an input, or an output of a node that has a partner."""
+        found = {value.name: f"input {i}" for i, value in enumerate(graph.inputs, 1)}
+        for node in graph.nodes:
+            through = next((found[v.name] for v in node.inputs if v is not None and v.name in found), "")
+            for i, value in enumerate(node.outputs):
+                name = known.get(node.name)
+                found[value.name] = through if name is None else f"{name}[{i}]" if i else name
+        return found
+
+
+def match(before: Graph, after: Graph) -> Match:
+    """Pair the nodes of two networks: by name where names say something, and else by what they do, in order.
+
+    A node that changed beside one without a partner is no partner either: they are parts of something that is
+    written differently, such as a pooling and the slice behind it.
+    """
+    by_name = _aligned(before, after, _same_names(before, after))
+    by_kind = _aligned(before, after, [])
+    return _without_parts(min(by_name, by_kind, key=_surprise))
+
+
+def _without_parts(found: Match) -> Match:
+    """Dissolve pairs that differ and touch a node without a partner, and then those that touch these."""
+    graphs = (found.before, found.after)
+    while True:
+        lone = {id(node) for node in (*found.removed, *found.added)}
+        beside = {id(node) for graph in graphs for node in _neighbours(graph, lone)}
+        kept = [pair for pair in found.pairs if beside.isdisjoint(map(id, pair)) or _alike(found, *pair)]
+        if len(kept) == len(found.pairs):
+            return found
+        found = _with_pairs(*graphs, kept)
+
+
+def _alike(found: Match, a: Node, b: Node) -> bool:
+    """Tell whether two nodes compute the same, and stand at the same place or are called the same."""
+    placed = a.output.name == b.output.name or not found.moved(a, b)
+    return placed and same_operation(a, b) and same_affine(found.before, found.after, a, b)
+
+
+def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
+    """Give the nodes that take what a node in `lone` makes, or make what it takes."""
+    made = {value.name for node in graph.nodes if id(node) in lone for value in node.outputs}
+    taken = {v.name for node in graph.nodes if id(node) in lone for v in node.inputs if v is not None}
+    return [
+        node
+        for node in graph.nodes
+        if any(v is not None and v.name in made for v in node.inputs) or any(v.name in taken for v in node.outputs)
+    ]
+
+
+def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
+    """Pair what `pairs` leaves over by the longest common run of nodes that do the same; then of equal operators."""
+    pairs = list(pairs)
+    for exact in (True, False):
+        taken = {id(node) for pair in pairs for node in pair}
+        rest = [[node for node in graph.nodes if id(node) not in taken] for graph in (before, after)]
+        kinds = [[_kind(node, exact) for node in nodes] for nodes in rest]
+        blocks = SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_matching_blocks()
+        pairs += [(rest[0][x + i], rest[1][y + i]) for x, y, size in blocks for i in range(size)]
+    return _with_pairs(before, after, pairs)
+
+
+def _with_pairs(before: Graph, after: Graph, pairs: Pairs) -> Match:
+    order = {id(node): i for i, node in enumerate(before.nodes)}
+    pairs = sorted(pairs, key=lambda pair: order[id(pair[0])])
+    taken = {id(node) for pair in pairs for node in pair}
+    removed, added = ([node for node in graph.nodes if id(node) not in taken] for graph in (before, after))
+    return Match(before, after, pairs, removed, added)
+
+
+def _same_names(before: Graph, after: Graph) -> Pairs:
+    """Pair nodes that give a value of the same name, or are called the same, by the same operator."""
+    pairs: Pairs = []
+    taken: set[int] = set()
+    names: tuple[Callable[[Node], str], ...] = (lambda node: node.output.name, lambda node: node.name)
+    for called in names:
+        named = {called(node): node for node in after.nodes if id(node) not in taken}
+        for node in before.nodes:
+            other = named.get(called(node))
+            if id(node) not in taken and other is not None and meaning(node)[0] == meaning(other)[0]:
+                pairs.append((node, other))
+                taken |= {id(node), id(other)}
+                del named[called(node)]
+    return pairs
+
+
+def _kind(node: Node, exact: bool) -> tuple[Any, ...]:
+    operator, attributes = meaning(node)
+    return (operator, tuple(attributes.items()), _shapes(node)) if exact else (operator,)
+
+
+def _shapes(node: Node) -> tuple[Shape | None, ...]:
+    return tuple(None if value is None else value.shape for value in node.inputs)
+
+
+def _surprise(found: Match) -> int:
+    """Count how much a match leaves to explain."""
+    changed = sum(not same_operation(a, b) or _shapes(a) != _shapes(b) for a, b in found.pairs)
+    moved = sum(found.moved(a, b) for a, b in found.pairs)
+    return len(found.removed) + len(found.added) + changed + moved

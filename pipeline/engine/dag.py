@@ -1,0 +1,167 @@
+"""The DAG of stages, built from what they declare, and the part of it that one run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from pipeline.config import DEFAULT, Options, nearest
+from pipeline.errors import UsageError
+from pipeline.stages.stage import Stage
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+
+def build(stages: Iterable[Stage]) -> DiGraph:
+    """Join every stage to the stages that read what it makes; an edge knows its kind and if it is needed.
+
+    Raises ValueError where stages wait for each other: a bug, not a user's mistake.
+    """
+    import networkx as nx
+
+    graph = nx.DiGraph()
+    makers = {stage.makes: stage.name for stage in stages}
+    for stage in stages:
+        graph.add_node(stage.name, stage=stage)
+        for kind in (*stage.needs, *stage.wants):
+            if kind in makers:
+                graph.add_edge(makers[kind], stage.name, kind=kind, needed=kind in stage.needs)
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"stages wait for each other: {nx.find_cycle(graph)}")
+    return graph
+
+
+def order(stages: Iterable[Stage]) -> list[Stage]:
+    """Return the stages, each behind those whose artifacts it reads, and by name where that leaves a choice."""
+    makers = {stage.makes: stage for stage in stages}
+    sorter = TopologicalSorter(
+        {stage.name: [makers[k].name for k in (*stage.needs, *stage.wants) if k in makers] for stage in makers.values()}
+    )
+    sorter.prepare()
+    named = {stage.name: stage for stage in makers.values()}
+    found: list[Stage] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        found += [named[name] for name in ready]
+        sorter.done(*ready)
+    return found
+
+
+def route(
+    stages: Sequence[Stage],
+    given: Iterable[str],
+    *,
+    to: Sequence[str] = (),
+    stop_after: str = "",
+    without: Sequence[str] = (),
+) -> tuple[Stage, ...]:
+    """Return the stages to run, in order, where the kinds `given` are there already.
+
+    They are those that make the kinds `to` (without any: that run by default), what these need, and those that
+    follow whatever is made; or `stop_after` and what it needs. Raises UsageError where one of these is no kind or
+    stage of this run, or nothing can be made.
+    """
+    names = [stage.name for stage in stages]
+    check_names([stop_after] if stop_after else [], names, "stop_after")
+    check_names(without, names, "without")
+    check_targets(to, stages)
+    start = frozenset(given)
+    available, reached = set(start), dict[str, Stage]()
+    for stage in order(stages):
+        if stage.makes not in start and stage.name not in without and available.issuperset(stage.needs):
+            reached[stage.name] = stage
+            available.add(stage.makes)
+    asked = [stop_after] if stop_after else [s.name for s in stages if s.makes in to and s.makes not in start]
+    for name in asked:
+        if name not in reached:
+            goes = f"the run starts from {', '.join(sorted(start))} and goes: " + ", ".join(reached)
+            raise UsageError(f"{name} is not a stage of this run", why=goes)
+    chosen = _asked(reached.values(), to, stop_after)
+    if not chosen:
+        raise UsageError(f"nothing can be made from {', '.join(sorted(start))}")
+    return tuple(stage for stage in reached.values() if stage.name in chosen)
+
+
+def _asked(reached: Iterable[Stage], to: Sequence[str], stop_after: str) -> set[str]:
+    """Return the names of the stages that are asked for, of what they read, and of those that follow."""
+    makers = {stage.makes: stage for stage in reached}
+    if stop_after:
+        waiting = [stage for stage in makers.values() if stage.name == stop_after]
+    else:
+        waiting = [stage for stage in makers.values() if (stage.makes in to if to else stage.default)]
+    chosen: dict[str, Stage] = {}
+    while waiting:
+        stage = waiting.pop()
+        chosen[stage.name] = stage
+        waiting += [makers[kind] for kind in stage.needs if kind in makers and makers[kind].name not in chosen]
+    if stop_after:
+        return set(chosen)
+    made = {stage.makes for stage in chosen.values()}
+    given = {kind for stage in makers.values() for kind in stage.needs} - makers.keys()
+    following = (stage for stage in makers.values() if stage.follows and set(stage.needs) <= made | given)
+    return {*chosen, *(stage.name for stage in following)}
+
+
+def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str]) -> tuple[Stage, ...]:
+    """Return the `route` that the options ask for."""
+    return route(stages, given, to=options.to, stop_after=options.stop_after, without=options.left_out)
+
+
+# What a run itself takes, whatever the stages are.
+_OWN_OPTIONS = frozenset(
+    {"model", "name", "weights", "inputs", "output", "store", "jobs", "force", "report"}
+    | {"to", "without", "stop_after", "verify"}
+)
+
+
+def check_options(options: Options, stages: Sequence[Stage]) -> None:
+    """Raise UsageError for options that cannot be obeyed.
+
+    That is one that was set and that nothing takes, one that its stage refuses, and a forced stage there is none of.
+    """
+    names = [stage.name for stage in stages]
+    check_names(options.force, names, "force")
+    taken = _OWN_OPTIONS.union(*(stage.options for stage in stages))
+    for option, origin in options.origins.items():
+        if origin != DEFAULT and option not in taken:
+            raise UsageError(f"no stage takes the option {option}", where=origin, advice="leave it out")
+    for stage in stages:
+        if stage.check:
+            stage.check({name: getattr(options, name) for name in stage.options})
+
+
+def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:
+    """Raise UsageError for a name that is no stage."""
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{option}: there is no stage {name}", advice=nearest(name, known))
+
+
+def check_targets(kinds: Iterable[str], stages: Sequence[Stage]) -> None:
+    """Raise UsageError for a format that no stage makes."""
+    known = [stage.makes for stage in order(stages) if not stage.follows]
+    for kind in kinds:
+        if kind not in known:
+            raise UsageError(f"--to: no stage makes {kind}", advice=nearest(kind, known))
+
+
+def drawn(stages: Sequence[Stage], form: str) -> str:
+    """Return the DAG of all stages as "text", "mermaid" or "dot"; what a stage merely wants is a dashed edge.
+
+    Raises UsageError for another form.
+    """
+    if form not in ("text", "mermaid", "dot"):
+        raise UsageError(f"--dag cannot be {form}", advice="one of: text, mermaid, dot")
+    graph = build(stages)
+    if form == "text":
+        import networkx as nx
+
+        return "\n".join(nx.generate_network_text(graph, ascii_only=False))
+    edges = graph.edges(data=True)
+    if form == "mermaid":
+        lines = [f"    {a} {'-->' if e['needed'] else '-.->'}|{e['kind']}| {b}" for a, b, e in edges]
+        return "\n".join(["flowchart LR", *lines])
+    lines = [f'    "{a}" -> "{b}" [label="{e["kind"]}"{"" if e["needed"] else ", style=dashed"}];' for a, b, e in edges]
+    return "\n".join(["digraph stages {", "    rankdir=LR;", *lines, "}"])

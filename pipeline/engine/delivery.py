@@ -1,0 +1,261 @@
+"""Puts the files of artifacts into the output folder, and never over a file that a person has changed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.engine.record import RECORD, DeliveredFile
+from pipeline.errors import UsageError
+from pipeline.store.digests import Digests
+from pipeline.store.store import Artifact
+from pipeline.store.writing import left_partial, partial, replace, sync
+from pipeline.wire.kernel import copy_range, synced
+
+SIGNATURE = "signature.json"
+MANIFEST = "manifest.json"
+LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
+_FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
+
+# What programs find the nets by, in manifest.json.
+_FILES = {
+    "prototxt": ("deploy.prototxt",),
+    "caffemodel": ("model.caffemodel", "model.caffemodel.h5"),
+    "predict_net": ("predict_net.pb",),
+    "init_net": ("init_net.pb",),
+}
+_INIT_NET = re.compile(r"init_net(_\d+)?\.pb")
+
+Delivered = dict[str, DeliveredFile]
+
+
+def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
+    """Give the delivered files that are not as they were delivered; one that was removed is not edited."""
+    return [
+        name
+        for name, entry in delivered.items()
+        if os.path.lexists(folder / name) and not holds(folder / name, entry, digests)
+    ]
+
+
+def refuse_edited(folder: Path, names: Iterable[str]) -> None:
+    """Raise UsageError that names files which would be overwritten."""
+    names = sorted(names)
+    if names:
+        raise UsageError(
+            f"{', '.join(names)} in {folder} would be overwritten",
+            why="what is there was not delivered by a run, was a run's input, or was changed since",
+            advice=f"torch2caffe2 resume {folder} --adopt goes on from an edited net;\n"
+            "or move the file away, or choose another --output",
+        )
+
+
+def contents(artifacts: Iterable[Artifact]) -> Delivered:
+    """Give the files that `artifacts` bring to an output folder; the later artifact wins a name."""
+    found: Delivered = {}
+    for artifact in artifacts:
+        for name, entry in artifact.files.items():
+            if name != SIGNATURE:
+                blake3, size = entry["blake3"], entry["size"]
+                found[name] = DeliveredFile(blake3=blake3, size=size, kind=artifact.kind, key=artifact.key)
+                if name in artifact.manifest.get("edited", ()):
+                    found[name]["edited"] = True
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a run brings to its output folder: the files it wants there, and which of them it may replace or remove.
+
+    A file that lay there with the same bytes before any run brought it, or that a run read as its input, is the
+    user's: it is kept, and never counts as delivered.
+    """
+
+    folder: Path
+    artifacts: Sequence[Artifact]
+    before: Mapping[str, DeliveredFile]  # what earlier runs delivered
+    wanted: Delivered
+    kept: frozenset[str]  # what lies there as it is wanted
+    ours: frozenset[str]
+
+    @property
+    def claimed(self) -> Delivered:
+        """The files that are this program's once they are delivered, for the record."""
+        return {
+            name: entry
+            for name, entry in self.wanted.items()
+            if name in self.ours or name not in self.kept or entry.get("edited")
+        }
+
+
+def prepare(
+    folder: Path,
+    artifacts: Sequence[Artifact],
+    before: Mapping[str, DeliveredFile],
+    digests: Digests,
+    is_input: Callable[[Path], bool] = lambda path: False,
+) -> Delivery:
+    """Work out a delivery; `before` is what was delivered into `folder` earlier.
+
+    Raises UsageError where a file there is neither what was delivered before nor what is to be delivered now.
+    """
+    wanted = contents(artifacts)
+    ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not is_input(folder / n))
+    kept = frozenset(name for name, entry in wanted.items() if holds(folder / name, entry, digests))
+    foreign = {name for name in wanted if name not in ours and os.path.lexists(folder / name)}
+    refuse_edited(folder, (foreign | {*edited(folder, before, digests)}) - kept)
+    refuse_foreign(folder)
+    return Delivery(folder, artifacts, before, wanted, kept, ours)
+
+
+def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]) -> None:
+    """Bring a folder up to date.
+
+    Files of earlier runs that this one does not have are removed. `manifest.json` goes first and comes last,
+    and only where the run is `finished`.
+    """
+    folder, wanted = found.folder, found.wanted
+    sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
+    manifest = _manifest(found.artifacts, wanted) if finished else None
+    if found.kept != set(wanted) or not _same(folder / MANIFEST, manifest):
+        (folder / MANIFEST).unlink(missing_ok=True)
+    for name in found.ours - set(wanted):
+        (folder / name).unlink(missing_ok=True)
+    for path in left_partial(folder, {MANIFEST, *OWN, *wanted, *found.before}):
+        path.unlink(missing_ok=True)
+    for name, entry in wanted.items():
+        how = "kept" if name in found.kept else place(sources[name], folder / name, digests)
+        report(name, entry["size"], how)
+    sync(folder)
+    if manifest is not None and not _same(folder / MANIFEST, manifest):
+        replace(folder / MANIFEST, manifest)
+        sync(folder)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise UsageError where something in an output folder bears a name that runs use, and is not of a run."""
+    foreign = [name for name, is_ours in OWN.items() if os.path.lexists(folder / name) and not is_ours(folder / name)]
+    refuse_edited(folder, foreign)
+
+
+def _own_manifest(path: Path) -> bool:
+    return _json(path).keys() == {"inputs", "outputs", "files"}
+
+
+def _own_record(path: Path) -> bool:
+    """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
+    if not _plain(path):
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD).strip(b"\0")
+    return not head or head.startswith(b'{\n  "run": "') or _json(path).keys() >= {"run", "stages", "delivered"}
+
+
+def _own_log(path: Path) -> bool:
+    with suppress(ValueError, AttributeError, OSError):
+        if _plain(path):
+            with path.open("rb") as stream:
+                first = stream.readline(_LONGEST_LINE)
+            return not first or json.loads(first).keys() >= {"time", "event", "model"}
+    return False
+
+
+def _plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return a JSON object that lies in a plain file; an empty one where there is none."""
+    with suppress(ValueError, OSError, RecursionError):
+        if _plain(path) and isinstance(found := json.loads(path.read_bytes()), dict):
+            return found
+    return {}
+
+
+_HEAD = 4096
+_LONGEST_LINE = 1 << 20  # bytes of an event
+OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
+
+
+def place(source: Path, target: Path, digests: Digests) -> str:
+    """Put a file of the store at `target` in one step; give how: copied, reflinked or linked."""
+    temporary = partial(target)
+    before = source.stat()
+    try:
+        how = _transfer(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if how == "linked":
+        digests.relinked(source, before)
+    return how
+
+
+def _transfer(source: Path, target: Path) -> str:
+    if source.stat().st_size >= LINKED_FROM:
+        if reflink(source, target):
+            return "reflinked"
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            pass  # another file system, or one without hard links
+        else:
+            return "linked"
+    copy(source, target)
+    return "copied"
+
+
+def reflink(source: Path, target: Path) -> bool:
+    """Make `target` share the blocks of `source` where the file system can; say whether it could."""
+    with source.open("rb") as read, target.open("xb") as write:
+        try:
+            fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
+        except OSError:
+            target.unlink()
+            return False
+    return True
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's bytes and have the disk confirm them; the copy can be written to."""
+    with source.open("rb") as read, target.open("xb") as write, synced(write):
+        copied = copy_range(read.fileno(), write.fileno(), 0, source.stat().st_size)
+        read.seek(copied)
+        write.seek(copied)
+        shutil.copyfileobj(read, write, 1 << 22)
+
+
+def holds(path: Path, entry: Mapping[str, Any], digests: Digests) -> bool:
+    """Say whether a file has exactly the bytes of `entry`."""
+    if not path.is_file() or path.stat().st_size != entry["size"]:
+        return False
+    return digests.of(path) == str(entry["blake3"])
+
+
+def _same(path: Path, text: bytes | None) -> bool:
+    return text is not None and path.is_file() and path.read_bytes() == text
+
+
+def _manifest(artifacts: Iterable[Artifact], names: Iterable[str]) -> bytes:
+    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are.
+
+    Where there are several init_nets, `init_nets` lists all, in the order in which to run them.
+    """
+    signature: dict[str, Any] = {"inputs": [], "outputs": []}
+    for artifact in artifacts:
+        if SIGNATURE in artifact.files:
+            signature = json.loads((artifact.path / SIGNATURE).read_text(encoding="utf-8"))
+    present = set(names)
+    files: dict[str, Any] = {role: name for role, options in _FILES.items() for name in options if name in present}
+    init_nets = sorted(filter(_INIT_NET.fullmatch, present), key=lambda name: (len(name), name))
+    if len(init_nets) > 1:
+        files["init_nets"] = init_nets
+    return (json.dumps({**signature, "files": files}, indent=2) + "\n").encode()

@@ -1,0 +1,121 @@
+"""What a run would do, stage by stage and why, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.engine import dag, fingerprint, resolution, sources, start
+from pipeline.engine.fingerprint import Reason
+from pipeline.engine.record import RunRecord, to_resume
+from pipeline.stages.discovery import discover
+from pipeline.stages.stage import Stage
+from pipeline.store import ledger
+from pipeline.store.machine import on_machine
+from pipeline.store.store import Store, default_root
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """What would happen to one stage.
+
+    `state`: "hit"; "run"; or "follows": a stage before it runs, and where that makes the same bytes as last
+    time, this one is a hit. Its key is known only then.
+    """
+
+    stage: str
+    state: str
+    key: str
+    reasons: tuple[Reason, ...]
+
+
+def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
+    """Look at each stage of a conversion as it would go now. Writes nothing but what saves time."""
+    return _plan(options, discover() if stages is None else stages, ())
+
+
+def plan_resume(
+    folder: Path, record: RunRecord, *, adopt: bool = False, stages: Sequence[Stage] | None = None
+) -> tuple[StagePlan, ...]:
+    """Look at each stage of a `resume` of an output folder, with `--adopt` or without, as it would go now.
+
+    Raises UsageError as that would.
+    """
+    stages = discover() if stages is None else stages
+    options = to_resume(record, folder, adopt=adopt)
+    ledger.refuse_unvouched(folder, options)
+    store = Store(Path(record.store), create=False)
+    with on_machine("reading the output folder", folder):
+        given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)
+    return _plan(options, stages, given)
+
+
+def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:
+    dag.check_options(options, stages)
+    store = Store(options.store or default_root(), create=False)
+    source = sources.recognise(options)
+    given = given or start.from_source(source)
+    route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind})
+    with on_machine("reading the store", store.root):
+        inputs: dict[str, start.Input | None] = {item.read_as: start.identify(item, store) for item in given}
+        if not given:
+            (path,) = source.files.values()
+            inputs[source.kind] = start.users(path, store.digests.of(path))
+        plans = []
+        for stage in route:
+            planned, inputs[stage.makes] = _stage(stage, options, store, inputs)
+            plans.append(planned)
+    return tuple(plans)
+
+
+def _stage(
+    stage: Stage, options: Options, store: Store, inputs: dict[str, start.Input | None]
+) -> tuple[StagePlan, start.Input | None]:
+    """Plan one stage; `inputs` holds None for a kind that will be made anew."""
+    asked = resolution.question(stage, options, inputs, store)
+    before = store.last(stage.name, str(options.model))
+    waiting = sorted(kind for kind in (*stage.needs, *stage.wants) if kind in inputs and inputs[kind] is None)
+    if waiting:
+        return _following(stage, before, asked.told, waiting), None
+    answer = asked.answer(store.check(asked.key), before, options)
+    if isinstance(answer, resolution.Hit):
+        return StagePlan(stage.name, "hit", asked.key, answer.reasons), start.stored(answer.artifact)
+    return StagePlan(stage.name, "run", asked.key, answer.reasons), None
+
+
+def _following(
+    stage: Stage, before: fingerprint.Components | None, parts: fingerprint.Components, waiting: Sequence[str]
+) -> StagePlan:
+    """Plan a stage behind one that runs: only a change of its own is sure to make it run."""
+    if before is None:
+        return StagePlan(stage.name, "run", "", (Reason("first"),))
+    unknown = {kind: before.get("inputs", {}).get(kind) for kind in waiting}
+    likely = {**parts, "inputs": {**parts["inputs"], **unknown}}
+    own = fingerprint.differences(before, likely)
+    follows = tuple(Reason("follows", kind) for kind in waiting)
+    return StagePlan(stage.name, "run" if own else "follows", "", own or follows)
+
+
+def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
+    """Give the lines of a table for people: stage, state and why, a line a reason."""
+    return [
+        (planned.stage, planned.state, str(reason)) if index == 0 else ("", "", str(reason))
+        for planned in plans
+        for index, reason in enumerate(planned.reasons)
+    ]
+
+
+def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
+    """Give a plan as JSON values: every reason as data and as a sentence."""
+    return [
+        {
+            "stage": planned.stage,
+            "state": planned.state,
+            "key": planned.key,
+            "reasons": [{**asdict(reason), "text": str(reason)} for reason in planned.reasons],
+        }
+        for planned in plans
+    ]

@@ -1,0 +1,174 @@
+"""The run record, `run.json` in the output folder: what was asked, how far it came, what was delivered."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NotRequired, TypedDict
+
+import msgspec
+
+import pipeline
+from pipeline.config import Options, from_json, to_json
+from pipeline.errors import InvalidInputError, UsageError
+from pipeline.store import writing
+
+RECORD = "run.json"
+FORMAT = 2
+_LARGEST = 1 << 28  # bytes that a record may have
+
+# A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
+Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class DeliveredFile(TypedDict):
+    """A file of the output folder: its digest and size, the kind of its artifact and that one's key."""
+
+    blake3: Digest
+    size: Count
+    kind: str
+    key: Digest
+    edited: NotRequired[bool]
+
+
+class GivenArtifact(TypedDict):
+    """An artifact that a run went on from and that no stage of it made."""
+
+    kind: str
+    key: Digest
+    origin: str
+    role: NotRequired[str]
+
+
+class SourceFiles(TypedDict, total=False):
+    """What a run starts from: the user's files with their digests, or artifacts."""
+
+    kind: str
+    files: dict[str, Digest]
+    given: list[GivenArtifact]
+
+
+@dataclass(slots=True)
+class StageRecord:
+    """How one stage of a run fared; `state`: pending, running, hit, done, failed, skipped."""
+
+    name: str
+    makes: str
+    state: str = "pending"
+    key: Key = ""
+    digest: Key = ""
+    seconds: Seconds = 0.0
+    size: Count = 0
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """One run, as `run.json` keeps it; `state`: running, done, unverified, failed, interrupted."""
+
+    run: str
+    options: dict[str, Any]
+    store: str
+    command: list[str]
+    source: SourceFiles
+    stages: list[StageRecord]
+    state: str = "running"
+    version: str = pipeline.__version__
+    started: str = ""
+    finished: str = ""
+    error: str = ""
+    delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
+    pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
+    format: int = FORMAT
+
+    def save(self, folder: Path, *, durable: bool = True) -> None:
+        """Write the record in one step; not `durable`, a power cut may lose what is new in it. Raises OSError."""
+        text = json.dumps(as_json(self), indent=2) + "\n"
+        writing.replace(folder / RECORD, text.encode(), durable=durable)
+
+    def asked(self) -> Options:
+        """Give the options of the run."""
+        return from_json(self.options)
+
+
+def as_json(record: RunRecord) -> dict[str, Any]:
+    """Give a record as plain JSON values."""
+    names = [name for name in RunRecord.__dataclass_fields__ if name != "stages"]
+    stages = [{name: getattr(s, name) for name in StageRecord.__dataclass_fields__} for s in record.stages]
+    return {name: getattr(record, name) for name in names} | {"stages": stages}
+
+
+def load(folder: Path) -> RunRecord:
+    """Read the record of an output folder.
+
+    Raises UsageError where there is none; InvalidInputError where it is damaged, or says what no run of this version
+    would, with the field.
+    """
+    if found := previous(folder):
+        return found
+    again = "torch2caffe2 convert MODEL --output DIR starts one"
+    if (folder / RECORD).exists():
+        raise InvalidInputError(f"{folder / RECORD} is damaged", why="it is no JSON", advice=again)
+    raise UsageError(f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again)
+
+
+def previous(folder: Path) -> RunRecord | None:
+    """Return the record of the last run into a folder; None where there is none, or a power cut spoilt it.
+
+    Raises InvalidInputError as `load`.
+    """
+    path = folder / RECORD
+    try:
+        data = msgspec.json.decode(_read(path), strict=True)
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, RecursionError):
+        return None
+    try:
+        if data["format"] != FORMAT:
+            raise ValueError(f"it is of format {data['format']}, and {FORMAT} is known")
+        found = msgspec.convert(data, RunRecord)
+        if not all(found.options.get(name) for name in ("model", "name", "output")) or not found.asked():
+            raise ValueError("it does not say which model went where")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is not a run record of this version", why=str(error)) from error
+    return found
+
+
+def _read(path: Path) -> bytes:
+    """Return the bytes of a plain file; a pipe or device in its place is as none. Raises InvalidInputError, OSError."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        kind = os.fstat(stream.fileno())
+        if not stat.S_ISREG(kind.st_mode) or kind.st_size > _LARGEST:
+            raise InvalidInputError(f"{path} is not a run record", why="it is no plain file, or too large for one")
+        return stream.read()
+
+
+def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
+    """Give the options with which to go on; a run that stopped where it was told to goes to its end."""
+    asked = record.asked()
+    finished = {entry.name for entry in record.stages if entry.state == "done"}
+    return replace(
+        asked,
+        output=folder.absolute(),
+        store=Path(record.store),
+        force=tuple(name for name in asked.force if name not in finished),
+        stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
+    )
+
+
+def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
+    """Begin the record of a run."""
+    return RunRecord(run, to_json(options), str(store), command, {}, [], started=now())
+
+
+def now() -> str:
+    """Give the time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,158 @@
+"""Reporters: each takes the events of runs and shows them in its own way."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.engine import events
+from pipeline.engine.record import now
+
+LOG = "events.jsonl"
+
+
+def size_text(size: float) -> str:
+    """Give a number of bytes as people read it."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def seconds_text(seconds: float) -> str:
+    """Give a duration as people read it."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def age_text(moment: float) -> str:
+    """Give how long ago a moment (seconds since the epoch) was, as people say it."""
+    age = time.time() - moment
+    for seconds, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if age >= seconds:
+            return f"{age / seconds:.0f} {unit} ago"
+    return "now"
+
+
+def several(reporters: Iterable[events.Reporter]) -> events.Reporter:
+    """Report to each of `reporters` in turn."""
+    chosen = tuple(reporters)
+
+    def report(event: events.Event) -> None:
+        for reporter in chosen:
+            reporter(event)
+
+    return report
+
+
+def progress_text(event: events.StageProgress, done: int = 0, seconds: float = 0.0) -> str:
+    """Word how far a stage has come; where it did `done` of that in the last `seconds`, its rate and the time left."""
+    in_bytes = event.unit == "bytes"
+    if in_bytes:
+        text = f"{size_text(event.done)} of {size_text(event.total)}"
+    else:
+        text = f"{event.done} of {event.total} {event.unit}"
+    if done <= 0 or seconds <= 0 or event.done >= event.total:
+        return text
+    rate = done / seconds
+    speed = f", {size_text(rate)}/s" if in_bytes else ""
+    return f"{text}{speed}, {left_text((event.total - event.done) / rate)} left"
+
+
+def left_text(seconds: float) -> str:
+    """Give an estimated duration as people say it."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def note_text(event: events.StageNote) -> str:
+    """Word what a stage has found."""
+    return f"{event.stage:<10} note     {event.text}"
+
+
+STOPPING = "stopping after this stage; Ctrl-C again stops at once"
+
+# What a stage's event says of it: a state and a note.
+_WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
+    events.StageStarted: lambda event: ("running", "; ".join(event.reasons[:3])),
+    events.StageProgress: lambda event: ("running", progress_text(event)),
+    events.StageWaiting: lambda event: ("waiting", "another run is making the same"),
+    events.StageHit: lambda event: ("cached", size_text(event.size)),
+    events.StageFinished: lambda event: ("done", f"{seconds_text(event.seconds)}, {size_text(event.size)}"),
+    events.StageFailed: lambda event: ("failed", event.error),
+    events.StageSkipped: lambda event: ("skipped", event.reason),
+    events.ArtifactDamaged: lambda event: ("damaged", f"{event.reason}; put aside in {event.quarantine}"),
+}
+
+
+def words(event: events.Event) -> tuple[str, str] | None:
+    """Give the state and the note of a stage's event; None for other events."""
+    word = _WORDS.get(type(event))
+    return word(event) if word else None
+
+
+@dataclass(slots=True)
+class Plain:
+    """A line for what matters, for terminals that are none, and for logs. Level 1 adds the files."""
+
+    stream: IO[str]
+    many: bool = False
+    level: int = 0
+
+    def __call__(self, event: events.Event) -> None:
+        """Write the line of an event, if it has one."""
+        if text := self._line(event):
+            prefix = f"{event.model}: " if self.many else ""
+            self.stream.write(f"{prefix}{text}\n")
+            self.stream.flush()
+
+    def _line(self, event: events.Event) -> str:
+        if isinstance(event, events.RunFinished):
+            return f"{event.state} in {seconds_text(event.seconds)}"
+        if isinstance(event, events.StopAsked):
+            return STOPPING
+        if isinstance(event, events.FileDelivered) and self.level > 0:
+            return f"{event.file}  {event.how}, {size_text(event.size)}"
+        if isinstance(event, events.StageNote):
+            return note_text(event)
+        said = None if isinstance(event, events.StageProgress) else words(event)
+        return f"{getattr(event, 'stage', ''):<10} {said[0]:<8} {said[1]}".rstrip() if said else ""
+
+
+@dataclass(slots=True)
+class JsonLines:
+    """Every event as a line of JSON with its time."""
+
+    stream: IO[str]
+
+    def __call__(self, event: events.Event) -> None:
+        """Write one event."""
+        self.stream.write(json.dumps({"time": now(), **events.as_json(event)}) + "\n")
+        self.stream.flush()
+
+
+@dataclass(slots=True)
+class Log:
+    """The log of events in each run's output folder; progress is left out. A full disk costs the log only."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+
+    def __call__(self, event: events.Event) -> None:
+        """Append one event to the log of its run."""
+        if isinstance(event, events.RunStarted):
+            self.files[event.model] = Path(event.output) / LOG
+        path = self.files.get(event.model)
+        if path is None or isinstance(event, events.StageProgress):
+            return
+        try:
+            with path.open("a", encoding="utf-8") as stream:
+                JsonLines(stream)(event)
+        except OSError:
+            del self.files[event.model]

@@ -1,0 +1,334 @@
+"""One run in progress: looks each stage up, makes what is missing, delivers, and keeps the record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+import pipeline
+from pipeline.config import Options
+from pipeline.engine import delivery, events, fingerprint, guards, record, resolution, sources, start
+from pipeline.engine.record import RunRecord, StageRecord
+from pipeline.errors import (
+    Interrupted,
+    InvalidInputError,
+    MachineError,
+    PipelineError,
+    UsageError,
+    VerificationError,
+    worst,
+)
+from pipeline.stages.stage import Stage, Task
+from pipeline.store import ledger
+from pipeline.store.machine import on_machine
+from pipeline.store.store import Artifact, Damage, Session, Store
+
+_PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
+_PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended; `errors` say why it is not done, in the order in which they were met."""
+
+    record: RunRecord
+    output: Path
+    seconds: float
+    errors: tuple[PipelineError, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The process's exit code: 0, or the worst of the errors'."""
+        return worst({error.exit_code for error in self.errors})
+
+    @property
+    def error(self) -> PipelineError | None:
+        """The error that decides the exit code."""
+        return next((error for error in self.errors if error.exit_code == self.exit_code), None)
+
+
+@dataclass(slots=True)
+class Run:
+    """One run in progress."""
+
+    options: Options
+    report: events.Reporter
+    store: Store
+    session: Session
+    record: RunRecord
+    route: Sequence[Stage]
+    given: tuple[start.Given, ...]
+    source: sources.Source
+    stop: guards.Stop
+    began: float = field(default_factory=time.monotonic)
+    artifacts: list[Artifact] = field(default_factory=list)
+    inputs: dict[str, start.Input] = field(default_factory=dict)
+    failures: list[PipelineError] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        """Give the name that its events bear."""
+        return self.options.name
+
+    def go(self) -> Outcome:
+        """Run every stage, deliver, and record how it ended."""
+        names = tuple(stage.name for stage in self.route)
+        output = self.options.output
+        self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names))
+        try:
+            with on_machine("the run", output):
+                self._enter()
+                self._stages()
+                self.stop.obey()
+                if all(isinstance(failure, VerificationError) for failure in self.failures):
+                    self._deliver(finished=True)
+                    self._end("unverified" if self.failures else "done")
+                    return self._outcome()
+        except PipelineError as error:
+            return self._failed("failed", error)
+        except KeyboardInterrupt:
+            return self._failed("interrupted", Interrupted("interrupted"))
+        except BaseException as bug:
+            self._failed("failed", PipelineError(f"{type(bug).__name__}: {bug}"))
+            raise
+        return self._failed("failed")
+
+    def _stages(self) -> None:
+        """Run each stage whose needs are met; one that fails or refuses costs only those that need its artifact."""
+        for stage, entry in zip(self.route, self.record.stages, strict=True):
+            self.stop.obey()
+            if missing := [kind for kind in stage.needs if kind not in self.inputs]:
+                entry.state, entry.reasons = "skipped", [f"the {kind} that it needs was not made" for kind in missing]
+                self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
+                continue
+            began = time.monotonic()
+            try:
+                with on_machine("the run", self.options.output):
+                    artifact = self._obtain(stage, entry)
+            except BaseException as error:
+                entry.state = "failed"
+                seconds = round(time.monotonic() - began, 3)
+                self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
+                if not isinstance(error, PipelineError) or isinstance(error, MachineError):
+                    raise  # a bug, a wish to stop, or what the next stage would meet too
+                self.failures.append(error)
+                continue
+            self._add(artifact)
+            if failure := artifact.manifest.get("failure"):
+                entry.state = "failed"
+                self.report(events.StageFailed(self.model, stage.name, entry.seconds, failure["what"]))
+                advice = self._with_paths(failure["advice"], artifact)
+                self.failures.append(VerificationError(**failure | {"advice": advice}))
+
+    def _with_paths(self, text: str, artifact: Artifact) -> str:
+        """Say of the files that an artifact's text names where they are delivered."""
+        for name in artifact.files:
+            text = text.replace(name, str(self.options.output / name))
+        return text
+
+    def _enter(self) -> None:
+        """Take in what the run starts from, and meanwhile import what its stages will need."""
+        with ThreadPoolExecutor(1) as beside:
+            ready = beside.submit(self._get_ready)
+            self._take_in()
+            ready.result()
+        self.record.save(self.options.output, durable=False)
+
+    def _take_in(self) -> None:
+        """Digest the user's file, or take what is given into the store."""
+        digests = self.store.digests
+        self.record.source = {
+            "kind": self.source.kind,
+            "files": {str(path): digests.of(path) for path in self.source.files.values()},
+        }
+        taken = [(item, start.take_in(item, self.store, self.session, self._facts())) for item in self.given]
+        for item, artifact in taken:
+            self.inputs[item.read_as] = start.stored(artifact)
+        self.artifacts += [artifact for item, artifact in taken if not item.role]
+        if any(item.origin == "edited" for item in self.given):
+            self.record.source["given"] = [start.as_json(item, artifact) for item, artifact in taken]
+        if not self.given:
+            ((path, digest),) = self.record.source["files"].items()
+            self.inputs[self.source.kind] = start.users(Path(path), digest)
+
+    def _get_ready(self) -> None:
+        """Import what stages need that never ran for this model."""
+        for stage in self.route:
+            if self.store.last(stage.name, self._identity()) is None:
+                for name in stage.modules:
+                    import_module(name)
+
+    def _add(self, artifact: Artifact) -> None:
+        self.artifacts.append(artifact)
+        self.inputs[artifact.kind] = start.stored(artifact)
+
+    def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
+        """Give the artifact of a stage: the stored one, or a new one."""
+        inputs = {kind: self.inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in self.inputs}
+        asked = resolution.question(stage, self.options, inputs, self.store)
+        entry.key = key = asked.key
+        self.session.uses(key)
+        with self._locked(stage, key):
+            began = time.monotonic()
+            before = self.store.last(stage.name, self._identity())
+            answer = asked.answer(self.store.find(key), before, self.options)
+            if isinstance(answer, resolution.Hit):
+                entry.state, artifact = "hit", answer.artifact
+            else:
+                entry.state, entry.reasons = "running", list(map(str, answer.reasons))
+                self._tell_damage(stage, key, answer.damage)
+                artifact = self._make(stage, inputs, asked.parts, entry)
+                entry.state = "done"
+        entry.digest, entry.size = artifact.digest, artifact.size
+        entry.seconds = round(time.monotonic() - began, 3)
+        kind = events.StageHit if entry.state == "hit" else events.StageFinished
+        self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
+        entry.notes = list(artifact.manifest.get("notes", ()))
+        for text in entry.notes:
+            self.report(events.StageNote(self.model, stage.name, text))
+        self.store.remember(stage.name, self._identity(), asked.told)
+        self.record.save(self.options.output, durable=False)
+        return artifact
+
+    @contextmanager
+    def _locked(self, stage: Stage, key: str) -> Iterator[None]:
+        lock = self.store.lock(key)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.report(events.StageWaiting(self.model, stage.name, key))
+            self._wait(lock)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _wait(self, lock: FileLock) -> None:
+        """Wait for a lock, in which there is nothing to finish first: a wish to stop is obeyed at once."""
+        while True:
+            self.stop.obey()
+            with suppress(Timeout):
+                lock.acquire(timeout=_PATIENCE_SECONDS)
+                return
+
+    def _make(
+        self,
+        stage: Stage,
+        inputs: Mapping[str, start.Input],
+        parts: fingerprint.Components,
+        entry: StageRecord,
+    ) -> Artifact:
+        self.report(events.StageStarted(self.model, stage.name, entry.key, tuple(entry.reasons)))
+        self.record.save(self.options.output, durable=False)
+        folder = self.session.temporary(stage.name)
+        chosen = {name: getattr(self.options, name) for name in stage.options}
+        paths = {kind: item.path for kind, item in inputs.items()}
+        began, clock, failure, known = record.now(), time.monotonic(), None, None
+        notes: list[str] = []
+        with on_machine(f"{stage.name}: writing its files", folder), guards.keeps_everything():
+            try:
+                known = stage.run(Task(paths, chosen, folder, self._progress(stage.name), notes.append))
+            except VerificationError as error:
+                failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
+        self._refuse_moved_inputs(inputs)
+        facts = self._facts() | {
+            "kind": stage.makes,
+            "key": entry.key,
+            "stage": stage.name,
+            "origin": "made",
+            "components": parts,
+            "parents": {kind: item.key or item.digest for kind, item in inputs.items()},
+            "started": began,
+            "seconds": round(time.monotonic() - clock, 3),
+            "notes": notes,
+        }
+        return self.store.publish(folder, facts | ({"failure": failure} if failure else {}), known or {})
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "versions": {"torch2caffe2": pipeline.__version__, "python": platform.python_version()},
+            "run": self.record.run,
+            "source": self.record.source,
+            "options": self.record.options,
+            "command": self.record.command,
+        }
+
+    def _refuse_moved_inputs(self, inputs: Mapping[str, start.Input]) -> None:
+        """Publish nothing that was made of a file which changed on the way, in the store or at the user's."""
+        for item in inputs.values():
+            for name, digest in item.files.items():
+                path = item.path / name if item.key else item.path
+                if self.store.digests.of(path) != digest:
+                    kind = MachineError if item.key else InvalidInputError
+                    raise kind(f"{path} changed while it was read", where=str(path), advice="run again")
+
+    def _progress(self, stage: str) -> Callable[[int, int, str], None]:
+        last = 0.0
+
+        def tell(done: int, total: int, unit: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if done >= total or now - last >= _PROGRESS_SECONDS:
+                last = now
+                self.report(events.StageProgress(self.model, stage, done, total, unit))
+
+        return tell
+
+    def _tell_damage(self, stage: Stage, key: str, damage: Damage | None) -> None:
+        if damage:
+            self.report(events.ArtifactDamaged(self.model, stage.name, key, damage.reason, str(damage.quarantine)))
+
+    def _identity(self) -> str:
+        """Name the source in the history: the same file under the same path, whatever its content."""
+        return str(self.options.model)
+
+    def _deliver(self, finished: bool) -> None:
+        output, before, digests = self.options.output, self.record.delivered, self.store.digests
+        found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
+        self.record.pending = found.claimed
+        self.record.save(output, durable=self.record.pending != before)
+        delivery.deliver(
+            found,
+            digests,
+            finished=finished,
+            report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
+        )
+        self.record.delivered, self.record.pending = self.record.pending, {}
+
+    def _is_input(self, path: Path) -> bool:
+        """Return whether a file is the user's for having been read, by this run or an earlier one."""
+        return path in self.options.inputs_read or ledger.is_input(self.store, path)
+
+    def _end(self, state: str) -> None:
+        self.record.state, self.record.finished = state, record.now()
+        self.record.save(self.options.output)
+
+    def _failed(self, state: str, *errors: PipelineError) -> Outcome:
+        """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
+        self.failures += errors
+        self.stop.over = state == "interrupted"
+        with suppress(PipelineError, OSError):
+            fresh = not (self.options.output / delivery.MANIFEST).exists()
+            if fresh and not any(isinstance(e, Interrupted | MachineError | UsageError) for e in self.failures):
+                self._deliver(finished=False)
+        self.record.error = "; ".join(error.what for error in self.failures)
+        with suppress(OSError):
+            self._end(state)
+        return self._outcome()
+
+    def _outcome(self) -> Outcome:
+        seconds = time.monotonic() - self.began
+        outcome = Outcome(self.record, self.options.output, seconds, tuple(self.failures))
+        state = self.record.state
+        self.report(events.RunFinished(self.model, state, outcome.exit_code, seconds, os.fspath(outcome.output)))
+        return outcome

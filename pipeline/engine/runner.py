@@ -1,0 +1,127 @@
+"""Runs the stages of one conversion: decides what it starts from and where it goes, and starts or resumes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Options, validate
+from pipeline.engine import dag, delivery, events, guards, page, record, sources, start
+from pipeline.engine.record import RunRecord, StageRecord
+from pipeline.engine.run import Outcome, Run
+from pipeline.stages.discovery import discover
+from pipeline.stages.stage import Stage
+from pipeline.store import ledger
+from pipeline.store.machine import on_machine
+from pipeline.store.store import Store, default_root
+
+__all__ = ["Outcome", "resume", "run"]
+
+
+def run(
+    options: Options,
+    report: events.Reporter,
+    *,
+    command: Sequence[str] = (),
+    before: RunRecord | None = None,
+    adopt: bool = False,
+    stages: Sequence[Stage] | None = None,
+) -> Outcome:
+    """Convert one model. An error after the run has been recorded is in the outcome; one before is raised.
+
+    `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
+    """
+    stages = discover() if stages is None else stages
+    dag.check_options(options, stages)
+    root = options.store or default_root()
+    with ExitStack() as stack:
+        with on_machine("opening the store", root):
+            store = Store(root)
+        with on_machine("opening the output folder", options.output):
+            options.output.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(guards.only_one(options.output))
+        delivery.refuse_foreign(options.output)
+        if options.report:
+            page.refuse_foreign(options.report)
+        earlier = record.previous(options.output)
+        store.digests.ahead(_large_files(options, earlier))
+        given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
+        kinds = {item.read_as for item in given} or {source.kind}
+        route = dag.asked_route(options, stages, kinds)
+        ledger.vouch(options)  # before there is a record that asks for it
+        ledger.note_inputs(store, options.inputs_read)
+        made = record.start(options, root, list(command), os.urandom(6).hex())
+        made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
+        with on_machine("writing the run record", options.output):
+            made.delivered = _delivered(options.output, earlier, store)
+            made.save(options.output)
+        stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
+        with on_machine("opening the store", root):
+            session = stack.enter_context(store.session())
+        return Run(options, report, store, session, made, route, given, source, stop).go()
+
+
+def resume(
+    folder: Path,
+    report: events.Reporter,
+    *,
+    command: Sequence[str] = (),
+    adopt: bool = False,
+    stop_after: str = "",
+    changes: Mapping[str, Any] | None = None,
+    trust: bool = False,
+    stages: Sequence[Stage] | None = None,
+) -> Outcome:
+    """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
+
+    `changes` are options that shall have other values than recorded.
+    Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
+    its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
+    """
+    before, changes = record.load(folder), changes or {}
+    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    if not trust:
+        ledger.refuse_unvouched(folder, options, changes)
+    return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
+
+
+def _large_files(options: Options, earlier: RunRecord | None) -> list[Path]:
+    """Give the files whose digests the run asks for first: the user's, and what lies in the output folder."""
+    given = [path for path in (options.model, options.weights) if path]
+    return given + [options.output / name for name in (earlier.delivered if earlier else ())]
+
+
+def _entrance(
+    options: Options,
+    earlier: RunRecord | None,
+    resumed: bool,
+    adopt: bool,
+    stages: Sequence[Stage],
+    store: Store,
+) -> tuple[tuple[start.Given, ...], sources.Source]:
+    """Decide what the run starts from; refuse to start where its delivery would undo somebody's edit."""
+    source = sources.recognise(options)
+    if earlier is not None and adopt:
+        with on_machine("reading the output folder", options.output):
+            return start.adopt(options.output, earlier, stages, store), source
+    if earlier is not None:
+        with on_machine("reading the output folder", options.output):
+            delivery.refuse_edited(options.output, start.not_adopted(earlier, options.output, store))
+            given = start.from_record(earlier, options.output, store) if resumed else ()
+    else:
+        given = ()
+    return given or start.from_source(source), source
+
+
+def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> delivery.Delivered:
+    """Give what lies in the output folder from an earlier run, one killed while it delivered included."""
+    if earlier is None:
+        return {}
+    arrived = {
+        name: entry for name, entry in earlier.pending.items() if delivery.holds(folder / name, entry, store.digests)
+    }
+    return {**earlier.delivered, **arrived}

@@ -1,0 +1,223 @@
+"""Where a run enters the DAG: at the user's file, at a Caffe pair of theirs, or at files edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from pipeline.engine import dag
+from pipeline.engine.delivery import SIGNATURE, copy, edited, holds, reflink
+from pipeline.engine.record import GivenArtifact, RunRecord, now
+from pipeline.engine.sources import Source
+from pipeline.errors import InvalidInputError, MachineError, UsageError
+from pipeline.stages.stage import Stage
+from pipeline.store.digests import Digests, digest_of
+from pipeline.store.store import Artifact, Session, Store, content_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a stage reads: a folder of the store, with its key, or the user's file; and its content digest."""
+
+    path: Path
+    digest: str
+    key: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)  # the digest of each of its files
+
+
+def stored(artifact: Artifact) -> Input:
+    """Give an artifact of the store as what a stage reads."""
+    files = {name: str(entry["blake3"]) for name, entry in artifact.files.items()}
+    return Input(artifact.path, artifact.digest, artifact.key, files)
+
+
+def users(path: Path, digest: str) -> Input:
+    """Give the user's file as what a stage reads."""
+    return Input(path, digest, files={str(path): digest})
+
+
+ORIGINAL = "original"  # as what a stage may want the artifact that was edited, as it was before
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An artifact that no stage makes. With a `key` it is in the store; else it is taken in from `files`.
+
+    Stages read it as what its `role` says, or else as its kind.
+    """
+
+    kind: str
+    origin: str  # "given" by the user, "edited" in an output folder, "made" by an earlier run
+    key: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    parent: str = ""
+    edited: tuple[str, ...] = ()
+    role: str = ""
+
+    @property
+    def read_as(self) -> str:
+        """Give the name under which stages ask for it."""
+        return self.role or self.kind
+
+
+def from_source(source: Source) -> tuple[Given, ...]:
+    """Give what a source brings as an artifact: nothing where a stage reads the user's file itself."""
+    return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
+
+
+def as_json(given: Given, artifact: Artifact) -> GivenArtifact:
+    """Give what was taken in as JSON values, for the record."""
+    return GivenArtifact(kind=given.kind, key=artifact.key, origin=given.origin, role=given.role)
+
+
+def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, ...]:
+    """Give what an earlier run into the same folder went on from after an edit, for a resume of it.
+
+    Nothing where the edited files are no longer there as they were adopted: the edit was taken back, or changed.
+    """
+    entries = record.source.get("given", ())
+    for name, entry in _adopted(record, store).items():
+        if (folder / name).exists() and not holds(folder / name, entry, store.digests):
+            return ()
+    return tuple(Given(e["kind"], e["origin"], key=e["key"], role=e.get("role", "")) for e in entries)
+
+
+def not_adopted(record: RunRecord, folder: Path, store: Store) -> list[str]:
+    """Give the files of an output folder that were edited, and are not as the last run has adopted them."""
+    adopted = _adopted(record, store)
+    changed = edited(folder, record.delivered, store.digests)
+    return [name for name in changed if name not in adopted or not holds(folder / name, adopted[name], store.digests)]
+
+
+def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
+    """Give the edited files that a run went on from; it may have ended before they were delivered."""
+    keys = [entry["key"] for entry in record.source.get("given", ()) if entry["origin"] == "edited"]
+    found = [artifact for key in keys if isinstance(artifact := store.read(key), Artifact)]
+    return {name: artifact.files[name] for artifact in found for name in artifact.manifest["edited"]}
+
+
+def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
+    """Find the files edited in an output folder, and give what a run from there starts with.
+
+    That is an artifact for each kind with an edited file, and those unedited ones that later stages need.
+    Raises UsageError where nothing was edited, or something that no stage reads.
+    """
+    changed = set(edited(folder, record.delivered, store.digests))
+    changed |= {name for name, entry in record.delivered.items() if entry.get("edited")}
+    if not changed:
+        raise UsageError(f"no file in {folder} was edited", advice=f"torch2caffe2 resume {folder}")
+    readable = {kind for stage in stages for kind in (*stage.needs, *stage.wants)}
+    for name in sorted(changed):
+        kind = record.delivered[name]["kind"]
+        if kind not in readable:
+            raise UsageError(
+                f"{name} cannot be adopted",
+                why=f"no stage reads a {kind}",
+                advice="move it away, then resume",
+            )
+    kinds = {record.delivered[name]["kind"] for name in changed}
+    adopted = tuple(_edited(folder, record, kind, changed, store) for kind in sorted(kinds))
+    keys = {entry["kind"]: entry["key"] for entry in record.delivered.values()}
+    beside = _needed_beside(stages, kinds, set(keys))
+    beside_them = tuple(Given(kind, "made", key=keys[kind]) for kind in sorted(beside))
+    return adopted + beside_them + (_original(stages, adopted, store) if ORIGINAL in readable else ())
+
+
+def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -> tuple[Given, ...]:
+    """Give the first edited artifact as it was before any edit; nothing where that was collected."""
+    order = [stage.makes for stage in dag.order(stages)]
+    first = min(adopted, key=lambda given: order.index(given.kind))
+    found = store.read(first.parent)
+    while isinstance(found, Artifact) and found.manifest["origin"] == "edited":
+        found = store.read(found.manifest["parents"][first.kind])
+    return (Given(first.kind, "made", key=found.key, role=ORIGINAL),) if isinstance(found, Artifact) else ()
+
+
+def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store: Store) -> Given:
+    entries = {name: entry for name, entry in record.delivered.items() if entry["kind"] == kind}
+    if missing := sorted(name for name in entries if not (folder / name).is_file()):
+        raise UsageError(f"{', '.join(missing)} is missing in {folder}", advice="put it back, then resume")
+    parent = next(iter(entries.values()))["key"]
+    files = {name: folder / name for name in entries}
+    signature = store.folder(parent) / SIGNATURE
+    if signature.is_file():
+        files[SIGNATURE] = signature
+    return Given(kind, "edited", files=files, parent=parent, edited=tuple(sorted(changed & set(entries))))
+
+
+def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) -> set[str]:
+    """Give the kinds that stages after `kinds` need too, and that an earlier run has made."""
+    available, beside = set(kinds), set[str]()
+    for stage in dag.order(stages):
+        lacking = set(stage.needs) - available
+        reads = {*stage.needs, *stage.wants}
+        if stage.makes not in kinds and available & reads and lacking <= present:
+            beside |= lacking
+            available |= lacking | {stage.makes}
+    return beside
+
+
+def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
+    """Give the artifact of what is given, from the store or made of the user's files. Raises OSError.
+
+    They are digested before they are copied and looked at again afterwards: a change in between is noticed.
+    """
+    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+    key = given.key or _key(given, content)
+    session.uses(key)
+    with store.lock(key):
+        found = store.find(key)
+        if isinstance(found, Artifact):
+            return found
+        if not given.files:
+            raise MachineError(
+                f"the {given.kind} this run goes on from is no longer in the store",
+                where=str(store.folder(key)),
+                why=found.reason if found else "it was removed",
+                advice="resume --adopt takes it from the output folder; convert makes it anew",
+            )
+        folder = session.temporary(given.kind)
+        for name, path in given.files.items():
+            if not reflink(path, folder / name):
+                copy(path, folder / name)
+        if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
+            raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
+        known = {name: entry["blake3"] for name, entry in content.items()}
+        return store.publish(folder, {**facts, **_facts(given, key)}, known)
+
+
+def identify(given: Given, store: Store) -> Input | None:
+    """Give what stages would read of what is given, without taking it in; None where it is gone."""
+    if given.key:
+        found = store.check(given.key)
+        return stored(found) if isinstance(found, Artifact) else None
+    content = {name: _entry(path, store.digests) for name, path in given.files.items()}
+    key = _key(given, content)
+    files = {name: str(entry["blake3"]) for name, entry in content.items()}
+    return Input(store.folder(key), content_digest(content), key, files)
+
+
+def _key(given: Given, content: Mapping[str, Any]) -> str:
+    return digest_of("given", {"kind": given.kind, "parent": given.parent, "files": content})
+
+
+def _entry(path: Path, digests: Digests) -> dict[str, Any]:
+    return {"blake3": digests.of(path), "size": path.stat().st_size}
+
+
+def _facts(given: Given, key: str) -> dict[str, Any]:
+    return {
+        "kind": given.kind,
+        "key": key,
+        "stage": "",
+        "origin": given.origin,
+        "edited": list(given.edited),
+        "parents": {given.kind: given.parent} if given.parent else {},
+        "components": {},
+        "versions": {"torch2caffe2": pipeline.__version__},
+        "started": now(),
+        "seconds": 0.0,
+    }

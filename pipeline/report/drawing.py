@@ -1,0 +1,237 @@
+"""The geometry of the page's drawings: the network, the stages, the time line, the parity of values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pipeline.report.data import Layer, Network, Parity, Run
+from pipeline.report.layout import Edge, Layout, Point, layered
+from pipeline.report.words import MINUS
+
+MARGIN = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box: its upper left corner, and how large it is."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """Boxes in the order of what they stand for, and the paths (SVG) of the edges between them."""
+
+    boxes: tuple[Box, ...]
+    paths: tuple[str, ...]
+    width: float
+    height: float
+
+
+def diagram(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Diagram:
+    """Draw boxes and the edges between them, top to bottom."""
+    drawn = layered(sizes, edges)
+    boxes = tuple(
+        Box(round(x - width / 2 + MARGIN, 1), round(y - height / 2 + MARGIN, 1), width, height)
+        for (x, y), (width, height) in zip(drawn.centres, sizes, strict=True)
+    )
+    return Diagram(boxes, _paths(drawn), math.ceil(drawn.width + 2 * MARGIN), math.ceil(drawn.height + 2 * MARGIN))
+
+
+def _paths(drawn: Layout) -> tuple[str, ...]:
+    return tuple(_path([(x + MARGIN, y + MARGIN) for x, y in route]) for route in drawn.routes)
+
+
+def _path(route: Sequence[Point]) -> str:
+    """Join points by curves that leave and arrive upright, and by straight lines where they lie below each other."""
+    (x, y), *_ = route
+    words = [f"M{x:.0f} {y:.0f}"]
+    for (x, y), (next_x, next_y) in pairwise(route):
+        if abs(x - next_x) < 1:
+            words.append(f"L{next_x:.0f} {next_y:.0f}")
+        else:
+            middle = (y + next_y) / 2
+            words.append(f"C{x:.0f} {middle:.0f} {next_x:.0f} {middle:.0f} {next_x:.0f} {next_y:.0f}")
+    return "".join(words)
+
+
+LAYER = (188.0, 58.0)
+STAGE = (156.0, 44.0)
+
+
+def of_network(network: Network) -> Diagram:
+    """Draw the layers of a network."""
+    return diagram([LAYER] * len(network.layers), network.edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A box in the drawing of stages: a stage, or what the run started from (state "source")."""
+
+    name: str
+    makes: str
+    state: str
+
+
+def steps(run: Run) -> tuple[Step, ...]:
+    """Give the boxes of the drawing of stages."""
+    made = {stage.makes for stage in run.stages}
+    used = {kind for stage in run.stages for kind in stage.reads}
+    sources = sorted({run.source_kind} & used - made) or ["source"]
+    return (
+        *(Step(kind, "", "source") for kind in sources),
+        *(Step(stage.name, stage.makes, stage.state) for stage in run.stages),
+    )
+
+
+def of_stages(run: Run) -> Diagram:
+    """Draw what each stage read, in the order of `steps`."""
+    boxes = steps(run)
+    makers = {step.makes or step.name: place for place, step in enumerate(boxes)}
+    first = len(boxes) - len(run.stages)
+    edges = []
+    for place, stage in enumerate(run.stages, first):
+        found = sorted({makers[kind] for kind in stage.reads if makers.get(kind, place) < place})
+        edges += [(start, place) for start in found or ([0] if place == first else [])]
+    return diagram([STAGE] * len(boxes), edges)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a stage ran, in percent of the whole."""
+
+    start: float
+    length: float
+
+
+def time_line(run: Run) -> tuple[Span | None, ...]:
+    """Give when each stage ran; None for one that did not start, or of which the log does not tell."""
+    known = [(stage.began, stage.began + stage.seconds) for stage in run.stages if stage.began is not None]
+    whole = max([run.seconds, *(end for _, end in known)]) or 1.0
+    return tuple(
+        None
+        if stage.began is None
+        else Span(round(100 * stage.began / whole, 2), round(max(0.6, 100 * stage.seconds / whole), 2))
+        for stage in run.stages
+    )
+
+
+WIDTH, HEIGHT = 1000.0, 340.0
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 12.0, 14.0, 30.0
+LOWEST = -12  # the smallest power of ten that is told from zero
+
+# Marks of series, drawn around a point; they differ in form, and not in colour only.
+MARKS = (
+    "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
+    "m-4 -4h8v8h-8z",
+    "m0 -5l5 9h-10z",
+    "m0 -5l5 5l-5 5l-5 -5z",
+    "m-4 -4l8 8m0 -8l-8 8",
+    "m-5 0h10m-5 -5v10",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The marks of one runner."""
+
+    name: str
+    mark: str
+    path: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line across the plot."""
+
+    label: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The strip of one value: its name, where it lies, its errors as a sentence, and its layer's place (or None)."""
+
+    name: str
+    x: float
+    width: float
+    text: str
+    layer: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The errors of all values, logarithmic, in running order."""
+
+    series: tuple[Series, ...]
+    ticks: tuple[Tick, ...]
+    columns: tuple[Column, ...]
+    tolerance: float | None  # its place
+
+
+class _Scale:
+    """Powers of ten bottom to top, with a lane for zero below and one for what is infinite above."""
+
+    def __init__(self, errors: Sequence[float], tolerance: float) -> None:
+        powers = [math.log10(error) for error in (*errors, tolerance) if 0 < error < math.inf]
+        self.low = max(LOWEST, math.floor(min(powers, default=-8)))
+        self.high = max(self.low + 1, math.ceil(max(powers, default=-4) + 0.3))
+        self.infinite = any(not math.isfinite(error) for error in errors)
+        self.lanes = self.high - self.low + 1 + self.infinite
+
+    def __call__(self, error: float) -> float:
+        """Give the height of an error."""
+        if not math.isfinite(error):
+            lane = float(self.lanes)
+        elif error < 10.0**self.low:
+            lane = 0.0
+        else:
+            lane = 1 + math.log10(error) - self.low
+        return round(HEIGHT - BOTTOM - lane * (HEIGHT - TOP - BOTTOM) / self.lanes, 1)
+
+    def ticks(self) -> tuple[Tick, ...]:
+        step = max(1, (self.high - self.low) // 8)
+        powers = [Tick(f"1e{p}".replace("-", MINUS), self(10.0**p)) for p in range(self.low, self.high + 1, step)]
+        return (Tick("equal", self(0.0)), *powers, *([Tick("∞", self(math.inf))] if self.infinite else []))
+
+
+def of_parity(parity: Parity, layers: Mapping[str, Layer]) -> Plot:
+    """Plot the errors of all values; `layers` are those that make the values, by the values' names."""
+    scale = _Scale([e for found in parity.values.values() for e in found.values()], parity.tolerance)
+    width = (WIDTH - LEFT - RIGHT) / max(1, len(parity.values))
+    middles = {name: round(LEFT + (i + 0.5) * width, 1) for i, name in enumerate(parity.values)}
+    series = []
+    for place, name in enumerate(parity.series):
+        mark = MARKS[place % len(MARKS)]
+        points = [(middles[value], scale(found[name])) for value, found in parity.values.items() if name in found]
+        series.append(Series(name, mark, "".join(f"M{x:g} {y:g}{mark}" for x, y in points), len(points)))
+    columns = tuple(
+        Column(
+            name,
+            round(middles[name] - width / 2, 2),
+            round(width, 2),
+            "; ".join(f"{by} {error:.3g}" for by, error in found.items()) or "not compared",
+            layers[name].index if name in layers else None,
+        )
+        for name, found in parity.values.items()
+    )
+    tolerance = scale(parity.tolerance) if parity.tolerance > 0 else None
+    return Plot(tuple(series), scale.ticks(), columns, tolerance)
+
+
+def spark(histogram: Sequence[int], width: float = 96.0, height: float = 22.0) -> str:
+    """Draw a histogram as one path of bars (SVG); a bin that holds anything is seen."""
+    most, bar = max(histogram, default=0), width / max(1, len(histogram))
+    words = []
+    for place, amount in enumerate(histogram):
+        if amount:
+            tall = max(1.0, height * amount / most)
+            words.append(f"M{place * bar:.1f} {height:g}v-{tall:.1f}h{bar - 1:.1f}v{tall:.1f}z")
+    return "".join(words)

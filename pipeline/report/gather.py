@@ -1,0 +1,201 @@
+"""Collects what a report tells from the files of a run's output folder, and from its record."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.config import DEFAULT, OPTIONS, default_of
+from pipeline.errors import InvalidInputError, PipelineError
+from pipeline.report.data import Check, File, Option, Parity, Report, Reproduction, Run, StageRun
+from pipeline.report.network import network
+
+Json = Mapping[str, Any]
+T = TypeVar("T")
+EVENTS = "events.jsonl"
+VERIFICATION = "verification.json"
+_PACKAGE = "torch2caffe2"
+# Options that say where things lie, or who is told: they change no file.
+_PLACES = frozenset({"model", "output", "store", "name", "report", "jobs", "force"})
+
+
+def gather(
+    folder: Path, run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json] | None = None
+) -> Report:
+    """Collect everything about the run that went to `folder`; nothing is changed there.
+
+    `run` is the run record as JSON; `reads` names the kinds of artifact that each stage reads; `manifests` are
+    those of the artifacts that the store still has, by key. Raises InvalidInputError where the record is damaged;
+    a network or a verification that cannot be read is told as such.
+    """
+    manifests = manifests or {}
+    with _sound(folder / "run.json"):
+        what = _run(run, reads, manifests, _began(folder / EVENTS, run["run"]))
+        files = tuple(
+            File(name, entry["kind"], entry["size"], entry["blake3"], name in run.get("edited", ()))
+            for name, entry in run["delivered"].items()
+        )
+        reproduction = _reproduction(run, what.versions)
+    found, no_network = _if_sound(lambda: network(folder, tuple(run["options"]["inputs"])))
+    parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION))
+    return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
+
+
+def _if_sound(read: Callable[[], T]) -> tuple[T | None, str]:
+    """Give what can be read, or else why it cannot: the page tells that, and the rest."""
+    try:
+        return read(), ""
+    except PipelineError as error:
+        return None, "; ".join(part for part in (error.what, error.where, error.why) if part)
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Raise InvalidInputError where a file of ours lacks what we write."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInputError(f"{path} is damaged, or of another version", why=repr(error)) from error
+
+
+def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json], began: Mapping[str, str]) -> Run:
+    stages = tuple(
+        StageRun(
+            stage["name"],
+            stage["makes"],
+            tuple(reads.get(stage["name"], ())),
+            stage["state"],
+            tuple(stage["reasons"]),
+            _seconds(run["started"], began.get(stage["name"], "")),
+            float(stage["seconds"]),
+            int(stage["size"]),
+            stage["key"],
+            stage["digest"],
+        )
+        for stage in run["stages"]
+    )
+    versions, runtimes = _versions(run, [manifests[stage.key] for stage in stages if stage.key in manifests])
+    return Run(
+        model=run["options"]["name"],
+        state=run["state"],
+        error=run["error"],
+        source_kind=run["source"].get("kind", ""),
+        sources=dict(run["source"].get("files", {})),
+        started=run["started"],
+        finished=run["finished"],
+        seconds=_seconds(run["started"], run["finished"]) or 0.0,
+        stages=stages,
+        edited=tuple(run.get("edited", ())),
+        versions=versions,
+        runtimes=runtimes,
+    )
+
+
+def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the versions of what made the artifacts, and the runtimes that verification found."""
+    versions, runtimes = {_PACKAGE: run["version"]}, dict[str, str]()
+    for manifest in manifests:
+        versions |= {name: version for name, version in manifest["versions"].items() if name != _PACKAGE}
+        versions |= manifest["components"].get("libraries", {})
+        runtimes |= {name: str(what) for name, what in manifest["components"].get("environment", {}).items()}
+    return versions, runtimes
+
+
+def _began(path: Path, run: str) -> dict[str, str]:
+    """Give when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    began: dict[str, str] = {}
+    ours = False
+    for line in lines:
+        try:
+            event = json.loads(line)
+            if event["event"] == "run_started":
+                ours = event["run"] == run
+            elif ours and event["event"] in ("stage_started", "stage_hit", "stage_waiting"):
+                began.setdefault(str(event["stage"]), str(event["time"]))
+        except (ValueError, TypeError, KeyError):
+            continue  # a killed run's last line may be cut short
+    return began
+
+
+def _seconds(start: str, end: str) -> float | None:
+    """Give the seconds between two times in ISO 8601; None where one is missing."""
+    try:
+        return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _parity(path: Path) -> Parity | None:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    with _sound(path):
+        found = json.loads(text)
+        checks = tuple(
+            Check(
+                by=check["by"],
+                reads=check["reads"],
+                series=check.get("series", check["by"]),
+                independent=bool(check["independent"]),
+                binding=bool(check["binding"]),
+                status=check["status"],
+                values=int(check["values"]),
+                relative=float(check["relative"]),
+                worst_at=check["worst_at"],
+                diverges_at=check["diverges_at"],
+                diverges_in=check["diverges_in"],
+                why=check["why"],
+            )
+            for check in found["checks"]
+        )
+        return Parity(
+            bool(found["passed"]),
+            float(found["tolerance"]),
+            found["inputs"],
+            checks,
+            {v["name"]: {by: float(error) for by, error in v["relative"].items()} for v in found["values"]},
+            {v["name"]: v["origin"] for v in found["values"]},
+        )
+
+
+def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
+    asked, origins = run["options"], run["options"].get("origins", {})
+    typed = shlex.join(["torch2caffe2", *map(str, run["command"][1:])]) if run["command"] else ""
+    changed = [
+        name for name in OPTIONS if name in asked and name not in _PLACES and asked[name] != _plain(default_of(name))
+    ]
+    words = ["torch2caffe2", "convert", asked["model"]]
+    for name in changed:
+        words += _typed(name, asked[name])
+    options = tuple(Option(name, _text(asked[name]), origins.get(name, DEFAULT)) for name in changed)
+    released = {name: version.partition("+")[0] for name, version in versions.items() if name != "python"}
+    exact = tuple(f"{name}=={version}" for name, version in released.items() if version[:1].isdigit())
+    return Reproduction(typed, shlex.join([*words, "--output", asked["output"]]), exact, options)
+
+
+def _typed(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any option
+    """Give the words that set an option on the command line; none where only a configuration file can."""
+    flag = OPTIONS[name].metadata["flag"].split(",")[0]
+    if not flag:
+        return []
+    if isinstance(value, bool):
+        return [flag.split("/")[0 if value else 1]]
+    return [word for item in (value if isinstance(value, list) else [value]) for word in (flag, str(item))]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any option
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - any option
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,95 @@
+"""Fills the templates: a report becomes one page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from pipeline.graph.values import Value
+from pipeline.report import drawing, words
+from pipeline.report.data import Layer, Network, Report
+from pipeline.report.verdict import verdict
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_PACKAGE = "pipeline.report"
+
+
+def render(report: Report) -> str:
+    """Give the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
+    from markupsafe import Markup
+
+    style, script = _asset("style.css"), _asset("script.js")
+    layers = _makers(report.network) if report.network else {}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            verdict=verdict(report),
+            run=report.run,
+            network=report.network,
+            parity=report.parity,
+            layers=layers,
+            followers=_followers(report.network) if report.network else {},
+            takers=_takers(report.network) if report.network else {},
+            diagram=drawing.of_network(report.network) if report.network else None,
+            steps=drawing.steps(report.run),
+            stages=drawing.of_stages(report.run),
+            time_line=drawing.time_line(report.run),
+            plot=drawing.of_parity(report.parity, layers) if report.parity else None,
+            style=Markup(style),  # a file of this package
+            script=Markup(script),  # a file of this package
+            policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+            "base-uri 'none'; form-action 'none'",
+        )
+    )
+
+
+def _environment() -> Environment:
+    """Give Jinja with everything escaped; a name that a template misspells is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader(_PACKAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=words.visible,
+    )
+    names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural")
+    filters: dict[str, Any] = {name: getattr(words, name) for name in names}
+    environment.filters |= filters | {"spark": drawing.spark}
+    environment.globals["plural"] = words.plural
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (resources.files(_PACKAGE) / "templates" / name).read_text(encoding="utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _makers(network: Network) -> dict[str, Layer]:
+    """Map a value's name to the layer that makes it."""
+    values: list[tuple[Value, Layer]] = [(value, layer) for layer in network.layers for value in layer.outputs]
+    return {value.name: layer for value, layer in values}
+
+
+def _followers(network: Network) -> dict[int, list[int]]:
+    """Map a layer's place to the places of those that take what it makes."""
+    found: dict[int, list[int]] = {layer.index: [] for layer in network.layers}
+    for start, end in network.edges:
+        found[start].append(end)
+    return found
+
+
+def _takers(network: Network) -> dict[int, Layer]:
+    """Map a weight's place to the first layer that takes it."""
+    return {place: layer for layer in reversed(network.layers) for place in layer.weights}

@@ -1,0 +1,213 @@
+"""Looks after the store: lists artifacts, checks every byte, and removes what is no longer wanted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import Timeout
+
+from pipeline.errors import UsageError
+from pipeline.store.machine import on_machine
+from pipeline.store.store import KEY, Artifact, Damage, Store
+from pipeline.wire.digest import file_digest
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An artifact as `cache list` shows it; times in seconds since the epoch."""
+
+    key: str
+    kind: str
+    origin: str
+    model: str
+    size: int
+    made: float
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may stay: age of the last use in seconds, bytes in all, and newest artifacts of each model and kind."""
+
+    older_than: float | None = None
+    max_size: int | None = None
+    keep: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Something that was removed, or would be, and why."""
+
+    name: str
+    size: int
+    why: str
+
+
+def parse_duration(text: str) -> float:
+    """Read `30d`, `12h`, `45m` as seconds. Raises UsageError."""
+    if match := _DURATION.fullmatch(text.strip()):
+        return float(match[1]) * _SECONDS[match[2]]
+    raise UsageError(f"{text!r} is no duration", advice="30d, 12h, 45m, 2w")
+
+
+def parse_size(text: str) -> int:
+    """Read `10G`, `500M`, `1.5TB` as bytes. Raises UsageError."""
+    if match := _SIZE.fullmatch(text.strip()):
+        return int(float(match[1]) * 1000 ** " kMGT".lower().index(match[2].lower() or " "))
+    raise UsageError(f"{text!r} is no size", advice="10G, 500M, 1.5T")
+
+
+def entries(store: Store) -> list[Entry]:
+    """Give every sound artifact, the one used last first."""
+    with on_machine("reading the store", store.root):
+        found = [_entry(artifact) for artifact in store.artifacts() if isinstance(artifact, Artifact)]
+    return sorted(found, key=lambda entry: (-entry.used, entry.key))
+
+
+def _entry(artifact: Artifact) -> Entry:
+    manifest = artifact.manifest
+    return Entry(
+        artifact.key,
+        artifact.kind,
+        str(manifest.get("origin", "")),
+        str(manifest.get("options", {}).get("model", "")),
+        artifact.size,
+        datetime.fromisoformat(manifest["started"]).timestamp(),
+        artifact.path.stat().st_mtime,
+    )
+
+
+def check(store: Store) -> list[tuple[str, str]]:
+    """Hash every file of the store anew; give the name of each thing that is not in order, and what it is.
+
+    Damaged artifacts are put aside on the way. Raises MachineError.
+    """
+    with on_machine("checking the store", store.root):
+        return list(_problems(store))
+
+
+def _problems(store: Store) -> Iterator[tuple[str, str]]:
+    for key in store.every_key():
+        with store.lock(key):
+            found = store.check(key)
+            reason = found.reason if isinstance(found, Damage) else _changed(found) if found else ""
+            if reason:
+                store.set_aside(key, reason)
+                yield key, reason
+    for place in store.sessions():
+        with store.lock("sessions"):
+            if not _alive(place):
+                yield place.name, "was left behind by a process that died; the next run removes it"
+
+
+def _changed(artifact: Artifact) -> str:
+    for name, entry in artifact.files.items():
+        if file_digest(artifact.path / name) != entry["blake3"]:
+            return f"{name} has changed"
+    return ""
+
+
+def _alive(session: Path) -> bool:
+    from filelock import FileLock
+
+    lock = FileLock(session / "lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal]:
+    """Remove artifacts past the limits, never one that a run in progress uses, and what is of no use at all.
+
+    Of no use are what dead processes left, damaged artifacts that were put aside, and stale digests and locks.
+    Raises MachineError.
+    """
+    with on_machine("collecting from the store", store.root):
+        return _collect(store, limits, dry_run)
+
+
+def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
+    removed = []
+    for entry, why in _past(entries(store), limits):
+        if _remove(store, entry.key, dry_run):
+            removed.append(Removal(entry.key, entry.size, why))
+    for place in store.quarantined():
+        removed.append(Removal(place.name, _size(place), "was put aside as damaged"))
+        if not dry_run:
+            shutil.rmtree(place)
+    if not dry_run:
+        with store.lock("sessions"):
+            store.sweep()
+        _forget(store)
+    return removed
+
+
+def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]]:
+    """Give the entries past the limits; `listed` has the one used last first."""
+    kept: dict[tuple[str, str], int] = {}
+    total, now = 0, time.time()
+    for entry in listed:
+        group = (entry.model, entry.kind)
+        kept[group] = kept.get(group, 0) + 1
+        total += entry.size
+        if kept[group] <= limits.keep:
+            continue
+        if limits.older_than is not None and now - entry.used > limits.older_than:
+            yield entry, "has not been used for that long"
+            total -= entry.size
+        elif limits.max_size is not None and total > limits.max_size:
+            yield entry, "the store is larger than that"
+            total -= entry.size
+
+
+def _remove(store: Store, key: str, dry_run: bool) -> bool:
+    """Remove an artifact unless a run uses it: runs announce a key before they wait for its lock."""
+    lock = store.lock(key)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    try:
+        if key in store.keys_in_use():
+            return False
+        if not dry_run:
+            shutil.rmtree(store.set_aside(key, "collected"))  # out of sight in one step, then file by file
+            Path(lock.lock_file).unlink(missing_ok=True)
+        return True
+    finally:
+        lock.release()
+
+
+def _forget(store: Store) -> None:
+    """Drop what was remembered and not looked at for a month, and the locks of absent artifacts."""
+    month_ago = time.time() - 30 * 86400
+    for path in (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir()):
+        half_written = path.parent.name == "history" and path.suffix != ".json"
+        with suppress(OSError):
+            if path.stat().st_mtime < (time.time() - 86400 if half_written else month_ago):
+                path.unlink()
+    for path in (store.root / "locks").glob("*.lock"):
+        lock = store.lock(path.stem)
+        with suppress(Timeout, OSError):
+            lock.acquire(timeout=0)
+            if KEY.fullmatch(path.stem) and not store.folder(path.stem).exists():
+                path.unlink()
+            lock.release()
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,112 @@
+"""What the user's own store remembers of folders and files outside it, so that nothing else has to be believed.
+
+A `run.json` is data from wherever its folder came from. What could do harm is taken from it only where a run of this
+user recorded the same for that folder here.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.errors import PipelineError, UsageError
+from pipeline.store.digests import canonical, digest_of
+from pipeline.store.store import Store, default_root
+from pipeline.store.writing import replace
+
+
+@dataclass(frozen=True, slots=True)
+class Harmful:
+    """What a run of a folder reaches outside of it: the store it keeps, code it runs, a page it writes; "" for none."""
+
+    store: str = ""
+    plugins: tuple[str, ...] = ()
+    report: str = ""
+
+    @staticmethod
+    def of(options: Options) -> Harmful:
+        """Return what these options reach."""
+        store = "" if options.store in (None, default_root()) else str(options.store)
+        return Harmful(store, tuple(map(str, options.plugins)), str(options.report or ""))
+
+    def __bool__(self) -> bool:
+        return self != Harmful()
+
+
+def vouch(options: Options) -> None:
+    """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets."""
+    reached = Harmful.of(options)
+    if reached:
+        with suppress(OSError, PipelineError):
+            _write(Store(default_root()), "folder", options.output, asdict(reached))
+
+
+def vouched(folder: Path) -> Harmful:
+    """Return what this user's last run into `folder` reached, as far as is remembered."""
+    with suppress(OSError, PipelineError):
+        if found := _read(Store(default_root(), create=False), "folder", folder):
+            return Harmful(found["store"], tuple(found["plugins"]), found["report"])
+    return Harmful()
+
+
+def refuse_unvouched(folder: Path, options: Options, typed: Container[str] = ()) -> None:
+    """Raise UsageError where options that came from a folder's record reach what nobody here has asked for.
+
+    `typed` names those that the command line has set.
+    """
+    asked, known = Harmful.of(options), vouched(folder)
+    words: list[str] = []
+    if "store" not in typed and asked.store not in ("", known.store):
+        words += ["--store", asked.store]
+    if "plugins" not in typed and asked.plugins not in ((), known.plugins):
+        words += [word for path in asked.plugins for word in ("--plugin", path)]
+    if "report" not in typed and asked.report not in ("", known.report):
+        words += ["--report", asked.report]
+    if words:
+        raise UsageError(
+            f"the record in {folder} asks for what lies outside of it, and no run of yours is known to have",
+            why=f"it would go on with {shlex.join(words)}",
+            advice="say --trust if you know who wrote that record, or type these options yourself",
+        )
+
+
+def own_store(folder: Path, store: str) -> Path:
+    """Return the store that an output folder's record names, or the user's own where nobody here has named that."""
+    return Path(store) if store == vouched(folder).store else default_root()
+
+
+def note_inputs(store: Store, paths: Iterable[Path]) -> None:
+    """Remember files that a run reads where a run delivers to, so that no later one counts them as its own."""
+    for path in paths:
+        if (path.parent / "run.json").exists():
+            with suppress(OSError):
+                _write(store, "input", path, {"path": str(path)})
+
+
+def is_input(store: Store, path: Path) -> bool:
+    """Return whether a run has read this file, in a place where runs deliver to."""
+    return _read(store, "input", path) is not None
+
+
+def _place(store: Store, what: str, path: Path) -> Path:
+    return store.root / "ledger" / f"{digest_of(what, str(path.resolve()))}.json"
+
+
+def _write(store: Store, what: str, path: Path, facts: dict[str, Any]) -> None:
+    text = canonical({"facts": facts, "check": digest_of("ledger", facts)})
+    replace(_place(store, what, path), text, durable=False)
+
+
+def _read(store: Store, what: str, path: Path) -> dict[str, Any] | None:
+    """Return the facts kept of a path; None where there are none that are sound."""
+    try:
+        kept = json.loads(_place(store, what, path).read_bytes())
+        return dict(kept["facts"]) if kept["check"] == digest_of("ledger", kept["facts"]) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,73 @@
+"""The mark of a store: a file that says this folder is ours to sweep and collect, and in which format it is written.
+
+A folder that holds anything and no mark is somebody else's, whatever its subfolders are called.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.store.digests import canonical, digest_of
+
+MARK = "torch2caffe2-store.json"
+_LARGEST = 4096  # bytes that a mark may have
+
+
+def require(root: Path, format_: int) -> bool:
+    """Return whether `root` is a marked store; False where one is yet to be made there.
+
+    Raises UsageError where it is another folder, or a store of another format.
+    """
+    try:
+        with (root / MARK).open("rb") as stream:
+            text = stream.read(_LARGEST)
+    except FileNotFoundError:
+        if not root.exists() or not any(root.iterdir()) or (root / MARK).exists():  # made meanwhile
+            return False
+        raise UsageError(
+            f"{root} is not a store of torch2caffe2",
+            why=f"it holds files, and no {MARK} among them",
+            advice="choose an empty or new folder with --store;\n"
+            "what an unreleased version kept without the mark can be removed: it is made again",
+        ) from None
+    found = _format(text)
+    if found is not None and found != format_:
+        raise UsageError(
+            f"{root} is a store of another version of torch2caffe2",
+            why=f"{MARK} says format {found}, and this version knows {format_}",
+            advice="choose another folder with --store",
+        )
+    return found is not None
+
+
+def _format(text: bytes) -> int | None:
+    """Return the format that a mark tells; None for one that is being written, or damaged: its name says enough."""
+    try:
+        told = json.loads(text)
+        return int(told["format"]) if told["check"] == digest_of("mark", told["format"]) else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def make(root: Path, format_: int, folders: Iterable[str]) -> None:
+    """Make the folder `root` a store of this format with these subfolders, unless it is one.
+
+    Raises UsageError as `require`, and where a subfolder is a link, which could lead anywhere; OSError.
+    """
+    if not require(root, format_):
+        root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(root / MARK, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n")
+    for name in folders:
+        (root / name).mkdir(exist_ok=True)
+        if (root / name).is_symlink():
+            raise UsageError(
+                f"{root / name} is a link",
+                why="what a store removes lies in folders of its own",
+                advice="let the store itself be a link, or choose another folder with --store",
+            )

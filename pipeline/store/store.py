@@ -1,0 +1,333 @@
+"""The content-addressed store: artifacts on disk, published whole or not at all, checked when used.
+
+    torch2caffe2-store.json   the mark: this folder is a store, in this format
+    artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
+    sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
+    quarantine/           damaged artifacts, put aside
+    history/              the last key components of each stage and source, to explain what changed; routes
+    ledger/               what outside the store its user has vouched for
+    digests/, locks/      the digest cache; one lock file a key
+
+A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pipeline.config import ENVIRONMENT
+from pipeline.store import mark
+from pipeline.store.digests import Digests, canonical, digest_of
+from pipeline.store.machine import on_machine
+from pipeline.store.writing import replace, sync, write_durably
+from pipeline.wire.digest import file_digest
+
+MANIFEST = "manifest.json"
+FORMAT = 2
+FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
+KEY = re.compile(r"[0-9a-f]{64}")
+_SESSION = re.compile(r"\d+-[0-9a-f]{8}")
+_QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A published artifact: its folder, and its manifest as read from there."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The cache key, which is the folder's name."""
+        return str(self.manifest["key"])
+
+    @property
+    def kind(self) -> str:
+        """What it is: "graph", "caffe" ..."""
+        return str(self.manifest["kind"])
+
+    @property
+    def digest(self) -> str:
+        """The digest of its content: of the names, sizes and bytes of its files, and nothing else."""
+        return str(self.manifest["digest"])
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Its files: name -> digest and size."""
+        return dict(self.manifest["files"])
+
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum(entry["size"] for entry in self.manifest["files"].values())
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """An artifact that was found damaged: its key, why, and where it was put aside if it was."""
+
+    key: str
+    reason: str
+    quarantine: Path | None = None
+
+
+def default_root() -> Path:
+    """Return the user's own store: where the environment says, else a folder in the user's cache.
+
+    In the cache folder itself lies what versions before the first release kept, without a mark.
+    """
+    from platformdirs import user_cache_path
+
+    told = os.environ.get(ENVIRONMENT["store"])
+    return Path(told).absolute() if told else user_cache_path("torch2caffe2") / "store"
+
+
+def content_digest(files: Mapping[str, Any]) -> str:
+    """Give the digest of an artifact's content from its files' digests and sizes."""
+    return digest_of("artifact", files)
+
+
+class Store:
+    """Artifacts under one folder. All methods raise OSError for what the machine refuses."""
+
+    def __init__(self, root: Path, *, create: bool = True) -> None:
+        """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
+        if create:
+            mark.make(root, FORMAT, FOLDERS)
+        else:
+            mark.require(root, FORMAT)
+        self.root = root
+        self.digests = Digests(root / "digests")
+
+    def folder(self, key: str) -> Path:
+        """Return the place of an artifact, present or not. Raises ValueError for what is no key."""
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is not the key of an artifact")
+        return self.root / "artifacts" / key[:2] / key
+
+    def lock(self, name: str) -> FileLock:
+        """Give the lock of a key, or of another name; it is free again when its process dies."""
+        return FileLock(self.root / "locks" / f"{name}.lock", poll_interval=0.02, thread_local=False)
+
+    def find(self, key: str) -> Artifact | Damage | None:
+        """Look an artifact up and check every byte of it (files unchanged since their last check by stat).
+
+        A damaged one is put aside; to be called under the lock of its key.
+        """
+        found = self.check(key)
+        if isinstance(found, Damage):
+            return replaced(found, quarantine=self.set_aside(key, found.reason))
+        if found is not None:
+            with suppress(OSError):
+                os.utime(found.path)  # when it was last used
+        return found
+
+    def check(self, key: str) -> Artifact | Damage | None:
+        """Look an artifact up and check every byte of it."""
+        if not self.folder(key).exists():
+            return None
+        found = self.read(key)
+        if isinstance(found, Artifact) and (reason := self._changed(found)):
+            return Damage(key, reason)
+        return found
+
+    def read(self, key: str) -> Artifact | Damage:
+        """Read an artifact's manifest without checking its files."""
+        folder = self.folder(key)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_bytes())
+            check = manifest.pop("check")
+        except FileNotFoundError:
+            return Damage(key, f"{MANIFEST} is missing")
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+            return Damage(key, f"{MANIFEST} is damaged")
+        if manifest.get("format") != FORMAT:
+            return Damage(key, f"{MANIFEST} is not of format {FORMAT}, the one that this version writes")
+        if check != digest_of("manifest", manifest) or manifest.get("key") != key:
+            return Damage(key, f"{MANIFEST} is damaged")
+        return Artifact(folder, manifest)
+
+    def _changed(self, artifact: Artifact) -> str:
+        """Say how an artifact's files differ from its manifest; empty where they do not."""
+        present = {path.name for path in artifact.path.iterdir()} - {MANIFEST}
+        if present != set(artifact.files):
+            missing, surplus = set(artifact.files) - present, present - set(artifact.files)
+            return ", ".join([f"{n} is missing" for n in sorted(missing)] + [f"{n} is new" for n in surplus])
+        for name, entry in artifact.files.items():
+            path = artifact.path / name
+            if path.stat().st_size != entry["size"] or self.digests.of(path) != entry["blake3"]:
+                return f"{name} has changed"
+        return ""
+
+    def set_aside(self, key: str, reason: str) -> Path:
+        """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
+        place = self.root / "quarantine" / f"{key}.{os.urandom(4).hex()}"
+        self.folder(key).rename(place)
+        with suppress(OSError):
+            (place / "quarantine.txt").write_text(reason + "\n")
+        return place
+
+    def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
+        """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
+
+        `known` is the digest of those files whose writer gave it; `facts` must hold `key` and `kind`.
+        Raises ValueError where the folder holds what an artifact cannot.
+        """
+        files = seal(folder, known)
+        manifest = {**facts, "format": FORMAT, "files": files, "digest": content_digest(files)}
+        text = canonical({**manifest, "check": digest_of("manifest", manifest)})
+        write_durably(folder / MANIFEST, text, mode=0o444)
+        sync(folder)
+        place = self.folder(str(facts["key"]))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.rename(place)
+        except OSError:
+            if not place.exists():
+                raise
+            present = self.check(place.name)
+            if isinstance(present, Artifact) and present.digest == manifest["digest"]:
+                return present
+            self.set_aside(place.name, present.reason if isinstance(present, Damage) else "made anew, differently")
+            folder.rename(place)
+        sync(place.parent)
+        for name, entry in files.items():
+            self.digests.remember(place / name, entry["blake3"])
+        return Artifact(place, manifest)
+
+    def artifacts(self) -> Iterator[Artifact | Damage]:
+        """Yield every artifact, of which only the manifest is checked."""
+        return map(self.read, self.every_key())
+
+    def every_key(self) -> list[str]:
+        """Return the key of every artifact, sound or not."""
+        return sorted(folder.name for folder in _own(self.root.glob("artifacts/??/*"), KEY))
+
+    def sessions(self) -> list[Path]:
+        """Return the folders of the sessions, of living processes and of dead ones."""
+        return sorted(_own((self.root / "sessions").iterdir(), _SESSION))
+
+    def quarantined(self) -> list[Path]:
+        """Return the folders of the artifacts that were put aside."""
+        return sorted(_own((self.root / "quarantine").iterdir(), _QUARANTINED))
+
+    def sweep(self) -> None:
+        """Remove what dead processes left; to be called under the lock "sessions"."""
+        for place in self.sessions():
+            lock = FileLock(place / "lock", thread_local=False)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            except FileNotFoundError:
+                pass
+            lock.release()
+            shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for a run; sweeps what dead processes left, and its own folder at the end."""
+        base = self.root / "sessions"
+        with self.lock("sessions"):
+            self.sweep()
+            place = base / f"{os.getpid()}-{os.urandom(4).hex()}"
+            place.mkdir()
+            held = FileLock(place / "lock", thread_local=False)
+            held.acquire()
+        try:
+            yield Session(place)
+        finally:
+            with suppress(OSError):
+                held.release()
+            shutil.rmtree(place, ignore_errors=True)
+
+    def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
+        """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
+        with suppress(OSError):
+            text = canonical({"facts": facts, "check": digest_of("facts", facts)})
+            replace(self._history(what, of), text, durable=False)
+
+    def last(self, what: str, of: str) -> dict[str, Any] | None:
+        """Give the facts that were kept last; None where there are none that are sound."""
+        try:
+            kept = json.loads(self._history(what, of).read_bytes())
+            return dict(kept["facts"]) if kept["check"] == digest_of("facts", kept["facts"]) else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _history(self, what: str, of: str) -> Path:
+        return self.root / "history" / f"{digest_of('history', [what, of])}.json"
+
+    def keys_in_use(self) -> set[str]:
+        """Give the keys that runs in progress have asked for."""
+        keys: set[str] = set()
+        for place in self.sessions():
+            with suppress(FileNotFoundError):
+                keys.update((place / "keys").read_text().split())
+        return keys
+
+
+def opened(root: Path | None) -> Store:
+    """Open the store at `root`, or where it is by default. Raises MachineError."""
+    place = root or default_root()
+    with on_machine("opening the store", place):
+        return Store(place)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one run holds in the store while it lives."""
+
+    path: Path
+
+    def uses(self, key: str) -> None:
+        """Tell the collector to leave this key alone; to be called before the key is looked up."""
+        with (self.path / "keys").open("a") as stream:
+            stream.write(key + "\n")
+
+    def temporary(self, name: str) -> Path:
+        """Make an empty folder on the store's file system that is gone when the session ends."""
+        folder = self.path / f"{name}-{os.urandom(4).hex()}"
+        folder.mkdir()
+        return folder
+
+
+def _own(paths: Iterable[Path], form: re.Pattern[str]) -> Iterator[Path]:
+    """Yield the folders whose names have our form; links and strays are nobody's to touch."""
+    return (path for path in paths if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+
+
+def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
+    """Make the files of a folder read-only and durable; give their digest (where not `known`) and size by name.
+
+    Raises ValueError for anything but plain files, and for a file with the manifest's name.
+    """
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        if path.is_symlink() or not path.is_file() or path.name == MANIFEST:
+            raise ValueError(f"a stage left {path.name}, which an artifact cannot hold")
+        path.chmod(0o444)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the disk writes while the bytes are hashed
+        synced = [pool.submit(sync, path) for path in paths]
+        files = {
+            path.name: {"blake3": known.get(path.name) or file_digest(path), "size": path.stat().st_size}
+            for path in paths
+        }
+        for done in synced:
+            done.result()
+    return files

@@ -1,0 +1,145 @@
+"""A small network on disk, in every format, with inputs and the outputs that are expected: for a bug report."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import MachineError, UnsupportedError, UsageError
+from pipeline.graph.values import Graph
+from pipeline.verification import cut, feeds
+
+Array = np.ndarray[Any, Any]
+REFERENCE = "reference.npz"
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # in an archive, so that the same network gives the same bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a network: its graph, what it takes, and what it must give.
+
+    `written` is the same part of another network, where the pairs are to be of that one.
+    """
+
+    graph: Graph
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    written: Graph | None = None
+
+
+def piece(graph: Graph, first: str, last: str, reference: feeds.Reference) -> Piece:
+    """Cut the layers from `first` to `last` out of a network, and compute what goes in and comes out there."""
+    starts, ends = cut.named(graph, first), cut.named(graph, last)
+    small = cut.cut(graph, cut.between(graph, starts, ends))
+    known = cut.values_of(graph, reference.inputs, (*small.inputs, *small.outputs))
+    about = {"network": graph.name, "from": first, "to": last, "inputs": reference.title}
+    return Piece(
+        small,
+        tuple(known[value.name] for value in small.inputs),
+        tuple(known[value.name] for value in small.outputs),
+        about,
+    )
+
+
+def save(found: Piece, place: Path) -> tuple[str, ...]:
+    """Write a piece into the folder `place`, or into one file where that ends in .zip; give what was left out, and why.
+
+    The files are those of a conversion (graph.json ... init_net.pb) and `reference.npz` with in0.. and out0..
+    Raises UsageError where there is something already, MachineError where it cannot be written.
+    """
+    if place.exists() and (place.is_file() or any(place.iterdir())):
+        raise UsageError(f"{place} exists already", advice="choose another --output")
+    try:
+        if place.suffix == ".zip":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
+                notes = write(found, Path(folder))
+                archive(Path(folder), place)
+            return notes
+        place.mkdir(parents=True, exist_ok=True)
+        return write(found, place)
+    except OSError as error:
+        raise MachineError(f"{place} cannot be written", why=error.strerror or str(error)) from error
+
+
+def write(found: Piece, folder: Path) -> tuple[str, ...]:
+    """Write the files of a piece into an empty folder; give what could not be written, and why."""
+    from pipeline.graph import serialization
+
+    serialization.write(found.graph, folder)
+    ports: dict[str, list[dict[str, Any]]] = {
+        side: [{"name": value.name, "shape": list(value.shape), "dtype": value.dtype} for value in values]
+        for side, values in (("inputs", found.graph.inputs), ("outputs", found.graph.outputs))
+    }
+    notes: list[str] = []
+    files: dict[str, str] = {}
+    for kind, write_pair in PAIRS.items():
+        try:
+            pair = write_pair(found.written or found.graph, folder)
+        except UnsupportedError as error:
+            notes += [f"{problem.origin}: {problem.reason}" for problem in error.problems]
+            continue
+        files |= {role: path.name for role, path in pair.files.items()}
+        for side, blobs in (("inputs", pair.inputs), ("outputs", pair.outputs)):
+            for port, blob in zip(ports[side], blobs, strict=True):
+                port[f"{kind}_blob"] = blob
+    arrays = {f"in{i}": array for i, array in enumerate(found.inputs)}
+    arrays |= {f"out{i}": array for i, array in enumerate(found.outputs)}
+    np.savez(folder / REFERENCE, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+    manifest: dict[str, Any] = {**ports, "files": files, "cut": {**found.about, "left out": notes}}
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The files of a network by role, and the blobs of its inputs and outputs."""
+
+    files: Mapping[str, Path]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def caffe_pair(graph: Graph, folder: Path) -> Pair:
+    """Write a graph as a Caffe pair; UnsupportedError where Caffe cannot express it."""
+    from pipeline.caffe import files
+    from pipeline.caffe.write import emit
+
+    emission = emit(graph)
+    prototxt, caffemodel = folder / "deploy.prototxt", folder / "model.caffemodel"
+    files.write_pair(emission.net, prototxt, caffemodel, emission.comments)
+    return Pair({"prototxt": prototxt, "caffemodel": caffemodel}, emission.inputs, emission.outputs)
+
+
+def caffe2_pair(graph: Graph, folder: Path) -> Pair:
+    """Write a graph as a Caffe2 pair; UnsupportedError where Caffe2 cannot express it."""
+    from pipeline.caffe2 import files
+    from pipeline.caffe2.write import write as translate
+
+    net = translate(graph)
+    predict, text, init = (folder / name for name in ("predict_net.pb", "predict_net.pbtxt", "init_net.pb"))
+    files.write_pair(net, predict, text, init)
+    inputs = tuple(net.predict.external_input[: len(graph.inputs)])
+    return Pair({"predict_net": predict, "init_net": init}, inputs, tuple(net.predict.external_output))
+
+
+PAIRS: Mapping[str, Callable[[Graph, Path], Pair]] = {"caffe": caffe_pair, "caffe2": caffe2_pair}
+
+
+def archive(folder: Path, place: Path) -> None:
+    """Pack the files of a folder; the same files give the same bytes."""
+    with zipfile.ZipFile(place, "w") as packed:
+        for path in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(path.name, _MOMENT)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with packed.open(entry, "w", force_zip64=True) as target, path.open("rb") as source:
+                while chunk := source.read(1 << 20):
+                    target.write(chunk)

@@ -1,0 +1,301 @@
+"""Checking that a converted network computes the same numbers: every value, in every artifact, by every runtime.
+
+The reference is the network that came first: the graph of the Torch7 file, or a Caffe pair that the user gave or
+edited. How far an edited net is from what it was before is told, and is no fault.
+Each check then runs some artifact on the same inputs. Our own evaluator, on a pair that is read back, sees every
+value; an independent runtime (OpenCV, Caffe, Caffe2, or outputs that the user has from the original) is evidence
+that no mistake is shared between our readers and writers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import MachineError, VerificationError
+from pipeline.graph.comparison import Difference, compare
+from pipeline.graph.evaluation import evaluate
+from pipeline.graph.values import Graph, Shape, Value
+from pipeline.runtimes import engine
+from pipeline.runtimes.engine import Engine, Job
+from pipeline.verification.feeds import Reference
+
+Array = np.ndarray[Any, Any]
+Stream = Iterable[tuple[str, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A network in one format: its files by role, the graph read from them, and the blobs of its inputs and outputs.
+
+    It does not bind where it may rightly compute something else than the reference.
+    """
+
+    kind: str  # "t7", "graph", "caffe" or "caffe2"
+    files: Mapping[str, Path]
+    graph: Graph | None
+    input_blobs: Sequence[str] = ()
+    output_blobs: Sequence[str] = ()
+    binding: bool = True
+    title: str = ""  # what it is, if that is more than its kind
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one runner found: how many values it has seen, the worst and the first that differs; or why none.
+
+    A check that does not bind is an opinion: it is shown, and does not fail the run.
+    """
+
+    by: str
+    reads: str
+    independent: bool
+    binding: bool = True
+    seen: int = 0
+    worst: Difference = field(default_factory=lambda: Difference(0.0, 0.0))
+    worst_at: str = ""
+    diverges_at: str = ""
+    skipped: str = ""
+
+    @property
+    def series(self) -> str:
+        """Its name where its values are told: one runtime may read several formats."""
+        return f"{self.by}, {self.reads}" if self.independent else self.by
+
+    @property
+    def status(self) -> str:
+        """One word: agrees, differs, or skipped where the runner could not run the files."""
+        if self.skipped:
+            return "skipped"
+        return "differs" if self.diverges_at else "agrees"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All checks, and how far each value is apart by runner."""
+
+    tolerance: float
+    inputs: str
+    checks: tuple[Check, ...]
+    values: Mapping[str, Mapping[str, Difference]]
+    reference: Graph
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether no binding check found a difference."""
+        return not any(t.binding and t.status == "differs" for t in self.checks)
+
+
+class Verifier:
+    """The reference's values on the inputs at hand, against which runners are checked one by one."""
+
+    def __init__(self, reference: Artifact, feeds: Sequence[Array], tolerance: float) -> None:
+        assert reference.graph is not None
+        self.graph = reference.graph
+        self.feeds = feeds
+        self.tolerance = tolerance
+        self.known = {value.name: array for value, array in evaluate(self.graph, feeds)}
+        self.known |= {value.name: array for value, array in zip(self.graph.inputs, feeds, strict=True)}
+        self.known |= {v.name: np.asarray(self.graph.weights[v.name]) for v in self._constant_outputs()}
+        self.values: dict[str, dict[str, Difference]] = {name: {} for name in self.known}
+        self.order = {name: place for place, name in enumerate(self.known)}
+
+    def _constant_outputs(self) -> list[Value]:
+        return [value for value in self.graph.outputs if value.name in self.graph.weights]
+
+    def check(self, runner: str, artifact: Artifact, stream: Stream, *, independent: bool, binding: bool) -> Check:
+        """Compare what a runner gives with the reference, by value; outputs are matched by position."""
+        if not binding and len(artifact.output_blobs) != len(self.graph.outputs):
+            why = f"it gives {len(artifact.output_blobs)} outputs, not {len(self.graph.outputs)}"
+            return Check(runner, artifact.kind, independent, binding, skipped=why)
+        outputs = dict(zip(artifact.output_blobs, (v.name for v in self.graph.outputs), strict=True))
+        found: dict[str, Difference] = {}
+        for blob, array in stream:
+            name = outputs.get(blob, blob)
+            if name in self.known and (array.shape == self.known[name].shape or blob in outputs):
+                found[name] = compare(array, self.known[name])
+        missing = [name for name in outputs.values() if name not in found]
+        if missing:
+            why = f"it gives no output {', '.join(missing)}"
+            return Check(runner, artifact.kind, independent, binding, skipped=why)
+        worst_at = max(found, key=lambda name: found[name].relative, default="")
+        apart = [name for name, difference in found.items() if not difference.within(self.tolerance)]
+        check = Check(
+            runner,
+            artifact.kind,
+            independent,
+            binding,
+            seen=len(found),
+            worst=found.get(worst_at, Difference(0.0, 0.0)),
+            worst_at=worst_at if found and found[worst_at].maximum else "",
+            diverges_at=min(apart, key=self.order.__getitem__, default=""),
+        )
+        for name, difference in found.items():
+            self.values[name][check.series] = difference
+        return check
+
+    def read_back(self, artifact: Artifact) -> Check:
+        """Check our own evaluator on an artifact that was read back into a graph."""
+        assert artifact.graph is not None
+        graph, title = artifact.graph, artifact.title or f"{artifact.kind} read back"
+        if not artifact.binding and [v.shape for v in graph.inputs] != [feed.shape for feed in self.feeds]:
+            shapes = ", ".join("x".join(map(str, value.shape)) for value in graph.inputs)
+            return Check(title, artifact.kind, False, artifact.binding, skipped=f"it takes {shapes}")
+        inputs = zip((value.name for value in graph.inputs), self.feeds, strict=True)
+        weights = ((v.name, np.asarray(graph.weights[v.name])) for v in graph.outputs if v.name in graph.weights)
+        stream = [*inputs, *weights]
+        values = ((value.name, array) for value, array in evaluate(graph, self.feeds))
+        return self.check(
+            title, artifact, (pair for part in (stream, values) for pair in part),
+            independent=False, binding=artifact.binding,
+        )  # fmt: skip
+
+    def run(self, runtime: Engine, artifact: Artifact, doubt: str) -> Check:
+        """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
+        # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
+        binding = artifact.binding and artifact.kind != "t7"
+
+        def skip(why: str) -> Check:
+            return Check(runtime.title, artifact.kind, True, binding, skipped=why)
+
+        if doubt:
+            return skip(doubt)
+        feeds = dict(zip(artifact.input_blobs, self.feeds, strict=True))
+        try:
+            (result,) = engine.run(runtime, [Job(artifact.files, feeds, artifact.output_blobs)])
+        except MachineError as error:
+            return skip(error.why or error.what)
+        if not result.ok:
+            return skip(f"{result.stage}: {result.error}")
+        blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
+        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
+
+    def _squeezed(self, blobs: Mapping[str, Array], artifact: Artifact) -> dict[str, Array]:
+        """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""
+        shapes = {blob: v.shape for blob, v in zip(artifact.output_blobs, self.graph.outputs, strict=True)}
+        return {
+            blob: array.reshape(shapes[blob]) if blob in shapes and array.shape == _padded(shapes[blob]) else array
+            for blob, array in blobs.items()
+        }
+
+    def known_outputs(self, runner: str, artifact: Artifact, outputs: Sequence[Array], binding: bool) -> Check:
+        """Check outputs that somebody computed with the original, which need not be those of an edited net."""
+        stream = zip(artifact.output_blobs, outputs, strict=binding)
+        return self.check(runner, artifact, stream, independent=True, binding=binding)
+
+
+def _padded(shape: Shape) -> Shape:
+    return shape + (1,) * (2 - len(shape))
+
+
+def verify(
+    artifacts: Sequence[Artifact],
+    reference: Reference,
+    engines: Sequence[Engine],
+    tolerance: float,
+    doubt: Callable[[Engine, Mapping[str, Path]], str] = lambda engine, files: "",
+    progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
+    before: Artifact | None = None,
+) -> Verification:
+    """Run every artifact in every way there is, and compare with the first one that is a graph.
+
+    `doubt` says why an engine's word on some files would be worth nothing (a layer it is known to get wrong).
+    `before` is what the first one was before somebody edited it.
+    """
+    first = next(artifact for artifact in artifacts if artifact.graph is not None)
+    verifier = Verifier(first, reference.inputs, tolerance)
+    work: list[Callable[[], Check]] = []
+    if reference.outputs:
+        work.append(partial(verifier.known_outputs, reference.title, first, reference.outputs, before is None))
+    if before is not None:
+        work.append(partial(verifier.read_back, before))
+    for artifact in artifacts:
+        if artifact.graph is not None and artifact is not first:
+            work.append(partial(verifier.read_back, artifact))
+        readers = [runtime for runtime in engines if runtime.reads == artifact.kind]
+        work += [partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)) for runtime in readers]
+    checks = []
+    for done, step in enumerate(work):
+        progress(done, len(work), "checks")
+        checks.append(step())
+    progress(len(work), len(work), "checks")
+    return Verification(tolerance, reference.title, tuple(checks), verifier.values, verifier.graph)
+
+
+def as_json(verification: Verification) -> dict[str, Any]:
+    """Give the verification as plain JSON values, for `verification.json`."""
+    nodes = verification.reference.producers()
+
+    def place(name: str) -> str:
+        return str(nodes[name].origin) if name in nodes else "input"
+
+    return {
+        "passed": verification.passed,
+        "tolerance": verification.tolerance,
+        "inputs": verification.inputs,
+        "checks": [
+            {
+                "by": check.by,
+                "reads": check.reads,
+                "series": check.series,
+                "independent": check.independent,
+                "binding": check.binding,
+                "status": check.status,
+                "values": check.seen,
+                "max_abs": _number(check.worst.maximum),
+                "relative": _number(check.worst.relative),
+                "worst_at": check.worst_at,
+                "diverges_at": check.diverges_at,
+                "diverges_in": place(check.diverges_at) if check.diverges_at else "",
+                "why": check.skipped,
+            }
+            for check in verification.checks
+        ],
+        "values": [
+            {
+                "name": name,
+                "origin": place(name),
+                "operator": nodes[name].operator.name if name in nodes else "",
+                "relative": {by: _number(difference.relative) for by, difference in found.items()},
+            }
+            for name, found in verification.values.items()
+        ],
+    }
+
+
+def _number(value: float) -> float | str:
+    """JSON has no infinity."""
+    return float(f"{value:.3g}") if np.isfinite(value) else "inf"
+
+
+def differing(verification: Verification) -> list[Check]:
+    """Give the binding checks that found a difference, the one that diverges first in front."""
+    order = {name: place for place, name in enumerate(verification.values)}
+    apart = [check for check in verification.checks if check.binding and check.status == "differs"]
+    return sorted(apart, key=lambda check: order[check.diverges_at])
+
+
+def require(verification: Verification, evidence: str = "") -> None:
+    """Raise VerificationError, with the first place that differs, unless the verification passed.
+
+    `evidence` is the file with the smallest part of the network that differs, where one was found.
+    """
+    if verification.passed:
+        return
+    nodes = verification.reference.producers()
+    apart = differing(verification)
+    first = apart[0]
+    node = nodes.get(first.diverges_at)
+    raise VerificationError(
+        f"{' and '.join(check.by for check in apart)}: other numbers than the original's",
+        where=f"first in {first.diverges_at}, {node.origin}" if node else first.diverges_at,
+        why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}; "
+        f"{verification.tolerance:g} is allowed",
+        advice="the files are there, and verification.json tells every value; do not trust them as they are"
+        + (f";\n{evidence} is the smallest part that differs: attach it to a bug report" if evidence else ""),
+    )

@@ -1,0 +1,3 @@
+from tests.inspection.conftest import run_folder
+
+__all__ = ["run_folder"]

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Options, load
+from pipeline.engine import batch, events
+from pipeline.errors import UnsupportedError
+from pipeline.stages.stage import Task
+from tests.engine.fakes import EMIT, IMPORT, STAGES, TORCH, TRANSLATE, import_graph
+
+
+def _wait_for(path: Path) -> None:
+    for _ in range(6000):
+        if path.exists():
+            return
+        threading.Event().wait(0.01)
+    raise TimeoutError(path)
+
+
+def _import_or_refuse(task: Task) -> None:
+    text = task.inputs["t7"].read_bytes()
+    if b"unsupported" in text:
+        raise UnsupportedError.one("nn.Strange", "it is too strange")
+    if b"bug" in text:
+        raise ZeroDivisionError("oops")
+    if b"interrupt" in text:
+        raise KeyboardInterrupt
+    if b"wait" in text:
+        _wait_for(task.output.parents[2] / "asked")
+    if b"die" in text:
+        os._exit(9)
+    import_graph(task)
+
+
+PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
+
+
+def _zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
+    lines = [f"store = '{folder}/store'", "output = 'out'"]
+    for number, content in enumerate(contents):
+        (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
+        lines += ["[[model]]", f"model = 'm{number}.t7'"]
+    (folder / "zoo.toml").write_text("\n".join(lines))
+    return load(folder / "zoo.toml", {}, {})
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int) -> None:
+    runs = _zoo(tmp_path, "a", "unsupported", "bug", "b")
+    told: list[events.Event] = []
+    results = batch.convert_all(runs, told.append, jobs, stages=PICKY)
+    assert [(r.model, r.exit_code) for r in results] == [("m0", 0), ("m1", 4), ("m2", 1), ("m3", 0)]
+    assert "nn.Strange: it is too strange" in results[1].error
+    assert "a bug" in results[2].error
+    assert (tmp_path / "out/m3/manifest.json").exists()
+    finished = {e.model: e.exit_code for e in told if isinstance(e, events.RunFinished)}
+    assert finished == {"m0": 0, "m1": 4, "m2": 1, "m3": 0}
+
+
+def test_an_interruption_stops_the_models_that_follow(tmp_path: Path) -> None:
+    results = batch.convert_all(_zoo(tmp_path, "a", "interrupt", "b"), lambda event: None, 1, stages=PICKY)
+    assert [r.exit_code for r in results] == [0, 130]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(tmp_path: Path, twice: bool) -> None:
+    runs = _zoo(tmp_path, "wait 1", "wait 2", "a", "b")
+    told: list[events.Event] = []
+
+    def report(event: events.Event) -> None:
+        told.append(event)
+        started, asked = (sum(isinstance(e, kind) for e in told) for kind in (events.StageStarted, events.StopAsked))
+        if (isinstance(event, events.StageStarted) and started == 2) or (twice and asked == 2):  # and a third, a fourth
+            os.kill(os.getpid(), signal.SIGINT)
+        elif asked == 2:
+            (tmp_path / "store" / "asked").touch()
+
+    results = batch.convert_all(runs, report, 2, stages=PICKY)
+    assert [(r.model, r.exit_code) for r in results] == [("m0", 130), ("m1", 130)]
+    finished = [e.stage for e in told if isinstance(e, events.StageFinished)]
+    assert finished == ([] if twice else ["import", "import"])
+
+
+def test_a_process_that_dies_is_the_machine(tmp_path: Path) -> None:
+    results = batch.convert_all(_zoo(tmp_path, "die", "die"), lambda event: None, 2, stages=PICKY)
+    assert [r.exit_code for r in results] == [6, 6]
+
+
+def test_models_with_the_same_bytes_share_their_work(tmp_path: Path) -> None:
+    told: list[events.Event] = []
+    batch.convert_all(_zoo(tmp_path, "a", "a", "a"), told.append, 2, stages=STAGES)
+    started = [e.stage for e in told if isinstance(e, events.StageStarted)]
+    assert sorted(started) == sorted(stage.name for stage in STAGES)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.report import words
+from pipeline.report.render import render
+from tests.report.runs import HOSTILE, folder, residual
+
+ALLOWED = {"script": 1, "style": 1, "meta": 6}
+
+
+class Page(HTMLParser):
+    """The elements of a page, their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
+    made = folder(tmp_path_factory.mktemp("hostile"), residual(8, HOSTILE, HOSTILE), {HOSTILE: 1.0}, HOSTILE)
+    return render(made.report())
+
+
+def test_names_from_files_never_become_elements_or_attributes(hostile: str) -> None:
+    page = Page(hostile)
+    counts = Counter(page.tags)
+    assert counts["img"] == 0
+    assert {tag: counts[tag] for tag in ALLOWED} == ALLOWED
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert "".join(page.text).count("onerror") > 20
+
+
+def test_names_from_files_are_no_templates(hostile: str) -> None:
+    assert "{{ 7 * 7 }}" in hostile
+    assert "49 " not in "".join(Page(hostile).text).split("onerror")[1][:60]
+
+
+def test_characters_that_turn_text_around_are_spelled_out(hostile: str) -> None:
+    assert "\u202e" not in hostile
+    assert "\\u202egnp" in hostile
+
+
+def test_nothing_is_loaded_from_anywhere(hostile: str) -> None:
+    links = [
+        value for _, name, value in Page(hostile).attributes if name in ("href", "src", "action", "srcset", "data")
+    ]
+    assert links
+    assert all(re.fullmatch(r"#[\w-]+", link) for link in links)
+    assert "@import" not in hostile
+    assert "url(" not in hostile
+
+
+def test_the_browser_is_told_to_load_nothing_and_to_run_nothing_but_the_pages_own_script(hostile: str) -> None:
+    def digest(tag: str) -> str:
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", hostile, re.DOTALL)
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    (policy,) = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', hostile)
+    assert dict(rule.split(" ", 1) for rule in html.unescape(policy).split("; ")) == {
+        "default-src": "'none'",
+        "style-src": digest("style"),
+        "script-src": digest("script"),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+
+
+def test_every_link_and_label_leads_to_something(hostile: str) -> None:
+    attributes = Page(hostile).attributes
+    ids = [value for _, name, value in attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    wanted = {value[1:] for _, name, value in attributes if name == "href"}
+    wanted |= {value for _, name, value in attributes if name in ("aria-labelledby", "aria-describedby", "list")}
+    assert wanted <= set(ids)
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
+    made = folder(tmp_path, residual(8))
+    assert render(made.report()) == render(made.report())
+
+
+def test_a_run_that_did_not_come_far_has_a_page(tmp_path: Path) -> None:
+    made = folder(tmp_path, None)
+    report = replace(made.report(), run=replace(made.report().run, state="failed", error="it broke", stages=()))
+    page = "".join(Page(render(report)).text)
+    assert "it broke" in page
+    assert "There is no network to show" in page
+    assert "There is no verification" in page
+
+
+@pytest.mark.parametrize(
+    ("errors", "word", "sentence"),
+    [
+        ({"caffe read back": 1e-7}, "Verified", "No independent runtime could run the files"),
+        ({"OpenCV 4, caffe": 1e-7}, "Verified", "Independent runtimes that agree: OpenCV 4."),
+        ({"caffe read back": 1.0}, "Numbers differ", "first in features.0"),
+        ({"OpenCV 4, caffe": float("inf")}, "Numbers differ", "that differ: OpenCV 4."),
+    ],
+)
+def test_the_verdict_tells_who_vouches_for_it(
+    tmp_path: Path, errors: dict[str, float], word: str, sentence: str
+) -> None:
+    page = "".join(Page(render(folder(tmp_path, residual(3), errors).report())).text)
+    assert word in page
+    assert sentence in page
+
+
+def test_an_edited_file_takes_the_verdict_back(tmp_path: Path) -> None:
+    made = folder(tmp_path, residual(3))
+    made.run["edited"] = ["graph.json"]
+    page = "".join(Page(render(made.report())).text)
+    assert "Changed by hand since they were delivered: graph.json." in page
+    assert "edited since" in page
+
+
+def test_weights_that_are_no_numbers_are_pointed_out(tmp_path: Path) -> None:
+    graph = residual(3)
+    ((name, array),) = graph.weights.items()
+    array = array.copy()
+    array[0, 0] = np.nan
+    array[1, 0, 0, 0] = np.inf
+    page = "".join(Page(render(folder(tmp_path, replace(graph, weights={name: array})).report())).text)
+    assert "9 NaN, 1 infinity" in page
+
+
+def test_the_script_is_short() -> None:
+    script = resources.files("pipeline.report") / "templates" / "script.js"
+    text = script.read_text()
+    assert len(text.splitlines()) < 300
+    assert "innerHTML" not in text
+
+
+def test_templates_are_read_only_when_a_report_is_made() -> None:
+    code = (
+        "import sys; import pipeline.cli.app; print([m for m in ('jinja2', 'markupsafe', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-1.5e-9, "−1.5e−9"), (123456.0, "1.23e5"), (float("inf"), "∞"), (float("nan"), "NaN"), (None, "–")],  # noqa: RUF001
+)
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    assert words.number(value) == text
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    assert words.short("abcdefghij", 5) == "ab…ij"
+    assert words.short("abc", 5) == "abc"
+
+
+def test_what_nobody_sees_is_spelled_out() -> None:
+    assert words.visible("a\ud800\u200b\x00é\n") == "a\\ud800\\u200b\\u0000é\n"

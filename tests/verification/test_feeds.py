@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from pipeline.errors import InvalidInputError, UsageError
+from pipeline.verification.feeds import random_inputs, read_reference
+from tests.graph.test_input_types import lookup
+
+
+def test_random_inputs_are_those_of_the_seed_and_indices_stay_in_their_table():
+    first, again, other = (random_inputs(lookup(), seed) for seed in (1, 1, 2))
+    for a, b in zip(first.inputs, again.inputs, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first.inputs[0], other.inputs[0]) or not np.array_equal(first.inputs[1], other.inputs[1])
+    assert set(np.unique(first.inputs[0])) <= {1.0, 2.0, 3.0, 4.0, 5.0}
+
+
+def test_a_reference_gives_inputs_and_outputs_in_order(tmp_path):
+    path = tmp_path / "io.npz"
+    np.savez(path, in0=np.ones((2, 3)), in1=np.ones(1), out0=np.zeros((2, 3, 2)))
+    reference = read_reference(path, lookup())
+    assert [array.shape for array in reference.inputs] == [(2, 3), (1,)]
+    assert [array.dtype for array in (*reference.inputs, *reference.outputs)] == [np.float32] * 3
+
+
+def test_a_reference_of_other_shapes_names_both(tmp_path):
+    path = tmp_path / "io.npz"
+    np.savez(path, in0=np.ones((2, 4)), in1=np.ones(1))
+    with pytest.raises(UsageError, match=r"\(2, 4\).*takes.*\(2, 3\)"):
+        read_reference(path, lookup())
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04broken"])
+def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
+    path = tmp_path / "io.npz"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError):
+        read_reference(path, lookup())
+
+
+def test_a_pickle_is_not_loaded(tmp_path):
+    path = tmp_path / "io.npz"
+    np.savez(path, in0=np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InvalidInputError):
+        read_reference(path, lookup())

@@ -1,0 +1,139 @@
+"""What a verification says of nets that agree, that differ, and that a runtime cannot run."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import MachineError, VerificationError
+from pipeline.graph.builder import Builder
+from pipeline.graph.evaluation import run as evaluate
+from pipeline.graph.values import Graph, Origin
+from pipeline.runtimes.engine import Engine, Result
+from pipeline.verification import verification
+from pipeline.verification.feeds import Reference, random_inputs
+from pipeline.verification.verification import Artifact
+
+CAFFE2 = Engine("Caffe2", "1.0.1", "caffe2", "python", "caffe2_worker.py")
+OPENCV = Engine("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py", pads_shapes=True)
+OPENCV_T7 = Engine("OpenCV", "4.8.0", "t7", "python", "opencv_worker.py")
+
+
+def two_layers(bias: float = 0.0) -> Graph:
+    net = Builder("net")
+    x = net.input("x", (3,))
+    with net.at("first", Origin("1", "nn.AddConstant")):
+        x = net.add("Add", x, net.constant(1.0 + bias))
+    with net.at("second", Origin("2", "nn.Tanh")):
+        return net.finish([net.add("Tanh", x)])
+
+
+def artifact(kind: str, graph: Graph | None, output: str = "second") -> Artifact:
+    return Artifact(kind, {}, graph, ["x"], [output])
+
+
+def verified(artifacts, engines=(), reference=None, answer=None, monkeypatch=None, **more):
+    if answer is not None:
+        monkeypatch.setattr(verification.engine, "run", lambda engine, jobs: [answer(jobs[0])])
+    reference = reference or random_inputs(two_layers(), 0)
+    return verification.verify(artifacts, reference, engines, 1e-4, **more)
+
+
+def statuses(result) -> list[tuple[str, str]]:
+    return [(check.by, check.status) for check in result.checks]
+
+
+def test_pairs_that_compute_the_same_pass():
+    nets = [artifact(kind, two_layers()) for kind in ("graph", "caffe", "caffe2")]
+    result = verified(nets)
+    assert statuses(result) == [("caffe read back", "agrees"), ("caffe2 read back", "agrees")]
+    verification.require(result)
+
+
+def test_a_difference_names_the_first_layer_in_running_order_with_its_torch_path():
+    result = verified([artifact("graph", two_layers()), artifact("caffe", two_layers(0.5))])
+    assert not result.passed
+    with pytest.raises(VerificationError) as raised:
+        verification.require(result)
+    assert raised.value.where == "first in first, 1 (nn.AddConstant)"
+    assert "caffe read back" in raised.value.what
+
+
+def test_outputs_of_the_original_are_evidence_against_the_import():
+    inputs = random_inputs(two_layers(), 0).inputs
+    wrong = Reference("io.npz", inputs, (np.zeros(3, np.float32),))
+    result = verified([artifact("graph", two_layers())], reference=wrong)
+    assert statuses(result) == [("io.npz", "differs")]
+    assert not result.passed
+
+
+def test_a_runtime_is_compared_by_the_outputs_position_and_inner_values_by_name(monkeypatch):
+    def answer(job):
+        (second,) = evaluate(two_layers(), list(job.inputs.values()))
+        return Result({"renamed": second, "first": job.inputs["x"] + 1, "inner": np.zeros(7)})
+
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None, "renamed")]
+    result = verified(nets, [CAFFE2], answer=answer, monkeypatch=monkeypatch)
+    assert statuses(result) == [("Caffe2 1.0.1", "agrees")]
+    assert result.checks[0].seen == 2
+
+
+def test_a_runtime_that_computes_something_else_fails_the_verification(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    result = verified(nets, [CAFFE2], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
+    assert not result.passed
+
+
+def test_another_shape_is_a_difference_whatever_the_numbers(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    answer = lambda job: Result({"second": np.tanh(job.inputs["x"] + 1).reshape(1, 3)})  # noqa: E731
+    assert not verified(nets, [CAFFE2], answer=answer, monkeypatch=monkeypatch).passed
+
+
+def test_the_axis_that_opencv_adds_to_a_vector_is_no_difference(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("caffe", None)]
+    answer = lambda job: Result({"second": np.tanh(job.inputs["x"] + 1).reshape(3, 1)})  # noqa: E731
+    assert statuses(verified(nets, [OPENCV], answer=answer, monkeypatch=monkeypatch)) == [("OpenCV 4.8.0", "agrees")]
+
+
+def test_what_opencv_makes_of_a_torch7_file_is_shown_and_does_not_bind(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("t7", None)]
+    result = verified(nets, [OPENCV_T7], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
+    assert statuses(result) == [("OpenCV 4.8.0", "differs")]
+    assert result.passed
+
+
+@pytest.mark.parametrize(
+    "result", [Result(stage="run", error="no such layer"), Result({"other": np.ones(3)})], ids=["refused", "no output"]
+)
+def test_a_runtime_that_cannot_run_the_files_is_skipped_with_its_reason(monkeypatch, result):
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    found = verified(nets, [CAFFE2], answer=lambda job: result, monkeypatch=monkeypatch)
+    assert statuses(found) == [("Caffe2 1.0.1", "skipped")]
+    assert found.checks[0].skipped
+    assert found.passed
+
+
+def test_a_runtime_that_cannot_be_started_is_skipped(monkeypatch):
+    def fail(job):
+        raise MachineError("python did not run", why="no such file")
+
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    found = verified(nets, [CAFFE2], answer=fail, monkeypatch=monkeypatch)
+    assert found.checks[0].skipped == "no such file"
+
+
+def test_a_runtime_that_is_doubted_is_not_asked(monkeypatch):
+    def never(job):
+        raise AssertionError
+
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    doubt = lambda engine, files: "it is known to be wrong"  # noqa: E731
+    found = verified(nets, [CAFFE2], answer=never, monkeypatch=monkeypatch, doubt=doubt)
+    assert found.checks[0].skipped == "it is known to be wrong"
+
+
+def test_the_json_tells_every_check_and_value_and_has_no_infinities():
+    report = verification.as_json(verified([artifact("graph", two_layers()), artifact("caffe", two_layers(np.inf))]))
+    assert report["passed"] is False
+    assert report["checks"][0]["relative"] == "inf"
+    assert report["checks"][0]["diverges_in"] == "1 (nn.AddConstant)"
+    assert [value["name"] for value in report["values"]] == ["first", "second", "x"]
