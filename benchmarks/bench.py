@@ -28,7 +28,7 @@ class Bench:
     _costs: dict[str, list[Cost]] = field(default_factory=dict)
 
     def network(self, name: str) -> tuple[Network, Path]:
-        """Give a network and its file."""
+        """Return a network and its file."""
         wanted = {"500 layers": "20 layers", "5000 layers": "200 layers"}.get(name, "small") if self.quick else name
         network = next(network for network in NETWORKS if network.name == wanted)
         return network, written(network, self.folder)
@@ -43,7 +43,7 @@ class Bench:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
-        """Give a fresh folder; what was written there, and all else, is on the disk before the next measurement."""
+        """Return a fresh folder; what was written there, and all else, is on the disk before the next measurement."""
         place = self.folder / "place"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
@@ -66,12 +66,12 @@ class Bench:
         return cost
 
     def peak(self, name: str) -> int:
-        """Give the most private memory that a cold conversion took."""
+        """Return the most private memory that a cold conversion took."""
         return max(cost.memory for cost in self._costs.get(name) or [self.cold(name)])
 
     @cached_property
     def empty(self) -> Cost:
-        """Give the cost of a program that does nothing: the least memory and the median time of some starts."""
+        """Return the cost of a program that does nothing: the least memory and the median time of some starts."""
         costs = [self.program("--version") for _ in range(max(3, self.runs))]
         return Cost(
             median(cost.seconds for cost in costs),
@@ -81,5 +81,5 @@ class Bench:
 
 
 def folders(place: Path) -> Sequence[str | Path]:
-    """Give the options that keep a conversion's store and output in `place`."""
+    """Return the options that keep a conversion's store and output in `place`."""
     return "--store", place / "store", "--output", place / "output", "--progress", "none"

@@ -44,7 +44,7 @@ class Case:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """Give the prototxt and the weights."""
+        """Return the prototxt and the weights."""
         return self.folder / "deploy.prototxt", self.folder / "weights.caffemodel"
 
 

@@ -71,7 +71,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def in_turn(runs: int, *works: Callable[[], float]) -> list[float]:
-    """Give the median of each work; they take turns, so that a busy machine burdens all of them."""
+    """Return the median of each work; they take turns, so that a busy machine burdens all of them."""
     found: list[list[float]] = [[] for _ in works]
     for _ in range(runs):
         for work, seconds in zip(works, found, strict=True):

@@ -29,7 +29,7 @@ class Weights:
         self._random = np.random.default_rng(seed)
 
     def draw(self, *shape: int) -> np.ndarray:
-        """Give uniform numbers whose variance keeps the signal's (2 / fan-in), so that no depth blows up."""
+        """Return uniform numbers whose variance keeps the signal's (2 / fan-in), so that no depth blows up."""
         numbers = self._random.random(shape, np.float32)
         numbers -= np.float32(0.5)
         numbers *= np.float32(sqrt(24 / prod(shape[1:])))
@@ -62,7 +62,7 @@ class Weights:
 
 
 def window(kernel: int, stride: int, pad: int) -> dict[str, int]:
-    """Give the fields of a square window."""
+    """Return the fields of a square window."""
     return {"kW": kernel, "kH": kernel, "dW": stride, "dH": stride, "padW": pad, "padH": pad}
 
 

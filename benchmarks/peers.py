@@ -104,7 +104,7 @@ def translating() -> Engine:
 
 
 def _schema() -> bytes:
-    """Give our schema of Caffe in the package that caffe_translator expects."""
+    """Return our schema of Caffe in the package that caffe_translator expects."""
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
     from pipeline.caffe.schema import caffe_pb2

@@ -51,7 +51,7 @@ Row = Figure | Skipped
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Give the figures as a Markdown table."""
+    """Return the figures as a Markdown table."""
     head = ("figure", "measured", "beside", "theirs", "result", "goal", "")
     cells = [head, *map(_cells, rows)]
     widths = [max(3, *(len(row[column]) for row in cells)) for column in range(len(head))]
@@ -77,7 +77,7 @@ def _value(row: Figure) -> str:
 
 
 def as_json(rows: Sequence[Row], runs: int) -> str:
-    """Give the figures, unrounded, and the machine."""
+    """Return the figures, unrounded, and the machine."""
     figures = [
         {"name": row.name, "skipped": row.why} if isinstance(row, Skipped) else {**asdict(row), "met": row.met}
         for row in rows
@@ -86,7 +86,7 @@ def as_json(rows: Sequence[Row], runs: int) -> str:
 
 
 def page(rows: Sequence[Row], runs: int) -> str:
-    """Give the page of the documentation."""
+    """Return the page of the documentation."""
     return _PAGE.format(runs=runs, machine=machine(), table=table(rows), notes=_NOTES)
 
 

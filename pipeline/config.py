@@ -88,7 +88,7 @@ def load(
     command_line: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
 ) -> tuple[Options, ...]:
-    """Give the options of every model to convert, in order.
+    """Return the options of every model to convert, in order.
 
     `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
     `[[model]]` of the file, that over the file's top, that over the default. With several models, an output
@@ -109,7 +109,7 @@ def load(
 
 
 def to_json(options: Options) -> dict[str, Any]:
-    """Give the options as plain JSON values, for the run record; `from_json` reads them back."""
+    """Return the options as plain JSON values, for the run record; `from_json` reads them back."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401 - any option
         if isinstance(value, tuple):
@@ -172,7 +172,7 @@ def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Give the line that sets each key, by section (0 is the top, 1.. the models)."""
+    """Return the line that sets each key, by section (0 is the top, 1.. the models)."""
     found: dict[tuple[int, str], int] = {}
     section = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -211,7 +211,7 @@ def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN4
 
 
 def _selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
-    """Give the models of the file to convert: all, or the one whose name was typed as MODEL."""
+    """Return the models of the file to convert: all, or the one whose name was typed as MODEL."""
     if not models or "model" not in typed:
         return models or [{}]
     wanted = str(typed.pop("model")[0])
@@ -242,7 +242,7 @@ def _build(layer: Sourced, shared: bool) -> Options:
 
 
 def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
-    """Give a value that is sound but for its container the type that its option declares."""
+    """Return a value that is sound but for its container the type that its option declares."""
     hint = str(OPTIONS[option].type)
     if value is None:
         return None
@@ -297,6 +297,6 @@ def _refuse_shared_output(runs: Sequence[Options]) -> None:
 
 
 def default_of(option: str) -> Any:  # noqa: ANN401 - any option
-    """Give the default of an option; None where there is none (the model)."""
+    """Return the default of an option; None where there is none (the model)."""
     value = OPTIONS[option].default
     return None if value is MISSING else cast(Any, value)

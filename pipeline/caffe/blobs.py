@@ -48,7 +48,7 @@ class Blob:
     legacy: bool = False
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether Caffe takes the blob for a parameter of this shape (Blob::ShapeEquals)."""
+        """Return whether Caffe takes the blob for a parameter of this shape (Blob::ShapeEquals)."""
         if self.legacy and len(shape) <= 4:
             shape = (1,) * (4 - len(shape)) + shape
         return bool(self.array.shape == shape)
@@ -76,12 +76,12 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
 
 
 def strip_blobs(view: memoryview) -> bytes:
-    """Give a binary NetParameter without its layers' blobs, small enough to parse."""
+    """Return a binary NetParameter without its layers' blobs, small enough to parse."""
     return b"".join(_without(view, 0, len(view), _WITHOUT_BLOBS))
 
 
 def blob_parts(array: Array) -> list[Part]:
-    """Give a BlobProto: packed float data, then the shape, as protobuf itself orders them."""
+    """Return a BlobProto: packed float data, then the shape, as protobuf itself orders them."""
     floats = Floats(array)
     data: list[Part] = [length_delimited(_DATA, len(floats)), floats] if len(floats) else []
     dims = packed_varints(array.shape)
@@ -90,7 +90,7 @@ def blob_parts(array: Array) -> list[Part]:
 
 
 def layer_parts(head: bytes, blobs: tuple[Array, ...]) -> list[Part]:
-    """Give the field of a NetParameter that holds one layer: `head` serialised, then its blobs."""
+    """Return the field of a NetParameter that holds one layer: `head` serialised, then its blobs."""
     parts: list[Part] = [head]
     for blob in blobs:
         parts += message(_BLOBS, blob_parts(blob))

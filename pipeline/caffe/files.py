@@ -68,7 +68,7 @@ def write_pair(
 
 
 def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
-    """Give the parts of the caffemodel of a net; its size is `splice.total` of them."""
+    """Return the parts of the caffemodel of a net; its size is `splice.total` of them."""
     names = {layer.name for layer in net.net.layer}
     if len(names) != len(net.net.layer) or not names.issuperset(net.blobs):
         raise ValueError("layers must have names of their own, and blobs must be those of layers")
@@ -126,7 +126,7 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
 
 
 def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
-    """Give a net's file in binary form, and the net as it stands there, without blobs."""
+    """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if messages.is_text(view):
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())

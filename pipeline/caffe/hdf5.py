@@ -40,7 +40,7 @@ def require(need: str) -> None:
 
 
 def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> list[Part]:
-    """Give the HDF5 file of a net's weights as parts to write: what h5py puts around the numbers, and the numbers.
+    """Return the HDF5 file of a net's weights as parts to write: what h5py puts around the numbers, and the numbers.
 
     h5py lays the file out at `path`, where the numbers are holes that take no room; writing the parts there
     replaces it. The same weights give the same bytes. Raises UnsupportedError for a layer that cannot be a
@@ -62,7 +62,7 @@ def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]])
 
 
 def _owned(net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> dict[str, dict[int, Array]]:
-    """Give each layer's own blobs by index: not those that it shares with a layer before it."""
+    """Return each layer's own blobs by index: not those that it shares with a layer before it."""
     seen: set[str] = set()
     owned: dict[str, dict[int, Array]] = {}
     for layer in net.layer:
@@ -99,7 +99,7 @@ def _lay_out(path: Path, owned: Mapping[str, Mapping[int, Array]]) -> list[tuple
 
 
 def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
-    """Give the bytes of a file that is laid out, with each blob in its place."""
+    """Return the bytes of a file that is laid out, with each blob in its place."""
     with path.open("rb") as file:
         at = 0
         for offset, array in places:

@@ -9,7 +9,7 @@ from pipeline.errors import InvalidInputError
 
 
 def in_test_phase(net: NetParameter, level: int | None = None, stages: Collection[str] = ()) -> NetParameter:
-    """Give the network of the TEST phase: without the rules, and the layers that these leave out.
+    """Return the network of the TEST phase: without the rules, and the layers that these leave out.
 
     `level` and `stages` replace those of the net's own `state`, where given. Raises InvalidInputError for a
     layer with rules of both kinds.
@@ -42,7 +42,7 @@ def _included(layer: LayerParameter, state: NetState) -> bool:
 
 
 def meets(state: NetState, rule: NetStateRule) -> bool:
-    """Tell whether a state has all that a rule asks for (Net::StateMeetsRule)."""
+    """Return whether a state has all that a rule asks for (Net::StateMeetsRule)."""
     stages = set(state.stage)
     return (
         (not rule.HasField("phase") or rule.phase == state.phase)

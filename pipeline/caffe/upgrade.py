@@ -91,7 +91,7 @@ _V1_DATA = {"Data": "data_param", "ImageData": "image_data_param", "WindowData":
 
 
 def upgrade(net: NetParameter) -> NetParameter:
-    """Give the same network in the current form: `layer` with types by name, inputs as Input layers.
+    """Return the same network in the current form: `layer` with types by name, inputs as Input layers.
 
     Raises InvalidInputError where the net mixes forms or its inputs do not add up, UnsupportedError naming
     every field of an old layer that its type does not have.

@@ -68,7 +68,7 @@ def write_pair(
 
 
 def init_nets(path: Path) -> tuple[Path, ...]:
-    """Give the init_nets that `write_pair` wrote, by the first: those that lie beside it, in order."""
+    """Return the init_nets that `write_pair` wrote, by the first: those that lie beside it, in order."""
     others = itertools.takewhile(Path.is_file, (_numbered(path, number) for number in itertools.count(2)))
     return (path, *others)
 

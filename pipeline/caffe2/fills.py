@@ -65,7 +65,7 @@ def scan_fills(view: memoryview) -> dict[str, Array]:
 
 
 def init_parts(name: str, weights: Mapping[str, Array], limit: float = inf) -> list[list[Part]]:
-    """Give an init_net: one fill a parameter, in order; float arrays become float32.
+    """Return an init_net: one fill a parameter, in order; float arrays become float32.
 
     Arrays of int32 and int64 keep their type. The 0-dimensional fills of Caffe2 have an empty shape. It is several
     nets, each below `limit` bytes, where one would reach that; but a parameter is in one net, however large.
@@ -130,7 +130,7 @@ def _integers(dtype: str) -> Callable[[memoryview, RawOperator], Array]:
 
 
 def _constant(view: memoryview, op: RawOperator) -> Array:
-    """Give a ConstantFill's blob as one number seen many times: its shape may be as large as it likes."""
+    """Return a ConstantFill's blob as one number seen many times: its shape may be as large as it likes."""
     given = op.arguments.get("value", {})
     dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
     if dtype is None:

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(store: StoreFolder = None, json: Json = False) -> int:
-    """Tell which libraries and independent runtimes this machine has, and how to get what is missing."""
+    """Report which libraries and independent runtimes this machine has, and how to get what is missing."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.runtimes.doctor import examine
     from pipeline.store.store import default_root

@@ -24,7 +24,7 @@ KINDS = ("auto", "rich", "plain", "json", "none")
 
 @contextmanager
 def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[events.Reporter]:
-    """Give the reporter that fits the terminal and the flags; it always keeps the log of each run too."""
+    """Return the reporter that fits the terminal and the flags; it always keeps the log of each run too."""
     from pipeline.engine import reporters
 
     if kind not in KINDS:
@@ -47,7 +47,7 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
 
 
 def typed_command() -> tuple[str, ...]:
-    """Give the command line as it was typed, for the records; not where the program happens to be installed."""
+    """Return the command line as it was typed, for the records; not where the program happens to be installed."""
     return ("torch2caffe2", *sys.argv[1:])
 
 
@@ -158,5 +158,5 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
 
 
 def data(result: Result) -> dict[str, Any]:
-    """Give a result for programs."""
+    """Return a result for programs."""
     return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name not in ("recorded", "trace")}

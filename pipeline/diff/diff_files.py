@@ -102,7 +102,7 @@ def _graph(source: Source) -> Graph:
 
 
 def as_table(found: Diff, title: str) -> Table:
-    """Give a row a difference, and remarks on names, on the outputs, and on what follows."""
+    """Return a row a difference, and remarks on names, on the outputs, and on what follows."""
     rows = tuple((change.what, change.where, change.detail) for change in found.changes)
     remarks = []
     if found.renamed:
@@ -130,7 +130,7 @@ def _numbers(found: Diff) -> str:
 
 
 def as_json(found: Diff) -> dict[str, Any]:
-    """Give the differences as plain JSON values."""
+    """Return the differences as plain JSON values."""
     numbers = found.numbers
     outputs = {
         name: {"max_abs": plain(each.maximum), "relative": plain(each.relative)}

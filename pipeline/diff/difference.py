@@ -45,7 +45,7 @@ class Comparison:
     first: str = ""
 
     def agree(self, tolerance: float) -> bool:
-        """Tell whether all outputs are equal up to `tolerance`."""
+        """Return whether all outputs are equal up to `tolerance`."""
         return all(difference.within(tolerance) for difference in self.outputs.values())
 
 
@@ -61,7 +61,7 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """Tell whether the networks mean the same.
+        """Return whether the networks mean the same.
 
         They do where nothing changed; and where nodes are written differently (a LogSoftmax as several layers)
         while every other node, every weight, and the outputs on the same inputs are the same.
@@ -124,7 +124,7 @@ def _nodes(matched: Match) -> Iterator[Change]:
 
 
 def _attributes(a: Node, b: Node) -> Iterator[Change]:
-    """Tell the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
+    """Report the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
     if same_operation(a, b):
         return
     (kind, old), (other, new) = meaning(a), meaning(b)
@@ -163,13 +163,13 @@ def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
 
 
 def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Change]:
-    """Tell how far the factors and summands of two batch normalisations are apart."""
+    """Report how far the factors and summands of two batch normalisations are apart."""
     for what, old, new in zip(("factor", "summand"), affine(before, a) or (), affine(after, b) or (), strict=True):
         yield from _weight(f"{a.name}, {what}", old, new)
 
 
 def _weight(name: str, old: Array, new: Array) -> Iterator[Change]:
-    """Tell how far two weights are apart; ones in a shape mean nothing."""
+    """Report how far two weights are apart; ones in a shape mean nothing."""
     if [n for n in old.shape if n != 1] != [n for n in new.shape if n != 1]:
         yield Change("weight", name, f"{_shape(old)} -> {_shape(new)}", list(old.shape), list(new.shape))
         return
@@ -218,7 +218,7 @@ def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: in
 
 
 def _computed(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[str, Array]]:
-    """Give the values of a graph, with what stands there before anything runs: inputs and weights that it gives."""
+    """Return the values of a graph, with what stands there before anything runs: inputs and weights that it gives."""
     yield from zip((value.name for value in graph.inputs), arrays, strict=True)
     yield from ((value.name, graph.weights[value.name]) for value in graph.outputs if value.name in graph.weights)
     yield from ((value.name, array) for value, array in evaluate(graph, arrays))

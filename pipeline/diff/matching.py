@@ -25,11 +25,11 @@ class Match:
     added: Sequence[Node]
 
     def moved(self, a: Node, b: Node) -> bool:
-        """Tell whether the nodes of a pair are fed by others."""
+        """Return whether the nodes of a pair are fed by others."""
         return self.sources_before(a) != self.sources_after(b)
 
     def behind_unpaired(self, a: Node, b: Node) -> bool:
-        """Tell whether a node without a partner feeds one of a pair, so that its place cannot be compared."""
+        """Return whether a node without a partner feeds one of a pair, so that its place cannot be compared."""
         return any(v is not None and v.name in self._unpaired for v in (*a.inputs, *b.inputs))
 
     def sources_before(self, node: Node) -> tuple[str, ...]:
@@ -91,13 +91,13 @@ def _without_parts(found: Match) -> Match:
 
 
 def _alike(found: Match, a: Node, b: Node) -> bool:
-    """Tell whether two nodes compute the same, and stand at the same place or are called the same."""
+    """Return whether two nodes compute the same, and stand at the same place or are called the same."""
     placed = a.output.name == b.output.name or not found.moved(a, b)
     return placed and same_operation(a, b) and same_affine(found.before, found.after, a, b)
 
 
 def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
-    """Give the nodes that take what a node in `lone` makes, or make what it takes."""
+    """Return the nodes that take what a node in `lone` makes, or make what it takes."""
     made = {value.name for node in graph.nodes if id(node) in lone for value in node.outputs}
     taken = {v.name for node in graph.nodes if id(node) in lone for v in node.inputs if v is not None}
     return [

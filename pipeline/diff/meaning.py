@@ -16,7 +16,7 @@ _ROUNDING = 1e-5  # what folding weights in float32 may change, relative
 
 
 def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
-    """Give the operator of a node and its attributes by meaning.
+    """Return the operator of a node and its attributes by meaning.
 
     A Flatten is a Reshape to the shape it gives. The windows of a pooling are told by where they begin, how many
     there are, and what an average divides by. A number is the float32 that files keep and networks use.
@@ -34,12 +34,12 @@ def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
 
 
 def same_operation(a: Node, b: Node) -> bool:
-    """Tell whether two nodes compute the same, weights apart."""
+    """Return whether two nodes compute the same, weights apart."""
     return a.operator == b.operator or meaning(a) == meaning(b)
 
 
 def affine(graph: Graph, node: Node) -> tuple[Array, Array] | None:
-    """Give the factor and the summand of a BatchNormalization for each channel; None where its weights are computed."""
+    """Return factor and summand of a BatchNormalization for each channel; None where its weights are computed."""
     values = [node.input(i) if node.has_input(i) else None for i in range(1, 5)]
     if not isinstance(node.operator, BatchNormalization) or not all(
         v is None or v.name in graph.weights for v in values
@@ -53,7 +53,7 @@ def affine(graph: Graph, node: Node) -> tuple[Array, Array] | None:
 
 
 def same_affine(before: Graph, after: Graph, a: Node, b: Node) -> bool:
-    """Tell whether two nodes that may be BatchNormalizations have the same factor and summand, but for rounding."""
+    """Return whether two nodes that may be BatchNormalizations have the same factor and summand, but for rounding."""
     old, new = affine(before, a), affine(after, b)
     if old is None or new is None:
         return not isinstance(a.operator, BatchNormalization)

@@ -38,7 +38,7 @@ class Result:
 
     @property
     def converted(self) -> bool:
-        """Tell whether the networks lie in the output folder, verified or not."""
+        """Return whether the networks lie in the output folder, verified or not."""
         return self.state in ("done", "unverified")
 
 
@@ -61,7 +61,7 @@ def _not_run(options: Options, exit_code: int, error: str, trace: str = "") -> R
 
 
 def result_of(outcome: runner.Outcome) -> Result:
-    """Give an outcome as plain values."""
+    """Return an outcome as plain values."""
     error = "\n".join(map(render, outcome.errors))
     return Result(
         model=outcome.record.options["name"],
@@ -211,7 +211,7 @@ class _Worker:
     stages: Sequence[Stage] | None
 
     def __call__(self, options: Options) -> Result | None:
-        """Give how the conversion ended; None where it was not begun, as the user asked to stop before."""
+        """Return how the conversion ended; None where it was not begun, as the user asked to stop before."""
         assert _stop is not None
         begun = False
 

@@ -28,7 +28,7 @@ _LISTS = ("iter_modules", "walk_packages")
 
 
 def code_digests(module: str) -> dict[str, str]:
-    """Give the digest of each file in the import closure of `module`, by path inside the package.
+    """Return the digest of each file in the import closure of `module`, by path inside the package.
 
     The package's own `__init__.py` is left out: it holds the version number, which changes no result.
     """
@@ -48,7 +48,7 @@ def code_digests(module: str) -> dict[str, str]:
 
 @cache
 def _scan(path: Path) -> tuple[str, str, frozenset[str]]:
-    """Give a file's name in the package, its digest, and the modules that it may import."""
+    """Return a file's name in the package, its digest, and the modules that it may import."""
     data = path.read_bytes()
     text = data.decode("utf-8", "replace")
     quoted = set(_QUOTED.findall(text))
@@ -73,14 +73,14 @@ def _imports(text: str) -> Iterator[str]:
 
 
 def _above(module: str) -> Iterator[str]:
-    """Give the packages that Python imports on the way to a module."""
+    """Return the packages that Python imports on the way to a module."""
     while "." in module:
         module = module.rpartition(".")[0]
         yield module
 
 
 def _inside(package: str) -> Iterator[str]:
-    """Give every module of a package, at any depth; nothing for a plain module and for the root."""
+    """Return every module of a package, at any depth; nothing for a plain module and for the root."""
     folder = _ROOT.joinpath(*package.split(".")[1:])
     if folder != _ROOT and (folder / "__init__.py").is_file():
         for path in sorted(folder.rglob("*.py")):
@@ -90,7 +90,7 @@ def _inside(package: str) -> Iterator[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """Give the file of a module or package; None where the name is something inside a module."""
+    """Return the file of a module or package; None where the name is something inside a module."""
     base = _ROOT.joinpath(*module.split(".")[1:])
     for path in (base.with_name(base.name + ".py"), base / "__init__.py"):
         if path.is_file():

@@ -38,7 +38,7 @@ Delivered = dict[str, DeliveredFile]
 
 
 def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
-    """Give the delivered files that are not as they were delivered; one that was removed is not edited."""
+    """Return the delivered files that are not as they were delivered; one that was removed is not edited."""
     return [
         name
         for name, entry in delivered.items()
@@ -59,7 +59,7 @@ def refuse_edited(folder: Path, names: Iterable[str]) -> None:
 
 
 def contents(artifacts: Iterable[Artifact]) -> Delivered:
-    """Give the files that `artifacts` bring to an output folder; the later artifact wins a name."""
+    """Return the files that `artifacts` bring to an output folder; the later artifact wins a name."""
     found: Delivered = {}
     for artifact in artifacts:
         for name, entry in artifact.files.items():
@@ -234,7 +234,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def holds(path: Path, entry: Mapping[str, Any], digests: Digests) -> bool:
-    """Say whether a file has exactly the bytes of `entry`."""
+    """Return whether a file has exactly the bytes of `entry`."""
     if not path.is_file() or path.stat().st_size != entry["size"]:
         return False
     return digests.of(path) == str(entry["blake3"])

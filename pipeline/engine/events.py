@@ -135,6 +135,6 @@ Reporter = Callable[[Event], None]
 
 
 def as_json(event: Event) -> dict[str, Any]:
-    """Give an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
+    """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **asdict(event)}

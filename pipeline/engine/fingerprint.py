@@ -39,7 +39,7 @@ def components(stage: Stage, options: Options, inputs: Mapping[str, str], digest
 
 
 def key_of(parts: Components) -> str:
-    """Give the cache key: the digest of the components."""
+    """Return the cache key: the digest of the components."""
     return digest_of("stage", parts)
 
 

@@ -53,7 +53,7 @@ class _Row:
 
     @property
     def clock(self) -> str:
-        """Give how long the stage has taken, or takes by now; nothing for its first second."""
+        """Return how long the stage has taken, or takes by now; nothing for its first second."""
         passed = time.monotonic() - self.began
         return seconds_text(passed) if self.state == "running" and passed >= 1 else self.took
 

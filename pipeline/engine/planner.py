@@ -100,7 +100,7 @@ def _following(
 
 
 def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
-    """Give the lines of a table for people: stage, state and why, a line a reason."""
+    """Return the lines of a table for people: stage, state and why, a line a reason."""
     return [
         (planned.stage, planned.state, str(reason)) if index == 0 else ("", "", str(reason))
         for planned in plans
@@ -109,7 +109,7 @@ def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
 
 
 def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
-    """Give a plan as JSON values: every reason as data and as a sentence."""
+    """Return a plan as JSON values: every reason as data and as a sentence."""
     return [
         {
             "stage": planned.stage,

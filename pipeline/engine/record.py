@@ -96,12 +96,12 @@ class RunRecord:
         writing.replace(folder / RECORD, text.encode(), durable=durable)
 
     def asked(self) -> Options:
-        """Give the options of the run."""
+        """Return the options of the run."""
         return from_json(self.options)
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:
-    """Give a record as plain JSON values."""
+    """Return a record as plain JSON values."""
     names = [name for name in RunRecord.__dataclass_fields__ if name != "stages"]
     stages = [{name: getattr(s, name) for name in StageRecord.__dataclass_fields__} for s in record.stages]
     return {name: getattr(record, name) for name in names} | {"stages": stages}
@@ -152,7 +152,7 @@ def _read(path: Path) -> bytes:
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
-    """Give the options with which to go on; a run that stopped where it was told to goes to its end."""
+    """Return the options with which to go on; a run that stopped where it was told to goes to its end."""
     asked = record.asked()
     finished = {entry.name for entry in record.stages if entry.state == "done"}
     return replace(
@@ -170,5 +170,5 @@ def start(options: Options, store: Path, command: list[str], run: str) -> RunRec
 
 
 def now() -> str:
-    """Give the time as ISO 8601 in UTC, to the millisecond."""
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -17,7 +17,7 @@ LOG = "events.jsonl"
 
 
 def size_text(size: float) -> str:
-    """Give a number of bytes as people read it."""
+    """Return a number of bytes as people read it."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
@@ -26,12 +26,12 @@ def size_text(size: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Give a duration as people read it."""
+    """Return a duration as people read it."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def age_text(moment: float) -> str:
-    """Give how long ago a moment (seconds since the epoch) was, as people say it."""
+    """Return how long ago a moment (seconds since the epoch) was, as people say it."""
     age = time.time() - moment
     for seconds, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if age >= seconds:
@@ -65,7 +65,7 @@ def progress_text(event: events.StageProgress, done: int = 0, seconds: float = 0
 
 
 def left_text(seconds: float) -> str:
-    """Give an estimated duration as people say it."""
+    """Return an estimated duration as people say it."""
     whole = math.ceil(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -93,7 +93,7 @@ _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
 
 
 def words(event: events.Event) -> tuple[str, str] | None:
-    """Give the state and the note of a stage's event; None for other events."""
+    """Return the state and the note of a stage's event; None for other events."""
     word = _WORDS.get(type(event))
     return word(event) if word else None
 

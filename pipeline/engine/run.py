@@ -77,7 +77,7 @@ class Run:
 
     @property
     def model(self) -> str:
-        """Give the name that its events bear."""
+        """Return the name that its events bear."""
         return self.options.name
 
     def go(self) -> Outcome:
@@ -173,7 +173,7 @@ class Run:
         self.inputs[artifact.kind] = start.stored(artifact)
 
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
-        """Give the artifact of a stage: the stored one, or a new one."""
+        """Return the artifact of a stage: the stored one, or a new one."""
         inputs = {kind: self.inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in self.inputs}
         asked = resolution.question(stage, self.options, inputs, self.store)
         entry.key = key = asked.key

@@ -90,7 +90,7 @@ def resume(
 
 
 def _large_files(options: Options, earlier: RunRecord | None) -> list[Path]:
-    """Give the files whose digests the run asks for first: the user's, and what lies in the output folder."""
+    """Return the files whose digests the run asks for first: the user's, and what lies in the output folder."""
     given = [path for path in (options.model, options.weights) if path]
     return given + [options.output / name for name in (earlier.delivered if earlier else ())]
 
@@ -118,7 +118,7 @@ def _entrance(
 
 
 def _delivered(folder: Path, earlier: RunRecord | None, store: Store) -> delivery.Delivered:
-    """Give what lies in the output folder from an earlier run, one killed while it delivered included."""
+    """Return what lies in the output folder from an earlier run, one killed while it delivered included."""
     if earlier is None:
         return {}
     arrived = {

@@ -32,7 +32,7 @@ class Source:
 
 
 def recognise(options: Options) -> Source:
-    """Tell what the model is by its first bytes.
+    """Report what the model is by its first bytes.
 
     Raises InvalidInputError for a prototxt alone, UsageError where the options do not fit the model.
     """

@@ -29,13 +29,13 @@ class Input:
 
 
 def stored(artifact: Artifact) -> Input:
-    """Give an artifact of the store as what a stage reads."""
+    """Return an artifact of the store as what a stage reads."""
     files = {name: str(entry["blake3"]) for name, entry in artifact.files.items()}
     return Input(artifact.path, artifact.digest, artifact.key, files)
 
 
 def users(path: Path, digest: str) -> Input:
-    """Give the user's file as what a stage reads."""
+    """Return the user's file as what a stage reads."""
     return Input(path, digest, files={str(path): digest})
 
 
@@ -59,22 +59,22 @@ class Given:
 
     @property
     def read_as(self) -> str:
-        """Give the name under which stages ask for it."""
+        """Return the name under which stages ask for it."""
         return self.role or self.kind
 
 
 def from_source(source: Source) -> tuple[Given, ...]:
-    """Give what a source brings as an artifact: nothing where a stage reads the user's file itself."""
+    """Return what a source brings as an artifact: nothing where a stage reads the user's file itself."""
     return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
 
 
 def as_json(given: Given, artifact: Artifact) -> GivenArtifact:
-    """Give what was taken in as JSON values, for the record."""
+    """Return what was taken in as JSON values, for the record."""
     return GivenArtifact(kind=given.kind, key=artifact.key, origin=given.origin, role=given.role)
 
 
 def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, ...]:
-    """Give what an earlier run into the same folder went on from after an edit, for a resume of it.
+    """Return what an earlier run into the same folder went on from after an edit, for a resume of it.
 
     Nothing where the edited files are no longer there as they were adopted: the edit was taken back, or changed.
     """
@@ -86,14 +86,14 @@ def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, .
 
 
 def not_adopted(record: RunRecord, folder: Path, store: Store) -> list[str]:
-    """Give the files of an output folder that were edited, and are not as the last run has adopted them."""
+    """Return the files of an output folder that were edited, and are not as the last run has adopted them."""
     adopted = _adopted(record, store)
     changed = edited(folder, record.delivered, store.digests)
     return [name for name in changed if name not in adopted or not holds(folder / name, adopted[name], store.digests)]
 
 
 def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
-    """Give the edited files that a run went on from; it may have ended before they were delivered."""
+    """Return the edited files that a run went on from; it may have ended before they were delivered."""
     keys = [entry["key"] for entry in record.source.get("given", ()) if entry["origin"] == "edited"]
     found = [artifact for key in keys if isinstance(artifact := store.read(key), Artifact)]
     return {name: artifact.files[name] for artifact in found for name in artifact.manifest["edited"]}
@@ -127,7 +127,7 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
 
 
 def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -> tuple[Given, ...]:
-    """Give the first edited artifact as it was before any edit; nothing where that was collected."""
+    """Return the first edited artifact as it was before any edit; nothing where that was collected."""
     order = [stage.makes for stage in dag.order(stages)]
     first = min(adopted, key=lambda given: order.index(given.kind))
     found = store.read(first.parent)
@@ -149,7 +149,7 @@ def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store
 
 
 def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) -> set[str]:
-    """Give the kinds that stages after `kinds` need too, and that an earlier run has made."""
+    """Return the kinds that stages after `kinds` need too, and that an earlier run has made."""
     available, beside = set(kinds), set[str]()
     for stage in dag.order(stages):
         lacking = set(stage.needs) - available
@@ -161,7 +161,7 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
 
 
 def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
-    """Give the artifact of what is given, from the store or made of the user's files. Raises OSError.
+    """Return the artifact of what is given, from the store or made of the user's files. Raises OSError.
 
     They are digested before they are copied and looked at again afterwards: a change in between is noticed.
     """
@@ -190,7 +190,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
 
 
 def identify(given: Given, store: Store) -> Input | None:
-    """Give what stages would read of what is given, without taking it in; None where it is gone."""
+    """Return what stages would read of what is given, without taking it in; None where it is gone."""
     if given.key:
         found = store.check(given.key)
         return stored(found) if isinstance(found, Artifact) else None

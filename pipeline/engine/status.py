@@ -30,16 +30,16 @@ class Status:
 
     @property
     def command(self) -> str:
-        """Give the command that the plan is of."""
+        """Return the command that the plan is of."""
         return shlex.join(["torch2caffe2", "resume", str(self.folder), *(["--adopt"] if self.edited else [])])
 
     def as_json(self) -> dict[str, Any]:
-        """Give the status as JSON values."""
+        """Return the status as JSON values."""
         resume = {"command": self.command, "stages": planner.as_json(self.plan), "obstacle": self.obstacle}
         return {**record.as_json(self.record), "state": self.state, "edited": list(self.edited), "resume": resume}
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Give the lines of a table for people."""
+        """Return the lines of a table for people."""
         asked, run = self.record.options, self.record
         rows: list[tuple[str, ...]] = [
             ("model", asked["model"]),
@@ -57,7 +57,7 @@ class Status:
         return rows
 
     def plan_rows(self) -> list[tuple[str, ...]]:
-        """Give the lines of a table of what a resume would do; none where every stage is a hit."""
+        """Return the lines of a table of what a resume would do; none where every stage is a hit."""
         if all(planned.state == "hit" for planned in self.plan):
             return []
         return planner.rows(self.plan)

@@ -116,7 +116,7 @@ class Builder:
         return values
 
     def reshape(self, x: Value, shape: Shape, part: str = "") -> Value:
-        """Give `x` another shape of as many elements; nothing where it has that shape already.
+        """Reshape `x` to as many elements; nothing where it has that shape already.
 
         Leading dimensions that stay are written as 0 (`copy`), so that the batch size remains free.
         """

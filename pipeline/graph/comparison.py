@@ -27,7 +27,7 @@ class Difference:
     mismatched: int = 0
 
     def within(self, tolerance: float) -> bool:
-        """Tell whether a equals b up to `tolerance`, relative to max(1, largest |b|)."""
+        """Return whether a equals b up to `tolerance`, relative to max(1, largest |b|)."""
         return self.relative <= tolerance
 
 
@@ -59,7 +59,7 @@ def compare(a: Array, b: Array) -> Difference:
 
 
 def _distances(a: Array, b: Array) -> tuple[Array, int, float]:
-    """Give |a - b| (inf where just one is a finite number), where it is largest, and the largest |b|."""
+    """Return |a - b| (inf where just one is a finite number), where it is largest, and the largest |b|."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(a - b)
     worst = int(apart.argmax())  # a NaN's place, where there is one

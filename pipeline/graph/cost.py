@@ -14,13 +14,13 @@ def cost(node: Node) -> int:
 
 
 def parameters(node: Node, graph: Graph) -> int:
-    """Give how many numbers of weights a node takes; a weight that several nodes share counts at each."""
+    """Return how many numbers of weights a node takes; a weight that several nodes share counts at each."""
     sizes = {value.name: value.size for value in node.inputs if value is not None}
     return sum(size for name, size in sizes.items() if name in graph.weights)
 
 
 def activation_bytes(node: Node) -> int:
-    """Give the bytes of the values that a node makes."""
+    """Return the bytes of the values that a node makes."""
     return sum(value.size * BYTES[value.dtype] for value in node.outputs)
 
 

@@ -22,7 +22,7 @@ Feeds = Mapping[str, Array] | Sequence[Array]
 
 
 def evaluate(graph: Graph, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
-    """Give each value that a node makes, with its array, as soon as it is computed.
+    """Return each value that a node makes, with its array, as soon as it is computed.
 
     `feeds` holds the inputs by name, or in their order. The arrays are read-only; what no later node takes is
     freed as soon as the caller drops it. Weights are views of their file, converted one node at a time.
@@ -46,7 +46,7 @@ def evaluate(graph: Graph, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
 
 
 def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
-    """Give the graph's outputs for these inputs (see `evaluate`)."""
+    """Return the graph's outputs for these inputs (see `evaluate`)."""
     wanted = {value.name for value in graph.outputs}
     found = {name: array for name, array in _matched(graph, feeds).items() if name in wanted}
     found |= {name: array for name, array in graph.weights.items() if name in wanted}
@@ -55,7 +55,7 @@ def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
 
 
 def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
-    """Give the feeds by name, after checking that they are the inputs of the graph."""
+    """Return the feeds by name, after checking that they are the inputs of the graph."""
     names = [value.name for value in graph.inputs]
     if not isinstance(feeds, Mapping):
         if len(feeds) != len(names):
@@ -97,7 +97,7 @@ class _Writable:
 
 
 def _tensor(array: Array, dtype: str) -> Tensor:
-    """Give a tensor over the array's own memory if that is possible, else over a converted copy."""
+    """Return a tensor over the array's own memory if that is possible, else over a converted copy."""
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as when it is written
         array = array.astype(dtype, copy=False)
     if not array.flags.aligned or any(stride < 0 for stride in array.strides):

@@ -40,7 +40,7 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def get(self, name: str) -> T | None:
-        """Give the handler of `name`, or None."""
+        """Return the handler of `name`, or None."""
         return self._entries.get(name)
 
     def __contains__(self, name: object) -> bool:

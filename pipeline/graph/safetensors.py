@@ -61,7 +61,7 @@ def _parts(header: bytes, arrays: list[Array]) -> Iterator[Part]:
 
 
 def read_tensors(path: Path) -> dict[str, Array]:
-    """Give the tensors of a file as read-only views, in the order of its header.
+    """Return the tensors of a file as read-only views, in the order of its header.
 
     Raises InvalidInputError where the file is not a sound safetensors file of numbers.
     """
@@ -98,7 +98,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_shape(value: object) -> bool:
-    """Tell whether parsed JSON is a shape: a list of sizes."""
+    """Return whether parsed JSON is a shape: a list of sizes."""
     return isinstance(value, list) and all(type(size) is int and 0 <= size < 2**63 for size in value)
 
 

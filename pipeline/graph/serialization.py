@@ -98,7 +98,7 @@ def _entry(node: Node) -> dict[str, object]:
 
 
 def _plain(attribute: Attribute) -> object:
-    """Give an attribute as JSON has it: the numbers that JSON lacks become words."""
+    """Return an attribute as JSON has it: the numbers that JSON lacks become words."""
     if isinstance(attribute, tuple):
         return [_plain(number) for number in attribute]
     return str(attribute) if isinstance(attribute, float) and not math.isfinite(attribute) else attribute

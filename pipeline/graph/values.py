@@ -83,18 +83,18 @@ class Node(Generic[O_co]):
         return self.outputs[0]
 
     def input(self, index: int) -> Value:
-        """Give the input at `index`, which must be there."""
+        """Return the input at `index`, which must be there."""
         value = self.inputs[index]
         if value is None:
             raise IndexError(f"{self.name} ({self.operator.name}) has no input {index}")
         return value
 
     def has_input(self, index: int) -> bool:
-        """Tell whether an optional input is given."""
+        """Return whether an optional input is given."""
         return index < len(self.inputs) and self.inputs[index] is not None
 
     def taking(self, replacements: Mapping[str, Value]) -> Node:
-        """Give the node that takes other values in place of those in `replacements`, by name."""
+        """Return the node that takes other values in place of those in `replacements`, by name."""
         inputs = tuple(value and replacements.get(value.name, value) for value in self.inputs)
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
@@ -119,7 +119,7 @@ class Graph:
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def values(self) -> Iterator[Value]:
-        """Give every value that a node makes, in running order."""
+        """Return every value that a node makes, in running order."""
         for node in self.nodes:
             yield from node.outputs
 

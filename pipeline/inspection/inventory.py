@@ -84,7 +84,7 @@ class Inventory:
         return given + sum(inputs) * cost.BYTES["float32"]
 
     def find(self, name: str) -> tuple[Part, ...]:
-        """Give the parts called `name`, else those at that path, else the ones that make a blob of that name.
+        """Return the parts called `name`, else those at that path, else the ones that make a blob of that name.
 
         Raises UsageError where there is none.
         """
@@ -131,7 +131,7 @@ def _of_input(value: Value, seen: tuple[Field, ...] | None) -> Measure:
 
 
 def peak_bytes(graph: Graph) -> int:
-    """Give the most bytes of activations that are needed at one time when nodes run in their order."""
+    """Return the most bytes of activations that are needed at one time when nodes run in their order."""
     last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value is not None}
     last_use |= {value.name: len(graph.nodes) for value in graph.outputs}
     alive = {value.name: value.size * cost.BYTES[value.dtype] for value in graph.inputs}

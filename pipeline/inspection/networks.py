@@ -68,7 +68,7 @@ def load(source: Source) -> Graph:
 
 
 def resolve(path: Path, wanted: Sequence[str]) -> tuple[Path, str]:
-    """Give a file and its format; of a run's output folder, the first of the `wanted` files that it has."""
+    """Return a file and its format; of a run's output folder, the first of the `wanted` files that it has."""
     kind = formats.recognise(path)
     if kind != "folder":
         return path, kind
@@ -112,13 +112,13 @@ def caffe2(predict: Path, inits: Sequence[Path], inputs: Sequence[str] = ()) -> 
 
 
 def weights_beside(prototxt: Path) -> Path | None:
-    """Give the weights that a run of ours, or the usual habit, puts beside a prototxt."""
+    """Return the weights that a run of ours, or the usual habit, puts beside a prototxt."""
     names = ("model.caffemodel", "model.caffemodel.h5", f"{prototxt.stem}.caffemodel", f"{prototxt.stem}.caffemodel.h5")
     return next((path for name in names if (path := prototxt.with_name(name)).is_file()), None)
 
 
 def init_nets_beside(predict: Path) -> tuple[Path, ...]:
-    """Give the init_net that lies beside a predict_net and is called like it, and more where the manifest has more."""
+    """Return the init_net beside a predict_net that is called like it, and more where the manifest has more."""
     path = predict.with_name(predict.name.replace("predict", "init").replace(".pbtxt", ".pb"))
     if path == predict or not path.is_file():
         return ()
@@ -130,7 +130,7 @@ def init_nets_beside(predict: Path) -> tuple[Path, ...]:
 
 
 def is_init_net(path: Path) -> bool:
-    """Tell whether a NetDef only fills parameters: no operator of it takes a blob."""
+    """Return whether a NetDef only fills parameters: no operator of it takes a blob."""
     from pipeline.caffe2.outline import outline
 
     operators = outline(path).operators
@@ -138,7 +138,7 @@ def is_init_net(path: Path) -> bool:
 
 
 def _shapes(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:
-    """Give shapes by blob; those without a name go to the data inputs in order."""
+    """Return shapes by blob; those without a name go to the data inputs in order."""
     from pipeline.graph.input_spec import TensorSpec, parse_input_spec
 
     shapes: dict[str, Shape] = {}

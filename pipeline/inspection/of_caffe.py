@@ -107,7 +107,7 @@ def _inputs(net: CaffeNet, graph: Graph) -> dict[str, Shape | None]:
 
 
 def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
-    """Give the fields that a prototxt sets, the inner ones as `convolution_param.num_output`."""
+    """Return the fields that a prototxt sets, the inner ones as `convolution_param.num_output`."""
     for name, value in _plain(layer).items():
         if name in _NOT_ATTRIBUTES:
             continue
@@ -118,7 +118,7 @@ def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(message: Message) -> dict[str, Any]:
-    """Give the fields that a message sets, enums by name."""
+    """Return the fields that a message sets, enums by name."""
     return {
         field.name: [_value(field, item) for item in value] if _repeated(value) else _value(field, value)
         for field, value in message.ListFields()

@@ -51,7 +51,7 @@ def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = (
 
 
 def _held(*paths: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Give the parameters that nets make, where they are init_nets whose fills hold them."""
+    """Return the parameters that nets make, where they are init_nets whose fills hold them."""
     from pipeline.caffe2 import files
 
     try:

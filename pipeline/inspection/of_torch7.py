@@ -79,7 +79,7 @@ def _attributes(module: TorchObject) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any Lua value
-    """Give a field as JSON has it; of tables the first entries, of tensors their type and size."""
+    """Return a field as JSON has it; of tables the first entries, of tensors their type and size."""
     from pipeline.torch7.objects import Table, Tensor, describe
 
     if value is None or isinstance(value, bool | int | float | str):

@@ -32,7 +32,7 @@ class Row:
 
 
 def module_rows() -> list[Row]:
-    """Give a row for each Torch7 module class."""
+    """Return a row for each Torch7 module class."""
     from pipeline.graph.operators import OPERATORS
     from pipeline.torch7.modules import MODULES
 
@@ -54,14 +54,14 @@ def module_rows() -> list[Row]:
 
 
 def operator_rows() -> list[Row]:
-    """Give a row for each operator of the graph."""
+    """Return a row for each operator of the graph."""
     from pipeline.graph.operators import OPERATORS
 
     return [operator_row(name) for name in OPERATORS]
 
 
 def layer_rows() -> list[Row]:
-    """Give a row for each Caffe layer that is read."""
+    """Return a row for each Caffe layer that is read."""
     from pipeline.caffe.read import READS
     from pipeline.graph.operators import OPERATORS
 
@@ -75,7 +75,7 @@ def layer_rows() -> list[Row]:
 
 @cache
 def operator_row(name: str) -> Row:
-    """Tell what one operator of the graph is written as."""
+    """Report what one operator of the graph is written as."""
     from pipeline.caffe import read as caffe_read
     from pipeline.caffe import write as caffe_write
     from pipeline.caffe2 import read as caffe2_read
@@ -105,7 +105,7 @@ def _written(name: str, writers: Writers[Any], known: Container[str]) -> set[str
 
 
 def first_line(function: Callable[..., Any]) -> str:
-    """Give the first sentence of a converter's documentation."""
+    """Return the first sentence of a converter's documentation."""
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -138,7 +138,7 @@ def names_in(function: Callable[..., Any], known: Container[str]) -> set[str]:
 
 
 def _globals(code: CodeType, module: Mapping[str, Any]) -> Iterator[object]:
-    """Give what a code takes from its module, and from modules of this package that it names (`layers.bias`)."""
+    """Return what a code takes from its module, and from modules of this package that it names (`layers.bias`)."""
     owner: object = None
     for instruction in get_instructions(code):
         if instruction.opname == "LOAD_GLOBAL":
@@ -155,7 +155,7 @@ def _is_class_in(value: object, known: Container[str]) -> TypeGuard[type]:
 
 
 def _functions(value: object) -> Iterator[FunctionType]:
-    """Give the Python functions behind a callable of this package, also inside a partial or a closure."""
+    """Return the Python functions behind a callable of this package, also inside a partial or a closure."""
     value = getattr(value, "func", value)
     if isinstance(value, FunctionType) and _ours(value.__module__):
         yield value

@@ -73,7 +73,7 @@ def statistics(array: Array) -> Statistics:
 
 
 def _finite(chunk: Array) -> Array:
-    """Give the finite numbers of a chunk: itself, in the usual case."""
+    """Return the finite numbers of a chunk: itself, in the usual case."""
     with np.errstate(over="ignore", invalid="ignore"):
         usual = bool(np.isfinite(chunk.sum()))
     return chunk if usual else chunk[np.isfinite(chunk)]
@@ -88,7 +88,7 @@ def _histogram(values: Array, least: float, most: float) -> Array:
 
 
 def _chunks(array: Array) -> Iterator[Array]:
-    """Give the numbers of an array as float64; a chunk is good until the next one is asked for."""
+    """Return the numbers of an array as float64; a chunk is good until the next one is asked for."""
     if not array.size:
         return
     yield from np.nditer(

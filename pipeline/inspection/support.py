@@ -80,5 +80,5 @@ def _known(found: Inventory) -> Container[str]:
 
 
 def _fills(parts: Iterable[Part]) -> Iterator[str]:
-    """Give the operators of an init_net, whose numbers could be read."""
+    """Return the operators of an init_net, whose numbers could be read."""
     return (part.kind for part in parts if not part.inputs and part.weights)

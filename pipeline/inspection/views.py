@@ -18,7 +18,7 @@ SHOWN = 60  # characters of an attribute in a table
 
 
 def table(inventory: Inventory) -> Table:
-    """Give a row a part; where nothing is known of shapes, their attributes instead."""
+    """Return a row a part; where nothing is known of shapes, their attributes instead."""
     with_attributes = inventory.format == "netdef" and not any(part.measure for part in inventory.parts)
     columns = (
         inventory.parts_are.split()[0].removesuffix("s"),
@@ -92,7 +92,7 @@ class Branch:
     multiply_adds: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Give the place, without what is inside, as plain JSON values."""
+        """Return the place, without what is inside, as plain JSON values."""
         return {
             "path": list(self.path),
             "types": [part.kind for part in self.parts],
@@ -122,7 +122,7 @@ def tree(inventory: Inventory) -> list[Branch]:
 
 
 def tree_table(inventory: Inventory) -> Table:
-    """Give the tree as indented rows, each with the sums of what is inside."""
+    """Return the tree as indented rows, each with the sums of what is inside."""
     rows: list[tuple[Cell, ...]] = []
     for place in tree(inventory):
         shapes = " ".join(shape_text(s) for part in place.parts if part.measure for s in part.measure.shapes)
@@ -164,7 +164,7 @@ STATISTICS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf", "histogram")
 
 
 def statistics_table(title: str, parts: Sequence[Part]) -> Table:
-    """Give a row a weight; reads every number of them."""
+    """Return a row a weight; reads every number of them."""
     rows: list[tuple[Cell, ...]] = []
     for part in parts:
         for name, array in part.weights.items():
@@ -175,14 +175,14 @@ def statistics_table(title: str, parts: Sequence[Part]) -> Table:
 
 
 def statistics_cells(found: Statistics) -> tuple[Cell, ...]:
-    """Give the numbers under STATISTICS; what is not defined stays empty."""
+    """Return the numbers under STATISTICS; what is not defined stays empty."""
     measured = (found.minimum, found.maximum, found.mean, found.deviation)
     numbers = tuple("" if number is None else number for number in measured)
     return (*numbers, found.zeros, found.nans, found.infinities, f"[{found.spark}]")
 
 
 def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: bool = False) -> dict[str, Any]:
-    """Give `parts` of an inventory, and its totals, as plain JSON values."""
+    """Return `parts` of an inventory, and its totals, as plain JSON values."""
     return {
         "title": inventory.title,
         "format": inventory.format,
@@ -201,7 +201,7 @@ def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: boo
 
 
 def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
-    """Give a part as plain JSON values."""
+    """Return a part as plain JSON values."""
     known = part.measure
     return {
         "name": part.name,
@@ -226,7 +226,7 @@ def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any attribute
-    """Give an attribute as strict JSON has it: numbers that JSON lacks become words."""
+    """Return an attribute as strict JSON has it: numbers that JSON lacks become words."""
     if isinstance(value, float) and not abs(value) < float("inf"):
         return str(value)
     if isinstance(value, dict):

@@ -156,7 +156,7 @@ class Parity:
         return max((check.relative for check in self.checks if check.binding), default=0.0)
 
     def differs(self, name: str) -> bool:
-        """Tell whether a value is further apart than is tolerated, by a check that binds."""
+        """Return whether a value is further apart than is tolerated, by a check that binds."""
         binding = {check.series for check in self.checks if check.binding}
         return any(not error <= self.tolerance for by, error in self.values.get(name, {}).items() if by in binding)
 
@@ -198,7 +198,7 @@ class Report:
 
 
 def as_json(report: Report) -> Any:  # noqa: ANN401 - any JSON value
-    """Give a report as plain JSON values; the numbers that JSON lacks become words."""
+    """Return a report as plain JSON values; the numbers that JSON lacks become words."""
     return _plain(asdict(report))
 
 

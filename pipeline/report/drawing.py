@@ -80,7 +80,7 @@ class Step:
 
 
 def steps(run: Run) -> tuple[Step, ...]:
-    """Give the boxes of the drawing of stages."""
+    """Return the boxes of the drawing of stages."""
     made = {stage.makes for stage in run.stages}
     used = {kind for stage in run.stages for kind in stage.reads}
     sources = sorted({run.source_kind} & used - made) or ["source"]
@@ -111,7 +111,7 @@ class Span:
 
 
 def time_line(run: Run) -> tuple[Span | None, ...]:
-    """Give when each stage ran; None for one that did not start, or of which the log does not tell."""
+    """Return when each stage ran; None for one that did not start, or of which the log does not tell."""
     known = [(stage.began, stage.began + stage.seconds) for stage in run.stages if stage.began is not None]
     whole = max([run.seconds, *(end for _, end in known)]) or 1.0
     return tuple(
@@ -187,7 +187,7 @@ class _Scale:
         self.lanes = self.high - self.low + 1 + self.infinite
 
     def __call__(self, error: float) -> float:
-        """Give the height of an error."""
+        """Return the height of an error."""
         if not math.isfinite(error):
             lane = float(self.lanes)
         elif error < 10.0**self.low:

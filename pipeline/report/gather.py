@@ -47,7 +47,7 @@ def gather(
 
 
 def _if_sound(read: Callable[[], T]) -> tuple[T | None, str]:
-    """Give what can be read, or else why it cannot: the page tells that, and the rest."""
+    """Return what can be read, or else why it cannot: the page tells that, and the rest."""
     try:
         return read(), ""
     except PipelineError as error:
@@ -97,7 +97,7 @@ def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, 
 
 
 def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the versions of what made the artifacts, and the runtimes that verification found."""
+    """Return the versions of what made the artifacts, and the runtimes that verification found."""
     versions, runtimes = {_PACKAGE: run["version"]}, dict[str, str]()
     for manifest in manifests:
         versions |= {name: version for name, version in manifest["versions"].items() if name != _PACKAGE}
@@ -107,7 +107,7 @@ def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dic
 
 
 def _began(path: Path, run: str) -> dict[str, str]:
-    """Give when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
+    """Return when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -127,7 +127,7 @@ def _began(path: Path, run: str) -> dict[str, str]:
 
 
 def _seconds(start: str, end: str) -> float | None:
-    """Give the seconds between two times in ISO 8601; None where one is missing."""
+    """Return the seconds between two times in ISO 8601; None where one is missing."""
     try:
         return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
     except (ValueError, TypeError):
@@ -184,7 +184,7 @@ def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
 
 
 def _typed(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any option
-    """Give the words that set an option on the command line; none where only a configuration file can."""
+    """Return the words that set an option on the command line; none where only a configuration file can."""
     flag = OPTIONS[name].metadata["flag"].split(",")[0]
     if not flag:
         return []

@@ -57,7 +57,7 @@ def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layo
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
-    """Give each vertex the length of the longest path to it; what nothing leads to lies just above its first use."""
+    """Return the length of the longest path to each vertex; what nothing leads to lies just above its first use."""
     ranks = [0] * count
     followers: list[list[int]] = [[] for _ in range(count)]
     led_to = [False] * count

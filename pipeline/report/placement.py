@@ -17,7 +17,7 @@ Links = Sequence[Sequence[int]]  # of each vertex, its neighbours in the row abo
 def places(
     rows: Sequence[Row], widths: Sequence[float], above: Links, below: Links, boxes: int, gap: float
 ) -> list[float]:
-    """Give the centre of every vertex along its row, `gap` or more apart; vertices from `boxes` on are bends."""
+    """Return the centre of every vertex along its row, `gap` or more apart; vertices from `boxes` on are bends."""
     if not rows:
         return []
     conflicts = _conflicts(rows, above, boxes)

@@ -19,7 +19,7 @@ _PACKAGE = "pipeline.report"
 
 
 def render(report: Report) -> str:
-    """Give the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
+    """Return the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
     from markupsafe import Markup
 
     style, script = _asset("style.css"), _asset("script.js")

@@ -39,12 +39,12 @@ def shape(extents: Sequence[int]) -> str:
 
 
 def size(amount: float) -> str:
-    """Give a number of bytes."""
+    """Return a number of bytes."""
     return _scaled(amount, ("B", "kB", "MB", "GB", "TB"))
 
 
 def count(amount: float) -> str:
-    """Give a large number of things."""
+    """Return a large number of things."""
     return _scaled(amount, ("", "k", "M", "G", "T")).rstrip()
 
 
@@ -57,12 +57,12 @@ def _scaled(amount: float, units: Sequence[str]) -> str:
 
 
 def seconds(duration: float) -> str:
-    """Give a duration."""
+    """Return a duration."""
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.1f} s"
 
 
 def number(value: float | None) -> str:
-    """Give a number to three digits."""
+    """Return a number to three digits."""
     if value is None:
         return NONE
     if not math.isfinite(value):
@@ -72,10 +72,10 @@ def number(value: float | None) -> str:
 
 
 def moment(text: str) -> str:
-    """Give a time in ISO 8601 as people read it."""
+    """Return a time in ISO 8601 as people read it."""
     return f"{text[:10]} {text[11:19]} UTC" if len(text) >= 19 else text
 
 
 def plural(amount: int, one: str, many: str = "") -> str:
-    """Give an amount of things."""
+    """Return an amount of things."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"

@@ -18,7 +18,7 @@ _INTERPRETERS = "caffe2*/bin/python"  # in a folder of runtimes
 
 
 def folders() -> Iterator[Path]:
-    """Give the folders that `make runtimes` may have filled: a checkout's own, then the user's data folder."""
+    """Return the folders that `make runtimes` may have filled: a checkout's own, then the user's data folder."""
     import platformdirs
 
     checkout = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
 
 
 def _installed_version(interpreter: Path) -> str:
-    """Give the version of the torch release that holds the interpreter's Caffe2; "" where there is none."""
+    """Return the version of the torch release that holds the interpreter's Caffe2; "" where there is none."""
     for state in sorted(interpreter.parent.parent.glob("lib/python3*/site-packages/caffe2/python/*_state.*.so")):
         for record in sorted(state.parents[2].glob("torch-*.dist-info")):
             return record.name.removeprefix("torch-").removesuffix(".dist-info").split("+")[0]

@@ -14,7 +14,7 @@ def search(environment: Mapping[str, str]) -> list[Engine | Missing]:
 
 
 def engines(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[Engine]:
-    """Give the runtimes found; with `only`, those whose name is among these (case does not matter)."""
+    """Return the runtimes found; with `only`, those whose name is among these (case does not matter)."""
     wanted = {name.lower() for name in only}
     found = [engine for engine in search(environment) if isinstance(engine, Engine)]
     return [engine for engine in found if not wanted or engine.name.lower() in wanted]

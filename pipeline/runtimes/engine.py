@@ -73,12 +73,12 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the net ran."""
+        """Return whether the net ran."""
         return not self.stage
 
 
 def version_of(interpreter: str, worker: str, *, timeout: float = 60) -> str:
-    """Give the version of the runtime that `worker` finds in `interpreter`; MachineError where there is none."""
+    """Return the version of the runtime that `worker` finds in `interpreter`; MachineError where there is none."""
     return str(_ask(interpreter, worker, [], timeout)[0]["version"])
 
 

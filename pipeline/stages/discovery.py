@@ -19,7 +19,7 @@ _DECLARES = re.compile(r"^STAGE\b", re.MULTILINE)
 
 @cache
 def discover() -> tuple[Stage, ...]:
-    """Give the stages that the modules of `pipeline.stages` declare, in alphabetical order.
+    """Return the stages that the modules of `pipeline.stages` declare, in alphabetical order.
 
     Other modules of the package are not imported: they may need heavy libraries, which a cached run does not.
     Raises ValueError where two stages share a name or make the same kind: a bug, not a user's mistake.

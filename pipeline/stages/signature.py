@@ -43,7 +43,7 @@ def with_blobs(signature: Signature, key: str, inputs: Sequence[str], outputs: S
 
 
 def blobs(signature: Signature, side: str, key: str) -> list[str]:
-    """Give the blobs of the "inputs" or "outputs" in one format."""
+    """Return the blobs of the "inputs" or "outputs" in one format."""
     return [port[key] for port in signature[side]]
 
 

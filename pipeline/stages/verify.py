@@ -56,7 +56,7 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 
 
 def _artifacts(task: Task) -> list[Artifact]:
-    """Give what there is to compare, in the order in which it was made."""
+    """Return what there is to compare, in the order in which it was made."""
     from pipeline.verification.verification import Artifact
 
     found = [_caffe(task.inputs["caffe"], task)]
@@ -78,7 +78,7 @@ def _edited_first(artifacts: Sequence[Artifact], kind: str) -> list[Artifact]:
 
 
 def _before_the_edit(task: Task) -> Artifact | None:
-    """Give the net that somebody edited as it was before; None where nobody has."""
+    """Return the net that somebody edited as it was before; None where nobody has."""
     folder = task.inputs.get("original")
     if folder is None:
         return None

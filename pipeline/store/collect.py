@@ -69,7 +69,7 @@ def parse_size(text: str) -> int:
 
 
 def entries(store: Store) -> list[Entry]:
-    """Give every sound artifact, the one used last first."""
+    """Return every sound artifact, the one used last first."""
     with on_machine("reading the store", store.root):
         found = [_entry(artifact) for artifact in store.artifacts() if isinstance(artifact, Artifact)]
     return sorted(found, key=lambda entry: (-entry.used, entry.key))
@@ -157,7 +157,7 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
 
 
 def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]]:
-    """Give the entries past the limits; `listed` has the one used last first."""
+    """Return the entries past the limits; `listed` has the one used last first."""
     kept: dict[tuple[str, str], int] = {}
     total, now = 0, time.time()
     for entry in listed:

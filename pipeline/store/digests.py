@@ -26,12 +26,12 @@ _LARGE = 1 << 20  # bytes from which a thread of its own pays
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Give the one spelling of a JSON value: sorted keys, no spaces, ASCII, no NaN."""
+    """Return the one spelling of a JSON value: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Give the digest of a value, labelled by its kind so that no two kinds of thing can ever meet."""
+    """Return the digest of a value, labelled by its kind so that no two kinds of thing can ever meet."""
     return digest((canonical({"kind": kind, "value": value}),))
 
 
@@ -52,7 +52,7 @@ class Digests:
                     thread.start()
 
     def of(self, path: Path) -> str:
-        """Give the digest of a file, without reading it where nothing about it has changed."""
+        """Return the digest of a file, without reading it where nothing about it has changed."""
         if begun := self._begun.pop(path, None):
             begun.join()
         return self._remembered(path)

@@ -86,7 +86,7 @@ def _link(artifact: Artifact, file: str = "") -> Link:
 
 
 def _ancestors(store: Store, artifact: Artifact) -> Iterator[Artifact]:
-    """Give the artifacts that an artifact was made from, nearest first; those that were collected are left out."""
+    """Return the artifacts that an artifact was made from, nearest first; those that were collected are left out."""
     seen, waiting = set[str](), list(artifact.manifest["parents"].values())
     while waiting:
         key = waiting.pop(0)

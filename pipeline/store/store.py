@@ -98,7 +98,7 @@ def default_root() -> Path:
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
-    """Give the digest of an artifact's content from its files' digests and sizes."""
+    """Return the digest of an artifact's content from its files' digests and sizes."""
     return digest_of("artifact", files)
 
 
@@ -121,7 +121,7 @@ class Store:
         return self.root / "artifacts" / key[:2] / key
 
     def lock(self, name: str) -> FileLock:
-        """Give the lock of a key, or of another name; it is free again when its process dies."""
+        """Return the lock of a key, or of another name; it is free again when its process dies."""
         return FileLock(self.root / "locks" / f"{name}.lock", poll_interval=0.02, thread_local=False)
 
     def find(self, key: str) -> Artifact | Damage | None:
@@ -263,7 +263,7 @@ class Store:
             replace(self._history(what, of), text, durable=False)
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
-        """Give the facts that were kept last; None where there are none that are sound."""
+        """Return the facts that were kept last; None where there are none that are sound."""
         try:
             kept = json.loads(self._history(what, of).read_bytes())
             return dict(kept["facts"]) if kept["check"] == digest_of("facts", kept["facts"]) else None
@@ -274,7 +274,7 @@ class Store:
         return self.root / "history" / f"{digest_of('history', [what, of])}.json"
 
     def keys_in_use(self) -> set[str]:
-        """Give the keys that runs in progress have asked for."""
+        """Return the keys that runs in progress have asked for."""
         keys: set[str] = set()
         for place in self.sessions():
             with suppress(FileNotFoundError):
@@ -296,7 +296,7 @@ class Session:
     path: Path
 
     def uses(self, key: str) -> None:
-        """Tell the collector to leave this key alone; to be called before the key is looked up."""
+        """Report the collector to leave this key alone; to be called before the key is looked up."""
         with (self.path / "keys").open("a") as stream:
             stream.write(key + "\n")
 

@@ -213,6 +213,6 @@ _READINGS = {
 
 
 def _number(value: float) -> int | float:
-    """Give whole numbers as ints, as far as a double holds every one of them; an int would lose the sign of -0."""
+    """Return whole numbers as ints, as far as a double holds every one of them; an int would lose the sign of -0."""
     whole = value.is_integer() and abs(value) <= 1 << 53 and (value != 0 or copysign(1, value) > 0)
     return int(value) if whole else value

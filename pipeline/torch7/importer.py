@@ -54,7 +54,7 @@ def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = 
 
 
 def element_type(root: Module) -> str:
-    """Tell what a network's tensors are, float32 or float64, by its first module that has no others inside.
+    """Report what a network's tensors are, float32 or float64, by its first module that has no others inside.
 
     Containers do not tell: `_type` is not changed in all of them when a part is converted.
     """

@@ -196,7 +196,7 @@ class Lowering:
         return self.builder.constant(number, part)
 
     def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
-        """Give `x` another shape, with the batch size left free where it stays; the result is a view of `x`."""
+        """Reshape `x`, with the batch size left free where it stays; the result is a view of `x`."""
         x = self._content(x)
         if x.name in self.builder.weights:
             return self.weight(self.builder.weights[x.name].reshape(shape), self._part(part) or "reshaped")
@@ -204,7 +204,7 @@ class Lowering:
         return self.alias(y, x, self._reshaped(y.shape), lambda base, new: self._reshaped(base.shape)(new))
 
     def narrow(self, x: Value, axis: int, start: int, length: int, part: str = "") -> Value:
-        """Give the slice of `length` from `start` on along `axis`, as a view of `x`."""
+        """Return the slice of `length` from `start` on along `axis`, as a view of `x`."""
         end = start + length
         if (start, end) == (0, x.shape[axis]):
             return x
@@ -221,7 +221,7 @@ class Lowering:
         return self.alias(y, x, cut, patch)
 
     def select(self, x: Value, axis: int, index: int, part: str = "") -> Value:
-        """Give the slice at `index` along `axis`, without that axis, as a view of `x`."""
+        """Return the slice at `index` along `axis`, without that axis, as a view of `x`."""
         one = self.narrow(x, axis, index, 1, part=f"{part}_slice".strip("_"))
         return self.reshape(one, (*x.shape[:axis], *x.shape[axis + 1 :]), part=part)
 
@@ -269,7 +269,7 @@ class Lowering:
         return y
 
     def copy(self, x: Value) -> Value:
-        """Give a tensor with the content of `x` and memory of its own."""
+        """Return a tensor with the content of `x` and memory of its own."""
         return self.add("Identity", x, part="copy")
 
     def duplicate(self, x: TorchValue) -> TorchValue:
@@ -280,7 +280,7 @@ class Lowering:
 
 
 def leaves(x: TorchValue | None) -> Iterator[Value]:
-    """Give the tensors of a nested table, left to right."""
+    """Return the tensors of a nested table, left to right."""
     if isinstance(x, tuple):
         for item in x:
             yield from leaves(item)

@@ -50,17 +50,17 @@ class Module:
         return f"{self.path}_{kind}" if self.path else kind
 
     def has(self, name: str) -> bool:
-        """Tell whether a field is there and neither nil, false nor an empty tensor."""
+        """Return whether a field is there and neither nil, false nor an empty tensor."""
         value = self.object.get(name)
         return value is not None and value is not False and not (isinstance(value, Tensor) and value.is_empty)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Give a field's truth as Lua sees it: all but nil and false are true, 0 too."""
+        """Return a field's truth as Lua sees it: all but nil and false are true, 0 too."""
         value = self.object.get(name)
         return default if value is None else value is not False
 
     def sizes(self, name: str) -> tuple[int, ...]:
-        """Give a field that lists whole numbers: a LongStorage, a tensor or a table."""
+        """Return a field that lists whole numbers: a LongStorage, a tensor or a table."""
         value = self.object.get(name)
         if isinstance(value, Storage):
             return tuple(int(v) for v in value.data)
@@ -88,14 +88,14 @@ class Module:
         return array
 
     def table(self, name: str) -> list[LuaValue]:
-        """Give the values 1..n of a table."""
+        """Return the values 1..n of a table."""
         value = self.object.get(name)
         if not isinstance(value, Table):
             self._wrong(name, "a table", value)
         return value.array()
 
     def pair(self, name: str, position: int) -> tuple[int, int]:
-        """Give the two whole numbers in the table at a position of a table."""
+        """Return the two whole numbers in the table at a position of a table."""
         value = self.table(name)[position - 1]
         numbers = value.array() if isinstance(value, Table) else []
         if len(numbers) != 2 or not all(map(_is_whole, numbers)):
@@ -103,7 +103,7 @@ class Module:
         return int(numbers[0]), int(numbers[1])
 
     def children(self, branches: bool = False) -> list[Module]:
-        """Give the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""
+        """Return the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""
         step = "branch[{}]" if branches else "{}"
         return [
             Module(child, join(self.path, step.format(i)))
@@ -111,7 +111,7 @@ class Module:
         ]
 
     def child(self, name: str) -> Module:
-        """Give the module in a field of its own, at `<path>.<name>`."""
+        """Return the module in a field of its own, at `<path>.<name>`."""
         value = self.object.get(name)
         if not isinstance(value, TorchObject):
             self._wrong(name, "a module", value)
@@ -125,18 +125,18 @@ class Module:
         )
 
     def maybe_int(self, name: str) -> int | None:
-        """Give a field that is a whole number, or None where there is no such field."""
+        """Return a field that is a whole number, or None where there is no such field."""
         return None if self.object.get(name) is None else self.int(name)
 
     def int(self, name: str, default: int = _REQUIRED) -> int:
-        """Give a field that is a whole number."""
+        """Return a field that is a whole number."""
         number = self.float(name, default)
         if not float(number).is_integer():
             self._wrong(name, "a whole number", self.object.get(name))
         return int(number)
 
     def float(self, name: str, default: float = _REQUIRED) -> float:
-        """Give a field that is a number."""
+        """Return a field that is a number."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
@@ -145,7 +145,7 @@ class Module:
         return float(value)
 
     def str(self, name: str, default: str = _REQUIRED) -> str:
-        """Give a field that is a string."""
+        """Return a field that is a string."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
@@ -155,7 +155,7 @@ class Module:
 
 
 def _is_whole(value: LuaValue) -> bool:
-    """Tell whether a Lua value is a whole number; -0 is one, which is read as a float."""
+    """Return whether a Lua value is a whole number; -0 is one, which is read as a float."""
     return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
 
 
@@ -235,6 +235,6 @@ _SUBSTITUTES = ("fbnn", "fbcunn", "clnn", "rnn", "dpnn", "nnx")
 
 
 def find(kind: str) -> Definition | None:
-    """Give the definition of a class; `fbcunn.SpatialConvolution` is taken for nn's where it has none of its own."""
+    """Return the definition of a class; `fbcunn.SpatialConvolution` is taken for nn's where it has none of its own."""
     package, _, name = kind.partition(".")
     return MODULES.get(kind) or (MODULES.get(f"nn.{name}") if package in _SUBSTITUTES else None)

@@ -23,7 +23,7 @@ _LISTED = 20
 
 
 def is_module(value: LuaValue) -> bool:
-    """Tell whether a value is a module: by its package, or else by the fields that every nn.Module has.
+    """Return whether a value is a module: by its package, or else by the fields that every nn.Module has.
 
     Criterions (losses) are none; an unknown class that looks like a module is one.
     """
@@ -43,7 +43,7 @@ def is_module(value: LuaValue) -> bool:
 
 
 def find_networks(root: LuaValue) -> list[tuple[str, TorchObject]]:
-    """Give the topmost modules in a value with their paths, nearest first; each module once.
+    """Return the topmost modules in a value with their paths, nearest first; each module once.
 
     Modules are sought in tables and in objects of classes that are no modules, not inside other modules.
     """
@@ -89,7 +89,7 @@ def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
 
 
 def select_network(root: LuaValue, key: str | None = None) -> tuple[str, TorchObject]:
-    """Give the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
+    """Return the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
 
     Of several the one under a usual name (`model`, `net`, `generator` ...) is taken. Raises UsageError where
     the choice is open or `key` leads nowhere, UnsupportedError where there is no network.

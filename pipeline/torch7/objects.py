@@ -87,7 +87,7 @@ class Table(MutableMapping[Any, Any]):
     __hash__ = object.__hash__
 
     def array(self) -> list[Any]:
-        """Give the values under 1, 2, 3 ... up to the first that is missing (Lua's ipairs)."""
+        """Return the values under 1, 2, 3 ... up to the first that is missing (Lua's ipairs)."""
         values: list[Any] = []
         while (position := len(values) + 1) in self._entries:
             values.append(self._entries[position])
@@ -111,7 +111,7 @@ class TorchObject:
     index: int = 0
 
     def get(self, name: Any, default: Any = None) -> Any:  # noqa: ANN401
-        """Give the value of a field, or `default` where the object has no such field."""
+        """Return the value of a field, or `default` where the object has no such field."""
         return self.fields.get(name, default)
 
     def __contains__(self, name: object) -> bool:
@@ -148,7 +148,7 @@ class Tensor:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the tensor has no element."""
+        """Return whether the tensor has no element."""
         return not self.size
 
     @property
@@ -187,7 +187,7 @@ LuaValue: TypeAlias = bool | int | float | str | Table | TorchObject | Storage |
 
 
 def element_prefix(class_name: str) -> str:
-    """Give the key of ELEMENTS for the class of a tensor or storage, "" for any other class."""
+    """Return the key of ELEMENTS for the class of a tensor or storage, "" for any other class."""
     for suffix in ("Tensor", "Storage"):
         prefix = class_name.removeprefix("torch.").removesuffix(suffix)
         if class_name == f"torch.{prefix}{suffix}" and prefix in ELEMENTS:

@@ -74,7 +74,7 @@ def _key(step: re.Match[str]) -> str | int:
 
 
 def entries(value: LuaValue) -> Table | None:
-    """Give what a path can enter: a table itself, an object's fields, None for any other value."""
+    """Return what a path can enter: a table itself, an object's fields, None for any other value."""
     if isinstance(value, TorchObject):
         return value.fields
     return value if isinstance(value, Table) else None

@@ -82,7 +82,7 @@ def read_bytes(data: memoryview) -> TorchFile:
 
 
 def _is_evident(reader: ObjectReader) -> bool:
-    """Tell whether a second way of reading explains the file: a damaged one must not be read by chance."""
+    """Return whether a second way of reading explains the file: a damaged one must not be read by chance."""
     return reader.left == 0 or reader.elements > 0
 
 

@@ -10,7 +10,7 @@ Shape = tuple[int | None, ...]  # of one sample; None: not known
 
 
 def remembered(module: Module) -> tuple[InputSpec, ...] | None:
-    """Give the inputs that a network remembers, for a batch of one; None where they are not known."""
+    """Return the inputs that a network remembers, for a batch of one; None where they are not known."""
     if _name(module) == "ParallelTable":
         shapes = [sample_shape(child) for child in module.children(branches=True)]
     else:
@@ -24,7 +24,7 @@ def remembered(module: Module) -> tuple[InputSpec, ...] | None:
 
 
 def sample_shape(module: Module) -> Shape | None:
-    """Give the shape of one sample that a module takes, as far as it or a module behind it remembers."""
+    """Return the shape of one sample that a module takes, as far as it or a module behind it remembers."""
     name = _name(module)
     if name == "Sequential":
         return _through(module.children())
@@ -73,7 +73,7 @@ def _own(module: Module, name: str) -> Shape | None:
 
 
 def _before(module: Module, shape: Shape) -> Shape | None:
-    """Give the shape that a module takes to give `shape`: the smallest, where several do."""
+    """Return the shape that a module takes to give `shape`: the smallest, where several do."""
     name, image = _name(module), len(shape) == 3
     definition = find(module.kind)
     if definition and definition.keeps_shape:

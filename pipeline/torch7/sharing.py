@@ -41,7 +41,7 @@ class Sharing:
         self._known[tensor.name] = (len(self._history(tensor)), tensor)
 
     def is_view(self, tensor: Value) -> bool:
-        """Tell whether a tensor lies in another one's memory."""
+        """Return whether a tensor lies in another one's memory."""
         return tensor.name in self._views
 
     def overwrite(self, tensor: Value, content: Value) -> None:
@@ -55,7 +55,7 @@ class Sharing:
             self._known[name] = (len(history), content)
 
     def current(self, tensor: Value) -> Value:
-        """Give what the memory of `tensor` holds now."""
+        """Return what the memory of `tensor` holds now."""
         history = self._history(tensor)
         count, content = self._known.get(tensor.name, (0, tensor))
         if count == len(history):
@@ -70,7 +70,7 @@ class Sharing:
         return content
 
     def _put(self, target: Value, root: Value, new: Value) -> Value:
-        """Give the root's content after `new` is written to `target`, a view of it; before, it was `root`."""
+        """Return the root's content after `new` is written to `target`, a view of it; before, it was `root`."""
         view = self._views.get(target.name)
         if view is None:
             return new

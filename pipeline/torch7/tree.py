@@ -13,7 +13,7 @@ _CONTAINERS = _BRANCHING | {"nn.DataParallelTable", "nn.gModule", "nn.GPU", "nn.
 
 
 def children(module: TorchObject, path: str = "") -> list[TorchObject]:
-    """Give the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
+    """Return the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
 
     Where a graph (nngraph) has no such table, they are the modules of its nodes, in running order.
     Raises InvalidInputError for a container without that table, a hole in it, or something in it that is no
@@ -46,7 +46,7 @@ def _in_nodes(nodes: Table) -> Table:
 
 
 def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
-    """Give a module and all in it with their paths, as `3.branch[1]`, parents first, in the file's order.
+    """Return a module and all in it with their paths, as `3.branch[1]`, parents first, in the file's order.
 
     A module that stands at several places is given at each, its inside only at the first. Errors as
     `children`; a module that contains itself raises InvalidInputError.

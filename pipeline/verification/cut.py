@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 
 def named(graph: Graph, name: str) -> tuple[Node, ...]:
-    """Give the nodes of a layer: called `name`, of that place (`3.branch[1]`, all that is in it), or making that value.
+    """Return the nodes of a layer: called `name`, of that place (`3.branch[1]`: all in it), or making that value.
 
     Raises UsageError where there are none.
     """
@@ -35,7 +35,7 @@ def named(graph: Graph, name: str) -> tuple[Node, ...]:
 
 
 def between(graph: Graph, first: Iterable[Node], last: Iterable[Node]) -> tuple[Node, ...]:
-    """Give the nodes on every way from `first` to `last`, both included, in running order.
+    """Return the nodes on every way from `first` to `last`, both included, in running order.
 
     Raises UsageError where no way leads there.
     """
@@ -79,7 +79,7 @@ def cut(graph: Graph, nodes: Sequence[Node], outputs: Collection[str] = ()) -> G
 
 
 def upstream(graph: Graph, output: str, borders: Collection[str]) -> tuple[Node, ...]:
-    """Give the nodes that make a value out of the values `borders`, in running order."""
+    """Return the nodes that make a value out of the values `borders`, in running order."""
     needed = {output}
     kept: list[Node] = []
     for node in reversed(graph.nodes):

@@ -65,7 +65,7 @@ def smallest_diverging(
 
 
 def _common(original: Graph, candidate: Graph) -> set[str]:
-    """Give the values that both networks have, weights apart."""
+    """Return the values that both networks have, weights apart."""
     both = [{v.name: v.shape for v in (*graph.inputs, *graph.values())} for graph in (original, candidate)]
     return {name for name, shape in both[0].items() if both[1].get(name) == shape}
 

@@ -87,7 +87,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Tell whether no binding check found a difference."""
+        """Return whether no binding check found a difference."""
         return not any(t.binding and t.status == "differs" for t in self.checks)
 
 
@@ -228,7 +228,7 @@ def verify(
 
 
 def as_json(verification: Verification) -> dict[str, Any]:
-    """Give the verification as plain JSON values, for `verification.json`."""
+    """Return the verification as plain JSON values, for `verification.json`."""
     nodes = verification.reference.producers()
 
     def place(name: str) -> str:
@@ -274,7 +274,7 @@ def _number(value: float) -> float | str:
 
 
 def differing(verification: Verification) -> list[Check]:
-    """Give the binding checks that found a difference, the one that diverges first in front."""
+    """Return the binding checks that found a difference, the one that diverges first in front."""
     order = {name: place for place, name in enumerate(verification.values)}
     apart = [check for check in verification.checks if check.binding and check.status == "differs"]
     return sorted(apart, key=lambda check: order[check.diverges_at])

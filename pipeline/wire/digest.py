@@ -16,7 +16,7 @@ _BLOCK = 16 << 20  # bytes read and digested at once: other threads rarely have 
 
 
 def digest(chunks: Iterable[bytes | memoryview]) -> str:
-    """Give the digest, 64 hexadecimal digits, of chunks of bytes that follow each other."""
+    """Return the digest, 64 hexadecimal digits, of chunks of bytes that follow each other."""
     found = blake3()
     for chunk in chunks:
         found.update(chunk)
@@ -24,12 +24,12 @@ def digest(chunks: Iterable[bytes | memoryview]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Give the digest of a file's bytes; raises OSError."""
+    """Return the digest of a file's bytes; raises OSError."""
     return digest(_blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[memoryview]:
-    """Give a file's bytes, a block at a time, each good until the next one is asked for."""
+    """Return a file's bytes, a block at a time, each good until the next one is asked for."""
     with path.open("rb", buffering=0) as stream:
         block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
         while size := stream.readinto(block):

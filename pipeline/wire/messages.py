@@ -23,7 +23,7 @@ _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enu
 
 
 def is_text(view: memoryview) -> bool:
-    """Tell whether a file holds a message's text form: it begins with a field's name, and has no control bytes.
+    """Return whether a file holds a message's text form: it begins with a field's name, and has no control bytes.
 
     A small binary net may have none either: one of just a name is a line feed, a length and that name.
     """

@@ -35,7 +35,7 @@ class Field(NamedTuple):
 
 
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
-    """Give the fields of the message in view[start:end], in the file's order.
+    """Return the fields of the message in view[start:end], in the file's order.
 
     Raises InvalidInputError with the byte offset where the bytes are not a message.
     """
@@ -63,13 +63,13 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Give the fields of the message in a field; InvalidInputError where that is of another wire type."""
+    """Return the fields of the message in a field; InvalidInputError where that is of another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
 
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
-    """Give the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
+    """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
 
     A single packed run (what every writer makes) is a view of the file; anything else is copied once.
     """
@@ -90,7 +90,7 @@ def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[
 
 
 def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
-    """Give the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    """Return the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
@@ -106,7 +106,7 @@ def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
 
 
 def text(view: memoryview, field: Field) -> str:
-    """Give the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
+    """Return the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
     try:
         return str(payload(view, field), "utf-8")
     except UnicodeDecodeError:
@@ -114,7 +114,7 @@ def text(view: memoryview, field: Field) -> str:
 
 
 def payload(view: memoryview, field: Field) -> memoryview:
-    """Give the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
+    """Return the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
     if field.wire_type != LENGTH_DELIMITED:
         _damaged(field.start, f"field {field.number} has wire type {field.wire_type}, not a length")
     return view[field.start : field.end]

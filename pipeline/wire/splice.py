@@ -56,7 +56,7 @@ def packed_varints(values: Iterable[int]) -> bytes:
 
 
 def length_delimited(number: int, size: int) -> bytes:
-    """Give the tag and length that precede `size` bytes of a string, message or packed field."""
+    """Return the tag and length that precede `size` bytes of a string, message or packed field."""
     return varint(number << 3 | LENGTH_DELIMITED) + varint(size)
 
 
@@ -72,7 +72,7 @@ def message(number: int, parts: Sequence[Part]) -> list[Part]:
 
 
 def total(parts: Iterable[Part]) -> int:
-    """Give the bytes that `parts` will take in the file."""
+    """Return the bytes that `parts` will take in the file."""
     return sum(map(len, parts))
 
 
@@ -117,7 +117,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> st
 
 
 def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
-    """Give the bytes of the file that `write` makes of `parts`; each chunk is good until the next is asked for."""
+    """Return the bytes of the file that `write` makes of `parts`; each chunk is good until the next is asked for."""
     for part in parts:
         if isinstance(part, bytes):
             yield part
@@ -159,7 +159,7 @@ def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
 
 
 def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
-    """Give the mapped file that an array is a view of; None where it is of other memory."""
+    """Return the mapped file that an array is a view of; None where it is of other memory."""
     owner: object = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
@@ -168,7 +168,7 @@ def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Give an array's numbers as little-endian float32 bytes, without a copy where that is what it holds.
+    """Return an array's numbers as little-endian float32 bytes, without a copy where that is what it holds.
 
     A converted chunk is good until the next one is asked for.
     """

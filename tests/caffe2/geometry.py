@@ -11,7 +11,7 @@ from tests.caffe2.nets import Case, Net
 
 
 def made(strategy: st.SearchStrategy[Case], count: int) -> list[Case]:
-    """Give `count` cases, always the same ones."""
+    """Return `count` cases, always the same ones."""
     found: list[Case] = []
 
     @settings(max_examples=count, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

@@ -42,7 +42,7 @@ class Case:
 
 
 def together(cases: Sequence[Case]) -> Graph:
-    """Give one net that holds several, since a process that runs a net costs time."""
+    """Return one net that holds several, since a process that runs a net costs time."""
     net = Net("net")
     outputs: list[Value] = []
     for number, one in enumerate(cases):

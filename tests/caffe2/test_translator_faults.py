@@ -63,7 +63,7 @@ def layer(kind: str, param: str = "", name: str = "y", bottom: str = "x", top: s
 
 
 def windows(size: int, kernel: int, stride: int, pad: int, *, up: bool) -> Iterator[tuple[int, int, int]]:
-    """Give each window's first and last place (exclusive) in the image, and its places with padding counted."""
+    """Return each window's first and last place (exclusive) in the image, and its places with padding counted."""
     count = (-(-(size + 2 * pad - kernel) // stride) if up else (size + 2 * pad - kernel) // stride) + 1
     if pad and (count - 1) * stride >= size + pad:
         count -= 1

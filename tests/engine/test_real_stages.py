@@ -39,7 +39,7 @@ sys.exit(run(sys.argv[1:]))
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a small network whose weights are large enough to be linked, not copied."""
+    """Return a small network whose weights are large enough to be linked, not copied."""
     random = np.random.default_rng(0)
 
     def weights(*shape: int) -> np.ndarray:

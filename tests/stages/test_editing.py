@@ -17,7 +17,7 @@ from tests.verification import nets
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """Give the output folder of a conversion of a Caffe pair."""
+    """Return the output folder of a conversion of a Caffe pair."""
     pair = nets.saved(nets.network(), tmp_path / "net")
     outcome = convert(pair / "deploy.prototxt", tmp_path / "out", weights=pair / "model.caffemodel")
     assert outcome.exit_code == 0, outcome.error

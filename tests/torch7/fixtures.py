@@ -28,7 +28,7 @@ FAMILIES = {  # of fixtures that are not called after a module class
 
 
 def fixtures(family: str) -> list[str]:
-    """Give the fixtures of the module classes in `pipeline.torch7.modules.<family>`."""
+    """Return the fixtures of the module classes in `pipeline.torch7.modules.<family>`."""
     return sorted(
         path.name
         for path in DATA.iterdir()
@@ -60,7 +60,7 @@ def check_fixture(name: str) -> Graph:
 
 
 def io(folder: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Give the inputs and outputs in a fixture's io.npz."""
+    """Return the inputs and outputs in a fixture's io.npz."""
     with np.load(folder / "io.npz") as arrays:
         count = {p: sum(k.removeprefix(p).isdigit() for k in arrays.files if k.startswith(p)) for p in ("in", "out")}
         inputs, outputs = ([arrays[f"{p}{i}"] for i in range(count[p])] for p in ("in", "out"))

@@ -29,7 +29,7 @@ def flipped(subject: Subject, folder: Path, points: int) -> Tally:
 
 
 def _files(store: Path) -> list[Path]:
-    """Give every file that holds something; locks are empty."""
+    """Return every file that holds something; locks are empty."""
     return [path for path in sorted(store.rglob("*")) if path.is_file() and path.stat().st_size]
 
 
@@ -56,7 +56,7 @@ def _flip_and_run(subject: Subject, place: Place, path: Path, chance: random.Ran
 
 
 def _stage(path: Path) -> str:
-    """Give the stage of a file's artifact; where the manifest itself is hit, its name may be."""
+    """Return the stage of a file's artifact; where the manifest itself is hit, its name may be."""
     kinds = {"graph.json": "import", "deploy.prototxt": "emit", "init_net.pb": "translate"}
     present = {name.name for name in path.parent.iterdir()}
     return next((stage for name, stage in kinds.items() if name in present), "verify")

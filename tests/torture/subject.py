@@ -39,22 +39,22 @@ class Place:
         return self.folder / "store"
 
     def said(self) -> str:
-        """Give what the last command wrote to stderr."""
+        """Return what the last command wrote to stderr."""
         path = self.folder.with_name(f"{self.folder.name}.{_TALK}")
         return path.read_text() if path.exists() else ""
 
     def delivered(self) -> dict[str, str]:
-        """Give the digest of every file of the output that a resumed run must give just the same."""
+        """Return the digest of every file of the output that a resumed run must give just the same."""
         ours = ("run.json", LOG)
         return {path.name: file_digest(path) for path in self.output.iterdir() if path.name not in ours}
 
     def stages(self, state: str) -> set[str]:
-        """Give the stages of the last run that are in a state."""
+        """Return the stages of the last run that are in a state."""
         record = json.loads((self.output / "run.json").read_text())
         return {stage["name"] for stage in record["stages"] if stage["state"] == state}
 
     def finished(self) -> set[str]:
-        """Give the stages whose artifacts are in the store, whatever became of the run."""
+        """Return the stages whose artifacts are in the store, whatever became of the run."""
         found = Store(self.store, create=False).artifacts() if self.store.exists() else ()
         return {artifact.manifest["stage"] for artifact in found if isinstance(artifact, Artifact)}
 
@@ -165,7 +165,7 @@ def prepared(folder: Path, width: int, *options: str) -> Subject:
 
 @contextmanager
 def a_place(folder: Path, name: str) -> Iterator[Place]:
-    """Give a fresh place that is gone afterwards."""
+    """Return a fresh place that is gone afterwards."""
     place = Place(folder / re.sub(r"\W+", "-", name))
     place.folder.mkdir(parents=True)
     try:

@@ -78,7 +78,7 @@ def _extents(layer: Layer, fields: Fields, name: str, two: tuple[str, ...], axes
 
 
 def fold(net: CaffeReader, x: Value, axis: int) -> Value:
-    """Give x as (N, C, spatial...) where `axis` is C: axes before it become one, and a spatial one is there."""
+    """Return x as (N, C, spatial...) where `axis` is C: axes before it become one, and a spatial one is there."""
     spatial = x.shape[axis + 1 :] or (1,)
     lead = (0,) if axis == 1 else (1,) if axis == 0 else (-1,)
     if axis == 1 and x.rank > 2:
@@ -96,7 +96,7 @@ def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
 
 
 def _check_bottoms(layer: Layer) -> Value:
-    """Give the first bottom; the others, each with a top of its own, must have its shape."""
+    """Return the first bottom; the others, each with a top of its own, must have its shape."""
     if not layer.bottoms or any(x.shape != layer.bottoms[0].shape for x in layer.bottoms):
         layer.invalid("it needs bottoms, of one shape")
     return layer.bottoms[0]

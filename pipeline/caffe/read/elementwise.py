@@ -74,7 +74,7 @@ def bias(layer: Layer, net: CaffeReader) -> None:
 
 
 def _operand(layer: Layer, fields: Fields) -> tuple[Value, int, Shape]:
-    """Give the first bottom, the axis at which the operand starts, and its shape (scale_layer.cpp, bias_layer.cpp)."""
+    """Return the first bottom, the axis at which the operand starts, and its shape (scale_layer.cpp)."""
     x = layer.take(1, 2)[0]
     axes = fields.int("num_axes")  # for a parameter; a second bottom has its own
     start = fields.int("axis")

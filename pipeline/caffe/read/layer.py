@@ -49,46 +49,46 @@ class Fields:
         return getattr(self._message, name)
 
     def has(self, name: str) -> bool:
-        """Tell whether the prototxt sets the field, be it to its default."""
+        """Return whether the prototxt sets the field, be it to its default."""
         self._used.add(f"{self._path}.{name}")
         return bool(self._message.HasField(name))
 
     def flag(self, name: str) -> bool:
-        """Give a bool, or its default."""
+        """Return a bool, or its default."""
         return bool(self._get(name))
 
     def word(self, name: str) -> str:
-        """Give the name of an enum's value."""
+        """Return the name of an enum's value."""
         number = self._get(name)
         enum = self._message.DESCRIPTOR.fields_by_name[name].enum_type
         return str(enum.values_by_number[number].name)
 
     def ints(self, name: str) -> tuple[int, ...]:
-        """Give a repeated integer."""
+        """Return a repeated integer."""
         return tuple(self._get(name))
 
     def floats(self, name: str) -> tuple[float, ...]:
-        """Give a repeated number."""
+        """Return a repeated number."""
         return tuple(self._get(name))
 
     def dims(self, name: str) -> Shape:
-        """Give the extents in a BlobShape."""
+        """Return the extents in a BlobShape."""
         return tuple(self._get(name).dim)
 
     def shapes(self, name: str) -> tuple[Shape, ...]:
-        """Give each BlobShape of a repeated field."""
+        """Return each BlobShape of a repeated field."""
         return tuple(tuple(shape.dim) for shape in self._get(name))
 
     def fillers(self, name: str) -> Sequence[FillerParameter]:
-        """Give each filler of a repeated field."""
+        """Return each filler of a repeated field."""
         return tuple(self._get(name))
 
     def int(self, name: str) -> int:
-        """Give an integer, or its default."""
+        """Return an integer, or its default."""
         return int(self._get(name))
 
     def float(self, name: str) -> float:
-        """Give a number, or its default."""
+        """Return a number, or its default."""
         return float(self._get(name))
 
 
@@ -118,7 +118,7 @@ class Layer:
         return bool(self.tops) and list(self._message.bottom[:1]) == [self.tops[0]]
 
     def take(self, fewest: int, most: int | None = None) -> tuple[Value, ...]:
-        """Give the bottoms, of which there must be `fewest`, or as many as `most`."""
+        """Return the bottoms, of which there must be `fewest`, or as many as `most`."""
         most = fewest if most is None else most
         if not fewest <= len(self.bottoms) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -126,7 +126,7 @@ class Layer:
         return self.bottoms
 
     def param(self, name: str) -> Fields:
-        """Give a parameter message, of defaults where the layer has none."""
+        """Return a parameter message, of defaults where the layer has none."""
         return Fields(getattr(self._message, name), name, self._used)
 
     def leave(self, *names: str) -> None:
@@ -153,7 +153,7 @@ class Layer:
         return index % rank
 
     def unread(self) -> Iterator[Problem]:
-        """Give a problem for every field that is set and that nothing used."""
+        """Return a problem for every field that is set and that nothing used."""
         for field, value in self._message.ListFields():
             if field.name in _NOT_PARAMETERS:
                 continue

@@ -75,7 +75,7 @@ def accuracy(layer: Layer, net: CaffeReader) -> None:
 
 
 def _aligned(layer: Layer, net: CaffeReader, x: Value, label: Value, axis: int) -> tuple[Value, Value]:
-    """Give x with the classes last, and the labels as indices in the shape of the other axes."""
+    """Return x with the classes last, and the labels as indices in the shape of the other axes."""
     others = tuple(i for i in range(x.rank) if i != axis)
     shape = tuple(x.shape[i] for i in others)
     if label.size != prod(shape):
@@ -86,13 +86,13 @@ def _aligned(layer: Layer, net: CaffeReader, x: Value, label: Value, axis: int) 
 
 
 def _at(net: CaffeReader, rows: Value, indices: Value) -> Value:
-    """Give the number in each row that its index names."""
+    """Return the number in each row that its index names."""
     chosen = net.add("Mul", rows, net.add(OneHot(depth=rows.shape[-1]), indices, part="one_hot"), part="chosen")
     return net.add(ReduceSum(axes=(rows.rank - 1,), keepdims=0), chosen, part="own")
 
 
 def _valid(net: CaffeReader, fields: Fields, indices: Value) -> Value | None:
-    """Give 1 for each label that counts, 0 for one to ignore; None where all count."""
+    """Return 1 for each label that counts, 0 for one to ignore; None where all count."""
     if not fields.has("ignore_label"):
         return None
     ignored = net.weight(np.array(fields.int("ignore_label"), np.int64), "ignored")

@@ -127,7 +127,7 @@ class Memory:
 
 
 def _is_view(layer: LayerParameter) -> bool:
-    """Tell whether the tops lie in the memory of the bottom: always so, or where nothing is to be moved."""
+    """Return whether the tops lie in the memory of the bottom: always so, or where nothing is to be moved."""
     if layer.type in VIEWS:
         return True
     if layer.type == "Permute":
@@ -137,7 +137,7 @@ def _is_view(layer: LayerParameter) -> bool:
 
 
 def _leaves_alone(layer: LayerParameter) -> bool:
-    """Tell whether a layer in place changes nothing (Dropout: in the TEST phase)."""
+    """Return whether a layer in place changes nothing (Dropout: in the TEST phase)."""
     return layer.type == "Dropout" or _is_view(layer)
 
 

@@ -202,7 +202,7 @@ class _Walk:
 
 
 def _split(net: CaffeNet, keep_loss: bool) -> tuple[list[LayerParameter], set[str]]:
-    """Give the layers that are read, and the blobs that only the others take, such as labels."""
+    """Return the layers that are read, and the blobs that only the others take, such as labels."""
     left_out = {"HDF5Output"} if keep_loss else LEFT_OUT
     kept = [layer for layer in net.net.layer if layer.type not in left_out]
     consumed = {bottom for layer in kept for bottom in layer.bottom}

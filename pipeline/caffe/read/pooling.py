@@ -68,7 +68,7 @@ def pool(layer: Layer, net: CaffeReader, x: Value, how: Pool, part: str = "") ->
 
 
 def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
-    """Give the ceil_mode with which ONNX counts as many windows, None where it never does."""
+    """Return the ceil_mode with which ONNX counts as many windows, None where it never does."""
     geometry = list(zip(sizes, how.kernel, how.stride, how.pad, how.pad, strict=True))
     for ceil_mode in (0, 1):
         try:

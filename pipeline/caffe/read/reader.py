@@ -44,7 +44,7 @@ class CaffeReader(Builder):
     # ---- What layers build with ----
 
     def parameters(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
-        """Give the layer's blobs as views of these shapes; see `Weights.take`."""
+        """Return the layer's blobs as views of these shapes; see `Weights.take`."""
         return self.weights_file.take(layer, *shapes, exact=exact)
 
     def data(self, layer: Layer, blob: str, shape: Shape | None) -> None:
@@ -77,7 +77,7 @@ class CaffeReader(Builder):
     # ---- What the walk over the layers does ----
 
     def consume(self, blob: str) -> Value | None:
-        """Give the value of a bottom, None where no layer before has made it."""
+        """Return the value of a bottom, None where no layer before has made it."""
         self.unconsumed.pop(blob, None)
         return self.blobs.get(blob)
 
@@ -92,7 +92,7 @@ class CaffeReader(Builder):
         self._written.add(value.name)
 
     def close(self, outputs: Sequence[str] | None = None) -> Graph:
-        """Give the graph of what the outputs need: the blobs called `outputs`, else Caffe's own.
+        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own.
 
         Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
         Raises UsageError for an output that is no blob of the network.
@@ -105,7 +105,7 @@ class CaffeReader(Builder):
         return _renamed(_needed(graph), self._final_names(), self._places())
 
     def sketch(self) -> Graph:
-        """Give the graph of what could be read without a guess; its outputs are the values that no node takes."""
+        """Return the graph of what could be read without a guess; its outputs are the values that no node takes."""
         graph = self.finish([])
         known = {value.name for value in graph.inputs} | self.weights.keys()
         kept: list[Node] = []

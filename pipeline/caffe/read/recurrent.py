@@ -86,7 +86,7 @@ def _sum(net: CaffeReader, part: str, *terms: Value | None) -> Value:
 
 
 def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | None]:
-    """Give the first states (N, H): bottoms, or None for zeros."""
+    """Return the first states (N, H): bottoms, or None for zeros."""
     if sequence.states:
         return [net.add(Squeeze(axes=(0,)), state, part="start") for state in sequence.states]
     net.notes.append(f"{layer}: starts from zeros in every run, where Caffe goes on from the run before")
@@ -94,7 +94,7 @@ def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | N
 
 
 def _weights(layer: Layer, net: CaffeReader, sequence: Sequence, gates: int, *more: tuple[int, ...]) -> list[Value]:
-    """Give input weights, bias, static weights where there is such an input, then those of the shapes `more`."""
+    """Return input weights, bias, static weights where there is such an input, then those of the shapes `more`."""
     width = gates * sequence.hidden
     static = [] if sequence.static is None else [(width, prod(sequence.static.shape[1:]))]
     shapes = [(width, sequence.inputs), (width,), *static, *more]

@@ -189,7 +189,7 @@ def interpolation(layer: Layer, net: CaffeReader) -> None:
 
 
 def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the new height and width: shrunk, zoomed, as said, both, or those of the second bottom."""
+    """Return the new height and width: shrunk, zoomed, as said, both, or those of the second bottom."""
     shrinks, zooms = fields.has("shrink_factor"), fields.has("zoom_factor")
     said = fields.has("height") and fields.has("width")
     shrink, zoom = fields.int("shrink_factor"), fields.int("zoom_factor")

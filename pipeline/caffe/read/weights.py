@@ -41,14 +41,14 @@ class Weights:
         return layer in self._blobs
 
     def count(self, layer: str) -> int:
-        """Give how many blobs the file has for a layer."""
+        """Return how many blobs the file has for a layer."""
         return len(self._blobs.get(layer, ()))
 
     def _holds(self, layer: str, index: int) -> bool:
         return index < self.count(layer) and self._blobs[layer][index].array is not ABSENT
 
     def take(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
-        """Give the parameters of a layer as views of those shapes.
+        """Return the parameters of a layer as views of those shapes.
 
         Where not `exact`, as many numbers in another shape will do.
         """
@@ -72,7 +72,7 @@ class Weights:
             self.faults.append(f"{layer}: the weights file has {count} blobs for it, and the layer takes none")
 
     def _own(self, layer: Layer, shapes: tuple[Shape, ...], exact: bool) -> tuple[Blob | None, ...] | None:
-        """Give the blobs that the file has under the layer's name, None for one that does not fit."""
+        """Return the blobs that the file has under the layer's name, None for one that does not fit."""
         repeated = layer.name in self._seen
         self._seen.add(layer.name)
         blobs = self._blobs.get(layer.name)
@@ -98,7 +98,7 @@ class Weights:
         return Blob(np.broadcast_to(np.float32(0), shape))
 
     def _shared(self, name: str, layer: Layer, index: int, shape: Shape) -> Blob | None:
-        """Give a parameter that several layers name: of those in the file, the last, which overwrites the others."""
+        """Return a parameter that several layers name: of those in the file, the last, which overwrites the others."""
         owner, owned = self._owners.setdefault(name, (layer.name, shape))
         permissive = layer.specs[index].share_mode == layer.specs[index].PERMISSIVE
         if not (prod(owned) == prod(shape) if permissive else owned == shape):

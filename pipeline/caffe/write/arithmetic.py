@@ -41,7 +41,7 @@ Operand = Blob | Parameter
 
 
 def add(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a + b."""
+    """Return a + b."""
     x, other = _blob_first(net, a, b)
     if isinstance(other, Parameter):
         return _with_constant(net, x, other, layers.bias, lambda y: layers.power(net, y, shift=other.scalar()))
@@ -51,7 +51,7 @@ def add(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def subtract(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a - b."""
+    """Return a - b."""
     if isinstance(b, Parameter):
         return add(net, a, b.map(np.negative))
     if isinstance(a, Blob) and a.shape == b.shape:
@@ -60,7 +60,7 @@ def subtract(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def multiply(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a b."""
+    """Return a b."""
     x, other = _blob_first(net, a, b)
     if isinstance(other, Parameter):
         return _with_constant(net, x, other, layers.scale, lambda y: layers.power(net, y, scale=other.scalar()))
@@ -70,7 +70,7 @@ def multiply(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
 
 
 def divide(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a / b, as a times the reciprocal of b."""
+    """Return a / b, as a times the reciprocal of b."""
     if isinstance(b, Parameter):
         return multiply(net, a, b.map(_reciprocal))
     if isinstance(a, Parameter) and a.size == 1 and a.scalar() != 0:
@@ -229,7 +229,7 @@ def write_min(node: Node, net: CaffeBuilder) -> None:
 
 
 def _expanded(node: Node, net: CaffeBuilder) -> list[Blob]:
-    """Give all inputs as blobs of the output's shape; constants are filled in where there is a blob of it."""
+    """Return all inputs as blobs of the output's shape; constants are filled in where there is a blob of it."""
     operands = [net.operand(node.input(i)) for i in range(len(node.inputs))]
     wide = {each: layers.expand(net, each, node.output.shape) for each in operands if isinstance(each, Blob)}
     like = next(iter(wide.values()), None)

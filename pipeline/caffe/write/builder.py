@@ -51,11 +51,11 @@ class Parameter:
         return prod(self.shape)
 
     def scalar(self) -> float:
-        """Give the number that a parameter of one element holds."""
+        """Return the number that a parameter of one element holds."""
         return float(self.array().reshape(-1)[0])
 
     def reshaped(self, shape: Shape) -> Parameter:
-        """Give the same numbers in another shape."""
+        """Return the same numbers in another shape."""
         return Parameter(shape, lambda: self.array().reshape(shape), self.source)
 
     def broadcast(self, shape: Shape) -> Parameter:
@@ -106,28 +106,28 @@ class CaffeBuilder:
     # ---- What writers take ----
 
     def blob(self, value: Value) -> Blob:
-        """Give the blob of a value; a weight becomes one by a layer that holds it."""
+        """Return the blob of a value; a weight becomes one by a layer that holds it."""
         if value.name not in self._blobs:
             self._blobs[value.name] = self._weight_layer(value)
         return self._blobs[value.name]
 
     def parameter(self, value: Value) -> Parameter | None:
-        """Give a weight as a parameter; None for what is computed."""
+        """Return a weight as a parameter; None for what is computed."""
         if value.name not in self.graph.weights:
             return None
         return Parameter(value.shape, partial(self.graph.weights.__getitem__, value.name), value.name)
 
     def operand(self, value: Value) -> Blob | Parameter:
-        """Give a weight as a parameter, all else as a blob."""
+        """Return a weight as a parameter, all else as a blob."""
         return self.parameter(value) or self.blob(value)
 
     def weights(self, node: Node, index: int, what: str) -> Parameter:
-        """Give an input that must be a weight; refuse one that is computed."""
+        """Return an input that must be a weight; refuse one that is computed."""
         found = self.parameter(node.input(index))
         return found or self.refuse(f"its {what} are computed while the network runs; Caffe's are part of the layer")
 
     def is_used(self, value: Value) -> bool:
-        """Tell whether a node takes the value, or the graph gives it."""
+        """Return whether a node takes the value, or the graph gives it."""
         return value.name in self.used
 
     # ---- What writers make ----

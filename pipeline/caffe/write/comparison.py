@@ -16,14 +16,14 @@ def _operands(node: Node, net: CaffeBuilder) -> tuple[Operand, Operand]:
 
 
 def _greater(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a > b: Threshold, whose level is b where that is one number."""
+    """Return a > b: Threshold, whose level is b where that is one number."""
     if isinstance(b, Parameter) and b.size == 1 and isinstance(a, Blob) and a.rank >= len(b.shape):
         return layers.threshold(net, a, b.scalar())
     return layers.threshold(net, arithmetic.subtract(net, a, b), 0.0)
 
 
 def _less(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Give a < b, as -a > -b."""
+    """Return a < b, as -a > -b."""
     if isinstance(b, Parameter) and isinstance(a, Blob):
         return _greater(net, layers.negative(net, a), b.map(lambda array: -array))
     return _greater(net, b, a)

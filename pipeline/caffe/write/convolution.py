@@ -19,7 +19,7 @@ Ints = Sequence[int]
 
 
 def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict[str, Any]:
-    """Give the fields of a window: for two axes one number where they agree, else _h and _w; else one an axis.
+    """Return the fields of a window: for two axes one number where they agree, else _h and _w; else one an axis.
 
     cuDNN convolves over two axes only, so other numbers of axes ask for Caffe's own engine.
     """

@@ -15,7 +15,7 @@ from pipeline.graph.values import Shape
 
 
 def reshape(net: CaffeBuilder, x: Blob, shape: Shape, part: str = "") -> Blob:
-    """Give x another shape; the batch size stays free, where x's first axis and `shape` allow it.
+    """Reshape x; the batch size stays free, where x's first axis and `shape` allow it.
 
     Sizes that stay at their place are copied, of the others the first is inferred.
     """
@@ -33,19 +33,19 @@ def reshape(net: CaffeBuilder, x: Blob, shape: Shape, part: str = "") -> Blob:
 def power(
     net: CaffeBuilder, x: Blob, *, scale: float = 1.0, shift: float = 0.0, power: float = 1.0, part: str = ""
 ) -> Blob:
-    """Give (shift + scale x) ** power."""
+    """Return (shift + scale x) ** power."""
     given = {"power": (power, 1.0), "scale": (scale, 1.0), "shift": (shift, 0.0)}
     message = {name: number for name, (number, default) in given.items() if number != default}
     return net.layer("Power", [x], part=part, power_param=message) if message else x
 
 
 def negative(net: CaffeBuilder, x: Blob) -> Blob:
-    """Give -x."""
+    """Return -x."""
     return power(net, x, scale=-1.0, part="negative")
 
 
 def complement(net: CaffeBuilder, x: Blob, part: str = "not") -> Blob:
-    """Give 1 - x, which is `not` of 0 and 1."""
+    """Return 1 - x, which is `not` of 0 and 1."""
     return power(net, x, scale=-1.0, shift=1.0, part=part)
 
 
@@ -55,12 +55,12 @@ def filled(net: CaffeBuilder, x: Blob, number: float) -> Blob:
 
 
 def relu(net: CaffeBuilder, x: Blob, slope: float = 0.0) -> Blob:
-    """Give x where x > 0, else slope x."""
+    """Return x where x > 0, else slope x."""
     return net.layer("ReLU", [x], relu_param={"negative_slope": slope}) if slope else net.layer("ReLU", [x])
 
 
 def threshold(net: CaffeBuilder, x: Blob, level: float, part: str = "") -> Blob:
-    """Give 1 where x > level, else 0."""
+    """Return 1 where x > level, else 0."""
     return net.layer("Threshold", [x], part=part, threshold_param={"threshold": level})
 
 
@@ -77,7 +77,7 @@ def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[f
 
 
 def difference(net: CaffeBuilder, a: Blob, b: Blob, part: str = "difference") -> Blob:
-    """Give a - b, of one shape."""
+    """Return a - b, of one shape."""
     return weighted_sum(net, [a, b], [1.0, -1.0], part)
 
 
@@ -87,7 +87,7 @@ def product(net: CaffeBuilder, xs: Sequence[Blob], part: str = "product") -> Blo
 
 
 def maximum(net: CaffeBuilder, xs: Sequence[Blob], part: str = "max") -> Blob:
-    """Give the largest of blobs of one shape, place by place."""
+    """Return the largest of blobs of one shape, place by place."""
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "MAX"}) if len(xs) > 1 else xs[0]
 
 
@@ -122,7 +122,7 @@ def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: st
 
 
 def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
-    """Give x[begin:end] along an axis."""
+    """Return x[begin:end] along an axis."""
     edges = sorted({0, begin, end, x.shape[axis]})
     if not 0 <= begin < end <= x.shape[axis]:
         net.refuse(f"it takes nothing of an axis of {x.shape[axis]}, and Caffe's blobs are never empty")

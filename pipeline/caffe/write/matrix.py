@@ -42,7 +42,7 @@ def _scaled(net: CaffeBuilder, term: Blob | Parameter, beta: float) -> Blob | Pa
 
 
 def _bias(term: Blob | Parameter | None, outputs: int) -> Parameter | None:
-    """Give a constant as the bias of an InnerProduct, None where it differs between rows."""
+    """Return a constant as the bias of an InnerProduct, None where it differs between rows."""
     if not isinstance(term, Parameter) or any(size != 1 for size in term.shape[:-1]):
         return None
     return term.reshaped(term.shape[-1:]).broadcast((outputs,))

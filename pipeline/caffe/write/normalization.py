@@ -94,7 +94,7 @@ def lrn(node: Node[LRN], net: CaffeBuilder) -> None:
 
 
 def _band(channels: int, size: int) -> np.ndarray:
-    """Give the matrix that sums `size` neighbouring channels: of an even number, one more after than before."""
+    """Return the matrix that sums `size` neighbouring channels: of an even number, one more after than before."""
     distance = np.arange(channels) - np.arange(channels)[:, None]
     return ((distance <= size // 2) & (distance >= -((size - 1) // 2))).astype(np.float32)
 

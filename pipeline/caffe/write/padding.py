@@ -14,7 +14,7 @@ Pairs = Sequence[tuple[int, int]]
 
 
 def padded(net: CaffeBuilder, x: Blob, pairs: Pairs, value: float = 0.0) -> Blob:
-    """Give x with (begin, end) more places, for each axis; negative ones crop.
+    """Return x with (begin, end) more places, for each axis; negative ones crop.
 
     Where places are 0 first, adding `value` to them, and 0 to all others, changes no number of x.
     """
@@ -74,7 +74,7 @@ def _with_zeros(net: CaffeBuilder, x: Blob, rows: tuple[int, int], columns: tupl
 
 
 def frame(shape: Sequence[int], pairs: Pairs, value: float) -> np.ndarray:
-    """Give an array that is `value` in the pads and 0 inside."""
+    """Return an array that is `value` in the pads and 0 inside."""
     array = np.full(shape, value, np.float32)
     array[tuple(slice(begin, size - end) for size, (begin, end) in zip(shape, pairs, strict=True))] = 0
     return array

@@ -78,7 +78,7 @@ def _rounded_up(size: int, window: Window) -> int:
 
 
 def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
-    """Tell whether Caffe has at least the wanted windows, in a way that readers of its files agree about.
+    """Return whether Caffe has at least the wanted windows, in a way that readers of its files agree about.
 
     They do not about a window larger than image and pads, nor about one behind an axis without pads, which Caffe
     drops if the other axis has some.
@@ -114,7 +114,7 @@ def _covered(net: CaffeBuilder, x: Blob, windows: Sequence[Window], value: float
 
 
 def _fields(windows: Sequence[Window]) -> dict[str, int]:
-    """Give the fields of pooling_param: one number where both axes agree, else _h and _w."""
+    """Return the fields of pooling_param: one number where both axes agree, else _h and _w."""
     message: dict[str, int] = {}
     for name, default in (("kernel", 0), ("stride", 1), ("pad", 0)):
         height, width = (getattr(window, name) for window in windows)

@@ -44,7 +44,7 @@ def blocks(shape: Shape, axes: Axes) -> list[tuple[int, int]]:
 
 
 def kept(shape: Shape, axes: Axes) -> Shape:
-    """Give the shape with `axes` as 1."""
+    """Return the shape with `axes` as 1."""
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
 
 

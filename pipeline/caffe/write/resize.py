@@ -34,7 +34,7 @@ def resize(node: Node[Resize], net: CaffeBuilder) -> None:
 
 
 def _repeats(x: Blob, steps: Sequence[float]) -> bool:
-    """Tell whether each spatial place is repeated a whole number of times, and no other axis changes."""
+    """Return whether each spatial place is repeated a whole number of times, and no other axis changes."""
     return 3 <= x.rank <= 5 and steps[0] == steps[1] == 1 and all(step == int(step) for step in steps[2:])
 
 
@@ -48,7 +48,7 @@ def _repeated(net: CaffeBuilder, x: Blob, times: Sequence[int]) -> Blob:
 
 
 def _interpolation(places: np.ndarray, size: int) -> Parameter:
-    """Give the matrix that takes each place from its two neighbours on an axis of `size`."""
+    """Return the matrix that takes each place from its two neighbours on an axis of `size`."""
 
     def matrix() -> np.ndarray:
         low = np.floor(places).astype(int)

@@ -30,7 +30,7 @@ def runs(places: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def select(net: CaffeBuilder, x: Blob, axis: int, places: Sequence[int]) -> Blob:
-    """Give x[..., places, ...] along an axis, by Slice and Concat, or by a matrix where these would be many."""
+    """Return x[..., places, ...] along an axis, by Slice and Concat, or by a matrix where these would be many."""
     size = x.shape[axis]
     if list(places) == list(range(size)):
         return x
@@ -46,7 +46,7 @@ def select(net: CaffeBuilder, x: Blob, axis: int, places: Sequence[int]) -> Blob
 
 
 def one_hot(places: Sequence[int], size: int) -> np.ndarray:
-    """Give the matrix whose row i is 1 at places[i]."""
+    """Return the matrix whose row i is 1 at places[i]."""
     matrix = np.zeros((len(places), size), np.float32)
     matrix[np.arange(len(places)), list(places)] = 1
     return matrix
@@ -80,7 +80,7 @@ def transpose(net: CaffeBuilder, x: Blob, perm: Sequence[int]) -> Blob:
 
 
 def _moves(shape: Sequence[int], perm: Sequence[int], from_back: bool) -> tuple[int, list[tuple[int, int, int]]]:
-    """Give the swaps of blocks that bring axis after axis to its place, and how many pieces they take."""
+    """Return the swaps of blocks that bring axis after axis to its place, and how many pieces they take."""
     order, cost, moves = list(range(len(perm))), 0, []
 
     def sizes(first: int, last: int) -> int:

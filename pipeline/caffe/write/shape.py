@@ -154,7 +154,7 @@ def gather(node: Node[Gather], net: CaffeBuilder) -> None:
 
 
 def _embedded(net: CaffeBuilder, table: Parameter, axis: int, indices: Blob) -> Blob:
-    """Give (indices..., other axes of the table...); Embed takes rows of a matrix."""
+    """Return (indices..., other axes of the table...); Embed takes rows of a matrix."""
     others = table.shape[:axis] + table.shape[axis + 1 :]
     rows, columns = table.shape[axis], prod(others)
     matrix = table.reshaped((rows, columns))

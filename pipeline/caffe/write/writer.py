@@ -52,7 +52,7 @@ def emit(graph: Graph) -> Emission:
 
 
 def write(graph: Graph) -> CaffeNet:
-    """Give the net of `emit`."""
+    """Return the net of `emit`."""
     return emit(graph).net
 
 

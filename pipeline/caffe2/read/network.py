@@ -43,7 +43,7 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
 
 
 def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """Give the data inputs in order, after checking that they are what the net needs from outside."""
+    """Return the data inputs in order, after checking that they are what the net needs from outside."""
     if not operators:
         raise InvalidInputError("the net holds no operator")
     made: set[str] = set()

@@ -8,7 +8,7 @@ from pipeline.graph.values import Value
 
 
 def operands(op: Operator, net: Caffe2Reader) -> tuple[Value, Value]:
-    """Give two inputs that broadcast by numpy's rule.
+    """Return two inputs that broadcast by numpy's rule.
 
     With `broadcast`, the second's axes are those of the first from `axis` on, or its last ones.
     """

@@ -42,38 +42,38 @@ class Operator:
         return f"{self.outputs[0] if self.outputs else '?'} ({self.type})"
 
     def has(self, name: str) -> bool:
-        """Tell whether an argument is given."""
+        """Return whether an argument is given."""
         return name in self._arguments
 
     def ints(self, name: str) -> tuple[int, ...]:
-        """Give a list of integers, which is empty where the argument is not given."""
+        """Return a list of integers, which is empty where the argument is not given."""
         self._used.add(name)
         given = self._arguments.get(name)
         return tuple(given.ints) if given is not None else ()
 
     def axes(self, name: str) -> tuple[int, ...]:
-        """Give a list of integers that must be given."""
+        """Return a list of integers that must be given."""
         if not self.has(name):
             self.refuse(f"argument {self.type}.{name} is missing")
         return self.ints(name)
 
     def int(self, name: str, default: int | None = None) -> int:
-        """Give an integer; it must be there where there is no default."""
+        """Return an integer; it must be there where there is no default."""
         given = self._take(name, "i", default is None)
         return default if given is None and default is not None else given.i  # type: ignore[union-attr]
 
     def float(self, name: str, default: float | None = None) -> float:
-        """Give a number, as the float32 that it is."""
+        """Return a number, as the float32 that it is."""
         given = self._take(name, "f", default is None)
         return default if given is None and default is not None else given.f  # type: ignore[union-attr]
 
     def word(self, name: str, default: str) -> str:
-        """Give a word."""
+        """Return a word."""
         given = self._take(name, "s", required=False)
         return default if given is None else given.s.decode("utf-8", "replace")
 
     def unused(self) -> Iterator[Problem]:
-        """Give a problem for each argument that says something and was not asked for."""
+        """Return a problem for each argument that says something and was not asked for."""
         for name in self._arguments:
             if name not in self._used and name not in _WITHOUT_MEANING:
                 yield Problem(str(self), f"argument {self.type}.{name} is not supported")

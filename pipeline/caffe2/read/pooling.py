@@ -66,7 +66,7 @@ def _no_dilation(op: Operator, g: Geometry) -> tuple[int, ...]:
 
 
 def _rounds_up(op: Operator, legacy: int, x: Value, g: Geometry) -> int:
-    """Tell whether sizes are rounded up.
+    """Return whether sizes are rounded up.
 
     Without any pads, Caffe lets a window start outside the image, where ONNX has none: that is refused.
     """

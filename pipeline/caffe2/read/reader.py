@@ -52,7 +52,7 @@ class Caffe2Reader(Builder):
     # ---- What a reader takes ----
 
     def value(self, blob: str) -> Value:
-        """Give what a blob holds now; a parameter becomes a weight. Raises Missing."""
+        """Return what a blob holds now; a parameter becomes a weight. Raises Missing."""
         if blob not in self._blobs and blob in self._parameters:
             self._blobs[blob] = self._weight(blob, self._parameters[blob])
         if blob not in self._blobs:
@@ -60,16 +60,16 @@ class Caffe2Reader(Builder):
         return self._blobs[blob]
 
     def values(self, blobs: Sequence[str]) -> list[Value]:
-        """Give what several blobs hold."""
+        """Return what several blobs hold."""
         return [self.value(blob) for blob in blobs]
 
     def array(self, blob: str) -> Array | None:
-        """Give the numbers of a parameter that nothing has written over, else None."""
+        """Return the numbers of a parameter that nothing has written over, else None."""
         untouched = blob not in self._blobs or self._blobs[blob].name in self.weights
         return self._parameters.get(blob) if untouched else None
 
     def shaped(self, blob: str, shape: Shape, part: str = "shaped") -> Value:
-        """Give what a blob holds in another shape: a parameter seen so, anything else reshaped."""
+        """Return what a blob holds in another shape: a parameter seen so, anything else reshaped."""
         array = self.array(blob)
         if array is None or array.shape == shape:
             return self.reshape(self.value(blob), shape, part)
@@ -93,7 +93,7 @@ class Caffe2Reader(Builder):
         self._blobs.update(zip(blobs, values, strict=False))
 
     def give_as(self, x: Value, shape: Shape) -> None:
-        """Give `x` in another shape of as many elements."""
+        """Return `x` in another shape of as many elements."""
         kept = 0
         while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
             kept += 1
@@ -123,7 +123,7 @@ class Caffe2Reader(Builder):
             self._blobs.pop(blob, None)
 
     def close(self, outputs: Sequence[str]) -> Graph:
-        """Give the graph of these blobs."""
+        """Return the graph of these blobs."""
         return self.finish(self.values(outputs))
 
     @property

@@ -34,7 +34,7 @@ def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
 
 
 def _resized(op: Operator, size: int, scale: float) -> int:
-    """Give the new size, rounded as in float32 (caffe2/operators/resize_op.cc)."""
+    """Return the new size, rounded as in float32 (caffe2/operators/resize_op.cc)."""
     new = float(np.float32(size) * np.float32(scale))
     if not 1 <= new < LARGEST:
         op.refuse(f"a scale of {scale} for an axis of {size}")
@@ -42,13 +42,13 @@ def _resized(op: Operator, size: int, scale: float) -> int:
 
 
 def _picked(op: Operator, old: int, scale: float) -> Array:
-    """Give the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
+    """Return the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
     new = _resized(op, old, scale)
     return np.minimum((np.arange(new, dtype=np.float32) / np.float32(scale)).astype(np.int64), old - 1)
 
 
 def _same(shape: Shape, picked: Sequence[Array], scales: Sequence[float]) -> bool:
-    """Tell whether Resize picks these places with these scales."""
+    """Return whether Resize picks these places with these scales."""
     return all(
         np.array_equal(np.floor(coordinates(old, places.size, scale, "asymmetric")), places)
         for old, places, scale in zip(shape, picked, scales, strict=True)

@@ -23,7 +23,7 @@ from pipeline.graph.operators.checks import positive_axis
 
 
 def _numbers(op: Operator, net: Caffe2Reader, name: str, place: int) -> tuple[int, ...]:
-    """Give a list of integers, which is an argument or an input that must be a parameter."""
+    """Return a list of integers, which is an argument or an input that must be a parameter."""
     if len(op.inputs) <= place:
         return op.axes(name)
     array = net.array(op.inputs[place])

@@ -27,7 +27,7 @@ def give_binary(node: Node, net: Caffe2Builder, kind: str) -> None:
 
 
 def own_axes(net: Caffe2Builder, shape: Shape, b: Value) -> tuple[str, dict[str, int]]:
-    """Give a constant without the axes that it is only broadcast over, and the arguments that place it in `shape`.
+    """Return a constant without the axes that it is only broadcast over, and the arguments that place it in `shape`.
 
     Where its own axes do not stand together, it stays as it is and is broadcast by numpy's rule. A constant that
     fits a batch of one fits any batch.
@@ -54,7 +54,7 @@ def _run(shape: Shape, b: Shape) -> tuple[int, int] | None:
 
 
 def equal_shapes(net: Caffe2Builder, values: Sequence[Value]) -> list[str]:
-    """Give the blobs of values after broadcasting each to what all of them together are broadcast to."""
+    """Return the blobs of values after broadcasting each to what all of them together are broadcast to."""
     shape = broadcast(*(value.shape for value in values))
     whole = [value for value in values if value.shape == shape and net.array(value) is None]
     like = whole[0] if whole else None

@@ -43,7 +43,7 @@ class Caffe2Builder:
         self._typed = {value.name: self._cast(value) for value in graph.inputs if value.dtype != "float32"}
 
     def _cast(self, value: Value) -> str:
-        """Give an input of integers or bools as such: what is fed to Caffe2 is float32."""
+        """Return an input of integers or bools as such: what is fed to Caffe2 is float32."""
         name = self.unique(f"{value.name}_{value.dtype}")
         self.op("Cast", [value.name], [name], to=TYPES[value.dtype])
         return name
@@ -51,21 +51,21 @@ class Caffe2Builder:
     # ---- What a writer takes ----
 
     def blob(self, value: Value) -> str:
-        """Give the blob that holds a value; a weight becomes a parameter."""
+        """Return the blob that holds a value; a weight becomes a parameter."""
         if value.name in self._weights:
             return self.shaped(value, value.shape)
         return self._typed.get(value.name, value.name)
 
     def blobs(self, values: Sequence[Value | None]) -> list[str]:
-        """Give the blobs of those values that are there."""
+        """Return the blobs of those values that are there."""
         return [self.blob(value) for value in values if value is not None]
 
     def array(self, value: Value) -> Array | None:
-        """Give the numbers of a weight, None where the value is computed."""
+        """Return the numbers of a weight, None where the value is computed."""
         return self._weights.get(value.name)
 
     def shaped(self, value: Value, shape: Shape) -> str:
-        """Give a value in another shape of as many elements: a weight is stored so, anything else reshaped."""
+        """Return a value in another shape of as many elements: a weight is stored so, anything else reshaped."""
         array = self.array(value)
         if array is None:
             blob = self.blob(value)
@@ -79,7 +79,7 @@ class Caffe2Builder:
         return self._shaped[key]
 
     def constant(self, array: Array, part: str) -> str:
-        """Give a parameter of the writer's own making, called `<output>_<part>`."""
+        """Return a parameter of the writer's own making, called `<output>_<part>`."""
         name = self.unique(f"{self._current.output.name}_{part}")
         self._parameters[name] = array
         return name
@@ -130,7 +130,7 @@ class Caffe2Builder:
         self._node = node
 
     def close(self, outputs: Sequence[Value]) -> Caffe2Net:
-        """Give the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
+        """Return the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
         made = {name for operator in self._net.op for name in operator.output}
         for value in outputs:
             blob = value.name
@@ -152,7 +152,7 @@ _PART = {"PadImage": "padded", "ExpandDims": "expanded", "Slice": "cropped", "Re
 
 
 def argument(name: str, value: ArgumentValue) -> Argument:
-    """Give an argument in the field that Caffe2 looks in: an integer in `i`, a float in `f`, even a whole one.
+    """Return an argument in the field that Caffe2 looks in: an integer in `i`, a float in `f`, even a whole one.
 
     >>> argument("alpha", 1.0).HasField("f"), list(argument("pads", (0, 1)).ints)
     (True, [0, 1])

@@ -109,7 +109,7 @@ def conv_transpose(node: Node[ConvTranspose], net: Caffe2Builder) -> None:
 
 
 def _filters(node: Node[ConvTranspose], net: Caffe2Builder, w: Value, shape: Shape, kernels: Array | None) -> list[str]:
-    """Give the kernel's blob, or one for each group."""
+    """Return the kernel's blob, or one for each group."""
     group = node.operator.group
     array = net.array(w)
     if group == 1:

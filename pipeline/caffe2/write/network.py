@@ -21,7 +21,7 @@ def write(graph: Graph) -> Caffe2Net:
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Give what `write` would refuse, without keeping what it writes."""
+    """Return what `write` would refuse, without keeping what it writes."""
     return _written(graph)[1]
 
 

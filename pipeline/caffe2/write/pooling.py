@@ -42,12 +42,12 @@ class Windows:
 
     @property
     def fit(self) -> bool:
-        """Tell whether Caffe2 takes the pads: each must be smaller than the kernel."""
+        """Return whether Caffe2 takes the pads: each must be smaller than the kernel."""
         return all(max(pair) < k for *pair, k in zip(self.begins, self.ends, self.kernel, strict=True))
 
     @property
     def arguments(self) -> dict[str, Ints]:
-        """Give the arguments of a pooling operator."""
+        """Return the arguments of a pooling operator."""
         return {"kernels": self.kernel, "strides": self.strides, "pads": self.begins + self.ends}
 
     def padded(self, value: float) -> tuple[list[Step], Windows]:
@@ -99,7 +99,7 @@ def average_pool(node: Node[AveragePool], net: Caffe2Builder) -> None:
 
 
 def _counted_ends(node: Node[AveragePool], shape: Shape) -> Ints:
-    """Give the pads at the end as far as a window reaches into them."""
+    """Return the pads at the end as far as a window reaches into them."""
     pads, counts = node.operator.pads, node.output.shape[2:]
     axes = len(counts)
     reach = [

@@ -39,7 +39,7 @@ def _scales(node: Node[Resize]) -> tuple[float, ...]:
 
 
 def _nearest(node: Node[Resize], places: dict[int, Array]) -> tuple[float, ...] | None:
-    """Give the scales with which ResizeNearest picks the same numbers; None where there are none.
+    """Return the scales with which ResizeNearest picks the same numbers; None where there are none.
 
     It takes int(place / scale), in float32 (caffe2/operators/resize_op.cc).
     """

@@ -28,7 +28,7 @@ def positive_axes(axes: Ints, rank: int) -> Ints:
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """Give the shape that `shapes` are broadcast to, by numpy's rule.
+    """Return the shape that `shapes` are broadcast to, by numpy's rule.
 
     >>> broadcast((2, 3, 4, 4), (3, 1, 1), ())
     (2, 3, 4, 4)
@@ -67,7 +67,7 @@ def check_shape(what: str, value: Value | None, shape: Shape) -> None:
 
 
 def common_dtype(*values: Value, allowed: tuple[str, ...] = ("float32", "int64")) -> str:
-    """Give the one element type that all `values` have, which must be one of `allowed`."""
+    """Return the one element type that all `values` have, which must be one of `allowed`."""
     found = {value.dtype for value in values}
     if len(found) > 1 or not found <= set(allowed):
         raise ShapeError(f"needs one of {', '.join(allowed)} for all inputs, not {', '.join(sorted(found))}")

@@ -20,7 +20,7 @@ else:
 
 
 def pooled_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil_mode: int) -> int:
-    """Give the number of windows along one axis, as ONNX counts them.
+    """Return the number of windows along one axis, as ONNX counts them.
 
     With `ceil_mode` a last window may reach past the padding, but must start inside the image or the padding
     before it.

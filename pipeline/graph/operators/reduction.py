@@ -18,7 +18,7 @@ else:
 
 
 def reduced_shape(x: Value, axes: Ints, keepdims: int) -> Shape:
-    """Give the shape after reducing `axes`, which become 1 or (keepdims=0) vanish."""
+    """Return the shape after reducing `axes`, which become 1 or (keepdims=0) vanish."""
     gone = positive_axes(axes, x.rank)
     if not gone:
         raise ShapeError(f"no axes to reduce of shape {x.shape}")

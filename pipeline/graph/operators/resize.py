@@ -21,7 +21,7 @@ else:
 
 
 def resized(shape: Shape, scales: Floats, sizes: Ints) -> Shape:
-    """Give the shape after resizing: `sizes` where given, else floor(size * scale) of each axis."""
+    """Return the shape after resizing: `sizes` where given, else floor(size * scale) of each axis."""
     given: Ints | Floats = sizes or scales
     if len(given) != len(shape) or not all(0 < number < math.inf for number in given):
         raise ShapeError(f"scales {scales} or sizes {sizes} do not fit shape {shape}")
@@ -34,7 +34,7 @@ def resized(shape: Shape, scales: Floats, sizes: Ints) -> Shape:
 
 
 def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
-    """Give the place in the old axis that each place of the new one looks at, in float64.
+    """Return the place in the old axis that each place of the new one looks at, in float64.
 
     >>> coordinates(3, 5, 5 / 3, "align_corners").tolist()
     [0.0, 0.5, 1.0, 1.5, 2.0]

@@ -191,7 +191,7 @@ class Split(Moving):
 
 
 def slice_bounds(size: int, start: int, end: int) -> tuple[int, int]:
-    """Give start and end as places of an axis: negative ones count from its end, both are cut to the axis.
+    """Return start and end as places of an axis: negative ones count from its end, both are cut to the axis.
 
     >>> slice_bounds(10, -3, 2**40)
     (7, 10)

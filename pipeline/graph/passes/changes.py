@@ -49,7 +49,7 @@ class _Takers:
     kept: Container[str]
 
     def of(self, node: Node) -> Node | None:
-        """Give that node, None where the work is not done any more."""
+        """Return that node, None where the work is not done any more."""
         while node.output.name not in self.makers:
             following = [user for user in self.consumers.get(node.output.name, ()) if user.name not in self.kept]
             if not following:

@@ -53,7 +53,7 @@ def dead_nodes(graph: Graph) -> Graph:
 
 
 def with_nodes(graph: Graph, nodes: Iterable[Node]) -> Graph:
-    """Give the graph with other nodes, and only the weights that these or the outputs take."""
+    """Return the graph with other nodes, and only the weights that these or the outputs take."""
     nodes = tuple(nodes)
     used = {value.name for node in nodes for value in node.inputs if value is not None}
     used |= {value.name for value in graph.outputs}

@@ -65,7 +65,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
 
 def _affine(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
-    """Give the input, factor and offset that a node stands for, or None where it is not of that kind."""
+    """Return the input, factor and offset that a node stands for, or None where it is not of that kind."""
     match node.operator:
         case BatchNormalization(epsilon=epsilon):
             return _of_batchnorm(node, epsilon, weights)
@@ -94,7 +94,7 @@ def _of_batchnorm(node: Node, epsilon: float, weights: Weights) -> tuple[Value, 
 
 
 def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
-    """Give a constant that is broadcast along x's channels as (C) or (), or None where it is of another kind."""
+    """Return a constant that is broadcast along x's channels as (C) or (), or None where it is of another kind."""
     if result.shape != x.shape or constant.ndim > x.rank or x.rank < 2:
         return None
     shape = (1,) * (x.rank - constant.ndim) + constant.shape
@@ -104,13 +104,13 @@ def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
 
 
 def _product(producer: Node[Product], weights: Weights) -> tuple[Array, Array] | None:
-    """Give a product's weights and bias (C) or (), or None where these are no constants of that kind."""
+    """Return a product's weights and bias (C) or (), or None where these are no constants of that kind."""
     w, bias = producer.input(1), _bias(producer, weights)
     return None if w.name not in weights or bias is None else (weights[w.name], bias)
 
 
 def _folded(producer: Node[Product], product: tuple[Array, Array], affine: Affine) -> dict[str, Array]:
-    """Give the weights of a product with `affine` behind it, in float32."""
+    """Return the weights of a product with `affine` behind it, in float32."""
     w, bias = product
     channels = producer.output.shape[1]
     factor = np.broadcast_to(affine.factor, (channels,))
@@ -125,7 +125,7 @@ def _with_weights(producer: Node[Product], values: Sequence[Value], result: Valu
 
 
 def _bias(producer: Node[Product], weights: Weights) -> Array | None:
-    """Give what a product adds to each channel, as (C) or (), or None where that is no constant a channel."""
+    """Return what a product adds to each channel, as (C) or (), or None where that is no constant a channel."""
     if not producer.has_input(2):
         return ZERO
     value = producer.input(2)

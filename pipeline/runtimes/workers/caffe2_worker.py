@@ -6,7 +6,7 @@ from serve import Failure, read_arrays, serve, write_arrays
 
 
 def describe():
-    """Give the version of the torch release that holds this Caffe2, without importing torch."""
+    """Return the version of the torch release that holds this Caffe2, without importing torch."""
     import caffe2
     from caffe2.python import workspace  # noqa: F401 - imported once, before the jobs fork
 
@@ -67,13 +67,13 @@ class attempt:  # noqa: N801 - reads as a statement
 
 
 def read(path):
-    """Give a file's bytes."""
+    """Return a file's bytes."""
     with open(path, "rb") as file:
         return file.read()
 
 
 def fetched(name):
-    """Give a blob's numbers, or None where it holds none."""
+    """Return a blob's numbers, or None where it holds none."""
     from caffe2.python import workspace
 
     try:

@@ -8,7 +8,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 
 
 def describe():
-    """Give OpenCV's version."""
+    """Return OpenCV's version."""
     import cv2
 
     return cv2.__version__

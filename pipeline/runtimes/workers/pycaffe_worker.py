@@ -8,7 +8,7 @@ os.environ.setdefault("GLOG_minloglevel", "2")
 
 
 def describe():
-    """Give Caffe's version."""
+    """Return Caffe's version."""
     import caffe
 
     return getattr(caffe, "__version__", "of unknown version")

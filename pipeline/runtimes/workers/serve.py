@@ -70,7 +70,7 @@ def run_apart(run, job):
 
 
 def read_arrays(path):
-    """Give [(blob, array)] of an npz as described above."""
+    """Return [(blob, array)] of an npz as described above."""
     import numpy as np
 
     with np.load(path) as archive:

@@ -9,7 +9,7 @@ from pipeline.torch7.module import Module, module
 
 
 def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
-    """Give `y`, which the module writes over its input where its field `inplace` says so."""
+    """Return `y`, which the module writes over its input where its field `inplace` says so."""
     return net.overwrite(x, y) if m.flag("inplace") else y
 
 
@@ -145,7 +145,7 @@ def log_sigmoid(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def feature_axis(x: Value, net: Lowering) -> int:
-    """Give the axis over which Torch normalises: the first of 1 or 3 dimensions, the second of 2 or 4 (SoftMax.c)."""
+    """Return the axis over which Torch normalises: the first of 1 or 3 dimensions, the second of 2 or 4 (SoftMax.c)."""
     if not 1 <= x.rank <= 4:
         net.misfit("a tensor of 1 to 4 dimensions", x)
     return (x.rank + 1) % 2

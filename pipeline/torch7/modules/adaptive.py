@@ -28,7 +28,7 @@ def rounded_bins(size: int, count: int) -> Bins:
 
 
 def even(bins: Bins) -> tuple[int, int] | None:
-    """Give the kernel and stride of bins that are evenly spread, else None."""
+    """Return the kernel and stride of bins that are evenly spread, else None."""
     kernel, stride = bins[0][1] - bins[0][0], bins[1][0] - bins[0][0] if len(bins) > 1 else 1
     regular = all(bin_ == (i * stride, i * stride + kernel) for i, bin_ in enumerate(bins))
     return (kernel, stride) if regular else None

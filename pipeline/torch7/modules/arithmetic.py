@@ -117,7 +117,7 @@ def power(m: Module, x: Value, net: Lowering) -> Value:
     keeps_shape=True,
 )
 def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Give the input itself."""
+    """Return the input itself."""
     return x
 
 

@@ -8,7 +8,7 @@ from pipeline.torch7.module import Module
 
 
 def axis_of(dimension: int, x: Value, net: Lowering, end: int = 0) -> int:
-    """Give the axis of `x` that Torch calls `dimension`; `end` is 1 where one past the last is meant as well."""
+    """Return the axis of `x` that Torch calls `dimension`; `end` is 1 where one past the last is meant as well."""
     net.current(x)
     axis = dimension - 1 if dimension > 0 else x.rank + end + dimension
     if dimension == 0 or not 0 <= axis < x.rank + end:
@@ -17,7 +17,7 @@ def axis_of(dimension: int, x: Value, net: Lowering, end: int = 0) -> int:
 
 
 def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", dims: str = "nInputDims") -> int:
-    """Give the axis for modules that leave the batch dimension out: one further where `x` has one more dimension.
+    """Return the axis for modules that leave the batch dimension out: one further where `x` has one more dimension.
 
     As `_getPositiveDimension` in JoinTable.lua, Sum.lua, Max.lua: negative dimensions are taken as they are.
     """

@@ -13,14 +13,14 @@ Ints = tuple[int, ...]
 
 
 def begin_pads(m: Module, axes: str) -> Ints:
-    """Give each axis's padding; an old single `padding` stands for all (SpatialConvolution.lua)."""
+    """Return each axis's padding; an old single `padding` stands for all (SpatialConvolution.lua)."""
     if m.has("padding"):
         return (m.int("padding"),) * len(axes)
     return tuple(m.int(f"pad{axis}", m.int(f"p{axis}", 0)) for axis in axes)
 
 
 def along(m: Module, prefix: str, axes: str, default: int | None = None) -> Ints:
-    """Give the fields `<prefix>T`, `<prefix>H`, `<prefix>W` in the order of the axes."""
+    """Return the fields `<prefix>T`, `<prefix>H`, `<prefix>W` in the order of the axes."""
     if default is None:
         return tuple(m.int(prefix + axis) for axis in axes)
     return tuple(m.int(prefix + axis, default) for axis in axes)
@@ -113,7 +113,7 @@ def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
-    """Give the kernels of a connection table as (out, in, kH, kW), or (C, 1, kH, kW) where it is one to one."""
+    """Return the kernels of a connection table as (out, in, kH, kW), or (C, 1, kH, kW) where it is one to one."""
     table = m.weight("connTable").astype(np.int64) - 1
     weight = m.weight()
     inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")

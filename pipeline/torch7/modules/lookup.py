@@ -39,7 +39,7 @@ def gpu_lookup_table(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def rows(m: Module) -> np.ndarray:
-    """Give the weight; with maxNorm, rows that are longer are shortened to it, as forward does (LookupTable.c)."""
+    """Return the weight; with maxNorm, rows that are longer are shortened to it, as forward does (LookupTable.c)."""
     weight = m.weight()
     if not m.has("maxNorm"):
         return weight

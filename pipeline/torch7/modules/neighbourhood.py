@@ -39,7 +39,7 @@ def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
 
 
 def all_to_all(weight: np.ndarray, one_to_one: bool) -> np.ndarray:
-    """Give one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
+    """Return one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
     if not one_to_one:
         return weight
     planes = np.arange(len(weight))

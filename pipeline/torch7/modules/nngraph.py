@@ -10,7 +10,7 @@ from pipeline.torch7.objects import LuaValue, Table, TorchObject
 
 
 def data_of(node: LuaValue, net: Lowering) -> Table:
-    """Give the table that a node is known by."""
+    """Return the table that a node is known by."""
     data = node.get("data") if isinstance(node, TorchObject) else None
     if not isinstance(data, Table):
         return net.damaged("nodes with a table `data`", "others")
@@ -18,7 +18,7 @@ def data_of(node: LuaValue, net: Lowering) -> Table:
 
 
 def items(holder: Table | TorchObject, name: str) -> list[LuaValue]:
-    """Give the list part of a table in a field: `children` and `mapindex` also have reverse entries."""
+    """Return the list part of a table in a field: `children` and `mapindex` also have reverse entries."""
     found = holder.get(name)
     return found.array() if isinstance(found, Table) else []
 
@@ -48,7 +48,7 @@ def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def arrived(given: dict[int, TorchValue], net: Lowering) -> tuple[TorchValue, ...]:
-    """Give a node's inputs in order."""
+    """Return a node's inputs in order."""
     if sorted(given) != list(range(len(given))):
         net.damaged("every input of a node", f"only the inputs {sorted(given)}")
     return tuple([given[i] for i in range(len(given))])

@@ -19,7 +19,7 @@ from pipeline.torch7.module import Module, module
 
 
 def variance(m: Module, net: Lowering) -> Value:
-    """Give the running variance; files of class version 1 keep 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
+    """Return the running variance; files of class version 1 keep 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
     if m.has("running_var"):
         return net.weight(m.weight("running_var"), "running_var")
     inverse = m.weight("running_std").astype(np.float64)

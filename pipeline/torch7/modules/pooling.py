@@ -19,7 +19,7 @@ def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: boo
 
 
 def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None = None) -> Ints:
-    """Give the pads behind each axis with which exactly Torch's windows fit.
+    """Return the pads behind each axis with which exactly Torch's windows fit.
 
     Torch clips on all axes once any is padded; `always_clip` overrides that.
     """

@@ -46,7 +46,7 @@ def row_sums(x: Value, net: Lowering, operator: type[Reduction] = ReduceSum, par
 
 
 def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
-    """Give two tensors of one shape, of one or two dimensions."""
+    """Return two tensors of one shape, of one or two dimensions."""
     a, b = alike_pair(x, net)
     if a.shape != b.shape or a.rank not in (1, 2):
         net.misfit("two tensors of one shape with 1 or 2 dimensions", x)
@@ -95,7 +95,7 @@ def cosine(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def differences(m: Module, x: Value, net: Lowering) -> Value:
-    """Give x - w for every column w of the weight (in, out): (N, in) gives (N, out, in)."""
+    """Return x - w for every column w of the weight (in, out): (N, in) gives (N, out, in)."""
     columns = m.weight().T
     rows = net.reshape(x, (x.shape[0], 1, x.shape[1]), part="rows")
     tiled = net.add(Tile(repeats=(1, len(columns), 1)), rows, part="tiled")

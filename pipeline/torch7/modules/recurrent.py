@@ -18,7 +18,7 @@ def zeros(net: Lowering, *shape: int) -> Value:
 
 
 def start(m: Module, x: Value, net: Lowering, name: str, size: int) -> Value:
-    """Give the state before the first step: what the user set, else zeros for every sample of x."""
+    """Return the state before the first step: what the user set, else zeros for every sample of x."""
     if isinstance(m.object.get(name), Tensor) and m.has(name):
         return net.weight(m.weight(name), name)
     return zeros(net, *x.shape[:-1], size)
@@ -31,7 +31,7 @@ def forget(m: Module, net: Lowering) -> None:
 
 
 def pair(x: TorchValue, net: Lowering) -> tuple[TorchValue, TorchValue]:
-    """Give the two items of a table."""
+    """Return the two items of a table."""
     if not isinstance(x, tuple) or len(x) != 2:
         net.misfit("a table of two items", x)
     return x[0], x[1]
@@ -73,7 +73,7 @@ def recurrent(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def children_of(m: Module, count: int, net: Lowering) -> list[Module]:
-    """Give the modules inside, which must be `count`."""
+    """Return the modules inside, which must be `count`."""
     found = m.children()
     if len(found) != count:
         net.damaged(f"{count} modules", str(len(found)))

@@ -35,7 +35,7 @@ def upsampling_bilinear(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def target_sizes(m: Module, x: Value, axes: str) -> tuple[int, ...]:
-    """Give the sizes to interpolate to.
+    """Return the sizes to interpolate to.
 
     Old nn made (size - 1) * (scale - 1) + size; where a file remembers its sizes, they tell which nn it was.
     """

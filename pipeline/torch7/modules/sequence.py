@@ -12,7 +12,7 @@ from pipeline.torch7.modules.recurrent import stacked
 
 
 def sequence_of(m: Module, x: TorchValue, net: Lowering, states: int) -> tuple[list[Value | None], Value]:
-    """Give the states before the first step (None: zeros) and the sequence (T, N, D) from x or {states..., x}."""
+    """Return the states before the first step (None: zeros) and the sequence (T, N, D) from x or {states..., x}."""
     table = (x,) if isinstance(x, Value) else x
     if len(table) > 1 + states or not table:
         net.misfit(f"a tensor, or a table of up to {states} states and a tensor", x)
@@ -23,13 +23,13 @@ def sequence_of(m: Module, x: TorchValue, net: Lowering, states: int) -> tuple[l
 
 
 def step_inputs(m: Module, x: Value, net: Lowering) -> list[Value]:
-    """Give the input of every step, (N, D)."""
+    """Return the input of every step, (N, D)."""
     axis = int(m.flag("batchfirst"))
     return [net.select(x, axis, t, part=f"step{t + 1}") for t in range(x.shape[axis])]
 
 
 def keep_of(m: Module, x: Value, net: Lowering) -> Value | None:
-    """Give 0 for every sample of zeros and 1 for the others, (N, 1), where `maskzero` asks for it."""
+    """Return 0 for every sample of zeros and 1 for the others, (N, 1), where `maskzero` asks for it."""
     if not m.flag("maskzero"):
         return None
     return net.add("Sign", net.add(ReduceL1(axes=(1,), keepdims=1), x, part="size"), part="keep")
@@ -41,7 +41,7 @@ def masked(y: Value, keep: Value | None, net: Lowering, part: str) -> Value:
 
 
 def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, np.ndarray], net: Lowering) -> Value:
-    """Give x Wx + b, and + h Wh where there is a state."""
+    """Return x Wx + b, and + h Wh where there is a state."""
     inward, inner, bias = parts
     y = net.add("Gemm", x, net.weight(inward, "weight_x"), net.weight(bias, "bias"), part="x_gates")
     if state is None:
@@ -105,7 +105,7 @@ def gru_step(
     size: int,
     net: Lowering,
 ) -> Value:
-    """Give c + u (h - c): SeqGRU's u is how much is kept of the state."""
+    """Return c + u (h - c): SeqGRU's u is how much is kept of the state."""
     r, u, c = gates
     if hidden is None:
         u, c = net.add("Sigmoid", u, part="u"), net.add("Tanh", c, part="candidate")

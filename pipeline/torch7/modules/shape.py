@@ -19,7 +19,7 @@ def view(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def viewed(m: Module, x: Value, net: Lowering, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the shape that View makes of `x`, without -1."""
+    """Return the shape that View makes of `x`, without -1."""
     elements = math.prod(s for s in size if s >= 0)
     dims = m.maybe_int("numInputDims")
     sample = x.shape[x.rank - min(dims, x.rank) :] if dims is not None else x.shape

@@ -84,13 +84,13 @@ def padding(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def one_pad(rank: int, axis: int, begin: int, end: int) -> tuple[int, ...]:
-    """Give the pads of one axis for all axes."""
+    """Return the pads of one axis for all axes."""
     begins = tuple(begin if i == axis else 0 for i in range(rank))
     return begins + tuple(end if i == axis else 0 for i in range(rank))
 
 
 def image_pads(m: Module, x: Value, net: Lowering) -> tuple[int, ...]:
-    """Give the pads of an image's four sides for all axes of x, which are 3 or 4."""
+    """Return the pads of an image's four sides for all axes of x, which are 3 or 4."""
     if x.rank not in (3, 4):
         net.misfit("a tensor of 3 or 4 dimensions", x)
     left = m.int("pad_l")

@@ -12,7 +12,7 @@ Table = tuple[TorchValue, ...]
 
 
 def alike(x: Table, net: Lowering, count: int | None = None) -> tuple[Value, ...]:
-    """Give a table's tensors in the shape of the first: Torch asks only for as many elements (add, cmul ...)."""
+    """Return a table's tensors in the shape of the first: Torch asks only for as many elements (add, cmul ...)."""
     items = net.tensors(x if count is None else x[:count])
     if count is not None and len(items) != count:
         net.misfit(f"a table of {count} tensors", x)
@@ -79,7 +79,7 @@ def cadd_tensor_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> To
 
 
 def item_of(x: Table, index: int, net: Lowering) -> TorchValue:
-    """Give the item that Lua calls `index`; negative ones count from the end."""
+    """Return the item that Lua calls `index`; negative ones count from the end."""
     position = index - 1 if index > 0 else len(x) + index
     if index == 0 or not 0 <= position < len(x):
         net.misfit(f"a table with an item {index}", x)
@@ -88,7 +88,7 @@ def item_of(x: Table, index: int, net: Lowering) -> TorchValue:
 
 @module("nn.SelectTable")
 def select_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Give one item."""
+    """Return one item."""
     return item_of(x, m.int("index"), net)
 
 
@@ -103,13 +103,13 @@ def narrow_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchVa
 
 @module("nn.FlattenTable")
 def flatten_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Give all tensors of nested tables in one table."""
+    """Return all tensors of nested tables in one table."""
     return tuple(leaves(x))
 
 
 @module("nn.ReverseTable")
 def reverse_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Give the items in reverse order (dpnn)."""
+    """Return the items in reverse order (dpnn)."""
     return x[::-1]
 
 
@@ -130,7 +130,7 @@ def zip_one_to_many(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Torc
 
 @module("nn.SplitTable")
 def split_table(m: Module, x: Value, net: Lowering) -> TorchValue:
-    """Give the slices along `dimension` as a table; they share the input's memory."""
+    """Return the slices along `dimension` as a table; they share the input's memory."""
     axis = batched_axis(m, x, net)
     return tuple([net.select(x, axis, i, part=f"slice{i + 1}") for i in range(x.shape[axis])])
 
@@ -167,13 +167,13 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
 
 @module("nn.Index")
 def index(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
-    """Give the slices of the first tensor that the second names, from 1 on."""
+    """Return the slices of the first tensor that the second names, from 1 on."""
     tensor, indices = alike_pair(x, net)
     return net.add(Gather(axis=axis_of(m.int("dimension"), tensor, net)), tensor, zero_based(indices, net))
 
 
 def alike_pair(x: Table, net: Lowering) -> tuple[Value, Value]:
-    """Give the two tensors of a table."""
+    """Return the two tensors of a table."""
     items = net.tensors(x)
     if len(items) != 2:
         net.misfit("a table of two tensors", x)

@@ -43,7 +43,7 @@ class Layers:
         return top or name
 
     def finish(self) -> CaffeNet:
-        """Give the network."""
+        """Return the network."""
         return CaffeNet(text_format.Parse("\n".join(self.text), NetParameter()), self.blobs)
 
     def weights(self, *shape: int, fan: int) -> np.ndarray:

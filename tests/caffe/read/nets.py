@@ -10,13 +10,13 @@ from pipeline.graph.evaluation import run
 
 
 def net(text, blobs=None, legacy=()):
-    """Give a network from its text and, by layer, arrays."""
+    """Return a network from its text and, by layer, arrays."""
     arrays = {name: tuple(np.asarray(blob, np.float32) for blob in group) for name, group in (blobs or {}).items()}
     return CaffeNet(text_format.Parse(text, NetParameter()), arrays, frozenset(legacy))
 
 
 def inputs(**shapes):
-    """Give the text of Input layers."""
+    """Return the text of Input layers."""
     layers = []
     for name, shape in shapes.items():
         dims = " ".join(f"dim: {extent}" for extent in shape)
@@ -25,7 +25,7 @@ def inputs(**shapes):
 
 
 def layer(kind, *bottoms, param="", tops=("y",), name="y", blobs=None, feeds=None, legacy=(), **shapes):
-    """Give a network of one layer over inputs of these shapes, as a graph."""
+    """Return a network of one layer over inputs of these shapes, as a graph."""
     wires = "".join(f' bottom: "{each}"' for each in bottoms) + "".join(f' top: "{each}"' for each in tops)
     text = inputs(**shapes) + f'layer {{ name: "{name}" type: "{kind}"{wires} {param} }}'
     return read(net(text, {name: blobs} if blobs else None, [name] if legacy else ()))

@@ -39,7 +39,7 @@ def test_all_axes_from_one_on_become_a_number(operation, reduce, axis, factor):
 
 
 def searched(row, count):
-    """Give the largest numbers with their places as Caffe sorts pairs: of equal numbers the later place first."""
+    """Return the largest numbers with their places as Caffe sorts pairs: of equal numbers the later place first."""
     return sorted(((number, place) for place, number in enumerate(row)), reverse=True)[:count]
 
 

@@ -140,7 +140,7 @@ def check(case: Case | Callable[[Builder], Outputs], *, in_opencv: bool = True) 
 
 
 def _opencv_can(graph: Graph, emission: Emission, files: Mapping[str, Path]) -> bool:
-    """Tell whether OpenCV has all layers; it has no blobs of one axis, and gives the first top of a layer only."""
+    """Return whether OpenCV has all layers; it has no blobs of one axis, and gives the first top of a layer only."""
     layers = emission.net.net.layer
     firsts = {layer.top[0] for layer in layers if layer.top}
     deep = any(layer.convolution_param.HasField("engine") for layer in layers)  # not over two axes

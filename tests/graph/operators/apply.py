@@ -14,7 +14,7 @@ examples = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def apply_all(operator: str, *inputs: np.ndarray | None, **attributes: Any) -> tuple[np.ndarray, ...]:
-    """Give all outputs of an operator on these arrays (float32, int64 or bool; None: an optional one left out)."""
+    """Return all outputs of an operator on these arrays (float32, int64 or bool; None: an optional one left out)."""
     net = Builder()
     values = [x if x is None else net.input(f"x{i}", x.shape, str(x.dtype)) for i, x in enumerate(inputs)]
     outputs = net.add_many(operator, *values, name="y", **attributes)
@@ -24,7 +24,7 @@ def apply_all(operator: str, *inputs: np.ndarray | None, **attributes: Any) -> t
 
 
 def apply(operator: str, *inputs: np.ndarray | None, **attributes: Any) -> np.ndarray:
-    """Give the first output of an operator."""
+    """Return the first output of an operator."""
     return apply_all(operator, *inputs, **attributes)[0]
 
 

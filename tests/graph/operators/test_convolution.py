@@ -16,7 +16,7 @@ GROUPS = st.sampled_from([1, 2, 4])
 
 
 def windows_of(x: np.ndarray, g: Geometry) -> np.ndarray:
-    """Give every window, zero-padded: (N, C, *kernel, *output)."""
+    """Return every window, zero-padded: (N, C, *kernel, *output)."""
     y = np.zeros((*x.shape[:2], *g.kernel, *g.output))
     for place, window in g.windows():
         for offset in product(*(range(k) for k in g.kernel)):

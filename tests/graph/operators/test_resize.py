@@ -13,7 +13,7 @@ from tests.support import numbers
 
 
 def at(x: np.ndarray, place: tuple[float, ...], mode: str) -> float:
-    """Give the number at a real-valued place, by the definition of (multi-)linear interpolation."""
+    """Return the number at a real-valued place, by the definition of (multi-)linear interpolation."""
     if not place:
         return float(x)
     low = floor(place[0])

@@ -26,7 +26,7 @@ class Geometry:
         return {"kernel_shape": self.kernel, "strides": self.strides, "pads": self.begins + self.ends}
 
     def starts(self, axis: int) -> list[int]:
-        """Give where the windows of an axis start; 0 is the first place of the image."""
+        """Return where the windows of an axis start; 0 is the first place of the image."""
         begin, end, stride = self.begins[axis], self.ends[axis], self.strides[axis]
         size, window = self.sizes[axis], (self.kernel[axis] - 1) * self.dilations[axis] + 1
         found, start = [], -begin
@@ -38,7 +38,7 @@ class Geometry:
         return found
 
     def windows(self) -> Iterator[tuple[tuple[int, ...], list[list[int]]]]:
-        """Give each output place, and along each axis the input places of its window, inside or not."""
+        """Return each output place, and along each axis the input places of its window, inside or not."""
         axes = range(len(self.sizes))
         for place in product(*(range(len(self.starts(axis))) for axis in axes)):
             yield (

@@ -44,7 +44,7 @@ def fast_lstm(weight, inner, bias):
 
 
 def lstm_steps(x, weight, inner, bias, order):
-    """Give the outputs of an LSTM whose gates i, g, f, o stand at `order`."""
+    """Return the outputs of an LSTM whose gates i, g, f, o stand at `order`."""
     h = c = np.zeros((x.shape[1], SIZE))
     outputs = []
     for step in x:
