@@ -287,13 +287,14 @@ def validate(options: Options) -> Options:
 def _refuse_shared_output(runs: Sequence[Options]) -> None:
     seen: dict[Path, str] = {}
     for options in runs:
-        if options.output in seen:
+        place = options.output.resolve()
+        if place in seen:
             raise UsageError(
                 f"two models would be written to {options.output}",
-                where=f"{seen[options.output]}, {options.name}",
+                where=f"{seen[place]}, {options.name}",
                 advice="give each [[model]] its own name or output",
             )
-        seen[options.output] = options.name
+        seen[place] = options.name
 
 
 def default_of(option: str) -> Any:  # noqa: ANN401 - any option

@@ -97,6 +97,14 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(model: Path, 
     assert "tolerance" in caught.value.advice
 
 
+def test_two_models_with_one_output_by_two_names_are_refused(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    text = "".join(f"[[model]]\nname = '{o}'\nmodel = 'net.t7'\noutput = '{o}/a'\n" for o in ("out", "link"))
+    with pytest.raises(UsageError, match="two models"):
+        load(_toml(tmp_path, text), {}, {})
+
+
 def test_two_models_with_one_output_are_refused(model: Path, tmp_path: Path) -> None:
     config = _toml(tmp_path, "[[model]]\nmodel = 'net.t7'\n[[model]]\nmodel = 'net.t7'\n")
     with pytest.raises(UsageError, match="two models would be written"):

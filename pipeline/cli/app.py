@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("error: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our data has seen enough
+    except (BrokenPipeError, SystemExit):  # whoever read our data has seen enough; the parser makes an exit of it
         _drop_output()
         return 0
     except Exception as error:

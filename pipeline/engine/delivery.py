@@ -85,6 +85,7 @@ class Delivery:
     wanted: Delivered
     kept: frozenset[str]  # what lies there as it is wanted
     ours: frozenset[str]
+    left: tuple[Path, ...]  # partial files of runs that died
 
     @property
     def claimed(self) -> Delivered:
@@ -113,7 +114,8 @@ def prepare(
     foreign = {name for name in wanted if name not in ours and os.path.lexists(folder / name)}
     refuse_edited(folder, (foreign | {*edited(folder, before, digests)}) - kept)
     refuse_foreign(folder)
-    return Delivery(folder, artifacts, before, wanted, kept, ours)
+    left = tuple(p for p in left_partial(folder, {MANIFEST, *OWN, *wanted, *before}) if not is_input(p))
+    return Delivery(folder, artifacts, before, wanted, kept, ours, left)
 
 
 def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]) -> None:
@@ -129,7 +131,7 @@ def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callab
         (folder / MANIFEST).unlink(missing_ok=True)
     for name in found.ours - set(wanted):
         (folder / name).unlink(missing_ok=True)
-    for path in left_partial(folder, {MANIFEST, *OWN, *wanted, *found.before}):
+    for path in found.left:
         path.unlink(missing_ok=True)
     for name, entry in wanted.items():
         how = "kept" if name in found.kept else place(sources[name], folder / name, digests)

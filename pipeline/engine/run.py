@@ -307,7 +307,7 @@ class Run:
 
     def _is_input(self, path: Path) -> bool:
         """Return whether a file is the user's for having been read, by this run or an earlier one."""
-        return path in self.options.inputs_read or ledger.is_input(self.store, path)
+        return path.resolve() in self.options.inputs_read or ledger.is_input(path)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

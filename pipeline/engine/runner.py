@@ -53,7 +53,7 @@ def run(
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
         ledger.vouch(options)  # before there is a record that asks for it
-        ledger.note_inputs(store, options.inputs_read)
+        ledger.note_inputs(options.inputs_read)
         made = record.start(options, root, list(command), os.urandom(6).hex())
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):

@@ -13,24 +13,24 @@ def run(task: Task) -> Mapping[str, str]:
     from pipeline.graph import serialization
     from pipeline.graph.input_spec import parse_input_spec
     from pipeline.stages import signature
-    from pipeline.torch7 import importer
+    from pipeline.torch7 import importer, plugins
 
     path, options = task.inputs["t7"], task.options
     network = importer.find_network(path, options["root"] or None, options["plugins"])
-    graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
+    with plugins.no_late_imports(options["plugins"]):
+        graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
     digests = serialization.write(graph, task.output, task.progress)
     signature.write(task.output, signature.of_graph(graph, importer.element_type(network)))
     return digests
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the digests of the user's modules that plugins import: they decide as much as the plugins do."""
-    if not options["plugins"]:
-        return {}
+    """Return what plugins are made of: the digests of the user's modules, and the versions of installed packages."""
     from pipeline.torch7 import plugins
     from pipeline.wire.digest import file_digest
 
-    return {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}
+    modules = {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}
+    return modules | {f"package {name}": version for name, version in plugins.packages().items()}
 
 
 STAGE = Stage(

@@ -81,17 +81,22 @@ def own_store(folder: Path, store: str) -> Path:
     return Path(store) if store == vouched(folder).store else default_root()
 
 
-def note_inputs(store: Store, paths: Iterable[Path]) -> None:
-    """Remember files that a run reads where a run delivers to, so that no later one counts them as its own."""
+def note_inputs(paths: Iterable[Path]) -> None:
+    """Remember files that a run reads where a run delivers to, so that no later one counts them as its own.
+
+    In the user's own store, whichever one the runs keep.
+    """
     for path in paths:
         if (path.parent / "run.json").exists():
-            with suppress(OSError):
-                _write(store, "input", path, {"path": str(path)})
+            with suppress(OSError, PipelineError):
+                _write(Store(default_root()), "input", path, {"path": str(path)})
 
 
-def is_input(store: Store, path: Path) -> bool:
-    """Return whether a run has read this file, in a place where runs deliver to."""
-    return _read(store, "input", path) is not None
+def is_input(path: Path) -> bool:
+    """Return whether a run of this user has read this file, in a place where runs deliver to."""
+    with suppress(OSError, PipelineError):
+        return _read(Store(default_root(), create=False), "input", path) is not None
+    return False
 
 
 def _place(store: Store, what: str, path: Path) -> Path:

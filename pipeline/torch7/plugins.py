@@ -14,9 +14,9 @@ import importlib.util
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache, partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -33,7 +33,7 @@ def load_plugins(paths: Sequence[Path]) -> None:
     Raises UsageError where a file is missing or fails, or registers a class that is known already.
     """
     for entry in entry_points(group=GROUP):
-        _once(f"{entry.name} = {entry.value}", f"the entry point {entry.name}", entry.load)
+        _once(_named(entry), f"the entry point {entry.name}", entry.load)
     for path in paths:
         _once(str(path.resolve()), f"the plugin {path}", partial(_run, path))
 
@@ -45,7 +45,8 @@ def sources(paths: Sequence[Path]) -> dict[str, Path]:
     """
     load_plugins(paths)
     found: dict[str, Path] = {}
-    waiting = [name for path in paths for name in sorted(_loaded[str(path.resolve())])]
+    loaded = [*(_named(entry) for entry in entry_points(group=GROUP)), *(str(path.resolve()) for path in paths)]
+    waiting = [name for plugin in loaded for name in sorted(_loaded[plugin])]
     waiting += [name for path in paths for name in _imported(path, "")]
     while waiting:
         name = waiting.pop()
@@ -55,6 +56,35 @@ def sources(paths: Sequence[Path]) -> dict[str, Path]:
             package = name if file.name == "__init__.py" else name.rpartition(".")[0]
             waiting += _imported(file, package)
     return dict(sorted(found.items()))
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of the installed packages that register modules, by name."""
+    return {entry.dist.name: entry.dist.version for entry in entry_points(group=GROUP) if entry.dist}
+
+
+@contextmanager
+def no_late_imports(paths: Sequence[Path]) -> Iterator[None]:
+    """Let plugins work, and raise UsageError where they import a module of the user's that `sources` did not find.
+
+    Its name stands in no import statement, so that the key of what they make cannot have counted it.
+    """
+    known, before = sources(paths), frozenset(sys.modules)
+    yield
+    new = frozenset(sys.modules) - before
+    late = sorted(name for name in new - set(known) if (file := _file(name)) and _is_users(file))
+    if late:
+        for path in paths:
+            _loaded[str(path.resolve())] |= new  # for the next network of this process, which finds it imported
+        raise UsageError(
+            f"a plugin imports {', '.join(late)} only while it converts a module, by a name that is not in its text",
+            why="a network that was made with another version of that could not be told from this one",
+            advice="import it at the top of the plugin, or by an import statement",
+        )
+
+
+def _named(entry: EntryPoint) -> str:
+    return f"{entry.name} = {entry.value}"
 
 
 def _once(name: str, what: str, load: Callable[[], object]) -> None:
@@ -87,7 +117,11 @@ def _imported(file: Path, package: str) -> Iterator[str]:
     """Yield the names that import statements in a Python file mention, be they modules or things in one."""
     if file.suffix != ".py":
         return
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # one that a plugin tries to import, and can do without
+        return
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (above for alias in node.names for above in _with_packages(alias.name))
         elif isinstance(node, ast.ImportFrom):
@@ -103,12 +137,17 @@ def _with_packages(name: str) -> list[str]:
 
 
 def _file(name: str) -> Path | None:
-    """Return the file of a module, loaded or not; None where there is none of this name."""
+    """Return the file of a module, loaded or not, or the archive that it lies in; None where there is none."""
+    place = _place(name)
+    return next((path for path in (place, *place.parents) if path.exists()), None) if place else None
+
+
+def _place(name: str) -> Path | None:
     module: ModuleType | None = sys.modules.get(name)
     if module is not None:
         file = getattr(module, "__file__", None)
         return Path(file) if file else None
-    with suppress(ImportError, ValueError, AttributeError):
+    with suppress(Exception):  # whatever a package raises that a plugin tries to import, and can do without
         spec = importlib.util.find_spec(name)
         return Path(spec.origin) if spec and spec.has_location and spec.origin else None
     return None

@@ -50,3 +50,8 @@ def test_a_model_through_a_pipe_is_called_one(model: Path) -> None:
     done = _shell(f"{PROGRAM} convert <(cat model.t7) --input 1x3 -o out", model.parent)
     assert done.returncode == 2
     assert "it is a pipe or a device" in done.stderr
+
+
+def test_a_reader_of_our_data_may_go_away(model: Path) -> None:
+    done = _shell(f"{PROGRAM} operators | true; exit ${{PIPESTATUS[0]}}", model.parent)
+    assert (done.returncode, done.stderr) == (0, "")

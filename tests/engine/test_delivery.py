@@ -126,6 +126,27 @@ def test_a_pair_that_a_run_made_and_another_read_is_nobodys_to_replace(bench: Be
     assert {path: path.read_bytes() for path in pair.values()} == before
 
 
+def test_a_file_that_was_an_input_stays_whatever_store_the_next_run_keeps(bench: Bench) -> None:
+    bench.run()
+    pair = {"model": bench.output / "deploy.prototxt", "weights": bench.output / "model.caffemodel"}
+    bench.run(**pair, output=bench.folder / "elsewhere")
+    before = {path: path.read_bytes() for path in pair.values()}
+    bench.model.write_bytes(TORCH + b"another net")
+    outcome = bench.run(store=bench.folder / "another store")
+    assert isinstance(outcome.error, UsageError)
+    assert {path: path.read_bytes() for path in pair.values()} == before
+
+
+@pytest.mark.parametrize("through", ["out", "link"])
+def test_an_input_that_is_named_as_a_partial_file_of_ours_stays(bench: Bench, through: str) -> None:
+    bench.output.mkdir()
+    (bench.folder / "link").symlink_to(bench.output)
+    mine = bench.output / ".graph.json.deadbeef.partial"
+    mine.write_bytes(bench.model.read_bytes())
+    assert bench.run(model=mine, output=bench.folder / through).exit_code == 0
+    assert mine.read_bytes() == bench.model.read_bytes()
+
+
 @pytest.mark.parametrize("option", ["model", "plugins"])
 def test_the_input_of_a_run_survives_a_delivery_of_its_name(bench: Bench, option: str) -> None:
     bench.output.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,56 @@ def test_a_changed_module_of_a_plugin_is_a_miss(
         assert _factor(tmp_path) == float(text)
         assert ("module " in said) == (number == 1)
         assert ("import     cached" in said) == (number == 2)
+
+
+@pytest.mark.parametrize("load", ["__import__('helper')", "__import__('importlib').import_module('hel' 'per')"])
+def test_a_module_that_no_text_names_before_it_is_imported_is_refused(tmp_path: Path, load: str) -> None:
+    save(tmp_path / "s.t7", sequential(nn("mylab.Scale"), nn("Tanh")))
+    text = PLUGIN.format(folder=str(tmp_path), imports="", inside=f"FACTOR = {load}.FACTOR")
+    (tmp_path / "plug.py").write_text(text)
+    (tmp_path / "helper.py").write_text("FACTOR = 2.0")
+    with pytest.raises(AssertionError, match="imports helper only while it converts"):
+        _convert(tmp_path)
+
+
+def test_a_module_in_an_archive_counts_by_the_archive(tmp_path: Path) -> None:
+    save(tmp_path / "s.t7", sequential(nn("mylab.Scale"), nn("Tanh")))
+    imports = f"sys.path.insert(0, {str(tmp_path / 'lab.zip')!r})\nfrom helper import FACTOR"
+    (tmp_path / "plug.py").write_text(PLUGIN.format(folder=str(tmp_path), imports=imports, inside="pass"))
+    for factor in (2.0, 3.0):
+        with zipfile.ZipFile(tmp_path / "lab.zip", "w") as archive:
+            archive.writestr("helper.py", f"FACTOR = {factor}")
+        _convert(tmp_path)
+        assert _factor(tmp_path) == factor
+
+
+def test_a_plugin_may_try_to_import_what_cannot_be_imported(tmp_path: Path) -> None:
+    save(tmp_path / "s.t7", sequential(nn("mylab.Scale"), nn("Tanh")))
+    (tmp_path / "old.py").write_text("print 'Python 2'")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "__init__.py").write_text("raise RuntimeError('no')")
+    tries = [f"try:\n    import {name}\nexcept Exception: pass" for name in ("old", "broken.part")]
+    imports = "\n".join([*tries, "FACTOR = 2.0"])
+    (tmp_path / "plug.py").write_text(PLUGIN.format(folder=str(tmp_path), imports=imports, inside="pass"))
+    _convert(tmp_path)
+    assert _factor(tmp_path) == 2.0
+
+
+def test_an_installed_plugin_counts_by_its_version_and_the_users_by_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.stages.import_ import STAGE
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = tmp_path / "mylab-1.5.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1.5\n")
+    (folder / "entry_points.txt").write_text("[torch2caffe2.modules]\nmylab = mylab_entry\n")
+    (tmp_path / "mylab_entry.py").write_text("")
+    assert STAGE.environment is not None
+    found = STAGE.environment({"plugins": ()})
+    assert found["package mylab"] == "1.5"
+    assert "module mylab_entry" in found
 
 
 def test_what_is_installed_is_none_of_the_users(tmp_path: Path) -> None:
