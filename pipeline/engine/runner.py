@@ -13,11 +13,12 @@ from pipeline.config import Options, validate
 from pipeline.engine import dag, delivery, events, guards, page, record, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
+from pipeline.errors import UsageError
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
-from pipeline.store.store import Store, default_root
+from pipeline.store.store import FOLDERS, Store, default_root
 
 __all__ = ["Outcome", "resume", "run"]
 
@@ -38,6 +39,7 @@ def run(
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
     root = options.store or default_root()
+    _refuse_inside(options.output, root)
     with ExitStack() as stack:
         with on_machine("opening the store", root):
             store = Store(root)
@@ -87,6 +89,17 @@ def resume(
     if not trust:
         ledger.refuse_unvouched(folder, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
+
+
+def _refuse_inside(output: Path, root: Path) -> None:
+    """Raise UsageError for an output folder among those that the store sweeps and collects."""
+    if any(output.resolve().is_relative_to((root / name).resolve()) for name in FOLDERS):
+        raise UsageError(
+            f"{output} lies inside the store",
+            where=str(root),
+            why="what lies there is swept and collected",
+            advice="choose another --output",
+        )
 
 
 def _large_files(options: Options, earlier: RunRecord | None) -> list[Path]:

@@ -10,10 +10,11 @@ from pipeline.stages.stage import Stage, Task
 
 def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
+    from pipeline import plugins
     from pipeline.graph import serialization
     from pipeline.graph.input_spec import parse_input_spec
     from pipeline.stages import signature
-    from pipeline.torch7 import importer, plugins
+    from pipeline.torch7 import importer
 
     path, options = task.inputs["t7"], task.options
     network = importer.find_network(path, options["root"] or None, options["plugins"])
@@ -26,7 +27,7 @@ def run(task: Task) -> Mapping[str, str]:
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Return what plugins are made of: the digests of the user's modules, and the versions of installed packages."""
-    from pipeline.torch7 import plugins
+    from pipeline import plugins
     from pipeline.wire.digest import file_digest
 
     modules = {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}

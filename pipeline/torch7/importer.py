@@ -13,12 +13,12 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
+from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, find, join
 from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import TorchObject
-from pipeline.torch7.plugins import load_plugins
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
 from pipeline.torch7.tree import children, walk

@@ -203,3 +203,9 @@ def test_two_stores_do_not_write_into_one_folder_at_once(bench: Bench) -> None:
         TRANSLATE.run(task)
 
     assert bench.run(stages=(IMPORT, EMIT, replace(TRANSLATE, run=meanwhile), VERIFY)).exit_code == 0
+
+
+@pytest.mark.parametrize("inside", [f"quarantine/{'a' * 64}.{'b' * 8}", "sessions/12-abcdef01", "artifacts"])
+def test_nothing_is_delivered_into_the_store(bench: Bench, inside: str) -> None:
+    with pytest.raises(UsageError, match="inside the store"):
+        bench.run(output=bench.root / inside)

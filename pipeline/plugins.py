@@ -110,7 +110,7 @@ def _run(path: Path) -> None:
 
 
 def _failed(what: str, error: Exception) -> UsageError:
-    return UsageError(f"{what} fails", why=f"{type(error).__name__}: {error}", advice="see `pipeline.torch7.plugins`")
+    return UsageError(f"{what} fails", why=f"{type(error).__name__}: {error}", advice="see `pipeline.plugins`")
 
 
 def _imported(file: Path, package: str) -> Iterator[str]:

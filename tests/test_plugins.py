@@ -29,7 +29,7 @@ def _convert(folder: Path, *words: str) -> str:
     command = [sys.executable, "-m", "pipeline", "convert", folder / "s.t7", "--input", "1x3", "--plugin"]
     done = subprocess.run(
         [*command, folder / "plug.py", "-o", folder / "out", "--store", folder / "store", "--no-verify", *words],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=120,
@@ -137,7 +137,7 @@ def test_an_installed_plugin_counts_by_its_version_and_the_users_by_content(
 
 
 def test_what_is_installed_is_none_of_the_users(tmp_path: Path) -> None:
-    from pipeline.torch7.plugins import sources
+    from pipeline.plugins import sources
 
     (tmp_path / "numbers_only.py").write_text("import numpy, json, pipeline.config\n")
     assert sources([tmp_path / "numbers_only.py"]) == {}
