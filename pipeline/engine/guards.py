@@ -61,6 +61,7 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
     At once is a KeyboardInterrupt, wherever the run is. Who ignores Ctrl-C (`nohup`) goes on ignoring it.
     """
     asked = Stop()
+    telling: list[threading.Thread] = []
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
@@ -72,13 +73,16 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
             asked.over = True
             raise KeyboardInterrupt
         asked.asked = True
-        threading.Thread(target=told).start()  # what the signal interrupted may hold the stream
+        telling.append(threading.Thread(target=told))  # what the signal interrupted may hold the stream
+        telling[0].start()
 
     heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield asked
     finally:
+        for thread in telling:
+            thread.join()  # so that nothing is said after how the run ended
         for number, handler in before.items():
             signal.signal(number, handler)
 
