@@ -66,7 +66,7 @@ def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the comma
 
 
 def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Return a command `typed`, the options of a conversion that the user typed, as its first argument.
+    """Hand a command `typed`, the options of a conversion that the user typed, as its first argument.
 
     Each option of `pipeline.config.Options` with a flag becomes one of the command; MODEL is the argument.
     """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,20 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Return the digest of a value, labelled by its kind so that no two kinds of thing can ever meet."""
     return digest((canonical({"kind": kind, "value": value}),))
+
+
+def sealed(kind: str, facts: Mapping[str, Any]) -> bytes:
+    """Return facts to keep in a file, with the digest by which `unsealed` knows them to be whole."""
+    return canonical({"facts": facts, "check": digest_of(kind, facts)})
+
+
+def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
+    """Return the facts that a file keeps; None where there are none that are sound."""
+    try:
+        kept = json.loads(path.read_bytes())
+        return dict(kept["facts"]) if kept["check"] == digest_of(kind, kept["facts"]) else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ user recorded the same for that folder here.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.errors import PipelineError, UsageError
-from pipeline.store.digests import canonical, digest_of
+from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
 from pipeline.store.writing import replace
 
@@ -104,14 +103,8 @@ def _place(store: Store, what: str, path: Path) -> Path:
 
 
 def _write(store: Store, what: str, path: Path, facts: dict[str, Any]) -> None:
-    text = canonical({"facts": facts, "check": digest_of("ledger", facts)})
-    replace(_place(store, what, path), text, durable=False)
+    replace(_place(store, what, path), sealed("ledger", facts), durable=False)
 
 
 def _read(store: Store, what: str, path: Path) -> dict[str, Any] | None:
-    """Return the facts kept of a path; None where there are none that are sound."""
-    try:
-        kept = json.loads(_place(store, what, path).read_bytes())
-        return dict(kept["facts"]) if kept["check"] == digest_of("ledger", kept["facts"]) else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    return unsealed("ledger", _place(store, what, path))

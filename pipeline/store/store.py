@@ -4,7 +4,7 @@
     artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
     sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
     quarantine/           damaged artifacts, put aside
-    history/              the last key components of each stage and source, to explain what changed; routes
+    history/              the last key components of each stage and source, to explain what changed
     ledger/               what outside the store its user has vouched for
     digests/, locks/      the digest cache; one lock file a key
 
@@ -30,7 +30,7 @@ from filelock import FileLock, Timeout
 
 from pipeline.config import ENVIRONMENT
 from pipeline.store import mark
-from pipeline.store.digests import Digests, canonical, digest_of
+from pipeline.store.digests import Digests, canonical, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.writing import replace, sync, write_durably
 from pipeline.wire.digest import file_digest
@@ -259,16 +259,11 @@ class Store:
     def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
         with suppress(OSError):
-            text = canonical({"facts": facts, "check": digest_of("facts", facts)})
-            replace(self._history(what, of), text, durable=False)
+            replace(self._history(what, of), sealed("facts", facts), durable=False)
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Return the facts that were kept last; None where there are none that are sound."""
-        try:
-            kept = json.loads(self._history(what, of).read_bytes())
-            return dict(kept["facts"]) if kept["check"] == digest_of("facts", kept["facts"]) else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        return unsealed("facts", self._history(what, of))
 
     def _history(self, what: str, of: str) -> Path:
         return self.root / "history" / f"{digest_of('history', [what, of])}.json"
