@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline import formats
+from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
 from pipeline.engine.batch import Result
 from pipeline.errors import Interrupted, UsageError, worst
@@ -19,7 +20,6 @@ from pipeline.errors import Interrupted, UsageError, worst
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
 
-Cell = str | int | float
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
@@ -58,26 +58,19 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: IO[str] | None = None) -> None:
-    """Print data for people: columns aligned, numbers to the right, empty columns left out."""
-    kept = [i for i in range(len(columns)) if any(row[i] != "" for row in rows)]
-    numeric = {i for i in kept if all(isinstance(row[i], int | float) or row[i] == "" for row in rows)}
-    text = [[_text(row[i]) for i in kept] for row in rows]
-    lines = [[columns[i] for i in kept], *text] if any(columns) else text
-    widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
-    for line in lines:
-        cells = zip(line, widths, kept, strict=True)
-        print("  ".join(t.rjust(w) if i in numeric else t.ljust(w) for t, w, i in cells).rstrip(), file=stream)
+    """Print data for people: columns aligned, numbers to the right, folded to the width of a terminal."""
+    stream = stream or sys.stdout
+    for line in lines(columns, rows, terminal_width(stream)):
+        print(line, file=stream)
 
 
 def show(table: Table) -> None:
     """Print a table of inspection with its title and remarks."""
-    print(table.title)
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
-    if rows:
-        print_table(table.columns, rows)
-    for remark in table.remarks:
-        print(remark)
+    print_table(("",), [(table.title,)])
+    print_table(table.columns, rows)
+    print_table(("",), [(remark,) for remark in table.remarks])
 
 
 def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
@@ -94,7 +87,8 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
         for check in found["checks"]
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
-    print(f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
+    compared = f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
+    print_table(("",), [(compared,)], stream)
 
 
 def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
@@ -117,12 +111,6 @@ def _remark(check: Mapping[str, Any]) -> str:
         guessed = known is not None and not known.is_artifact  # a file of the user's, which says less than its user
         return f"{place} ({'an opinion: it guesses some modules' if guessed else 'expected: the net was edited'})"
     return str(check["why"] or check["worst_at"])
-
-
-def _text(cell: Cell) -> str:
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return f"{cell:.3g}" if isinstance(cell, float) else cell
 
 
 def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
