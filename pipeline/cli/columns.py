@@ -11,9 +11,9 @@ from typing import IO
 Cell = str | int | float
 
 GAP = 2  # spaces between columns
-NARROWEST = 16  # characters of text below which a column is not folded
+NARROWEST = 24  # characters of text below which a column is not folded
 _INDENT = 4  # of the lines that hold the columns for which the first line of a row has no room
-_BREAKS = re.compile(r"[^\s/_.,:=-]*[\s/_.,:=-]|[^\s/_.,:=-]+")  # a word with what it may be broken after
+_PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")  # of a word that is too long: conv1/ Spatial Convolution_
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0
     Columns without content are left out. Where the others are too wide, texts are folded in their columns; and
     where that is not enough, the columns for which there is no room follow in lines of their own below each row.
 
-    >>> lines(("name", "why"), [("conv1", "the stride is negative")], 24)
-    ['name   why', 'conv1  the stride is', '       negative']
+    >>> lines(("name", "why"), [("conv1", "the stride of the pool is negative")], 32)
+    ['name   why', 'conv1  the stride of the pool is', '       negative']
     """
     if not rows:
         return []
@@ -118,17 +118,26 @@ def _row(columns: Sequence[Column], widths: Sequence[int], row: int, indent: int
 
 
 def _folded(whole: str, width: int) -> list[str]:
-    """Break a text into lines of `width`, after spaces and signs where there are any; an indented one stays so."""
+    """Break a text into lines of `width`: between words, inside one that is longer after signs; else anywhere.
+
+    One that is indented stays so.
+    """
     if len(whole) <= width:
         return [whole]
     indent = " " * min(len(whole) - len(whole.lstrip()), width // 2)
     found, line = [], indent
-    for word in _BREAKS.findall(whole.lstrip()):
-        if len(line) + len(word.rstrip()) > width and line.strip():
+    for piece in _pieces(whole.lstrip(), width - len(indent)):
+        if len(line) + len(piece.rstrip()) > width and line.strip():
             found.append(line.rstrip())
             line = indent
-        line += word
+        line += piece
         while len(line.rstrip()) > width:
             found.append(line[:width])
             line = indent + line[width:]
     return [*found, line.rstrip()] if line.strip() else found
+
+
+def _pieces(whole: str, room: int) -> Iterator[str]:
+    """Return what a text may be broken into, each with what separates it from the next."""
+    for word in re.findall(r"\S+\s*", whole):
+        yield from [word] if len(word.rstrip()) <= room else _PIECES.findall(word)

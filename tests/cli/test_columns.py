@@ -98,8 +98,8 @@ def _everything(number: int) -> str:
 
 
 def test_texts_fold_in_their_columns_and_numbers_never_do() -> None:
-    told = lines(("layer", "parameters", "why"), [("conv1", 123456, "a stride that is negative")], 40)
-    assert told == ["layer  parameters  why", "conv1     123,456  a stride that is", "                   negative"]
+    told = lines(("layer", "parameters", "why"), [("conv1", 123456, "the stride of the pool is negative")], 44)
+    assert told == ["layer  parameters  why", "conv1     123,456  the stride of the pool is", f"{'':19}negative"]
 
 
 def test_columns_without_room_follow_below_their_row() -> None:
