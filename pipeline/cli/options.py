@@ -18,12 +18,19 @@ Progress = Annotated[
     str, typer.Option("--progress", metavar="KIND", help="How progress is shown: auto, rich, plain, json, none.")
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read options from this TOML file.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run, or one that holds several.")]
 StoreFolder = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", envvar="TORCH2CAFFE2_STORE", help="Where artifacts are kept."),
 ]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
+Reference = Annotated[
+    Path | None, typer.Option("--reference", metavar="NPZ", help="Inputs and outputs of the original.")
+]
+Runtimes = Annotated[list[str] | None, typer.Option("--runtime", metavar="NAME", help="Verify with this runtime only.")]
+Without = Annotated[list[str] | None, typer.Option("--without", metavar="STAGE", help="Leave this stage out.")]
+MovedModel = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Where the run's model lies now.")]
+MovedWeights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Where its weights lie now.")]
 StopAfter = Annotated[str, typer.Option("--stop-after", metavar="STAGE", help="Go no further than this stage.")]
 
 Trust = Annotated[
@@ -93,7 +100,8 @@ def _parameter(name: str) -> inspect.Parameter:
     metavar = option.metadata["metavar"] or None
     text = option.metadata["help"]
     if name == "model":
-        information: Any = typer.Argument(metavar="[MODEL]", help=text, show_default=False)
+        kind, absent = list[Path], []
+        information: Any = typer.Argument(metavar="[MODEL]...", help=text, show_default=False)
     else:
         flags = option.metadata["flag"].split(",")
         information = typer.Option(*flags, metavar=metavar, help=text, show_default=False)

@@ -15,11 +15,12 @@ from pipeline import formats
 from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
 from pipeline.engine.batch import Result
-from pipeline.errors import Interrupted, UsageError, worst
+from pipeline.errors import Interrupted, MachineError, UsageError, worst
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
 
+RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # where the same command may end otherwise
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
@@ -113,6 +114,36 @@ def _remark(check: Mapping[str, Any]) -> str:
     return str(check["why"] or check["worst_at"])
 
 
+def go_on(
+    folder: Path,
+    how: Mapping[str, Any],
+    *,
+    progress: str,
+    json: bool,
+    quiet: bool,
+    verbose: int,
+    checks: bool = False,
+) -> int:
+    """Go on with the run of an output folder, or with each of those in it; give the worst exit code.
+
+    `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
+    """
+    from pipeline.engine import batch, page, record
+
+    folders = record.folders(folder)
+    jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
+    with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
+        results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)
+    is_data = checks and len(folders) == 1
+    for result in results if len(folders) == 1 else ():
+        if result.converted and (is_data or not quiet):
+            print_verification(Path(result.output), json and is_data, sys.stdout if is_data else sys.stderr)
+    code = finish(results, json, verbose, data_too=not is_data)
+    done = [Path(result.output) for result in results if result.state != "interrupted"]
+    tell_reports(page.write_asked(done), quiet)
+    return code
+
+
 def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
     """Print how conversions ended: errors to stderr, results to stdout (`data_too`); give the worst exit code.
 
@@ -122,8 +153,9 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
         if result.trace and verbosity > 1:
             print(result.trace, file=sys.stderr)
         if result.error:
-            print(result.error, file=sys.stderr)
-        if result.error and result.recorded:
+            prefix = f"{result.model}: " if len(results) > 1 else ""
+            print(f"{prefix}{result.error}", file=sys.stderr)
+        if result.recorded and result.exit_code in RESUMABLE:
             print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
     code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
     if not data_too:
@@ -132,8 +164,8 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
         listed = [data(result) for result in results]
         print_json(listed[0] if len(listed) == 1 else {"exit_code": code, "models": listed})
     elif len(results) > 1:
-        rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output) for r in results]
-        print_table(("model", "state", "exit", "time", "output"), rows)
+        rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output, r.cause) for r in results]
+        print_table(("model", "state", "exit", "time", "output", "cause"), rows)
     else:
         for result in results:
             if result.converted:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Options
-from pipeline.engine import dag, fingerprint, resolution, sources, start
+from pipeline.config import Options, refuse_missing_model
+from pipeline.engine import dag, delivery, fingerprint, resolution, sources, start
 from pipeline.engine.fingerprint import Reason
-from pipeline.engine.record import RunRecord, to_resume
+from pipeline.engine.record import RunRecord, previous, to_resume
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
@@ -34,6 +34,7 @@ class StagePlan:
 
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
     """Look at each stage of a conversion as it would go now. Writes nothing but what saves time."""
+    delivery.refuse_other_model(options, previous(options.output))
     return _plan(options, discover() if stages is None else stages, ())
 
 
@@ -55,6 +56,7 @@ def plan_resume(
 
 def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
     given = given or start.from_source(source)

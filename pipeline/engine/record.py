@@ -19,6 +19,7 @@ from pipeline.store import writing
 
 RECORD = "run.json"
 FORMAT = 2
+WAITING = "waiting"
 _LARGEST = 1 << 28  # bytes that a record may have
 
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
@@ -73,7 +74,10 @@ class StageRecord:
 
 @dataclass(slots=True)
 class RunRecord:
-    """One run, as `run.json` keeps it; `state`: running, done, unverified, failed, interrupted."""
+    """One run, as `run.json` keeps it.
+
+    `state`: waiting (one of several, before its turn), running, done, unverified, failed, interrupted.
+    """
 
     run: str
     options: dict[str, Any]
@@ -119,6 +123,17 @@ def load(folder: Path) -> RunRecord:
     if (folder / RECORD).exists():
         raise InvalidInputError(f"{folder / RECORD} is damaged", why="it is no JSON", advice=again)
     raise UsageError(f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again)
+
+
+def folders(folder: Path) -> tuple[Path, ...]:
+    """Return the output folders of runs that a folder stands for: itself, or those in it where several went there.
+
+    Raises UsageError where there is none.
+    """
+    inside = [] if (folder / RECORD).exists() else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    if not inside:
+        load(folder)
+    return tuple(inside) or (folder,)
 
 
 def previous(folder: Path) -> RunRecord | None:
@@ -167,6 +182,12 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
     """Begin the record of a run."""
     return RunRecord(run, to_json(options), str(store), command, {}, [], started=now())
+
+
+def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
+    """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
+    made = replace(start(options, store, command, ""), state=WAITING)
+    return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
 
 
 def now() -> str:

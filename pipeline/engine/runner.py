@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Options, validate
+from pipeline.config import Options, refuse_missing_model, validate
 from pipeline.engine import dag, delivery, events, guards, page, record, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
 from pipeline.store.store import FOLDERS, Store, default_root
 
-__all__ = ["Outcome", "resume", "run"]
+__all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
 
 def run(
@@ -38,6 +38,7 @@ def run(
     """
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     root = options.store or default_root()
     _refuse_inside(options.output, root)
     with ExitStack() as stack:
@@ -50,6 +51,8 @@ def run(
         if options.report:
             page.refuse_foreign(options.report)
         earlier = record.previous(options.output)
+        if before is None:
+            delivery.refuse_other_model(options, earlier)
         store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
@@ -65,6 +68,27 @@ def run(
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
         return Run(options, report, store, session, made, route, given, source, stop).go()
+
+
+def wait(options: Options, command: Sequence[str] = ()) -> None:
+    """Record that a run is one of several, for a resume of them all; what hinders that is told when its turn comes."""
+    with suppress(PipelineError, OSError):
+        _refuse_inside(options.output, options.store or default_root())
+        options.output.mkdir(parents=True, exist_ok=True)
+        with guards.only_one(options.output):
+            delivery.refuse_foreign(options.output)
+            earlier, root = record.previous(options.output), options.store or default_root()
+            delivery.refuse_other_model(options, earlier)
+            ledger.vouch(options)
+            record.wait(options, root, list(command), earlier).save(options.output)
+
+
+def refused(options: Options, error: PipelineError) -> None:
+    """Record that a run which waited for its turn could not begin."""
+    with suppress(PipelineError, OSError):
+        waiting = record.previous(options.output)
+        if waiting and waiting.state == record.WAITING:
+            replace(waiting, state="failed", error=error.what).save(options.output)
 
 
 def resume(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.config import Options
+from pipeline.config import Options, refuse_missing_model
 from pipeline.engine import dag, sources
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.format import Network, Source
@@ -42,6 +42,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
     """
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     source = sources.recognise(options)
     notes: list[str] = []
     problems: list[Problem] = []
