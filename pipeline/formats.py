@@ -48,7 +48,8 @@ def recognise(path: Path) -> tuple[Format, Role] | None:
 def networks_in(folder: Path) -> list[Path]:
     """Return the files below a folder that a conversion may start from, in order; those of runs' outputs are left out.
 
-    A network whose weights do not lie beside it is none, nor is what cannot be read.
+    A network whose weights do not lie beside it is none, nor is what cannot be read; but what is called .t7 and is
+    none shall be told of.
     """
     return [path for path in _files(folder) if _is_whole(path)]
 
@@ -67,6 +68,8 @@ def _is_whole(path: Path) -> bool:
         found = recognise(path) if path.is_file() else None
     except PipelineError:
         return False
+    if path.suffix == ".t7":
+        return True
     if not found or found[0] not in CONVERTED or found[1].only_weights:
         return False
     weights = found[0].weights_role

@@ -131,6 +131,9 @@ def go_on(
     from pipeline.engine import batch, page, record
 
     folders = record.folders(folder)
+    if len(folders) > 1 and (lone := {"model", "weights"}.intersection(how["changes"])):
+        options = " and ".join(f"--{name}" for name in sorted(lone))
+        raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
     with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
         results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)

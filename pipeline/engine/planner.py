@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config import Options, refuse_missing_model
 from pipeline.engine import dag, delivery, fingerprint, resolution, sources, start
 from pipeline.engine.fingerprint import Reason
-from pipeline.engine.record import RunRecord, previous, to_resume
+from pipeline.engine.record import RunRecord, previous, refuse_gone, to_resume
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
@@ -47,7 +47,8 @@ def plan_resume(
     """
     stages = discover() if stages is None else stages
     options = to_resume(record, folder, adopt=adopt)
-    ledger.refuse_unvouched(folder, options)
+    refuse_gone(options, folder)
+    ledger.refuse_unvouched(folder, record.run, options)
     store = Store(Path(record.store), create=False)
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)

@@ -167,8 +167,11 @@ def _read(path: Path) -> bytes:
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
-    """Return the options with which to go on; a run that stopped where it was told to goes to its end."""
-    asked = record.asked()
+    """Return the options with which to go on; a run that stopped where it was told to goes to its end.
+
+    Files that are gone from where they were are looked for where they lay as seen from the output folder.
+    """
+    asked = _moved_with(folder, record.asked())
     finished = {entry.name for entry in record.stages if entry.state == "done"}
     return replace(
         asked,
@@ -177,6 +180,33 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
+
+
+def _moved_with(folder: Path, asked: Options) -> Options:
+    """Return options whose files are followed to where the output folder was moved together with them."""
+
+    def now_at(path: Path | None) -> Path | None:
+        if path is None or path.exists():
+            return path
+        beside = Path(os.path.normpath(folder.absolute() / os.path.relpath(path, asked.output)))
+        return beside if beside.exists() else path
+
+    plugins = tuple(now_at(path) or path for path in asked.plugins)
+    model, weights, reference = now_at(asked.model), now_at(asked.weights), now_at(asked.reference)
+    return replace(asked, model=model or asked.model, weights=weights, reference=reference, plugins=plugins)
+
+
+def refuse_gone(options: Options, folder: Path) -> None:
+    """Raise UsageError for a file that the record of an output folder names, and that lies there no longer."""
+    for option in ("model", "weights", "reference"):
+        path = getattr(options, option)
+        if path is not None and not path.exists():
+            raise UsageError(
+                f"there is no file {path}",
+                where=str(folder / RECORD),
+                why=f"it was moved or removed since the run, and no {path.name} lies that way from {folder} either",
+                advice=f"torch2caffe2 resume {folder} --{option} FILE",
+            )
 
 
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:

@@ -90,7 +90,6 @@ class Run:
             with on_machine("the run", output):
                 self._enter()
                 self._stages()
-                self.stop.obey()
                 if all(isinstance(failure, VerificationError) for failure in self.failures):
                     self._deliver(finished=True)
                     self._end("unverified" if self.failures else "done")
@@ -317,10 +316,10 @@ class Run:
     def _failed(self, state: str, *errors: PipelineError) -> Outcome:
         """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
         self.failures += errors
-        self.stop.over = state == "interrupted"
+        at_once, self.stop.over = self.stop.over, state == "interrupted"
         with suppress(PipelineError, OSError):
             fresh = not (self.options.output / MANIFEST).exists()
-            if fresh and not any(isinstance(e, Interrupted | MachineError | UsageError) for e in self.failures):
+            if fresh and not at_once and not any(isinstance(e, MachineError | UsageError) for e in self.failures):
                 self._deliver(finished=False)
         self.record.error = "; ".join(error.what for error in self.failures)
         with suppress(OSError):

@@ -57,9 +57,10 @@ def run(
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
-        ledger.vouch(options)  # before there is a record that asks for it
+        name = os.urandom(6).hex()
+        ledger.vouch(options, name)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
-        made = record.start(options, root, list(command), os.urandom(6).hex())
+        made = record.start(options, root, list(command), name)
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
@@ -110,8 +111,9 @@ def resume(
     """
     before, changes = record.load(folder), changes or {}
     options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    record.refuse_gone(options, folder)
     if not trust:
-        ledger.refuse_unvouched(folder, options, changes)
+        ledger.refuse_unvouched(folder, before.run, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 

@@ -85,7 +85,7 @@ def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
 
 def test_status_tells_states_and_edits(program: Program) -> None:
     program.convert("-q")
-    assert program("status", program.output, "--json").data["state"] == "done"
+    assert program("status", program.output, "--json").data["models"][0]["state"] == "done"
     (program.output / "deploy.prototxt").write_text("mine")
     said = program("status", program.output)
     assert "edited" in said.out
@@ -96,7 +96,7 @@ def test_status_knows_a_killed_run(program: Program) -> None:
     program.convert("-q")
     record = json.loads((program.output / "run.json").read_text())
     (program.output / "run.json").write_text(json.dumps({**record, "state": "running"}))
-    assert program("status", program.output, "--json").data["state"] == "killed"
+    assert program("status", program.output, "--json").data["models"][0]["state"] == "killed"
 
 
 def test_a_damaged_run_record_is_bad_input(program: Program) -> None:
