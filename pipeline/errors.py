@@ -5,7 +5,7 @@ Raise these with data only; `render` is the one place where they become sentence
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -93,6 +93,21 @@ def worst(codes: Collection[int]) -> int:
     """Return the exit code of several: interrupted outranks a bug, that any other; of those the highest, or 0."""
     outranking = (code for code in (Interrupted.exit_code, PipelineError.exit_code) if code in codes)
     return next(outranking, max(codes, default=0))
+
+
+def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
+    """Let an error speak of places by other names: those that its user knows; give it."""
+
+    def told(text: str) -> str:
+        for name, known in names.items():
+            text = text.replace(name, known)
+        return text
+
+    error.what, error.where = told(error.what), told(error.where)
+    error.why, error.advice = told(error.why), told(error.advice)
+    if isinstance(error, UnsupportedError):
+        error.problems = tuple(Problem(*map(told, (p.origin, p.reason, p.advice))) for p in error.problems)
+    return error
 
 
 def as_data(error: PipelineError) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -29,12 +29,14 @@ class CaffeNet:
     """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
 
     `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
-    file has only at another layer, which shares it, is `blobs.ABSENT`.
+    file has only at another layer, which shares it, is `blobs.ABSENT`. `unknown` are the fields of a prototxt that no
+    known Caffe has, by the layer that sets them, as "conv1 (Convolution)": reading the net refuses them.
     """
 
     net: NetParameter
     blobs: Mapping[str, tuple[np.ndarray[Any, Any], ...]] = field(default_factory=dict)
     legacy: frozenset[str] = frozenset()
+    unknown: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
 
     def unused(self) -> tuple[str, ...]:
         """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
@@ -90,9 +92,10 @@ def read_pair(
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
     `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a file
-    that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
+    that is damaged or holds no layers, UnsupportedError for fields of a binary net that no known Caffe has.
     """
-    view, net = _read_net(prototxt_path)
+    unknown: messages.Unknown = {}
+    view, net = _read_net(prototxt_path, unknown)
     with reading(prototxt_path):
         net = in_test_phase(upgrade(net), level, stages)
         if not net.layer:
@@ -103,13 +106,18 @@ def read_pair(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
         frozenset(name for name, group in blobs.items() if any(blob.legacy for blob in group)),
+        unknown,
     )
 
 
 def read_net(path: Path) -> NetParameter:
     """Read a NetParameter of any age and phase as the current form, without blobs."""
+    unknown: messages.Unknown = {}
     with reading(path):
-        return upgrade(_read_net(path)[1])
+        net = upgrade(_read_net(path, unknown)[1])
+    if unknown:
+        raise UnsupportedError(tuple(problem for held in unknown.values() for problem in held))
+    return net
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[Blob, ...]]:
@@ -125,10 +133,10 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
         return scan_blobs(view)
 
 
-def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
+def _read_net(path: Path, unknown: messages.Unknown) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if messages.is_text(view):
-        view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
+        view = memoryview(messages.parse_text(view, NetParameter, path, unknown).SerializeToString())
     with reading(path):
         return view, messages.parse_binary(strip_blobs(view), NetParameter, path)

@@ -87,15 +87,16 @@ def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner
 
 
 def result_of(outcome: runner.Outcome) -> Result:
-    """Return an outcome as plain values."""
+    """Return an outcome as plain values; what several stages say alike is told once."""
+    told = {render(error): as_data(error) for error in outcome.errors}
     return Result(
         model=outcome.record.options["name"],
         output=str(outcome.output),
         state=outcome.record.state,
         exit_code=outcome.exit_code,
         seconds=round(outcome.seconds, 3),
-        error="\n".join(map(render, outcome.errors)),
-        errors=tuple(map(as_data, outcome.errors)),
+        error="\n".join(told),
+        errors=tuple(told.values()),
         trace="".join(map(_trace, outcome.errors)),
         recorded=(outcome.output / record.RECORD).exists(),
         run=record.as_json(outcome.record),

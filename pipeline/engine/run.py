@@ -26,6 +26,7 @@ from pipeline.errors import (
     PipelineError,
     UsageError,
     VerificationError,
+    renamed,
     worst,
 )
 from pipeline.graph.signature import MANIFEST
@@ -75,6 +76,7 @@ class Run:
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
     failures: list[PipelineError] = field(default_factory=list)
+    known_by: dict[str, str] = field(default_factory=dict)  # what was taken into the store, by the user's own paths
 
     @property
     def model(self) -> str:
@@ -121,7 +123,7 @@ class Run:
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 if not isinstance(error, PipelineError) or isinstance(error, MachineError):
                     raise  # a bug, a wish to stop, or what the next stage would meet too
-                self.failures.append(error)
+                self.failures.append(renamed(error, self.known_by))
                 continue
             self._add(artifact)
             if failure := artifact.manifest.get("failure"):
@@ -154,6 +156,7 @@ class Run:
         taken = [(item, start.take_in(item, self.store, self.session, self._facts())) for item in self.given]
         for item, artifact in taken:
             self.inputs[item.read_as] = start.stored(artifact)
+            self.known_by |= {str(artifact.path / name): str(path) for name, path in item.files.items()}
         self.artifacts += [artifact for item, artifact in taken if not item.role]
         if any(item.origin == "edited" for item in self.given):
             self.record.source["given"] = [start.as_json(item, artifact) for item, artifact in taken]

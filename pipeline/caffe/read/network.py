@@ -107,6 +107,9 @@ class _Walk:
         for place, message in zip(places, kept, strict=True):
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
+        strangers = {str(Layer(message, ())) for message in kept if message.type not in READS}  # refused as a whole
+        for entry, found in self.net.unknown.items():
+            self.problems += found if entry not in strangers else ()
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
         for message in self.net.net.layer:
