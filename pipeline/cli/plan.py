@@ -34,7 +34,7 @@ def plan(
 
     plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
     if json:
-        print_json({name: planner.as_json(stages) for name, stages in plans.items()})
+        print_json({"models": [{"model": name, "stages": planner.as_json(each)} for name, each in plans.items()]})
         return 0
     for name, stages in plans.items():
         if len(plans) > 1:

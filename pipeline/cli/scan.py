@@ -24,9 +24,10 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     from pipeline.engine.scan import scan as look
 
     found = {options.name: look(options) for options in configuration.load(config, typed)}
+    code = UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
     if json:
-        told = {name: each.as_json() for name, each in found.items()}
-        print_json(told if len(told) > 1 else next(iter(told.values())))
+        models = [{"model": name, **each.as_json()} for name, each in found.items()]
+        print_json({"exit_code": code, "models": models})
     for name, each in () if json else found.items():
         if len(found) > 1:
             print(f"{name}:")
@@ -37,4 +38,4 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
             print_table(("where", "why", "what to do"), rows)
         else:
             print(f"{each.nodes} nodes, and nothing that could not be converted", file=sys.stderr)
-    return UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
+    return code

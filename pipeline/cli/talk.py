@@ -74,15 +74,12 @@ def show(table: Table) -> None:
     print_table(("",), [(remark,) for remark in table.remarks])
 
 
-def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
+def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
     path = folder / "verification.json"
     if not path.is_file():
         return
     found = json.loads(path.read_text(encoding="utf-8"))
-    if as_json:
-        print_json(found)
-        return
     rows = [
         (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
         for check in found["checks"]
@@ -137,10 +134,10 @@ def go_on(
     jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
     with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
         results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)
-    is_data = checks and len(folders) == 1
+    is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):
-            print_verification(Path(result.output), json and is_data, sys.stdout if is_data else sys.stderr)
+            print_verification(Path(result.output), sys.stdout if is_data else sys.stderr)
     code = finish(results, json, verbose, data_too=not is_data)
     done = [Path(result.output) for result in results if result.state != "interrupted"]
     tell_reports(page.write_asked(done), quiet)
@@ -164,8 +161,7 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
     if not data_too:
         return code
     if as_json:
-        listed = [data(result) for result in results]
-        print_json(listed[0] if len(listed) == 1 else {"exit_code": code, "models": listed})
+        print_json({"exit_code": code, "models": [data(result) for result in results]})
     elif len(results) > 1:
         rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output, r.cause) for r in results]
         print_table(("model", "state", "exit", "time", "output", "cause"), rows)
@@ -183,5 +179,8 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
 
 
 def data(result: Result) -> dict[str, Any]:
-    """Return a result for programs."""
-    return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name not in ("recorded", "trace")}
+    """Return a result for programs, with its verification where there was one."""
+    told = ("model", "output", "state", "exit_code", "seconds", "errors")
+    path = Path(result.output) / "verification.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if result.converted and path.is_file() else None
+    return {**{name: getattr(result, name) for name in told}, "run": result.run or None, "verification": found}

@@ -210,7 +210,7 @@ def test_status_says_whose_the_files_are_after_a_failed_second_run(
     assert program.convert("-q").code == 6
     said = program("status", program.output)
     assert "of an earlier run, not of this one: " in said.out
-    assert "deploy.prototxt" in program("status", program.output, "--json").data["models"][0]["older"]
+    assert "deploy.prototxt" in program("status", program.output, "--json").model["older"]
 
 
 @pytest.mark.parametrize("stage", NAMES)

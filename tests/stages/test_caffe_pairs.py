@@ -134,7 +134,7 @@ def test_shapes_are_overridden_by_name_or_in_order_and_the_loss_stays_where_aske
 
 def test_plan_scan_and_inspect_take_a_pair(pair: Pair) -> None:
     code, out, _ = pair("plan", "--json")
-    assert (code, [stage["stage"] for stage in next(iter(json.loads(out).values()))]) == (0, ["translate", "verify"])
+    assert (code, [stage["stage"] for stage in json.loads(out)["models"][0]["stages"]]) == (0, ["translate", "verify"])
     code, _, err = pair("scan")
     assert (code, err.splitlines()[0]) == (0, "note: loss (SoftmaxWithLoss): left out; --keep-loss keeps it")
     code, _, err = pair("scan", "--keep-loss")
