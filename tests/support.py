@@ -15,13 +15,13 @@ from pipeline.config import load
 from pipeline.engine import runner
 from pipeline.graph.values import Graph
 from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.runtime import Runtime
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
 _NO_CAFFE2 = pytest.mark.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
 
 # Parameters of a test or fixture: every real Caffe2 here; where there is none, it is skipped.
-CAFFE2S = [pytest.param(found, id=found.title) for found in caffe2.find(os.environ) if isinstance(found, Engine)] or [
+CAFFE2S = [pytest.param(found, id=found.title) for found in caffe2.find(os.environ) if isinstance(found, Runtime)] or [
     pytest.param(None, id="none", marks=_NO_CAFFE2)
 ]
 

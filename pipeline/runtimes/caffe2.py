@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import MachineError
-from pipeline.runtimes.engine import Engine, Missing, version_of
+from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 VARIABLE = "CAFFE2_PYTHON"  # interpreters, separated by `:`, that come first
 WORKER = "caffe2_worker.py"
@@ -27,18 +27,18 @@ def folders() -> Iterator[Path]:
     yield Path(platformdirs.user_data_dir("torch2caffe2", appauthor=False)) / "runtimes"
 
 
-def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
+def find(environment: Mapping[str, str]) -> list[Runtime | Missing]:
     """Look for Caffe2: the interpreters that CAFFE2_PYTHON names, then what `make runtimes` made.
 
     One that is named but has no Caffe2 is Missing, with the reason.
     """
-    found: dict[str, Engine | Missing] = {}
+    found: dict[str, Runtime | Missing] = {}
     for path, found_by in _candidates(environment):
         interpreter = str(path.absolute())
         version = _installed_version(path)
         if version:
-            engine = Engine("Caffe2", version, "caffe2", interpreter, WORKER, found_by)
-            found.setdefault(interpreter, engine)
+            runtime = Runtime("Caffe2", version, "caffe2", interpreter, WORKER, found_by)
+            found.setdefault(interpreter, runtime)
         else:
             why = f"{path} has no Caffe2 beside it" if path.is_file() else f"{path} is no file"
             found.setdefault(interpreter, Missing("Caffe2", "caffe2", why, f"mend or unset {VARIABLE}"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from pipeline.runtimes import discovery
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.runtime import Runtime
 
 LIBRARIES = ("torchfile", "protobuf", "numpy", "torch", "networkx", "typer", "h5py")
 
@@ -46,7 +46,7 @@ def _versions() -> Iterator[Finding]:
 def _runtimes(environment: Mapping[str, str]) -> Iterator[Finding]:
     for found in discovery.search(environment):
         reads = f"reads {found.reads}"
-        if isinstance(found, Engine):
+        if isinstance(found, Runtime):
             yield Finding("runtime", found.title, True, f"{reads}; {found.interpreter}")
         else:
             yield Finding("runtime", found.name, False, f"{reads}; {found.why}", found.advice)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import MachineError, PipelineError, render
 from pipeline.runtimes.caffe2 import folders
-from pipeline.runtimes.engine import version_of
+from pipeline.runtimes.runtime import version_of
 
 COMMAND = "python -m pipeline.runtimes.install_caffe2"
 

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.runtimes.engine import Engine, Missing
+from pipeline.runtimes.runtime import Missing, Runtime
 
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
@@ -17,7 +17,7 @@ DISTRIBUTIONS = ("opencv-python-headless", "opencv-python", "opencv-contrib-pyth
 ADVICE = "pip install 'torch2caffe2[opencv]'"
 
 
-def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
+def find(environment: Mapping[str, str]) -> list[Runtime | Missing]:
     """Look for OpenCV beside this program, without importing it."""
     for distribution in DISTRIBUTIONS:
         try:
@@ -29,18 +29,18 @@ def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
             return [Missing("OpenCV", reads, why, ADVICE) for reads in ("caffe", "t7")]
         short = ".".join(version.split(".")[:3])
         return [
-            Engine("OpenCV", short, reads, sys.executable, "opencv_worker.py", pads_shapes=True)
+            Runtime("OpenCV", short, reads, sys.executable, "opencv_worker.py", pads_shapes=True)
             for reads in ("caffe", "t7")
         ]
     return [Missing("OpenCV", reads, "it is not installed", ADVICE) for reads in ("caffe", "t7")]
 
 
-def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
+def doubt(runtime: Runtime, files: Mapping[str, Path]) -> str:
     """Say which layer of a Caffe pair OpenCV is known to compute wrongly, without a word; "" where it has none.
 
     It is not asked either where it cannot read the weights.
     """
-    if engine.name != "OpenCV" or engine.reads != "caffe":
+    if runtime.name != "OpenCV" or runtime.reads != "caffe":
         return ""
     from pipeline.caffe.files import read_net
     from pipeline.caffe.hdf5 import is_hdf5

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Mapping
 
 from pipeline.errors import MachineError
-from pipeline.runtimes.engine import Engine, Missing, version_of
+from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 VARIABLE = "CAFFE_PYTHON"
 WORKER = "pycaffe_worker.py"
 
 
-def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
+def find(environment: Mapping[str, str]) -> list[Runtime | Missing]:
     """Look for pycaffe. An interpreter is asked for its version, which takes a second where there is one."""
     interpreter = environment.get(VARIABLE, "")
     if not interpreter and importlib.util.find_spec("caffe"):
@@ -25,4 +25,4 @@ def find(environment: Mapping[str, str]) -> list[Engine | Missing]:
         version = version_of(interpreter, WORKER)
     except MachineError as error:
         return [Missing("Caffe", "caffe", f"{interpreter}: {error.why}", f"mend or unset {VARIABLE}")]
-    return [Engine("Caffe", version, "caffe", interpreter, WORKER, environment.get(VARIABLE, "import caffe"))]
+    return [Runtime("Caffe", version, "caffe", interpreter, WORKER, environment.get(VARIABLE, "import caffe"))]

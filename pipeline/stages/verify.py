@@ -36,11 +36,11 @@ def run(task: Task) -> None:
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
-    engines = discovery.engines(os.environ, options["runtimes"])
+    runtimes = discovery.runtimes(os.environ, options["runtimes"])
     result = verification.verify(
         artifacts,
         reference,
-        engines,
+        runtimes,
         options["tolerance"],
         opencv.doubt,
         task.progress,
@@ -48,7 +48,7 @@ def run(task: Task) -> None:
     )
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    verification.require(result, divergence.keep(result, artifacts, reference.inputs, engines, task.output))
+    verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
 
 
 def _same_inputs(a: Graph, b: Graph) -> bool:
@@ -135,7 +135,7 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.engines(os.environ)}
+    return {found.title: found.interpreter for found in discovery.runtimes(os.environ)}
 
 
 STAGE = Stage(

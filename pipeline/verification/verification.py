@@ -21,8 +21,8 @@ from pipeline.errors import MachineError, VerificationError
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Shape, Value
-from pipeline.runtimes import engine
-from pipeline.runtimes.engine import Engine, Job
+from pipeline.runtimes.runtime import Job, Runtime
+from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification.feeds import Reference
 
 Array = np.ndarray[Any, Any]
@@ -155,7 +155,7 @@ class Verifier:
             independent=False, binding=artifact.binding,
         )  # fmt: skip
 
-    def run(self, runtime: Engine, artifact: Artifact, doubt: str) -> Check:
+    def run(self, runtime: Runtime, artifact: Artifact, doubt: str) -> Check:
         """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
         # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
         binding = artifact.binding and artifact.kind != "t7"
@@ -167,7 +167,7 @@ class Verifier:
             return skip(doubt)
         feeds = dict(zip(artifact.input_blobs, self.feeds, strict=True))
         try:
-            (result,) = engine.run(runtime, [Job(artifact.files, feeds, artifact.output_blobs)])
+            (result,) = run_files(runtime, [Job(artifact.files, feeds, artifact.output_blobs)])
         except MachineError as error:
             return skip(error.why or error.what)
         if not result.ok:
@@ -196,15 +196,15 @@ def _padded(shape: Shape) -> Shape:
 def verify(
     artifacts: Sequence[Artifact],
     reference: Reference,
-    engines: Sequence[Engine],
+    runtimes: Sequence[Runtime],
     tolerance: float,
-    doubt: Callable[[Engine, Mapping[str, Path]], str] = lambda engine, files: "",
+    doubt: Callable[[Runtime, Mapping[str, Path]], str] = lambda runtime, files: "",
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
     before: Artifact | None = None,
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.
 
-    `doubt` says why an engine's word on some files would be worth nothing (a layer it is known to get wrong).
+    `doubt` says why a runtime's word on some files would be worth nothing (a layer it is known to get wrong).
     `before` is what the first one was before somebody edited it.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
@@ -217,7 +217,7 @@ def verify(
     for artifact in artifacts:
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))
-        readers = [runtime for runtime in engines if runtime.reads == artifact.kind]
+        readers = [runtime for runtime in runtimes if runtime.reads == artifact.kind]
         work += [partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)) for runtime in readers]
     checks = []
     for done, step in enumerate(work):

@@ -14,7 +14,7 @@ from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import evaluate
 from pipeline.inspection import of_caffe
-from pipeline.runtimes import discovery, engine
+from pipeline.runtimes import discovery, runtime
 from pipeline.wire import splice
 
 h5py = pytest.importorskip("h5py")
@@ -156,15 +156,15 @@ def test_a_place_that_cannot_be_written_is_the_machines_fault(tmp_path):
 
 
 def test_caffe_computes_with_what_was_written(tmp_path):
-    found = [each for each in discovery.engines(os.environ, ["Caffe"]) if each.reads == "caffe"]
+    found = [each for each in discovery.runtimes(os.environ, ["Caffe"]) if each.reads == "caffe"]
     if not found:
         pytest.skip("pycaffe is not here")
     jobs = []
     for name in ("model.caffemodel", "model.caffemodel.h5"):
         paths, _ = written(tmp_path / name, name=name)
         feeds = {"data": np.ones((2, 4), "f4")}
-        jobs.append(engine.Job(dict(zip(("prototxt", "caffemodel"), paths, strict=True)), feeds, ["d"]))
-    first, second = engine.run(found[0], jobs)
+        jobs.append(runtime.Job(dict(zip(("prototxt", "caffemodel"), paths, strict=True)), feeds, ["d"]))
+    first, second = runtime.run(found[0], jobs)
     assert (first.error, second.error) == ("", "")
     assert np.array_equal(first.blobs["d"], second.blobs["d"])
     assert first.blobs["d"].any()

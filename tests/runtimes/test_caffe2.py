@@ -11,7 +11,7 @@ from pipeline.caffe2.files import Caffe2Net, write_pair
 from pipeline.caffe2.schema import NetDef, OperatorDef
 from pipeline.caffe2.write.builder import argument
 from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Job, Missing, run, version_of
+from pipeline.runtimes.runtime import Job, Missing, run, version_of
 from tests.support import CAFFE2S
 
 
@@ -68,7 +68,7 @@ def test_where_there_is_none_it_says_how_to_get_one():
 
 
 @pytest.fixture(params=CAFFE2S)
-def engine(request):
+def runtime(request):
     return request.param
 
 
@@ -81,11 +81,11 @@ def job(tmp_path, name: str, made: OperatorDef, wanted: str = "y", x: str = "x")
     return Job(files, {x: np.array([[-1, 2, 3, 4]], np.float32)}, [wanted])
 
 
-def test_the_version_told_by_the_files_is_that_of_the_runtime(engine):
-    assert version_of(engine.interpreter, engine.worker) == engine.version
+def test_the_version_told_by_the_files_is_that_of_the_runtime(runtime):
+    assert version_of(runtime.interpreter, runtime.worker) == runtime.version
 
 
-def test_a_net_that_fails_or_aborts_says_so_and_the_others_run(engine, tmp_path):
+def test_a_net_that_fails_or_aborts_says_so_and_the_others_run(runtime, tmp_path):
     abort = OperatorDef(type="GivenTensorFill", output=["y"])  # too few numbers end the process in 1.0.1
     abort.arg.extend([argument("shape", [3]), argument("values", [1.0])])
     jobs = [
@@ -94,7 +94,7 @@ def test_a_net_that_fails_or_aborts_says_so_and_the_others_run(engine, tmp_path)
         job(tmp_path, "sound", OperatorDef(type="Relu", input=["in/a b"], output=["out/ä"]), "out/ä", "in/a b"),
         job(tmp_path, "nothing", OperatorDef(type="Relu", input=["x"], output=["y"]), "z"),
     ]
-    unknown, aborted, sound, nothing = run(engine, jobs)
+    unknown, aborted, sound, nothing = run(runtime, jobs)
     assert (unknown.ok, aborted.ok, sound.ok, nothing.ok) == (False, False, True, False)
     assert unknown.stage == "run" and "Foo" in unknown.error
     assert aborted.stage in ("run", "crash") and aborted.error

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.runtimes import doctor, install_caffe2, pycaffe
-from pipeline.runtimes.engine import Missing
+from pipeline.runtimes.runtime import Missing
 
 
 def test_every_runtime_that_is_missing_comes_with_advice(tmp_path, monkeypatch):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.runtimes import opencv
-from pipeline.runtimes.engine import Engine, Job, Missing, run
+from pipeline.runtimes.runtime import Job, Missing, Runtime, run
 
 DATA = Path(__file__).parents[1] / "data"
-CAFFE = Engine("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py")
+CAFFE = Runtime("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py")
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
@@ -76,11 +76,11 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
 
 
 def test_another_runtime_is_never_doubted(tmp_path):
-    caffe = Engine("Caffe", "1.0.0", "caffe", "python", "pycaffe_worker.py")
+    caffe = Runtime("Caffe", "1.0.0", "caffe", "python", "pycaffe_worker.py")
     assert opencv.doubt(caffe, {"prototxt": tmp_path / "none"}) == ""
 
 
-def opencv_or_skip(reads: str) -> Engine:
+def opencv_or_skip(reads: str) -> Runtime:
     found = next(one for one in opencv.find({}) if one.reads == reads)
     if isinstance(found, Missing):
         pytest.skip(found.why)

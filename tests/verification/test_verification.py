@@ -7,14 +7,14 @@ from pipeline.errors import MachineError, VerificationError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.values import Graph, Origin
-from pipeline.runtimes.engine import Engine, Result
+from pipeline.runtimes.runtime import Result, Runtime
 from pipeline.verification import verification
 from pipeline.verification.feeds import Reference, random_inputs
 from pipeline.verification.verification import Artifact
 
-CAFFE2 = Engine("Caffe2", "1.0.1", "caffe2", "python", "caffe2_worker.py")
-OPENCV = Engine("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py", pads_shapes=True)
-OPENCV_T7 = Engine("OpenCV", "4.8.0", "t7", "python", "opencv_worker.py")
+CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", "caffe2_worker.py")
+OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py", pads_shapes=True)
+OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", "opencv_worker.py")
 
 
 def two_layers(bias: float = 0.0) -> Graph:
@@ -30,11 +30,11 @@ def artifact(kind: str, graph: Graph | None, output: str = "second") -> Artifact
     return Artifact(kind, {}, graph, ["x"], [output])
 
 
-def verified(artifacts, engines=(), reference=None, answer=None, monkeypatch=None, **more):
+def verified(artifacts, runtimes=(), reference=None, answer=None, monkeypatch=None, **more):
     if answer is not None:
-        monkeypatch.setattr(verification.engine, "run", lambda engine, jobs: [answer(jobs[0])])
+        monkeypatch.setattr(verification, "run_files", lambda runtime, jobs: [answer(jobs[0])])
     reference = reference or random_inputs(two_layers(), 0)
-    return verification.verify(artifacts, reference, engines, 1e-4, **more)
+    return verification.verify(artifacts, reference, runtimes, 1e-4, **more)
 
 
 def statuses(result) -> list[tuple[str, str]]:
@@ -126,7 +126,7 @@ def test_a_runtime_that_is_doubted_is_not_asked(monkeypatch):
         raise AssertionError
 
     nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
-    doubt = lambda engine, files: "it is known to be wrong"  # noqa: E731
+    doubt = lambda runtime, files: "it is known to be wrong"  # noqa: E731
     found = verified(nets, [CAFFE2], answer=never, monkeypatch=monkeypatch, doubt=doubt)
     assert found.checks[0].skipped == "it is known to be wrong"
 

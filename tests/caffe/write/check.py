@@ -14,7 +14,7 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Value
 from pipeline.runtimes import opencv
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.runtime import Runtime
 
 Outputs = Value | Sequence[Value]
 RANDOM = np.random.default_rng(3)
@@ -147,8 +147,8 @@ def _opencv_can(graph: Graph, emission: Emission, files: Mapping[str, Path]) -> 
     ranks = [value.rank for value in (*graph.inputs, *graph.values())]
     if not {layer.type for layer in layers} <= IN_OPENCV or deep or min(ranks, default=2) < 2:
         return False
-    engine = Engine("OpenCV", "", "caffe", "", "")
-    return firsts >= set(emission.outputs) and not opencv.doubt(engine, files)
+    runtime = Runtime("OpenCV", "", "caffe", "", "")
+    return firsts >= set(emission.outputs) and not opencv.doubt(runtime, files)
 
 
 def _in_opencv(files: Mapping[str, Path], feeds: Mapping[str, np.ndarray], emission: Emission) -> list[np.ndarray]:

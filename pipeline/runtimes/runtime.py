@@ -27,7 +27,7 @@ WORKERS = Path(__file__).parent / "workers"
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Runtime:
     """A runtime that was found: what it is called, what it reads, and how its worker is started."""
 
     name: str
@@ -82,17 +82,17 @@ def version_of(interpreter: str, worker: str, *, timeout: float = 60) -> str:
     return str(_ask(interpreter, worker, [], timeout)[0]["version"])
 
 
-def run(engine: Engine, jobs: Sequence[Job], *, timeout: float = 600) -> list[Result]:
+def run(runtime: Runtime, jobs: Sequence[Job], *, timeout: float = 600) -> list[Result]:
     """Run the jobs one by one; a job that fails says so in its Result.
 
-    Raises MachineError where the engine cannot be started, or takes longer than `timeout` seconds for all of them.
+    Raises MachineError where the runtime cannot be started, or takes longer than `timeout` seconds for all of them.
     """
     if not jobs:
         return []
     with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
         place = Path(folder)
         asked = [_ready(job, place / f"{i}-in.npz", place / f"{i}-out.npz") for i, job in enumerate(jobs)]
-        _, *answers = _ask(engine.interpreter, engine.worker, asked, timeout)
+        _, *answers = _ask(runtime.interpreter, runtime.worker, asked, timeout)
         return [_result(answer, str(job["outputs"])) for answer, job in zip(answers, asked, strict=True)]
 
 
