@@ -88,12 +88,11 @@ def translated(folder: Path) -> tuple[Path, Path, Path]:
 @cache
 def translating() -> Runtime:
     """Find the first Caffe2 whose caffe_translator runs. Raises MissingError."""
-    from pipeline.runtimes import caffe2
-    from pipeline.runtimes.runtime import Runtime
+    from pipeline.runtimes.discovery import runtimes
 
     reason = "no interpreter with Caffe2 is found (make runtimes)"
-    for runtime in caffe2.find(os.environ):
-        if isinstance(runtime, Runtime):
+    for runtime in runtimes(os.environ):
+        if runtime.reads == "caffe2":
             try:
                 run([runtime.interpreter, "-c", "import google.protobuf.internal.builder, caffe2.python.core"])
             except CommandError as error:

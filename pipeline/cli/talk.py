@@ -17,6 +17,7 @@ from pipeline.errors import Interrupted, UsageError, worst
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
+    from pipeline.runtimes.doctor import Finding
 
 Cell = str | int | float
 KINDS = ("auto", "rich", "plain", "json", "none")
@@ -77,6 +78,12 @@ def show(table: Table) -> None:
         print_table(table.columns, rows)
     for remark in table.remarks:
         print(remark)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found, and what to do about the rest."""
+    rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
+    print_table(("topic", "what", "state", "detail", "what to do"), rows)
 
 
 def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:

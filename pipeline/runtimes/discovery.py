@@ -1,20 +1,164 @@
-"""Which independent runtimes there are on this machine. Nothing is imported; rarely is anything started."""
+"""Which independent runtimes there are on this machine. None is imported; rarely is anything started."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
-from pipeline.runtimes import caffe2, opencv, pycaffe
-from pipeline.runtimes.runtime import Missing, Runtime
+from pipeline.errors import MachineError, UsageError
+from pipeline.runtimes import programs
+from pipeline.runtimes.runtime import Missing, Runtime, version_of
+
+NOBODY = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A way to install a program: a version of it, the Python that it is for, and what pip is to install there."""
+
+    python: str
+    version: str
+    packages: tuple[str, ...]
+
+
+def _believed(reads: str, files: Mapping[str, Path]) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a file of `programs/` says about itself; that package's docstring tells what each name means."""
+
+    file: Path
+    name: str
+    reads: tuple[str, ...]
+    variable: str
+    installed: Callable[[Path], str | None]
+    recipes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    advice: str = ""
+    pads_shapes: bool = False
+    doubt: Callable[[str, Mapping[str, Path]], str] = _believed
+
+    @property
+    def ways(self) -> list[Recipe]:
+        """The recipes, the best first."""
+        return [Recipe(*recipe) for recipe in self.recipes]
+
+    @property
+    def how_to_get(self) -> str:
+        """What somebody who lacks it can type."""
+        return self.advice or f"torch2caffe2 runtimes install {self.name.lower()}"
+
+
+@cache
+def known() -> tuple[Program, ...]:
+    """Return what the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
+    found = []
+    for info in pkgutil.iter_modules(programs.__path__):
+        module = importlib.import_module(f"{programs.__name__}.{info.name}")
+        told = vars(module)
+        names = {field.name: told.get(field.name.upper(), told.get(field.name)) for field in fields(Program)}
+        given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
+        found.append(Program(**{**given, "file": Path(str(module.__file__))}))
+    return tuple(found)
+
+
+def folders() -> Iterator[Path]:
+    """Return the folders that hold installed runtimes: a checkout's own, then the user's data folder."""
+    import platformdirs
+
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").exists():
+        yield checkout / ".runtimes"
+    yield Path(platformdirs.user_data_dir("torch2caffe2", appauthor=False)) / "runtimes"
 
 
 def search(environment: Mapping[str, str]) -> list[Runtime | Missing]:
-    """Look for every runtime that is known; say of each that is missing how to get it."""
-    return [*opencv.find(environment), *pycaffe.find(environment), *caffe2.find(environment)]
+    """Look for every program that is known; say of each that is missing how to get it."""
+    return [found for program in known() for found in look_for(program, environment)]
+
+
+def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime | Missing]:
+    """Look for a program: in the interpreters that its variable names, in this one, then among those installed.
+
+    An interpreter that is named but does not have it is Missing, with the reason. A version is taken once.
+    """
+    found: dict[str, list[Runtime | Missing]] = {}
+    for interpreter, found_by, sites in _places(program, environment):
+        named = found_by == program.variable
+        try:
+            version = _version(program, interpreter, sites, ask=named)
+        except (ImportError, MachineError) as error:
+            why = error.why if isinstance(error, MachineError) else str(error)
+            advice = f"mend or unset {program.variable}" if named else program.how_to_get
+            found[str(interpreter)] = _missing(program, f"{interpreter}: {why}" if named else why, advice)
+        else:
+            if version is not None:
+                found.setdefault(version, _runtimes(program, version, interpreter, found_by))
+    if not found:
+        found[""] = _missing(program, "it was not found", program.how_to_get)
+    return [each for several in found.values() for each in several]
+
+
+def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
+    """Return interpreters that may have it, what named each, and the folders from which each imports."""
+    for name in environment.get(program.variable, "").split(os.pathsep):
+        if name:
+            yield Path(name).absolute(), program.variable, _sites(Path(name))
+    yield Path(sys.executable), "this Python", [Path(entry) for entry in sys.path]
+    for folder in folders():
+        for path in sorted(folder.glob(f"{program.name.lower()}-*/bin/python")):
+            yield path.absolute(), str(folder), _sites(path)
+
+
+def _sites(interpreter: Path) -> list[Path]:
+    return sorted(interpreter.parent.parent.glob("lib/python3*/site-packages"))
+
+
+def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bool) -> str | None:
+    """Return the version by the files, if they tell it; else start the interpreter, where that may have it."""
+    told = [version for site in sites if (version := program.installed(site)) is not None]
+    if told and told[0]:
+        return told[0]
+    return version_of(str(interpreter), program.file) if told or ask else None
+
+
+def _runtimes(program: Program, version: str, interpreter: Path, found_by: str) -> list[Runtime | Missing]:
+    place = str(interpreter), program.file, found_by, program.pads_shapes
+    return [Runtime(program.name, version, reads, *place, partial(program.doubt, reads)) for reads in program.reads]
+
+
+def _missing(program: Program, why: str, advice: str) -> list[Runtime | Missing]:
+    return [Missing(program.name, reads, why, advice) for reads in program.reads]
 
 
 def runtimes(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[Runtime]:
-    """Return the runtimes found; with `only`, those whose name is among these (case does not matter)."""
-    wanted = {name.lower() for name in only}
-    found = [runtime for runtime in search(environment) if isinstance(runtime, Runtime)]
-    return [runtime for runtime in found if not wanted or runtime.name.lower() in wanted]
+    """Return the runtimes found; with `only`, those that it names, as "caffe2" or "caffe2==1.0.1"; "none" is nobody.
+
+    Raises UsageError for a name that none has.
+    """
+    if tuple(only) == (NOBODY,):
+        return []
+    found = [each for each in search(environment) if isinstance(each, Runtime)]
+    for name in only:
+        if not any(runtime.called(name) for runtime in found):
+            raise _absent(name, found)
+    return [runtime for runtime in found if not only or any(map(runtime.called, only))]
+
+
+def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
+    """Word that a runtime was asked for that is unknown, or not here."""
+    program = next((each for each in known() if each.name.lower() == name.partition("==")[0].lower()), None)
+    here = ", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none"
+    return UsageError(
+        f"no runtime {name} is installed" if program else f"there is no runtime called {name}",
+        why=f"found here: {here}" + ("" if program else "; known: " + ", ".join(each.name for each in known())),
+        advice=program.how_to_get if program else "torch2caffe2 runtimes list",
+    )

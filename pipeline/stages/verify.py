@@ -22,7 +22,7 @@ def run(task: Task) -> None:
     """
     import json
 
-    from pipeline.runtimes import discovery, opencv
+    from pipeline.runtimes import discovery
     from pipeline.verification import divergence, feeds, verification
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
@@ -37,15 +37,7 @@ def run(task: Task) -> None:
         else feeds.random_inputs(first, options["seed"])
     )
     runtimes = discovery.runtimes(os.environ, options["runtimes"])
-    result = verification.verify(
-        artifacts,
-        reference,
-        runtimes,
-        options["tolerance"],
-        opencv.doubt,
-        task.progress,
-        before,
-    )
+    result = verification.verify(artifacts, reference, runtimes, options["tolerance"], task.progress, before)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
@@ -135,7 +127,15 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ)}
+    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, options["runtimes"])}
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for runtimes that are not here."""
+    from pipeline.runtimes import discovery
+
+    if options["runtimes"]:
+        discovery.runtimes(os.environ, options["runtimes"])
 
 
 STAGE = Stage(
@@ -148,4 +148,5 @@ STAGE = Stage(
     options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
+    check=_check,
 )

@@ -155,15 +155,15 @@ class Verifier:
             independent=False, binding=artifact.binding,
         )  # fmt: skip
 
-    def run(self, runtime: Runtime, artifact: Artifact, doubt: str) -> Check:
-        """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
+    def run(self, runtime: Runtime, artifact: Artifact) -> Check:
+        """Check an independent runtime on the artifact's files, unless it is known to be wrong about a layer."""
         # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
         binding = artifact.binding and artifact.kind != "t7"
 
         def skip(why: str) -> Check:
             return Check(runtime.title, artifact.kind, True, binding, skipped=why)
 
-        if doubt:
+        if doubt := runtime.doubt(artifact.files):
             return skip(doubt)
         feeds = dict(zip(artifact.input_blobs, self.feeds, strict=True))
         try:
@@ -198,13 +198,11 @@ def verify(
     reference: Reference,
     runtimes: Sequence[Runtime],
     tolerance: float,
-    doubt: Callable[[Runtime, Mapping[str, Path]], str] = lambda runtime, files: "",
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
     before: Artifact | None = None,
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.
 
-    `doubt` says why a runtime's word on some files would be worth nothing (a layer it is known to get wrong).
     `before` is what the first one was before somebody edited it.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
@@ -218,7 +216,7 @@ def verify(
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))
         readers = [runtime for runtime in runtimes if runtime.reads == artifact.kind]
-        work += [partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)) for runtime in readers]
+        work += [partial(verifier.run, runtime, artifact) for runtime in readers]
     checks = []
     for done, step in enumerate(work):
         progress(done, len(work), "checks")

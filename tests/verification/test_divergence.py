@@ -135,7 +135,7 @@ def test_outputs_that_somebody_computed_elsewhere_cannot_be_narrowed_down(tmp_pa
     assert keep(found, artifacts[:1], inputs, [], tmp_path) == ""
 
 
-RUNTIME = Runtime("Odd", "1.0", "caffe", "python", "odd_worker.py")
+RUNTIME = Runtime("Odd", "1.0", "caffe", "python", Path("odd.py"))
 
 
 def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:

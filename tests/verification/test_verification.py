@@ -1,5 +1,8 @@
 """What a verification says of nets that agree, that differ, and that a runtime cannot run."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,9 +15,9 @@ from pipeline.verification import verification
 from pipeline.verification.feeds import Reference, random_inputs
 from pipeline.verification.verification import Artifact
 
-CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", "caffe2_worker.py")
-OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py", pads_shapes=True)
-OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", "opencv_worker.py")
+CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
+OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", Path("opencv.py"), pads_shapes=True)
+OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", Path("opencv.py"))
 
 
 def two_layers(bias: float = 0.0) -> Graph:
@@ -126,8 +129,8 @@ def test_a_runtime_that_is_doubted_is_not_asked(monkeypatch):
         raise AssertionError
 
     nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
-    doubt = lambda runtime, files: "it is known to be wrong"  # noqa: E731
-    found = verified(nets, [CAFFE2], answer=never, monkeypatch=monkeypatch, doubt=doubt)
+    doubted = replace(CAFFE2, doubt=lambda files: "it is known to be wrong")
+    found = verified(nets, [doubted], answer=never, monkeypatch=monkeypatch)
     assert found.checks[0].skipped == "it is known to be wrong"
 
 
