@@ -54,7 +54,10 @@ class Options:
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
-        (), "Verify with these runtimes only, not with every one found.", "--runtime", "NAME"
+        (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
+    )
+    require_runtimes: tuple[str, ...] = _option(
+        (), "Fail unless this runtime has run the files.", "--require-runtime", "NAME"
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")

@@ -88,6 +88,8 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
+    from pipeline.verification.evidence import words
+
     path = folder / "verification.json"
     if not path.is_file():
         return
@@ -100,6 +102,7 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
         for check in found["checks"]
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
+    print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
     print(f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
 
 

@@ -155,10 +155,11 @@ def runtimes(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[R
 
 def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
     """Word that a runtime was asked for that is unknown, or not here."""
-    program = next((each for each in known() if each.name.lower() == name.partition("==")[0].lower()), None)
-    here = ", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none"
-    return UsageError(
-        f"no runtime {name} is installed" if program else f"there is no runtime called {name}",
-        why=f"found here: {here}" + ("" if program else "; known: " + ", ".join(each.name for each in known())),
-        advice=program.how_to_get if program else "torch2caffe2 runtimes list",
-    )
+    called, _, version = name.lower().partition("==")
+    program = next((each for each in known() if each.name.lower() == called), None)
+    here = "found here: " + (", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none")
+    if program is None:
+        why = f"{here}; known: " + ", ".join(each.name for each in known())
+        return UsageError(f"there is no runtime called {name}", why=why, advice="torch2caffe2 runtimes list")
+    exact = f"=={version}" if any(way.version == version for way in program.ways) else ""
+    return UsageError(f"no runtime {name} is installed", why=here, advice=program.how_to_get + exact)

@@ -36,8 +36,9 @@ def run(task: Task) -> None:
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
-    runtimes = discovery.runtimes(os.environ, options["runtimes"])
-    result = verification.verify(artifacts, reference, runtimes, options["tolerance"], task.progress, before)
+    runtimes = discovery.runtimes(os.environ, _asked(options))
+    required = options["require_runtimes"]
+    result = verification.verify(artifacts, reference, runtimes, options["tolerance"], task.progress, before, required)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
@@ -123,19 +124,26 @@ def _caffe2(folder: Path, task: Task) -> Artifact:
     )
 
 
+def _asked(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the runtimes to ask; none for every one."""
+    only = options["runtimes"]
+    return (*only, *options["require_runtimes"]) if only else ()
+
+
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, options["runtimes"])}
+    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, _asked(options))}
 
 
 def _check(options: Mapping[str, Any]) -> None:
     """Raise UsageError for runtimes that are not here."""
     from pipeline.runtimes import discovery
 
-    if options["runtimes"]:
-        discovery.runtimes(os.environ, options["runtimes"])
+    named = (*options["runtimes"], *options["require_runtimes"])
+    if named:
+        discovery.runtimes(os.environ, named)
 
 
 STAGE = Stage(
@@ -145,7 +153,7 @@ STAGE = Stage(
     wants=("caffe2", "graph", "t7", "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),
+    options=("inputs", "keep_loss", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

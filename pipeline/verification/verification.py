@@ -23,6 +23,8 @@ from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Shape, Value
 from pipeline.runtimes.runtime import Job, Runtime
 from pipeline.runtimes.runtime import run as run_files
+from pipeline.verification import evidence
+from pipeline.verification.evidence import Evidence
 from pipeline.verification.feeds import Reference
 
 Array = np.ndarray[Any, Any]
@@ -77,18 +79,23 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All checks, and how far each value is apart by runner."""
+    """All checks, how far each value is apart by runner, and who bears each step out.
+
+    `unheard` are runtimes that had to judge, and did not.
+    """
 
     tolerance: float
     inputs: str
     checks: tuple[Check, ...]
     values: Mapping[str, Mapping[str, Difference]]
     reference: Graph
+    evidence: tuple[Evidence, ...] = ()
+    unheard: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Return whether no binding check found a difference."""
-        return not any(t.binding and t.status == "differs" for t in self.checks)
+        """Return whether no binding check found a difference, and everybody who had to judge did."""
+        return not self.unheard and not any(t.binding and t.status == "differs" for t in self.checks)
 
 
 class Verifier:
@@ -200,10 +207,11 @@ def verify(
     tolerance: float,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
     before: Artifact | None = None,
+    required: Sequence[str] = (),
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.
 
-    `before` is what the first one was before somebody edited it.
+    `before` is what the first one was before somebody edited it; `required` names runtimes that must have judged.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
     verifier = Verifier(first, reference.inputs, tolerance)
@@ -222,7 +230,17 @@ def verify(
         progress(done, len(work), "checks")
         checks.append(step())
     progress(len(work), len(work), "checks")
-    return Verification(tolerance, reference.title, tuple(checks), verifier.values, verifier.graph)
+    heard = {check.by for check in checks if check.independent and not check.skipped}
+    unheard = [name for name in required if not any(r.called(name) and r.title in heard for r in runtimes)]
+    return Verification(
+        tolerance,
+        reference.title,
+        tuple(checks),
+        verifier.values,
+        verifier.graph,
+        evidence.gather(artifacts, checks),
+        tuple(unheard),
+    )
 
 
 def as_json(verification: Verification) -> dict[str, Any]:
@@ -236,6 +254,16 @@ def as_json(verification: Verification) -> dict[str, Any]:
         "passed": verification.passed,
         "tolerance": verification.tolerance,
         "inputs": verification.inputs,
+        "unheard": list(verification.unheard),
+        "evidence": [
+            {
+                "step": step.step,
+                "state": step.state,
+                "by": [{"by": w.by, "values": w.values, "relative": _number(w.relative)} for w in step.by],
+                "why": step.why,
+            }
+            for step in verification.evidence
+        ],
         "checks": [
             {
                 "by": check.by,
@@ -278,15 +306,17 @@ def differing(verification: Verification) -> list[Check]:
     return sorted(apart, key=lambda check: order[check.diverges_at])
 
 
-def require(verification: Verification, evidence: str = "") -> None:
+def require(verification: Verification, smallest: str = "") -> None:
     """Raise VerificationError, with the first place that differs, unless the verification passed.
 
-    `evidence` is the file with the smallest part of the network that differs, where one was found.
+    `smallest` is the file with the smallest part of the network that differs, where one was found.
     """
     if verification.passed:
         return
-    nodes = verification.reference.producers()
     apart = differing(verification)
+    if not apart:
+        raise _unheard(verification)
+    nodes = verification.reference.producers()
     first = apart[0]
     node = nodes.get(first.diverges_at)
     raise VerificationError(
@@ -295,5 +325,15 @@ def require(verification: Verification, evidence: str = "") -> None:
         why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}; "
         f"{verification.tolerance:g} is allowed",
         advice="the files are there, and verification.json tells every value; do not trust them as they are"
-        + (f";\n{evidence} is the smallest part that differs: attach it to a bug report" if evidence else ""),
+        + (f";\n{smallest} is the smallest part that differs: attach it to a bug report" if smallest else ""),
+    )
+
+
+def _unheard(verification: Verification) -> VerificationError:
+    """Word that a runtime was required to judge, and did not."""
+    silent = [f"{c.by} ({c.reads}): {c.skipped}" for c in verification.checks if c.independent and c.skipped]
+    return VerificationError(
+        f"{', '.join(verification.unheard)} has not judged the files, and was required to",
+        why="; ".join(silent) or "no file of this run is in a format that it reads",
+        advice="the files are there; without --require-runtime the other checks decide",
     )

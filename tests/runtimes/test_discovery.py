@@ -131,7 +131,8 @@ def test_a_name_means_every_version_or_the_one_it_says(two, names, versions):
     ("name", "words"),
     [
         ("caffe", ("no runtime caffe is installed", "torch2caffe2 runtimes install caffe")),
-        ("caffe2==1.4.0", ("no runtime caffe2==1.4.0 is installed", "torch2caffe2 runtimes install caffe2")),
+        ("caffe2==1.4.0", ("no runtime caffe2==1.4.0 is installed", "torch2caffe2 runtimes install caffe2==1.4.0")),
+        ("caffe2==9", ("no runtime caffe2==9 is installed", "torch2caffe2 runtimes install caffe2")),
         ("cafe", ("there is no runtime called cafe", "torch2caffe2 runtimes list")),
     ],
 )

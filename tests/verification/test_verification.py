@@ -134,6 +134,20 @@ def test_a_runtime_that_is_doubted_is_not_asked(monkeypatch):
     assert found.checks[0].skipped == "it is known to be wrong"
 
 
+def test_a_runtime_that_is_required_must_have_run_the_files(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    right = lambda job: Result({"second": np.tanh(job.inputs["x"] + 1)})  # noqa: E731
+    asked = {"monkeypatch": monkeypatch, "required": ["caffe2==1.0.1"]}
+    assert verified(nets, [CAFFE2], answer=right, **asked).passed
+    result = verified(nets, [CAFFE2], answer=lambda job: Result(stage="run", error="no such layer"), **asked)
+    assert (result.passed, result.unheard) == (False, ("caffe2==1.0.1",))
+    assert verification.as_json(result)["unheard"] == ["caffe2==1.0.1"]
+    with pytest.raises(VerificationError) as raised:
+        verification.require(result)
+    assert raised.value.what == "caffe2==1.0.1 has not judged the files, and was required to"
+    assert raised.value.why == "Caffe2 1.0.1 (caffe2): run: no such layer"
+
+
 def test_the_json_tells_every_check_and_value_and_has_no_infinities():
     report = verification.as_json(verified([artifact("graph", two_layers()), artifact("caffe", two_layers(np.inf))]))
     assert report["passed"] is False
