@@ -60,14 +60,15 @@ class Program:
 @cache
 def known() -> tuple[Program, ...]:
     """Return what the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
-    found = []
-    for info in pkgutil.iter_modules(programs.__path__):
-        module = importlib.import_module(f"{programs.__name__}.{info.name}")
-        told = vars(module)
-        names = {field.name: told.get(field.name.upper(), told.get(field.name)) for field in fields(Program)}
-        given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-        found.append(Program(**{**given, "file": Path(str(module.__file__))}))
-    return tuple(found)
+    names = [f"{programs.__name__}.{info.name}" for info in pkgutil.iter_modules(programs.__path__)]
+    modules = map(importlib.import_module, names)
+    return tuple(declared(vars(module), Path(str(module.__file__))) for module in modules)
+
+
+def declared(names: Mapping[str, Any], file: Path) -> Program:
+    """Return the program that a file declares by the names in it."""
+    told = {field.name: names.get(field.name.upper(), names.get(field.name)) for field in fields(Program)}
+    return Program(**{name: value for name, value in told.items() if value is not None} | {"file": file})
 
 
 def folders() -> Iterator[Path]:

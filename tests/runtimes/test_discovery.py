@@ -107,6 +107,17 @@ def test_a_version_that_is_of_no_use_is_missing_with_the_reason():
     assert {(each.why, each.advice) for each in found} == {("version 5 dropped the readers", "pip install odd")}
 
 
+def test_the_example_of_the_documentation_is_a_program(tmp_path):
+    text = (Path(__file__).parents[2] / "docs" / "runtimes.md").read_text()
+    file = tmp_path / "simulator.py"
+    file.write_text(text.partition("```python\n")[2].partition("```")[0])
+    example = discovery.declared(serve.runpy.run_path(str(file)), file)
+    (tmp_path / "simulator-1.5.dist-info").mkdir()
+    assert (example.name, example.reads, example.installed(tmp_path)) == ("Simulator", ("caffe",), "1.5")
+    (missing,) = look_for(example, {"SIMULATOR_PYTHON": sys.executable})
+    assert "No module named 'simulator'" in missing.why
+
+
 @pytest.fixture
 def two(monkeypatch):
     found = [Runtime("Caffe2", version, "caffe2", "python", CAFFE2.file) for version in ("1.0.1", "1.10.2")]

@@ -15,6 +15,7 @@ NET = network()
 NETS = [Artifact(kind, {}, NET) for kind in ("graph", "caffe", "caffe2")]
 OWN = [Check(f"{kind} read back", kind, independent=False, seen=9) for kind in ("caffe", "caffe2")]
 ORIGINAL = Check("io.npz", "graph", independent=True, seen=1, worst=Difference(2e-7, 2e-7))
+NOBODY = "no runtime that reads {} was asked (torch2caffe2 runtimes list)"
 OPINION = Check("OpenCV 4.14.0", "t7", independent=True, binding=False, seen=1)
 CAFFE = Check("Caffe 1.0.0", "caffe", independent=True, seen=9)
 CAFFE2S = [Check(f"Caffe2 {version}", "caffe2", independent=True, seen=9) for version in ("1.0.1", "1.10.2")]
@@ -34,20 +35,16 @@ def test_every_step_is_judged_by_those_who_computed_the_same():
 
 def test_our_own_reader_is_no_judge_and_what_is_missing_is_said():
     assert told(NETS, OWN) == {
-        "import": (
-            "not judged",
-            [],
-            "no outputs of the original were given (--reference); no runtime that reads t7 was asked (torch2caffe2 runtimes list)",
-        ),
+        "import": ("not judged", [], f"no outputs of the original were given (--reference); {NOBODY.format('t7')}"),
         "emission": (
             "itself",
             ["caffe read back"],
-            "no runtime that reads caffe was asked (torch2caffe2 runtimes list)",
+            NOBODY.format("caffe"),
         ),
         "translation": (
             "itself",
             ["caffe2 read back"],
-            "no runtime that reads caffe2 was asked (torch2caffe2 runtimes list)",
+            NOBODY.format("caffe2"),
         ),
     }
 
