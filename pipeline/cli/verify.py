@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     folder: Folder,
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="NPZ", help="Inputs and outputs of the original.")
+        Path | None, typer.Option("--reference", metavar="FILE", help="Inputs and outputs of the original.")
     ] = None,
     runtimes: Annotated[
         list[str] | None, typer.Option("--runtime", metavar="NAME", help="With this runtime only.")
