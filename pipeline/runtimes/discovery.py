@@ -40,16 +40,22 @@ class Program:
     name: str
     reads: tuple[str, ...]
     variable: str
-    installed: Callable[[Path], str | None]
+    installed: Callable[[Path], str | None] | None = None
     recipes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     advice: str = ""
     pads_shapes: bool = False
+    opinions: tuple[str, ...] = ()
+    executes: bool = False
     doubt: Callable[[str, Mapping[str, Path]], str] = _believed
 
     @property
     def ways(self) -> list[Recipe]:
         """The recipes, the best first."""
         return [Recipe(*recipe) for recipe in self.recipes]
+
+    def called(self, name: str) -> bool:
+        """Return whether `name` means this one, in any version."""
+        return name.partition("==")[0].lower() == self.name.lower()
 
     @property
     def how_to_get(self) -> str:
@@ -81,21 +87,24 @@ def folders() -> Iterator[Path]:
     yield Path(platformdirs.user_data_dir("torch2caffe2", appauthor=False)) / "runtimes"
 
 
-def search(environment: Mapping[str, str]) -> list[Runtime | Missing]:
-    """Look for every program that is known; say of each that is missing how to get it."""
-    return [found for program in known() for found in look_for(program, environment)]
+def search(
+    environment: Mapping[str, str], wanted: Callable[[Program], bool] = lambda program: True
+) -> list[Runtime | Missing]:
+    """Look for every program that is `wanted` of those that are known; say of each that is missing how to get it."""
+    return [found for program in known() if wanted(program) for found in look_for(program, environment)]
 
 
 def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime | Missing]:
     """Look for a program: in the interpreters that its variable names, in this one, then among those installed.
 
-    An interpreter that is named but does not have it is Missing, with the reason. A version is taken once.
+    An interpreter that is named but does not have it is Missing, with the reason. A version is taken once. One that is
+    no module of Python is asked by this Python.
     """
     found: dict[str, list[Runtime | Missing]] = {}
     for interpreter, found_by, sites in _places(program, environment):
         named = found_by == program.variable
         try:
-            version = _version(program, interpreter, sites, ask=named)
+            version = _version(program, interpreter, sites, ask=named or program.installed is None)
         except (ImportError, MachineError) as error:
             why = error.why if isinstance(error, MachineError) else str(error)
             advice = f"mend or unset {program.variable}" if named else program.how_to_get
@@ -110,6 +119,9 @@ def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime |
 
 def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
     """Return interpreters that may have it, what named each, and the folders from which each imports."""
+    if program.installed is None:
+        yield Path(sys.executable), "this Python", []
+        return
     for name in environment.get(program.variable, "").split(os.pathsep):
         if name:
             yield Path(name).absolute(), program.variable, _sites(Path(name))
@@ -125,39 +137,59 @@ def _sites(interpreter: Path) -> list[Path]:
 
 def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bool) -> str | None:
     """Return the version by the files, if they tell it; else start the interpreter, where that may have it."""
-    told = [version for site in sites if (version := program.installed(site)) is not None]
+    look = program.installed
+    told = [version for site in sites if look and (version := look(site)) is not None]
     if told and told[0]:
         return told[0]
     return version_of(str(interpreter), program.file) if told or ask else None
 
 
 def _runtimes(program: Program, version: str, interpreter: Path, found_by: str) -> list[Runtime | Missing]:
-    place = str(interpreter), program.file, found_by, program.pads_shapes
-    return [Runtime(program.name, version, reads, *place, partial(program.doubt, reads)) for reads in program.reads]
+    return [
+        Runtime(
+            program.name,
+            version,
+            reads,
+            str(interpreter),
+            program.file,
+            found_by,
+            pads_shapes=program.pads_shapes,
+            guesses=reads in program.opinions,
+            executes=program.executes,
+            doubt=partial(program.doubt, reads),
+        )
+        for reads in program.reads
+    ]
 
 
 def _missing(program: Program, why: str, advice: str) -> list[Runtime | Missing]:
     return [Missing(program.name, reads, why, advice) for reads in program.reads]
 
 
-def runtimes(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[Runtime]:
+def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Sequence[str] = ()) -> list[Runtime]:
     """Return the runtimes found; with `only`, those that it names, as "caffe2" or "caffe2==1.0.1"; "none" is nobody.
 
+    Those that `also` names come with them. One that executes what is in a file has to be named.
     Raises UsageError for a name that none has.
     """
-    if tuple(only) == (NOBODY,):
-        return []
-    found = [each for each in search(environment) if isinstance(each, Runtime)]
-    for name in only:
+    named = [name for name in (*only, *also) if name != NOBODY]
+    searched = search(environment, lambda program: not program.executes or any(map(program.called, named)))
+    found = [each for each in searched if isinstance(each, Runtime)]
+    for name in named:
         if not any(runtime.called(name) for runtime in found):
             raise _absent(name, found)
-    return [runtime for runtime in found if not only or any(map(runtime.called, only))]
+    return [each for each in found if any(map(each.called, named)) or not (only or each.executes)]
+
+
+def executing(names: Sequence[str]) -> list[str]:
+    """Return those of the names of runtimes that stand for one which executes what is in a file."""
+    return [name for name in names if any(program.called(name) for program in known() if program.executes)]
 
 
 def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
     """Word that a runtime was asked for that is unknown, or not here."""
-    called, _, version = name.lower().partition("==")
-    program = next((each for each in known() if each.name.lower() == called), None)
+    _, _, version = name.partition("==")
+    program = next((each for each in known() if each.called(name)), None)
     here = "found here: " + (", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none")
     if program is None:
         why = f"{here}; known: " + ", ".join(each.name for each in known())

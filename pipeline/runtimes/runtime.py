@@ -49,6 +49,8 @@ class Runtime:
     program: Path
     found_by: str = ""
     pads_shapes: bool = False  # it gives tensors of one axis, or none, a second axis of 1
+    guesses: bool = False  # what it says is an opinion, and fails no run
+    executes: bool = False  # it runs code that is in the file
     doubt: Callable[[Mapping[str, Path]], str] = field(default=trusted, compare=False)
 
     @property

@@ -36,11 +36,16 @@ def run(task: Task) -> None:
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
-    runtimes = discovery.runtimes(os.environ, _asked(options))
-    required = options["require_runtimes"]
-    result = verification.verify(artifacts, reference, runtimes, options["tolerance"], task.progress, before, required)
+    runtimes = discovery.runtimes(os.environ, *_named(options))
+    for runtime in runtimes:
+        if runtime.executes and "t7" in task.inputs:
+            task.note(f"{runtime.name} executes what is in {task.inputs['t7'].name}: it was asked for by name")
+    tolerance, required = options["tolerance"], options["require_runtimes"]
+    result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if result.original:
+        feeds.write_reference(task.output / "original.npz", reference.inputs, result.original)
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
 
 
@@ -124,26 +129,23 @@ def _caffe2(folder: Path, task: Task) -> Artifact:
     )
 
 
-def _asked(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the runtimes to ask; none for every one."""
-    only = options["runtimes"]
-    return (*only, *options["require_runtimes"]) if only else ()
-
-
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, _asked(options))}
+    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, *_named(options))}
 
 
 def _check(options: Mapping[str, Any]) -> None:
     """Raise UsageError for runtimes that are not here."""
     from pipeline.runtimes import discovery
 
-    named = (*options["runtimes"], *options["require_runtimes"])
-    if named:
-        discovery.runtimes(os.environ, named)
+    if any(_named(options)):
+        discovery.runtimes(os.environ, *_named(options))
+
+
+def _named(options: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+    return options["runtimes"], options["require_runtimes"]
 
 
 STAGE = Stage(

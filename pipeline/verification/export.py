@@ -91,9 +91,7 @@ def write(found: Piece, folder: Path) -> tuple[str, ...]:
         for side, blobs in (("inputs", pair.inputs), ("outputs", pair.outputs)):
             for port, blob in zip(ports[side], blobs, strict=True):
                 port[f"{kind}_blob"] = blob
-    arrays = {f"in{i}": array for i, array in enumerate(found.inputs)}
-    arrays |= {f"out{i}": array for i, array in enumerate(found.outputs)}
-    np.savez(folder / REFERENCE, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+    feeds.write_reference(folder / REFERENCE, found.inputs, found.outputs)
     manifest: dict[str, Any] = {**ports, "files": files, "cut": {**found.about, "left out": notes}}
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return tuple(notes)

@@ -41,6 +41,12 @@ def read_reference(path: Path, graph: Graph) -> Reference:
     return Reference(path.name, inputs, outputs)
 
 
+def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+    """Write arrays as `read_reference` reads them: the same ones give the same bytes."""
+    arrays = {f"in{i}": array for i, array in enumerate(inputs)} | {f"out{i}": array for i, array in enumerate(outputs)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+
+
 def _archived(path: Path) -> tuple[Arrays, Arrays]:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:

@@ -81,7 +81,8 @@ class Check:
 class Verification:
     """All checks, how far each value is apart by runner, and who bears each step out.
 
-    `unheard` are runtimes that had to judge, and did not.
+    `unheard` are runtimes that had to judge, and did not; `original` is what the original's own program computed, if it
+    was asked.
     """
 
     tolerance: float
@@ -91,6 +92,7 @@ class Verification:
     reference: Graph
     evidence: tuple[Evidence, ...] = ()
     unheard: tuple[str, ...] = ()
+    original: tuple[Array, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -110,6 +112,7 @@ class Verifier:
         self.known |= {value.name: array for value, array in zip(self.graph.inputs, feeds, strict=True)}
         self.known |= {v.name: np.asarray(self.graph.weights[v.name]) for v in self._constant_outputs()}
         self.values: dict[str, dict[str, Difference]] = {name: {} for name in self.known}
+        self.original: tuple[Array, ...] = ()
         self.order = {name: place for place, name in enumerate(self.known)}
 
     def _constant_outputs(self) -> list[Value]:
@@ -164,8 +167,7 @@ class Verifier:
 
     def run(self, runtime: Runtime, artifact: Artifact) -> Check:
         """Check an independent runtime on the artifact's files, unless it is known to be wrong about a layer."""
-        # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
-        binding = artifact.binding and artifact.kind != "t7"
+        binding = artifact.binding and not runtime.guesses
 
         def skip(why: str) -> Check:
             return Check(runtime.title, artifact.kind, True, binding, skipped=why)
@@ -179,6 +181,8 @@ class Verifier:
             return skip(error.why or error.what)
         if not result.ok:
             return skip(f"{result.stage}: {result.error}")
+        if runtime.executes:
+            self.original = tuple(result.blobs[blob] for blob in artifact.output_blobs)
         blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
         return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
 
@@ -240,6 +244,7 @@ def verify(
         verifier.graph,
         evidence.gather(artifacts, checks),
         tuple(unheard),
+        verifier.original,
     )
 
 

@@ -41,7 +41,7 @@ def no_folders(monkeypatch):
 
 
 def test_every_program_says_what_it_has_to():
-    assert [program.name for program in known()] == ["Caffe", "Caffe2", "OpenCV"]
+    assert [program.name for program in known()] == ["Caffe", "Caffe2", "OpenCV", "Torch7"]
     for program in known():
         assert set(program.reads) <= {"t7", "caffe", "caffe2"}
         assert program.variable and (program.recipes or program.advice)
@@ -121,7 +121,7 @@ def test_the_example_of_the_documentation_is_a_program(tmp_path):
 @pytest.fixture
 def two(monkeypatch):
     found = [Runtime("Caffe2", version, "caffe2", "python", CAFFE2.file) for version in ("1.0.1", "1.10.2")]
-    monkeypatch.setattr(discovery, "search", lambda environment: [*found, Missing("Caffe", "caffe", "", "")])
+    monkeypatch.setattr(discovery, "search", lambda environment, wanted: [*found, Missing("Caffe", "caffe", "", "")])
     return found
 
 

@@ -17,7 +17,7 @@ from pipeline.verification.verification import Artifact
 
 CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
 OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", Path("opencv.py"), pads_shapes=True)
-OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", Path("opencv.py"))
+OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", Path("opencv.py"), guesses=True)
 
 
 def two_layers(bias: float = 0.0) -> Graph:
@@ -102,6 +102,14 @@ def test_what_opencv_makes_of_a_torch7_file_is_shown_and_does_not_bind(monkeypat
     result = verified(nets, [OPENCV_T7], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
     assert statuses(result) == [("OpenCV 4.8.0", "differs")]
     assert result.passed
+
+
+def test_what_torch7_makes_of_its_own_file_binds_and_is_kept(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("t7", None)]
+    torch7 = Runtime("Torch7", "on Lua 5.1", "t7", "python", Path("torch7.py"), executes=True)
+    result = verified(nets, [torch7], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
+    assert (result.passed, [e.state for e in result.evidence]) == (False, ["differs"])
+    np.testing.assert_array_equal(result.original, [np.ones(3)])
 
 
 @pytest.mark.parametrize(

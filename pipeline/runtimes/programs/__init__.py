@@ -10,6 +10,8 @@ as 3.7 without this package: at its top, it imports the standard library only.
     RECIPES = ((python, version, packages), ...)      how to install it, the best first
     ADVICE = "pip install ..."         how to get it, where there is no recipe
     PADS_SHAPES = True                 it gives tensors of one axis, or none, a second axis of 1
+    OPINIONS = ("t7",)                 the formats about which it guesses: what it says is shown, and fails no run
+    EXECUTES = True                    it runs code that is in a file, so it is asked only where somebody names it
     installed(site)                    its version by the files in a folder that Python imports from; None if it is not
                                        there, "" if only the program itself can tell; ImportError says why it is no use
     doubt(reads, files)                why its word on these files is worth nothing; "" where it is to be believed
@@ -18,5 +20,6 @@ as 3.7 without this package: at its top, it imports the standard library only.
     load(files)                        inside: a net of the files, by role; raises what it likes
     run(net, feeds, wanted)            inside: {blob: array} at least of the wanted, for feeds of [(blob, array)]
 
-Only NAME, READS, VARIABLE, `installed` and the three functions at the end are required.
+Only NAME, READS, VARIABLE, a recipe or ADVICE, and the three functions at the end are required. Without `installed` it
+is no module of Python: this one runs the file, which starts the program itself.
 """

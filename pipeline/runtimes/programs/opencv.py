@@ -17,6 +17,7 @@ READS = ("caffe", "t7")
 VARIABLE = "OPENCV_PYTHON"
 ADVICE = "pip install 'torch2caffe2[opencv]'"
 PADS_SHAPES = True
+OPINIONS = ("t7",)  # such a file says less than its user, and OpenCV guesses some modules
 
 
 def installed(site: Path) -> str | None:
