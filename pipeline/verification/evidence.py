@@ -20,7 +20,7 @@ _SAID = {
     ITSELF: "agrees with itself only",
     NOT_JUDGED: "not judged",
 }
-_STEPS = {"graph": "import", "caffe": "emission", "caffe2": "translation"}
+_STEPS = {"caffe": "emission", "caffe2": "translation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,24 @@ class Evidence:
 
 
 def gather(artifacts: Sequence[Artifact], checks: Sequence[Check]) -> tuple[Evidence, ...]:
-    """Return the evidence for each step that made an artifact; what an edited net was made from is none of them."""
-    nets = [artifact for artifact in artifacts if artifact.graph is not None and artifact.binding]
-    return tuple(_of(net.kind, "import" if net is nets[0] else _STEPS[net.kind], checks) for net in nets)
+    """Return the evidence for each step that made an artifact; what an edited net was made from is none of them.
+
+    The first is the import, which a runtime that reads the user's own file judges too.
+    """
+    first, *made = (artifact for artifact in artifacts if artifact.graph is not None and artifact.binding)
+    own = [artifact.kind for artifact in artifacts if artifact.graph is None]
+    steps = {"import": [first.kind, *own]} | {_STEPS.get(net.kind, net.kind): [net.kind] for net in made}
+    return tuple(_of(step, kinds, checks) for step, kinds in steps.items())
 
 
-def _of(kind: str, step: str, checks: Sequence[Check]) -> Evidence:
-    about = [check for check in checks if check.reads == kind or (kind == "graph" and check.reads == "t7")]
+def _of(step: str, kinds: Sequence[str], checks: Sequence[Check]) -> Evidence:
+    about = [check for check in checks if check.reads in kinds]
     others = [check for check in about if check.independent]
     if apart := [check for check in about if check.binding and check.status == "differs"]:
         return Evidence(step, DIFFERS, _witnesses(apart))
     if agree := [check for check in others if check.status == "agrees"]:
         return Evidence(step, JUDGED, _witnesses(agree))
-    why = "; ".join(_silence(kind, others))
+    why = "; ".join(_silence(step, kinds, others))
     if own := [check for check in about if not check.independent and check.binding and check.status == "agrees"]:
         return Evidence(step, ITSELF, _witnesses(own), why)
     return Evidence(step, NOT_JUDGED, (), why)
@@ -69,14 +74,13 @@ def _witnesses(checks: Sequence[Check]) -> tuple[Witness, ...]:
     return tuple(Witness(check.by, check.seen, check.worst.relative) for check in checks)
 
 
-def _silence(kind: str, others: Sequence[Check]) -> list[str]:
-    """Return what kept anybody else from judging."""
-    reads = "t7" if kind == "graph" else kind
+def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[str]:
+    """Return what kept anybody else from judging a step that made the first of `kinds`, perhaps of the last."""
     told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
-    if kind == "graph" and not any(check.reads == "graph" for check in others):
+    if step == "import" and not any(check.reads == kinds[0] for check in others):
         told.insert(0, "no outputs of the original were given (--reference)")
-    if not any(check.reads == reads for check in others):
-        told.append(f"no runtime that reads {reads} was asked (torch2caffe2 runtimes list)")
+    if not any(check.reads == kinds[-1] for check in others):
+        told.append(f"no runtime that reads {kinds[-1]} was asked (torch2caffe2 runtimes list)")
     return told
 
 

@@ -38,13 +38,18 @@ class Artifact:
     It does not bind where it may rightly compute something else than the reference.
     """
 
-    kind: str  # "t7", "graph", "caffe" or "caffe2"
+    kind: str  # the name of its format
     files: Mapping[str, Path]
     graph: Graph | None
     input_blobs: Sequence[str] = ()
     output_blobs: Sequence[str] = ()
     binding: bool = True
     title: str = ""  # what it is, if that is more than its kind
+
+    @property
+    def blobs(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The blobs of its inputs, and of its outputs."""
+        return self.input_blobs, self.output_blobs
 
 
 @dataclass(frozen=True, slots=True)
