@@ -17,6 +17,7 @@ from pipeline.runtimes import programs
 from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 NOBODY = "none"
+COMPLETE = "complete"  # a file beside what was installed to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[
             yield Path(name).absolute(), program.variable, _sites(Path(name))
     yield Path(sys.executable), "this Python", [Path(entry) for entry in sys.path]
     for folder in folders():
-        for path in sorted(folder.glob(f"{program.name.lower()}-*/bin/python")):
+        for mark in sorted(folder.glob(f"{program.name.lower()}-*/{COMPLETE}")):
+            path = mark.parent / "bin" / "python"
             yield path.absolute(), str(folder), _sites(path)
 
 

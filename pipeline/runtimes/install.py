@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import MachineError, UsageError
-from pipeline.runtimes.discovery import Program, Recipe, folders, known
+from pipeline.runtimes.discovery import COMPLETE, Program, Recipe, folders, known
 from pipeline.runtimes.runtime import version_of
 
 ALL = "all"
@@ -47,7 +47,7 @@ def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Map
     """
     for way in ways:
         target = next(folders()) / f"{program.name.lower()}-{way.version}"
-        if (target / "complete").exists():
+        if (target / COMPLETE).exists():
             return target / "bin" / "python"
     for way in ways:
         if python := interpreter(way.python, environment):
@@ -65,9 +65,14 @@ def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Map
 
 def interpreter(python: str, environment: Mapping[str, str]) -> str | None:
     """Find a Python of version `python`: on the PATH, among those that pyenv keeps, or that uv has fetched before."""
-    kept = (path for root in _pyenv(environment) for path in sorted(root.glob(f"versions/{python}.*/bin/python")))
-    candidates = (shutil.which(f"python{python}", path=environment.get("PATH")), *map(str, kept), _of_uv(python))
-    return next((each for each in candidates if each and _runs(each, python)), None)
+    return next((each for each in _candidates(python, environment) if each and _runs(each, python)), None)
+
+
+def _candidates(python: str, environment: Mapping[str, str]) -> Iterator[str | None]:
+    yield shutil.which(f"python{python}", path=environment.get("PATH"))
+    for root in _pyenv(environment):
+        yield from map(str, sorted(root.glob(f"versions/{python}.*/bin/python"), reverse=True))
+    yield _of_uv(python)
 
 
 def _pyenv(environment: Mapping[str, str]) -> Iterator[Path]:
@@ -120,5 +125,5 @@ def _made(program: Program, way: Recipe, python: str, say: Say) -> Path:
         if done.returncode:
             raise MachineError(f"{program.name} {way.version} was not installed", why=done.stderr.strip()[-500:])
     version_of(str(made), program.file)
-    (target / "complete").touch()
+    (target / COMPLETE).touch()
     return made

@@ -30,6 +30,7 @@ def environment_of(tmp_path):
         interpreter.parent.mkdir()
         interpreter.write_text("#!/bin/sh\necho no module >&2\nexit 1\n")
         interpreter.chmod(0o755)
+        (tmp_path / name / "complete").touch()
         return interpreter
 
     return make
@@ -59,6 +60,13 @@ def test_the_interpreters_that_the_environment_names_come_first_and_in_order(env
         ("1.4.0", str(made)),
     ]
     assert found[0].found_by == "CAFFE2_PYTHON" and found[2].found_by == str(tmp_path / "made")
+
+
+def test_what_was_not_installed_to_its_end_is_not_found(environment_of, monkeypatch, tmp_path):
+    environment_of("made/caffe2-1.0.1", "1.0.1")
+    (tmp_path / "made" / "caffe2-1.0.1" / "complete").unlink()
+    monkeypatch.setattr(discovery, "folders", lambda: iter((tmp_path / "made",)))
+    assert [type(found) for found in look_for(CAFFE2, {})] == [Missing]
 
 
 def test_a_version_is_taken_once(environment_of, monkeypatch, tmp_path):
