@@ -21,6 +21,14 @@ CASES: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...]]] = [
     ("AveragePool", {**WINDOW, "count_include_pad": 0}, (X,)),
     ("AveragePool", {**WINDOW, "count_include_pad": 1, "ceil_mode": 1}, (X,)),
     ("AveragePool", {"kernel_shape": (2,), "strides": (3,), "pads": (2, 0), "count_include_pad": 0}, ((1, 3, 9),)),
+    ("ConvTranspose", {**WINDOW, "dilations": (2, 1), "output_padding": (3, 1)}, (X, (4, 3, 3, 2), (3,))),
+    (
+        "ConvTranspose",
+        {**WINDOW, "pads": (0,) * 4, "dilations": (1, 1), "output_padding": (0, 0)},
+        (X, (4, 3, 3, 2), (3,)),
+    ),
+    ("GlobalAveragePool", {}, (X,)),
+    ("GlobalMaxPool", {}, (X,)),
     ("Im2Col", {**WINDOW, "dilations": (1, 2)}, (X,)),
     ("LocallyConnected", WINDOW, (X, (4, 5, 3, 4, 3, 2))),
     ("LocallyConnected", {**WINDOW, "pads": (0,) * 4}, (X, (2, 4, 3, 4, 3, 2), (3, 2, 4))),
@@ -79,7 +87,7 @@ def simpler(node: Node, graph: Graph) -> bool:
 
 
 def test_every_expansion_is_tested() -> None:
-    assert {name for name, *_ in CASES} | {"OneHot"} == set(EXPANSIONS)
+    assert {name for name, *_ in CASES} | {"OneHot", "Where"} == set(EXPANSIONS)
 
 
 def test_an_index_beyond_the_depth_is_nowhere_hot() -> None:
@@ -91,10 +99,19 @@ def test_an_index_beyond_the_depth_is_nowhere_hot() -> None:
     assert hot.tolist() == [[[1, 0, 0, 0], [0, 0, 0, 1], [0] * 4], [[0] * 4, [0, 0, 1, 0], [0, 0, 1, 0]]]
 
 
-def test_padding_with_a_constant_is_not_expanded() -> None:
-    graph = network(operator_of("Pad", {"pads": (1,) * 8}), X)
+def test_bools_are_chosen_by_bools() -> None:
+    net = Builder("net")
+    condition, a, b = (net.add("Cast", net.input(name, (8,)), to="bool") for name in "cab")
+    graph = net.finish([net.add("Where", condition, a, b, name="y")])
+    simple = expanded(graph, lambda node, graph: node.operator.name != "Where")
+    given = [np.array([i >> bit & 1 for i in range(8)], np.float32) for bit in range(3)]
+    assert (run(simple, given)[0] == run(graph, given)[0]).all()
+
+
+@pytest.mark.parametrize(("name", "attributes", "count"), [("Pad", {"pads": (1,) * 8}, 1)])
+def test_what_is_simple_already_is_not_expanded(name: str, attributes: dict[str, Any], count: int) -> None:
     with pytest.raises(ValueError, match="simple"):
-        expanded(graph, simpler)
+        expanded(network(operator_of(name, attributes), *[X] * count), simpler)
 
 
 @pytest.mark.parametrize(("name", "attributes", "shapes"), CASES)

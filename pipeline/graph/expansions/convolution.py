@@ -1,15 +1,31 @@
-"""The relatives of convolution that ONNX lacks."""
+"""Convolutions, and the relatives that ONNX lacks."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.graph.builder import Builder
 from pipeline.graph.expansions.registry import expands
-from pipeline.graph.operators import Conv, Im2Col, LocallyConnected, Transpose
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Pad, Transpose
 from pipeline.graph.values import Node, Value
+
+
+@expands(ConvTranspose)
+def conv_transpose(node: Node[ConvTranspose], net: Builder) -> Value:
+    """Of any pads: without them, then zeros that no window covers, then what is cropped, and then the bias."""
+    op, none = node.operator, (0,) * node.operator.axes
+    plain = replace(op, pads=none + none, output_padding=none)
+    y = net.add(plain, node.input(0), node.input(1), part="windows")
+    if any(op.output_padding):
+        y = net.add(Pad(pads=(0, 0, *none, 0, 0, *op.output_padding)), y, part="padded")
+    if any(op.pads):
+        y = net.add(Pad(pads=(0, 0, *(-n for n in op.begins), 0, 0, *(-n for n in op.ends))), y, part="cropped")
+    if not node.has_input(2):
+        return y
+    return net.add("Add", y, net.reshape(node.input(2), (-1, *(1,) * op.axes), part="bias"))
 
 
 @expands(Im2Col)

@@ -9,7 +9,18 @@ import numpy as np
 
 from pipeline.graph.builder import Builder
 from pipeline.graph.expansions.registry import expands
-from pipeline.graph.operators import AveragePool, LpPool, MaxPool, Pad, Pooling, Slice
+from pipeline.graph.operators import (
+    AveragePool,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    LpPool,
+    MaxPool,
+    Pad,
+    Pooling,
+    ReduceMax,
+    ReduceMean,
+    Slice,
+)
 from pipeline.graph.values import Node, Value
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -61,6 +72,18 @@ def max_pool(node: Node[MaxPool], net: Builder) -> Value:
         return x
     ones = (1,) * op.axes
     return net.add(MaxPool(kernel_shape=ones, strides=op.strides, pads=zeros, dilations=ones), x)
+
+
+@expands(GlobalAveragePool)
+def global_average_pool(node: Node[GlobalAveragePool], net: Builder) -> Value:
+    """Average over all axes but the first two."""
+    return net.add(ReduceMean(axes=tuple(range(2, node.input(0).rank))), node.input(0))
+
+
+@expands(GlobalMaxPool)
+def global_max_pool(node: Node[GlobalMaxPool], net: Builder) -> Value:
+    """Take the largest over all axes but the first two."""
+    return net.add(ReduceMax(axes=tuple(range(2, node.input(0).rank))), node.input(0))
 
 
 def _covered(node: Node[Pooling], net: Builder, value: float) -> Value:
