@@ -98,6 +98,9 @@ from pipeline.graph.operators import (
 OPSET = 17
 IR_VERSION = 8  # what came with it
 
+BATCH = "batch"  # how the first extent is called where it may be any
+ORIGINS = "origins"  # the key of the metadata that tells where each node comes from: path and class, by its name
+
 SAME: tuple[type[Operator], ...] = (
     *(Relu, LeakyRelu, PRelu, ThresholdedRelu, Elu, Selu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign, Clip),
     *(Softmax, LogSoftmax, Dropout, Identity),

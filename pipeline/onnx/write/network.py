@@ -12,13 +12,10 @@ from pipeline.graph.expansions import expanded
 from pipeline.graph.passes import PASSES
 from pipeline.graph.values import Graph, TensorType, Value
 from pipeline.onnx.files import OnnxModel
-from pipeline.onnx.forms import IR_VERSION, OPSET
+from pipeline.onnx.forms import BATCH, IR_VERSION, OPSET, ORIGINS
 from pipeline.onnx.schema import ModelProto, OperatorSetIdProto, StringStringEntryProto, ValueInfoProto
 from pipeline.onnx.tensors import TYPES
 from pipeline.onnx.write.builder import WRITES, OnnxBuilder
-
-BATCH = "batch"  # how the first extent is called where it may be any
-ORIGINS = "origins"  # the key of the metadata that tells where each node comes from: path and class, by its name
 
 
 def write(graph: Graph) -> OnnxModel:

@@ -38,7 +38,8 @@ def _rounded(old: int, new: int, scale: float, mode: str) -> Array:
     places = np.arange(new, dtype=np.float32)
     if mode == "align_corners":
         return places * np.float32(old - 1) / np.float32(max(new - 1, 1))
-    return np.minimum(places / np.float32(scale), np.float32(old - 1))
+    clipped: Array = np.minimum(places / np.float32(scale), np.float32(old - 1))
+    return clipped
 
 
 @writes(Resize, where=_same_places)
