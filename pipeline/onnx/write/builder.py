@@ -24,7 +24,7 @@ class OnnxBuilder:
     """
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = GraphProto(name=graph.name)
+        self.graph = GraphProto(name=graph.name or "network")  # which must have one
         self.weights: dict[str, Array] = {}
         self._given = graph.weights
         self._taken = Names(value.name for value in (*graph.inputs, *graph.values()))
