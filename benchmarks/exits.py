@@ -78,8 +78,10 @@ def graph_of(fixture: Fixture) -> Graph:
     if fixture.model.suffix == ".prototxt":
         from pipeline.caffe import files
         from pipeline.caffe.read import read
+        from pipeline.caffe.read.given import input_shapes
 
-        return read(files.read_pair(fixture.model, fixture.model.with_name("weights.caffemodel")))
+        net = files.read_pair(fixture.model, fixture.model.with_name("weights.caffemodel"))
+        return read(net, input_shapes(net, ["x".join(map(str, array.shape)) for array in fixture.inputs]))
     from pipeline.torch7 import importer
 
     nesting = fixture.meta.get("input") or [f"T{i}" for i in range(len(fixture.inputs))]
