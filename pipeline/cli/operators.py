@@ -60,11 +60,10 @@ def _missing(model: Path, json: bool) -> int:
 
     from pipeline.cli.talk import print_json, print_table
     from pipeline.errors import UnsupportedError
-    from pipeline.inspection.networks import Source
-    from pipeline.inspection.summary import inspect
+    from pipeline.formats import Location
     from pipeline.inspection.support import missing
 
-    found = missing(inspect(Source(model)))
+    found = missing(Location(model))
     if json:
         print_json([asdict(each) for each in found])
     elif found:

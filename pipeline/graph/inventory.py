@@ -61,6 +61,7 @@ class Inventory:
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     peak_bytes: int | None = None  # of activations held at once, where the whole network could be read
+    nested: bool = False  # parts stand behind those that hold them
 
     @property
     def parameters(self) -> int:
