@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import InvalidInputError
 from pipeline.onnx import tensors
 from pipeline.onnx.schema import GraphProto, ModelProto
 from pipeline.wire import messages, splice
@@ -103,4 +104,7 @@ def read_model(path: Path) -> OnnxModel:
     view = map_file(path)
     with reading(path):
         weights = tensors.scan_weights(view, path.parent)
-        return OnnxModel(messages.parse_binary(strip(view, tensors.WITHOUT_WEIGHTS), ModelProto, path), weights)
+        proto = messages.parse_binary(strip(view, tensors.WITHOUT_WEIGHTS), ModelProto, path)
+        if not proto.HasField("graph"):
+            raise InvalidInputError("this is no ONNX model", why="it holds no graph")
+        return OnnxModel(proto, weights)

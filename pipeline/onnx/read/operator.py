@@ -28,15 +28,15 @@ class Operator:
         """Return an attribute, None where it is not given; UnsupportedError where it is no number, word or list."""
         self._used.add(name)
         given = self._attributes.get(name)
-        if given is None:
-            return None
-        value = _VALUES.get(given.type)
-        if value is None:
+        found = _value(given) if given is not None else None
+        if given is not None and found is None:
             self.refuse(f"attribute {self.type}.{name} is of another type than numbers and words")
-        found = getattr(given, value)
-        if isinstance(found, int | float):
-            return found
-        return found.decode("utf-8", "replace") if isinstance(found, bytes) else tuple(found)
+        return found
+
+    def told(self) -> dict[str, Attribute]:
+        """Return all attributes that are numbers, words or lists."""
+        found = {name: _value(given) for name, given in self._attributes.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
     def unused(self) -> Iterator[Problem]:
         """Return a problem for each attribute that was not asked for."""
@@ -47,6 +47,16 @@ class Operator:
     def refuse(self, reason: str) -> NoReturn:
         """Say what about this node is not supported."""
         raise UnsupportedError.one(str(self), reason)
+
+
+def _value(given: AttributeProto) -> Attribute | None:
+    field = _VALUES.get(given.type)
+    if field is None:
+        return None
+    found: int | float | bytes | list[int] | list[float] = getattr(given, field)
+    if isinstance(found, int | float):
+        return found
+    return found.decode("utf-8", "replace") if isinstance(found, bytes) else tuple(found)
 
 
 _VALUES = {
