@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.graph.format import Format, Source, attempt
 from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 from pipeline.onnx.files import OnnxModel, read_model
+from pipeline.onnx.forms import AS_INPUTS
 from pipeline.onnx.read.operator import Operator
 
 
@@ -30,14 +31,21 @@ def inventory(known_as: Format, source: Source) -> Inventory:
     )
 
 
+# The inputs that say how a node computes, and are no weights of it: those of every operator of the name.
+_SETTINGS = {operator.name: names for operator, names in AS_INPUTS.items()} | {"Resize": ("roi", "scales", "sizes")}
+
+
 def _part(operator: Operator, origin: str, model: OnnxModel, measures: dict[str, Measure]) -> Part:
-    weights = {name: model.weights[name] for name in operator.inputs if name in model.weights}
+    names = _SETTINGS.get(operator.type, ())
+    settings = {key: given for key, given in zip(names, operator.inputs[1:], strict=False) if given in model.weights}
+    taken = [name for name in operator.inputs if name in model.weights and name not in settings.values()]
+    weights = {name: model.weights[name] for name in taken}
     return Part(
         operator.name,
         operator.type,
         tuple(name for name in operator.inputs if name and name not in model.weights),
         operator.outputs,
-        operator.told(),
+        operator.told() | {key: model.weights[given].tolist() for key, given in settings.items()},
         weights,
         count(weights.values()),
         (operator.name,),
