@@ -50,8 +50,8 @@ def operators(
     if json:
         print_json([asdict(row) for row in rows])
         return 0
-    columns = ("name", "graph", "Caffe", "Caffe2", "what it is")
-    print_table(columns, [(r.name, *map(", ".join, (r.operators, r.caffe, r.caffe2)), r.summary) for r in rows])
+    columns = ("name", *support.COLUMNS, "what it is")
+    print_table(columns, [(row.name, *map(", ".join, row.targets), row.summary) for row in rows])
     return 0
 
 

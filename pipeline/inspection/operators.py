@@ -1,4 +1,4 @@
-"""What is supported, told by the registries: module -> graph operators -> Caffe layers -> Caffe2 operators.
+"""What is supported, told by the registries: module -> graph operators -> what Caffe, Caffe2 and ONNX call it.
 
 No list is kept by hand. A converter's code names what it makes (Conv, "Pooling"); those names are read off the
 converter and the functions of this package that it calls.
@@ -29,6 +29,15 @@ class Row:
     operators: tuple[str, ...]
     caffe: tuple[str, ...]
     caffe2: tuple[str, ...]
+    onnx: tuple[str, ...]
+
+    @property
+    def targets(self) -> tuple[tuple[str, ...], ...]:
+        """What it becomes: in the graph, then in each format, in the order of `COLUMNS`."""
+        return self.operators, self.caffe, self.caffe2, self.onnx
+
+
+COLUMNS = ("graph", "Caffe", "Caffe2", "ONNX")
 
 
 def module_rows() -> list[Row]:
@@ -48,6 +57,7 @@ def module_rows() -> list[Row]:
                 tuple(made),
                 tuple(sorted({layer for row in targets for layer in row.caffe})),
                 tuple(sorted({operator for row in targets for operator in row.caffe2})),
+                tuple(sorted({operator for row in targets for operator in row.onnx})),
             )
         )
     return rows
@@ -68,8 +78,10 @@ def layer_rows() -> list[Row]:
     rows = []
     for name in READS:
         made = sorted(names_in(READS[name], OPERATORS))
-        caffe2 = sorted({operator for made_name in made for operator in operator_row(made_name).caffe2})
-        rows.append(Row(name, first_line(READS[name]), tuple(made), (name,), tuple(caffe2)))
+        targets = [operator_row(made_name) for made_name in made]
+        caffe2 = sorted({operator for row in targets for operator in row.caffe2})
+        onnx = sorted({operator for row in targets for operator in row.onnx})
+        rows.append(Row(name, first_line(READS[name]), tuple(made), (name,), tuple(caffe2), tuple(onnx)))
     return rows
 
 
@@ -81,26 +93,36 @@ def operator_row(name: str) -> Row:
     from pipeline.caffe2 import read as caffe2_read
     from pipeline.caffe2 import write as caffe2_write
     from pipeline.graph.expansions import EXPANSIONS
+    from pipeline.onnx import write as onnx_write
 
     writer = caffe_write.WRITES.get(name) or EXPANSIONS.get(name)
     return Row(
         name,
         first_line(writer) if writer else "",
         (name,),
-        tuple(sorted(_written(name, caffe_write.WRITES, caffe_read.READS))),
-        tuple(sorted(_written(name, caffe2_write.WRITES, caffe2_read.READS))),
+        _written(name, caffe_write.WRITES, caffe_read.READS),
+        _written(name, caffe2_write.WRITES, caffe2_read.READS),
+        _written(name, onnx_write.WRITES),
     )
 
 
-def _written(name: str, writers: Writers[Any], known: Container[str]) -> set[str]:
-    """Collect what an operator is written as: by its writer, and by those of what it is expanded to."""
+def _written(name: str, writers: Writers[Any], known: Container[str] | None = None) -> tuple[str, ...]:
+    """List what an operator is written as: by its writer, and by those of what it is expanded to.
+
+    A format for which nothing is `known` calls operators as the graph does.
+    """
+    return tuple(sorted(_collected(name, writers, known, set())))
+
+
+def _collected(name: str, writers: Writers[Any], known: Container[str] | None, seen: set[str]) -> set[str]:
     from pipeline.graph.expansions import EXPANSIONS
     from pipeline.graph.operators import OPERATORS
 
-    found = names_in(writers[name], known) if name in writers else set()
+    seen.add(name)
+    found = set() if name not in writers else {name} if known is None else names_in(writers[name], known)
     if name in EXPANSIONS and not writers.always_has(name):
-        for part in names_in(EXPANSIONS[name], OPERATORS) - {name}:
-            found |= _written(part, writers, known)
+        for part in names_in(EXPANSIONS[name], OPERATORS) - seen:
+            found |= _collected(part, writers, known, seen)
     return found
 
 

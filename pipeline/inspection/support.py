@@ -41,9 +41,10 @@ def markdown() -> str:
 
 
 def _section(title: str, what: str, rows: Iterable[Row]) -> str:
-    lines = [f"## {title}", "", f"| {what} | graph | Caffe | Caffe2 | what it is |", "|---|---|---|---|---|"]
+    columns = (what, *operators.COLUMNS, "what it is")
+    lines = [f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for row in rows:
-        targets = (", ".join(names) for names in (row.operators, row.caffe, row.caffe2))
+        targets = map(", ".join, row.targets)
         lines.append("| " + " | ".join([f"`{row.name}`", *targets, row.summary.replace("|", "\\|")]) + " |")
     return "\n".join([*lines, ""])
 
