@@ -1,8 +1,8 @@
 """The operators that ONNX has under the same name and with the same attributes: told once for reader and writer.
 
-Of opset 17, what release 1.12 of ONNX (2022) has: the oldest that LayerNormalization is in, the one that PyTorch's
-exporter wrote by default for years, and the newest that ONNX Runtime reads from 1.12 on, TensorRT from 8.6 on and
-OpenVINO from 2022.3 on. Later ones bring nothing that these networks need (https://onnx.ai/onnx/operators).
+Of opset 17, that of release 1.12 of ONNX (2022): the oldest that LayerNormalization is in. Every runtime of today reads
+it, as does ONNX Runtime from 1.12 on, and later ones bring nothing that these networks need
+(https://onnx.ai/onnx/operators).
 """
 
 from __future__ import annotations
