@@ -48,10 +48,10 @@ def operators(
         raise UsageError(f"--of cannot be {of}", advice="one of: " + ", ".join(tables))
     rows = tables[of]()
     if json:
-        print_json([asdict(row) for row in rows])
+        print_json(support.as_json(rows))
         return 0
-    columns = ("name", *support.COLUMNS, "what it is")
-    print_table(columns, [(row.name, *map(", ".join, row.targets), row.summary) for row in rows])
+    columns = support.columns()
+    print_table(("name", *columns, "what it is"), [(r.name, *map(r.shown, columns), r.summary) for r in rows])
     return 0
 
 

@@ -14,7 +14,10 @@ from pipeline.inspection.operators import Row
 
 _HEAD = """# What is supported
 
-Generated from the registries by `torch2caffe2 operators --markdown`; a test holds this page to them.
+Made by `torch2caffe2 operators --markdown` from the registries, and from what fixtures of each name really became when
+they were converted, the usual form first (`python -m tests.recorded`); a test holds this page to them. Modules that
+are one class under several names share their forms. Where cells are empty there is no such fixture: a container shows
+what it holds, and of the rest other tests hold the numbers.
 
 A row is not a promise for every combination of options: what has no exact counterpart is refused, and
 `torch2caffe2 scan MODEL` lists all of that for a model at once.
@@ -41,11 +44,12 @@ def markdown() -> str:
 
 
 def _section(title: str, what: str, rows: Iterable[Row]) -> str:
-    columns = (what, *operators.COLUMNS, "what it is")
-    lines = [f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    columns = operators.columns()
+    head = (what, *columns, "what it is")
+    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
-        targets = map(", ".join, row.targets)
-        lines.append("| " + " | ".join([f"`{row.name}`", *targets, row.summary.replace("|", "\\|")]) + " |")
+        cells = (f"`{row.name}`", *map(row.shown, columns), row.summary.replace("|", "\\|"))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
