@@ -34,11 +34,11 @@ class Row:
 def module_rows() -> list[Row]:
     """Return a row for each Torch7 module class."""
     from pipeline.graph.operators import OPERATORS
-    from pipeline.torch7.modules import MODULES
+    from pipeline.torch7.modules import definitions
 
     rows = []
-    for name in MODULES:
-        lower = MODULES[name].lower
+    for name, definition in definitions():
+        lower = definition.lower
         made = sorted(names_in(lower, OPERATORS))
         targets = [operator_row(operator) for operator in made]
         rows.append(

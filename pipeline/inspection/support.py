@@ -62,9 +62,9 @@ def missing(found: Inventory) -> tuple[Missing, ...]:
 
 def _known(found: Inventory) -> Container[str]:
     if found.format == "t7":
-        from pipeline.torch7.modules import MODULES
+        from pipeline.torch7.modules import definitions
 
-        return MODULES
+        return {name for name, _ in definitions()}
     if found.format in ("caffe", "caffemodel"):
         from pipeline.caffe.read import READS as LAYERS
         from pipeline.caffe.read.loss import LEFT_OUT

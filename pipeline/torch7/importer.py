@@ -16,12 +16,12 @@ from pipeline.graph.values import Graph, Node, Value
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
-from pipeline.torch7.module import Module, TorchValue, find, join
+from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
-from pipeline.torch7.tree import children, walk
+from pipeline.torch7.tree import children
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
@@ -58,7 +58,7 @@ def element_type(root: Module) -> str:
 
     Containers do not tell: `_type` is not changed in all of them when a part is converted.
     """
-    leaves = (found for _, found in walk(root.object) if not children(found))
+    leaves = (m.object for m in modules_in(root) if not children(m.object))
     first = next(leaves, root.object)
     return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
@@ -66,12 +66,11 @@ def element_type(root: Module) -> str:
 def unsupported(root: Module) -> tuple[Problem, ...]:
     """List every module in the tree whose class is not known here, or never has a counterpart."""
     problems = []
-    for path, found in walk(root.object):
-        definition = find(found.class_name)
+    for m in modules_in(root):
+        definition = definition_of(m)
         if definition is None or definition.refusal is not None:
-            place = Module(found, join(root.path, path) if path else root.path)
-            reason, advice = (definition.refusal if definition else None) or unknown(found)
-            problems.append(Problem(str(place.origin), reason, advice))
+            reason, advice = (definition.refusal if definition else None) or unknown(m.object)
+            problems.append(Problem(str(m.origin), reason, advice))
     return tuple(problems)
 
 
@@ -119,7 +118,7 @@ def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> G
 def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
-    with deep_recursion(depth(root.object)):
+    with deep_recursion(depth(root)):
         x = declare(net.builder, inputs)
         y = net.run(root, x)
     if net.problems:
@@ -170,9 +169,9 @@ def without_copies(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=final)
 
 
-def depth(root: TorchObject) -> int:
+def depth(root: Module) -> int:
     """Count how deep modules stand inside each other."""
-    return max(path.count(".") + 1 for path, _ in walk(root))
+    return max(m.path.count(".") + 1 for m in modules_in(root))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """One function a module class, one file a family; importing the package registers them all."""
 
-from pipeline.torch7.module import MODULES
+from pipeline.torch7.module import MODULES, definitions, modules_in
 from pipeline.torch7.modules import (
     activation,
     adaptive,
@@ -18,6 +18,7 @@ from pipeline.torch7.modules import (
     random,
     recurrent,
     reduction,
+    repositories,
     resizing,
     sequence,
     shape,
@@ -34,9 +35,11 @@ __all__ = [
     "arithmetic",
     "containers",
     "convolution",
+    "definitions",
     "facebook",
     "linear",
     "lookup",
+    "modules_in",
     "neighbourhood",
     "nngraph",
     "normalization",
@@ -45,6 +48,7 @@ __all__ = [
     "random",
     "recurrent",
     "reduction",
+    "repositories",
     "resizing",
     "sequence",
     "shape",
