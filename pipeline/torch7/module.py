@@ -61,15 +61,22 @@ class Module:
 
     def sizes(self, name: str) -> tuple[int, ...]:
         """Return a field that lists whole numbers: a LongStorage, a tensor or a table."""
+        numbers = self.numbers(name, "a list of sizes")
+        if not all(map(_is_whole, numbers)):
+            self._wrong(name, "a list of sizes", self.object.get(name))
+        return tuple(map(int, numbers))
+
+    def numbers(self, name: str, expected: str = "a list of numbers") -> tuple[float, ...]:
+        """Return a field that lists numbers: a storage, a tensor or a table."""
         value = self.object.get(name)
         if isinstance(value, Storage):
-            return tuple(int(v) for v in value.data)
+            return tuple(value.data.tolist())
         if isinstance(value, Tensor):
-            return tuple(int(v) for v in value.numpy().ravel())
-        numbers = value.array() if isinstance(value, Table) else None
-        if numbers is None or not all(map(_is_whole, numbers)):
-            self._wrong(name, "a list of sizes", value)
-        return tuple(map(int, numbers))
+            return tuple(value.numpy().ravel().tolist())
+        numbers = value.array() if isinstance(value, Table) else [None]
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+            self._wrong(name, expected, value)
+        return tuple(numbers)
 
     def array(self, name: str) -> np.ndarray | None:
         """View a tensor's elements without a copy; None where it is absent or empty."""
@@ -116,6 +123,14 @@ class Module:
         if not isinstance(value, TorchObject):
             self._wrong(name, "a module", value)
         return Module(value, join(self.path, name))
+
+    def held(self, name: str) -> list[Module]:
+        """Return the modules in a field: the one at `<path>.<name>`, or those of a table, at `<path>.<name>[k]`."""
+        value = self.object.get(name)
+        entries = {name: value}
+        if isinstance(value, Table):
+            entries = {f"{name}[{key}]": item for key, item in value.items() if isinstance(key, int | str)}
+        return [Module(one, join(self.path, step)) for step, one in entries.items() if isinstance(one, TorchObject)]
 
     def _wrong(self, name: str, expected: str, value: LuaValue) -> NoReturn:
         raise InvalidInputError(
@@ -276,8 +291,8 @@ def modules_in(root: Module) -> Iterator[Module]:
             yield m
             definition = None if id(found) in seen else definition_of(m)
             seen.add(id(found))
-            held = definition.holds if definition else ()
-            pending.extend(m.child(name) for name in reversed(held) if isinstance(found.get(name), TorchObject))
+            held = [child for name in (definition.holds if definition else ()) for child in m.held(name)]
+            pending.extend(reversed(held))
 
 
 def find(kind: str) -> Definition | None:

@@ -1,8 +1,40 @@
-"""Classes of well-known repositories that are no library: one file a repository, whose source it names.
+"""Classes of well-known repositories that are no library: one file a repository (or a few of a kind), sources named.
 
 docs/torch7-repositories.md lists them, and those that have no exact form.
 """
 
-from pipeline.torch7.modules.repositories import torch_rnn
+from pipeline.torch7.modules.repositories import (
+    atari,
+    char_cnn,
+    crnn,
+    deepmask,
+    densecap,
+    fairseq,
+    mc_cnn,
+    memnn,
+    multipathnet,
+    neural_style,
+    neuraltalk2,
+    onmt,
+    stn,
+    torch_rnn,
+    waifu2x,
+)
 
-__all__ = ["torch_rnn"]
+__all__ = [
+    "atari",
+    "char_cnn",
+    "crnn",
+    "deepmask",
+    "densecap",
+    "fairseq",
+    "mc_cnn",
+    "memnn",
+    "multipathnet",
+    "neural_style",
+    "neuraltalk2",
+    "onmt",
+    "stn",
+    "torch_rnn",
+    "waifu2x",
+]

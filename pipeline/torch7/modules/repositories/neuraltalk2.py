@@ -1,0 +1,61 @@
+"""Captions of images (karpathy/neuraltalk2, jiasenlu/AdaptiveAttention).
+
+Read: misc/LanguageModel.lua and misc/net_utils.lua of both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.operators import Tile
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, TorchValue, fields, module
+from pipeline.torch7.modules.recurrent import stacked, zeros
+from pipeline.torch7.modules.table import alike_pair
+
+
+@module("nn.FeatExpander", "nn.FeatExpanderConv")
+def feature_expander(m: Module, x: Value, net: Lowering) -> Value:
+    """Give every sample n times, one after the other."""
+    count, rank = m.int("n"), 2 if m.kind == "nn.FeatExpander" else 3
+    if count == 1:
+        return x
+    if x.rank != rank:
+        net.misfit(f"a tensor of {rank} dimensions", x)
+    samples = net.reshape(x, (x.shape[0], 1, *x.shape[1:]), part="samples")
+    tiled = net.add(Tile(repeats=(1, count, *[1] * (rank - 1))), samples, part="tiled")
+    return net.reshape(tiled, (x.shape[0] * count, *x.shape[1:]))
+
+
+@module(
+    "nn.LanguageModel",
+    where=fields("core", "lookup_table", "seq_length", "num_layers"),
+    holds=("core", "lookup_table"),
+)
+def language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """Scores of the next word, (T + 2, N, V), for {images (N, D), words (T, N)}; a word of 0 is none (neuraltalk2).
+
+    The core takes the image first, then the start, then each word. Torch leaves the steps after all sentences have
+    ended as they were in memory.
+    """
+    images, words = alike_pair(x, net)
+    steps, tokens = m.int("seq_length"), m.int("vocab_size") + 1
+    if words.rank != 2 or words.shape[0] != steps:
+        net.misfit(f"images, and {steps} words of each sentence", x)
+    batch = words.shape[1]
+    words = net.add("Max", words, net.constant(1.0, "first_word"), part="words")
+    taken: list[TorchValue] = [net.weight(np.full((batch,), tokens, np.float32), "start")]
+    taken += [net.select(words, 0, t, part=f"word{t + 1}") for t in range(steps)]
+    states: tuple[TorchValue, ...] = tuple(
+        [zeros(net, batch, m.int("rnn_size")) for _ in range(2 * m.int("num_layers"))]
+    )
+    outputs = []
+    for t in range(steps + 2):
+        word = images if t == 0 else net.duplicate(net.run(m.child("lookup_table"), taken[t - 1]))
+        given = net.duplicate(net.run(m.child("core"), (word, *states)))
+        if not isinstance(given, tuple) or len(given) <= len(states):
+            net.misfit(f"a core that gives {len(states)} states and the scores", given)
+        states, scores = given[: len(states)], given[len(states)]
+        outputs.append(scores)
+    return stacked(net.tensors(outputs), net)
