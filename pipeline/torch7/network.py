@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
+from pipeline.torch7.module import MODULES, NAMESAKES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 
@@ -23,7 +24,7 @@ _LISTED = 20
 
 
 def is_module(value: LuaValue) -> bool:
-    """Return whether a value is a module: by its package, or else by the fields that every nn.Module has.
+    """Return whether a value is a module: of a known class or package, or with the fields that every nn.Module has.
 
     Criterions (losses) are none; an unknown class that looks like a module is one.
     """
@@ -32,7 +33,7 @@ def is_module(value: LuaValue) -> bool:
     package, _, name = value.class_name.partition(".")
     if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or _is_criterion(value):
         return False
-    if package in _MODULE_PACKAGES and name:
+    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES or value.class_name in NAMESAKES:
         return True
     kind = value.get("_type")
     return (

@@ -69,18 +69,24 @@ def lstm_over(m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], a
     for t, step in enumerate(step_inputs(sequence, axis, net), 1):
         with net.inside(f"t{t}"):
             gates = affine(step, hidden, (weight[:inputs], weight[inputs:], bias), net)
-            cut = [net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate("ifog")]
-            i, f, o = (net.add("Sigmoid", v, part=name) for v, name in zip(cut[:3], "ifo", strict=True))
-            fresh = net.add("Mul", i, net.add("Tanh", cut[3], part="g"), part="fresh")
-            kept = None if cell is None else net.add("Mul", f, cell, part="kept")
             keep = keep_of(m, step, net)
-            cell = fresh if kept is None else net.add("Add", kept, fresh, part="cell")
-            hidden = net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
+            cell, hidden = lstm_step(gates, "ifog", cell, net)
             if m.has("weightO"):
                 hidden = net.add("Gemm", hidden, net.weight(m.weight("weightO"), "weightO"), None, part="projected")
             cell, hidden = masked(cell, keep, net, "cell_kept"), masked(hidden, keep, net, "hidden_kept")
         outputs.append(hidden)
     return stacked(tuple(outputs), net, axis=axis)
+
+
+def lstm_step(gates: Value, order: str, cell: Value | None, net: Lowering) -> tuple[Value, Value]:
+    """Return the cell f c + i tanh(g) and the hidden state o tanh(cell), of gates (N, 4 H) in this order."""
+    size = gates.shape[1] // 4
+    cut = {name: net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate(order)}
+    i, f, o = (net.add("Sigmoid", cut[name], part=name) for name in "ifo")
+    fresh = net.add("Mul", i, net.add("Tanh", cut["g"], part="g"), part="fresh")
+    kept = None if cell is None else net.add("Mul", f, cell, part="kept")
+    cell = fresh if kept is None else net.add("Add", kept, fresh, part="cell")
+    return cell, net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
 
 
 @module("nn.SeqGRU")
