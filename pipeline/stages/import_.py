@@ -17,7 +17,10 @@ def run(task: Task) -> Mapping[str, str]:
     from pipeline.torch7 import importer
 
     path, options = task.inputs["t7"], task.options
-    network = importer.find_network(path, options["root"] or None, options["plugins"])
+    notes: list[str] = []
+    network = importer.find_network(path, options["root"] or None, options["plugins"], notes)
+    for text in notes:
+        task.note(text)
     with plugins.no_late_imports(options["plugins"]):
         graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
     digests = serialization.write(graph, task.output, task.progress)

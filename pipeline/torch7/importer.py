@@ -18,10 +18,10 @@ from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
-from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
 from pipeline.torch7.tree import children
+from pipeline.torch7.unknown import unknown, with_networks
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
@@ -46,10 +46,12 @@ def read(
     return lower(find_network(path, root, plugins), inputs, path.stem)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Module:
-    """Find the network in a .t7 file; errors as `read`."""
+def find_network(
+    path: Path, root: str | None = None, plugins: Sequence[Path] = (), notes: list[str] | None = None
+) -> Module:
+    """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     load_plugins(plugins)
-    where, network = select_network(load(path), root)
+    where, network = select_network(load(path), root, notes)
     return Module(network, where)
 
 
@@ -68,33 +70,11 @@ def unsupported(root: Module) -> tuple[Problem, ...]:
     problems = []
     for m in modules_in(root):
         definition = definition_of(m)
-        if definition is None or definition.refusal is not None:
-            reason, advice = (definition.refusal if definition else None) or unknown(m.object)
-            problems.append(Problem(str(m.origin), reason, advice))
+        refusal = unknown(m) if definition is None else definition.refusal
+        if refusal is not None:
+            reason, advice = refusal
+            problems.append(Problem(str(m.origin), reason, advice if definition is None else with_networks(advice, m)))
     return tuple(problems)
-
-
-def unknown(found: TorchObject) -> tuple[str, str]:
-    """Say of a class that is not known what it resembles, and what to do."""
-    kind = found.class_name
-    if kind.startswith("ccn2.") or kind.endswith("CUDA"):
-        return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
-    if kind.startswith("autograd."):
-        return (
-            "runs a Lua function, of which the file has the bytecode only",
-            "build it of nn modules, or lower it by a --plugin",
-        )
-    alike = ""
-    if "weight" in found and "kW" in found and "kH" in found:
-        alike = "nn.SpatialConvolution"
-    elif "modules" in found:
-        alike = "nn.Sequential"
-    elif "weight" in found and not found.get("modules"):
-        alike = "nn.Linear"
-    advice = "lower it by a --plugin"
-    if alike:
-        advice += f'; if it computes what {alike} does, alias("{kind}", "{alike}") says so there'
-    return "is a class that is not known here", advice
 
 
 def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> Graph:

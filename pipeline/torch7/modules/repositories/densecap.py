@@ -157,5 +157,5 @@ refused(
     "nn.LocalizationLayer",
     "DenseCapModel",
     reason="chooses boxes by their scores, so that what it gives differs in size from image to image (densecap)",
-    advice="convert the networks that it holds, for example --root model.nets.conv_net1",
+    advice="cut the network before it",
 )
