@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.graph.operators import Concat, Gemm, Transpose
+from pipeline.graph.operators import Concat, Expand, Gemm, Transpose
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, fields, module, refused
@@ -54,6 +54,43 @@ def invert_box_transform(m: Module, x: tuple[TorchValue, ...], net: Lowering) ->
     moves = net.add("Div", net.add("Sub", other, centre, part="difference"), size, part="moves")
     scales = net.add("Log", net.add("Div", wanted, size, part="ratio"), part="scales")
     return net.add(Concat(axis=anchors.rank - 1), moves, scales)
+
+
+@module("nn.BoxIoU")
+def intersection_over_union(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """The shared area of every two boxes (N, B1, 4) and (N, B2, 4) over that of both: (N, B1, B2) (densecap).
+
+    Corners lie half of size - 1 from the centre, while areas are width times height.
+    """
+    first, second = alike_pair(x[:2], net)
+    if first.rank != 3 or second.rank != 3 or first.shape[::2] != second.shape[::2] or first.shape[2] != 4:
+        net.misfit("two tensors of boxes, of as many images", x)
+    (batch, rows, _), columns = first.shape, second.shape[1]
+
+    def spread(value: Value, part: str, across: bool) -> Value:
+        shape = (batch, 1, columns, value.shape[2]) if across else (batch, rows, 1, value.shape[2])
+        one = net.reshape(value, shape, part=f"{part}_one")
+        return net.add(Expand(shape=(batch, rows, columns, value.shape[2])), one, part=part)
+
+    lows, highs, areas = [], [], []
+    for boxes, part, across in ((first, "first", False), (second, "second", True)):
+        centre, size = halves(boxes, net, part)
+        less = net.add("Sub", size, net.constant(1.0, "one"), part=f"{part}_less")
+        reach = net.add("Mul", less, net.constant(0.5, "half"), part=f"{part}_reach")
+        lows.append(spread(net.add("Sub", centre, reach, part=f"{part}_low"), f"{part}_lows", across))
+        highs.append(spread(net.add("Add", centre, reach, part=f"{part}_high"), f"{part}_highs", across))
+        areas.append(spread(area(size, net, part), f"{part}_areas", across))
+    low, high = net.add("Max", *lows, part="low"), net.add("Min", *highs, part="high")
+    shared = area(net.add("Relu", net.add("Sub", high, low, part="extent"), part="size"), net, "shared")
+    both = net.add("Sub", net.add("Add", *areas, part="areas"), shared, part="union")
+    return net.reshape(net.add("Div", shared, both, part="share"), (batch, rows, columns))
+
+
+def area(size: Value, net: Lowering, part: str) -> Value:
+    """Return width times height, which stand in the last dimension, which stays with size 1."""
+    axis = size.rank - 1
+    width, height = (net.narrow(size, axis, i, 1, part=f"{part}_{name}") for i, name in enumerate(("width", "height")))
+    return net.add("Mul", width, height, part=f"{part}_area")
 
 
 @module("nn.BoxToAffine")

@@ -62,6 +62,19 @@ def test_a_box_is_an_affine_transform_of_its_image():
     assert "setSize" in refusal(nn("BoxToAffine"), x)
 
 
+def test_every_two_boxes_are_compared_by_what_they_share():
+    first, second = 10 * boxes(2, 3), 10 * boxes(2, 4, seed=1)
+    expected = np.zeros((2, 3, 4))
+    for n, i, j in np.ndindex(expected.shape):
+        one, other = first[n, i].astype(np.float64), second[n, j].astype(np.float64)
+        low = np.maximum(*(b[:2] - (b[2:] - 1) / 2 for b in (one, other)))
+        high = np.minimum(*(b[:2] + (b[2:] - 1) / 2 for b in (one, other)))
+        shared = np.maximum(high - low, 0).prod()
+        expected[n, i, j] = shared / (one[2:].prod() + other[2:].prod() - shared)
+    assert (expected > 0).any() and (expected == 0).any()
+    check(nn("BoxIoU"), [first, second], expected=expected)
+
+
 def test_as_many_rows_are_taken_as_are_positive():
     x = numbers(4, 3)
     check(nn("PosSlicer"), [x, numbers(2, 5)], expected=x[:2])
