@@ -8,8 +8,6 @@ layers fill it. The order of gates is that of their linLayerID: i, f, g, o for a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from pipeline.graph.operators import Concat, Gemm
@@ -44,7 +42,7 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
         net.refuse("starts from states that were set as its hiddenInput", "set it to nil before saving")
     if x.rank != 3 or x.shape[2] != m.int("inputSize"):
         net.misfit(f"a sequence of 3 dimensions, the last {m.int('inputSize')}", x)
-    axis, parameters = int(m.flag("batchFirst")), linears(m, GATES[mode], 1 + both, net)
+    axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
     steps = step_inputs(x, axis, net)
     for layer in range(1, m.int("numLayers") + 1):
         with net.inside(f"layer{layer}"):
@@ -58,22 +56,25 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
     return stacked(tuple(steps), net, axis=axis)
 
 
-def linears(m: Module, gates: int, directions: int, net: Lowering) -> Iterator[tuple[Linear, Linear]]:
-    """Yield, for each layer and direction, what maps the input and what maps the state to all gates."""
-    size, buffer = m.int("hiddenSize"), m.weight().reshape(-1)
-    inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(m.int("numLayers"))]
+def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple[Linear, Linear]]:
+    """Return, for each layer and direction, what maps the input and what maps the state to all gates."""
+    size, layers, buffer = m.int("hiddenSize"), m.int("numLayers"), m.weight().reshape(-1)
+    if size < 1 or not 1 <= layers <= buffer.size:
+        net.damaged("layers and a size of their state", f"{layers} layers of {size}")
+    inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(layers)]
     widths = [width for width in inputs for _ in range(directions)]
     rows = gates * size
     matrices = sum(rows * (width + size) for width in widths)
     if buffer.size != matrices + 2 * rows * len(widths):
         net.refuse(f"has {buffer.size} weights, where its layers need {matrices + 2 * rows * len(widths)}")
     biases = buffer[matrices:].reshape(len(widths), 2, rows)
-    start = 0
+    found, start = [], 0
     for width, (bias, state_bias) in zip(widths, biases, strict=True):
         middle, end = start + rows * width, start + rows * (width + size)
         inward, inner = buffer[start:middle].reshape(rows, width), buffer[middle:end].reshape(rows, size)
-        yield (inward, bias), (inner, state_bias)
+        found.append(((inward, bias), (inner, state_bias)))
         start = end
+    return found
 
 
 def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: Lowering) -> list[Value]:

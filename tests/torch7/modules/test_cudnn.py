@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.errors import InvalidInputError
 from tests.support import numbers
-from tests.torch7.fixtures import check, refusal
+from tests.torch7.fixtures import check, refusal, results
 from tests.torch7.writer import nn
 
 INPUTS, SIZE, BATCH, STEPS = 3, 4, 2, 5
@@ -64,6 +65,14 @@ def test_a_buffer_of_another_size_is_refused():
     module, _ = layer("cudnn.LSTM", "CUDNN_LSTM")
     module.fields["weight"] = module.fields["weight"][:-1]
     assert refusal(module, numbers(STEPS, BATCH, INPUTS)) == "has 143 weights, where its layers need 144"
+
+
+@pytest.mark.parametrize("layers", [0, 10**15])
+def test_a_number_of_layers_that_no_buffer_holds_is_damage(layers):
+    module, _ = layer("cudnn.GRU", "CUDNN_GRU")
+    module.fields["numLayers"] = layers
+    with pytest.raises(InvalidInputError, match=f"has {layers} layers of 4"):
+        results(module, numbers(STEPS, BATCH, INPUTS))
 
 
 @pytest.mark.parametrize(

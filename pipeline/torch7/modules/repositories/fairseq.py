@@ -65,11 +65,13 @@ def train_test_layer(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 @module("nn.LinearizedConvolution", rank=3, unbatched="refused")
 def linearized_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution of the last of kw steps, (N, T, in), of which those before the first call are zeros."""
-    width = m.int("kw", 0)
+    width, weight = m.int("kw", 0), m.weight()
+    if weight.ndim != 2 or weight.shape[1] != max(width, 1) * x.shape[2]:
+        net.misfit(f"a step of features for which a weight of {'x'.join(map(str, weight.shape))} is made", x)
     if width > 1:
         last = net.narrow(x, 1, x.shape[1] - 1, 1, part="last")
         past = net.weight(np.zeros((x.shape[0], width - 1, x.shape[2]), np.float32), "past")
         x = net.add(Concat(axis=1), past, last, part="window")
     flat = net.reshape(x, (x.shape[0], -1), part="flat")
-    y = net.add(Gemm(transB=1), flat, net.weight(m.weight()), net.weight(m.weight("bias"), "bias"), part="product")
+    y = net.add(Gemm(transB=1), flat, net.weight(weight), net.weight(m.weight("bias"), "bias"), part="product")
     return net.reshape(y, (x.shape[0], 1, -1))

@@ -40,16 +40,16 @@ def language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value
     ended as they were in memory.
     """
     images, words = alike_pair(x, net)
-    steps, tokens = m.int("seq_length"), m.int("vocab_size") + 1
+    steps, tokens, layers = m.int("seq_length"), m.int("vocab_size") + 1, m.int("num_layers")
+    if not 1 <= layers <= len(m.child("core").children()):
+        net.damaged("a core with modules for its layers", f"{layers} layers")
     if words.rank != 2 or words.shape[0] != steps:
         net.misfit(f"images, and {steps} words of each sentence", x)
     batch = words.shape[1]
     words = net.add("Max", words, net.constant(1.0, "first_word"), part="words")
     taken: list[TorchValue] = [net.weight(np.full((batch,), tokens, np.float32), "start")]
     taken += [net.select(words, 0, t, part=f"word{t + 1}") for t in range(steps)]
-    states: tuple[TorchValue, ...] = tuple(
-        [zeros(net, batch, m.int("rnn_size")) for _ in range(2 * m.int("num_layers"))]
-    )
+    states: tuple[TorchValue, ...] = tuple([zeros(net, batch, m.int("rnn_size")) for _ in range(2 * layers)])
     outputs = []
     for t in range(steps + 2):
         word = images if t == 0 else net.duplicate(net.run(m.child("lookup_table"), taken[t - 1]))

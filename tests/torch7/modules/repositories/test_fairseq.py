@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.errors import UsageError
 from tests.support import numbers
-from tests.torch7.fixtures import check, refusal
+from tests.torch7.fixtures import check, refusal, results
 from tests.torch7.writer import nn, sequential
 
 
@@ -51,3 +52,5 @@ def test_a_convolution_of_the_last_step_starts_after_zeros(width):
     past = np.zeros((3, width - 1, 2))
     expected = np.concatenate([past, x], 1).reshape(3, -1) @ weight.T + bias
     check(nn("LinearizedConvolution", kw=width, weight=weight, bias=bias), x, expected=expected[:, None])
+    with pytest.raises(UsageError, match="for which a weight of 4x"):
+        results(nn("LinearizedConvolution", kw=10**12, weight=weight, bias=bias), x)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.errors import UsageError
+from pipeline.errors import InvalidInputError, UsageError
 from tests.support import numbers
 from tests.torch7.fixtures import check, results
 from tests.torch7.writer import nn, sequential
@@ -36,6 +36,13 @@ def test_a_caption_is_scored_after_the_image_and_the_start():
 def test_a_caption_has_the_length_that_the_model_knows():
     with pytest.raises(UsageError, match="3 words of each sentence"):
         results(model()[0], [numbers(IMAGES, SIZE), np.ones((2, IMAGES), np.float32)])
+
+
+def test_a_core_of_more_layers_than_modules_is_damage():
+    module, _ = model()
+    module.fields["num_layers"] = 10**15
+    with pytest.raises(InvalidInputError, match="modules for its layers"):
+        results(module, [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)])
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("FeatExpander", (2, 3)), ("FeatExpanderConv", (2, 3, 4))])
