@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
@@ -46,12 +47,10 @@ def read(
     return lower(find_network(path, root, plugins), inputs, path.stem)
 
 
-def find_network(
-    path: Path, root: str | None = None, plugins: Sequence[Path] = (), notes: list[str] | None = None
-) -> Module:
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Module:
     """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     load_plugins(plugins)
-    where, network = select_network(load(path), root, notes)
+    where, network = select_network(load(path), root, note)
     return Module(network, where)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
+from pipeline.graph.format import Note, unheard
 from pipeline.torch7.module import MODULES, NAMESAKES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
@@ -96,7 +97,7 @@ def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
     return steps[::-1]
 
 
-def select_network(root: LuaValue, key: str | None = None, notes: list[str] | None = None) -> tuple[str, TorchObject]:
+def select_network(root: LuaValue, key: str | None = None, note: Note = unheard) -> tuple[str, TorchObject]:
     """Return the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
 
     Of several the one under a usual name (`model`, `net`, `generator` ...) is taken, and the others are noted.
@@ -110,9 +111,8 @@ def select_network(root: LuaValue, key: str | None = None, notes: list[str] | No
     if len(found) == 1:
         return found[0]
     chosen = _usual(found)
-    if notes is not None:
-        others = _listed([f"{path} ({module.class_name})" for path, module in found if module is not chosen[1]])
-        notes.append(f"of {len(found)} networks {chosen[0]} is taken, by its name; --root takes another: {others}")
+    others = _listed([f"{path} ({module.class_name})" for path, module in found if module is not chosen[1]])
+    note(f"of {len(found)} networks {chosen[0]} is taken, by its name; --root takes another: {others}")
     return chosen
 
 

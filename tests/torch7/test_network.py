@@ -62,10 +62,10 @@ def test_one_with_a_usual_name_is_preferred():
 def test_the_others_are_noted_where_one_is_taken_by_its_name():
     root = as_read({"discriminator": nn("Linear"), "generator": nn("Tanh"), "old": [nn("ReLU")]})
     notes = []
-    assert select_network(root, None, notes)[0] == "generator"
+    assert select_network(root, None, notes.append)[0] == "generator"
     others = "discriminator (nn.Linear), old[1] (nn.ReLU)"
     assert notes == [f"of 3 networks generator is taken, by its name; --root takes another: {others}"]
-    select_network(root, "old", notes)
+    select_network(root, "old", notes.append)
     assert len(notes) == 1
 
 
