@@ -5,11 +5,13 @@ docs/torch7-repositories.md lists them, and those that have no exact form.
 
 from pipeline.torch7.modules.repositories import (
     atari,
+    binary_net,
     char_cnn,
     crnn,
     deepmask,
     densecap,
     fairseq,
+    generation,
     mc_cnn,
     memnn,
     multipathnet,
@@ -23,11 +25,13 @@ from pipeline.torch7.modules.repositories import (
 
 __all__ = [
     "atari",
+    "binary_net",
     "char_cnn",
     "crnn",
     "deepmask",
     "densecap",
     "fairseq",
+    "generation",
     "mc_cnn",
     "memnn",
     "multipathnet",

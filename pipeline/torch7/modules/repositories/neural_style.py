@@ -2,7 +2,8 @@
 
 Read: jcjohnson/neural-style (neural_style.lua); jcjohnson/fast-neural-style (fast_neural_style/*.lua);
 DmitryUlyanov/texture_nets (src/*.lua); zhanghang1989/MSG-Net (modules/*.lua); xunhuang1995/AdaIN-style (lib/*.lua);
-junyanz/CycleGAN (util/VGG_preprocess.lua).
+junyanz/CycleGAN (util/VGG_preprocess.lua); luanfujun/deep-photo-styletransfer (*_seg.lua); chuanli11/MGANs
+(code/lib/tv2.lua) and CNNMRF (mylib/mrf.lua).
 """
 
 from __future__ import annotations
@@ -24,11 +25,19 @@ module(
     "nn.DummyGradOutput",
     "nn.StyleINLossModule",
     "nn.StyleLoss",
+    "nn.StyleLossWithSeg",
     "nn.TVLoss",
+    "nn.TVLoss2",
     "nn.TVLossModule",
     "nn.TextureLoss",
     keeps_shape=True,
 )(identity)
+
+
+@module("nn.MRFMM", keeps_shape=True)
+def markov_loss(m: Module, x: Value, net: Lowering) -> Value:
+    """A copy of the input (CNNMRF)."""
+    return net.copy(x)
 
 
 @module("nn.GramMatrix")

@@ -11,8 +11,10 @@ from pipeline.graph.operators import Tile
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, fields, module
+from pipeline.torch7.modules.nngraph import items
 from pipeline.torch7.modules.recurrent import stacked, zeros
 from pipeline.torch7.modules.table import alike_pair
+from pipeline.torch7.objects import TorchObject
 
 
 @module("nn.FeatExpander", "nn.FeatExpanderConv")
@@ -28,9 +30,18 @@ def feature_expander(m: Module, x: Value, net: Lowering) -> Value:
     return net.reshape(tiled, (x.shape[0] * count, *x.shape[1:]))
 
 
+def is_neuraltalk(m: Module) -> bool:
+    """Return whether a model's core takes a word and its states, and nothing more."""
+    if not fields("core", "lookup_table", "seq_length", "num_layers")(m):
+        return False
+    core, inner = m.child("core"), m.child("core").object.get("innode")
+    inputs = core.maybe_int("nInputs") or (len(items(inner, "children")) if isinstance(inner, TorchObject) else 0)
+    return inputs == 1 + 2 * m.int("num_layers")
+
+
 @module(
     "nn.LanguageModel",
-    where=fields("core", "lookup_table", "seq_length", "num_layers"),
+    where=is_neuraltalk,
     holds=("core", "lookup_table"),
 )
 def language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:

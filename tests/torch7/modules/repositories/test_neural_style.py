@@ -13,7 +13,9 @@ def normalized(x, eps=1e-5):
     return (x - mean) / np.sqrt(variance + eps)
 
 
-@pytest.mark.parametrize("kind", ["ContentLoss", "StyleLoss", "TVLoss", "TextureLoss", "DeepDreamLoss", "Calibrate"])
+@pytest.mark.parametrize(
+    "kind", ["ContentLoss", "StyleLoss", "TVLoss", "TextureLoss", "DeepDreamLoss", "Calibrate", "MRFMM"]
+)
 def test_a_loss_in_the_network_gives_on_what_it_takes(kind):
     x = numbers(1, 2, 3, 3)
     check(sequential(nn(kind, strength=3.0, target=numbers(4)), nn("Tanh")), x, expected=np.tanh(x))

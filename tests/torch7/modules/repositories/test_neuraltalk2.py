@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import InvalidInputError, UsageError
 from tests.support import numbers
-from tests.torch7.fixtures import check, results
+from tests.torch7.fixtures import check, refusal, results
 from tests.torch7.writer import nn, sequential
 
 IMAGES, SIZE, WORDS, STEPS = 2, 3, 4, 3
@@ -17,7 +17,7 @@ def model():
     total = sequential(
         sequential(nn("SelectTable", index=1), nn("SelectTable", index=3), kind="ConcatTable"), nn("CAddTable")
     )
-    core = sequential(nn("SelectTable", index=2), sequential(total, nn("Tanh")), total, kind="ConcatTable")
+    core = sequential(nn("SelectTable", index=2), sequential(total, nn("Tanh")), total, kind="ConcatTable", nInputs=3)
     fields = {"seq_length": STEPS, "num_layers": 1, "rnn_size": SIZE, "vocab_size": WORDS}
     return nn("LanguageModel", core=core, lookup_table=nn("LookupTable", weight=table), **fields), table
 
@@ -41,8 +41,16 @@ def test_a_caption_has_the_length_that_the_model_knows():
 def test_a_core_of_more_layers_than_modules_is_damage():
     module, _ = model()
     module.fields["num_layers"] = 10**15
+    module.fields["core"].fields["nInputs"] = 1 + 2 * 10**15
     with pytest.raises(InvalidInputError, match="modules for its layers"):
         results(module, [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)])
+
+
+def test_a_core_that_takes_more_is_another_models():
+    module, _ = model()
+    module.fields["core"].fields["nInputs"] = 4
+    inputs = [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)]
+    assert refusal(module, inputs) == "is a class that is not known here"
 
 
 @pytest.mark.parametrize(("kind", "shape"), [("FeatExpander", (2, 3)), ("FeatExpanderConv", (2, 3, 4))])
