@@ -1,6 +1,6 @@
 """OpenNMT (OpenNMT/OpenNMT): networks of one network. Read: onmt/modules/*.lua.
 
-Its encoders and decoders are saved as tables of such networks: --root model.encoder.modules[1].
+Its encoders and decoders are saved as tables of such networks: --root models.encoder.modules[1].
 """
 
 from __future__ import annotations
