@@ -43,9 +43,9 @@ class Prepared:
 
     def judged(self) -> CaffeNet:
         """Return the layers between inputs and outputs, for a real Caffe; those of forks are Python layers there."""
-        layers, wanted = [], set(self.outputs) - self.inputs.keys()
+        layers, wanted = [], set(self.outputs)
         for layer in reversed(self.net.net.layer):
-            if wanted.intersection(layer.top) and not set(layer.top) <= self.inputs.keys() - set(layer.bottom):
+            if wanted & (set(layer.top) - (self.inputs.keys() - set(layer.bottom))):
                 layers.append(layer)
                 wanted |= set(layer.bottom)
         judged = NetParameter(name="judged")
