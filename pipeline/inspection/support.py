@@ -67,7 +67,7 @@ def _known(found: Inventory) -> Container[str]:
         return MODULES
     if found.format in ("caffe", "caffemodel"):
         from pipeline.caffe.read import READS as LAYERS
-        from pipeline.caffe.read.loss import LEFT_OUT
+        from pipeline.caffe.read.training import LEFT_OUT
 
         return {*LAYERS, *LEFT_OUT}
     if found.format == "netdef":

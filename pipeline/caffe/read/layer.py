@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pipeline.caffe.ignored import ignored, shown_field
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
@@ -18,6 +19,7 @@ MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 # are read by the weights; its multipliers are the solver's.
 _NOT_PARAMETERS = frozenset(
     {"name", "type", "bottom", "top", "phase", "include", "exclude", "loss_weight", "propagate_down", "param", "blobs"}
+    | {"unknown"}  # has its own way
 )
 # Fields inside a parameter message that cannot change what the trained layer computes: fillers of blobs that come
 # from the file, the choice of an implementation, gradients and running averages.
@@ -27,6 +29,8 @@ _WITHOUT_MEANING = frozenset(
         "bias_filler",
         "filler",
         "scale_filler",
+        "shift_filler",
+        "slope_filler",
         "engine",
         "force_nd_im2col",
         "stable_prod_grad",
@@ -87,6 +91,10 @@ class Fields:
         """Return an integer, or its default."""
         return int(self._get(name))
 
+    def number(self, name: str) -> int:
+        """Return an integer, 0 where the message has no such field."""
+        return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
+
     def float(self, name: str) -> float:
         """Return a number, or its default."""
         return float(self._get(name))
@@ -98,6 +106,7 @@ class Layer:
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
         self._used: set[str] = set()
+        self._left = False
         self.name = message.name
         self.type = message.type
         self.bottoms = bottoms
@@ -129,6 +138,18 @@ class Layer:
         """Return a parameter message, of defaults where the layer has none."""
         return Fields(getattr(self._message, name), name, self._used)
 
+    def has(self, name: str) -> bool:
+        """Return whether the layer has a parameter message."""
+        return bool(self._message.HasField(name))
+
+    def resized(self, name: str) -> int:
+        """Return the height or width that images are brought to, 0 where that is not said (SSD)."""
+        return int(getattr(self._message.transform_param.resize_param, name))
+
+    def leave_all(self) -> None:
+        """Declare all fields used, also those that the schema lacks."""
+        self._left = True
+
     def leave(self, *names: str) -> None:
         """Declare all fields of the messages `names` used."""
         for name in names:
@@ -153,7 +174,9 @@ class Layer:
         return index % rank
 
     def unread(self) -> Iterator[Problem]:
-        """Return a problem for every field that is set and that nothing used."""
+        """Return a problem for every field that is set and that nothing used, also those that the schema lacks."""
+        if self._left:
+            return
         for field, value in self._message.ListFields():
             if field.name in _NOT_PARAMETERS:
                 continue
@@ -164,6 +187,16 @@ class Layer:
                 shown = inner.enum_type.values_by_number[content].name if inner.enum_type else content
                 reason = f"is set to {str(shown).strip()[:60]}, and {self.type} layers have no use for it here"
                 yield Problem(f"{self.name}.{path}", reason)
+        for unknown in self._message.unknown:
+            if unknown.path.rpartition(".")[2] not in _WITHOUT_MEANING and not ignored(unknown.path):
+                yield Problem(f"{self.name}.{unknown.path}", f"no Caffe that is known has this field: {shown_field(unknown)}")
+
+    def ignored(self) -> Iterator[str]:
+        """Return a note for every field of a fork that is set and does not matter, with the reason."""
+        for unknown in self._message.unknown if not self._left else ():
+            reason = ignored(unknown.path)
+            if reason:
+                yield f"{self.name}.{unknown.path}: ignored, {reason}"
 
     def refuse(self, reason: str, field: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""

@@ -91,13 +91,13 @@ class CaffeReader(Builder):
         self._versions.setdefault(blob, []).append((place, value.name))
         self._written.add(value.name)
 
-    def close(self, outputs: Sequence[str] | None = None) -> Graph:
-        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own.
+    def close(self, outputs: Sequence[str] | None = None, ends: Sequence[str] = ()) -> Graph:
+        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own and `ends`.
 
         Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
         Raises UsageError for an output that is no blob of the network.
         """
-        names = sorted(self.unconsumed) if outputs is None else outputs
+        names = sorted({*self.unconsumed, *ends}) if outputs is None else outputs
         unknown = [name for name in names if name not in self.blobs]
         if unknown:
             raise UsageError(f"the network has no blob called {', '.join(unknown)}")
