@@ -24,7 +24,7 @@ from tests.caffe.forks import FORKS
 
 Arrays = dict[str, tuple[np.ndarray, ...]]
 # What an image may be where the prototxt does not say it; the first that the network takes is taken.
-IMAGES = ((1, 3, 224, 224), (1, 1, 28, 28), (1, 3, 32, 32), (1, 3, 227, 227), (1, 1, 64, 64), (1, 2, 224, 224))
+IMAGES = ((1, 1, 28, 28), (1, 3, 32, 32), (1, 3, 224, 224), (1, 3, 227, 227), (1, 1, 64, 64), (1, 6, 224, 224))
 WIDE, NARROWER = 64, 4  # from how many outputs on a layer is made narrower, and by how much
 
 
@@ -185,6 +185,7 @@ def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray]) -> LayerParam
     for name in ("include", "exclude", "phase", "loss_weight", "propagate_down", "unknown"):
         if name in plain.DESCRIPTOR.fields_by_name:
             plain.ClearField(name)
+    plain.type = "Convolution" if layer.type in ("ConvolutionDepthwise", "DepthwiseConvolution") else layer.type
     kind = FORKS.get(layer.type)
     if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True)):
         return plain

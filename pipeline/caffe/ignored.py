@@ -1,4 +1,4 @@
-"""Fields of forks that do not change what a trained network computes: which fork has them, and why they do not matter."""
+"""Fields of forks that do not change what a trained network computes: whose they are, and why they do not matter."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
-        return text_format.Parse(keep(content, kind.DESCRIPTOR), kind())
+        return text_format.Parse(keep(content, kind), kind())
     except text_format.ParseError as error:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, FieldDescriptor
+    from google.protobuf.message import Message
 
 KEEPER = "unknown"  # the field of a message that keeps what its schema lacks: its `path`, `text` and `line`
 DEEPEST = 60  # messages in messages; what lies deeper is left to protobuf's parser, which refuses it
 
 _BETWEEN = r"(?:\s|\#[^\n]*+)*+"  # spaces and comments
 _TOKEN = re.compile(
-    _BETWEEN
-    + r"""(?P<token>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>\[\]:;,]|[^\s{}<>\[\]:;,"'\#]+)""",
+    _BETWEEN + r"""(?P<token>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>\[\]:;,]|[^\s{}<>\[\]:;,"'\#]+)""",
     re.DOTALL,
 )
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -53,12 +53,13 @@ class _Irregular(Exception):  # noqa: N818 - a reason to give up, not a fault
     """Text that protobuf's own parser shall judge."""
 
 
-def keep(text: str, message: Descriptor) -> str:
+def keep(text: str, kind: type[Message]) -> str:
     """Return the text with each field that the schema lacks moved into `unknown` of the nearest message that has it.
 
     Lines stay where they are. Text that is no message, or too deep, comes back as it is; so does all text of a
     message without `unknown`.
     """
+    message: Any = kind.DESCRIPTOR
     if KEEPER not in message.fields_by_name:
         return text
     try:

@@ -3,6 +3,7 @@
 from pipeline.caffe.read import (
     convolution,
     data,
+    detection,
     elementwise,
     linear,
     loss,
@@ -12,6 +13,7 @@ from pipeline.caffe.read import (
     recurrent,
     reduction,
     shape,
+    unpooling,
 )
 from pipeline.caffe.read.network import inputs, outline, read, unsupported
 from pipeline.caffe.read.reader import READS
@@ -20,6 +22,7 @@ __all__ = [
     "READS",
     "convolution",
     "data",
+    "detection",
     "elementwise",
     "inputs",
     "linear",
@@ -32,5 +35,6 @@ __all__ = [
     "recurrent",
     "reduction",
     "shape",
+    "unpooling",
     "unsupported",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -38,6 +39,9 @@ _WITHOUT_MEANING = frozenset(
         "debug_info",
     }
 )
+
+
+_Number = int  # since Fields has a method of that name
 
 
 class Fields:
@@ -91,7 +95,7 @@ class Fields:
         """Return an integer, or its default."""
         return int(self._get(name))
 
-    def number(self, name: str) -> int:
+    def number(self, name: str) -> _Number:
         """Return an integer, 0 where the message has no such field."""
         return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
 
@@ -140,11 +144,12 @@ class Layer:
 
     def has(self, name: str) -> bool:
         """Return whether the layer has a parameter message."""
-        return bool(self._message.HasField(name))
+        return bool(self._message.HasField(name))  # type: ignore[arg-type] # a name at run time
 
     def resized(self, name: str) -> int:
         """Return the height or width that images are brought to, 0 where that is not said (SSD)."""
-        return int(getattr(self._message.transform_param.resize_param, name))
+        given = [int(getattr(each, name)) for each in self._message.transform_param.resize_param]
+        return given[0] if given else 0
 
     def leave_all(self) -> None:
         """Declare all fields used, also those that the schema lacks."""
@@ -189,7 +194,9 @@ class Layer:
                 yield Problem(f"{self.name}.{path}", reason)
         for unknown in self._message.unknown:
             if unknown.path.rpartition(".")[2] not in _WITHOUT_MEANING and not ignored(unknown.path):
-                yield Problem(f"{self.name}.{unknown.path}", f"no Caffe that is known has this field: {shown_field(unknown)}")
+                yield Problem(
+                    f"{self.name}.{unknown.path}", f"no Caffe that is known has this field: {shown_field(unknown)}"
+                )
 
     def ignored(self) -> Iterator[str]:
         """Return a note for every field of a fork that is set and does not matter, with the reason."""
@@ -198,9 +205,23 @@ class Layer:
             if reason:
                 yield f"{self.name}.{unknown.path}: ignored, {reason}"
 
-    def refuse(self, reason: str, field: str = "") -> NoReturn:
+    def lacking(self, path: str) -> str:
+        """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
+
+        A field inside a message that the schema lacks is found in the message's text.
+        """
+        outer, _, inner = path.partition(".")
+        for unknown in self._message.unknown:
+            if unknown.path == path:
+                return unknown.text
+            found = re.search(rf"\b{inner}\s*:\s*([^\s}}]+)", unknown.text) if unknown.path == outer else None
+            if found:
+                return found[1]
+        return ""
+
+    def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
-        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason)
+        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
 
     def invalid(self, why: str) -> NoReturn:
         """Raise InvalidInputError for a layer that Caffe itself does not take."""

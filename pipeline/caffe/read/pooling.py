@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.caffe.read.unpooling import mask
 from pipeline.graph.operators import AveragePool, Concat, Flatten, MaxPool, MaxRoiPool, Reshape, ShapeError
 from pipeline.graph.operators.pooling import pooled_size
 from pipeline.graph.values import Value
@@ -85,22 +86,34 @@ def pooling(layer: Layer, net: CaffeReader) -> None:
     fields, x = layer.param("pooling_param"), layer.bottom
     if x.rank != 4:
         layer.invalid(f"Caffe pools blobs of 4 axes, not of shape {x.shape}")
-    if len(layer.tops) > 1:
-        layer.refuse("the second top, where each maximum stands, has no counterpart")
     method = fields.word("pool")
     stride = _two(layer, fields, "stride", 1)
     pad = _two(layer, fields, "pad", 0)
-    floor = (fields.word("round_mode") == "FLOOR") | fields.flag("torch_pooling")
+    down = fields.word("round_mode") == "FLOOR", fields.flag("torch_pooling"), not fields.flag("ceil_mode")
     if not fields.flag("global_pooling"):
         kernel = _two(layer, fields, "kernel_size", 0)
-        net.give(layer, pool(layer, net, x, Pool(method, kernel, stride, pad, floor)))
+        _give_with_mask(layer, net, Pool(method, kernel, stride, pad, any(down)))
         return
+    if len(layer.tops) > 1:
+        layer.refuse("the second top, where each maximum stands, of a global pooling")
     sized = [fields.has(name) for name in ("kernel_size", "kernel_h", "kernel_w")]
     if any(sized) or stride != (1, 1) or pad != (0, 0):
         layer.invalid("with global_pooling, kernel, stride and pad must be left out")
     if method == "STOCHASTIC":
         layer.refuse("STOCHASTIC pooling draws at random")
     net.give(layer, net.add("GlobalMaxPool" if method == "MAX" else "GlobalAveragePool", x))
+
+
+def _give_with_mask(layer: Layer, net: CaffeReader, how: Pool) -> None:
+    """Give the pooled blob and, where there is a second top, where its maxima stand."""
+    x = layer.bottom
+    y = pool(layer, net, x, how)
+    if len(layer.tops) == 1:
+        net.give(layer, y)
+        return
+    if how.method != "MAX" or how.kernel != how.stride or any(how.pad):
+        layer.refuse("the second top, where each maximum stands, of windows that do not lie side by side")
+    net.give(layer, y, mask(layer, net, x, how.kernel, y.shape[2:]))
 
 
 def _two(layer: Layer, fields: Fields, name: str, default: int) -> tuple[int, int]:

@@ -151,9 +151,7 @@ class _Search:
                 learnt |= sources
             for top in layer.top:
                 made_of[top] = frozenset({top}) if is_source(layer) else sources
-        brought = {
-            top for layer in self._layers if is_source(layer) and layer.type != "Input" for top in layer.top
-        }
+        brought = {top for layer in self._layers if is_source(layer) and layer.type != "Input" for top in layer.top}
         return frozenset(brought - learnt) if learnt else frozenset(), derived
 
     def _losses(self) -> list[bool]:

@@ -803,7 +803,7 @@ class TransformationParameter(google.protobuf.message.Message):
     @property
     def mean_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
     @property
-    def resize_param(self) -> Global___ResizeParameter:
+    def resize_param(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResizeParameter]:
         """SSD; the number is ours, for text files"""
 
     def __init__(
@@ -816,9 +816,9 @@ class TransformationParameter(google.protobuf.message.Message):
         mean_value: collections.abc.Iterable[builtins.float] | None = ...,
         force_color: builtins.bool | None = ...,
         force_gray: builtins.bool | None = ...,
-        resize_param: Global___ResizeParameter | None = ...,
+        resize_param: collections.abc.Iterable[Global___ResizeParameter] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mirror", b"mirror", "resize_param", b"resize_param", "scale", b"scale"]) -> builtins.bool: ...
+    def HasField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mirror", b"mirror", "scale", b"scale"]) -> builtins.bool: ...
     def ClearField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mean_value", b"mean_value", "mirror", b"mirror", "resize_param", b"resize_param", "scale", b"scale"]) -> None: ...
 
 Global___TransformationParameter: typing_extensions.TypeAlias = TransformationParameter
