@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_TEMPLATE = re.compile(rb"\$#\w+#\$")
+_FILL = "put the values in, then convert the file"
 _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
 
 
@@ -129,10 +132,19 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
         return scan_blobs(view)
 
 
+def _refuse_template(view: memoryview, path: Path) -> None:
+    """Raise InvalidInputError for a net that a program is to fill in first, as those of Collective Knowledge are."""
+    found = _TEMPLATE.search(view)
+    if found:
+        word = found[0].decode("ascii")
+        raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
+
+
 def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if messages.is_text(view):
+        _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
         net = messages.parse_binary(strip_blobs(view), NetParameter, path)

@@ -162,6 +162,23 @@ def interp(fields, bottoms, blobs, tops):
     return [x.astype(np.float32)]
 
 
+@fork("PriorBoxClustered")
+def clustered_prior_box(fields, bottoms, blobs, tops):
+    """openvinotoolkit/training_toolbox_caffe, prior_box_clustered_layer.cpp."""
+    param = fields["prior_box_param"]
+    height, width = bottoms[0].shape[2:]
+    image_h, image_w = bottoms[1].shape[2:]
+    boxes = []
+    for h in range(height):
+        for w in range(width):
+            x, y = ((at + param.get("offset", 0.5)) * param["step"] for at in (w, h))
+            for a, b in zip(param["width"], param["height"]):
+                boxes += [(x - a / 2) / image_w, (y - b / 2) / image_h]
+                boxes += [(x + a / 2) / image_w, (y + b / 2) / image_h]
+    variances = np.resize(np.array(param["variance"]), len(boxes))
+    return [np.stack([boxes, variances])[np.newaxis].astype(np.float32)]
+
+
 @fork("PriorBox")
 def prior_box(fields, bottoms, blobs, tops):
     """weiliu89/caffe, prior_box_layer.cpp."""

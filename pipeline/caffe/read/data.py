@@ -17,7 +17,6 @@ _MESSAGES = ("data_param", "image_data_param", "window_data_param", "memory_data
 def input_(layer: Layer, net: CaffeReader) -> None:
     """An input a top; one shape for all of them, or one each."""
     layer.take(0)
-    layer.leave("transform_param")  # Caffe has no use for it here
     shapes = layer.param("input_param").shapes("shape")
     if len(shapes) not in (0, 1, len(layer.tops)):
         layer.invalid(f"{len(shapes)} shapes for {len(layer.tops)} tops")

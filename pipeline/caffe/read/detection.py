@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.caffe.read.weights import Array
+from pipeline.errors import Problem, UnsupportedError
 
 _SAME_RATIO = 1e-6
 
@@ -20,22 +21,38 @@ def prior_box(layer: Layer, net: CaffeReader) -> None:
     Numbers as in prior_box_layer.cpp, which cuts sizes to integers; other forks do not, so that others are refused.
     """
     fields = layer.param("prior_box_param")
-    feature, image = layer.take(2)
-    if feature.rank != 4 or image.rank != 4:
-        layer.invalid(f"shapes {feature.shape} and {image.shape}")
     smallest, largest = fields.floats("min_size"), fields.floats("max_size")
+    ratios = _ratios(fields, fields.flag("flip"))
     if not smallest or len(largest) not in (0, len(smallest)):
         layer.invalid(f"{len(smallest)} of min_size and {len(largest)} of max_size")
     if any(size != int(size) or size < 1 for size in (*smallest, *largest)):
         layer.refuse("forks of SSD disagree on sizes that are no integers", "prior_box_param.min_size")
-    frame = _frame(layer, fields, feature.shape[2:], image.shape[2:])
-    boxes = _boxes(_extents(smallest, largest, _ratios(fields)), frame)
+    _give(layer, net, fields, _extents(smallest, largest, ratios))
+
+
+@reads("PriorBoxClustered")
+def clustered_prior_box(layer: Layer, net: CaffeReader) -> None:
+    """Boxes of given widths and heights (openvinotoolkit/training_toolbox_caffe, prior_box_clustered_layer.cpp)."""
+    fields = layer.param("prior_box_param")
+    widths, heights = fields.floats("width"), fields.floats("height")
+    if not widths or len(widths) != len(heights):
+        layer.invalid(f"{len(widths)} of width and {len(heights)} of height")
+    _give(layer, net, fields, np.array([*zip(widths, heights, strict=True)], np.float32))
+
+
+def _give(layer: Layer, net: CaffeReader, fields: Fields, extents: Array) -> None:
+    """End a layer with the boxes of these widths and heights around each place."""
+    feature, image = layer.take(2)
+    if feature.rank != 4 or image.rank != 4:
+        layer.invalid(f"shapes {feature.shape} and {image.shape}")
+    boxes = _boxes(extents, _frame(layer, fields, feature.shape[2:], image.shape[2:]))
     if fields.flag("clip"):
         boxes = np.clip(boxes, 0, 1)
     variances = fields.floats("variance") or (0.1,)
     if len(variances) not in (1, 4):
         layer.invalid(f"{len(variances)} numbers of variance")
     spread = np.resize(np.array(variances, np.float32), boxes.shape)
+    net.prior_layers.append(str(layer))
     net.give(layer, net.weight(np.stack([boxes.reshape(-1), spread.reshape(-1)])[np.newaxis], "boxes"))
 
 
@@ -64,12 +81,12 @@ def _frame(layer: Layer, fields: Fields, counts: tuple[int, ...], image: tuple[i
     )
 
 
-def _ratios(fields: Fields) -> list[np.float32]:
+def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
     """Return the ratios of width to height but 1, each once, and their inverses with `flip`."""
     ratios = [np.float32(1)]
     for ratio in map(np.float32, fields.floats("aspect_ratio")):
         if all(abs(ratio - known) >= _SAME_RATIO for known in ratios):
-            ratios += [ratio, np.float32(1.0 / float(ratio))] if fields.flag("flip") else [ratio]
+            ratios += [ratio, np.float32(1.0 / float(ratio))] if flip else [ratio]
     return [ratio for ratio in ratios if abs(ratio - 1) >= _SAME_RATIO]
 
 
@@ -100,11 +117,15 @@ def _boxes(extents: Array, frame: _Frame) -> Array:
 
 @reads("DetectionOutput")
 def detection_output(layer: Layer, net: CaffeReader) -> None:
-    """Refused: how many boxes it gives depends on the data. The part before it can be converted by --cut."""
+    """Refused: how many boxes it gives depends on the data. The part before it can be converted by --cut.
+
+    Its bottoms tell whether the boxes are those of SSD: TextBoxes' fork, for one, makes twice as many.
+    """
     locations, _, priors = layer.take(3, 5)[:3]
-    if (
-        layer.lacking("detection_output_param.share_location") != "false"
-        and locations.size * 2 != priors.size * (locations.shape[0])
-    ):
-        layer.invalid(f"locations of shape {locations.shape} do not fit priors of shape {priors.shape}")
-    layer.refuse("how many boxes it gives depends on the data", advice=f"--cut {layer.name} converts what is before it")
+    advice = f"--cut {layer.name} converts what is before it"
+    problems = [Problem(str(layer), "how many boxes it gives depends on the data", advice)]
+    shared = layer.lacking("detection_output_param.share_location") != "false"
+    if shared and locations.size * 2 != priors.size * locations.shape[0]:
+        reason = f"its fork makes other boxes than SSD's: {priors.shape} for locations of shape {locations.shape}"
+        problems += [Problem(prior, reason) for prior in net.prior_layers]
+    raise UnsupportedError(tuple(problems))

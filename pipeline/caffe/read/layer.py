@@ -22,6 +22,8 @@ _NOT_PARAMETERS = frozenset(
     {"name", "type", "bottom", "top", "phase", "include", "exclude", "loss_weight", "propagate_down", "param", "blobs"}
     | {"unknown"}  # has its own way
 )
+# Messages that people leave at layers which have no use for them, and that only those named read.
+_OF_OTHERS = {"transform_param": "layers that bring data", "loss_param": "losses"}
 # Fields inside a parameter message that cannot change what the trained layer computes: fillers of blobs that come
 # from the file, the choice of an implementation, gradients and running averages.
 _WITHOUT_MEANING = frozenset(
@@ -183,7 +185,7 @@ class Layer:
         if self._left:
             return
         for field, value in self._message.ListFields():
-            if field.name in _NOT_PARAMETERS:
+            if field.name in _NOT_PARAMETERS or field.name in _OF_OTHERS:
                 continue
             for inner, content in value.ListFields():
                 path = f"{field.name}.{inner.name}"
@@ -200,7 +202,12 @@ class Layer:
 
     def ignored(self) -> Iterator[str]:
         """Return a note for every field of a fork that is set and does not matter, with the reason."""
-        for unknown in self._message.unknown if not self._left else ():
+        if self._left:
+            return
+        for name, whose in _OF_OTHERS.items():
+            if self.has(name) and not any(path.startswith(f"{name}.") for path in self._used):
+                yield f"{self.name}.{name}: ignored, only {whose} read it"
+        for unknown in self._message.unknown:
             reason = ignored(unknown.path)
             if reason:
                 yield f"{self.name}.{unknown.path}: ignored, {reason}"

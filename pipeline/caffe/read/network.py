@@ -134,8 +134,9 @@ class _Walk:
             known = len(self.problems)
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
-            if len(self.problems) > known:
-                self.refused |= {message.name}
+            origins = {problem.origin for problem in self.problems[known:]}
+            if origins:  # a layer can refuse others before it, too
+                self.refused |= {message.name, *(each.name for each in layers if str(Layer(each, ())) in origins)}
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
 

@@ -82,22 +82,26 @@ def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
 
 @reads("Pooling")
 def pooling(layer: Layer, net: CaffeReader) -> None:
-    """Maximum or average over windows of height and width (pooling_layer.cpp)."""
+    """Maximum or average over windows of height and width (pooling_layer.cpp).
+
+    Over three axes alike in 3D-Caffe (faustomilletari/3D-Caffe, pooling_layer.cpp); the release takes no such blob.
+    """
     fields, x = layer.param("pooling_param"), layer.bottom
-    if x.rank != 4:
+    if x.rank not in (4, 5):
         layer.invalid(f"Caffe pools blobs of 4 axes, not of shape {x.shape}")
     method = fields.word("pool")
-    stride = _two(layer, fields, "stride", 1)
-    pad = _two(layer, fields, "pad", 0)
+    axes = x.rank - 2
+    stride = _extents(layer, fields, "stride", 1, axes)
+    pad = _extents(layer, fields, "pad", 0, axes)
     down = fields.word("round_mode") == "FLOOR", fields.flag("torch_pooling"), not fields.flag("ceil_mode")
     if not fields.flag("global_pooling"):
-        kernel = _two(layer, fields, "kernel_size", 0)
+        kernel = _extents(layer, fields, "kernel_size", 0, axes)
         _give_with_mask(layer, net, Pool(method, kernel, stride, pad, any(down)))
         return
     if len(layer.tops) > 1:
         layer.refuse("the second top, where each maximum stands, of a global pooling")
     sized = [fields.has(name) for name in ("kernel_size", "kernel_h", "kernel_w")]
-    if any(sized) or stride != (1, 1) or pad != (0, 0):
+    if any(sized) or {*stride} != {1} or any(pad):
         layer.invalid("with global_pooling, kernel, stride and pad must be left out")
     if method == "STOCHASTIC":
         layer.refuse("STOCHASTIC pooling draws at random")
@@ -111,21 +115,21 @@ def _give_with_mask(layer: Layer, net: CaffeReader, how: Pool) -> None:
     if len(layer.tops) == 1:
         net.give(layer, y)
         return
-    if how.method != "MAX" or how.kernel != how.stride or any(how.pad):
+    if how.method != "MAX" or how.kernel != how.stride or any(how.pad) or x.rank != 4:
         layer.refuse("the second top, where each maximum stands, of windows that do not lie side by side")
     net.give(layer, y, mask(layer, net, x, how.kernel, y.shape[2:]))
 
 
-def _two(layer: Layer, fields: Fields, name: str, default: int) -> tuple[int, int]:
-    """Read one number for both axes, or one each for height and width."""
+def _extents(layer: Layer, fields: Fields, name: str, default: int, axes: int) -> Ints:
+    """Read one number for all axes, or one each for height and width."""
     axis = name.removesuffix("_size")
     both, height, width = (fields.has(each) for each in (name, f"{axis}_h", f"{axis}_w"))
-    if height != width or (both and height):
+    if height != width or (both and height) or (height and axes != 2):
         layer.invalid(f"it needs {name}, or {axis}_h and {axis}_w")
     if height:
         return fields.int(f"{axis}_h"), fields.int(f"{axis}_w")
     one = fields.int(name) if both else default
-    return one, one
+    return (one,) * axes
 
 
 @reads("Pooling3D")

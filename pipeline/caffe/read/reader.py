@@ -42,6 +42,7 @@ class CaffeReader(Builder):
         self.notes: list[str] = []
         self.blobs: dict[str, Value] = {}
         self.known_inputs: set[str] = set()
+        self.prior_layers: list[str] = []  # that have made boxes, which a DetectionOutput checks
         self.switches: dict[str, Switches] = {}  # by the name of a mask's value
         self._idle = idle  # inputs for layers that are left out, such as labels
         self._input_shapes = dict(input_shapes)

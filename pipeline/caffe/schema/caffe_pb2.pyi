@@ -2446,6 +2446,8 @@ class PriorBoxParameter(google.protobuf.message.Message):
     STEP_H_FIELD_NUMBER: builtins.int
     STEP_W_FIELD_NUMBER: builtins.int
     OFFSET_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
     flip: builtins.bool
     clip: builtins.bool
     img_size: builtins.int
@@ -2463,6 +2465,12 @@ class PriorBoxParameter(google.protobuf.message.Message):
     def aspect_ratio(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
     @property
     def variance(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def height(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """of PriorBoxClustered, in Intel's training toolbox; the numbers are ours"""
+
+    @property
+    def width(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
     def __init__(
         self,
         *,
@@ -2479,9 +2487,11 @@ class PriorBoxParameter(google.protobuf.message.Message):
         step_h: builtins.float | None = ...,
         step_w: builtins.float | None = ...,
         offset: builtins.float | None = ...,
+        height: collections.abc.Iterable[builtins.float] | None = ...,
+        width: collections.abc.Iterable[builtins.float] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["clip", b"clip", "flip", b"flip", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["aspect_ratio", b"aspect_ratio", "clip", b"clip", "flip", b"flip", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "max_size", b"max_size", "min_size", b"min_size", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w", "variance", b"variance"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["aspect_ratio", b"aspect_ratio", "clip", b"clip", "flip", b"flip", "height", b"height", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "max_size", b"max_size", "min_size", b"min_size", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w", "variance", b"variance", "width", b"width"]) -> None: ...
 
 Global___PriorBoxParameter: typing_extensions.TypeAlias = PriorBoxParameter
 
