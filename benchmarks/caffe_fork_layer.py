@@ -22,19 +22,19 @@ class ForkLayer(caffe.Layer):
 
     def reshape(self, bottom, top):
         """Compute once, since shapes may depend on everything."""
-        for blob, array in zip(top, self._computed(bottom, len(top))):
-            blob.reshape(*array.shape)
+        for index, array in enumerate(self._computed(bottom, len(top))):
+            top[index].reshape(*array.shape)
 
     def forward(self, bottom, top):
         """Compute."""
-        for blob, array in zip(top, self._computed(bottom, len(top))):
-            blob.data[...] = array
+        for index, array in enumerate(self._computed(bottom, len(top))):
+            top[index].data[...] = array
 
     def backward(self, top, propagate_down, bottom):
         """Nothing is learnt here."""
 
     def _computed(self, bottom, tops):
         fork = FORKS[self.described["type"]]
-        arrays = [np.array(blob.data) for blob in bottom]
+        arrays, blobs = ([np.array(some[i].data) for i in range(len(some))] for some in (bottom, self.blobs))
         with np.errstate(all="ignore"):
-            return fork.run(self.described["fields"], arrays, [np.array(blob.data) for blob in self.blobs], tops)
+            return fork.run(self.described["fields"], arrays, blobs, tops)

@@ -53,6 +53,9 @@ class Prepared:
             given = judged.layer.add(name=f"input {name}", type="Input", top=[name])
             given.input_param.shape.add().dim.extend(array.shape)
         judged.layer.extend(_for_caffe(layer, self.net.blobs.get(layer.name, ())) for layer in reversed(layers))
+        for layer in judged.layer:  # of one name, only a layer without weights comes again
+            if sum(other.name == layer.name for other in judged.layer) > 1 and layer.name not in self.net.blobs:
+                layer.name = f"{layer.name} of {layer.top[0]}"
         names = {layer.name for layer in judged.layer}
         return CaffeNet(judged, {name: arrays for name, arrays in self.net.blobs.items() if name in names})
 
@@ -87,19 +90,14 @@ def _feed(generator: np.random.Generator, name: str, shape: Shape) -> np.ndarray
 
 def _shapes(net: CaffeNet, options: Mapping[str, Sequence[str]]) -> dict[str, Shape]:
     """Guess the shapes that the prototxt does not say: the first of IMAGES for which every layer fits."""
-    shapes: dict[str, Shape] = {}
-    for _ in range(4):  # an input that lacks a shape, at a time
-        missing = _missing(net, shapes, options)
-        if missing is None:
-            return shapes
-        for image in IMAGES:
-            tried = shapes | {missing: image}
-            if _missing(net, tried, options) != missing and not _faulty(net, tried, options):
-                shapes = tried
-                break
-        else:
-            shapes = shapes | {missing: IMAGES[0]}
-    return shapes
+    tried: dict[str, Shape] = {}
+    for image in IMAGES:
+        tried = {}
+        while (missing := _missing(net, tried, options)) is not None:
+            tried[missing] = image
+        if not _faulty(net, tried, options):
+            break
+    return tried
 
 
 def _missing(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]]) -> str | None:

@@ -194,11 +194,14 @@ class Layer:
                 shown = inner.enum_type.values_by_number[content].name if inner.enum_type else content
                 reason = f"is set to {str(shown).strip()[:60]}, and {self.type} layers have no use for it here"
                 yield Problem(f"{self.name}.{path}", reason)
-        for unknown in self._message.unknown:
-            if unknown.path.rpartition(".")[2] not in _WITHOUT_MEANING and not ignored(unknown.path):
-                yield Problem(
-                    f"{self.name}.{unknown.path}", f"no Caffe that is known has this field: {shown_field(unknown)}"
-                )
+        yield from self.unknown()
+
+    def unknown(self) -> Iterator[Problem]:
+        """Return a problem for every field that is set, that the schema lacks and that does matter."""
+        for field in self._message.unknown if not self._left else ():
+            if field.path.rpartition(".")[2] not in _WITHOUT_MEANING and not ignored(field.path):
+                reason = f"no Caffe that is known has this field: {shown_field(field)}"
+                yield Problem(f"{self.name}.{field.path}", reason)
 
     def ignored(self) -> Iterator[str]:
         """Return a note for every field of a fork that is set and does not matter, with the reason."""

@@ -79,12 +79,13 @@ def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, c
     """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
     part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
-    while True:
+    first = walk = _Walk(net, network, part, input_shapes)
+    walk.run()
+    while CUT_BY_ITSELF in cut and walk.refused:
+        part = cut_at(network, [], part.removed | walk.refused)
         walk = _Walk(net, network, part, input_shapes)
         walk.run()
-        if CUT_BY_ITSELF not in cut or not walk.refused:
-            return walk
-        part = cut_at(network, [], part.removed | walk.refused)
+    return walk if any(layer.bottom for layer in walk.part.layers) else first
 
 
 def outline(
@@ -197,21 +198,18 @@ class _Walk:
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
         if handler is None:
-            reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
-            self.problems.append(Problem(str(layer), reason))
+            self.problems.append(_unknown(layer))
             return False
         try:
             handler(layer, self.reader)
         except UnsupportedError as error:
             self.problems.extend(error.problems)
             return False
-        except ShapeError as error:
-            if trusted:
-                self._fault(layer, str(error))
-            return False
-        except (InvalidInputError, UsageError) as error:
-            if trusted:
-                self.faults.append(error)
+        except (ShapeError, InvalidInputError, UsageError) as error:
+            lacking = list(layer.unknown())
+            self.problems.extend(lacking)  # which may be what makes it sound
+            if trusted and not lacking:
+                self._fault(layer, str(error)) if isinstance(error, ShapeError) else self.faults.append(error)
             return False
         self.problems.extend(layer.unread())
         self.reader.notes.extend(layer.ignored())
@@ -238,6 +236,13 @@ class _Walk:
             more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
             what = "the weights do not fit the network" if self.net.blobs else "the network has no weights"
             raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
+
+
+def _unknown(layer: Layer) -> Problem:
+    """Say that nobody knows a layer, and how the rest can be converted."""
+    reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+    starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
+    return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

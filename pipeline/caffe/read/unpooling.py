@@ -82,7 +82,7 @@ def _by_mask(layer: Layer, net: CaffeReader, sizes: tuple[int, ...]) -> None:
     """Place the first bottom by the second, which must be the mask of a pooling over a map of the same sizes."""
     x, where = layer.take(2)
     if x.rank != 4 or x.shape != where.shape:
-        layer.invalid(f"a mask of shape {where.shape} for shape {x.shape}")
+        layer.refuse(f"a mask of shape {where.shape} for shape {x.shape}")
     switches = net.switches.get(where.name)
     if switches is None:
         layer.refuse("its second bottom is not the mask of a max pooling whose windows lie side by side")
