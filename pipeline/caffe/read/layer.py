@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.caffe.ignored import ignored, shown_field
+from pipeline.caffe.read.fillers import fillers
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
@@ -214,6 +215,11 @@ class Layer:
             reason = ignored(unknown.path)
             if reason:
                 yield f"{self.name}.{unknown.path}: ignored, {reason}"
+
+    def filler(self, index: int) -> FillerParameter | None:
+        """Return what fills the layer's blob of that index before training, None where the prototxt names no filler."""
+        found = fillers(self._message)
+        return found[index] if index < len(found) else None
 
     def lacking(self, path: str) -> str:
         """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.

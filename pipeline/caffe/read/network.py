@@ -144,6 +144,7 @@ class _Walk:
     def notes(self) -> Iterator[str]:
         """Tell what the user should know: of the layers that were read, and of those that were not."""
         yield from self.reader.notes
+        yield from self.reader.weights_file.notes
         for message in self.network.left_out:
             yield f"{message.name} ({message.type}): left out; --keep-loss keeps it"
         for message in self.part.left_out:
