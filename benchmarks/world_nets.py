@@ -14,7 +14,7 @@ from google.protobuf.json_format import MessageToDict
 
 from pipeline.caffe import files
 from pipeline.caffe.files import CaffeNet
-from pipeline.caffe.read import outline, read
+from pipeline.caffe.read import outline, part, read
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.weights import Weights
 from pipeline.caffe.schema import LayerParameter, NetParameter
@@ -25,14 +25,16 @@ from tests.caffe.forks import FORKS
 Arrays = dict[str, tuple[np.ndarray, ...]]
 # What an image may be where the prototxt does not say it; the first that the network takes is taken.
 IMAGES = ((1, 1, 28, 28), (1, 3, 32, 32), (1, 3, 224, 224), (1, 3, 227, 227), (1, 1, 64, 64), (1, 6, 224, 224))
+BATCH = 2  # items of a batch, at most
 WIDE, NARROWER = 64, 4  # from how many outputs on a layer is made narrower, and by how much
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A network that was read: its graph, the net with weights that it was read from, and arrays to feed, by blob."""
+    """A network that was read: with weights, the layers that stayed, its graph, and arrays to feed, by blob."""
 
     net: CaffeNet
+    layers: Sequence[LayerParameter]
     graph: Graph
     inputs: Mapping[str, np.ndarray]
 
@@ -44,7 +46,7 @@ class Prepared:
     def judged(self) -> CaffeNet:
         """Return the layers between inputs and outputs, for a real Caffe; those of forks are Python layers there."""
         layers, wanted = [], set(self.outputs)
-        for layer in reversed(self.net.net.layer):
+        for layer in reversed(self.layers):
             if wanted & (set(layer.top) - (self.inputs.keys() - set(layer.bottom))):
                 layers.append(layer)
                 wanted |= set(layer.bottom)
@@ -72,12 +74,12 @@ def prepare(prototxt: Path, *, cut: bool) -> Prepared:
 
 def _prepared(net: CaffeNet, cut: bool) -> Prepared:
     options = {"cut": ("auto",)} if cut else {}
-    shapes = _shapes(net, options)
+    shapes = _few(net, _shapes(net, options), options)
     filled = replace(net, blobs=_weights(net, shapes, options))
     graph = read(filled, shapes, **options)
     generator = np.random.default_rng(0)
     feeds = {value.name: _feed(generator, value.name, value.shape) for value in graph.inputs}
-    return Prepared(filled, graph, feeds)
+    return Prepared(filled, part(filled, shapes, **options).layers, graph, feeds)
 
 
 def _feed(generator: np.random.Generator, name: str, shape: Shape) -> np.ndarray:
@@ -100,9 +102,17 @@ def _shapes(net: CaffeNet, options: Mapping[str, Sequence[str]]) -> dict[str, Sh
     return tried
 
 
+def _few(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]]) -> Mapping[str, Shape]:
+    """Make batches smaller, for time, where every layer fits still."""
+    with mock.patch.object(Weights, "take", _ones):
+        inputs = outline(net, shapes, **options)[0].inputs
+    fewer = {value.name: (BATCH, *value.shape[1:]) for value in inputs if value.rank > 1 and value.shape[0] > BATCH}
+    return shapes if _faulty(net, {**shapes, **fewer}, options) else {**shapes, **fewer}
+
+
 def _missing(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]]) -> str | None:
     try:
-        with mock.patch.object(Weights, "take", _seeded({})):
+        with mock.patch.object(Weights, "take", _ones):
             read(net, shapes, **options)
     except UsageError as error:
         return error.advice.removeprefix("--input ").partition("=")[0] if "--input" in error.advice else None
@@ -112,7 +122,7 @@ def _missing(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, S
 
 
 def _faulty(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]]) -> bool:
-    with mock.patch.object(Weights, "take", _seeded({})):
+    with mock.patch.object(Weights, "take", _ones):
         try:
             read(net, shapes, **options)
         except UsageError:
@@ -128,6 +138,13 @@ def _weights(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, S
     with mock.patch.object(Weights, "take", _seeded(found)):
         outline(net, shapes, **options)
     return found
+
+
+def _ones(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
+    """Stand in for Weights.take where only shapes matter."""
+    for shape in shapes:
+        layer.check_size(shape)
+    return tuple(np.broadcast_to(np.float32(1), shape) for shape in shapes)
 
 
 def _seeded(found: Arrays):  # noqa: ANN202 - a stand-in for Weights.take

@@ -15,7 +15,7 @@ from pipeline.caffe.read import (
     shape,
     unpooling,
 )
-from pipeline.caffe.read.network import inputs, outline, read, unsupported
+from pipeline.caffe.read.network import inputs, outline, part, read, unsupported
 from pipeline.caffe.read.reader import READS
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "neuron",
     "normalization",
     "outline",
+    "part",
     "pooling",
     "read",
     "recurrent",

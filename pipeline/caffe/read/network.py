@@ -75,6 +75,11 @@ def unsupported(
     return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
 
 
+def part(net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, cut: Sequence[str] = ()) -> Cut:
+    """Return which layers `read` reads, and which it leaves out at the cuts."""
+    return _walked(net, input_shapes or {}, False, cut).part
+
+
 def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, cut: Sequence[str]) -> _Walk:
     """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
