@@ -54,7 +54,8 @@ class Prepared:
         for name, array in self.inputs.items():
             given = judged.layer.add(name=f"input {name}", type="Input", top=[name])
             given.input_param.shape.add().dim.extend(array.shape)
-        judged.layer.extend(_for_caffe(layer, self.net.blobs.get(layer.name, ())) for layer in reversed(layers))
+        axes = max(array.ndim for array in self.inputs.values())
+        judged.layer.extend(_for_caffe(layer, self.net.blobs.get(layer.name, ()), axes) for layer in reversed(layers))
         for layer in judged.layer:  # of one name, only a layer without weights comes again
             if sum(other.name == layer.name for other in judged.layer) > 1 and layer.name not in self.net.blobs:
                 layer.name = f"{layer.name} of {layer.top[0]}"
@@ -62,20 +63,23 @@ class Prepared:
         return CaffeNet(judged, {name: arrays for name, arrays in self.net.blobs.items() if name in names})
 
 
-def prepare(prototxt: Path, *, cut: bool) -> Prepared:
-    """Read a network with seeded weights and inputs, narrower where it can be; errors as those of `read`."""
+def prepare(prototxt: Path, *, cut: bool, gain: float = 1) -> Prepared:
+    """Read a network with seeded weights and inputs, narrower where it can be; errors as those of `read`.
+
+    `gain` is what keeps numbers as large as they are in a layer with a ReLU, times this.
+    """
     net = files.read_pair(prototxt)
     try:
         narrow = _narrowed(net)
-        return _prepared(narrow, cut)
+        return _prepared(narrow, cut, gain)
     except PipelineError:
-        return _prepared(net, cut)
+        return _prepared(net, cut, gain)
 
 
-def _prepared(net: CaffeNet, cut: bool) -> Prepared:
+def _prepared(net: CaffeNet, cut: bool, gain: float) -> Prepared:
     options = {"cut": ("auto",)} if cut else {}
     shapes = _few(net, _shapes(net, options), options)
-    filled = replace(net, blobs=_weights(net, shapes, options))
+    filled = replace(net, blobs=_weights(net, shapes, options, gain))
     graph = read(filled, shapes, **options)
     generator = np.random.default_rng(0)
     feeds = {value.name: _feed(generator, value.name, value.shape) for value in graph.inputs}
@@ -132,10 +136,10 @@ def _faulty(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Se
     return False
 
 
-def _weights(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]]) -> Arrays:
+def _weights(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, Sequence[str]], gain: float) -> Arrays:
     """Return seeded weights, of the shapes that the readers ask for, by layer."""
     found: Arrays = {}
-    with mock.patch.object(Weights, "take", _seeded(found)):
+    with mock.patch.object(Weights, "take", _seeded(found, gain)):
         outline(net, shapes, **options)
     return found
 
@@ -147,18 +151,18 @@ def _ones(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) ->
     return tuple(np.broadcast_to(np.float32(1), shape) for shape in shapes)
 
 
-def _seeded(found: Arrays):  # noqa: ANN202 - a stand-in for Weights.take
+def _seeded(found: Arrays, gain: float):  # noqa: ANN202 - a stand-in for Weights.take
     def take(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
         for shape in shapes:
             layer.check_size(shape)
         if layer.name not in found:
-            found[layer.name] = tuple(_parameters(layer, shapes))
+            found[layer.name] = tuple(_parameters(layer, shapes, gain))
         return found[layer.name]
 
     return take
 
 
-def _parameters(layer: Layer, shapes: Sequence[Shape]) -> list[np.ndarray]:
+def _parameters(layer: Layer, shapes: Sequence[Shape], gain: float) -> list[np.ndarray]:
     """Return numbers that keep activations about as large as they come."""
     generator = np.random.default_rng(sum(map(ord, layer.name)))
     arrays = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -172,7 +176,7 @@ def _parameters(layer: Layer, shapes: Sequence[Shape]) -> list[np.ndarray]:
         arrays[3:] = [1 + 0.1 * np.abs(array) for array in arrays[3:]]
     elif shapes and len(shapes[0]) > 1:
         fan_in = prod(shapes[0][1:])
-        arrays = [arrays[0] * np.float32(np.sqrt(2 / fan_in)), *(0.1 * array for array in arrays[1:])]
+        arrays = [arrays[0] * np.float32(gain * np.sqrt(2 / fan_in)), *(0.1 * array for array in arrays[1:])]
     return [np.asarray(array, np.float32) for array in arrays]
 
 
@@ -193,7 +197,7 @@ def _narrowed(net: CaffeNet) -> CaffeNet:
     return replace(net, net=narrow)
 
 
-def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray]) -> LayerParameter:
+def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int) -> LayerParameter:
     """Return a layer as Caffe 1.0 takes it: what a fork made is a Python layer, with its fields and blobs' shapes."""
     plain = LayerParameter()
     plain.CopyFrom(layer)
@@ -202,7 +206,7 @@ def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray]) -> LayerParam
             plain.ClearField(name)
     plain.type = "Convolution" if layer.type in ("ConvolutionDepthwise", "DepthwiseConvolution") else layer.type
     kind = FORKS.get(layer.type)
-    if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True)):
+    if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
         return plain
     python = LayerParameter(name=layer.name, type="Python", bottom=layer.bottom, top=layer.top)
     python.python_param.module, python.python_param.layer = "caffe_fork_layer", "ForkLayer"

@@ -7,9 +7,12 @@ import numpy as np
 
 
 class Fork:
-    """A reference: `run(fields, bottoms, blobs, tops)` gives the arrays of the tops."""
+    """A reference: `run(fields, bottoms, blobs, tops)` gives the arrays of the tops.
 
-    def __init__(self, run, applies=lambda layer: True):
+    `applies(layer, axes)` tells whether Caffe 1.0 lacks a layer of these fields in a network of as many axes.
+    """
+
+    def __init__(self, run, applies=lambda layer, axes: True):
         self.run = run
         self.applies = applies
 
@@ -17,8 +20,8 @@ class Fork:
 FORKS = {}
 
 
-def fork(*types, applies=lambda layer: True):
-    """Register a reference for layers of these types, where `applies` to a layer's fields."""
+def fork(*types, applies=lambda layer, axes: True):
+    """Register a reference for layers of these types, where it applies."""
 
     def register(run):
         FORKS.update(dict.fromkeys(types, Fork(run, applies)))
@@ -73,26 +76,31 @@ def bn(fields, bottoms, blobs, tops):
     return [columns[0] * x + columns[1]]
 
 
-@fork("Pooling", applies=lambda layer: layer["pooling_param"].get("ceil_mode") is False)
+@fork("Pooling", applies=lambda layer, axes: axes > 4 or layer["pooling_param"].get("ceil_mode") is False)
 def pooling(fields, bottoms, blobs, tops):
-    """Forks with BVLC's pull request 3057: output sizes rounded down, and windows cut as in pooling_layer.cpp."""
+    """Windows as in pooling_layer.cpp: over three axes in faustomilletari/3D-Caffe, sizes rounded down by ceil_mode."""
     param, x = fields["pooling_param"], bottoms[0]
     kernel, stride, pad = param["kernel_size"], param.get("stride", 1), param.get("pad", 0)
-    sizes = [(size + 2 * pad - kernel) // stride + 1 for size in x.shape[2:]]
-    y = np.zeros(x.shape[:2] + tuple(sizes), np.float32)
-    for i in range(sizes[0]):
-        for j in range(sizes[1]):
-            top, left = i * stride - pad, j * stride - pad
-            bottom, right = (min(s + kernel, e + pad) for s, e in zip((top, left), x.shape[2:]))
-            window = x[:, :, max(top, 0) : bottom, max(left, 0) : right]
-            if param.get("pool", "MAX") == "MAX":
-                y[:, :, i, j] = window.max(axis=(2, 3))
-            else:
-                y[:, :, i, j] = window.sum(axis=(2, 3)) / ((bottom - top) * (right - left))
+    down = param.get("ceil_mode") is False
+    spans = [size + 2 * pad - kernel for size in x.shape[2:]]
+    sizes = [span // stride + 1 if down else -(-span // stride) + 1 for span in spans]
+    if pad:
+        sizes = [n - ((n - 1) * stride >= size + pad) for n, size in zip(sizes, x.shape[2:])]
+    y = np.zeros((*x.shape[:2], *sizes), np.float32)
+    for place in np.ndindex(*sizes):
+        begins = [at * stride - pad for at in place]
+        ends = [min(begin + kernel, size + pad) for begin, size in zip(begins, x.shape[2:])]
+        cut = tuple(slice(max(begin, 0), end) for begin, end in zip(begins, ends))
+        window = x[(slice(None), slice(None), *cut)].reshape(*x.shape[:2], -1)
+        if param.get("pool", "MAX") == "MAX":
+            y[(slice(None), slice(None), *place)] = window.max(axis=2)
+        else:
+            area = np.prod([end - begin for begin, end in zip(begins, ends)])
+            y[(slice(None), slice(None), *place)] = window.sum(axis=2) / area
     return [y]
 
 
-@fork("Dropout", applies=lambda layer: layer.get("dropout_param", {}).get("scale_train") is False)
+@fork("Dropout", applies=lambda layer, axes: layer.get("dropout_param", {}).get("scale_train") is False)
 def dropout(fields, bottoms, blobs, tops):
     """rbgirshick/caffe-fast-rcnn, dropout_layer.cpp, in the TEST phase."""
     return [bottoms[0] * (1 - fields["dropout_param"].get("dropout_ratio", 0.5))]
