@@ -25,7 +25,9 @@ def prior_box(layer: Layer, net: CaffeReader) -> None:
     ratios = _ratios(fields, fields.flag("flip"))
     if not smallest or len(largest) not in (0, len(smallest)):
         layer.invalid(f"{len(smallest)} of min_size and {len(largest)} of max_size")
-    if any(size != int(size) or size < 1 for size in (*smallest, *largest)):
+    if any(not 0 < ratio < np.inf for ratio in ratios) or any(not 0 < size < np.inf for size in smallest + largest):
+        layer.invalid(f"sizes {smallest + largest} and ratios {ratios}")
+    if any(not size.is_integer() for size in smallest + largest):
         layer.refuse("forks of SSD disagree on sizes that are no integers", "prior_box_param.min_size")
     _give(layer, net, fields, _extents(smallest, largest, ratios))
 
@@ -74,7 +76,7 @@ def _frame(layer: Layer, fields: Fields, counts: tuple[int, ...], image: tuple[i
         one_step = fields.float("step")
         given = (one_step, one_step) if one_step else (fields.float("step_h"), fields.float("step_w"))
         steps = [np.float32(step) for step in given]
-    if min(image) <= 0 or min(map(float, steps)) <= 0:
+    if min(image) <= 0 or not all(0 < step < np.inf for step in steps):
         layer.invalid(f"an image of {image} and steps of {steps}")
     return _Frame(
         (counts[0], counts[1]), (steps[0], steps[1]), (image[0], image[1]), np.float32(fields.float("offset"))
@@ -86,7 +88,7 @@ def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
     ratios = [np.float32(1)]
     for ratio in map(np.float32, fields.floats("aspect_ratio")):
         if all(abs(ratio - known) >= _SAME_RATIO for known in ratios):
-            ratios += [ratio, np.float32(1.0 / float(ratio))] if flip else [ratio]
+            ratios += [ratio, np.float32(1) / ratio] if flip and ratio else [ratio]
     return [ratio for ratio in ratios if abs(ratio - 1) >= _SAME_RATIO]
 
 

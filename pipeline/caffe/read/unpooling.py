@@ -42,15 +42,15 @@ def upsample(layer: Layer, net: CaffeReader) -> None:
     x = layer.take(1, 2)[0]
     both = fields.int("scale")
     scales = tuple(fields.int(name) if fields.has(name) else both for name in ("scale_h", "scale_w"))
-    pads = (fields.flag("pad_out_h"), fields.flag("pad_out_w"))
-    said = fields.int("upsample_h"), fields.int("upsample_w")
+    if x.rank != 4:
+        layer.invalid(f"it needs 4 axes, not shape {x.shape}")
     if len(layer.bottoms) > 1:
+        said = fields.int("upsample_h"), fields.int("upsample_w")
+        pads = fields.flag("pad_out_h"), fields.flag("pad_out_w")
         sizes = tuple(size * scale - pad for size, scale, pad in zip(x.shape[2:], scales, pads, strict=True))
         _by_mask(layer, net, said if all(said) else sizes)
         return
-    if any(pads) or any(said):
-        layer.refuse("sizes, which belong to a mask, without a mask")
-    if x.rank != 4 or min(scales) < 1:
+    if min(scales) < 1:
         layer.invalid(f"scale {scales} for shape {x.shape}")
     net.give(layer, net.add(Resize(scales=(1.0, 1.0, *map(float, scales)), mode="nearest"), x))
 

@@ -99,7 +99,7 @@ def test_global_pooling_takes_the_whole_image():
     [
         ("", (1, 1, 4, 4)),
         ("kernel_size: 2", (1, 1, 4)),
-        ("kernel_size: 2", (1, 1, 4, 4, 4)),
+        ("kernel_size: 2", (1, 1, 4, 4, 4, 4)),
         ("kernel_size: 2 kernel_h: 2 kernel_w: 2", (1, 1, 4, 4)),
         ("kernel_h: 2", (1, 1, 4, 4)),
         ("kernel_size: 2 pad: 2", (1, 1, 4, 4)),
