@@ -1,8 +1,8 @@
 """`python -m benchmarks.world DIR`: how many Caffe networks of public repositories convert, and to the same numbers.
 
-Each folder of DIR holds a network as people wrote it (`net.prototxt`) and where it is from (`meta.json`: `repo`, `path`,
-`form`). It gets seeded weights, is made narrower for time, converted, and run in Caffe2. A real Caffe is the judge
-(CAFFE_PYTHON names an interpreter with pycaffe): it runs the layers between the inputs and the outputs that the
+Each folder of DIR holds a network as people wrote it (`net.prototxt`) and where it is from (`meta.json`: `repo`,
+`path`, `form`). It gets seeded weights, is made narrower for time, converted, and run in Caffe2. A real Caffe is the
+judge (CAFFE_PYTHON names an interpreter with pycaffe): it runs the layers between the inputs and the outputs that the
 conversion declares; layers of forks run there as Python layers, by the numpy references of `tests/caffe/forks.py`.
 """
 
@@ -103,7 +103,7 @@ def _judged(prototxt: Path, engines: Sequence[Engine], cut: bool, gain: float) -
         return Verdict("refused", tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems))
     except PipelineError as error:
         return Verdict("no network", (f"{error.where}: {error.what} {error.why}".strip(),))
-    except Exception as error:  # noqa: BLE001 - a bug of ours is a verdict too
+    except Exception as error:  # a bug of ours is a verdict too
         return Verdict("not judged", (f"bug: {error!r}"[:300],))
 
 

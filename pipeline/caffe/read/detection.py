@@ -87,9 +87,9 @@ def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
     """Return the ratios of width to height but 1, each once, and their inverses with `flip`."""
     ratios = [np.float32(1)]
     for ratio in map(np.float32, fields.floats("aspect_ratio")):
-        if all(abs(ratio - known) >= _SAME_RATIO for known in ratios):
+        if all(abs(float(ratio) - float(known)) >= _SAME_RATIO for known in ratios):
             ratios += [ratio, np.float32(1) / ratio] if flip and ratio else [ratio]
-    return [ratio for ratio in ratios if abs(ratio - 1) >= _SAME_RATIO]
+    return [ratio for ratio in ratios if abs(float(ratio) - 1) >= _SAME_RATIO]
 
 
 def _extents(smallest: tuple[float, ...], largest: tuple[float, ...], ratios: list[np.float32]) -> Array:
