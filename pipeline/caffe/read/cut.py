@@ -17,11 +17,15 @@ CUT_BY_ITSELF = "auto"  # at every layer that has no counterpart
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The layers of a part, in order, those that it lacks, and the blobs that these would have taken from it."""
+    """The layers of a part, in order, those that it lacks, and the blobs that these would have taken from it.
+
+    `idle` are inputs that no layer of the part reads.
+    """
 
     layers: tuple[LayerParameter, ...]
     left_out: tuple[LayerParameter, ...] = ()
     ends: tuple[str, ...] = ()
+    idle: frozenset[str] = frozenset()
 
     @property
     def removed(self) -> frozenset[str]:
@@ -50,5 +54,8 @@ def cut_at(network: Deployed, wanted: Sequence[str], names: Collection[str] = ()
             kept.append(layer)
             lost.difference_update(layer.top)
     made = {top for layer in kept if not is_source(layer) for top in layer.top}
-    ends = dict.fromkeys(blob for layer in out for blob in layer.bottom if blob in made)
-    return Cut(tuple(kept), tuple(out), tuple(ends))
+    wanted_there = dict.fromkeys(blob for layer in out for blob in layer.bottom)
+    read = {blob for layer in kept for blob in layer.bottom}
+    idle = {top for layer in kept if is_source(layer) for top in layer.top if top in wanted_there and top not in read}
+    ends = tuple(blob for blob in wanted_there if blob in made)
+    return Cut(tuple(kept), tuple(out), ends, network.idle | idle)

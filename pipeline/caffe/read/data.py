@@ -31,6 +31,7 @@ def source(layer: Layer, net: CaffeReader) -> None:
     How they are read and changed is for the caller, who is told. Shapes are those of the batches where the fields
     of the layer say them (data_transformer.cpp, image_data_layer.cpp; annotated_data_layer.cpp of SSD).
     """
+    layer.leave_all()
     layer.take(0)
     shapes = (_images(layer), _labels(layer))
     for top, shape in zip_longest(layer.tops, shapes[: len(layer.tops)]):
@@ -39,7 +40,6 @@ def source(layer: Layer, net: CaffeReader) -> None:
     changes = [layer.changes(each, ("scale", "mean_file", "mean_value")) for each in names]
     if any(changes):
         net.notes.append(f"{layer}: the network takes images already changed by {', '.join(filter(None, changes))}")
-    layer.leave_all()
 
 
 def _labels(layer: Layer) -> Shape | None:

@@ -135,7 +135,7 @@ class _Walk:
         places = _places(layers)
         reserved = {top for layer in layers for top in layer.top} | set(places)
         weights = Weights(self.net)
-        self.reader = CaffeReader(self.net.net.name, weights, self.input_shapes, reserved, self.network.idle)
+        self.reader = CaffeReader(self.net.net.name, weights, self.input_shapes, reserved, self.part.idle)
         for place, message in zip(places, layers, strict=True):
             known = len(self.problems)
             with self.reader.at(place, Origin(message.name, message.type)):
