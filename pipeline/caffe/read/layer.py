@@ -200,7 +200,12 @@ class Layer:
     def unknown(self) -> Iterator[Problem]:
         """Return a problem for every field that is set, that the schema lacks and that does matter."""
         for field in self._message.unknown if not self._left else ():
-            if field.path.rpartition(".")[2] not in _WITHOUT_MEANING and not ignored(field.path):
+            outer = field.path.partition(".")[0]
+            if (
+                outer not in _OF_OTHERS
+                and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
+                and not ignored(field.path)
+            ):
                 reason = f"no Caffe that is known has this field: {shown_field(field)}"
                 yield Problem(f"{self.name}.{field.path}", reason)
 

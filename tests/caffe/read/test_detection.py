@@ -69,7 +69,8 @@ def test_fields_of_another_fork_are_named_before_what_they_make_sound():
 def detector(boxes):
     return (
         inputs(loc=(1, 4 * boxes), conf=(1, 2 * boxes), **SHAPES)
-        + 'layer { name: "prior" type: "PriorBox" bottom: "f" bottom: "image" top: "p" prior_box_param { min_size: 4 } }'
+        + 'layer { name: "prior" type: "PriorBox" bottom: "f" bottom: "image" top: "p" '
+        + "prior_box_param { min_size: 4 } }"
         + 'layer { name: "sum" type: "Power" bottom: "conf" top: "probabilities" }'
         + 'layer { name: "det" type: "DetectionOutput" bottom: "loc" bottom: "probabilities" bottom: "p" top: "out" '
         + "detection_output_param { num_classes: 2 } }"
