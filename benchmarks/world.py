@@ -15,13 +15,15 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import world_nets
 from pipeline.caffe import files
+from pipeline.caffe.files import CaffeNet
+from pipeline.caffe.schema import NetParameter
 from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
 from pipeline.errors import PipelineError, UnsupportedError
@@ -122,9 +124,7 @@ def _compared(
 ) -> Verdict:
     ours, theirs = engines
     (found,) = run(ours, [translated])
-    files.write_pair(network.judged(), folder / "judge.prototxt", folder / "judge.caffemodel")
-    paths = {"prototxt": folder / "judge.prototxt", "caffemodel": folder / "judge.caffemodel"}
-    (right,) = run(theirs, [Job(paths, network.inputs, network.outputs)])
+    (right,) = run(theirs, [Job(_written(network.judged(), folder), network.inputs, network.outputs)])
     if not found.ok:
         return Verdict("fails when run", (f"{found.stage}: {found.error}", f"Caffe: {right.error or 'runs'}"))
     if not right.ok:
@@ -137,6 +137,14 @@ def _compared(
         if not np.isfinite(b).all() or (b.size > 1 and np.ptp(b) == 0):
             return Verdict("not judged", (f"{name}: Caffe's numbers say nothing: {b.reshape(-1)[:3]}",))
     return Verdict("right, cut" if cut else "right")
+
+
+def _written(judged: CaffeNet, folder: Path) -> dict[str, Path]:
+    """Write a net for Caffe, and weights of those layers alone that have some: for the others it has its own."""
+    weighty = NetParameter(layer=[layer for layer in judged.net.layer if layer.name in judged.blobs])
+    files.write_pair(judged, folder / "judge.prototxt", folder / "unused.caffemodel")
+    files.write_pair(replace(judged, net=weighty), folder / "unused.prototxt", folder / "judge.caffemodel")
+    return {"prototxt": folder / "judge.prototxt", "caffemodel": folder / "judge.caffemodel"}
 
 
 def _table(counts: Counter[tuple[str, str]]) -> Iterator[str]:

@@ -56,10 +56,10 @@ class Prepared:
             given.input_param.shape.add().dim.extend(array.shape)
         axes = max(array.ndim for array in self.inputs.values())
         judged.layer.extend(_for_caffe(layer, self.net.blobs.get(layer.name, ()), axes) for layer in reversed(layers))
-        for layer in judged.layer:  # of one name, only a layer without weights comes again
-            if sum(other.name == layer.name for other in judged.layer) > 1 and layer.name not in self.net.blobs:
-                layer.name = f"{layer.name} of {layer.top[0]}"
-        names = {layer.name for layer in judged.layer}
+        names: set[str] = set()
+        for layer in judged.layer:  # weights are those of the first of one name
+            layer.name = layer.name if layer.name not in names else f"{layer.name} of {layer.top[0]} {len(names)}"
+            names.add(layer.name)
         return CaffeNet(judged, {name: arrays for name, arrays in self.net.blobs.items() if name in names})
 
 

@@ -219,3 +219,13 @@ def prior_box(fields, bottoms, blobs, tops):
     boxes = np.clip(boxes, 0, 1) if param.get("clip", False) else np.array(boxes)
     variances = np.resize(np.array(param.get("variance", [0.1])), boxes.shape)
     return [np.stack([boxes, variances])[np.newaxis].astype(np.float32)]
+
+
+@fork("BatchNorm", applies=lambda layer, axes: layer.get("batch_norm_param", {}).get("use_global_stats") is False)
+def batch_norm(fields, bottoms, blobs, tops):
+    """BVLC's batch_norm_layer.cpp with statistics of the batch, in place of which PyPI's kendryte-caffe has its own."""
+    x = bottoms[0]
+    axes = (0, *range(2, x.ndim))
+    centred = x - x.mean(axis=axes, keepdims=True)
+    variance = (centred * centred).mean(axis=axes, keepdims=True)
+    return [centred / np.sqrt(variance + fields["batch_norm_param"].get("eps", 1e-5))]
