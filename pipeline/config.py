@@ -62,6 +62,9 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    cut: tuple[str, ...] = _option(
+        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+    )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"

@@ -27,9 +27,10 @@ def _parameters(reads: str, name: str) -> list[Any]:
     return found or [pytest.param(None, id="none", marks=missing)]
 
 
-# Parameters of a test or fixture: every real Caffe and Caffe2 here.
+# Parameters of a test or fixture: every real Caffe, Caffe2 and ONNX Runtime here.
 CAFFES = _parameters("caffe", "Caffe")
 CAFFE2S = _parameters("caffe2", "Caffe2")
+ONNX_RUNTIMES = _parameters("onnx", "ONNXRuntime")
 
 
 def shared(*parts: str) -> Path:
