@@ -40,10 +40,10 @@ _KIND = re.compile(r"^.* \((\w+)\): .*$")  # of a layer that is refused: its typ
 _HEAD = (
     "# Caffe networks of public repositories",
     "",
-    "Written by `python -m benchmarks.world DIR --page FILE`, over networks as people left them, at most seven of a",
-    "repository, with seeded weights. Right is within 0.0001 of a real Caffe's numbers, relative to max(1, max |b|), for",
-    "every output; layers of forks run there by references of ours in numpy (`tests/caffe/forks.py`). A network that is",
-    "cut was converted with `--cut auto`. No network: a file that no Caffe loads, such as one that does not parse.",
+    "Written by `python -m benchmarks.world DIR --page FILE`, over networks as people left them, with seeded weights.",
+    "Right is within 0.0001 of a real Caffe's numbers, relative to max(1, max |b|), for every output; layers of forks",
+    "run there by references of ours in numpy (`tests/caffe/forks.py`). A network that is cut was converted with",
+    "`--cut auto`. No network: a file that no Caffe loads, such as one that does not parse.",
     "",
 )
 
