@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pipeline.runtimes.engine import Engine, Job, run
 
 from benchmarks import world_nets
 from pipeline.caffe import files
@@ -31,7 +32,6 @@ from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.input_types import cast_inputs, index_inputs
 from pipeline.runtimes import caffe2, pycaffe
-from pipeline.runtimes.engine import Engine, Job, run
 
 TOLERANCE = 1e-4  # of a number, relative to max(1, max |b|)
 CALM = 0.7  # of the size of weights that keeps numbers as large as they come

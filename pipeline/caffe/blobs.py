@@ -5,7 +5,7 @@ Follows Blob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+from pipeline.wire.strip import Dropped, strip
 
 Array = np.ndarray[Any, Any]
 
@@ -34,7 +35,7 @@ _RAW_TYPE, _RAW_DATA = 10, 12
 _RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
 # The blobs that a net is read without.
-_WITHOUT_BLOBS: dict[int, Any] = {
+_WITHOUT_BLOBS: Dropped = {
     _LAYER: {_BLOBS: None},
     _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
 }
@@ -81,7 +82,7 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
 
 def strip_blobs(view: memoryview) -> bytes:
     """Return a binary NetParameter without its layers' blobs, small enough to parse."""
-    return b"".join(_without(view, 0, len(view), _WITHOUT_BLOBS))
+    return strip(view, _WITHOUT_BLOBS)
 
 
 def blob_parts(array: Array) -> list[Part]:
@@ -169,16 +170,3 @@ def _refuse(blob: Field, layer: str, why: str) -> NoReturn:
         where=f"layer {layer!r}, byte {blob.start}",
         why=why,
     )
-
-
-def _without(view: memoryview, start: int, end: int, dropped: dict[int, Any]) -> Iterator[bytes]:
-    """Copy a message's fields but for the dropped ones, nested messages likewise."""
-    at = start
-    for field in fields(view, start, end):
-        if field.number not in dropped:
-            yield bytes(view[at : field.end])
-        elif dropped[field.number] is not None:
-            scan.payload(view, field)
-            inner = b"".join(_without(view, field.start, field.end, dropped[field.number]))
-            yield length_delimited(field.number, len(inner)) + inner
-        at = field.end
