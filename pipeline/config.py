@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
-from pipeline.graph.input_spec import parse_input_spec
+from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
@@ -281,7 +281,7 @@ def validate(options: Options) -> Options:
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")
-    return replace(options, inputs=tuple(str(parse_input_spec(text)) for text in options.inputs))
+    return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

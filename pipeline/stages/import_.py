@@ -12,16 +12,19 @@ def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
     from pipeline import plugins
     from pipeline.graph import serialization
-    from pipeline.graph.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_inputs
     from pipeline.stages import signature
     from pipeline.torch7 import importer
 
     path, options = task.inputs["t7"], task.options
     network = importer.find_network(path, options["root"] or None, options["plugins"])
     with plugins.no_late_imports(options["plugins"]):
-        graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
+        given, notes = parse_inputs(options["inputs"]), list[str]()
+        graph = importer.lower(network.root, given, path.stem, network.checkpoint, notes=notes)
+    for note in notes:
+        task.note(note)
     digests = serialization.write(graph, task.output, task.progress)
-    signature.write(task.output, signature.of_graph(graph, importer.element_type(network)))
+    signature.write(task.output, signature.of_graph(graph, importer.element_type(network.root)))
     return digests
 
 

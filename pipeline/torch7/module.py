@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
@@ -165,10 +165,12 @@ def join(path: str, step: str) -> str:
 
 
 Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
+Sizes: TypeAlias = Callable[[Module], Mapping[int, int]]
+Count: TypeAlias = Callable[[Module], int]
 # An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
 # `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
-# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed.
-Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only"]
+# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as they are.
+Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +181,9 @@ class Definition:
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
-    keeps_shape: bool = False  # what it gives has the shape of what it takes
-    feeds_first: bool = False  # the first module inside takes what it takes
+    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis
+    elements: Count | None = None  # how many numbers a sample has, whatever its shape
+    items: Count | None = None  # how many items the table has
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
@@ -191,22 +194,23 @@ def module(
     *names: str,
     rank: int | None = None,
     unbatched: Unbatched = "squeezed",
-    keeps_shape: bool = False,
-    feeds_first: bool = False,
+    sizes: Sizes | None = None,
+    elements: Count | None = None,
+    items: Count | None = None,
 ) -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
     It is called with the module, its input and the graph being built, and gives the module's output. Where its
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
-    a dimension less. `keeps_shape` and `feeds_first` (see `Definition`) tell how the shape of a network's input is
-    found where only a module inside remembers it.
+    a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
+    input: the shape of a network's input is found from them.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
-        MODULES.register(*names)(Definition(function, takes, rank, unbatched, keeps_shape, feeds_first))
+        MODULES.register(*names)(Definition(function, takes, rank, unbatched, sizes, elements, items))
         return function
 
     return add

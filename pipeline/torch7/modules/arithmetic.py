@@ -10,13 +10,13 @@ from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.modules.activation import in_place
 
 
-@module("nn.MulConstant", keeps_shape=True)
+@module("nn.MulConstant")
 def mul_constant(m: Module, x: Value, net: Lowering) -> Value:
     """y = c x."""
     return in_place(m, x, net.add("Mul", x, net.constant(m.float("constant_scalar"))), net)
 
 
-@module("nn.AddConstant", keeps_shape=True)
+@module("nn.AddConstant")
 def add_constant(m: Module, x: Value, net: Lowering) -> Value:
     """y = x + c; c is a number, or a vector along the last of at most two dimensions."""
     if isinstance(m.object.get("constant_scalar"), int | float):
@@ -72,7 +72,7 @@ def absolute(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Abs", x)
 
 
-@module("nn.Square", keeps_shape=True)
+@module("nn.Square")
 def square(m: Module, x: Value, net: Lowering) -> Value:
     """y = x^2."""
     return net.add("Mul", x, x)
@@ -114,14 +114,13 @@ def power(m: Module, x: Value, net: Lowering) -> Value:
     "nn.NormStabilizer",
     "nn.PrintSize",
     "nn.TotalVariation",
-    keeps_shape=True,
 )
 def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Return the input itself."""
     return x
 
 
-@module("nn.Copy", "nn.ZeroGrad", keeps_shape=True)
+@module("nn.Copy", "nn.ZeroGrad")
 def copy(m: Module, x: Value, net: Lowering) -> Value:
     """A copy; a Copy between equal types, which keeps a function of its own, gives the input itself (Copy.lua)."""
     return x if "updateOutput" in m.object else net.copy(x)

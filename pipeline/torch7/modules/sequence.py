@@ -50,7 +50,7 @@ def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, n
     return net.add("Add", y, other, part="gates")
 
 
-@module("nn.SeqLSTM", "nn.SeqLSTMP")
+@module("nn.SeqLSTM", "nn.SeqLSTMP", rank=3, sizes=lambda m: {2: m.int("inputsize")})
 def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
     """An LSTM over (T, N, D), or (N, T, D) with batchfirst; gates in the order i, f, o, g; {c0, h0, x} or {h0, x}.
 
@@ -77,7 +77,7 @@ def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
     return stacked(tuple(outputs), net, axis=int(m.flag("batchfirst")))
 
 
-@module("nn.SeqGRU")
+@module("nn.SeqGRU", rank=3, sizes=lambda m: {2: m.int("inputSize")})
 def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
     (hidden,), sequence = sequence_of(m, x, net, 1)

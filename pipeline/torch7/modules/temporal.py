@@ -44,13 +44,18 @@ def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, paddi
     return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))
 
 
-@module("nn.TemporalConvolution", rank=3)
+def frame(m: Module) -> dict[int, int]:
+    """Return the number of features in a frame."""
+    return {2: m.int("inputFrameSize")} if m.has("inputFrameSize") else {}
+
+
+@module("nn.TemporalConvolution", rank=3, sizes=frame)
 def temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution over time."""
     return convolve(m, x, net, m.int("kW"), m.int("dW", 1))
 
 
-@module("cudnn.TemporalConvolution", rank=3)
+@module("cudnn.TemporalConvolution", rank=3, sizes=frame)
 def cudnn_temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """As nn's, but its time is called H, and it pads (cudnn.torch, TemporalConvolution.lua)."""
     return convolve(m, x, net, m.int("kH"), m.int("dH", 1), m.int("padH", 0))
@@ -70,7 +75,7 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     return net.reshape(y, (y.shape[0], *y.shape[2:]))
 
 
-@module("nn.TemporalSubSampling", rank=3, unbatched="only")
+@module("nn.TemporalSubSampling", rank=3, unbatched="only", sizes=frame)
 def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The sum of every `kW` frames times a weight, plus a bias, feature by feature."""
     kernel = m.int("kW")

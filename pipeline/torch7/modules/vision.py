@@ -121,7 +121,7 @@ def crelu(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Relu", joined)
 
 
-@module("nn.SpatialLinear", rank=4, unbatched="only")
+@module("nn.SpatialLinear", rank=4, unbatched="only", sizes=lambda m: {1: m.weight().shape[-1]})
 def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of the channels at every pixel (nnx): a convolution of 1 x 1."""
     weight = m.weight()

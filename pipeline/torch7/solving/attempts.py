@@ -1,0 +1,129 @@
+"""Trying shapes: the network's modules are run on a form, to see whether it fits, or where not.
+
+A run makes nodes and computes no numbers, so that hundreds take a second. How many may be made is bounded by a count
+of nodes, not by a clock: what is found depends on the file alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Operator
+from pipeline.graph.values import Attribute, Value
+from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
+from pipeline.torch7.module import Module, TorchValue, find
+from pipeline.torch7.running import declare, input_name
+from pipeline.torch7.solving.forms import Form, Path, specs, tensors
+
+NODES = 60_000  # of all attempts together
+NODES_EACH = 6_000
+
+
+class Exhausted(Exception):  # noqa: N818 - the end of a search, no fault
+    """As many nodes have been made as a search may make."""
+
+
+class _BoundedBuilder(Builder):
+    """A builder of few nodes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def add_many(self, operator: Operator | str, *inputs: Value | None, **options: Attribute) -> tuple[Value, ...]:
+        """Add a node; raises Exhausted."""
+        if self.size >= self.most:
+            raise Exhausted
+        return super().add_many(operator, *inputs, **options)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How far a form went.
+
+    `direction` is 0 where it fits, -1 where it is too small or of another kind, 1 where it is too large.
+    """
+
+    direction: int
+    progress: tuple[int, int]  # modules that began to run, and that took what they were given
+    steps: tuple[Step, ...]
+    size: int  # nodes
+    misfit: Misfit | None = None
+    sources: tuple[Path, ...] = ()  # of the inputs that the misfit comes from
+    refused: bool = False
+    unbatched: bool = False  # a module took one sample where it takes batches too
+    cut: bool = False  # the network became too long
+
+    @property
+    def fits(self) -> bool:
+        """Whether all modules took what they were given."""
+        return self.direction == 0
+
+
+class Attempts:
+    """Runs a network on forms, each once."""
+
+    def __init__(self, root: Module) -> None:
+        self.root = root
+        self.left = NODES
+        self._known: dict[Form, Attempt] = {}
+
+    def __call__(self, form: Form) -> Attempt:
+        """Run the network on a form. Raises Exhausted, and InvalidInputError for a damaged module."""
+        if form not in self._known:
+            self._known[form] = self._run(form)
+        return self._known[form]
+
+    def _run(self, form: Form) -> Attempt:
+        if self.left <= 0:
+            raise Exhausted
+        net = Lowering(_BoundedBuilder(min(self.left, NODES_EACH)))
+        misfit, sources = None, ()
+        try:
+            net.run(self.root, declare(net.builder, specs(form)))
+        except Misfit as error:
+            misfit = error
+            sources = _sources(net.builder, error.given, form)
+        except Exhausted:
+            misfit = Misfit("the network becomes too long", self.root, ())
+        except UsageError as error:
+            misfit = Misfit(error.what, self.root, ())
+        self.left -= net.builder.size + 20
+        direction = _direction(misfit) if misfit else int(bool(net.mixed)) or -int(bool(net.problems))
+        return Attempt(
+            direction,
+            (len(net.entered), len({id(step.module.object) for step in net.steps})),
+            tuple(net.steps),
+            net.builder.size,
+            misfit,
+            sources,
+            refused=bool(net.problems),
+            unbatched=bool(net.unbatched),
+            cut=net.builder.size >= NODES_EACH,
+        )
+
+
+def _sources(builder: Builder, given: TorchValue, form: Form) -> tuple[Path, ...]:
+    paths = [path for path, _ in tensors(form)]
+    names = [input_name(position, len(paths)) for position in range(len(paths))]
+    found = set[str]().union(*(builder.sources(value) for value in leaves(given)))
+    return tuple(path for path, name in zip(paths, names, strict=True) if name in found)
+
+
+def _direction(misfit: Misfit) -> int:
+    """Return 1 where a module was given more than it takes, else -1."""
+    definition, x = find(misfit.module.kind), misfit.given
+    if definition is None or not isinstance(x, Value):
+        return -1
+    if definition.elements:
+        wanted = definition.elements(misfit.module)
+        return 1 if wanted and math.prod(x.shape[1:]) > wanted else -1
+    if definition.sizes and definition.rank is not None:
+        shift = x.rank - definition.rank
+        sizes = definition.sizes(misfit.module).items()
+        if any(0 <= axis + shift < x.rank and x.shape[axis + shift] > size for axis, size in sizes):
+            return 1
+    return -1

@@ -1,0 +1,71 @@
+"""What a module that was given the wrong thing says of the network's input: forms that would serve it better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pipeline.graph.values import Value
+from pipeline.torch7.module import Definition, Module, find
+from pipeline.torch7.solving.attempts import Attempt
+from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put
+
+_RANKS = 6  # more axes than any module asks for
+
+
+def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
+    """Return forms that serve the module at which an attempt failed, the likeliest first."""
+    misfit = attempt.misfit
+    if misfit is None:
+        return
+    module, x = misfit.module, misfit.given
+    definition = find(module.kind)
+    for path in attempt.sources:
+        tensor = at(form, path)
+        assert isinstance(tensor, TensorForm)
+        for new in _of_module(definition, module, x, tensor):
+            yield put(form, path, new)
+        for more in range(1, _RANKS - len(tensor.axes)):
+            yield put(form, path, replace(tensor, axes=(*tensor.axes, *[Axis()] * more), flat=False))
+    if isinstance(x, tuple) and (longer := _longer(form, attempt.sources, len(x))):
+        yield longer
+
+
+def _of_module(definition: Definition | None, module: Module, x: object, tensor: TensorForm) -> Iterator[Form]:
+    if definition is None or not isinstance(x, Value):
+        return
+    items = definition.items(module) if definition.items else 2
+    if definition.takes == "table" or (definition.items and items > 1):
+        table = TableForm((TensorForm(),) * items, repeats=not definition.items)
+        yield table
+        yield TableForm((table,), repeats=True)  # a sequence of such tables
+        return
+    if definition.elements and (count := definition.elements(module)):
+        yield TensorForm((Axis(), Axis(count, known=True)), flat=True)
+    sizes = definition.sizes(module) if definition.sizes else {}
+    rank = definition.rank or (max(x.rank, *(axis + 1 for axis in sizes)) if sizes else None)
+    if rank is not None:
+        if definition.unbatched == "only":
+            rank, sizes = rank - 1, {axis - 1: size for axis, size in sizes.items()}
+        yield _of_rank(rank, sizes, x, tensor)
+
+
+def _of_rank(rank: int, sizes: dict[int, int] | object, x: Value, tensor: TensorForm) -> TensorForm:
+    """Return the input that makes of `x` a tensor of that rank, with these sizes by axis."""
+    assert isinstance(sizes, dict)
+    count = max(len(tensor.axes) + rank - x.rank, 1)
+    axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
+    for axis, size in sizes.items():
+        if 0 <= (place := axis + count - rank) < count:
+            axes[place] = Axis(size, known=True)
+    return TensorForm(tuple(axes))
+
+
+def _longer(form: Form, sources: tuple[Path, ...], count: int) -> Form | None:
+    """Return the form with one more item in the table of `count` items that the sources lie in."""
+    for path in sources:
+        for length in range(len(path)):
+            table = at(form, path[:length])
+            if isinstance(table, TableForm) and len(table.items) == count:
+                return put(form, path[:length], replace(table, items=(*table.items, TensorForm())))
+    return None

@@ -1,0 +1,172 @@
+"""Finding sizes of axes that no module names: how large must, and may, an image be that the network takes?
+
+What a network makes of an image grows with it, so halving finds the least and the largest size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Step
+from pipeline.torch7.solving.attempts import Attempt, Attempts
+from pipeline.torch7.solving.forms import Form, Place, TensorForm, at, resized, tensors
+
+LIMITS = {1: 1 << 14, 2: 1 << 9}  # the largest sizes tried, by the number of axes that grow together
+LIMIT = 1 << 7  # of three or more
+
+Group = tuple[Place, ...]
+
+
+def limit(group: Group) -> int:
+    """Return the largest size to try."""
+    return LIMITS.get(len({axis for _, axis in group}), LIMIT)
+
+
+def groups(form: Form) -> list[Group]:
+    """Return the axes that no module has settled, those of an image together; the first of a tensor is the batch."""
+    return [group for path, tensor in tensors(form) for group in _groups(path, tensor)]
+
+
+def _groups(path: tuple[int, ...], tensor: TensorForm) -> list[Group]:
+    if tensor.flat:
+        return []
+    rank = len(tensor.axes)
+    unknown = [number for number, axis in enumerate(tensor.axes) if number and not axis.known]
+    planes = [1] if rank >= 4 and 1 in unknown else []
+    return [
+        tuple((path, number) for number in numbers)
+        for numbers in ([n for n in unknown if n not in planes], planes)
+        if numbers
+    ]
+
+
+def with_size(form: Form, group: Sequence[Place], size: int) -> Form:
+    """Return the form with all axes of a group of one size."""
+    return resized(form, dict.fromkeys(group, size))
+
+
+def grown(attempts: Attempts, form: Form) -> Form:
+    """Return the form with the sizes with which the network gets furthest; the form itself where none helps."""
+    before = attempts(form)
+    for group in _to_grow(form, before):
+        found = _least(attempts, form, group)
+        if found is None and len(group) == 2:
+            found = _rectangle(attempts, form, group)
+        if found is not None and _better(attempts(found), before):
+            return found
+    return form
+
+
+def _better(attempt: Attempt, before: Attempt) -> bool:
+    return attempt.fits or attempt.progress > before.progress
+
+
+def _to_grow(form: Form, before: Attempt) -> Iterator[Group]:
+    """Return the axes that may be too small: of all tensors that the misfit comes from, then of each."""
+    concerned = [group for group in groups(form) if group[0][0] in before.sources]
+    images = [group for group in concerned if group[0][1] != 1 or len(group) > 1]
+    if len(images) > 1:
+        yield tuple(place for group in images for place in group)
+    yield from images
+    yield from (group for group in concerned if group not in images)
+
+
+def _least(attempts: Attempts, form: Form, group: Group) -> Form | None:
+    """Return the form with the least size that is not too small, or that lets the network get further."""
+    small, size, most = 0, 1, limit(group)
+    furthest = attempts(form)
+    best: Form | None = None
+    while size <= most:
+        tried = with_size(form, group, size)
+        attempt = attempts(tried)
+        if attempt.direction >= 0:
+            break
+        if attempt.cut:
+            return best
+        if attempt.progress > furthest.progress:
+            furthest, best = attempt, tried
+        small, size = size, 2 * size
+    else:
+        return best
+    large = attempt
+    while size - small > 1:
+        middle = (size + small) // 2
+        attempt = attempts(with_size(form, group, middle))
+        if attempt.progress > large.progress and not attempt.fits and not large.fits:
+            return with_size(form, group, middle)
+        small, size = (middle, size) if attempt.direction < 0 else (small, middle)
+    found = with_size(form, group, size)
+    return found if _better(attempts(found), furthest) else best
+
+
+def _rectangle(attempts: Attempts, form: Form, group: Group) -> Form | None:
+    """Return the form that fits with two different sizes, as near to a square as there is."""
+    first, second = group
+    found: list[tuple[int, Form]] = []
+    for size in range(1, 129):
+        tried = _least(attempts, with_size(form, [first], size), (second,))
+        if tried is not None and attempts(tried).fits:
+            tensor = at(tried, second[0])
+            assert isinstance(tensor, TensorForm)
+            found.append((abs(tensor.axes[second[1]].size - size), tried))
+    return min(found, key=lambda item: item[0])[1] if found else None
+
+
+def bounds(attempts: Attempts, form: Form, group: Group) -> tuple[int, int | None]:
+    """Return the least and the largest size of a group with which a form fits that fits; None: there is no end."""
+    tensor = at(form, group[0][0])
+    assert isinstance(tensor, TensorForm)
+    size = tensor.axes[group[0][1]].size
+
+    def fits(other: int) -> bool:
+        return attempts(with_size(form, group, other)).fits
+
+    least = _last(size, 0, lambda other: not fits(other)) + 1 if size > 1 and fits(size - 1) else size
+    above = size
+    while above < limit(group):
+        attempt = attempts(with_size(form, group, 2 * above))
+        if attempt.cut:
+            return least, None
+        if not attempt.fits:
+            return least, _last(above, 2 * above, fits)
+        above *= 2
+    return least, None
+
+
+def _last(inside: int, outside: int, holds: Callable[[int], bool]) -> int:
+    """Return the last size from `inside` towards `outside` for which something holds, or where it begins to."""
+    low, high = min(inside, outside), max(inside, outside)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def size_giving(attempts: Attempts, form: Form, place: Place, look: Callable[[Attempt], int]) -> int | None:
+    """Return the least size at a place with which `look`, which grows with it, sees 0 or more; None where it never is.
+
+    `look` is what an attempt shows less what is wanted.
+    """
+
+    def seen(size: int) -> int:
+        return look(attempts(resized(form, {place: size})))
+
+    small, size = 0, 1
+    while seen(size) < 0:
+        if size > LIMITS[1]:
+            return None
+        small, size = size, 2 * size
+    while size - small > 1:
+        middle = (size + small) // 2
+        small, size = (middle, size) if seen(middle) < 0 else (small, middle)
+    return size if seen(size) == 0 and seen(4 * size) > 0 else None
+
+
+def shape_at(attempt: Attempt, step: Step, side: str) -> tuple[int, ...] | None:
+    """Return the shape of what the module of a step took or gave in another attempt; None where it did not run."""
+    for other in attempt.steps:
+        if other.module.object is step.module.object:
+            value = other.taken if side == "takes" else other.given
+            return value.shape if isinstance(value, Value) else None
+    return None
