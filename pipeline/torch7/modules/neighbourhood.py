@@ -60,8 +60,8 @@ def correlate(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     y = np.zeros((len(weight), height, width))
     for i in range(rows):
         for j in range(columns):
-            kernel = weight[:, :, i, j].astype(np.float64)
-            y += np.tensordot(kernel, x[:, i : i + height, j : j + width], axes=1)
+            kernel, part = weight[:, :, i, j].astype(np.float64), x[:, i : i + height, j : j + width]
+            y += kernel[0, 0] * part if kernel.size == 1 else np.tensordot(kernel, part, axes=1)
     return y
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.graph.values import Value
-from pipeline.torch7.module import Definition, Module, find
+from pipeline.torch7.lowering import leaves
+from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put
 
@@ -23,7 +24,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     for path in attempt.sources:
         tensor = at(form, path)
         assert isinstance(tensor, TensorForm)
-        for new in _of_module(definition, module, x, tensor):
+        for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
         for more in range(1, _RANKS - len(tensor.axes)):
             yield put(form, path, replace(tensor, axes=(*tensor.axes, *[Axis()] * more), flat=False))
@@ -31,7 +32,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
         yield longer
 
 
-def _of_module(definition: Definition | None, module: Module, x: object, tensor: TensorForm) -> Iterator[Form]:
+def _of_module(definition: Definition | None, module: Module, x: TorchValue, tensor: TensorForm) -> Iterator[Form]:
     if definition is None or not isinstance(x, Value):
         return
     items = definition.items(module) if definition.items else 2
@@ -50,9 +51,16 @@ def _of_module(definition: Definition | None, module: Module, x: object, tensor:
         yield _of_rank(rank, sizes, x, tensor)
 
 
-def _of_rank(rank: int, sizes: dict[int, int] | object, x: Value, tensor: TensorForm) -> TensorForm:
+def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
+    """Return the shapes of the other items of a table, for a tensor of which nothing is known."""
+    if isinstance(x, tuple) and not any(axis.known for axis in tensor.axes):
+        for shape in dict.fromkeys(value.shape for value in leaves(x)):
+            if len(shape) > 1:
+                yield TensorForm((Axis(), *[Axis(size, known=True) for size in shape[1:]]))
+
+
+def _of_rank(rank: int, sizes: Mapping[int, int], x: Value, tensor: TensorForm) -> TensorForm:
     """Return the input that makes of `x` a tensor of that rank, with these sizes by axis."""
-    assert isinstance(sizes, dict)
     count = max(len(tensor.axes) + rank - x.rank, 1)
     axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
     for axis, size in sizes.items():

@@ -61,7 +61,8 @@ def _fitting(attempts: Attempts, form: Form) -> Form:
         options = tuple(repairs(form, attempts(form)))
         better = max((form, *options), key=lambda option: _rank(attempts(option)))
         if better is form:
-            grown = (sizes.grown(attempts, option) for option in (form, *options))
+            as_far = (option for option in (form, *options) if attempts(option).progress >= before[1])
+            grown = (sizes.grown(attempts, option) for option in as_far)
             better = next((option for option in grown if _rank(attempts(option)) > before), form)
         if better is form:
             break
@@ -139,7 +140,7 @@ def _takes_more_axes(attempts: Attempts, form: Form, path: Path) -> bool:
     """Return whether a tensor may have one more axis: then nothing in the network settles how many it has."""
     tensor = at(form, path)
     assert isinstance(tensor, TensorForm)
-    return attempts(put(form, path, replace(tensor, axes=(*tensor.axes, Axis())))).fits
+    return attempts(put(form, path, replace(tensor, axes=(*tensor.axes, Axis(2))))).fits
 
 
 def _remembered_whole(attempts: Attempts, form: Form, path: Path) -> tuple[Form, Memory] | None:
@@ -151,7 +152,7 @@ def _remembered_whole(attempts: Attempts, form: Form, path: Path) -> tuple[Form,
         if len(shape) < len(memory.shape) or (tensor.flat and memory.side == "gives"):
             continue
         for candidate in _batches(shape, tensor):
-            new = put(form, path, TensorForm(tuple(Axis(size, known=True) for size in candidate)))
+            new = put(form, path, TensorForm(tuple(Axis(size, known=number > 0) for number, size in enumerate(candidate))))
             attempt = attempts(new)
             seen = sizes.shape_at(attempt, memory.step, memory.side)
             if attempt.fits and seen is not None and (shape in (seen, seen[1:]) or shape[1:] == seen[1:]):
