@@ -134,9 +134,7 @@ def lower(
     return lower_for(root, solution.inputs, name)
 
 
-def _lower_given(
-    root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, notes: list[str]
-) -> Graph:
+def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, notes: list[str]) -> Graph:
     """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
         return lower_for(root, inputs, name, notes)

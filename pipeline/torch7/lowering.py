@@ -52,7 +52,7 @@ class Lowering:
         self.builder = builder
         self.problems: list[Problem] = []
         self.steps: list[Step] = []
-        self.entered: set[int] = set()  # module objects that began to run
+        self.entered: set[str] = set()  # places of modules that began to run
         self.unbatched: list[Module] = []  # those that took an input without its batch dimension
         self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
         self.sharing = Sharing()
@@ -71,7 +71,7 @@ class Lowering:
 
         Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
         """
-        self.entered.add(id(module.object))
+        self.entered.add(module.path)
         definition = find(module.kind)
         before = self._module, self._inner
         self._module, self._inner = module, ""
@@ -123,6 +123,7 @@ class Lowering:
             return y
 
         now, unbatched = self.current(x), definition.unbatched
+        self._check_sizes(definition, module, now, rank)
         if unbatched == "taken":
             return self._taken(rank, now, layer)
         if now.rank == rank - 1 and unbatched in ("kept", "widened"):
@@ -136,6 +137,15 @@ class Lowering:
         if unbatched == "only" and now.rank != rank - 1:
             self.misfit(f"a tensor of {rank - 1} dimensions, without a batch", now)
         return self._as_batch(now, layer) if unbatched == "only" else self.batched(now, rank, layer)
+
+    def _check_sizes(self, definition: Definition, module: Module, x: Value, rank: int) -> None:
+        sizes = definition.sizes(module) if definition.sizes else {}
+        missing = rank - x.rank  # 1 for a sample without its batch dimension
+        if missing in (0, 1) and any(
+            axis >= missing and size not in (None, x.shape[axis - missing]) for axis, size in sizes.items()
+        ):
+            wanted = "x".join(str(sizes.get(axis) or "?") for axis in range(missing, rank))
+            self.misfit(f"a tensor of {wanted}", x)
 
     def _taken(self, rank: int, x: Value, layer: Callable[[Value], Value]) -> Value:
         if x.rank not in (rank, rank - 1):

@@ -165,7 +165,7 @@ def join(path: str, step: str) -> str:
 
 
 Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
-Sizes: TypeAlias = Callable[[Module], Mapping[int, int]]
+Sizes: TypeAlias = Callable[[Module], Mapping[int, int | None]]
 Count: TypeAlias = Callable[[Module], int]
 # An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
 # `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
@@ -181,7 +181,7 @@ class Definition:
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
-    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis
+    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis, None for any
     elements: Count | None = None  # how many numbers a sample has, whatever its shape
     items: Count | None = None  # how many items the table has
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart

@@ -11,13 +11,8 @@ from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.convolution import connected, kernels, planes
 
 
-def response_to_ones(estimator: Module, x: Value, count: int, net: Lowering) -> np.ndarray:
-    """Compute what an estimator gives for ones in place of an image x (C, H, W) of `count` planes.
-
-    It is less where its kernel leaves the image.
-    """
-    if x.shape[-3] != count:
-        net.misfit(f"images of {count} planes", x)
+def response_to_ones(estimator: Module, x: Value, net: Lowering) -> np.ndarray:
+    """Compute what an estimator gives for ones in place of an image x: less where its kernel leaves the image."""
     return respond(estimator, np.ones(x.shape[-3:]), net).astype(np.float32)
 
 
@@ -77,14 +72,14 @@ def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering
 def subtractive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x minus the weighted mean of its neighbourhood."""
     estimator = m.child("meanestimator")
-    coefficient = response_to_ones(estimator, x, m.int("nInputPlane"), net)
+    coefficient = response_to_ones(estimator, x, net)
     return net.add("Sub", x, adjusted(estimator, x, coefficient, net, "mean"))
 
 
 @module("nn.SpatialDivisiveNormalization", rank=4, sizes=planes)
 def divisive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x divided by its neighbourhood's deviation, where that is above `threshold`, else by `thresval`."""
-    coefficient = response_to_ones(m.child("meanestimator"), x, m.int("nInputPlane"), net)
+    coefficient = response_to_ones(m.child("meanestimator"), x, net)
     deviation = adjusted(m.child("stdestimator"), x, coefficient, net, "deviation")
     limit, other = m.float("threshold", 1e-4), m.float("thresval", 1e-4)
     if limit == other:
@@ -110,7 +105,7 @@ def spatial_normalization(m: Module, x: Value, net: Lowering) -> Value:
     if x.rank == 2:
         x = net.reshape(x, (1, *x.shape), part="image")
     mean, spread = m.child("convo"), m.child("convostd")
-    coefficient = response_to_ones(mean, x, m.int("nfeatures"), net)
+    coefficient = response_to_ones(mean, x, net)
     inverse = net.weight((1 / coefficient).reshape(x.shape), "inverse_coefficient")
     local = net.reshape(net.tensor(net.run(mean, x)), x.shape, part="local_mean")
     centred = net.add("Sub", x, net.add("Mul", local, inverse, part="mean"), part="centred")

@@ -67,7 +67,12 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     return normalize(m, x, net)
 
 
-@module("nn.InstanceNormalization", rank=4)
+def own_channels(m: Module) -> dict[int, int]:
+    """Return the number of channels, where each has a weight."""
+    return {1: m.weight().size} if m.has("weight") else {}
+
+
+@module("nn.InstanceNormalization", rank=4, sizes=own_channels)
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, by the statistics of each image's channel.
 

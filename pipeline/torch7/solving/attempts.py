@@ -95,7 +95,7 @@ class Attempts:
         direction = _direction(misfit) if misfit else int(bool(net.mixed)) or -int(bool(net.problems))
         return Attempt(
             direction,
-            (len(net.entered), len({id(step.module.object) for step in net.steps})),
+            (len(net.entered), len({step.module.path for step in net.steps})),
             tuple(net.steps),
             net.builder.size,
             misfit,
@@ -124,6 +124,8 @@ def _direction(misfit: Misfit) -> int:
     if definition.sizes and definition.rank is not None:
         shift = x.rank - definition.rank
         sizes = definition.sizes(misfit.module).items()
-        if any(0 <= axis + shift < x.rank and x.shape[axis + shift] > size for axis, size in sizes):
+        if any(
+            size is not None and 0 <= axis + shift < x.rank and x.shape[axis + shift] > size for axis, size in sizes
+        ):
             return 1
     return -1

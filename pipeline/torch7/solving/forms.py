@@ -34,10 +34,11 @@ class TensorForm:
 
 @dataclass(frozen=True, slots=True)
 class TableForm:
-    """A Lua table; `repeats`: it may have any number of items."""
+    """A Lua table; `repeats`: a sequence of any length; `unsettled`: nothing says how many items it has."""
 
     items: tuple[Form, ...]
     repeats: bool = False
+    unsettled: bool = False
 
 
 Form = TensorForm | TableForm

@@ -11,7 +11,7 @@ from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put
 
-_RANKS = 6  # more axes than any module asks for
+_RANKS = 5  # the most axes that a module asks for
 
 
 def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
@@ -26,10 +26,21 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
         assert isinstance(tensor, TensorForm)
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
-        for more in range(1, _RANKS - len(tensor.axes)):
-            yield put(form, path, replace(tensor, axes=(*tensor.axes, *[Axis()] * more), flat=False))
+    for paths in dict.fromkeys([*((path,) for path in attempt.sources), attempt.sources]):
+        for more in range(1, _RANKS):
+            yield _with_axes(form, paths, more)
     if isinstance(x, tuple) and (longer := _longer(form, attempt.sources, len(x))):
         yield longer
+
+
+def _with_axes(form: Form, paths: tuple[Path, ...], more: int) -> Form:
+    """Return the form with more axes in some tensors, as far as tensors have as many."""
+    for path in paths:
+        tensor = at(form, path)
+        assert isinstance(tensor, TensorForm)
+        count = min(more, max(_RANKS - len(tensor.axes), 0))
+        form = put(form, path, replace(tensor, axes=(*tensor.axes, *[Axis()] * count), flat=False))
+    return form
 
 
 def _of_module(definition: Definition | None, module: Module, x: TorchValue, tensor: TensorForm) -> Iterator[Form]:
@@ -37,7 +48,7 @@ def _of_module(definition: Definition | None, module: Module, x: TorchValue, ten
         return
     items = definition.items(module) if definition.items else 2
     if definition.takes == "table" or (definition.items and items > 1):
-        table = TableForm((TensorForm(),) * items, repeats=not definition.items)
+        table = TableForm((TensorForm(),) * items, unsettled=not definition.items)
         yield table
         yield TableForm((table,), repeats=True)  # a sequence of such tables
         return
@@ -59,13 +70,13 @@ def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
                 yield TensorForm((Axis(), *[Axis(size, known=True) for size in shape[1:]]))
 
 
-def _of_rank(rank: int, sizes: Mapping[int, int], x: Value, tensor: TensorForm) -> TensorForm:
+def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: TensorForm) -> TensorForm:
     """Return the input that makes of `x` a tensor of that rank, with these sizes by axis."""
     count = max(len(tensor.axes) + rank - x.rank, 1)
     axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
     for axis, size in sizes.items():
         if 0 <= (place := axis + count - rank) < count:
-            axes[place] = Axis(size, known=True)
+            axes[place] = Axis(size or 1, known=size is not None)
     return TensorForm(tuple(axes))
 
 

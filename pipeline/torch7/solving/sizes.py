@@ -14,6 +14,7 @@ from pipeline.torch7.solving.forms import Form, Place, TensorForm, at, resized, 
 
 LIMITS = {1: 1 << 14, 2: 1 << 9}  # the largest sizes tried, by the number of axes that grow together
 LIMIT = 1 << 7  # of three or more
+_SIDE = 1 << 6  # the largest first side of a rectangle
 
 Group = tuple[Place, ...]
 
@@ -51,7 +52,7 @@ def grown(attempts: Attempts, form: Form) -> Form:
     before = attempts(form)
     for group in _to_grow(form, before):
         found = _least(attempts, form, group)
-        if found is None and len(group) == 2:
+        if found is None and len(group) in (2, 3):
             found = _rectangle(attempts, form, group)
         if found is not None and _better(attempts(found), before):
             return found
@@ -101,15 +102,15 @@ def _least(attempts: Attempts, form: Form, group: Group) -> Form | None:
 
 
 def _rectangle(attempts: Attempts, form: Form, group: Group) -> Form | None:
-    """Return the form that fits with two different sizes, as near to a square as there is."""
-    first, second = group
+    """Return the form that fits with two sizes, for the first axis and all others, as near to a square as there is."""
+    first, *others = group
     found: list[tuple[int, Form]] = []
-    for size in range(1, 129):
-        tried = _least(attempts, with_size(form, [first], size), (second,))
+    for size in range(1, _SIDE):
+        tried = _least(attempts, with_size(form, [first], size), tuple(others))
         if tried is not None and attempts(tried).fits:
-            tensor = at(tried, second[0])
+            tensor = at(tried, group[-1][0])
             assert isinstance(tensor, TensorForm)
-            found.append((abs(tensor.axes[second[1]].size - size), tried))
+            found.append((abs(tensor.axes[group[-1][1]].size - size), tried))
     return min(found, key=lambda item: item[0])[1] if found else None
 
 

@@ -101,6 +101,8 @@ class Solution:
             if flat:
                 return f"any shape of {_elements(flat[0])} elements fits"
             return "nothing in the network settles how many dimensions it has"
+        if any(table.unsettled for table in tables(self.form)):
+            return "nothing in the network settles how many items its table has"
         return f"several fit: {self.freedom}"
 
     def error(self) -> UsageError:

@@ -18,7 +18,7 @@ from pipeline.torch7.objects import LuaValue
 from pipeline.torch7.running import deep_recursion, depth, input_name
 from pipeline.torch7.solving import settings, sizes
 from pipeline.torch7.solving.attempts import Attempt, Attempts, Exhausted
-from pipeline.torch7.solving.forms import Axis, Form, Path, Place, TensorForm, at, put, resized, tensors
+from pipeline.torch7.solving.forms import Axis, Form, Path, Place, TensorForm, at, put, resized, tables, tensors
 from pipeline.torch7.solving.memory import Memory, memories
 from pipeline.torch7.solving.repairs import repairs
 from pipeline.torch7.solving.solution import Free, Solution
@@ -87,6 +87,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
             opened.remove(path)
     if opened:
         return Solution(form, fits=True, settled=False, choices=_shapes(attempts, form, opened), open=tuple(opened))
+    unsettled = any(table.unsettled for table in tables(form))
     free: list[Free] = []
     for group in sizes.groups(form):
         form, found_free = _decided(attempts, form, group, checkpoint)
@@ -96,7 +97,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
     return Solution(
         form,
         fits=True,
-        settled=not undecided,
+        settled=not undecided and not unsettled,
         free=tuple(free),
         choices=_listed(attempts, form, undecided),
         reasons=tuple(reasons),
@@ -137,10 +138,23 @@ def _takers(attempt: Attempt, form: Form, path: Path) -> Iterator[Step]:
 
 
 def _takes_more_axes(attempts: Attempts, form: Form, path: Path) -> bool:
-    """Return whether a tensor may have one more axis: then nothing in the network settles how many it has."""
+    """Return whether a tensor may have one more axis: then nothing in the network settles how many it has.
+
+    The axis is added to it alone, or to all of its rank, at the end or behind the batch.
+    """
     tensor = at(form, path)
     assert isinstance(tensor, TensorForm)
-    return attempts(put(form, path, replace(tensor, axes=(*tensor.axes, Axis(2))))).fits
+    alike = [other for other, one in tensors(form) if len(one.axes) == len(tensor.axes)]
+    for paths in ([path], alike):
+        for behind in (len(tensor.axes), 1):
+            longer = form
+            for other in paths:
+                one = at(form, other)
+                assert isinstance(one, TensorForm)
+                longer = put(longer, other, replace(one, axes=(*one.axes[:behind], Axis(2), *one.axes[behind:])))
+            if attempts(longer).fits:
+                return True
+    return False
 
 
 def _remembered_whole(attempts: Attempts, form: Form, path: Path) -> tuple[Form, Memory] | None:
@@ -152,7 +166,9 @@ def _remembered_whole(attempts: Attempts, form: Form, path: Path) -> tuple[Form,
         if len(shape) < len(memory.shape) or (tensor.flat and memory.side == "gives"):
             continue
         for candidate in _batches(shape, tensor):
-            new = put(form, path, TensorForm(tuple(Axis(size, known=number > 0) for number, size in enumerate(candidate))))
+            new = put(
+                form, path, TensorForm(tuple(Axis(size, known=number > 0) for number, size in enumerate(candidate)))
+            )
             attempt = attempts(new)
             seen = sizes.shape_at(attempt, memory.step, memory.side)
             if attempt.fits and seen is not None and (shape in (seen, seen[1:]) or shape[1:] == seen[1:]):
@@ -216,9 +232,7 @@ def _sizes(form: Form, group: Sequence[Place]) -> list[int]:
     return found
 
 
-def _remembered(
-    attempts: Attempts, form: Form, group: sizes.Group, memory: Memory, *, exact: bool
-) -> Form | None:
+def _remembered(attempts: Attempts, form: Form, group: sizes.Group, memory: Memory, *, exact: bool) -> Form | None:
     """Return the form with the sizes with which a module takes, or gives, what it remembers.
 
     Where the memory is `exact`, no other sizes do that.
