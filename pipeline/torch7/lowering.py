@@ -185,6 +185,8 @@ class Lowering:
         raise Misfit(f"{self._module.origin} expects {expected}, and is given {spell(x)}", self._module, x)
 
     def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
+        if isinstance(error, Misfit) and error.module is module:
+            error.given = x  # not what the module made of it before it failed
         if isinstance(error, UsageError):
             return error
         what = f"{module.origin} does not fit an input of {spell(x)}"

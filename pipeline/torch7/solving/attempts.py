@@ -7,6 +7,7 @@ of nodes, not by a clock: what is found depends on the file alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
@@ -48,7 +49,8 @@ class Attempt:
     """
 
     direction: int
-    progress: tuple[int, int]  # modules that began to run, and that took what they were given
+    # How many modules began to run, how many ran, how many inputs these took, how close the one that failed was.
+    progress: tuple[int, int, int, int]
     steps: tuple[Step, ...]
     size: int  # nodes
     misfit: Misfit | None = None
@@ -93,9 +95,10 @@ class Attempts:
             misfit = Misfit(error.what, self.root, ())
         self.left -= net.builder.size + 20
         direction = _direction(misfit) if misfit else int(bool(net.mixed)) or -int(bool(net.problems))
+        ran, taken = {step.module.path for step in net.steps}, _taken(net.steps, form)
         return Attempt(
             direction,
-            (len(net.entered), len({step.module.path for step in net.steps})),
+            (len(net.entered), len(ran), len(taken), _closeness(misfit) if misfit else 0),
             tuple(net.steps),
             net.builder.size,
             misfit,
@@ -106,11 +109,29 @@ class Attempts:
         )
 
 
-def _sources(builder: Builder, given: TorchValue, form: Form) -> tuple[Path, ...]:
+def names(form: Form) -> dict[str, Path]:
+    """Return the paths of a form's tensors by the names that the network's inputs have."""
     paths = [path for path, _ in tensors(form)]
-    names = [input_name(position, len(paths)) for position in range(len(paths))]
+    return {input_name(position, len(paths)): path for position, path in enumerate(paths)}
+
+
+def _sources(builder: Builder, given: TorchValue, form: Form) -> tuple[Path, ...]:
     found = set[str]().union(*(builder.sources(value) for value in leaves(given)))
-    return tuple(path for path, name in zip(paths, names, strict=True) if name in found)
+    return tuple(path for name, path in names(form).items() if name in found)
+
+
+def _taken(steps: Iterable[Step], form: Form) -> set[str]:
+    """Return the names of the inputs that modules have taken as they are."""
+    return names(form).keys() & {step.taken.name for step in steps if isinstance(step.taken, Value)}
+
+
+def _closeness(misfit: Misfit) -> int:
+    """Return 2 where a module was given a table or tensor as it takes it, of the right rank, 1 or 0 where not."""
+    definition, x = find(misfit.module.kind), misfit.given
+    takes_table = definition is not None and (definition.takes == "table" or bool(definition.items))
+    if definition is None or takes_table != isinstance(x, tuple):
+        return 0
+    return 1 + int(not isinstance(x, Value) or definition.rank in (None, x.rank))
 
 
 def _direction(misfit: Misfit) -> int:

@@ -75,7 +75,9 @@ def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: Tenso
     count = max(len(tensor.axes) + rank - x.rank, 1)
     axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
     for axis, size in sizes.items():
-        if 0 <= (place := axis + count - rank) < count:
+        seen = axis + x.rank - rank
+        missing = not 0 <= seen < x.rank or x.shape[seen] != size or count > len(tensor.axes)
+        if missing and 0 <= (place := axis + count - rank) < count:
             axes[place] = Axis(size or 1, known=size is not None)
     return TensorForm(tuple(axes))
 

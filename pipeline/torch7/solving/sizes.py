@@ -14,7 +14,7 @@ from pipeline.torch7.solving.forms import Form, Place, TensorForm, at, resized, 
 
 LIMITS = {1: 1 << 14, 2: 1 << 9}  # the largest sizes tried, by the number of axes that grow together
 LIMIT = 1 << 7  # of three or more
-_SIDE = 1 << 6  # the largest first side of a rectangle
+_ELONGATED = 4  # how much longer than another an axis may be
 
 Group = tuple[Place, ...]
 
@@ -51,9 +51,9 @@ def grown(attempts: Attempts, form: Form) -> Form:
     """Return the form with the sizes with which the network gets furthest; the form itself where none helps."""
     before = attempts(form)
     for group in _to_grow(form, before):
-        found = _least(attempts, form, group)
-        if found is None and len(group) in (2, 3):
-            found = _rectangle(attempts, form, group)
+        found, side = _least(attempts, form, group)
+        if found is None and side and len(group) > 1:
+            found = _rectangle(attempts, form, group, side)
         if found is not None and _better(attempts(found), before):
             return found
     return form
@@ -73,45 +73,52 @@ def _to_grow(form: Form, before: Attempt) -> Iterator[Group]:
     yield from (group for group in concerned if group not in images)
 
 
-def _least(attempts: Attempts, form: Form, group: Group) -> Form | None:
-    """Return the form with the least size that is not too small, or that lets the network get further."""
-    small, size, most = 0, 1, limit(group)
+def _least(
+    attempts: Attempts, form: Form, group: Group, begin: int = 1, most: int = 0
+) -> tuple[Form | None, int | None]:
+    """Return the form with the least size that fits or lets the network get further, and the least that is too large.
+
+    Either is None where there is none. Sizes are tried from `begin` to `most`.
+    """
+    small, size, most = 0, begin, most or limit(group)
     furthest = attempts(form)
     best: Form | None = None
-    while size <= most:
+    while True:
         tried = with_size(form, group, size)
         attempt = attempts(tried)
         if attempt.direction >= 0:
             break
-        if attempt.cut:
-            return best
         if attempt.progress > furthest.progress:
             furthest, best = attempt, tried
         small, size = size, 2 * size
-    else:
-        return best
+        if attempt.cut or size > most:
+            return best, None
     large = attempt
     while size - small > 1:
         middle = (size + small) // 2
-        attempt = attempts(with_size(form, group, middle))
-        if attempt.progress > large.progress and not attempt.fits and not large.fits:
-            return with_size(form, group, middle)
+        tried = with_size(form, group, middle)
+        attempt = attempts(tried)
+        if attempt.progress > max(large.progress, furthest.progress) and not attempt.fits and not large.fits:
+            return tried, size
         small, size = (middle, size) if attempt.direction < 0 else (small, middle)
     found = with_size(form, group, size)
-    return found if _better(attempts(found), furthest) else best
+    return (found if _better(attempts(found), furthest) else best), size
 
 
-def _rectangle(attempts: Attempts, form: Form, group: Group) -> Form | None:
-    """Return the form that fits with two sizes, for the first axis and all others, as near to a square as there is."""
+def _rectangle(attempts: Attempts, form: Form, group: Group, side: int) -> Form | None:
+    """Return the form that gets further with one axis shorter and the others longer than `side`, or the reverse.
+
+    No square does: one of that side is too large, and one less is too small. The nearest to it is taken.
+    """
+    before = attempts(form)
     first, *others = group
-    found: list[tuple[int, Form]] = []
-    for size in range(1, _SIDE):
-        tried = _least(attempts, with_size(form, [first], size), tuple(others))
-        if tried is not None and attempts(tried).fits:
-            tensor = at(tried, group[-1][0])
-            assert isinstance(tensor, TensorForm)
-            found.append((abs(tensor.axes[group[-1][1]].size - size), tried))
-    return min(found, key=lambda item: item[0])[1] if found else None
+    for shorter in range(side - 1, max(side // _ELONGATED, 1) - 1, -1):
+        for fixed, rest in (([first], others), (others, [first])):
+            start = with_size(form, fixed, shorter)
+            found, _ = _least(attempts, start, tuple(rest), side, side * _ELONGATED)
+            if found is not None and _better(attempts(found), before):
+                return found
+    return None
 
 
 def bounds(attempts: Attempts, form: Form, group: Group) -> tuple[int, int | None]:

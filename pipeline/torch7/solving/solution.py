@@ -17,7 +17,7 @@ NEEDED = "the shape of the input is needed"
 class Free:
     """Axes of a tensor of `rank` axes for which several sizes fit, from `least` to `largest` (None: without an end).
 
-    `reason` says why one was chosen; none was where they are not `decided`.
+    `reason` says why one was chosen; none was where they are not `decided`. `uneven`: no size fits all axes.
     """
 
     group: tuple[Place, ...]
@@ -26,12 +26,15 @@ class Free:
     largest: int | None
     decided: bool = True
     reason: str = ""
+    uneven: bool = False
 
     def __str__(self) -> str:
         """Word which sizes fit: `any height and width from 32 to 35`."""
         numbers = sorted({number for _, number in self.group})
         *first, last = (name_of(number, self.rank, len(numbers)) for number in numbers)
         names = f"{', '.join(first)} and {last}" if first else last
+        if self.uneven:
+            return f"several pairs of {names}"
         if self.largest is not None:
             return f"any {names} from {self.least} to {self.largest}"
         return f"any {names}" + (f" from {self.least} on" if self.least > 1 else "")

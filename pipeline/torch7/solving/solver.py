@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import product
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Step
 from pipeline.torch7.module import Module, find
 from pipeline.torch7.objects import LuaValue
-from pipeline.torch7.running import deep_recursion, depth, input_name
+from pipeline.torch7.running import deep_recursion, depth
 from pipeline.torch7.solving import settings, sizes
-from pipeline.torch7.solving.attempts import Attempt, Attempts, Exhausted
+from pipeline.torch7.solving.attempts import Attempt, Attempts, Exhausted, names
 from pipeline.torch7.solving.forms import Axis, Form, Path, Place, TensorForm, at, put, resized, tables, tensors
 from pipeline.torch7.solving.memory import Memory, memories
 from pipeline.torch7.solving.repairs import repairs
@@ -70,7 +71,7 @@ def _fitting(attempts: Attempts, form: Form) -> Form:
     return form
 
 
-def _rank(attempt: Attempt) -> tuple[bool, tuple[int, int], bool]:
+def _rank(attempt: Attempt) -> tuple[bool, tuple[int, ...], bool]:
     return attempt.fits, attempt.progress, not attempt.unbatched
 
 
@@ -92,7 +93,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
     for group in sizes.groups(form):
         form, found_free = _decided(attempts, form, group, checkpoint)
         free.append(found_free)
-    free = [item for item in free if item.least != item.largest or item.reason]
+    free = [item for item in free if item.least != item.largest or item.uneven]
     undecided = [item for item in free if not item.decided]
     return Solution(
         form,
@@ -130,30 +131,29 @@ def _lengthened(attempts: Attempts, form: Form, path: Path = ()) -> Form:
 
 def _takers(attempt: Attempt, form: Form, path: Path) -> Iterator[Step]:
     """Return the steps that take an input itself."""
-    paths = [other for other, _ in tensors(form)]
-    name = input_name(paths.index(path), len(paths))
+    named = names(form)
     for step in attempt.steps:
-        if isinstance(step.taken, Value) and step.taken.name == name:
+        if isinstance(step.taken, Value) and named.get(step.taken.name) == path:
             yield step
 
 
 def _takes_more_axes(attempts: Attempts, form: Form, path: Path) -> bool:
-    """Return whether a tensor may have one more axis: then nothing in the network settles how many it has.
+    """Return whether a tensor may have more axes: then nothing in the network settles how many it has.
 
-    The axis is added to it alone, or to all of its rank, at the end or behind the batch.
+    They are added to it alone, or to all of its rank, at the end or behind the batch.
     """
     tensor = at(form, path)
     assert isinstance(tensor, TensorForm)
-    alike = [other for other, one in tensors(form) if len(one.axes) == len(tensor.axes)]
-    for paths in ([path], alike):
-        for behind in (len(tensor.axes), 1):
-            longer = form
-            for other in paths:
-                one = at(form, other)
-                assert isinstance(one, TensorForm)
-                longer = put(longer, other, replace(one, axes=(*one.axes[:behind], Axis(2), *one.axes[behind:])))
-            if attempts(longer).fits:
-                return True
+    count = len(tensor.axes)
+    alike = [other for other, one in tensors(form) if len(one.axes) == count]
+    for paths, (place, more) in product(([path], alike), ((count, 1), (1, 1), (count, 2))):
+        longer = form
+        for other in paths:
+            one = at(form, other)
+            assert isinstance(one, TensorForm)
+            longer = put(longer, other, replace(one, axes=(*one.axes[:place], *[Axis(2)] * more, *one.axes[place:])))
+        if attempts(longer).fits:
+            return True
     return False
 
 
@@ -189,21 +189,22 @@ def _batches(shape: tuple[int, ...], tensor: TensorForm) -> Iterator[tuple[int, 
 
 def _decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaValue) -> tuple[Form, Free]:
     """Decide the size of some axes, if it can be decided."""
-    least, largest = sizes.bounds(attempts, form, group)
-    if least == largest and len(joint := _alike(form, group)) > len(group):
+    uneven = len(set(_sizes(form, group))) > 1
+    least, largest = (1, 1) if uneven else sizes.bounds(attempts, form, group)
+    if least == largest and not uneven and len(joint := _alike(form, group)) > len(group):
         group = joint
         least, largest = sizes.bounds(attempts, form, group)
-    free = Free(group, _rank_of(form, group), least, largest)
-    if least == largest:
+    free = Free(group, _rank_of(form, group), least, largest, uneven=uneven)
+    if least == largest and not uneven:
         return form, free
     for memory in memories(attempts(form).steps)[:_CONSULTED]:
         if found := _remembered(attempts, form, group, memory, exact=largest is not None):
             return found, replace(free, reason=str(memory))
-    if len(group) > 1:
+    if len(group) > 1 and not uneven:
         for setting in settings.sides(checkpoint):
             if attempts(found := sizes.with_size(form, group, setting.size)).fits:
                 return found, replace(free, reason=str(setting))
-    if largest is not None:
+    if largest is not None or uneven:
         return form, replace(free, decided=False)
     found = _default(attempts, form, group)
     return found, replace(free, reason="any other will do")
@@ -288,6 +289,8 @@ def _listed(attempts: Attempts, form: Form, undecided: Sequence[Free]) -> tuple[
     for turn in range(max(map(len, orders))):
         new = form
         for free, order in zip(undecided, orders, strict=True):
+            if free.uneven:
+                continue
             new = sizes.with_size(new, free.group, order[min(turn, len(order) - 1)])
         if len(found) < _LISTED and attempts(new).fits:
             found.append(new)
