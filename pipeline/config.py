@@ -39,7 +39,10 @@ class Options:
     name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
-        (), "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table.", "--input", "SPEC"
+        (),
+        "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table; auto finds them.",
+        "--input",
+        "SPEC",
     )
     root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")

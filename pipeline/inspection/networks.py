@@ -42,7 +42,7 @@ def attempt(read: Callable[[], Graph], *, given: bool) -> tuple[Graph | None, tu
     except PipelineError as error:
         if given:
             raise
-        return None, (f"shapes are not known: {error.what}",)
+        return None, (f"shapes are not known: {error.why or error.what}",)
 
 
 def load(source: Source) -> Graph:
@@ -80,10 +80,10 @@ def resolve(path: Path, wanted: Sequence[str]) -> tuple[Path, str]:
 
 def torch7(path: Path, inputs: Sequence[str] = (), root: str = "") -> Graph:
     """Import a Torch7 file; errors as `pipeline.torch7.importer.read`."""
-    from pipeline.graph.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_inputs
     from pipeline.torch7 import importer
 
-    return importer.read(path, [parse_input_spec(text) for text in inputs] or None, root or None)
+    return importer.read(path, parse_inputs(inputs), root or None)
 
 
 def caffe(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) -> Graph:

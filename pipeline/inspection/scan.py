@@ -38,17 +38,20 @@ def scan(
     """
     notes: list[str] = []
     try:
-        graph = _given(model, inputs, weights, keep_loss, notes) if weights else _imported(model, inputs, root, plugins)
+        if weights:
+            graph = _given(model, inputs, weights, keep_loss, notes)
+        else:
+            graph = _imported(model, inputs, root, plugins, notes)
     except UnsupportedError as error:
         return Scan("translate" if weights else "import", error.problems)
-    return replace(_translated(graph), notes=tuple(notes)) if weights else _emitted(graph)
+    return replace(_translated(graph) if weights else _emitted(graph), notes=tuple(notes))
 
 
-def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path]) -> Graph:
-    from pipeline.graph.input_spec import parse_input_spec
+def _imported(model: Path, inputs: Sequence[str], root: str, plugins: Sequence[Path], notes: list[str]) -> Graph:
+    from pipeline.graph.input_spec import parse_inputs
     from pipeline.torch7 import importer
 
-    return importer.read(model, [parse_input_spec(text) for text in inputs] or None, root or None, plugins)
+    return importer.read(model, parse_inputs(inputs), root or None, plugins, notes=notes, likeliest=True)
 
 
 def _given(prototxt: Path, inputs: Sequence[str], weights: Path, keep_loss: bool, notes: list[str]) -> Graph:

@@ -19,6 +19,7 @@ from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import LuaValue, TorchObject
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
+from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
 from pipeline.torch7.tree import children, walk
@@ -140,7 +141,7 @@ def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoin
         return lower_for(root, inputs, name, notes)
     except Misfit as error:
         solution = solve(root, checkpoint)
-        nested = _nested(inputs, solution.inputs)
+        nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
         if nested is not None and nested != tuple(inputs):
             return lower_for(root, nested, name, notes)
         error.advice = solution.advice

@@ -24,7 +24,7 @@ class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of
     """A node cannot be made because a module before it was refused."""
 
 
-class Misfit(UsageError):
+class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
     """An input that does not fit: `module` was `given` it."""
 
     def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:

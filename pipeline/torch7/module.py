@@ -169,7 +169,8 @@ Sizes: TypeAlias = Callable[[Module], Mapping[int, int | None]]
 Count: TypeAlias = Callable[[Module], int]
 # An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
 # `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
-# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as they are.
+# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as
+# they are.
 Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only", "taken"]
 
 

@@ -31,16 +31,25 @@ def read_reference(path: Path, graph: Graph) -> Reference:
 
     Raises InvalidInputError for a file that is no npz, UsageError where its arrays are not what the network takes.
     """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
-        raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
+    arrays = _arrays(path)
     inputs, outputs = _numbered(arrays, "in"), _numbered(arrays, "out")
     _check(path, "in", inputs, graph.inputs)
     if outputs:
         _check(path, "out", outputs, graph.outputs)
     return Reference(path.name, inputs, outputs)
+
+
+def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of in0, in1, ... in an npz file; errors as `read_reference`."""
+    return tuple(array.shape for array in _numbered(_arrays(path), "in"))
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
+        raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
 
 
 def _numbered(arrays: dict[str, Array], prefix: str) -> tuple[Array, ...]:

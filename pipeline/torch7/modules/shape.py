@@ -12,9 +12,8 @@ from pipeline.torch7.modules.axes import axis_of
 
 
 def sample_elements(m: Module) -> int:
-    """Return how many numbers a sample has; 0 where `size` leaves that open."""
-    size = m.sizes("size")
-    return 0 if -1 in size else math.prod(size)
+    """Return how many numbers a sample has, or a divisor of that where `size` holds -1."""
+    return math.prod(size for size in m.sizes("size") if size >= 0)
 
 
 @module("nn.View", elements=sample_elements)

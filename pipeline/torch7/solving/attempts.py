@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import Operator
-from pipeline.graph.values import Attribute, Value
+from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
 from pipeline.torch7.module import Module, TorchValue, find
 from pipeline.torch7.running import declare, input_name
@@ -34,11 +33,11 @@ class _BoundedBuilder(Builder):
         super().__init__()
         self.most = most
 
-    def add_many(self, operator: Operator | str, *inputs: Value | None, **options: Attribute) -> tuple[Value, ...]:
-        """Add a node; raises Exhausted."""
+    def unique(self, name: str) -> str:
+        """Claim a name, as for every node; raises Exhausted where there are too many."""
         if self.size >= self.most:
             raise Exhausted
-        return super().add_many(operator, *inputs, **options)  # type: ignore[arg-type]
+        return super().unique(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ class Attempts:
         if self.left <= 0:
             raise Exhausted
         net = Lowering(_BoundedBuilder(min(self.left, NODES_EACH)))
-        misfit, sources = None, ()
+        misfit: Misfit | None = None
+        sources: tuple[Path, ...] = ()
         try:
             net.run(self.root, declare(net.builder, specs(form)))
         except Misfit as error:
@@ -131,7 +131,8 @@ def _closeness(misfit: Misfit) -> int:
     takes_table = definition is not None and (definition.takes == "table" or bool(definition.items))
     if definition is None or takes_table != isinstance(x, tuple):
         return 0
-    return 1 + int(not isinstance(x, Value) or definition.rank in (None, x.rank))
+    rank = definition.rank and definition.rank - int(definition.unbatched == "only")
+    return 1 + int(not isinstance(x, Value) or rank in (None, x.rank))
 
 
 def _direction(misfit: Misfit) -> int:

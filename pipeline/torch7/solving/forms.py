@@ -90,6 +90,14 @@ def resized(form: Form, sizes: Mapping[Place, int]) -> Form:
     return form
 
 
+def of_count(form: Form, count: int) -> Form:
+    """Return the form with so many tensors, where it is a sequence of any length; else as it is."""
+    if isinstance(form, TableForm) and form.repeats:
+        each = sum(1 for _ in tensors(form.items[0]))
+        return replace(form, items=form.items[:1] * max(count // each, 1))
+    return form
+
+
 def specs(form: Form) -> tuple[InputSpec, ...]:
     """Return a form as shapes: the items of a table of several as inputs of their own, as `--input` lists them."""
     if isinstance(form, TableForm) and len(form.items) > 1:

@@ -71,13 +71,16 @@ def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
 
 
 def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: TensorForm) -> TensorForm:
-    """Return the input that makes of `x` a tensor of that rank, with these sizes by axis."""
+    """Return the input that makes of `x` a tensor of that rank, with these sizes by axis.
+
+    Sizes of `x` are not those of the input where it has got more axes on the way, as by a lookup.
+    """
     count = max(len(tensor.axes) + rank - x.rank, 1)
     axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
     for axis, size in sizes.items():
         seen = axis + x.rank - rank
         missing = not 0 <= seen < x.rank or x.shape[seen] != size or count > len(tensor.axes)
-        if missing and 0 <= (place := axis + count - rank) < count:
+        if x.rank <= len(tensor.axes) and missing and 0 <= (place := axis + count - rank) < count:
             axes[place] = Axis(size or 1, known=size is not None)
     return TensorForm(tuple(axes))
 

@@ -1,4 +1,4 @@
-"""Finding sizes of axes that no module names: how large must, and may, an image be that the network takes?
+"""Finds sizes of axes that no module names: how large an image must and may be.
 
 What a network makes of an image grows with it, so halving finds the least and the largest size.
 """
@@ -66,11 +66,16 @@ def _better(attempt: Attempt, before: Attempt) -> bool:
 def _to_grow(form: Form, before: Attempt) -> Iterator[Group]:
     """Return the axes that may be too small: of all tensors that the misfit comes from, then of each."""
     concerned = [group for group in groups(form) if group[0][0] in before.sources]
-    images = [group for group in concerned if group[0][1] != 1 or len(group) > 1]
+    images = [group for group in concerned if not _of_planes(form, group)]
     if len(images) > 1:
         yield tuple(place for group in images for place in group)
     yield from images
     yield from (group for group in concerned if group not in images)
+
+
+def _of_planes(form: Form, group: Group) -> bool:
+    tensor = at(form, group[0][0])
+    return isinstance(tensor, TensorForm) and len(tensor.axes) >= 4 and group[0][1] == 1
 
 
 def _least(

@@ -100,7 +100,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
         fits=True,
         settled=not undecided and not unsettled,
         free=tuple(free),
-        choices=_listed(attempts, form, undecided),
+        choices=_listed(attempts, form, undecided) or (form,),
         reasons=tuple(reasons),
         any_batch=_any_batch(attempts, form),
     )
@@ -146,12 +146,17 @@ def _takes_more_axes(attempts: Attempts, form: Form, path: Path) -> bool:
     assert isinstance(tensor, TensorForm)
     count = len(tensor.axes)
     alike = [other for other, one in tensors(form) if len(one.axes) == count]
-    for paths, (place, more) in product(([path], alike), ((count, 1), (1, 1), (count, 2))):
-        longer = form
+    twos = sizes.with_size(form, [place for group in sizes.groups(form) for place in group], 2)
+    for start, paths, (place, more) in product((form, twos), ([path], alike), ((count, 1), (1, 1), (count, 2))):
+        longer = start
         for other in paths:
             one = at(form, other)
             assert isinstance(one, TensorForm)
-            longer = put(longer, other, replace(one, axes=(*one.axes[:place], *[Axis(2)] * more, *one.axes[place:])))
+            longer = put(
+                longer,
+                other,
+                replace(one, axes=(*one.axes[:place], *[Axis(3 - min(len(paths), 2))] * more, *one.axes[place:])),
+            )
         if attempts(longer).fits:
             return True
     return False
@@ -207,7 +212,8 @@ def _decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: Lua
     if largest is not None or uneven:
         return form, replace(free, decided=False)
     found = _default(attempts, form, group)
-    return found, replace(free, reason="any other will do")
+    size = "x".join(map(str, _sizes(found, group[: _rank_of(form, group)])))
+    return found, replace(free, reason=f"{size} is a default")
 
 
 def _rank_of(form: Form, group: sizes.Group) -> int:
