@@ -42,7 +42,7 @@ def attempt(read: Callable[[], Graph], *, given: bool) -> tuple[Graph | None, tu
     except PipelineError as error:
         if given:
             raise
-        return None, (f"shapes are not known: {error.why or error.what}",)
+        return None, (f"shapes are not known: {': '.join(filter(None, (error.what, error.why)))}",)
 
 
 def load(source: Source) -> Graph:

@@ -48,8 +48,9 @@ class Attempt:
     """
 
     direction: int
-    # How many modules began to run, how many ran, how many inputs these took, how close the one that failed was.
-    progress: tuple[int, int, int, int]
+    # How many modules began to run, how many ran, how many inputs these took, how close the one that failed was, and
+    # whether all made samples of samples.
+    progress: tuple[int, ...]
     steps: tuple[Step, ...]
     size: int  # nodes
     misfit: Misfit | None = None
@@ -94,11 +95,11 @@ class Attempts:
         except UsageError as error:
             misfit = Misfit(error.what, self.root, ())
         self.left -= net.builder.size + 20
-        direction = _direction(misfit) if misfit else int(bool(net.mixed)) or -int(bool(net.problems))
+        direction = int(bool(net.mixed)) or (_direction(misfit) if misfit else -int(bool(net.problems)))
         ran, taken = {step.module.path for step in net.steps}, _taken(net.steps, form)
         return Attempt(
             direction,
-            (len(net.entered), len(ran), len(taken), _closeness(misfit) if misfit else 0),
+            (len(net.entered), len(ran), len(taken), _closeness(misfit) if misfit else 0, int(not net.mixed)),
             tuple(net.steps),
             net.builder.size,
             misfit,

@@ -88,6 +88,7 @@ def _least(
     small, size, most = 0, begin, most or limit(group)
     furthest = attempts(form)
     best: Form | None = None
+    least = largest = 0
     while True:
         tried = with_size(form, group, size)
         attempt = attempts(tried)
@@ -95,9 +96,10 @@ def _least(
             break
         if attempt.progress > furthest.progress:
             furthest, best = attempt, tried
+            least, largest = small, size
         small, size = size, 2 * size
         if attempt.cut or size > most:
-            return best, None
+            return best and _first(attempts, form, group, least, largest), None
     large = attempt
     while size - small > 1:
         middle = (size + small) // 2
@@ -108,6 +110,16 @@ def _least(
         small, size = (middle, size) if attempt.direction < 0 else (small, middle)
     found = with_size(form, group, size)
     return (found if _better(attempts(found), furthest) else best), size
+
+
+def _first(attempts: Attempts, form: Form, group: Group, small: int, size: int) -> Form:
+    """Return the form with the least size above `small` with which the network gets as far as with `size`."""
+    wanted = attempts(with_size(form, group, size)).progress
+    while size - small > 1:
+        middle = (size + small) // 2
+        enough = attempts(with_size(form, group, middle)).progress >= wanted
+        small, size = (small, middle) if enough else (middle, size)
+    return with_size(form, group, size)
 
 
 def _rectangle(attempts: Attempts, form: Form, group: Group, side: int) -> Form | None:

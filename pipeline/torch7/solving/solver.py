@@ -145,9 +145,12 @@ def _takes_more_axes(attempts: Attempts, form: Form, path: Path) -> bool:
     tensor = at(form, path)
     assert isinstance(tensor, TensorForm)
     count = len(tensor.axes)
+    everything = [other for other, _ in tensors(form)]
     alike = [other for other, one in tensors(form) if len(one.axes) == count]
     twos = sizes.with_size(form, [place for group in sizes.groups(form) for place in group], 2)
-    for start, paths, (place, more) in product((form, twos), ([path], alike), ((count, 1), (1, 1), (count, 2))):
+    for start, paths, (place, more) in product(
+        (form, twos), ([path], alike, everything), ((count, 1), (1, 1), (count, 2))
+    ):
         longer = start
         for other in paths:
             one = at(form, other)
