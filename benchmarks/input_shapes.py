@@ -82,7 +82,7 @@ def agrees(solution: Solution, form: Form, given: Sequence[tuple[int, ...]]) -> 
     if len(found) != len(given):
         return False
     for (path, tensor), true in zip(found, given, strict=True):
-        shape, start = tensor.shape, int(not tensor.axes[0].known)
+        shape, start = tensor.shape, int(tensor.batch)
         if len(true) not in (len(shape), len(shape) - start):
             return False
         sample = true[len(true) - len(shape) + start :]

@@ -16,9 +16,9 @@ from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
 from pipeline.torch7.module import Module, TorchValue, find
 from pipeline.torch7.running import declare, input_name
-from pipeline.torch7.solving.forms import Form, Path, specs, tensors
+from pipeline.torch7.solving.forms import Form, Path, TensorForm, specs, tensors
 
-NODES = 60_000  # of all attempts together
+NODES = 50_000  # and modules that run, of all attempts together
 NODES_EACH = 6_000
 
 
@@ -64,6 +64,11 @@ class Attempt:
         """Whether all modules took what they were given."""
         return self.direction == 0
 
+    @property
+    def rank(self) -> tuple[bool, tuple[int, ...], bool]:
+        """How good it is, to compare: fitting or not, how far it went, and with a batch rather than without."""
+        return self.fits, self.progress, not self.unbatched
+
 
 class Attempts:
     """Runs a network on forms, each once."""
@@ -71,12 +76,16 @@ class Attempts:
     def __init__(self, root: Module) -> None:
         self.root = root
         self.left = NODES
+        self.furthest: Form = TensorForm()
         self._known: dict[Form, Attempt] = {}
 
     def __call__(self, form: Form) -> Attempt:
         """Run the network on a form. Raises Exhausted, and InvalidInputError for a damaged module."""
         if form not in self._known:
             self._known[form] = self._run(form)
+            before = self._known.get(self.furthest)
+            if before is None or self._known[form].rank > before.rank:
+                self.furthest = form
         return self._known[form]
 
     def _run(self, form: Form) -> Attempt:
@@ -94,7 +103,7 @@ class Attempts:
             misfit = Misfit("the network becomes too long", self.root, ())
         except UsageError as error:
             misfit = Misfit(error.what, self.root, ())
-        self.left -= net.builder.size + 20
+        self.left -= net.builder.size + len(net.steps) + 20
         direction = int(bool(net.mixed)) or (_direction(misfit) if misfit else -int(bool(net.problems)))
         ran, taken = {step.module.path for step in net.steps}, _taken(net.steps, form)
         return Attempt(

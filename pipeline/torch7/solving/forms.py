@@ -21,10 +21,14 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TensorForm:
-    """A tensor; `flat`: only the number of its elements is settled, and it stands here as a vector."""
+    """A tensor; `flat`: only the number of its elements is settled, and it stands here as a vector.
+
+    `batch`: its first axis counts samples.
+    """
 
     axes: tuple[Axis, ...] = (Axis(),)
     flat: bool = False
+    batch: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -56,9 +56,9 @@ def _of_module(definition: Definition | None, module: Module, x: TorchValue, ten
         yield TensorForm((Axis(), Axis(count, known=True)), flat=True)
     sizes = definition.sizes(module) if definition.sizes else {}
     rank = definition.rank or (max(x.rank, *(axis + 1 for axis in sizes)) if sizes else None)
-    if rank is not None:
-        if definition.unbatched == "only":
-            rank, sizes = rank - 1, {axis - 1: size for axis, size in sizes.items()}
+    if rank is not None and definition.unbatched == "only":
+        yield replace(_of_rank(rank - 1, {axis - 1: size for axis, size in sizes.items()}, x, tensor), batch=False)
+    elif rank is not None:
         yield _of_rank(rank, sizes, x, tensor)
 
 
@@ -82,7 +82,7 @@ def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: Tenso
         missing = not 0 <= seen < x.rank or x.shape[seen] != size or count > len(tensor.axes)
         if x.rank <= len(tensor.axes) and missing and 0 <= (place := axis + count - rank) < count:
             axes[place] = Axis(size or 1, known=size is not None)
-    return TensorForm(tuple(axes))
+    return TensorForm(tuple(axes), batch=tensor.batch)
 
 
 def _longer(form: Form, sources: tuple[Path, ...], count: int) -> Form | None:

@@ -33,7 +33,7 @@ def _groups(path: tuple[int, ...], tensor: TensorForm) -> list[Group]:
     if tensor.flat:
         return []
     rank = len(tensor.axes)
-    unknown = [number for number, axis in enumerate(tensor.axes) if number and not axis.known]
+    unknown = [n for n, axis in enumerate(tensor.axes) if n >= tensor.batch and not axis.known]
     planes = [1] if rank >= 4 and 1 in unknown else []
     return [
         tuple((path, number) for number in numbers)

@@ -108,7 +108,7 @@ class Solution:
             return "nothing in the network settles how many dimensions it has"
         if any(table.unsettled for table in tables(self.form)):
             return "nothing in the network settles how many items its table has"
-        return f"several fit: {self.freedom}"
+        return f"several fit: {self.freedom}" if self.free else "whether others fit was not found out"
 
     def error(self) -> UsageError:
         """Return the error that asks the user for the shape."""

@@ -41,38 +41,35 @@ def solve(root: Module, checkpoint: LuaValue = None) -> Solution:
     Raises InvalidInputError for a damaged module.
     """
     attempts = Attempts(root)
-    form: Form = TensorForm()
     with deep_recursion(depth(root.object)):
         try:
-            form = _fitting(attempts, form)
+            form = _fitting(attempts)
             attempt = attempts(form)
             if not attempt.fits:
                 return Solution(form, fits=attempt.refused, settled=attempt.refused, trouble=attempt.misfit)
             return _settled(attempts, form, checkpoint)
         except Exhausted:
-            return Solution(form, fits=False, settled=False)
+            form = attempts.furthest
+            return Solution(form, fits=attempts(form).fits, settled=False)
 
 
-def _fitting(attempts: Attempts, form: Form) -> Form:
+def _fitting(attempts: Attempts) -> Form:
     """Repair a form until it fits, or nothing helps: by what a module asks for, by another size, or by both."""
+    form: Form = TensorForm()
     for _ in range(_ROUNDS):
-        before = _rank(attempts(form))
+        before = attempts(form).rank
         if before[0]:
             break
         options = tuple(repairs(form, attempts(form)))
-        better = max((form, *options), key=lambda option: _rank(attempts(option)))
+        better = max((form, *options), key=lambda option: attempts(option).rank)
         if better is form:
             as_far = (option for option in (form, *options) if attempts(option).progress >= before[1])
             grown = (sizes.grown(attempts, option) for option in as_far)
-            better = next((option for option in grown if _rank(attempts(option)) > before), form)
+            better = next((option for option in grown if attempts(option).rank > before), form)
         if better is form:
             break
         form = better
     return form
-
-
-def _rank(attempt: Attempt) -> tuple[bool, tuple[int, ...], bool]:
-    return attempt.fits, attempt.progress, not attempt.unbatched
 
 
 def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
@@ -285,7 +282,7 @@ def _default(attempts: Attempts, form: Form, group: sizes.Group) -> Form:
 
 
 def _any_batch(attempts: Attempts, form: Form) -> bool:
-    first = [(path, 0) for path, tensor in tensors(form) if not tensor.axes[0].known]
+    first = [(path, 0) for path, tensor in tensors(form) if tensor.batch]
     return bool(first) and attempts(sizes.with_size(form, first, 2)).fits
 
 
