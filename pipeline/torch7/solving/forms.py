@@ -73,6 +73,13 @@ def at(form: Form, path: Path) -> Form:
     return form
 
 
+def tensor_at(form: Form, path: Path) -> TensorForm:
+    """Return the tensor that stands at a path."""
+    found = at(form, path)
+    assert isinstance(found, TensorForm)
+    return found
+
+
 def put(form: Form, path: Path, new: Form) -> Form:
     """Return the form with `new` at a path."""
     if not path:
@@ -86,8 +93,7 @@ def put(form: Form, path: Path, new: Form) -> Form:
 def resized(form: Form, sizes: Mapping[Place, int]) -> Form:
     """Return the form with other sizes at some places."""
     for (path, number), size in sizes.items():
-        tensor = at(form, path)
-        assert isinstance(tensor, TensorForm)
+        tensor = tensor_at(form, path)
         axes = list(tensor.axes)
         axes[number] = replace(axes[number], size=size)
         form = put(form, path, replace(tensor, axes=tuple(axes)))

@@ -13,6 +13,7 @@ Shape = tuple[int | None, ...]  # None: not remembered
 
 # Every module has gradInput, of the shape of its input, and output (Module.lua). Copies of the input, or its size:
 # _input (several), iSize (cudnn), inputSize (SpatialUpSamplingNearest), iheight and iwidth (SpatialMaxPooling).
+CONSULTED = 12  # memories, of a network that may have thousands
 _TAKEN = ("gradInput", "_input", "iSize", "inputSize")
 
 

@@ -9,7 +9,7 @@ from pipeline.graph.values import Value
 from pipeline.torch7.lowering import leaves
 from pipeline.torch7.module import Definition, Module, TorchValue, find
 from pipeline.torch7.solving.attempts import Attempt
-from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put
+from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put, tensor_at
 
 _RANKS = 5  # the most axes that a module asks for
 
@@ -22,8 +22,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     module, x = misfit.module, misfit.given
     definition = find(module.kind)
     for path in attempt.sources:
-        tensor = at(form, path)
-        assert isinstance(tensor, TensorForm)
+        tensor = tensor_at(form, path)
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
     for paths in dict.fromkeys([*((path,) for path in attempt.sources), attempt.sources]):
@@ -36,8 +35,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
 def _with_axes(form: Form, paths: tuple[Path, ...], more: int) -> Form:
     """Return the form with more axes in some tensors, as far as tensors have as many."""
     for path in paths:
-        tensor = at(form, path)
-        assert isinstance(tensor, TensorForm)
+        tensor = tensor_at(form, path)
         count = min(more, max(_RANKS - len(tensor.axes), 0))
         form = put(form, path, replace(tensor, axes=(*tensor.axes, *[Axis()] * count), flat=False))
     return form

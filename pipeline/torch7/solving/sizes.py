@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Step
 from pipeline.torch7.solving.attempts import Attempt, Attempts
-from pipeline.torch7.solving.forms import Form, Place, TensorForm, at, resized, tensors
+from pipeline.torch7.solving.forms import Form, Place, TensorForm, resized, tensor_at, tensors
 
 LIMITS = {1: 1 << 14, 2: 1 << 9}  # the largest sizes tried, by the number of axes that grow together
 LIMIT = 1 << 7  # of three or more
@@ -74,8 +74,7 @@ def _to_grow(form: Form, before: Attempt) -> Iterator[Group]:
 
 
 def _of_planes(form: Form, group: Group) -> bool:
-    tensor = at(form, group[0][0])
-    return isinstance(tensor, TensorForm) and len(tensor.axes) >= 4 and group[0][1] == 1
+    return len(tensor_at(form, group[0][0]).axes) >= 4 and group[0][1] == 1
 
 
 def _least(
@@ -140,8 +139,7 @@ def _rectangle(attempts: Attempts, form: Form, group: Group, side: int) -> Form 
 
 def bounds(attempts: Attempts, form: Form, group: Group) -> tuple[int, int | None]:
     """Return the least and the largest size of a group with which a form fits that fits; None: there is no end."""
-    tensor = at(form, group[0][0])
-    assert isinstance(tensor, TensorForm)
+    tensor = tensor_at(form, group[0][0])
     size = tensor.axes[group[0][1]].size
 
     def fits(other: int) -> bool:
