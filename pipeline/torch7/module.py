@@ -12,7 +12,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
-from pipeline.torch7.tree import children
+from pipeline.torch7.tree import CONTAINERS, Held, children
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,6 +198,7 @@ def module(
     sizes: Sizes | None = None,
     elements: Count | None = None,
     items: Count | None = None,
+    holds: Held | None = None,
 ) -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
@@ -205,12 +206,15 @@ def module(
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
     a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
-    input: the shape of a network's input is found from them.
+    input: the shape of a network's input is found from them. `holds`: the class cannot run without its `modules`,
+    which are a chain or branches.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
+        if holds:
+            CONTAINERS.register(*names)(holds)
         MODULES.register(*names)(Definition(function, takes, rank, unbatched, sizes, elements, items))
         return function
 

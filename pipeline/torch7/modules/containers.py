@@ -23,6 +23,7 @@ from pipeline.torch7.modules.axes import axis_of
     "nn.Serial",
     "nn.SpatialLPPooling",
     "inn.SpatialSameResponseNormalization",
+    holds="chain",
 )
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the modules one after the other; decorators hold one, and some layers are made of several."""
@@ -31,7 +32,7 @@ def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return x
 
 
-@module("nn.Concat")
+@module("nn.Concat", holds="branches")
 def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """Run every module on the same input and join their outputs along `dimension`."""
     return concatenated(m, x, net, m.int("dimension"))
@@ -43,7 +44,7 @@ def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Val
     return net.add(Concat(axis=axis_of(dimension, branches[0], net)), *branches)
 
 
-@module("nn.DepthConcat")
+@module("nn.DepthConcat", holds="branches")
 def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
@@ -62,13 +63,13 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     return net.add(Concat(axis=axis), *padded)
 
 
-@module("nn.ConcatTable")
+@module("nn.ConcatTable", holds="branches")
 def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run every module on the same input and give the table of their outputs."""
     return tuple([net.run(child, x) for child in m.children(branches=True)])
 
 
-@module("nn.ParallelTable", items=lambda m: len(m.children()))
+@module("nn.ParallelTable", holds="branches", items=lambda m: len(m.children()))
 def parallel_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Run the i-th module on the i-th item."""
     children = m.children(branches=True)
@@ -89,7 +90,7 @@ def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     return tuple(outputs)
 
 
-@module("nn.Parallel")
+@module("nn.Parallel", holds="branches")
 def parallel(m: Module, x: Value, net: Lowering) -> Value:
     """Run the i-th module on the i-th slice along `inputDimension`, and join along `outputDimension`."""
     axis = axis_of(m.int("inputDimension"), x, net)
@@ -121,7 +122,7 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
 
 
-@module("nn.DataParallelTable", "nn.DataParallel")
+@module("nn.DataParallelTable", "nn.DataParallel", holds="chain")
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)
