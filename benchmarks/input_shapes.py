@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.torch7 import importer
+from pipeline.torch7.module import Module
 from pipeline.torch7.solving.forms import Form, TableForm, specs, tensors
 from pipeline.torch7.solving.solution import Solution, options
 from pipeline.torch7.solving.solver import solve
@@ -43,17 +44,17 @@ def measure(folder: Path) -> Row:
     with np.load(folder / "io.npz") as arrays:
         given = [arrays[f"in{i}"].shape for i in range(len(arrays.files)) if f"in{i}" in arrays.files]
     true = " ".join("x".join(map(str, shape)) for shape in given)
-    network = importer.find_network(folder / "model.t7", meta.get("root") or None)
-    if importer.unsupported(network.root):
+    found = importer.find_network(folder / "model.t7", meta.get("root") or None)
+    if importer.unsupported(found.network):
         return Row(folder.name, "unsupported", 0.0, "", true)
     began = time.process_time()
-    solution = solve(network.root, network.checkpoint)
+    solution = solve(found.network, found.checkpoint)
     seconds = time.process_time() - began
     if solution.settled:
         verdict = "right" if agrees(solution, solution.form, given) else "wrong"
         return Row(folder.name, verdict, seconds, options(solution.inputs), true)
     listed = solution.choices if solution.fits else ()
-    lowered = [form for form in listed if _lowers(network.root, form)]
+    lowered = [form for form in listed if _lowers(found.network, form)]
     among = any(agrees(solution, form, given) for form in listed)
     verdict = "asked" if lowered else "none"
     return Row(
@@ -66,7 +67,7 @@ def measure(folder: Path) -> Row:
     )
 
 
-def _lowers(root: importer.Module, form: Form) -> bool:
+def _lowers(root: Module, form: Form) -> bool:
     with suppress(PipelineError):
         importer.lower_for(root, specs(form), "")
         return True

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeGuard
 
-import numpy as np
+from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
+    import numpy as np
     from typing_extensions import TypeVar  # which mypy knows; Python's own has `default` from 3.13 on
 
     from pipeline.graph.operators.operator import Operator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 else:
     from typing import TypeVar
 
+    np = LazyModule("numpy")
     O_co = TypeVar("O_co", covariant=True)
 
 Shape = tuple[int, ...]

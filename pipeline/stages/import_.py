@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from pipeline.stages.stage import Stage, Task
+from pipeline.graph.format import Network, Note, Source
+from pipeline.graph.neutral import GRAPH
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
+from pipeline.torch7.format import TORCH7
 
 
 def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
-    from pipeline import plugins
-    from pipeline.graph import serialization
-    from pipeline.graph.input_spec import parse_inputs
-    from pipeline.stages import signature
-    from pipeline.torch7 import importer
+    return conversion.write(GRAPH, _read(task.inputs, task.options, task.note), task)
 
-    path, options = task.inputs["t7"], task.options
-    network = importer.find_network(path, options["root"] or None, options["plugins"])
-    with plugins.no_late_imports(options["plugins"]):
-        given, notes = parse_inputs(options["inputs"]), list[str]()
-        graph = importer.lower(network.root, given, path.stem, network.checkpoint, notes=notes)
-    for note in notes:
-        task.note(note)
-    digests = serialization.write(graph, task.output, task.progress)
-    signature.write(task.output, signature.of_graph(graph, importer.element_type(network.root)))
-    return digests
+
+def _rehearse(task: Rehearsal) -> Network:
+    return _read(task.files, task.options, task.note, likeliest=True)
+
+
+def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note, *, likeliest: bool = False) -> Network:
+    file = {TORCH7.name: files[TORCH7.name]}
+    source = Source(file, options["inputs"], options["root"], options["plugins"], likeliest=likeliest)
+    return TORCH7.read(source, note)
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
@@ -39,9 +39,10 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 
 STAGE = Stage(
     name="import",
-    makes="graph",
-    needs=("t7",),
+    makes=GRAPH.name,
+    needs=(TORCH7.name,),
     run=run,
+    rehearse=_rehearse,
     options=("inputs", "root", "plugins"),
     libraries=("numpy", "torchfile"),
     environment=_environment,

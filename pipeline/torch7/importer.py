@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
@@ -28,10 +29,10 @@ __all__ = ["lower", "modules", "read", "unsupported"]
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """The network in a file, and all else that the file holds."""
+class Found:
+    """A network, and the checkpoint that it was found in: all that its file holds."""
 
-    root: Module
+    network: Module
     checkpoint: LuaValue
 
 
@@ -41,7 +42,7 @@ def read(
     root: str | None = None,
     plugins: Sequence[Path] = (),
     *,
-    notes: list[str] | None = None,
+    note: Note = unheard,
     likeliest: bool = False,
 ) -> Graph:
     """Import the network in a .t7 file.
@@ -49,16 +50,16 @@ def read(
     `root` names the network inside a table; the rest is as for `lower`. Raises InvalidInputError for a damaged file,
     UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
     """
-    network = find_network(path, root, plugins)
-    return lower(network.root, inputs, path.stem, network.checkpoint, notes=notes, likeliest=likeliest)
+    found = find_network(path, root, plugins)
+    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Network:
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Found:
     """Find the network in a .t7 file; errors as `read`."""
     load_plugins(plugins)
     checkpoint = load(path)
     where, network = select_network(checkpoint, root)
-    return Network(Module(network, where), checkpoint)
+    return Found(Module(network, where), checkpoint)
 
 
 def element_type(root: Module) -> str:
@@ -112,38 +113,37 @@ def lower(
     name: str = "",
     checkpoint: LuaValue = None,
     *,
-    notes: list[str] | None = None,
+    note: Note = unheard,
     likeliest: bool = False,
 ) -> Graph:
     """Lower a network; errors as `read`.
 
     `inputs` are the shapes of what it takes: one is a tensor or table, several are a Lua table of them, which may be
     nested as the network has it. Where they are None they are found, with the help of what else is in the
-    `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `notes` is given what the
+    `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `note` is told what the
     user should know.
     """
     problems = unsupported(root)
     if problems:
         raise UnsupportedError(problems)
-    notes = [] if notes is None else notes
     if inputs:
-        return _lower_given(root, inputs, name, checkpoint, notes)
+        return _lower_given(root, inputs, name, checkpoint, note)
     solution = solve(root, checkpoint)
     if not solution.settled and not (likeliest and solution.fits):
         raise solution.error()
-    notes.append(solution.note)
+    note(solution.note)
     return lower_for(root, solution.inputs, name)
 
 
-def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, notes: list[str]) -> Graph:
+def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, note: Note) -> Graph:
     """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
-        return lower_for(root, inputs, name, notes)
+        return lower_for(root, inputs, name, note)
     except Misfit as error:
         solution = solve(root, checkpoint)
         nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
         if nested is not None and nested != tuple(inputs):
-            return lower_for(root, nested, name, notes)
+            return lower_for(root, nested, name, note)
         error.advice = solution.advice
         raise
 
@@ -160,25 +160,25 @@ def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[Inp
     return tuple([arranged(spec) for spec in found])
 
 
-def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, notes: list[str] | None = None) -> Graph:
+def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, note: Note = unheard) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
     with deep_recursion(depth(root.object)):
         y = net.run(root, declare(net.builder, inputs))
-    if notes is not None and net.unbatched and not net.problems:
-        notes += _without_batch(root, inputs)
+    if note is not unheard and net.unbatched and not net.problems:
+        _note_batch(root, inputs, note)
     return finished(net, root, y)
 
 
-def _without_batch(root: Module, inputs: Sequence[InputSpec]) -> list[str]:
+def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note) -> None:
     """Say that inputs are taken as one sample, where a batch would do as well."""
     batches = tuple([_batch_of_one(spec) for spec in inputs])
     try:
         lower_for(root, batches, "")
     except (UsageError, UnsupportedError):
-        return []
+        return
     given = ", ".join(map(str, inputs))
-    return [f"{given} is taken as one sample without its batch dimension; with it: {options(batches)}"]
+    note(f"{given} is taken as one sample without its batch dimension; with it: {options(batches)}")
 
 
 def _batch_of_one(spec: InputSpec) -> InputSpec:

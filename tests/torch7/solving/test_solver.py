@@ -158,10 +158,10 @@ def importer_inputs(*texts):
 def test_a_forgotten_batch_is_noted(tmp_path):
     path = save(tmp_path / "net.t7", sequential(conv(1, 4, 5), nn("ReLU")))
     notes: list[str] = []
-    importer.read(path, importer_inputs("1x32x32"), notes=notes)
+    importer.read(path, importer_inputs("1x32x32"), note=notes.append)
     assert "without its batch dimension" in notes[0] and "--input 1x1x32x32" in notes[0]
     notes.clear()
-    importer.read(path, importer_inputs("1x1x32x32"), notes=notes)
+    importer.read(path, importer_inputs("1x1x32x32"), note=notes.append)
     assert notes == []
 
 

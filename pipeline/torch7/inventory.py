@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.inspection import networks
-from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+from pipeline.graph.format import Network, attempt
+from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
@@ -45,21 +45,24 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
         tuple(value.name for value in graph.outputs) if graph else (),
         notes,
         peak_bytes(graph) if graph else None,
+        nested=True,
     )
 
 
 def _graph(
     root: Module, checkpoint: LuaValue, inputs: Sequence[str], name: str
 ) -> tuple[Graph | None, tuple[str, ...]]:
+    from pipeline.graph import signature
     from pipeline.graph.input_spec import parse_inputs
     from pipeline.torch7 import importer
 
     given, notes = parse_inputs(inputs), list[str]()
 
-    def lower() -> Graph:
-        return importer.lower(root, given, name, checkpoint, notes=notes, likeliest=True)
+    def lower() -> Network:
+        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True)
+        return Network(graph, signature.of_graph(graph))
 
-    graph, troubles = networks.attempt(lower, given=given is not None)
+    graph, troubles = attempt(lower, given=given is not None)
     return graph, (*notes, *troubles)
 
 
