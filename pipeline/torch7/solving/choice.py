@@ -30,7 +30,8 @@ def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaV
         least, largest = sizes.bounds(attempts, form, group)
     free = Free(group, _rank(form, group), least, largest, uneven=uneven)
     if least == largest and not uneven:
-        return form, free
+        square = len({number for _, number in group}) > 1
+        return form, replace(free, reason="no other square fits" if square else "")
     for memory in memories(attempts(form).steps)[:CONSULTED]:
         if found := _remembered(attempts, form, group, memory, exact=largest is not None):
             return found, replace(free, reason=str(memory))

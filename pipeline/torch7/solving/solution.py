@@ -83,7 +83,7 @@ class Solution:
     @property
     def note(self) -> str:
         """Say which shape is taken where none was given, and why."""
-        why = "; ".join(dict.fromkeys([*self.reasons, *(free.reason for free in self.free if free.reason)]))
+        why = "; ".join(dict.fromkeys(self.reasons))
         if not self.settled:
             return f"the input is taken as {options(self.inputs)}, the likeliest: {self.cause}"
         parts = [f"the input is taken as {options(self.inputs)}", why or "its modules take no other"]

@@ -82,6 +82,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
     for group in sizes.groups(form):
         form, one = choice.decided(attempts, form, group, checkpoint)
         free.append(one)
+    reasons += [item.reason for item in free if item.reason]
     free = [item for item in free if item.least != item.largest or item.uneven]
     undecided = [item for item in free if not item.decided]
     return Solution(

@@ -81,6 +81,11 @@ def test_several_sizes_that_fit_are_listed_with_the_likeliest_first():
     assert solution.advice.splitlines()[0] == "--input 1x1x32x32" and len(solution.choices) == 4
 
 
+def test_a_square_is_taken_before_other_rectangles_and_said_to_be_one():
+    solution = solved(sequential(conv(3, 4, 3), view(4 * 6 * 6), linear(4 * 6 * 6, 2)))
+    assert typed(solution) == "--input 1x3x8x8" and "no other square fits" in solution.note
+
+
 def test_an_option_of_the_checkpoint_decides_and_is_named():
     net = sequential(conv(1, 4, 5), pooling(4), conv(4, 8, 7), view(8), linear(8, 2))
     solution = solved(net, {"opt": {"image_size": 34, "batchSize": 33}, "net": net})
