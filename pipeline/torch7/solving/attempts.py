@@ -40,6 +40,17 @@ class _BoundedBuilder(Builder):
         return super().unique(name)
 
 
+class _Trial(Lowering):
+    """A lowering for a shape that may be one that nobody means: whatever a module, of a plugin too, makes of it."""
+
+    def run(self, module: Module, x: TorchValue) -> TorchValue:
+        """Lower a module; raises Misfit where it fails over the shape. The one that is taken is lowered once more."""
+        try:
+            return super().run(module, x)
+        except (ArithmeticError, LookupError, ValueError) as error:
+            raise Misfit(f"{module.origin} fails: {error!r}", module, x) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """How far a form went.
@@ -91,7 +102,7 @@ class Attempts:
     def _run(self, form: Form) -> Attempt:
         if self.left <= 0:
             raise Exhausted
-        net = Lowering(_BoundedBuilder(min(self.left, NODES_EACH)))
+        net = _Trial(_BoundedBuilder(min(self.left, NODES_EACH)))
         misfit: Misfit | None = None
         sources: tuple[Path, ...] = ()
         try:

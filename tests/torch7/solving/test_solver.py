@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
 from pipeline.torch7 import importer
-from pipeline.torch7.module import Module
+from pipeline.torch7.module import MODULES, Definition, Module
 from pipeline.torch7.solving.solution import Solution, options
 from pipeline.torch7.solving.solver import solve
 from tests.support import numbers
@@ -179,6 +179,14 @@ def test_inputs_in_a_row_are_nested_as_the_network_has_them(tmp_path):
 def test_a_search_ends_where_nothing_fits():
     solution = solved(sequential(linear(3, 2), conv(4, 4, 3), linear(5, 5)))
     assert not solution.fits and solution.trouble is not None and "does not fit" in solution.advice
+
+
+def test_a_plugin_that_fails_on_odd_shapes_does_not_end_the_search(monkeypatch):
+    def lower(m, x, net):
+        return net.reshape(x, (x.shape[0], {2: 1}[x.rank], x.size // (x.rank - 1)))
+
+    monkeypatch.setitem(MODULES._entries, "my.Picky", Definition(lower, "tensor"))
+    assert solved(sequential(nn("my.Picky"), view(5), linear(5, 2))).advice == "--input 1x5"
 
 
 LAYERS = st.lists(
