@@ -67,6 +67,21 @@ def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...] | None:
     return tuple(parse_input_spec(text) for text in texts if text != AUTO) or None
 
 
+def by_name(names: Sequence[str], inputs: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of `inputs`, as typed, by the `names` of a network; those without a name go in order.
+
+    Raises UsageError for one that is none of these.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for position, text in enumerate(inputs):
+        spec = parse_input_spec(text)
+        if not isinstance(spec, TensorSpec) or (not spec.name and position >= len(names)):
+            takes = ", ".join(names) or "nothing"
+            raise UsageError(f"--input {text} is not one of the network's", why=f"it takes {takes}")
+        shapes[spec.name or names[position]] = spec.shape
+    return shapes
+
+
 def _labelled(name: str, body: str) -> str:
     return f"{name}={body}" if name else body
 

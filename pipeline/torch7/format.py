@@ -36,7 +36,7 @@ class Torch7(Format):
         from pipeline.graph.input_spec import parse_inputs
         from pipeline.torch7 import importer
 
-        found = importer.find_network(source.path, source.root or None, source.plugins)
+        found = importer.find_network(source.path, source.root or None, source.plugins, note)
         inputs, name = parse_inputs(source.inputs), source.path.stem
         with plugins.no_late_imports(source.plugins):
             graph = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
@@ -50,9 +50,9 @@ class Torch7(Format):
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
         """Return the module classes that are lowered."""
-        from pipeline.torch7.modules import MODULES
+        from pipeline.torch7.modules import definitions
 
-        return MODULES
+        return {name for name, _ in definitions()}
 
     def tells_shapes(self, source: Source) -> bool:
         """Return no: what a file remembers of its last run is a guess."""

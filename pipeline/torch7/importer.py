@@ -15,15 +15,16 @@ from pipeline.graph.values import Graph, Node, Value
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, Misfit, leaves
-from pipeline.torch7.module import Module, TorchValue, find, join
+from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
-from pipeline.torch7.objects import LuaValue, TorchObject
+from pipeline.torch7.objects import LuaValue
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
-from pipeline.torch7.tree import children, walk
+from pipeline.torch7.tree import children
+from pipeline.torch7.unknown import unknown, with_networks
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
@@ -54,11 +55,11 @@ def read(
     return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Found:
-    """Find the network in a .t7 file; errors as `read`."""
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Found:
+    """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     load_plugins(plugins)
     checkpoint = load(path)
-    where, network = select_network(checkpoint, root)
+    where, network = select_network(checkpoint, root, note)
     return Found(Module(network, where), checkpoint)
 
 
@@ -67,7 +68,7 @@ def element_type(root: Module) -> str:
 
     Containers do not tell: `_type` is not changed in all of them when a part is converted.
     """
-    leaves = (found for _, found in walk(root.object) if not children(found))
+    leaves = (m.object for m in modules_in(root) if not children(m.object))
     first = next(leaves, root.object)
     return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
@@ -75,36 +76,13 @@ def element_type(root: Module) -> str:
 def unsupported(root: Module) -> tuple[Problem, ...]:
     """List every module in the tree whose class is not known here, or never has a counterpart."""
     problems = []
-    for path, found in walk(root.object):
-        definition = find(found.class_name)
-        if definition is None or definition.refusal is not None:
-            place = Module(found, join(root.path, path) if path else root.path)
-            reason, advice = (definition.refusal if definition else None) or unknown(found)
-            problems.append(Problem(str(place.origin), reason, advice))
+    for m in modules_in(root):
+        definition = definition_of(m)
+        refusal = unknown(m) if definition is None else definition.refusal
+        if refusal is not None:
+            reason, advice = refusal
+            problems.append(Problem(str(m.origin), reason, advice if definition is None else with_networks(advice, m)))
     return tuple(problems)
-
-
-def unknown(found: TorchObject) -> tuple[str, str]:
-    """Say of a class that is not known what it resembles, and what to do."""
-    kind = found.class_name
-    if kind.startswith("ccn2.") or kind.endswith("CUDA"):
-        return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
-    if kind.startswith("autograd."):
-        return (
-            "runs a Lua function, of which the file has the bytecode only",
-            "build it of nn modules, or lower it by a --plugin",
-        )
-    alike = ""
-    if "weight" in found and "kW" in found and "kH" in found:
-        alike = "nn.SpatialConvolution"
-    elif "modules" in found:
-        alike = "nn.Sequential"
-    elif "weight" in found and not found.get("modules"):
-        alike = "nn.Linear"
-    advice = "lower it by a --plugin"
-    if alike:
-        advice += f'; if it computes what {alike} does, alias("{kind}", "{alike}") says so there'
-    return "is a class that is not known here", advice
 
 
 def lower(
@@ -163,7 +141,7 @@ def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[Inp
 def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, note: Note = unheard) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
-    with deep_recursion(depth(root.object)):
+    with deep_recursion(depth(root)):
         y = net.run(root, declare(net.builder, inputs))
     if note is not unheard and net.unbatched and not net.problems:
         _note_batch(root, inputs, note)

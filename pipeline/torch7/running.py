@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pipeline.errors import UnsupportedError
 from pipeline.graph.builder import Builder
 from pipeline.graph.input_spec import InputSpec, TensorSpec
-from pipeline.torch7.module import TorchValue
-from pipeline.torch7.objects import TorchObject
-from pipeline.torch7.tree import walk
+from pipeline.torch7.module import Module, TorchValue, modules_in
 
 MAX_DEPTH = 12_000  # modules inside each other
 _FRAMES = 8  # Python calls for each of them, at most
@@ -42,9 +40,9 @@ def count_tensors(spec: InputSpec) -> int:
     return 1 if isinstance(spec, TensorSpec) else sum(count_tensors(item) for item in spec.items)
 
 
-def depth(root: TorchObject) -> int:
+def depth(root: Module) -> int:
     """Count how deep modules stand inside each other."""
-    return max(path.count(".") + 1 for path, _ in walk(root))
+    return max(m.path.count(".") + 1 for m in modules_in(root))
 
 
 @contextmanager

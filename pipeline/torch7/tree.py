@@ -11,7 +11,7 @@ from pipeline.torch7.objects import Table, TorchObject, describe
 
 Held: TypeAlias = Literal["chain", "branches"]
 # Classes that cannot run without their `modules`, and whether these run one after the other or side by side; filled
-# where the classes are defined (`@module(holds=...)`).
+# where the classes are defined (`@module(inside=...)`).
 CONTAINERS: Registry[Held] = Registry("container class")
 
 

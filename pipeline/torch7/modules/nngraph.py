@@ -29,7 +29,7 @@ def inputs(m: Module) -> int:
     return m.maybe_int("nInputs") or (len(items(inner, "children")) if isinstance(inner, TorchObject) else 1)
 
 
-@module("nn.gModule", holds="chain", items=inputs)
+@module("nn.gModule", inside="chain", items=inputs)
 def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the nodes in the order of `forwardnodes`, each on what the nodes before it gave (gmodule.lua)."""
     inner, outer = m.object.get("innode"), m.object.get("outnode")

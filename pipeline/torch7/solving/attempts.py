@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
-from pipeline.torch7.module import Module, TorchValue, find
+from pipeline.torch7.module import Module, TorchValue, definition_of
 from pipeline.torch7.running import declare, input_name
 from pipeline.torch7.solving.forms import Form, Path, TensorForm, specs, tensors
 
@@ -148,7 +148,7 @@ def _taken(steps: Iterable[Step], form: Form) -> set[str]:
 
 def _closeness(misfit: Misfit) -> int:
     """Return 2 where a module was given a table or tensor as it takes it, of the right rank, 1 or 0 where not."""
-    definition, x = find(misfit.module.kind), misfit.given
+    definition, x = definition_of(misfit.module), misfit.given
     takes_table = definition is not None and (definition.takes == "table" or bool(definition.items))
     if definition is None or takes_table != isinstance(x, tuple):
         return 0
@@ -158,7 +158,7 @@ def _closeness(misfit: Misfit) -> int:
 
 def _direction(misfit: Misfit) -> int:
     """Return 1 where a module was given more than it takes, else -1."""
-    definition, x = find(misfit.module.kind), misfit.given
+    definition, x = definition_of(misfit.module), misfit.given
     if definition is None or not isinstance(x, Value):
         return -1
     if definition.elements:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import leaves
-from pipeline.torch7.module import Definition, Module, TorchValue, find
+from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put, tensor_at
 
@@ -20,7 +20,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     if misfit is None:
         return
     module, x = misfit.module, misfit.given
-    definition = find(module.kind)
+    definition = definition_of(module)
     for path in attempt.sources:
         tensor = tensor_at(form, path)
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):

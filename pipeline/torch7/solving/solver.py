@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Step
-from pipeline.torch7.module import Module, find
+from pipeline.torch7.module import Module, definition_of
 from pipeline.torch7.objects import LuaValue
 from pipeline.torch7.running import deep_recursion, depth
 from pipeline.torch7.solving import choice, ranks, sizes
@@ -31,7 +31,7 @@ def solve(root: Module, checkpoint: LuaValue = None) -> Solution:
     Raises InvalidInputError for a damaged module.
     """
     attempts = Attempts(root)
-    with deep_recursion(depth(root.object)):
+    with deep_recursion(depth(root)):
         try:
             form = _fitting(attempts)
             attempt = attempts(form)
@@ -100,7 +100,7 @@ def _with_sequences(attempts: Attempts, form: Form) -> Form:
     """Give a batch dimension to what takes one sample or a batch of them, as a lookup takes indices."""
     longer = form
     for path, tensor in tensors(form):
-        takers = (find(step.module.kind) for step in _takers(attempts(form), form, path))
+        takers = (definition_of(step.module) for step in _takers(attempts(form), form, path))
         if any(d is not None and d.unbatched == "taken" and d.rank == len(tensor.axes) + 1 for d in takers):
             longer = put(longer, path, replace(tensor, axes=(*tensor.axes, Axis())))
     return longer if attempts(longer).fits else form
