@@ -1,0 +1,108 @@
+"""Convolutions, and what slides windows like them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Window
+from pipeline.graph.operators.windows import torch_padding
+from pipeline.graph.values import Node
+from pipeline.pytorch.code import Code, Literal, call, infix, method
+from pipeline.pytorch.write.builder import ModuleBuilder, writes
+
+
+def alike(numbers: Sequence[int]) -> Literal:
+    """Return the one number that stands for all axes, as a person would write it, or all of them.
+
+    >>> alike((3, 3)), alike((3, 5))
+    (3, (3, 5))
+    """
+    return numbers[0] if len(set(numbers)) == 1 else tuple(numbers)
+
+
+def but(default: int, **numbers: Sequence[int]) -> dict[str, Literal]:
+    """Return those keywords whose numbers are not all as PyTorch has them by default."""
+    return {name: alike(found) for name, found in numbers.items() if set(found) != {default}}
+
+
+def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0, part: str = "padded") -> Code:
+    """Return x with `pads` (all begins, then all ends) of its last axes, by a layer of its own; negative ones crop."""
+    if not any(pads):
+        return x
+    axes = len(pads) // 2
+    layer = call(f"nn.ConstantPad{axes}d", tuple(torch_padding(tuple(pads))), value)
+    return net.layer(layer, x, part=part)
+
+
+@writes(Conv)
+def conv(node: Node[Conv], net: ModuleBuilder) -> None:
+    """Conv1d, 2d or 3d, behind a layer that pads where begin and end differ."""
+    op, x, weight = node.operator, net.read(node.input(0)), node.input(1)
+    bias = node.input(2) if node.has_input(2) else None
+    pads = op.begins
+    if op.begins != op.ends:
+        x, pads = padded(x, op.pads, net), (0,) * op.axes
+    keywords = {**but(1, stride=op.strides), **but(0, padding=pads), **but(1, dilation=op.dilations)}
+    keywords |= {"groups": op.group} if op.group > 1 else {}
+    keywords |= {} if bias else {"bias": False}
+    layer = call(f"nn.Conv{op.axes}d", node.input(0).shape[1], weight.shape[0], alike(op.kernel_shape), **keywords)
+    net.layer(layer, x, weight=weight, bias=bias)
+
+
+@writes(ConvTranspose)
+def conv_transpose(node: Node[ConvTranspose], net: ModuleBuilder) -> None:
+    """ConvTranspose, where its padding crops both ends alike; else what is too much is cut off behind it."""
+    op, x = node.operator, net.read(node.input(0))
+    bias = node.input(2) if node.has_input(2) else None
+    spare = [max(stride, d) for stride, d in zip(op.strides, op.dilations, strict=True)]
+    exact = op.begins == op.ends and all(more < most for more, most in zip(op.output_padding, spare, strict=True))
+    ends = [more - end for more, end in zip(op.output_padding, op.ends, strict=True)]
+    if not exact and bias is not None and max(ends) > 0:
+        net.refuse("its output is longer than what its windows cover, by more than PyTorch's output_padding can be")
+    keywords = but(1, stride=op.strides)
+    if exact:
+        keywords |= {**but(0, padding=op.begins), **but(0, output_padding=op.output_padding)}
+    keywords |= {"groups": op.group} if op.group > 1 else {}
+    keywords |= {} if bias else {"bias": False}
+    keywords |= but(1, dilation=op.dilations)
+    maps = node.output.shape[1]
+    layer = call(
+        f"nn.ConvTranspose{op.axes}d", node.input(0).shape[1], maps, alike(op.kernel_shape), **keywords
+    )
+    arrays = {"weight": node.input(1), "bias": bias}
+    if exact:
+        net.layer(layer, x, **arrays)
+        return
+    whole = net.layer(layer, x, part="whole", **arrays)
+    crops = torch_padding((*(-begin for begin in op.begins), *ends))
+    net.layer(call(f"nn.ConstantPad{op.axes}d", tuple(crops), 0.0), whole)
+
+
+@writes(LocallyConnected)
+def locally_connected(node: Node[LocallyConnected], net: ModuleBuilder) -> None:
+    """Every window times the weights of its place."""
+    op, weight = node.operator, net.tensor(node.input(1))
+    columns = _columns(node, net)
+    height, width = node.output.shape[2:]
+    places = net.step(method(method(weight, "flatten", 3), "flatten", 0, 1), "places")
+    sums = net.step(call("torch.einsum", "lok,nkl->nol", places, columns), "sums")
+    y = method(sums, "unflatten", 2, (height, width))
+    if node.has_input(2):
+        net.give(infix(y, "+", net.tensor(node.input(2))))
+    else:
+        net.give(y)
+
+
+@writes(Im2Col)
+def im2col(node: Node[Im2Col], net: ModuleBuilder) -> None:
+    """Unfold, in the shape of images."""
+    net.give(method(_columns(node, net), "unflatten", 2, node.output.shape[2:]))
+
+
+def _columns(node: Node[Window], net: ModuleBuilder) -> Code:
+    """Return every window of x (N, C, H, W) as a column: (N, C kH kW, windows)."""
+    op = node.operator
+    x = padded(net.tensor(node.input(0)), op.pads, net)
+    keywords = {**but(1, dilation=op.spacing), **but(1, stride=op.strides)}
+    return net.step(call("F.unfold", x, alike(op.kernel_shape), **keywords), "columns")
+
