@@ -14,7 +14,7 @@ import pytest
 from pipeline.config import load
 from pipeline.engine import runner
 from pipeline.graph.values import Graph
-from pipeline.runtimes import caffe2
+from pipeline.runtimes import caffe2, onnxruntime
 from pipeline.runtimes.engine import Engine
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
@@ -24,6 +24,10 @@ _NO_CAFFE2 = pytest.mark.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make r
 CAFFE2S = [pytest.param(found, id=found.title) for found in caffe2.find(os.environ) if isinstance(found, Engine)] or [
     pytest.param(None, id="none", marks=_NO_CAFFE2)
 ]
+_NO_ONNX = pytest.mark.skip("no ONNX Runtime was found; pip install 'torch2caffe2[onnx]'")
+ONNX_RUNTIMES = [
+    pytest.param(found, id=found.title) for found in onnxruntime.find(os.environ) if isinstance(found, Engine)
+] or [pytest.param(None, id="none", marks=_NO_ONNX)]
 
 
 def shared(*parts: str) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.runtimes import caffe2, opencv, pycaffe
+from pipeline.runtimes import caffe2, onnxruntime, opencv, pycaffe
 from pipeline.runtimes.engine import Engine, Missing
 
 
 def search(environment: Mapping[str, str]) -> list[Engine | Missing]:
     """Look for every runtime that is known; say of each that is missing how to get it."""
-    return [*opencv.find(environment), *pycaffe.find(environment), *caffe2.find(environment)]
+    places = (opencv, pycaffe, caffe2, onnxruntime)
+    return [found for place in places for found in place.find(environment)]
 
 
 def engines(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[Engine]:

@@ -13,8 +13,8 @@ from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.runtimes.engine import Engine, Job, run
-from tests.caffe2.geometry import LAYERS, made
-from tests.caffe2.nets import CASES, Case, Net, together
+from tests.graph.geometry import LAYERS, made
+from tests.graph.nets import CASES, Case, Net, together
 from tests.support import CAFFE2S
 
 NETS = 40  # cases in one net

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Value
-from tests.caffe2.nets import Case, Net
+from tests.graph.nets import Case, Net
 
 
 def made(strategy: st.SearchStrategy[Case], count: int) -> list[Case]:
