@@ -50,13 +50,8 @@ def operators(
     if json:
         print_json(support.as_json(rows))
         return 0
-<<<<<<< HEAD
     columns = support.columns()
     print_table(("name", *columns, "what it is"), [(r.name, *map(r.shown, columns), r.summary) for r in rows])
-=======
-    columns = ("name", *support.COLUMNS, "what it is")
-    print_table(columns, [(row.name, *map(", ".join, row.targets), row.summary) for row in rows])
->>>>>>> onnx
     return 0
 
 

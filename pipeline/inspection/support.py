@@ -44,20 +44,12 @@ def markdown() -> str:
 
 
 def _section(title: str, what: str, rows: Iterable[Row]) -> str:
-<<<<<<< HEAD
     columns = operators.columns()
     head = (what, *columns, "what it is")
     lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         cells = (f"`{row.name}`", *map(row.shown, columns), row.summary.replace("|", "\\|"))
         lines.append(f"| {' | '.join(cells)} |")
-=======
-    columns = (what, *operators.COLUMNS, "what it is")
-    lines = [f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for row in rows:
-        targets = map(", ".join, row.targets)
-        lines.append("| " + " | ".join([f"`{row.name}`", *targets, row.summary.replace("|", "\\|")]) + " |")
->>>>>>> onnx
     return "\n".join([*lines, ""])
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Progress, Role, Written, no_progress
 
 if TYPE_CHECKING:
-    from pipeline.graph.inventory import Inventory, Part
     from pipeline.graph.values import Graph
 
 _SOURCE, _WEIGHTS = "model.py", "model.safetensors"
@@ -23,8 +22,8 @@ class PyTorch(Format):
     name = "pytorch"
     title = "PyTorch"
     roles = (
-        Role("module", (_SOURCE,), lacks_weights=True, title="a PyTorch module"),
-        Role("parameters", (_WEIGHTS,), only_weights=True, title="a module's parameters"),
+        Role("module", (_SOURCE,), lacks_weights=True, title="the source of a module"),
+        Role("parameters", (_WEIGHTS,), only_weights=True, title="the parameters of a module"),
     )
     writes = True
     reads = False

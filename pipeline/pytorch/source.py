@@ -71,7 +71,6 @@ def source(graph: Graph, net: ModuleBuilder) -> PyTorchModule:
     if chain:
         arguments = [RUNNING]
         base = "nn.Sequential"
-        body = ["def __init__(self):", *lines(made.parts(chain), {}, 1, "super().__init__(", ")")]
         body = _init(lines(call("super().__init__", made.parts(chain)), {}, 2), made.ties)
     else:
         base = "nn.Module"
@@ -206,7 +205,10 @@ def _text(graph: Graph, arguments: Sequence[str], base: str, body: Sequence[str]
 
 
 _LOAD = '''\
-def load(weights=Path(__file__).with_name("model.safetensors")):
+WEIGHTS = Path(__file__).with_name("model.safetensors")
+
+
+def load(weights=WEIGHTS):
     """Return the network with what it has learnt, in evaluation mode."""
     network = Network()
     load_model(network, weights)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.runtimes import caffe2, onnxruntime, opencv, pycaffe
+from pipeline.runtimes import caffe2, onnxruntime, opencv, pycaffe, pytorch
 from pipeline.runtimes.engine import Engine, Missing
 
 
 def search(environment: Mapping[str, str]) -> list[Engine | Missing]:
     """Look for every runtime that is known; say of each that is missing how to get it."""
-    places = (opencv, pycaffe, caffe2, onnxruntime)
+    places = (opencv, pycaffe, caffe2, onnxruntime, pytorch)
     return [found for place in places for found in place.find(environment)]
 
 
