@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.graph.inventory import Inventory, Part
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Shape
 from pipeline.inspection.statistics import Statistics, statistics
 from pipeline.inspection.table import Cell, Table
@@ -244,7 +244,7 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def seen_text(fields: Sequence[Field], *, steps: bool = False) -> str:
+def seen_text(fields: Sequence[ReceptiveField], *, steps: bool = False) -> str:
     """Write a receptive field: places along each axis, and with `steps` how far neighbours lie apart."""
     sizes = "x".join(_fraction(axis.size) for axis in fields)
     return f"{sizes} in steps of {'x'.join(_fraction(axis.step) for axis in fields)}" if steps else sizes

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline import formats
 from pipeline.formats import Location
 from pipeline.graph import cost
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Attribute, Graph, Node
 from pipeline.inspection.statistics import statistics
 from pipeline.report.data import Layer, Network, Weight
@@ -77,7 +77,7 @@ def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, str]:
     return {name: ", ".join(map(str, v)) if isinstance(v, tuple) else str(v) for name, v in attributes.items()}
 
 
-def _sees(fields: tuple[Field, ...] | None) -> str:
+def _sees(fields: tuple[ReceptiveField, ...] | None) -> str:
     """Word a receptive field: what a place of the output sees of the input, and how far its neighbour is."""
     if not fields:
         return ""
