@@ -60,8 +60,8 @@ Code = Text | Ref | Bracket | Infix
 def code(value: Code | Literal) -> Code:
     """Return a plain value as the literal that it is.
 
-    >>> flat(code((1, 0.1, "a'b")), {}), flat(code(float("inf")), {})
-    ('(1, 0.1, "a\\'b")', 'float("inf")')
+    >>> flat(code((1, 0.1, "bilinear", float("inf"))), {})
+    '(1, 0.1, "bilinear", float("inf"))'
     """
     if isinstance(value, Text | Ref | Bracket | Infix):
         return value
@@ -77,7 +77,7 @@ def code(value: Code | Literal) -> Code:
 def _number(value: float) -> str:
     """Return the shortest decimal of a float: of one that is a float32, the shortest that is this float32."""
     short = float(str(np.float32(value))) if abs(value) < float(np.finfo(np.float32).max) else value
-    return repr(short if np.float32(short) == value else value)
+    return repr(short if np.float32(short) == value else value).replace("e+", "e")
 
 
 def sequence(items: Sequence[Code | Literal]) -> Code:
@@ -111,9 +111,7 @@ def _atom(x: Code) -> Code:
     return Bracket((), (("", x),)) if isinstance(x, Infix) else x
 
 
-def _items(
-    items: Sequence[Code | Literal], keywords: Mapping[str, Code | Literal]
-) -> tuple[tuple[str, Code], ...]:
+def _items(items: Sequence[Code | Literal], keywords: Mapping[str, Code | Literal]) -> tuple[tuple[str, Code], ...]:
     named = ((f"{name}=", code(value)) for name, value in keywords.items())
     return (*(("", code(item)) for item in items), *named)
 
@@ -158,19 +156,19 @@ def lines(found: Code, names: Mapping[str, str], depth: int, before: str = "", a
         return [opening, f"{indent}{' ' * _INDENT}{inner}", closing]
     alone = len(found.items) == 1
     body = [
-        line
-        for before, item in found.items
-        for line in lines(item, names, depth + 1, before, "" if alone else ",")
+        line for before, item in found.items for line in lines(item, names, depth + 1, before, "" if alone else ",")
     ]
     return [opening, *body, closing]
 
 
 def _broken(found: Infix, names: Mapping[str, str], depth: int, before: str, after: str) -> list[str]:
-    """Write an operand a line, in parentheses."""
+    """Write it in parentheses, an operand a line where one line does not do."""
     indent = " " * (_INDENT * depth)
     first, *others = found.operands
-    body = [*lines(first, names, depth + 1)]
-    body += [line for operand in others for line in lines(operand, names, depth + 1, f"{found.operator} ")]
+    body = [f"{indent}{' ' * _INDENT}{flat(found, names)}"]
+    if len(body[0]) > WIDTH:
+        body = lines(first, names, depth + 1)
+        body += [line for operand in others for line in lines(operand, names, depth + 1, f"{found.operator} ")]
     return [f"{indent}{before}(", *body, f"{indent}){after}"]
 
 
@@ -201,13 +199,65 @@ def free(found: str) -> str:
 
 # What a module has already, by nn.Module and nn.Sequential; a test holds this to PyTorch's.
 MODULE = frozenset(
-    """T_destination add_module append apply bfloat16 buffers call_super_init children compile cpu cuda double
-    dump_patches eval extend extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half
-    insert ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters
-    pop register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
-    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
-    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
-    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
-    train training type xpu zero_grad""".split()
+    (
+        "T_destination",
+        "add_module",
+        "append",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extend",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "insert",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "pop",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    )
 )
 _TAKEN = MODULE | {"self", "torch", "nn", "F", "x"}

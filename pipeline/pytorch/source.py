@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph
-from pipeline.pytorch.code import Bracket, Code, Text, call, code, flat, identifier, lines, refs, sequence
+from pipeline.pytorch.code import Bracket, Code, Literal, Text, call, code, flat, identifier, lines, refs, sequence
 from pipeline.pytorch.structure import Applied, Chain, Line, grouped, whole
 from pipeline.pytorch.write.builder import Held, Layer, ModuleBuilder, Step
 
@@ -129,7 +129,7 @@ def _outputs(line: Line) -> tuple[str, ...]:
 def _holding(name: str, held: Held) -> list[str]:
     """Return the lines that make an array of the module's own."""
     kind = {} if held.array.dtype.kind == "f" else {"dtype": Text("torch.int64")}
-    zeros = call("torch.zeros", *(held.array.shape or [()]), **kind)
+    zeros = call("torch.zeros", *_sizes(held.array.shape), **kind)
     if held.learnt:
         return lines(call("nn.Parameter", zeros), {}, 2, f"self.{name} = ")
     return lines(call("self.register_buffer", name, zeros), {}, 2)
@@ -149,24 +149,17 @@ def _variables(graph: Graph, forward: Sequence[Line], outputs: Sequence[Code], n
             takers.setdefault(name, set()).add(len(forward))
     taken = Names({RUNNING})
 
-    def named(value: str, place: int) -> str:
-        if takers.get(value) == {place}:
-            return RUNNING
-        return taken.claim(identifier(value, "y").lower()) if value in takers else "_"
+    def named(value: str, name: str) -> str:
+        return taken.claim(identifier(name, "y").lower()) if value in takers else "_"
 
     inputs = [value.name for value in graph.inputs]
-    if len(inputs) == 1:
-        names[inputs[0]] = named(inputs[0], 0) if inputs[0] in takers else RUNNING
-    else:
-        names |= {name: taken.claim(identifier(name, "y").lower()) for name in inputs}
+    runs = len(inputs) == 1 and takers.get(inputs[0], {0}) == {0}
+    names |= {name: RUNNING if runs else taken.claim(identifier(name, "y").lower()) for name in inputs}
     for i, line in enumerate(forward, 1):
         made = _outputs(line)
-        names |= {value: named(value, i) if len(made) == 1 else _apart(value, takers, taken) for value in made}
+        runs = len(made) == 1 and takers[made[0]] == {i}
+        names |= {value: RUNNING if runs else named(value, line.name) for value in made}
     return [names[name] for name in inputs]
-
-
-def _apart(value: str, takers: Mapping[str, set[int]], taken: Names) -> str:
-    return taken.claim(identifier(value, "y").lower()) if value in takers else "_"
 
 
 def _shown(line: Line, calls: Mapping[int, str], names: Mapping[str, str]) -> tuple[str, Code]:
@@ -198,21 +191,26 @@ def _text(graph: Graph, arguments: Sequence[str], base: str, body: Sequence[str]
     rows = [f"class Network({base}):", '    """See above."""', "", *body, "", "", *_LOAD]
     used = "\n".join(rows)
     imports = ["from collections import OrderedDict"] if "OrderedDict(" in used else []
-    imports += ["from pathlib import Path", "", "import torch"] if re.search(r"\btorch\.", used) else ["from pathlib import Path", ""]
+    imports += (
+        ["from pathlib import Path", "", "import torch"]
+        if re.search(r"\btorch\.", used)
+        else ["from pathlib import Path", ""]
+    )
     imports += ["import torch.nn.functional as F"] if re.search(r"\bF\.", used) else []
     imports += ["from safetensors.torch import load_model", "from torch import nn"]
     return "\n".join([*_docstring(graph, arguments), "", *imports, "", "", *rows]) + "\n"
 
 
-_LOAD = '''\
-WEIGHTS = Path(__file__).with_name("model.safetensors")
-
-
-def load(weights=WEIGHTS):
-    """Return the network with what it has learnt, in evaluation mode."""
-    network = Network()
-    load_model(network, weights)
-    return network.eval()'''.split("\n")
+_LOAD = (
+    'WEIGHTS = Path(__file__).with_name("model.safetensors")',
+    "",
+    "",
+    "def load(weights=WEIGHTS):",
+    '    """Return the network with what it has learnt, in evaluation mode."""',
+    "    network = Network()",
+    "    load_model(network, weights)",
+    "    return network.eval()",
+)
 
 
 def _docstring(graph: Graph, arguments: Sequence[str]) -> Iterator[str]:
@@ -236,6 +234,10 @@ def _docstring(graph: Graph, arguments: Sequence[str]) -> Iterator[str]:
     yield '"""'
 
 
+def _sizes(shape: Sequence[int]) -> Sequence[Literal]:
+    return list(shape) or [()]
+
+
 def _example(shape: Sequence[int], dtype: str) -> str:
     kind = {} if dtype == "float32" else {"dtype": Text(f"torch.{dtype}")}
-    return flat(call("torch.zeros", *(shape or [()]), **kind), {})
+    return flat(call("torch.zeros", *_sizes(shape), **kind), {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -100,7 +100,7 @@ class _Grouping:
 
     def _line(self, i: int) -> Line:
         step = self.steps[i]
-        return step if step.layer < 0 else self._applied("_".join(step.place), step.layer, i, i + 1)
+        return step if step.layer < 0 else self._applied(step.name, step.layer, i, i + 1)
 
     def _applied(self, name: str, module: Chain | int, first: int, last: int) -> Applied:
         return Applied(name, module, self.steps[first].code, self.steps[last - 1].outputs[0])
@@ -120,9 +120,9 @@ class _Grouping:
     def _runs(self, start: int, end: int, depth: int) -> list[tuple[int, int, int]]:
         """Return the runs of steps whose places go on with one word: their bounds, and how deep they are the same."""
 
-        def next_word(i: int) -> str:
+        def next_word(i: int) -> tuple[str, bool]:
             place = self.steps[i].place
-            return place[depth] if len(place) > depth else f"\0{i}"
+            return place[depth], len(place) > depth + 1  # what stands in a container, and what is named like one
 
         runs = [list(run) for _, run in groupby(range(start, end), key=next_word)]
         return [(run[0], run[-1] + 1, self.shared(run[0], run[-1] + 1, depth)) for run in runs]

@@ -19,6 +19,7 @@ from pipeline.graph.operators import (
     Tanh,
     ThresholdedRelu,
 )
+from pipeline.graph.operators.activation import AlongAxis
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Graph, Node
 from pipeline.pytorch.code import call, infix, method
@@ -35,7 +36,7 @@ _PLAIN = {
 
 @writes(Relu, Sigmoid, Softplus, Softsign, Tanh)
 def plain(node: Node, net: ModuleBuilder) -> None:
-    """The layer of that name."""
+    """Write the layer of that name."""
     net.layer(call(_PLAIN[node.operator.name]), net.read(node.input(0)))
 
 
@@ -65,7 +66,7 @@ def selu(node: Node[Selu], net: ModuleBuilder) -> None:
 
 @writes(HardSigmoid)
 def hard_sigmoid(node: Node[HardSigmoid], net: ModuleBuilder) -> None:
-    """The line, clamped: Hardsigmoid has one slope only."""
+    """Clamp the line: Hardsigmoid has one slope only."""
     op = node.operator
     line = infix(infix(net.tensor(node.input(0)), "*", op.alpha), "+", op.beta)
     net.give(method(line, "clamp", 0, 1))
@@ -84,7 +85,7 @@ def clip(node: Node[Clip], net: ModuleBuilder) -> None:
 
 
 @writes(Softmax, LogSoftmax)
-def softmax(node: Node[Softmax], net: ModuleBuilder) -> None:
+def softmax(node: Node[AlongAxis], net: ModuleBuilder) -> None:
     """Softmax or LogSoftmax."""
     axis = positive_axis(node.operator.axis, node.input(0).rank)
     layer = "nn.Softmax" if node.operator.name == Softmax.name else "nn.LogSoftmax"
@@ -107,5 +108,5 @@ def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
 def prelu(node: Node, net: ModuleBuilder) -> None:
     """PReLU with a slope that is one number, or one a channel."""
     slope = node.input(1)
-    weight = slope, net.numbers(slope).reshape(-1)
-    net.layer(call("nn.PReLU", slope.size), net.read(node.input(0)), weight=weight)
+    weights = {"weight": (slope, net.numbers(slope).reshape(-1))}
+    net.layer(call("nn.PReLU", slope.size), net.read(node.input(0)), weights)

@@ -37,19 +37,19 @@ _CASTS = {"float32": "float", "int64": "long", "bool": "bool"}
 
 @writes(Abs, Ceil, Exp, Floor, Log, Neg, Reciprocal, Sign, Sqrt)
 def unary(node: Node, net: ModuleBuilder) -> None:
-    """The method of that name."""
+    """Call the method of that name."""
     net.give(method(net.tensor(node.input(0)), node.operator.name.lower()))
 
 
 @writes(Erf)
 def erf(node: Node[Erf], net: ModuleBuilder) -> None:
-    """The error function."""
+    """Call the error function."""
     net.give(call("torch.erf", net.tensor(node.input(0))))
 
 
 @writes(Add, Sub, Mul)
 def binary(node: Node, net: ModuleBuilder) -> None:
-    """The sign between two values, of which one at least is a tensor."""
+    """Write the sign between two values, of which one at least is a tensor."""
     a, b = _operands(node, net)
     net.give(infix(a, _SIGNS[node.operator.name], b))
 
@@ -84,7 +84,7 @@ def total(node: Node, net: ModuleBuilder) -> None:
 
 @writes(Mean)
 def mean(node: Node, net: ModuleBuilder) -> None:
-    """The sum divided by their number."""
+    """Divide the sum by their number."""
     if len(node.inputs) == 1:
         net.alias(node.input(0))
     else:
@@ -98,7 +98,7 @@ def _summed(node: Node, net: ModuleBuilder) -> Infix:
 
 @writes(Max, Min)
 def extreme(node: Node, net: ModuleBuilder) -> None:
-    """The larger, or smaller, of two after two."""
+    """Take the larger, or smaller, of two after two."""
     first, *others = (net.tensor(value) for value in node.inputs if value is not None)
     if not others:
         net.alias(node.input(0))
@@ -111,11 +111,11 @@ def extreme(node: Node, net: ModuleBuilder) -> None:
 
 @writes(Identity)
 def identity(node: Node, net: ModuleBuilder) -> None:
-    """The value itself."""
+    """Leave the value as it is."""
     net.alias(node.input(0))
 
 
 @writes(Cast)
 def cast(node: Node[Cast], net: ModuleBuilder) -> None:
-    """The method that is called like the element type."""
+    """Call the method that is named like the element type."""
     net.give(method(net.tensor(node.input(0)), _CASTS[node.operator.to]))

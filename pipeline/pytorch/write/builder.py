@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,9 @@ from pipeline.graph.writers import Writers
 from pipeline.pytorch.code import Bracket, Code, Ref, code, flat, word
 
 Array = np.ndarray[Any, Any]
+# What a layer holds, by the names that PyTorch gives them: weights of the graph, as they are or in another form, or
+# arrays of the writer's own making.
+Arrays = Mapping[str, Value | Array | tuple[Value, Array] | None]
 
 # What a network has learnt, by the last word of a weight's name; other arrays are constants of it.
 _LEARNT = re.compile(r"_(weight\w*|bias\w*|slope|scale|[wb]\d*)(_\d+)?\Z")
@@ -43,6 +47,11 @@ class Step:
     place: tuple[str, ...]
     layer: int = -1
 
+    @property
+    def name(self) -> str:
+        """Its place as one word."""
+        return "_".join(self.place)
+
 
 @dataclass(frozen=True)
 class Held:
@@ -61,6 +70,7 @@ class ModuleBuilder:
         self.held: dict[str, Held] = {}
         self._graph = graph
         self._same: dict[str, Code] = {}
+        self._producers = graph.producers()
         self._taken = Names((*graph.weights, *(value.name for value in (*graph.inputs, *graph.values()))))
         self._node: Node | None = None
 
@@ -83,6 +93,10 @@ class ModuleBuilder:
     def array(self, value: Value) -> Array | None:
         """Return the numbers of a weight, None where the value is computed."""
         return self._graph.weights.get(value.name)
+
+    def maker(self, value: Value) -> Node | None:
+        """Return the node that makes a value; None where it is given."""
+        return self._producers.get(value.name)
 
     def constant(self, array: Array, part: str) -> Code:
         """Return an array of the writer's own making that the module holds, called `<output>_<part>`."""
@@ -111,17 +125,11 @@ class ModuleBuilder:
     def step(self, made: Code, part: str) -> Ref:
         """Add a line on the way to the node's output, whose value is called `<output>_<part>`."""
         name = self._taken.claim(f"{self._current.output.name}_{part}")
-        self.steps.append(Step((name,), made, self._place("")))
+        self.steps.append(Step((name,), made, self._place(part)))
         return Ref(name)
 
-    def layer(
-        self, made: Bracket, x: Code, /, part: str = "", **arrays: Value | Array | tuple[Value, Array] | None
-    ) -> Ref:
-        """Add a submodule, and the line that applies it.
-
-        `arrays` are what it holds, by the names that PyTorch gives them: weights of the graph, as they are or in
-        another form, or arrays of the writer's own making. Without a `part`, it makes the node's output.
-        """
+    def layer(self, made: Bracket, x: Code, arrays: Arrays = MappingProxyType({}), part: str = "") -> Ref:
+        """Add a submodule, and the line that applies it; without a `part`, that makes the node's output."""
         current = self._current
         name = self._taken.claim(f"{current.output.name}_{part}") if part else current.output.name
         held, tied = self._arrays(arrays)
@@ -132,27 +140,23 @@ class ModuleBuilder:
         self.steps.append(Step((name,), x, self._place(part), number))
         return Ref(name)
 
-    def _arrays(
-        self, given: Mapping[str, Value | Array | tuple[Value, Array] | None]
-    ) -> tuple[dict[str, Array], dict[str, str]]:
+    def _arrays(self, given: Arrays) -> tuple[dict[str, Array], dict[str, str]]:
         held, tied = dict[str, Array](), dict[str, str]()
         for name, found in given.items():
-            if found is None:
-                continue
-            if isinstance(found, Value):
-                found = (found, self.numbers(found))
-            if isinstance(found, tuple):
-                value, held[name] = found
-                tied[name] = f"{value.name} {found[1].shape}"
-            else:
+            if isinstance(found, np.ndarray):
                 held[name] = found
+            elif found is not None:
+                value, held[name] = found if isinstance(found, tuple) else (found, self.numbers(found))
+                tied[name] = f"{value.name} {held[name].shape}"
         return held, tied
 
     def _shared(self, made: Bracket, held: Mapping[str, Array], tied: Mapping[str, str]) -> int:
         """Return the layer that is the same with the same weights, which is applied again; -1 where there is none."""
         if not tied or tied.keys() != held.keys():
             return -1
-        same = (i for i, other in enumerate(self.layers) if other.tied == tied and flat(other.made, {}) == flat(made, {}))
+        same = (
+            i for i, other in enumerate(self.layers) if other.tied == tied and flat(other.made, {}) == flat(made, {})
+        )
         return next(same, -1)
 
     def numbers(self, value: Value) -> Array:
@@ -177,10 +181,13 @@ class ModuleBuilder:
         return tuple(self.tensor(value) for value in values)
 
     def _place(self, part: str) -> tuple[str, ...]:
-        """Return the words of the path at which the node's module stood in the network."""
+        """Return the words of the path at which the node's module stood; the last says which part of it this is."""
         node = self._current
-        words = tuple(map(word, (node.origin.path or node.name).split(".")))
-        return (*words[:-1], f"{words[-1]}_{part}" if part else words[-1])
+        path, kind = node.origin.path, node.origin.kind.rpartition(".")[2]
+        of_module = f"{path}_{kind}" if path else kind
+        inner = node.name.removeprefix(of_module) if node.name.startswith(f"{of_module}_") else ""
+        words = tuple(map(word, (path or kind or node.name).split(".")))
+        return (*words[:-1], word("_".join(filter(None, (words[-1], inner, part)))))
 
     @property
     def _current(self) -> Node:

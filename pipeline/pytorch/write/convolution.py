@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Window
 from pipeline.graph.operators.windows import torch_padding
-from pipeline.graph.values import Node
-from pipeline.pytorch.code import Code, Literal, call, infix, method
+from pipeline.graph.values import Node, Value
+from pipeline.pytorch.code import Bracket, Code, Literal, call, infix, method
 from pipeline.pytorch.write.builder import ModuleBuilder, writes
 
 
@@ -44,44 +44,56 @@ def conv(node: Node[Conv], net: ModuleBuilder) -> None:
         x, pads = padded(x, op.pads, net), (0,) * op.axes
     keywords = {**but(1, stride=op.strides), **but(0, padding=pads), **but(1, dilation=op.dilations)}
     keywords |= {"groups": op.group} if op.group > 1 else {}
+    if _computed(net, weight, bias):
+        net.give(call(f"F.conv{op.axes}d", x, net.tensor(weight), net.tensor(bias) if bias else None, **keywords))
+        return
     keywords |= {} if bias else {"bias": False}
     layer = call(f"nn.Conv{op.axes}d", node.input(0).shape[1], weight.shape[0], alike(op.kernel_shape), **keywords)
-    net.layer(layer, x, weight=weight, bias=bias)
+    net.layer(layer, x, {"weight": weight, "bias": bias})
+
+
+def _computed(net: ModuleBuilder, *weights: Value | None) -> bool:
+    """Return whether the network computes some of the weights, which no layer can hold."""
+    return any(value is not None and net.array(value) is None for value in weights)
 
 
 @writes(ConvTranspose)
 def conv_transpose(node: Node[ConvTranspose], net: ModuleBuilder) -> None:
-    """ConvTranspose, where its padding crops both ends alike; else what is too much is cut off behind it."""
-    op, x = node.operator, net.read(node.input(0))
-    bias = node.input(2) if node.has_input(2) else None
+    """ConvTranspose, where its padding crops both ends alike; else the ends are mended behind it, and the bias added."""
+    op, weight, bias = node.operator, node.input(1), node.input(2) if node.has_input(2) else None
     spare = [max(stride, d) for stride, d in zip(op.strides, op.dilations, strict=True)]
-    exact = op.begins == op.ends and all(more < most for more, most in zip(op.output_padding, spare, strict=True))
-    ends = [more - end for more, end in zip(op.output_padding, op.ends, strict=True)]
-    if not exact and bias is not None and max(ends) > 0:
-        net.refuse("its output is longer than what its windows cover, by more than PyTorch's output_padding can be")
-    keywords = but(1, stride=op.strides)
-    if exact:
-        keywords |= {**but(0, padding=op.begins), **but(0, output_padding=op.output_padding)}
-    keywords |= {"groups": op.group} if op.group > 1 else {}
-    keywords |= {} if bias else {"bias": False}
-    keywords |= but(1, dilation=op.dilations)
-    maps = node.output.shape[1]
-    layer = call(
-        f"nn.ConvTranspose{op.axes}d", node.input(0).shape[1], maps, alike(op.kernel_shape), **keywords
-    )
-    arrays = {"weight": node.input(1), "bias": bias}
-    if exact:
-        net.layer(layer, x, **arrays)
+    short = all(more < most for more, most in zip(op.output_padding, spare, strict=True))
+    if op.begins == op.ends and short and not _computed(net, weight, bias):
+        keywords = {**but(0, padding=op.begins), **but(0, output_padding=op.output_padding)}
+        net.layer(
+            _transposed(node, keywords | ({} if bias else {"bias": False})),
+            net.read(node.input(0)),
+            {"weight": weight, "bias": bias},
+        )
         return
-    whole = net.layer(layer, x, part="whole", **arrays)
-    crops = torch_padding((*(-begin for begin in op.begins), *ends))
-    net.layer(call(f"nn.ConstantPad{op.axes}d", tuple(crops), 0.0), whole)
+    if _computed(net, weight):
+        strides = {**but(1, stride=op.strides), **but(1, dilation=op.dilations), "groups": op.group}
+        whole: Code = call(f"F.conv_transpose{op.axes}d", net.tensor(node.input(0)), net.tensor(weight), **strides)
+    else:
+        whole = net.layer(_transposed(node, {"bias": False}), net.read(node.input(0)), {"weight": weight}, "whole")
+    ends = (more - end for more, end in zip(op.output_padding, op.ends, strict=True))
+    y = call("F.pad", whole, tuple(torch_padding((*(-begin for begin in op.begins), *ends))))
+    net.give(infix(y, "+", method(net.tensor(bias), "reshape", -1, *(1,) * op.axes)) if bias else y)
+
+
+def _transposed(node: Node[ConvTranspose], keywords: Mapping[str, Literal]) -> Bracket:
+    op = node.operator
+    more = {**but(1, stride=op.strides), **but(1, dilation=op.dilations)} | (
+        {"groups": op.group} if op.group > 1 else {}
+    )
+    sizes = node.input(0).shape[1], node.output.shape[1], alike(op.kernel_shape)
+    return call(f"nn.ConvTranspose{op.axes}d", *sizes, **more, **keywords)
 
 
 @writes(LocallyConnected)
 def locally_connected(node: Node[LocallyConnected], net: ModuleBuilder) -> None:
     """Every window times the weights of its place."""
-    op, weight = node.operator, net.tensor(node.input(1))
+    weight = net.tensor(node.input(1))
     columns = _columns(node, net)
     height, width = node.output.shape[2:]
     places = net.step(method(method(weight, "flatten", 3), "flatten", 0, 1), "places")
@@ -105,4 +117,3 @@ def _columns(node: Node[Window], net: ModuleBuilder) -> Code:
     x = padded(net.tensor(node.input(0)), op.pads, net)
     keywords = {**but(1, dilation=op.spacing), **but(1, stride=op.strides)}
     return net.step(call("F.unfold", x, alike(op.kernel_shape), **keywords), "columns")
-

@@ -17,7 +17,7 @@ def gemm(node: Node[Gemm], net: ModuleBuilder) -> None:
     own = net.array(a) is None and net.array(b) is not None
     if plain and own and (c is None or (c.shape == b.shape[:1] and net.array(c) is not None)):
         keywords: dict[str, Literal] = {} if c else {"bias": False}
-        net.layer(call("nn.Linear", b.shape[1], b.shape[0], **keywords), net.read(a), weight=b, bias=c)
+        net.layer(call("nn.Linear", b.shape[1], b.shape[0], **keywords), net.read(a), {"weight": b, "bias": c})
         return
     left = method(net.tensor(a), "t") if op.transA else net.tensor(a)
     right = method(net.tensor(b), "t") if op.transB else net.tensor(b)
@@ -33,5 +33,5 @@ def gemm(node: Node[Gemm], net: ModuleBuilder) -> None:
 
 @writes(MatMul)
 def matmul(node: Node, net: ModuleBuilder) -> None:
-    """The product."""
+    """Multiply."""
     net.give(infix(net.tensor(node.input(0)), "@", net.tensor(node.input(1))))

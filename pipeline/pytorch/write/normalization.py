@@ -10,7 +10,7 @@ from pipeline.graph.operators import LRN, BatchNormalization, InstanceNormalizat
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Graph, Node
 from pipeline.pytorch.code import Literal, call, infix, method
-from pipeline.pytorch.write.builder import ModuleBuilder, writes
+from pipeline.pytorch.write.builder import Arrays, ModuleBuilder, writes
 
 _TINY = 1e-38  # below every norm of a float32 that is not 0
 
@@ -22,14 +22,14 @@ def batch_normalization(node: Node[BatchNormalization], net: ModuleBuilder) -> N
     axes = max(1, x.rank - 2)
     affine = node.has_input(1) or node.has_input(2)
     keywords = _epsilon(node.operator.epsilon) | ({} if affine else {"affine": False})
-    arrays = {
+    arrays: Arrays = {
         "weight": (node.input(1) if node.has_input(1) else np.ones(channels, np.float32)) if affine else None,
         "bias": (node.input(2) if node.has_input(2) else np.zeros(channels, np.float32)) if affine else None,
         "running_mean": node.input(3),
         "running_var": node.input(4),
         "num_batches_tracked": np.zeros((), np.int64),
     }
-    net.layer(call(f"nn.BatchNorm{axes}d", channels, **keywords), net.read(x), **arrays)
+    net.layer(call(f"nn.BatchNorm{axes}d", channels, **keywords), net.read(x), arrays)
 
 
 def _epsilon(epsilon: float) -> dict[str, Literal]:
@@ -52,7 +52,7 @@ def instance_normalization(node: Node[InstanceNormalization], net: ModuleBuilder
         return
     weight = node.input(1) if node.has_input(1) else np.ones(channels, np.float32)
     bias = node.input(2) if node.has_input(2) else np.zeros(channels, np.float32)
-    net.layer(call(layer, channels, **keywords, affine=True), net.read(x), weight=weight, bias=bias)
+    net.layer(call(layer, channels, **keywords, affine=True), net.read(x), {"weight": weight, "bias": bias})
 
 
 @writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))

@@ -101,7 +101,10 @@ def _plain_average(op: Pooling, x: Code, net: ModuleBuilder) -> Code:
     return net.layer(call(f"nn.AvgPool{op.axes}d", alike(op.kernel_shape), **keywords), x, part="means")
 
 
-@writes(LpPool, where=lambda node, graph: node.operator.p % 2 == 0 and not any(node.operator.pads) and node.operator.axes < 3)
+@writes(
+    LpPool,
+    where=lambda node, graph: node.operator.p % 2 == 0 and not any(node.operator.pads) and node.operator.axes < 3,
+)
 def lp_pool(node: Node[LpPool], net: ModuleBuilder) -> None:
     """LPPool, which takes powers of the numbers, not of their magnitudes."""
     op = node.operator
@@ -112,7 +115,6 @@ def lp_pool(node: Node[LpPool], net: ModuleBuilder) -> None:
 
 @writes(GlobalAveragePool, GlobalMaxPool, where=lambda node, graph: node.input(0).rank <= 5)
 def global_pool(node: Node, net: ModuleBuilder) -> None:
-    """The adaptive layer that leaves one place."""
+    """Write the adaptive layer that leaves one place."""
     kind = "Avg" if node.operator.name == GlobalAveragePool.name else "Max"
     net.layer(call(f"nn.Adaptive{kind}Pool{node.input(0).rank - 2}d", 1), net.read(node.input(0)))
-

@@ -38,27 +38,27 @@ def _along(node: Node[Reduction]) -> dict[str, Literal]:
 
 
 @writes(ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceLogSumExp)
-def reduce(node: Node, net: ModuleBuilder) -> None:
-    """The method of that name."""
+def reduce(node: Node[Reduction], net: ModuleBuilder) -> None:
+    """Call the method of that name."""
     net.give(method(net.tensor(node.input(0)), _METHODS[node.operator.name], **_along(node)))
 
 
 @writes(ReduceSumSquare)
-def sum_square(node: Node, net: ModuleBuilder) -> None:
-    """The sum of squares."""
+def sum_square(node: Node[ReduceSumSquare], net: ModuleBuilder) -> None:
+    """Sum the squares."""
     net.give(method(method(net.tensor(node.input(0)), "square"), "sum", **_along(node)))
 
 
 @writes(ReduceL1, ReduceL2)
-def norm(node: Node, net: ModuleBuilder) -> None:
+def norm(node: Node[Reduction], net: ModuleBuilder) -> None:
     """vector_norm."""
     order = 1 if node.operator.name == ReduceL1.name else 2
     net.give(call("torch.linalg.vector_norm", net.tensor(node.input(0)), order, **_along(node)))
 
 
 @writes(ReduceProd, where=lambda node, graph: len(node.operator.axes) == 1)
-def product(node: Node, net: ModuleBuilder) -> None:
-    """The product along one axis."""
+def product(node: Node[ReduceProd], net: ModuleBuilder) -> None:
+    """Multiply along one axis."""
     net.give(method(net.tensor(node.input(0)), "prod", **_along(node)))
 
 
@@ -72,11 +72,9 @@ def search(node: Node[Search], net: ModuleBuilder) -> None:
 
 @writes(TopK)
 def top_k(node: Node[TopK], net: ModuleBuilder) -> None:
-    """The first k of all, sorted: topk does not say which of equal numbers comes first."""
+    """Take the first k of all, sorted: topk does not say which of equal numbers comes first."""
     op, x = node.operator, node.input(0)
     axis = positive_axis(op.axis, x.rank)
-    ordered = net.step(
-        call("torch.sort", net.tensor(x), dim=axis, descending=bool(op.largest), stable=True), "sorted"
-    )
+    ordered = net.step(call("torch.sort", net.tensor(x), dim=axis, descending=bool(op.largest), stable=True), "sorted")
     first = (*(":",) * axis, f":{op.k}")
     net.give(*(index(ordered, *first, of=name) for name in ("values", "indices")))

@@ -27,7 +27,7 @@ from pipeline.graph.operators.checks import positive_axes, positive_axis
 from pipeline.graph.operators.shape import slice_bounds
 from pipeline.graph.operators.windows import torch_padding
 from pipeline.graph.values import Node, Shape
-from pipeline.pytorch.code import Code, call, code, index, infix, method, sequence
+from pipeline.pytorch.code import Bracket, Code, call, code, index, infix, method, sequence
 from pipeline.pytorch.write.builder import ModuleBuilder, writes
 
 
@@ -65,7 +65,7 @@ def reshape(node: Node[Reshape], net: ModuleBuilder) -> None:
         net.give(method(tensor, "reshape", *kept) if y.shape else method(tensor, "reshape", ()))
 
 
-def _flatten(first: int, last: int, rank: int) -> Code:
+def _flatten(first: int, last: int, rank: int) -> Bracket:
     if last == rank - 1:
         return call("nn.Flatten") if first == 1 else call("nn.Flatten", first)
     return call("nn.Flatten", first, last)
@@ -110,7 +110,7 @@ def transpose(node: Node[Transpose], net: ModuleBuilder) -> None:
 
 @writes(Concat)
 def concat(node: Node[Concat], net: ModuleBuilder) -> None:
-    """The inputs one behind the other."""
+    """Put the inputs one behind the other."""
     values = [net.tensor(value) for value in node.inputs if value is not None]
     axis = positive_axis(node.operator.axis, node.output.rank)
     net.give(call("torch.cat", sequence(values), dim=axis)) if len(values) > 1 else net.alias(node.input(0))
@@ -160,7 +160,7 @@ def tile(node: Node[Tile], net: ModuleBuilder) -> None:
 
 @writes(Pad)
 def pad(node: Node[Pad], net: ModuleBuilder) -> None:
-    """A layer that pads the last axes, where PyTorch has one; else by a function, or by the places that are copied."""
+    """Pad the last axes by a layer, where PyTorch has one; else by a function, or by copying the places."""
     x, op = node.input(0), node.operator
     axes = max(1, max((x.rank - i for i, pair in enumerate(op.pairs) if any(pair)), default=1))
     ends = tuple(torch_padding(op.pads)[: 2 * axes])
@@ -198,7 +198,7 @@ def gather(node: Node[Gather], net: ModuleBuilder) -> None:
     x, indices = node.input(0), node.input(1)
     axis = positive_axis(node.operator.axis, x.rank)
     if axis == 0 and x.rank == 2 and net.array(x) is not None and x.dtype == "float32":
-        net.layer(call("nn.Embedding", *x.shape), net.tensor(indices), weight=x)
+        net.layer(call("nn.Embedding", *x.shape), net.tensor(indices), {"weight": x})
     else:
         net.give(index(net.tensor(x), *(":",) * axis, net.tensor(indices)))
 

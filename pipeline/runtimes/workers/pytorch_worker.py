@@ -7,7 +7,7 @@ from serve import Failure, read_arrays, serve, write_arrays
 
 def describe():
     """Return PyTorch's version."""
-    import safetensors.torch
+    import safetensors.torch  # noqa: F401 - imported once, before the jobs fork
     import torch
 
     torch.set_num_threads(1)  # threads do not survive the fork that each job is run in
@@ -24,15 +24,14 @@ def load(files):
 
 def run(job):
     """Run one module on its inputs, in their order."""
-    import numpy as np
     import torch
 
     try:
         network = load(job["files"])
     except Exception as error:
         raise Failure("load", error)
-    arrays = [np.ascontiguousarray(array) for _, array in read_arrays(job["inputs"])]
-    feeds = [torch.from_numpy(array.astype(np.float32) if array.dtype.kind == "f" else array) for array in arrays]
+    arrays = [array.astype("float32") if array.dtype.kind == "f" else array for _, array in read_arrays(job["inputs"])]
+    feeds = [torch.from_numpy(array.copy(order="C")) for array in arrays]
     try:
         with torch.no_grad():
             outputs = network(*feeds)
