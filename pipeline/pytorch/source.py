@@ -11,7 +11,20 @@ import numpy as np
 
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph
-from pipeline.pytorch.code import Bracket, Code, Literal, Text, call, code, flat, identifier, lines, refs, sequence
+from pipeline.pytorch.code import (
+    WIDTH,
+    Bracket,
+    Code,
+    Literal,
+    Text,
+    call,
+    code,
+    flat,
+    identifier,
+    lines,
+    refs,
+    sequence,
+)
 from pipeline.pytorch.structure import Applied, Chain, Line, grouped, whole
 from pipeline.pytorch.write.builder import Held, Layer, ModuleBuilder, Step
 
@@ -114,7 +127,8 @@ def _module(
     shown = [_shown(line, calls, names) for line in forward]
     body = _init(["        super().__init__()", *init], made.ties) if init else []
     body += [""] if body else []
-    body += [f"    def forward({', '.join(['self', *arguments])}):", *_forward(shown, outputs, names)]
+    head = call("forward", *map(Text, ("self", *arguments)))
+    body += [*lines(head, {}, 1, "def ", ":"), *_forward(shown, outputs, names)]
     return arguments, body
 
 
@@ -173,12 +187,12 @@ def _shown(line: Line, calls: Mapping[int, str], names: Mapping[str, str]) -> tu
 
 def _forward(shown: Sequence[tuple[str, Code]], outputs: Sequence[Code], names: Mapping[str, str]) -> list[str]:
     """Return the body of `forward`; the last line returns what it would else name."""
-    told = ", ".join(flat(found, names) for found in outputs)
-    if shown and shown[-1][0] == told:
+    if len(outputs) == 1 and shown and shown[-1][0] == flat(outputs[0], names):
         *shown, (_, last) = shown
         end = lines(last, names, 2, "return ")
     else:
-        end = [f"        return {told}"]
+        end = [f"        return {', '.join(flat(found, names) for found in outputs)}"]
+        end = end if len(end[0]) <= WIDTH else lines(sequence(outputs), names, 2, "return ")
     return [row for left, made in shown for row in lines(made, names, 2, f"{left} = ")] + end
 
 

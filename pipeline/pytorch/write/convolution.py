@@ -59,7 +59,7 @@ def _computed(net: ModuleBuilder, *weights: Value | None) -> bool:
 
 @writes(ConvTranspose)
 def conv_transpose(node: Node[ConvTranspose], net: ModuleBuilder) -> None:
-    """ConvTranspose, where its padding crops both ends alike; else the ends are mended behind it, and the bias added."""
+    """ConvTranspose, where its padding crops both ends alike; else the ends are mended, then the bias added."""
     op, weight, bias = node.operator, node.input(1), node.input(2) if node.has_input(2) else None
     spare = [max(stride, d) for stride, d in zip(op.strides, op.dilations, strict=True)]
     short = all(more < most for more, most in zip(op.output_padding, spare, strict=True))
