@@ -17,7 +17,7 @@ import numpy as np
 
 WIDTH = 88  # columns of a line, the default of formatters
 _INDENT = 4
-_LONGEST = 48  # characters of a name
+_LONGEST = 64  # characters of a name
 _FOREIGN = re.compile(r"[^0-9A-Za-z]+")
 
 Literal = bool | int | float | str | None | Sequence["Literal"]

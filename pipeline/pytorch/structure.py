@@ -23,12 +23,12 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A submodule applied to a value: what it is called, and what it makes."""
+    """A line of `forward` that applies a submodule to a value, which is its code."""
 
     name: str
     module: Chain | int
-    x: Code
-    output: str
+    code: Code
+    outputs: tuple[str, ...]
 
 
 Line = Applied | Step
@@ -103,7 +103,7 @@ class _Grouping:
         return step if step.layer < 0 else self._applied(step.name, step.layer, i, i + 1)
 
     def _applied(self, name: str, module: Chain | int, first: int, last: int) -> Applied:
-        return Applied(name, module, self.steps[first].code, self.steps[last - 1].outputs[0])
+        return Applied(name, module, self.steps[first].code, self.steps[last - 1].outputs)
 
     def chain(self, start: int, end: int, depth: int, level: int = 1) -> Chain:
         """Return the chain of linked steps."""

@@ -29,9 +29,15 @@ def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0,
     """Return x with `pads` (all begins, then all ends) of its last axes, by a layer of its own; negative ones crop."""
     if not any(pads):
         return x
-    axes = len(pads) // 2
-    layer = call(f"nn.ConstantPad{axes}d", tuple(torch_padding(tuple(pads))), value)
-    return net.layer(layer, x, part=part)
+    return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part=part)
+
+
+def pad_layer(ends: Sequence[int], value: float) -> Bracket:
+    """Return the layer that pads the last axes with a number; `ends` are PyTorch's, of the last axis first."""
+    axes = len(ends) // 2
+    if axes == 2 and value == 0:
+        return call("nn.ZeroPad2d", tuple(ends))
+    return call(f"nn.ConstantPad{axes}d", tuple(ends), value)
 
 
 @writes(Conv)

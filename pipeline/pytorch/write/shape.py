@@ -29,6 +29,7 @@ from pipeline.graph.operators.windows import torch_padding
 from pipeline.graph.values import Node, Shape
 from pipeline.pytorch.code import Bracket, Code, call, code, index, infix, method, sequence
 from pipeline.pytorch.write.builder import ModuleBuilder, writes
+from pipeline.pytorch.write.convolution import pad_layer
 
 
 def merged(old: Shape, new: Shape) -> tuple[int, int] | None:
@@ -167,7 +168,7 @@ def pad(node: Node[Pad], net: ModuleBuilder) -> None:
     reach = min(x.shape[-axes:]) - (op.mode == "reflect")
     batched = axes <= 3 and axes < x.rank <= axes + 2
     if op.mode == "constant" and axes <= 3:
-        net.layer(call(f"nn.ConstantPad{axes}d", ends, op.value), net.read(x))
+        net.layer(pad_layer(ends, op.value), net.read(x))
     elif op.mode == "constant":
         net.give(call("F.pad", net.tensor(x), ends, value=op.value))
     elif batched and min(ends) >= 0 and max(ends) <= reach:
