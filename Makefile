@@ -34,9 +34,9 @@ torture: $(VENV)/installed-test
 mutants: $(VENV)/installed-mutants
 	$(BIN)/python -m tests.mutants $(PATHS)
 
-# A real Caffe2 in an interpreter of its own, where a Python 3.7, 3.8 or 3.9 is found; without one it says so.
+# A real Caffe and a real Caffe2, each with a Python 3.7, 3.8 or 3.9 of its own; without one it says so.
 runtimes: $(VENV)/installed
-	$(BIN)/python -m pipeline.runtimes.install_caffe2 --if-possible
+	$(BIN)/torch2caffe2 runtimes install all --if-possible
 
 # The messages of the schemas, generated from the .proto files beside them. These tools hold protoc 31.1, whose
 # code the oldest protobuf that pyproject.toml allows can run, and every newer one.

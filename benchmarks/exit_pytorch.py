@@ -23,8 +23,9 @@ from benchmarks.exits import TOLERANCE, Fixture, fixtures, graph_of, to_caffe2
 from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.pytorch.format import PYTORCH
-from pipeline.runtimes import engine, pytorch
-from pipeline.runtimes.engine import Engine, Job
+from pipeline.runtimes import discovery
+from pipeline.runtimes import runtime as runtimes
+from pipeline.runtimes.runtime import Job, Runtime
 
 AT_ONCE = 64  # modules that one process runs
 
@@ -61,10 +62,10 @@ def converted(fixture: Fixture, folder: Path) -> Converted:
     return Converted(fixture, caffe2, "converted", job=Job(written.files, feeds, written.outputs))
 
 
-def judged(runtime: Engine, batch: Sequence[Converted]) -> list[tuple[Converted, str, str, float]]:
+def judged(runtime: Runtime, batch: Sequence[Converted]) -> list[tuple[Converted, str, str, float]]:
     """Run what was converted; say of each whether it is right, why not, and how far it is off."""
     jobs = [each.job for each in batch if each.job]
-    results = iter(engine.run(runtime, jobs, timeout=3600))
+    results = iter(runtimes.run(runtime, jobs, timeout=3600))
     found = []
     for each in batch:
         if each.job is None:
@@ -98,9 +99,7 @@ def main() -> int:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--lint", action="store_true", help="have ruff look at every source")
     asked = parser.parse_args()
-    (runtime,) = pytorch.find(os.environ)
-    if not isinstance(runtime, Engine):
-        sys.exit(f"{runtime.why}; {runtime.advice}")
+    runtime = next(found for found in discovery.runtimes(os.environ) if found.reads == PYTORCH.name)
     counts: Counter[tuple[str, str]] = Counter()
     worst, clean = 0.0, True
     every = list(fixtures(asked.folders))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
 FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
 READ = tuple(known for known in FORMATS if known.reads)
+UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 
 SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.runtimes import discovery
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.runtime import Runtime
 from tests.support import convert
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ RUNTIMES = {"ONNX Runtime": "ONNXRuntime"}  # by the title of the section, where
 
 def interpreter(title: str) -> str:
     name = RUNTIMES.get(title, title)
-    found = [each for each in discovery.search(os.environ) if isinstance(each, Engine) and each.name == name]
+    found = [each for each in discovery.search(os.environ) if isinstance(each, Runtime) and each.name == name]
     if not found:
         pytest.skip(f"{name} is not here")
     return found[0].interpreter

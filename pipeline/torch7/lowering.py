@@ -12,7 +12,7 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageE
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, Value
-from pipeline.torch7.module import Definition, Module, TorchValue, find
+from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
@@ -37,6 +37,7 @@ class Lowering:
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
+        self._running: set[int] = set()  # module objects, from the network down to the current one
         self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
         self._module = Module(TorchObject("network"))
         self._inner = ""
@@ -48,9 +49,12 @@ class Lowering:
 
         Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
         """
-        definition = find(module.kind)
+        definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""
+        if id(module.object) in self._running:
+            self.damaged("modules that are not inside themselves", "itself inside")
+        self._running.add(id(module.object))
         try:
             with self.builder.at(module.name, module.origin):
                 if definition is None:
@@ -67,6 +71,7 @@ class Lowering:
             y = POISON
         finally:
             self._module, self._inner = before
+            self._running.discard(id(module.object))
         self._reuse(module, x, y)
         return y
 

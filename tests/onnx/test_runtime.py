@@ -12,8 +12,8 @@ import pytest
 from pipeline.graph.evaluation import evaluate, run
 from pipeline.onnx.files import write_model
 from pipeline.onnx.write import write
-from pipeline.runtimes.engine import Engine, Job
-from pipeline.runtimes.engine import run as run_jobs
+from pipeline.runtimes.runtime import Job, Runtime
+from pipeline.runtimes.runtime import run as run_jobs
 from pipeline.wire import splice
 from tests.graph.geometry import LAYERS, made
 from tests.graph.nets import CASES, Case, Net, together
@@ -23,7 +23,7 @@ NETS = 60  # cases in one net
 
 
 @pytest.fixture(scope="module", params=ONNX_RUNTIMES)
-def engine(request) -> Engine:
+def engine(request) -> Runtime:
     return request.param
 
 
@@ -49,7 +49,7 @@ def trial(cases: Sequence[Case], folder: Path) -> Trial:
     return Trial(cases, Job({"onnx": folder / "model.onnx"}, feeds, outputs), wanted)
 
 
-def differences(engine: Engine, trials: Sequence[Trial], folder: Path) -> list[str]:
+def differences(engine: Runtime, trials: Sequence[Trial], folder: Path) -> list[str]:
     """Run the trials; where a net fails, run its cases apart to name those that do."""
     found: list[str] = []
     for number, (tried, result) in enumerate(zip(trials, run_jobs(engine, [t.job for t in trials]), strict=True)):

@@ -9,7 +9,7 @@ import pipeline
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.batch import ANY, free_batch
 from pipeline.graph.expansions import expanded
-from pipeline.graph.passes import PASSES
+from pipeline.graph.passes.pads import explicit_pads
 from pipeline.graph.values import Graph, TensorType, Value
 from pipeline.onnx.files import OnnxModel
 from pipeline.onnx.forms import BATCH, IR_VERSION, OPSET, ORIGINS
@@ -50,7 +50,7 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 
 def _written(graph: Graph) -> tuple[Graph, OnnxBuilder, tuple[Problem, ...]]:
     # Runtimes do not agree on how windows are rounded up; pads at the end say it to all of them.
-    graph = expanded(PASSES["explicit_pads"](graph), WRITES.has)
+    graph = expanded(explicit_pads(graph), WRITES.has)
     net = OnnxBuilder(graph)
     problems: list[Problem] = []
     for node in graph.nodes:
