@@ -12,7 +12,7 @@ import pipeline
 from pipeline.formats import FORMATS
 
 ROOT = Path(pipeline.__file__).parent
-# A format's own code, and the workers, which run in interpreters that do not have this package.
+# A format's own code, and the programs, which run in interpreters that do not have this package.
 OWN = (
     "torch7/",
     "caffe/",
@@ -21,7 +21,7 @@ OWN = (
     "pytorch/",
     "graph/neutral.py",
     "graph/serialization.py",
-    "runtimes/workers/",
+    "runtimes/programs/",
 )
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if not path.relative_to(ROOT).as_posix().startswith(OWN)]
 KINDS = {known.name for known in FORMATS} | {role.name for known in FORMATS for role in known.roles}

@@ -140,7 +140,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("name", filter(None, HOSTILE))
+@pytest.mark.parametrize("name", list(filter(None, HOSTILE)))
 def test_no_name_in_a_file_becomes_code(name: str):
     harmless, renamed = (renamed_all(two_containers(), chosen) for chosen in ("plain", name))
     before, after = (ast.parse(write(graph).text) for graph in (harmless, renamed))
