@@ -5,11 +5,8 @@ Nothing from a file becomes code: names are reduced to identifiers, everything e
 
 from __future__ import annotations
 
-import builtins
 import json
-import keyword
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +14,7 @@ import numpy as np
 
 WIDTH = 88  # columns of a line, the default of formatters
 _INDENT = 4
-_LONGEST = 64  # characters of a name
-_FOREIGN = re.compile(r"[^0-9A-Za-z]+")
+_LARGEST = float(np.finfo(np.float32).max)
 
 Literal = bool | int | float | str | None | Sequence["Literal"]
 
@@ -76,8 +72,9 @@ def code(value: Code | Literal) -> Code:
 
 def _number(value: float) -> str:
     """Return the shortest decimal of a float: of one that is a float32, the shortest that is this float32."""
-    short = float(str(np.float32(value))) if abs(value) < float(np.finfo(np.float32).max) else value
-    return repr(short if np.float32(short) == value else value).replace("e+", "e")
+    if abs(value) < _LARGEST and np.float32(value) == value:
+        value = float(str(np.float32(value)))
+    return repr(value).replace("e+", "e")
 
 
 def sequence(items: Sequence[Code | Literal]) -> Code:
@@ -137,7 +134,7 @@ def flat(found: Code, names: Mapping[str, str]) -> str:
     if isinstance(found, Infix):
         return f" {found.operator} ".join(flat(operand, names) for operand in found.operands)
     head = "".join(flat(part, names) for part in found.head)
-    inner = ", ".join(before + flat(item, names) for before, item in found.items)
+    inner = _inner(found, names)
     return f"{head}{found.ends[0]}{inner}{found.ends[1]}"
 
 
@@ -151,14 +148,16 @@ def lines(found: Code, names: Mapping[str, str], depth: int, before: str = "", a
         return _broken(found, names, depth, before, after)
     opening = indent + before + "".join(flat(part, names) for part in found.head) + found.ends[0]
     closing = f"{indent}{found.ends[1]}{after}"
-    inner = ", ".join(before + flat(item, names) for before, item in found.items)
+    inner = _inner(found, names)
     if len(indent) + _INDENT + len(inner) <= WIDTH:
         return [opening, f"{indent}{' ' * _INDENT}{inner}", closing]
-    alone = len(found.items) == 1
-    body = [
-        line for before, item in found.items for line in lines(item, names, depth + 1, before, "" if alone else ",")
-    ]
+    comma = "," if len(found.items) > 1 else ""
+    body = [row for label, item in found.items for row in lines(item, names, depth + 1, label, comma)]
     return [opening, *body, closing]
+
+
+def _inner(found: Bracket, names: Mapping[str, str]) -> str:
+    return ", ".join(label + flat(item, names) for label, item in found.items)
 
 
 def _broken(found: Infix, names: Mapping[str, str], depth: int, before: str, after: str) -> list[str]:
@@ -170,94 +169,3 @@ def _broken(found: Infix, names: Mapping[str, str], depth: int, before: str, aft
         body = lines(first, names, depth + 1)
         body += [line for operand in others for line in lines(operand, names, depth + 1, f"{found.operator} ")]
     return [f"{indent}{before}(", *body, f"{indent}){after}"]
-
-
-def word(name: str) -> str:
-    """Return what of a name may stand in an identifier.
-
-    >>> word("branch[1]"), word('x");import os#'), word("...")
-    ('branch1', 'x_import_os', 'value')
-    """
-    name = re.sub(r"\[(\d+)\]", r"\1", name)
-    return _FOREIGN.sub("_", name[: 8 * _LONGEST]).strip("_")[:_LONGEST].strip("_") or "value"
-
-
-def identifier(name: str, prefix: str) -> str:
-    """Return a name that a variable may have: one that begins with a digit gets the prefix.
-
-    >>> identifier("4.1", "layer"), identifier("in", "layer"), identifier("conv1/7x7", "layer")
-    ('layer4_1', 'in_', 'conv1_7x7')
-    """
-    found = word(name)
-    return prefix + found if found[0].isdigit() else free(found)
-
-
-def free(found: str) -> str:
-    """Return a word, with a line behind it where Python or a module means something else by it."""
-    return f"{found}_" if keyword.iskeyword(found) or hasattr(builtins, found) or found in _TAKEN else found
-
-
-# What a module has already, by nn.Module and nn.Sequential; a test holds this to PyTorch's.
-MODULE = frozenset(
-    (
-        "T_destination",
-        "add_module",
-        "append",
-        "apply",
-        "bfloat16",
-        "buffers",
-        "call_super_init",
-        "children",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "dump_patches",
-        "eval",
-        "extend",
-        "extra_repr",
-        "float",
-        "forward",
-        "get_buffer",
-        "get_extra_state",
-        "get_parameter",
-        "get_submodule",
-        "half",
-        "insert",
-        "ipu",
-        "load_state_dict",
-        "modules",
-        "mtia",
-        "named_buffers",
-        "named_children",
-        "named_modules",
-        "named_parameters",
-        "parameters",
-        "pop",
-        "register_backward_hook",
-        "register_buffer",
-        "register_forward_hook",
-        "register_forward_pre_hook",
-        "register_full_backward_hook",
-        "register_full_backward_pre_hook",
-        "register_load_state_dict_post_hook",
-        "register_load_state_dict_pre_hook",
-        "register_module",
-        "register_parameter",
-        "register_state_dict_post_hook",
-        "register_state_dict_pre_hook",
-        "requires_grad_",
-        "set_extra_state",
-        "set_submodule",
-        "share_memory",
-        "state_dict",
-        "to",
-        "to_empty",
-        "train",
-        "training",
-        "type",
-        "xpu",
-        "zero_grad",
-    )
-)
-_TAKEN = MODULE | {"self", "torch", "nn", "F", "x"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from pipeline.graph.names import Names
-from pipeline.pytorch.code import WIDTH, Bracket, Code, Text, call, flat, identifier, lines, refs, sequence
+from pipeline.pytorch.code import WIDTH, Bracket, Code, Text, call, flat, lines, refs, sequence
+from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.structure import Applied, Chain, Line
 
 RUNNING = "x"  # the variable of a value that the next line alone takes
@@ -21,7 +22,7 @@ def variables(inputs: Sequence[str], body: Sequence[Line], outputs: Sequence[Cod
     taken, names = Names({RUNNING}), dict[str, str]()
     runs = len(inputs) == 1 and takers.get(inputs[0], {0}) == {0}
     for value in inputs:
-        names[value] = RUNNING if runs else taken.claim(identifier(value, "y").lower())
+        names[value] = RUNNING if runs else taken.claim(identifier(value.lower(), "y"))
     for i, line in enumerate(body, 1):
         for value in line.outputs:
             if value not in takers:
@@ -29,7 +30,7 @@ def variables(inputs: Sequence[str], body: Sequence[Line], outputs: Sequence[Cod
             elif len(line.outputs) == 1 and takers[value] == {i}:
                 names[value] = RUNNING
             else:
-                names[value] = taken.claim(identifier(line.name, "y").lower())
+                names[value] = taken.claim(identifier(line.name.lower(), "y"))
     return names
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Value
 from pipeline.pytorch import forward
-from pipeline.pytorch.code import Code, Text, call, code, flat, identifier, refs
+from pipeline.pytorch.code import Code, Text, call, code, flat, refs
+from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.members import Members, sizes
 from pipeline.pytorch.structure import Applied, Chain, grouped, whole
 from pipeline.pytorch.write.builder import ModuleBuilder, Step

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pipeline.graph.names import Names
-from pipeline.pytorch.code import Code, Ref, free, refs
+from pipeline.pytorch.code import Code, Ref, refs
+from pipeline.pytorch.identifiers import free
 from pipeline.pytorch.write.builder import Step
 
 _DEEPEST = 12  # containers in each other; Python parses some dozens of brackets more

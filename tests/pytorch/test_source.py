@@ -14,8 +14,9 @@ import torch
 from pipeline.graph.operators import Relu
 from pipeline.graph.safetensors import read_tensors
 from pipeline.graph.values import Graph, Node, Origin
-from pipeline.pytorch.code import MODULE, call, flat, identifier, lines, word
+from pipeline.pytorch.code import call, code, flat, lines
 from pipeline.pytorch.format import PYTORCH
+from pipeline.pytorch.identifiers import MODULE, identifier, word
 from pipeline.pytorch.write import write
 from tests.graph.nets import CASES, Net, together
 from tests.torch7.fixtures import DATA, io, read, structured
@@ -87,6 +88,17 @@ def test_a_layer_that_runs_twice_is_one_and_a_shared_parameter_is_held_once():
     assert sorted(module.arrays) == ["layer1.bias", "layer1.weight", "layer3.bias"]
 
 
+def test_a_batch_normalisation_that_runs_twice_is_one_too():
+    net = Net("twice")
+    a, b = net.input("left", (2, 3)), net.input("right", (2, 3))
+    statistics = [net.w(3), net.w(3), net.w(3), net.w(3, low=0.5)]
+    outputs = [
+        at(net, path, "BatchNormalization", "BatchNormalization", x, *statistics)
+        for path, x in zip("12", (a, b), strict=True)
+    ]
+    assert write(net.finish(outputs)).text.count("nn.BatchNorm1d(3)") == 1
+
+
 def test_what_torch7_calls_threshold_is_a_layer():
     module = write(graph_of("Threshold"))
     assert "nn.Threshold(" in module.text
@@ -133,6 +145,8 @@ HOSTILE = (
     "__init__",
     "été",
     "import",
+    "IMPORT",
+    "TORCH",
     "self.training",
     "\N{FULLWIDTH LATIN SMALL LETTER A}",
     "{0}%s",
@@ -187,8 +201,25 @@ def test_the_names_that_modules_have_already_are_known():
     assert own - MODULE == set()
 
 
+def test_numbers_are_as_short_as_they_can_be_and_the_same_as_float32():
+    written = {number: flat(code(number), {}) for number in (0.1, float(np.float32(0.1)), 1e300, 3.4028234663852886e38)}
+    assert list(written.values()) == ["0.1", "0.1", "1e300", "3.4028234663852886e38"]
+    assert all(np.float32(float(text)) == np.float32(number) for number, text in list(written.items())[:2])
+
+
 def test_long_calls_are_broken_as_formatters_do():
     long = call("torch.einsum", "a" * 30, *("b" * 20 for _ in range(3)))
     assert lines(long, {}, 1, "x = ")[0] == "    x = torch.einsum("
     assert all(len(line) <= 88 for line in lines(long, {}, 1, "x = "))
     assert flat(call("f", 1, (2,), None, True, 1e-5, dim=0), {}) == "f(1, (2,), None, True, 1e-05, dim=0)"
+
+
+def test_no_variable_hides_what_the_method_needs():
+    net = Net("hiding")
+    x = net.input("TORCH", (2, 3))
+    y = at(net, "IMPORT", "Linear", "Sigmoid", x)
+    z = at(net, "F", "Linear", "Erf", at(net, "NN", "Linear", "Add", x, y))
+    text = write(net.finish([net.add("Concat", z, y, x, axis=1)])).text
+    (forward,) = [node for node in ast.walk(ast.parse(text)) if getattr(node, "name", "") == "forward"]
+    assigned = {node.id for node in ast.walk(forward) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    assert not assigned & {"torch", "nn", "F", "self"}

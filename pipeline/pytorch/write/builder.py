@@ -14,7 +14,8 @@ from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.graph.writers import Writers
-from pipeline.pytorch.code import Bracket, Code, Ref, code, flat, word
+from pipeline.pytorch.code import Bracket, Code, Ref, code, flat
+from pipeline.pytorch.identifiers import word
 
 Array = np.ndarray[Any, Any]
 # What a layer holds, by the names that PyTorch gives them: weights of the graph, as they are or in another form, or
@@ -27,13 +28,12 @@ _LEARNT = re.compile(r"_(weight\w*|bias\w*|slope|scale|[wb]\d*)(_\d+)?\Z")
 
 @dataclass(frozen=True)
 class Layer:
-    """A submodule: how it is made, where it stood in the network, and the arrays it holds, by their names in it.
+    """A submodule: how it is made, and the arrays it holds, by their names in it.
 
-    `tied` are the names of the weights among these, by which two layers are found to share one.
+    `tied` says which weights these are, by which two layers are found to share one.
     """
 
     made: Bracket
-    place: tuple[str, ...]
     arrays: Mapping[str, Array] = field(default_factory=dict)
     tied: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,6 +70,7 @@ class ModuleBuilder:
         self.held: dict[str, Held] = {}
         self._graph = graph
         self._same: dict[str, Code] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}  # of layers, by what they are and which weights they hold
         self._producers = graph.producers()
         self._taken = Names((*graph.weights, *(value.name for value in (*graph.inputs, *graph.values()))))
         self._node: Node | None = None
@@ -133,10 +134,11 @@ class ModuleBuilder:
         current = self._current
         name = self._taken.claim(f"{current.output.name}_{part}") if part else current.output.name
         held, tied = self._arrays(arrays)
-        number = self._shared(made, held, tied)
-        if number < 0:
-            number = len(self.layers)
-            self.layers.append(Layer(made, self._place(part), held, tied))
+        number = len(self.layers)
+        if tied:  # the same layer with the same weights is the one that was applied before
+            number = self._numbers.setdefault((flat(made, {}), *sorted(tied.items())), number)
+        if number == len(self.layers):
+            self.layers.append(Layer(made, held, tied))
         self.steps.append(Step((name,), x, self._place(part), number))
         return Ref(name)
 
@@ -149,15 +151,6 @@ class ModuleBuilder:
                 value, held[name] = found if isinstance(found, tuple) else (found, self.numbers(found))
                 tied[name] = f"{value.name} {held[name].shape}"
         return held, tied
-
-    def _shared(self, made: Bracket, held: Mapping[str, Array], tied: Mapping[str, str]) -> int:
-        """Return the layer that is the same with the same weights, which is applied again; -1 where there is none."""
-        if not tied or tied.keys() != held.keys():
-            return -1
-        same = (
-            i for i, other in enumerate(self.layers) if other.tied == tied and flat(other.made, {}) == flat(made, {})
-        )
-        return next(same, -1)
 
     def numbers(self, value: Value) -> Array:
         """Return the numbers of a weight; refuses one that the network computes."""
