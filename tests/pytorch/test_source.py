@@ -223,3 +223,16 @@ def test_no_variable_hides_what_the_method_needs():
     (forward,) = [node for node in ast.walk(ast.parse(text)) if getattr(node, "name", "") == "forward"]
     assigned = {node.id for node in ast.walk(forward) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     assert not assigned & {"torch", "nn", "F", "self"}
+
+
+def pooled(size: int, **more: int) -> str:
+    net = Net("pooled")
+    x = net.input("x", (1, 2, size, size))
+    how = {"kernel_shape": (2, 2), "strides": (2, 2), "pads": (0, 0, 0, 0), "dilations": (1, 1)}
+    y = at(net, "1", "SpatialMaxPooling", "MaxPool", x, **how, **more)
+    return write(net.finish([at(net, "2", "ReLU", "Relu", y)])).text
+
+
+def test_pooling_rounds_as_it_did_whatever_the_size_of_the_image():
+    assert all("nn.MaxPool2d(2, ceil_mode=True)" in pooled(size, ceil_mode=1) for size in (7, 8))
+    assert all("nn.MaxPool2d(2)" in pooled(size, ceil_mode=0) for size in (7, 8))

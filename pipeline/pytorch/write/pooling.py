@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.graph.operators import AveragePool, GlobalAveragePool, GlobalMaxPool, LpPool, MaxPool, Pooling
+from pipeline.graph.operators import (
+    AveragePool,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    LpPool,
+    MaxPool,
+    Pooling,
+    RoundedPooling,
+)
 from pipeline.graph.operators.pooling import covered_places
 from pipeline.graph.values import Node, Shape
 from pipeline.pytorch.code import Code, Literal, call, code, infix
@@ -26,16 +34,22 @@ def counted(op: Pooling, shape: Shape, *, ceil_mode: bool) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _rounded(op: Pooling, node: Node) -> dict[str, Literal] | None:
-    """Return the keywords by which PyTorch makes the windows of a pooling; None where none do."""
-    if any(2 * pad > extent for pad, extent in zip(op.begins, op.kernel_shape, strict=True)):
+def _rounded(op: RoundedPooling, node: Node) -> dict[str, Literal] | None:
+    """Return the keywords by which PyTorch makes the windows of a pooling; None where none do.
+
+    Those are preferred that would make them for an image of another size, too.
+    """
+    if any(2 * pad > size for pad, size in zip(op.begins, op.kernel_shape, strict=True)):
         return None
-    for ceil_mode in (False, True):
+    for ceil_mode in (bool(op.ceil_mode), not op.ceil_mode):
         if counted(op, node.input(0).shape, ceil_mode=ceil_mode) == node.output.shape[2:]:
-            keywords = but(0, padding=op.begins)
-            keywords |= {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
-            return keywords | ({"ceil_mode": True} if ceil_mode else {})
+            return {**_stride(op), **but(0, padding=op.begins), **({"ceil_mode": True} if ceil_mode else {})}
     return None
+
+
+def _stride(op: Pooling) -> dict[str, Literal]:
+    """Return the stride where it is not what PyTorch takes without one: the size of the window."""
+    return {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
 
 
 def _covering(op: Pooling, node: Node) -> tuple[int, ...]:
@@ -52,7 +66,7 @@ def max_pool(node: Node[MaxPool], net: ModuleBuilder) -> None:
     keywords = _rounded(op, node) if _all_look_at_the_image(op, node) else None
     if keywords is None:
         x = padded(x, _covering(op, node), net, _LOWEST)
-        keywords = {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
+        keywords = _stride(op)
     keywords |= but(1, dilation=op.dilations)
     net.layer(call(f"nn.MaxPool{op.axes}d", alike(op.kernel_shape), **keywords), x)
 
@@ -63,7 +77,7 @@ def _all_look_at_the_image(op: MaxPool, node: Node) -> bool:
     return all(
         any(0 <= window * stride - begin + place * d < size for place in range(k))
         for (size, count, stride, begin), k, d in zip(axes, op.kernel_shape, op.dilations, strict=True)
-        for window in (0, count - 1)
+        for window in range(count)
     )
 
 
@@ -73,12 +87,13 @@ def average_pool(node: Node[AveragePool], net: ModuleBuilder) -> None:
     op, x, shape = node.operator, net.read(node.input(0)), node.input(0).shape
     divisors, keywords = op.divisors(shape), _rounded(op, node)
     if keywords is not None and min(map(min, divisors)) > 0:
-        for count in (1, 0):
+        for count in (op.count_include_pad, 1 - op.count_include_pad):
             if _torch_divisors(op, shape, node.output.shape[2:], count) == divisors:
                 keywords |= {} if count or not any(op.begins) else {"count_include_pad": False}
                 net.layer(call(f"nn.AvgPool{op.axes}d", alike(op.kernel_shape), **keywords), x)
                 return
-    means = _plain_average(op, padded(x, _covering(op, node), net), net)
+    plain = call(f"nn.AvgPool{op.axes}d", alike(op.kernel_shape), **_stride(op))
+    means = net.layer(plain, padded(x, _covering(op, node), net), part="means")
     share = np.ones((), np.float64)
     for i, places in enumerate(divisors):
         share = share * (op.kernel_shape[i] / np.array(places)).reshape(-1, *(1,) * (op.axes - 1 - i))
@@ -95,12 +110,6 @@ def _uniform(numbers: np.ndarray, net: ModuleBuilder) -> Code:
     return code(float(numbers.flat[0])) if len(np.unique(numbers)) == 1 else net.constant(numbers, "share")
 
 
-def _plain_average(op: Pooling, x: Code, net: ModuleBuilder) -> Code:
-    """Return the average of every window, all of which are whole."""
-    keywords = {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
-    return net.layer(call(f"nn.AvgPool{op.axes}d", alike(op.kernel_shape), **keywords), x, part="means")
-
-
 @writes(
     LpPool,
     where=lambda node, graph: node.operator.p % 2 == 0 and not any(node.operator.pads) and node.operator.axes < 3,
@@ -108,8 +117,7 @@ def _plain_average(op: Pooling, x: Code, net: ModuleBuilder) -> Code:
 def lp_pool(node: Node[LpPool], net: ModuleBuilder) -> None:
     """LPPool, which takes powers of the numbers, not of their magnitudes."""
     op = node.operator
-    keywords = {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
-    layer = call(f"nn.LPPool{op.axes}d", op.p, alike(op.kernel_shape), **keywords)
+    layer = call(f"nn.LPPool{op.axes}d", op.p, alike(op.kernel_shape), **_stride(op))
     net.layer(layer, net.read(node.input(0)))
 
 
