@@ -45,7 +45,9 @@ class Options:
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
-    to: tuple[str, ...] = _option((), "Make this format: caffe, caffe2, onnx, pytorch; may be repeated.", "--to", "FORMAT")
+    to: tuple[str, ...] = _option(
+        (), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT"
+    )
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
@@ -62,6 +64,9 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    cut: tuple[str, ...] = _option(
+        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+    )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"

@@ -68,4 +68,4 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 
 
 def _given(source: sources.Source, options: Options) -> Source:
-    return Source(source.roles, options.inputs, keep_loss=options.keep_loss)
+    return Source(source.roles, options.inputs, keep_loss=options.keep_loss, cut=options.cut)

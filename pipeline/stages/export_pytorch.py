@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.caffe.format import CAFFE
 from pipeline.graph.format import Network
-from pipeline.graph.neutral import GRAPH
 from pipeline.pytorch.format import PYTORCH
 from pipeline.stages import conversion
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
-FROM = (GRAPH, CAFFE)
-
 
 def run(task: Task) -> Mapping[str, str]:
-    """Write each node as a layer or an expression; what Caffe cannot express is in the graph, and comes with it."""
-    known = next(known for known in FROM if known.name in task.inputs)
-    source = known.stored(task.inputs[known.name], task.options["inputs"], keep_loss=task.options["keep_loss"])
-    return conversion.write(PYTORCH, known.read(source, task.note), task)
+    """Write each node as a layer or an expression."""
+    return conversion.export(PYTORCH, task)
 
 
 def _rehearse(task: Rehearsal) -> Network:
-    network = next(task.inputs[known.name] for known in FROM if known.name in task.inputs)
-    return conversion.rehearse(PYTORCH, network)
+    return conversion.rehearse_export(PYTORCH, task)
 
 
 STAGE = Stage(
     name="export-pytorch",
     makes=PYTORCH.name,
     needs=(),
-    needs_first=tuple(known.name for known in FROM),
+    needs_first=tuple(known.name for known in conversion.FROM),
     default=False,
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss"),
+    options=("inputs", "keep_loss", "cut"),
     libraries=("numpy",),
     modules=("pipeline.graph.serialization", "pipeline.pytorch.write"),
 )

@@ -76,7 +76,7 @@ def _artifacts(task: Task) -> list[Artifact]:
 def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
     from pipeline.verification.verification import Artifact
 
-    source = known.stored(folder, task.options["inputs"], keep_loss=task.options["keep_loss"])
+    source = known.stored(folder, task.options)
     if not known.reads:
         ports = source.recorded()
         return Artifact(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
@@ -130,7 +130,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,
