@@ -6,7 +6,6 @@ package and a line there. Heavy packages are imported inside the methods: to rec
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,35 +107,39 @@ class Written:
     outputs: tuple[str, ...]
 
 
-class Format(ABC):
-    """A format of networks. `name` is its kind of artifact, `title` what people call it."""
+class Format:
+    """A format of networks. `name` is its kind of artifact, `title` what people call it.
+
+    One that `reads` has the methods down to `known`, one that `writes` has `write` and `rehearse`.
+    """
 
     __slots__ = ()
     name: ClassVar[str]
     title: ClassVar[str]
     roles: ClassVar[tuple[Role, ...]]
+    reads: ClassVar[bool] = True  # else its files are nobody's, and are looked at by what runs them only
     writes: ClassVar[bool] = False  # networks are written in it for others
     viewable: ClassVar[bool] = False  # Netron shows it
 
-    @abstractmethod
     def recognise(self, view: memoryview) -> str:
         """Return the role of a file with these bytes; "" where it is of another format."""
+        return ""
 
-    @abstractmethod
     def read(self, source: Source, note: Note = unheard) -> Network:
         """Read a network; `note` is told what its user should know without its being wrong.
 
         Raises InvalidInputError for damaged files, UnsupportedError with everything that has no counterpart, and
         UsageError where a shape is needed or does not fit.
         """
+        raise NotImplementedError(f"{self.name} is not read")
 
-    @abstractmethod
     def inventory(self, source: Source) -> Inventory:
         """List what is in a file, in the format's own terms, without making a graph of it where that is not needed."""
+        raise NotImplementedError(f"{self.name} is not read")
 
-    @abstractmethod
     def known(self, parts: Iterable[Part]) -> Container[str]:
         """Return the kinds of parts that can be converted."""
+        return ()
 
     def tells_shapes(self, source: Source) -> bool:
         """Return whether the files themselves say what shapes the network is used with."""

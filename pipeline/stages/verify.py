@@ -76,6 +76,9 @@ def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
     from pipeline.verification.verification import Artifact
 
     source = known.stored(folder, task.options)
+    if not known.reads:
+        ports = source.recorded()
+        return Artifact(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
     graph, ports = network.graph, network.signature
     if ports.notes(known.name):
