@@ -5,17 +5,19 @@ Follows Blob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
 import numpy as np
 
-from pipeline.errors import InvalidInputError
+from pipeline.caffe.schema import BlobProto
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+from pipeline.wire.strip import Dropped, strip
 
 Array = np.ndarray[Any, Any]
 
@@ -28,9 +30,12 @@ _NAME, _BLOBS = 1, 7
 _V1_NAME, _V1_BLOBS = 4, 6
 _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
+_RAW_TYPE, _RAW_DATA = 10, 12
+# The types of raw_data (BlobProto.Type) that are weights.
+_RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
 # The blobs that a net is read without.
-_WITHOUT_BLOBS: dict[int, Any] = {
+_WITHOUT_BLOBS: Dropped = {
     _LAYER: {_BLOBS: None},
     _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
 }
@@ -77,7 +82,7 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
 
 def strip_blobs(view: memoryview) -> bytes:
     """Return a binary NetParameter without its layers' blobs, small enough to parse."""
-    return b"".join(_without(view, 0, len(view), _WITHOUT_BLOBS))
+    return strip(view, _WITHOUT_BLOBS)
 
 
 def blob_parts(array: Array) -> list[Part]:
@@ -125,10 +130,22 @@ def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
         parts.setdefault(field.number, []).append(field)
     shape, legacy = _shape(view, parts, blob, layer)
     doubles = scan.numbers(view, parts.get(_DOUBLE_DATA, ()), "<f8")
-    data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
+    if _RAW_DATA in parts:
+        data = _raw(view, parts, layer)
+    else:
+        data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
     if data.size != prod(shape):
         _refuse(blob, layer, f"{data.size} numbers for a blob of shape {shape}")
     return Blob(data.reshape(shape), legacy)
+
+
+def _raw(view: memoryview, parts: Mapping[int, list[Field]], layer: str) -> Array:
+    """Return raw_data as its type says: so NVIDIA's fork writes weights from 0.16 on, and OpenCV half precision."""
+    kind = parts[_RAW_TYPE][-1].value if _RAW_TYPE in parts else BlobProto.DOUBLE
+    if kind not in _RAW_DTYPES:
+        raise UnsupportedError.one(f"layer {layer}", f"raw_data of type {kind} is none of double, float and half")
+    data = scan.numbers(view, parts[_RAW_DATA], _RAW_DTYPES[BlobProto.Type.ValueType(kind)])
+    return data.astype(np.float32) if kind == BlobProto.FLOAT16 else data
 
 
 def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, layer: str) -> tuple[tuple[int, ...], bool]:
@@ -153,16 +170,3 @@ def _refuse(blob: Field, layer: str, why: str) -> NoReturn:
         where=f"layer {layer!r}, byte {blob.start}",
         why=why,
     )
-
-
-def _without(view: memoryview, start: int, end: int, dropped: dict[int, Any]) -> Iterator[bytes]:
-    """Copy a message's fields but for the dropped ones, nested messages likewise."""
-    at = start
-    for field in fields(view, start, end):
-        if field.number not in dropped:
-            yield bytes(view[at : field.end])
-        elif dropped[field.number] is not None:
-            scan.payload(view, field)
-            inner = b"".join(_without(view, field.start, field.end, dropped[field.number]))
-            yield length_delimited(field.number, len(inner)) + inner
-        at = field.end

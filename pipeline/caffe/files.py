@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import numpy as np
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
+from pipeline.caffe.ignored import ignored
 from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
@@ -21,6 +23,8 @@ from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_TEMPLATE = re.compile(rb"\$#\w+#\$")
+_FILL = "put the values in, then convert the file"
 _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
 
 
@@ -29,14 +33,13 @@ class CaffeNet:
     """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
 
     `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
-    file has only at another layer, which shares it, is `blobs.ABSENT`. `unknown` are the fields of a prototxt that no
-    known Caffe has, by the layer that sets them, as "conv1 (Convolution)": reading the net refuses them.
+    file has only at another layer, which shares it, is `blobs.ABSENT`. `notes` tell what was made of the files.
     """
 
     net: NetParameter
     blobs: Mapping[str, tuple[np.ndarray[Any, Any], ...]] = field(default_factory=dict)
     legacy: frozenset[str] = frozenset()
-    unknown: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def unused(self) -> tuple[str, ...]:
         """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
@@ -92,12 +95,12 @@ def read_pair(
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
     `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a file
-    that is damaged or holds no layers, UnsupportedError for fields of a binary net that no known Caffe has.
+    that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
     """
-    unknown: messages.Unknown = {}
-    view, net = _read_net(prototxt_path, unknown)
+    view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
-        net = in_test_phase(upgrade(net), level, stages)
+        notes: list[str] = []
+        net = in_test_phase(upgrade(net), level, stages, notes)
         if not net.layer:
             raise InvalidInputError("the network has no layers", where="TEST phase")
         own = {} if weights_path else scan_blobs(view)
@@ -106,18 +109,14 @@ def read_pair(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
         frozenset(name for name, group in blobs.items() if any(blob.legacy for blob in group)),
-        unknown,
+        tuple(notes),
     )
 
 
 def read_net(path: Path) -> NetParameter:
     """Read a NetParameter of any age and phase as the current form, without blobs."""
-    unknown: messages.Unknown = {}
     with reading(path):
-        net = upgrade(_read_net(path, unknown)[1])
-    if unknown:
-        raise UnsupportedError(tuple(problem for held in unknown.values() for problem in held))
-    return net
+        return upgrade(_read_net(path)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[Blob, ...]]:
@@ -133,10 +132,24 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
         return scan_blobs(view)
 
 
-def _read_net(path: Path, unknown: messages.Unknown) -> tuple[memoryview, NetParameter]:
+def _refuse_template(view: memoryview, path: Path) -> None:
+    """Raise InvalidInputError for a net that a program is to fill in first, as those of Collective Knowledge are."""
+    found = _TEMPLATE.search(view)
+    if found:
+        word = found[0].decode("ascii")
+        raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
+
+
+def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if messages.is_text(view):
-        view = memoryview(messages.parse_text(view, NetParameter, path, unknown).SerializeToString())
+        _refuse_template(view, path)
+        view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
-        return view, messages.parse_binary(strip_blobs(view), NetParameter, path)
+        net = messages.parse_binary(strip_blobs(view), NetParameter, path)
+    lacking = [field for field in net.unknown if not ignored(field.path)]
+    if lacking:
+        problems = (Problem(f"{path}, line {f.line}", f"NetParameter has no field {f.path}") for f in lacking)
+        raise UnsupportedError(tuple(problems))
+    return view, net

@@ -25,9 +25,13 @@ StoreFolder = Annotated[
 ]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
 Reference = Annotated[
-    Path | None, typer.Option("--reference", metavar="NPZ", help="Inputs and outputs of the original.")
+    Path | None, typer.Option("--reference", metavar="FILE", help="Inputs and outputs of the original.")
 ]
 Runtimes = Annotated[list[str] | None, typer.Option("--runtime", metavar="NAME", help="Verify with this runtime only.")]
+RequiredRuntimes = Annotated[
+    list[str] | None,
+    typer.Option("--require-runtime", metavar="NAME", help="Fail unless this runtime has run the files."),
+]
 Without = Annotated[list[str] | None, typer.Option("--without", metavar="STAGE", help="Leave this stage out.")]
 MovedModel = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Where the run's model lies now.")]
 MovedWeights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Where its weights lie now.")]
@@ -41,7 +45,9 @@ Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="W
 
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
 AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="Any file of any of the formats.")]
-Inputs = Annotated[list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224.")]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224, or auto.")
+]
 Root = Annotated[str, typer.Option("--root", metavar="KEY", help="Which network inside a table, as model.net.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", exists=True, help="The caffemodel of a prototxt.")

@@ -19,6 +19,7 @@ from pipeline.errors import Interrupted, MachineError, UsageError, worst
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
+    from pipeline.runtimes.doctor import Finding
 
 RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # where the same command may end otherwise
 KINDS = ("auto", "rich", "plain", "json", "none")
@@ -74,8 +75,16 @@ def show(table: Table) -> None:
     print_table(("",), [(remark,) for remark in table.remarks])
 
 
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found, and what to do about the rest."""
+    rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
+    print_table(("topic", "what", "state", "detail", "what to do"), rows)
+
+
 def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
+    from pipeline.verification.evidence import words
+
     path = folder / "verification.json"
     if not path.is_file():
         return
@@ -85,6 +94,7 @@ def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
         for check in found["checks"]
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
+    print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
     compared = f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
     print_table(("",), [(compared,)], stream)
 

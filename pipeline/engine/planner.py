@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, refuse_missing_model
-from pipeline.engine import dag, delivery, fingerprint, resolution, sources, start
+from pipeline.engine import dag, delivery, fingerprint, reference, resolution, sources, start
 from pipeline.engine.fingerprint import Reason
 from pipeline.engine.record import RunRecord, previous, refuse_gone, to_resume
 from pipeline.stages.discovery import discover
@@ -60,6 +60,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
     refuse_missing_model(options)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
+    options = reference.with_shapes(options, source.kind)
     given = given or start.from_source(source)
     route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind})
     with on_machine("reading the store", store.root):
@@ -80,7 +81,7 @@ def _stage(
     """Plan one stage; `inputs` holds None for a kind that will be made anew."""
     asked = resolution.question(stage, options, inputs, store)
     before = store.last(stage.name, str(options.model))
-    waiting = sorted(kind for kind in stage.reads if kind in inputs and inputs[kind] is None)
+    waiting = sorted(kind for kind in stage.takes(inputs) if inputs[kind] is None)
     if waiting:
         return _following(stage, before, asked.told, waiting), None
     answer = asked.answer(store.check(asked.key), before, options)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from pipeline.errors import UsageError
 
+AUTO = "auto"
 MAX_DEPTH = 64
 MAX_ELEMENTS = 1 << 40
 
@@ -55,6 +57,29 @@ def parse_input_spec(text: str) -> InputSpec:
         advice = "dimensions are joined by x, as in 1x3x224x224" if text[end] == "," else ""
         raise _wrong(text, end, "nothing more was expected", advice)
     return spec
+
+
+def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...] | None:
+    """Read the values of all `--input`; None where there are none, or `auto`: the shapes are to be found.
+
+    Raises UsageError as `parse_input_spec`.
+    """
+    return tuple(parse_input_spec(text) for text in texts if text != AUTO) or None
+
+
+def by_name(names: Sequence[str], inputs: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of `inputs`, as typed, by the `names` of a network; those without a name go in order.
+
+    Raises UsageError for one that is none of these.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for position, text in enumerate(inputs):
+        spec = parse_input_spec(text)
+        if not isinstance(spec, TensorSpec) or (not spec.name and position >= len(names)):
+            takes = ", ".join(names) or "nothing"
+            raise UsageError(f"--input {text} is not one of the network's", why=f"it takes {takes}")
+        shapes[spec.name or names[position]] = spec.shape
+    return shapes
 
 
 def _labelled(name: str, body: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ import numpy as np
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Value
+from pipeline.torch7 import reader
+from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
 
 Array = np.ndarray[Any, Any]
+Arrays = tuple[Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +30,61 @@ class Reference:
 
 
 def read_reference(path: Path, graph: Graph) -> Reference:
-    """Read in0, in1, ... and out0, out1, ... of an npz file.
+    """Read in0, in1, ... and out0, out1, ... of an npz file, or {inputs, outputs} as Torch7 saves it, tables nested.
 
-    Raises InvalidInputError for a file that is no npz, UsageError where its arrays are not what the network takes.
+    Raises InvalidInputError for a file that is neither, UsageError where its arrays are not what the network takes.
     """
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
-        raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
-    inputs, outputs = _numbered(arrays, "in"), _numbered(arrays, "out")
+    inputs, outputs = _arrays(path)
     _check(path, "in", inputs, graph.inputs)
     if outputs:
         _check(path, "out", outputs, graph.outputs)
     return Reference(path.name, inputs, outputs)
 
 
-def _numbered(arrays: dict[str, Array], prefix: str) -> tuple[Array, ...]:
+def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the inputs in a file that `read_reference` reads; errors as that."""
+    return tuple(array.shape for array in _arrays(path)[0])
+
+
+def _arrays(path: Path) -> tuple[Arrays, Arrays]:
+    return _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
+
+
+def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+    """Write arrays as `read_reference` reads them: the same ones give the same bytes."""
+    arrays = {f"in{i}": array for i, array in enumerate(inputs)} | {f"out{i}": array for i, array in enumerate(outputs)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+
+
+def _archived(path: Path) -> tuple[Arrays, Arrays]:
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
+        raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
+    return _numbered(arrays, "in"), _numbered(arrays, "out")
+
+
+def _saved_by_torch(path: Path) -> tuple[Arrays, Arrays]:
+    sides = reader.load(path)
+    if not isinstance(sides, Table) or len(sides.array()) != 2:
+        raise InvalidInputError(f"{path} is no reference", why="it is no table of two: the inputs, and the outputs")
+    inputs, outputs = (tuple(_tensors(side, path)) for side in sides.array())
+    return inputs, outputs
+
+
+def _tensors(value: LuaValue, path: Path) -> Iterator[Array]:
+    """Return the tensors of a nested table in order."""
+    if isinstance(value, Tensor):
+        yield np.ascontiguousarray(value.numpy(), np.float32)
+    elif isinstance(value, Table):
+        for item in value.array():
+            yield from _tensors(item, path)
+    else:
+        raise InvalidInputError(f"{path} is no reference", why=f"there is {describe(value)} where a tensor should be")
+
+
+def _numbered(arrays: dict[str, Array], prefix: str) -> Arrays:
     count = 0
     while f"{prefix}{count}" in arrays:
         count += 1

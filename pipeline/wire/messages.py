@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
 M = TypeVar("M", bound="Message")
@@ -36,60 +35,30 @@ def parse(view: memoryview, kind: type[M], path: Path) -> M:
     return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
 
 
-Unknown = dict[str, list[Problem]]  # by the entry, a layer, that they are in; "" for those in none
-
-
-def parse_text(view: memoryview, kind: type[M], path: Path, unknown: Unknown | None = None) -> M:
+def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     """Read a message's text form (.prototxt, .pbtxt); the errors name the line.
 
-    Fields that the schema lacks are all put into `unknown`, or are an error where that is not given.
+    Fields that the schema lacks are kept in the message that has a place for them (see `unknown_fields.keep`).
     """
     from google.protobuf import text_format
+
+    from pipeline.wire.unknown_fields import keep
 
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
-        return text_format.Parse(content, kind())
+        return text_format.Parse(keep(content, kind), kind())
     except text_format.ParseError as error:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)
-        first = _UNKNOWN.search(str(error))
-        if first and _is_field(first[2], content.split("\n")[(line or 1) - 1]):
-            found = _all_unknown(content, kind, path)
-            message = _leniently(content, kind) if found else None
-            if message is None:
-                raise UnsupportedError.one(where, _wording(first)) from error
-            if unknown is None:
-                raise UnsupportedError(tuple(each for held in found.values() for each in held)) from error
-            unknown |= found
-            return message
+        unknown = _UNKNOWN.search(str(error))
+        if unknown and _is_field(unknown[2], content.split("\n")[(line or 1) - 1]):
+            raise UnsupportedError.one(where, _wording(unknown)) from error
         raise InvalidInputError(
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
         ) from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)) from error
-
-
-def _leniently(content: str, kind: type[M]) -> M | None:
-    """Read a text form without the fields that the schema lacks; None where there is something else amiss, too."""
-    from google.protobuf import text_format
-
-    try:
-        return text_format.Parse(content, kind(), allow_unknown_field=True)
-    except (text_format.ParseError, ValueError, TypeError, OverflowError, RecursionError):
-        return None
-
-
-def _all_unknown(content: str, kind: type[Message], path: Path) -> Unknown:
-    from pipeline.wire.prototext import unknown_fields
-
-    found: Unknown = {}
-    for each in unknown_fields(content, cast("Descriptor", kind.DESCRIPTOR)):
-        where = f"{path}, line {each.line}" + (f", {each.entry}" if each.entry else "")
-        advice = f"did you mean {each.near}?" if each.near else ""
-        problem = Problem(where, f"{each.message} has no field {each.name}", advice)
-        found.setdefault(each.entry, []).append(problem)
-    return found
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path) -> M:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.caffe.files import CaffeNet, caffemodel_parts, read_net, read_pair, read_weights, write_pair
-from pipeline.caffe.read import read
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.wire.splice import total
@@ -160,29 +159,34 @@ def test_a_net_of_any_phase_is_read_for_test(tmp_path):
     assert len(read_net(tmp_path / "train_val.prototxt").layer) == 3
 
 
-def test_an_unknown_field_names_itself_and_its_line(tmp_path):
+def test_unknown_fields_of_a_net_name_themselves_and_their_lines(tmp_path):
     path = tmp_path / "deploy.prototxt"
-    path.write_text('layer {\n  name: "a" type: "ReLU"\n  quantum_param { }\n}')
+    path.write_text('flavour: UP\nlayer {\n  name: "a"\n  quantum_param { }\n}\ncolour { red: 1 }')
     with pytest.raises(UnsupportedError) as caught:
-        read_net(path)
-    assert caught.value.problems[0].origin == f"{path}, line 3, a (ReLU)"
-    assert caught.value.problems[0].reason == "LayerParameter has no field quantum_param"
-    assert read_pair(path).unknown == {"a (ReLU)": [caught.value.problems[0]]}
-
-
-def test_unknown_fields_are_refused_together_with_unknown_types(tmp_path):
-    path = tmp_path / "deploy.prototxt"
-    path.write_text(
-        'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 1 dim: 2 } } }\n'
-        'layer { name: "prior" type: "PriorBox" bottom: "x" top: "p" prior_box_param { min_size: 30 } }\n'
-        'layer { name: "drop" type: "Dropout" bottom: "x" top: "d" dropout_param { scale_train: false } }\n'
-    )
-    with pytest.raises(UnsupportedError) as caught:
-        read(read_pair(path))
-    assert [problem.origin for problem in caught.value.problems] == [
-        "prior (PriorBox)",
-        f"{path}, line 3, drop (Dropout)",
+        read_pair(path)
+    assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
+        (f"{path}, line 1", "NetParameter has no field flavour"),
+        (f"{path}, line 6", "NetParameter has no field colour"),
     ]
+
+
+def test_unknown_fields_of_a_layer_stay_with_it(tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    path.write_text('layer {\n  name: "a"\n  pooling_param { spin: 2 pool: FALL }\n  quantum_param {\n } }')
+    (layer,) = read_pair(path).net.layer
+    assert [(field.path, field.text, field.line) for field in layer.unknown] == [
+        ("pooling_param.spin", "2", 3),
+        ("pooling_param.pool", "FALL", 3),
+        ("quantum_param", "{\n }", 4),
+    ]
+
+
+def test_a_template_is_told_from_a_network(tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    path.write_text('input: "data" input_dim: $#batch_size#$ input_dim: 3')
+    with pytest.raises(InvalidInputError, match="is a template") as caught:
+        read_pair(path)
+    assert caught.value.why == "$#batch_size#$ stands for a value"
 
 
 def test_fields_of_well_known_forks_are_known(tmp_path):
@@ -235,9 +239,9 @@ def test_a_text_cut_anywhere_is_read_or_refused(pair, tmp_path):
 def test_any_bytes_are_weights_and_a_net_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
-    for reader in (read_weights, read_pair):
+    for read in (read_weights, read_pair):
         with contextlib.suppress(PipelineError):
-            reader(path)
+            read(path)
 
 
 def test_every_fixture_is_read_and_written_back_the_same(tmp_path):

@@ -85,6 +85,16 @@ def test_a_known_run_vouches_for_nothing_that_it_did_not_reach(program: Program,
     assert program("resume", moved).code == 2  # nothing is known of that folder, nor of that run
 
 
+@pytest.mark.parametrize(("option", "flag"), [("runtimes", "--runtime"), ("require_runtimes", "--require-runtime")])
+@pytest.mark.parametrize("words", [["resume"], ["verify"], ["verify", "--trust"], ["verify", "--seed", "3"]])
+def test_no_record_makes_torch7_execute_the_model(program: Program, option: str, flag: str, words: list[str]) -> None:
+    program.convert()
+    edit_record(program.output, lambda record: record["options"].update({option: ["caffe", "Torch7"]}))
+    said = program(*words, program.output)
+    assert said.code == 2
+    assert f"torch2caffe2 verify {program.output} {flag} Torch7" in said.err
+
+
 @pytest.mark.parametrize(
     "change",
     [

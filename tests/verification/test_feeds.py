@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.verification.feeds import random_inputs, read_reference
+from pipeline.verification.feeds import input_shapes, random_inputs, read_reference
 from tests.graph.test_input_types import lookup
+from tests.torch7.writer import save
 
 
 def test_random_inputs_are_those_of_the_seed_and_indices_stay_in_their_table():
@@ -20,6 +21,12 @@ def test_a_reference_gives_inputs_and_outputs_in_order(tmp_path):
     reference = read_reference(path, lookup())
     assert [array.shape for array in reference.inputs] == [(2, 3), (1,)]
     assert [array.dtype for array in (*reference.inputs, *reference.outputs)] == [np.float32] * 3
+
+
+def test_a_reference_tells_the_shapes_of_its_inputs(tmp_path):
+    path = tmp_path / "io.npz"
+    np.savez(path, in0=np.ones((2, 3)), in1=np.ones(1), out0=np.zeros((2, 3, 2)))
+    assert input_shapes(path) == ((2, 3), (1,))
 
 
 def test_a_reference_of_other_shapes_names_both(tmp_path):
@@ -42,3 +49,17 @@ def test_a_pickle_is_not_loaded(tmp_path):
     np.savez(path, in0=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InvalidInputError):
         read_reference(path, lookup())
+
+
+def test_what_torch7_saved_of_inputs_and_outputs_is_a_reference_too(tmp_path):
+    inputs, output = [np.full((2, 3), 2.0), [np.ones(1, np.float32)]], np.zeros((2, 3, 2))
+    reference = read_reference(save(tmp_path / "io.t7", [inputs, output]), lookup())
+    assert [array.shape for array in (*reference.inputs, *reference.outputs)] == [(2, 3), (1,), (2, 3, 2)]
+    assert [array.dtype for array in (*reference.inputs, *reference.outputs)] == [np.float32] * 3
+    np.testing.assert_array_equal(reference.inputs[0], inputs[0])
+
+
+@pytest.mark.parametrize("saved", [np.ones(3), [np.ones(3)], [np.ones(3), "out"], {"x": np.ones(3)}])
+def test_another_file_of_torch7_is_no_reference(tmp_path, saved):
+    with pytest.raises(InvalidInputError, match="is no reference"):
+        read_reference(save(tmp_path / "io.t7", saved), lookup())

@@ -1,0 +1,33 @@
+"""Neutral graph, or a Caffe pair where a run starts from one, -> ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.graph.format import Network
+from pipeline.onnx.format import ONNX
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
+
+
+def run(task: Task) -> Mapping[str, str]:
+    """Write each node as operators of ONNX."""
+    return conversion.export(ONNX, task)
+
+
+def _rehearse(task: Rehearsal) -> Network:
+    return conversion.rehearse_export(ONNX, task)
+
+
+STAGE = Stage(
+    name="export-onnx",
+    makes=ONNX.name,
+    needs=(),
+    needs_first=tuple(known.name for known in conversion.FROM),
+    default=False,
+    run=run,
+    rehearse=_rehearse,
+    options=("inputs", "keep_loss", "cut"),
+    libraries=("numpy", "protobuf"),
+    modules=("pipeline.graph.serialization", "pipeline.onnx.files", "pipeline.onnx.write"),
+)
