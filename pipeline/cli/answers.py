@@ -229,6 +229,13 @@ class Supported(TypedDict):
     forms: dict[str, Any]
 
 
+class Installed(TypedDict):
+    """runtimes install: a runtime that is there now."""
+
+    name: str
+    interpreter: str
+
+
 class Damaged(TypedDict):
     """cache check: what is not sound."""
 
@@ -252,6 +259,8 @@ ANSWERS: dict[str, Any] = {
     "operators": list[Supported],
     "operators --missing": list[Missing],
     "doctor": list[Finding],
+    "runtimes list": list[Finding],
+    "runtimes install": list[Installed],
     "cache list": list[Entry],
     "cache collect": list[Removal],
     "cache check": list[Damaged],

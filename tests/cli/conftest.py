@@ -39,7 +39,7 @@ class Said:
 def answered(words: Sequence[str], out: str) -> Any:
     """Return what a command printed with --json, which holds all that is published of it and nothing else."""
     data = json.loads(out, parse_constant=pytest.fail)
-    name = " ".join(words[:2]) if words[0] == "cache" else words[0]
+    name = " ".join(words[:2]) if words[0] in ("cache", "runtimes") else words[0]
     name = next((long for option in words if (long := f"{name} {option}") in ANSWERS), name)
     kind = Failure if "error" in data else ANSWERS[name]
     assert json.loads(msgspec.json.encode(msgspec.convert(data, kind))) == data

@@ -27,9 +27,9 @@ def test_the_published_schema_is_of_these_types() -> None:
 def test_every_command_with_json_has_a_type() -> None:
     import typer
 
-    group = typer.main.get_command(app.app)
-    commands = dict(group.commands)  # type: ignore[attr-defined]
-    commands |= {f"cache {name}": command for name, command in commands.pop("cache").commands.items()}
+    commands = dict(typer.main.get_command(app.app).commands)  # type: ignore[attr-defined]
+    for group in ("cache", "runtimes"):
+        commands |= {f"{group} {name}": command for name, command in commands.pop(group).commands.items()}
     asking = {name for name, command in commands.items() if any("--json" in p.opts for p in command.params)}
     assert asking == {name for name in ANSWERS if " --" not in name}
 

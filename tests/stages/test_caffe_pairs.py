@@ -176,8 +176,11 @@ def test_a_typo_is_told_with_the_users_path_the_line_and_the_nearest_field(pair:
     pair.prototxt.write_text(PROTOTXT.replace("num_output: 6", "num_outptu: 6").replace("pool: MAX", "pol: MAX"))
     code, _, err = pair.convert()
     assert code == 4
-    assert f"{pair.prototxt}, line 7, conv (Convolution): ConvolutionParameter has no field num_outptu" in err
-    assert f"{pair.prototxt}, line 12, pool (Pooling): PoolingParameter has no field pol\n    did you mean pool?" in err
+    assert "  conv.convolution_param.num_outptu: no Caffe that is known has this field: 6\n" in err
+    assert "    line 7: did you mean num_output?\n" in err
+    assert "  pool.pooling_param.pol: no Caffe that is known has this field: MAX\n" in err
+    assert "    line 12: did you mean pool?\n" in err
+    assert f"  where: {pair.prototxt}\n" in err
     assert err.count("num_outptu") == 1  # although two stages have met it
     assert "artifacts" not in err
 
@@ -188,8 +191,9 @@ def test_a_typo_in_an_edited_prototxt_is_told_with_the_users_path(pair: Pair) ->
     prototxt.write_text(prototxt.read_text().replace("num_output: 6", "num_outputs: 6"))
     assert run(["resume", str(pair.output), "--adopt", "-q"]) == 4
     err = pair.capture.readouterr().err
-    assert f"  {prototxt}, line 42, conv (Convolution): ConvolutionParameter has no field num_outputs\n" in err
-    assert "    did you mean num_output?\n" in err
+    assert "  conv.convolution_param.num_outputs: no Caffe that is known has this field: 6\n" in err
+    assert "    line 42: did you mean num_output?\n" in err
+    assert f"  where: {prototxt}\n" in err
 
 
 def test_a_caffemodel_that_is_cut_short_is_told_with_its_bytes(pair: Pair) -> None:
