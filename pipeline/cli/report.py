@@ -24,7 +24,9 @@ def report(
 ) -> int:
     """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce.
 
-    Of a folder that holds several: a page for each, and one that leads to them. Example: torch2caffe2 report out
+    Of a folder that holds several: a page for each, and one that leads to them.
+
+    torch2caffe2 report out
     """
     from pipeline.cli.talk import print_json
     from pipeline.engine import page, record

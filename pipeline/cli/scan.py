@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
-    """List everything that convert could not handle, all at once, before any work."""
+    """List everything that convert could not handle, all at once, before any work.
+
+    torch2caffe2 scan model.t7
+    """
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.scan import scan as look

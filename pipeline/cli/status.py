@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 def status(folder: Folder, json: Json = False) -> int:
     """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do.
 
-    Of a folder that holds several: a line for each. Example: torch2caffe2 status out
+    Of a folder that holds several: a line for each.
+
+    torch2caffe2 status out
     """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import record

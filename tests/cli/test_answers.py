@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,14 +25,25 @@ def test_the_published_schema_is_of_these_types() -> None:
     assert PUBLISHED.read_text() == schema(), "python -m pipeline.cli.answers > docs/answers.schema.json"
 
 
-def test_every_command_with_json_has_a_type() -> None:
+def commands() -> dict[str, Any]:
+    """Return every command by its name, those of a group with the group's."""
     import typer
 
-    commands = dict(typer.main.get_command(app.app).commands)  # type: ignore[attr-defined]
+    found: dict[str, Any] = dict(typer.main.get_command(app.app).commands)  # type: ignore[attr-defined]
     for group in ("cache", "runtimes"):
-        commands |= {f"{group} {name}": command for name, command in commands.pop(group).commands.items()}
-    asking = {name for name, command in commands.items() if any("--json" in p.opts for p in command.params)}
+        found |= {f"{group} {name}": command for name, command in found.pop(group).commands.items()}
+    return found
+
+
+def test_every_command_with_json_has_a_type() -> None:
+    asking = {name for name, command in commands().items() if any("--json" in p.opts for p in command.params)}
     assert asking == {name for name in ANSWERS if " --" not in name}
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_has_an_example_in_its_help(program: Program, name: str) -> None:
+    lines = program(*name.split(), "--help").out.splitlines()
+    assert any(f"{line} ".startswith(f"  torch2caffe2 {name} ") for line in lines)
 
 
 @pytest.fixture(scope="module")
