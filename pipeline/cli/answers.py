@@ -179,6 +179,15 @@ class Totals(TypedDict):
     peak_activation_bytes: int | None
 
 
+class Held(TypedDict):
+    """Something that a file holds beside or around its network."""
+
+    path: str
+    kind: str
+    value: str
+    bytes: int
+
+
 class Inspection(TypedDict):
     """inspect."""
 
@@ -189,6 +198,7 @@ class Inspection(TypedDict):
     layers: list[Part]
     totals: Totals
     notes: list[str]
+    contents: list[Held]
 
 
 class Place(TypedDict):

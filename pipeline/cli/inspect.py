@@ -55,5 +55,8 @@ def inspect(
     elif stats:
         show(views.statistics_table(found.title, parts))
     else:
-        show(views.table(found))
+        if found.contents:
+            show(views.contents_table(found))
+        if found.parts or not found.contents:
+            show(views.table(found))
     return 0
