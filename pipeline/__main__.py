@@ -37,9 +37,19 @@ def _open_streams() -> None:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _open_streams()
-    from pipeline.cli.app import run
+    from pipeline.supervision import supervised
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(supervised(_work))
+
+
+def _work() -> int:
+    try:
+        from pipeline.cli.app import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the program was loaded
+        print("error: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -135,6 +135,8 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
             print(result.error, file=sys.stderr)
         if result.error and result.recorded:
             print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
+    if not results:
+        print("error: interrupted", file=sys.stderr)
     code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
     if not data_too:
         return code
