@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
+from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_input_spec
 
 COMMAND_LINE = "command line"
@@ -59,6 +60,9 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    limits: tuple[str, ...] = _option(
+        (), "Allow a network that is larger, as value=4000000000.", "--limit", "NAME=NUMBER"
+    )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
@@ -278,6 +282,7 @@ def validate(options: Options) -> Options:
             else:
                 why, advice = ("it is a folder" if path.is_dir() else "it does not exist"), ""
             raise UsageError(f"there is no file {path}", where=where, why=why, advice=advice)
+    budget.parse(options.limits)
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")

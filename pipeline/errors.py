@@ -64,6 +64,20 @@ class UnsupportedError(PipelineError):
         return cls((Problem(origin, reason, advice),))
 
 
+class OverBudget(PipelineError):  # noqa: N818 - sound input, of which there is too much
+    """A network that is larger than a limit allows; `enough` would do, where a number is known that would."""
+
+    exit_code = 4
+
+    def __init__(self, name: str, counts: str, number: int, allowed: int, enough: int, place: str) -> None:
+        super().__init__(
+            f"the network is too large: {number:,} {counts}",
+            where=place,
+            why=f"{allowed:,} are allowed",
+            advice=f"if it is meant to be so large: --limit {name}={enough}",
+        )
+
+
 class InvalidInputError(PipelineError):
     """A file that is not what it should be: damaged, truncated, or of another format."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
+from pipeline.cli.options import AnyFile, Inputs, Json, Limits, Root, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +25,7 @@ def export_layer(
     weights: Weights = None,
     inputs: Inputs = None,
     root: Root = "",
+    limits: Limits = None,
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="NPZ", exists=True, help="Inputs of the whole network.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Inputs, Json, Model, Plugins, Root, Weights
+from pipeline.cli.options import Inputs, Json, Limits, Model, Plugins, Root, Weights
 from pipeline.errors import UnsupportedError
 
 
@@ -21,6 +21,7 @@ def scan(
     model: Model,
     inputs: Inputs = None,
     root: Root = "",
+    limits: Limits = None,
     weights: Weights = None,
     plugins: Plugins = None,
     keep_loss: Annotated[bool, typer.Option("--keep-loss", help="Keep loss layers of a Caffe network.")] = False,

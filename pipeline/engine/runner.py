@@ -14,6 +14,7 @@ from pipeline.engine import dag, delivery, events, guards, page, record, sources
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
 from pipeline.errors import UsageError
+from pipeline.graph import budget
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
@@ -64,6 +65,7 @@ def run(
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
+        stack.enter_context(budget.allowing(options.limits))
         return Run(options, report, store, session, made, route, given, source, stop).go()
 
 

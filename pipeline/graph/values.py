@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeGuard
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from typing_extensions import TypeVar  # which mypy knows; Python's own has `default` from 3.13 on
 
     from pipeline.graph.operators.operator import Operator
@@ -24,12 +23,20 @@ else:
 Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
+MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
+_BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
+
 
 class TensorType(NamedTuple):
     """What shape inference finds out about one output: its static shape and its element type."""
 
     shape: Shape
     dtype: str = "float32"
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that its elements take."""
+        return math.prod(self.shape) * _BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, find, join
 from pipeline.torch7.network import select_network
-from pipeline.torch7.objects import TorchObject
+from pipeline.torch7.objects import Tensor, TorchObject
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
 from pipeline.torch7.tree import children, walk
@@ -119,6 +119,7 @@ def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> G
 def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
+    net.builder.budget.grow("weights", held(root.object))
     with deep_recursion(depth(root.object)):
         x = declare(net.builder, inputs)
         y = net.run(root, x)
@@ -168,6 +169,16 @@ def without_copies(graph: Graph) -> Graph:
             nodes.append(taken)
     final = tuple(same.get(value.name, value) for value in graph.outputs)
     return replace(graph, nodes=tuple(nodes), outputs=final)
+
+
+def held(root: TorchObject) -> int:
+    """Return the bytes of the storages of a network's tensors, those that modules share once."""
+    found = {}
+    for _, module in walk(root):
+        for value in module.fields.values():
+            if isinstance(value, Tensor) and value.storage is not None:
+                found[id(value.storage)] = value.storage.data.nbytes
+    return sum(found.values())
 
 
 def depth(root: TorchObject) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeGuard
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
@@ -62,11 +63,11 @@ class Module:
     def sizes(self, name: str) -> tuple[int, ...]:
         """Return a field that lists whole numbers: a LongStorage, a tensor or a table."""
         value = self.object.get(name)
-        if isinstance(value, Storage):
-            return tuple(int(v) for v in value.data)
-        if isinstance(value, Tensor):
-            return tuple(int(v) for v in value.numpy().ravel())
-        numbers = value.array() if isinstance(value, Table) else None
+        numbers: list[Any] | None = None
+        if isinstance(value, Storage | Tensor):
+            numbers = (value.data if isinstance(value, Storage) else value.numpy()).ravel().tolist()
+        elif isinstance(value, Table):
+            numbers = value.array()
         if numbers is None or not all(map(_is_whole, numbers)):
             self._wrong(name, "a list of sizes", value)
         return tuple(map(int, numbers))
@@ -119,7 +120,7 @@ class Module:
 
     def _wrong(self, name: str, expected: str, value: LuaValue) -> NoReturn:
         raise InvalidInputError(
-            f"{self.kind} needs {expected} as its field {name!r}, and has {describe(value)}",
+            f"{self.kind} needs {expected} as its field {name!r}, and has {_spell(value)}",
             where=f"{self.origin}, at byte {self.object.offset}",
             advice="the file is damaged, or was written by a class of the same name that means something else",
         )
@@ -128,19 +129,28 @@ class Module:
         """Return a field that is a whole number, or None where there is no such field."""
         return None if self.object.get(name) is None else self.int(name)
 
-    def int(self, name: str, default: int = _REQUIRED) -> int:
-        """Return a field that is a whole number."""
-        number = self.float(name, default)
-        if not float(number).is_integer():
-            self._wrong(name, "a whole number", self.object.get(name))
-        return int(number)
+    def count(self, name: str, default: int = _REQUIRED) -> int:
+        """Return a field that counts something there is at least one of: the places of a kernel, planes, a stride."""
+        number = self.int(name, default)
+        if number < 1:
+            self._wrong(name, "a whole number of 1 or more", number)
+        return number
 
-    def float(self, name: str, default: float = _REQUIRED) -> float:
-        """Return a field that is a number."""
+    def int(self, name: str, default: int = _REQUIRED) -> int:
+        """Return a field that is a whole number, and fits the 32 bits that Torch's own code has for it."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_whole(value):
+            self._wrong(name, "a whole number of 32 bits", value)
+        return int(value)
+
+    def float(self, name: str, default: float = _REQUIRED) -> float:
+        """Return a field that is a number, perhaps infinite."""
+        value = self.object.get(name)
+        if value is None and default is not _REQUIRED:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             self._wrong(name, "a number", value)
         return float(value)
 
@@ -154,9 +164,17 @@ class Module:
         return value
 
 
-def _is_whole(value: LuaValue) -> bool:
-    """Return whether a Lua value is a whole number; -0 is one, which is read as a float."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+def _spell(value: LuaValue) -> str:
+    """Name a value, a number by itself."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,}" if number else describe(value)
+
+
+def _is_whole(value: LuaValue) -> TypeGuard[int | float]:
+    """Return whether a Lua value is a whole number of 32 bits; -0 is one, which is read as a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return float(value).is_integer() and abs(value) < 1 << 31
 
 
 def join(path: str, step: str) -> str:

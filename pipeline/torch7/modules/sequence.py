@@ -57,7 +57,7 @@ def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
     SeqLSTMP multiplies every output with weightO.
     """
     (cell, hidden), sequence = sequence_of(m, x, net, 2)
-    size, inputs = m.int("hiddensize"), m.int("inputsize")
+    size, inputs = m.count("hiddensize"), m.count("inputsize")
     weight, bias = m.weight(), m.weight("bias")
     outputs = []
     for t, step in enumerate(step_inputs(m, sequence, net), 1):
@@ -81,7 +81,7 @@ def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
 def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
     (hidden,), sequence = sequence_of(m, x, net, 1)
-    size, inputs = m.int("outputSize"), m.int("inputSize")
+    size, inputs = m.count("outputSize"), m.count("inputSize")
     weight, bias = m.weight(), m.weight("bias")
     inner = weight[inputs:]
     outputs = []
