@@ -61,7 +61,7 @@ class Options:
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
     limits: tuple[str, ...] = _option(
-        (), "Allow a network that is larger, as value=4000000000.", "--limit", "NAME=NUMBER"
+        (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from pipeline.errors import OverBudget, UnsupportedError, UsageError
-from pipeline.graph.values import MAX_RANK, TensorType
+from pipeline.graph.values import MAX_RANK, Node, TensorType
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ LIMITS: Mapping[str, Limit] = {
     "nodes": Limit("nodes of a graph", 50_000),
     "layers": Limit("layers", 50_000),
     "values": Limit("tensors in one table", 10_000),
-    "value": Limit("bytes of one tensor", 1 << 30),
+    "value": Limit("bytes of one tensor", 1 << 32),
     "activations": Limit("bytes of all tensors that nodes make", 1 << 28, share=10_000),  # of the inputs' bytes
     "weights": Limit("bytes of weights", 1 << 28, share=100),  # of the bytes of weights given
     "multiply-adds": Limit("multiply-adds", 10**13),
@@ -97,6 +97,12 @@ class Budget:
     def _refuse(self, name: str, number: int, enough: int, place: object) -> NoReturn:
         allowed = self._limits[name] + self._grown[name]
         raise OverBudget(name, LIMITS[name].counts, number, allowed, enough, str(place))
+
+    def node(self, node: Node) -> None:
+        """Count one more node, and the tensors that it makes; errors as `spend` and `value`."""
+        self.spend("nodes", 1, node.origin)
+        self.spend("activations", sum(self.value(value.type, node.origin) for value in node.outputs), node.origin)
+        self.spend("multiply-adds", node.operator.multiply_adds(node), node.origin)
 
     def value(self, type_: TensorType, place: object) -> int:
         """Return the bytes of one tensor. Raises OverBudget where they are too many, UnsupportedError for axes."""

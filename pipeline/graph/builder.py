@@ -114,14 +114,12 @@ class Builder:
         except ShapeError as error:
             raise ShapeError(f"{self._origin}: {made.name}: {error}") from None
         types = (inferred,) if isinstance(inferred, TensorType) else inferred
-        self.budget.spend("nodes", 1, self._origin)
-        self.budget.spend("activations", sum(self.budget.value(type_, self._origin) for type_ in types), self._origin)
         wanted = name or (f"{self._place}_{part}" if part else self._place)
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))
         node_name = wanted if outputs else names[0]
         node = Node(node_name, made, tuple(inputs), values, self._origin)
-        self.budget.spend("multiply-adds", made.multiply_adds(node), self._origin)
+        self.budget.node(node)
         self._nodes.append(node)
         return values
 

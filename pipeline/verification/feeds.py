@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.input_types import index_inputs
-from pipeline.graph.values import Graph, Value
+from pipeline.graph.values import Graph, Shape, Value
 
 Array = np.ndarray[Any, Any]
 
@@ -27,35 +28,50 @@ class Reference:
 
 
 def read_reference(path: Path, graph: Graph) -> Reference:
-    """Read in0, in1, ... and out0, out1, ... of an npz file.
+    """Read in0, in1, ... and out0, out1, ... of an npz file; of arrays that do not fit, only the headers are read.
 
-    Raises InvalidInputError for a file that is no npz, UsageError where its arrays are not what the network takes.
+    Raises InvalidInputError for a file that is no npz of numbers, UsageError where its arrays are not what the network
+    takes.
     """
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
+        with ZipFile(path) as archive:
+            inputs = _arrays(path, archive, "in", graph.inputs)
+            outputs = _arrays(path, archive, "out", graph.outputs)
+    except (OSError, ValueError, EOFError, BadZipFile, RuntimeError, zlib.error) as error:
+        # RuntimeError: an encrypted file, or one packed in a way that Python does not know
         raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
-    inputs, outputs = _numbered(arrays, "in"), _numbered(arrays, "out")
-    _check(path, "in", inputs, graph.inputs)
-    if outputs:
-        _check(path, "out", outputs, graph.outputs)
     return Reference(path.name, inputs, outputs)
 
 
-def _numbered(arrays: dict[str, Array], prefix: str) -> tuple[Array, ...]:
-    count = 0
-    while f"{prefix}{count}" in arrays:
-        count += 1
-    return tuple(np.ascontiguousarray(arrays[f"{prefix}{i}"], np.float32) for i in range(count))
-
-
-def _check(path: Path, prefix: str, arrays: Sequence[Array], values: Sequence[Value]) -> None:
+def _arrays(path: Path, archive: ZipFile, prefix: str, values: Sequence[Value]) -> tuple[Array, ...]:
+    """Read the arrays of one kind; outputs may be missing."""
+    names: list[str] = []
+    held = set(archive.namelist())
+    while (name := f"{prefix}{len(names)}.npy") in held:
+        names.append(name)
+    if prefix == "out" and not names:
+        return ()
+    found = [_shape(archive, name) for name in names]
     expected = [value.shape for value in values]
-    found = [array.shape for array in arrays]
     if expected != found:
         what = {"in": "takes", "out": "gives"}[prefix]
         raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
+    arrays = []
+    for name in names:
+        with archive.open(name) as stream:
+            arrays.append(np.ascontiguousarray(np.lib.format.read_array(stream, allow_pickle=False), np.float32))
+    return tuple(arrays)
+
+
+def _shape(archive: ZipFile, name: str) -> Shape:
+    """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
+    with archive.open(name) as stream:
+        first = np.lib.format.read_magic(stream) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name} holds {dtype}, and not numbers")
+    return tuple(shape)
 
 
 def random_inputs(graph: Graph, seed: int) -> Reference:
