@@ -158,6 +158,10 @@ def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
         raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML", why=str(error)) from error
+    except RecursionError as error:
+        raise UsageError(
+            f"{path} is no configuration", why="its arrays or tables lie too deep inside each other"
+        ) from error
     models = document.pop("model", []) if isinstance(document.get("model"), list) else []
     lines = _lines(text)
 
@@ -265,8 +269,10 @@ def validate(options: Options) -> Options:
         where = options.origins.get(option, "")
         raise UsageError(f"{option} cannot be {getattr(options, option)!r}", where=where, why=why)
 
-    if Path(options.name).name != options.name or options.name in ("..", ""):
-        refuse("name", "it names a folder inside the output, and has no separator in it")
+    if Path(options.name).name != options.name or options.name in ("..", "") or "\0" in options.name:
+        refuse("name", "it names a folder inside the output, and has no separator or NUL in it")
+    if options.seed < 0:
+        refuse("seed", "it is 0 or more")
     if options.jobs < 1:
         refuse("jobs", "at least one model is converted at a time")
     if not 0 <= options.tolerance < float("inf"):

@@ -28,7 +28,7 @@ def diff(
     root: Root = "",
     limits: Limits = None,
     tolerance: Annotated[float, typer.Option("--tolerance", metavar="X", help="How far outputs may be apart.")] = 1e-4,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
     run: Annotated[bool, typer.Option("--run/--no-run", help="Compare the outputs on the same inputs.")] = True,
     json: Json = False,
 ) -> int:

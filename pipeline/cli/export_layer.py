@@ -29,7 +29,7 @@ def export_layer(
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="NPZ", exists=True, help="Inputs of the whole network.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
     json: Json = False,
 ) -> int:
     """Cut a layer, or a span of layers, out as a small network with inputs and expected outputs, for a bug report.

@@ -17,6 +17,7 @@ from pipeline.config import Options
 from pipeline.engine import events, record, runner
 from pipeline.errors import Interrupted, MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
+from pipeline.store.machine import on_machine
 from pipeline.supervision import STOPS, die_with
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def convert(
 ) -> Result:
     """Run one conversion; what it refuses becomes a result. A bug is raised."""
     try:
-        outcome = runner.run(options, report, command=command, stages=stages)
+        with on_machine("the conversion", options.output):
+            outcome = runner.run(options, report, command=command, stages=stages)
     except PipelineError as error:
         return _not_run(options, error.exit_code, render(error), _trace(error))
     return result_of(outcome)

@@ -12,10 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.errors import OverBudget, UnsupportedError, UsageError
-from pipeline.graph.values import MAX_RANK, Node, TensorType
+from pipeline.graph.input_spec import MAX_RANK
+
+if TYPE_CHECKING:
+    from pipeline.graph.values import Node, TensorType
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import prod
 
 from pipeline.errors import UsageError
-from pipeline.graph.values import MAX_RANK
 
 MAX_DEPTH = 64
+MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
 MAX_ELEMENTS = 1 << 40
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*=")

@@ -23,7 +23,6 @@ else:
 Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
-MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
 _BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
 
 
