@@ -31,6 +31,8 @@ def _open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path of any bytes is printed as it is
     sys.stderr = _Talk(open(2, "wb", closefd=False), errors="backslashreplace", line_buffering=True)  # noqa: SIM115
 
 

@@ -30,6 +30,7 @@ from pipeline.cli import (
     verify,
 )
 from pipeline.errors import PipelineError, UsageError, render
+from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
 
@@ -149,7 +150,7 @@ def _bug(error: Exception, arguments: Sequence[str], verbosity: int) -> int:
     with os.fdopen(handle, "w") as stream:
         stream.write(report)
     if verbosity > 1:
-        print(text, file=sys.stderr)
-    print(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}", file=sys.stderr)
+        print(visible(text, keep="\n"), file=sys.stderr)
+    print(visible(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}"), file=sys.stderr)
     print(f"  try: report it with {Path(name)}", file=sys.stderr)
     return 1

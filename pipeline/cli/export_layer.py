@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +35,7 @@ def export_layer(
 
     torch2caffe2 export-layer out --from conv2 --to pool2 --output small.zip
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, tell
     from pipeline.errors import UsageError
     from pipeline.inspection import networks
     from pipeline.verification import export, feeds
@@ -51,7 +50,7 @@ def export_layer(
         print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
         return 0
     print(output)
-    print(f"{len(found.graph.nodes)} nodes", file=sys.stderr)
+    tell(f"{len(found.graph.nodes)} nodes")
     for note in notes:
-        print(f"left out: {note}", file=sys.stderr)
+        tell(f"left out: {note}")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -28,17 +27,17 @@ def scan(
     json: Json = False,
 ) -> int:
     """List everything that convert could not handle, all at once, before any work."""
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.talk import print_json, print_table, tell
     from pipeline.inspection.scan import scan as look
 
     found = look(model, inputs or [], root, plugins or [], weights, keep_loss=keep_loss)
     for note in () if json else found.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     if json:
         print_json(asdict(found))
     elif found.problems:
         rows = [(problem.origin, problem.reason, problem.advice) for problem in found.problems]
         print_table(("where", "why", "what to do"), rows)
     else:
-        print(f"{found.nodes} nodes, and nothing that could not be converted", file=sys.stderr)
+        tell(f"{found.nodes} nodes, and nothing that could not be converted")
     return UnsupportedError.exit_code if found.problems else 0

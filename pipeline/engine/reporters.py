@@ -15,6 +15,7 @@ from typing import IO, Any
 from pipeline.engine import events
 from pipeline.engine.record import now
 from pipeline.store.writing import replace
+from pipeline.visible import visible
 
 LOG = "events.jsonl"
 
@@ -113,7 +114,7 @@ class Plain:
         """Write the line of an event, if it has one."""
         if text := self._line(event):
             prefix = f"{event.model}: " if self.many else ""
-            self.stream.write(f"{prefix}{text}\n")
+            self.stream.write(visible(f"{prefix}{text}") + "\n")
             self.stream.flush()
 
     def _line(self, event: events.Event) -> str:
