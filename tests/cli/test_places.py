@@ -33,7 +33,8 @@ def place(request: pytest.FixtureRequest, program: Program) -> Path:
 
 @pytest.mark.parametrize("option", ["--store", "--output", "--report", "--reference", "--plugin", "--config"])
 def test_an_option_may_name_it(program: Program, place: Path, option: str) -> None:
-    _said_by_whom(program, "convert", program.model, "-q", option, place)
+    words = [] if option == "--output" else ["--output", program.output]
+    _said_by_whom(program, "convert", program.model, "-q", *words, option, place)
 
 
 @pytest.mark.parametrize("command", ["convert", "scan", "inspect", "lineage", "status", "resume", "verify", "report"])
