@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.caffe.blobs import ABSENT, Array, Blob
+from pipeline.caffe.format import HDF5
 from pipeline.caffe.schema import NetParameter
 from pipeline.errors import InvalidInputError, MachineError, Problem, UnsupportedError, UsageError
 from pipeline.wire.splice import Floats, Part
@@ -20,7 +21,6 @@ from pipeline.wire.splice import Floats, Part
 if TYPE_CHECKING:
     import h5py
 
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _COMPRESSION = 2048  # no filter of HDF5 packs more bytes into one
 _MOST = 1024  # blobs of a layer; a recurrent one has a dozen
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
@@ -28,7 +28,7 @@ _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit i
 
 def is_hdf5(view: memoryview) -> bool:
     """Tell an HDF5 file by its signature, as Caffe does."""
-    return bytes(view[:8]) == _SIGNATURE
+    return bytes(view[: len(HDF5)]) == HDF5
 
 
 def require(need: str) -> None:

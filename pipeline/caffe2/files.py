@@ -14,6 +14,7 @@ from google.protobuf import text_format
 
 from pipeline.caffe2.fills import init_parts, scan_fills
 from pipeline.caffe2.schema import NetDef
+from pipeline.errors import InvalidInputError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -88,8 +89,9 @@ def read_pair(predict_path: Path, *init_paths: Path) -> Caffe2Net:
 
 def read_net(path: Path) -> NetDef:
     """Read a NetDef, binary or text."""
+    view = _map(path)
     with reading(path):
-        return messages.parse(map_file(path), NetDef, path)
+        return messages.parse(view, NetDef, path)
 
 
 def read_weights(*paths: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -101,8 +103,16 @@ def read_weights(*paths: Path) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-def _fills(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _map(path: Path) -> memoryview:
+    """Map a NetDef; even one without any operator has a name."""
     view = map_file(path)
+    if not view:
+        raise InvalidInputError(f"{path} is an empty file", advice="fetch or make it again")
+    return view
+
+
+def _fills(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    view = _map(path)
     if messages.is_text(view):
         view = memoryview(messages.parse_text(view, NetDef, path).SerializeToString())
     with reading(path):

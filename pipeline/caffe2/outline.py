@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.caffe2.fills import RawOperator, raw_operator
 from pipeline.caffe2.schema import NetDef
+from pipeline.errors import InvalidInputError
 from pipeline.wire import messages, scan
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.scan import Field
@@ -53,6 +54,17 @@ def outline(path: Path) -> NetOutline:
     return NetOutline(
         (names[_NAME] or [""])[-1], operators, tuple(names[_EXTERNAL_INPUT]), tuple(names[_EXTERNAL_OUTPUT])
     )
+
+
+def is_init_net(view: memoryview) -> bool:
+    """Return whether a NetDef, binary or text, only fills parameters: no operator of it takes a blob."""
+    try:
+        if messages.is_text(view):
+            view = memoryview(messages.parse_text(view, NetDef, Path("net")).SerializeToString())
+        operators = [raw_operator(view, op) for op in scan.fields(view, 0, len(view)) if op.number == _OP]
+    except InvalidInputError:
+        return False  # the reader of a net says what is wrong with it
+    return bool(operators) and not any(op.inputs for op in operators)
 
 
 def _outline(view: memoryview, op: RawOperator) -> OperatorOutline:

@@ -40,12 +40,12 @@ def diff(
     from pipeline.cli.talk import print_json, show
     from pipeline.diff import diff_files
     from pipeline.errors import VerificationError
-    from pipeline.inspection.networks import Source
+    from pipeline.formats import Location
 
     given = tuple(inputs or ())
     found = diff_files.compare(
-        Source(before, weights, given, root),
-        Source(after, other_weights, given, root),
+        Location(before, weights, given, root),
+        Location(after, other_weights, given, root),
         tolerance=tolerance,
         seed=seed,
         run=run,

@@ -37,12 +37,12 @@ def export_layer(
     """
     from pipeline.cli.talk import print_json, tell
     from pipeline.errors import UsageError
-    from pipeline.inspection import networks
+    from pipeline.formats import Location, load
     from pipeline.verification import export, feeds
 
     if bool(layer) == bool(first or last) or (not layer and not (first and last)):
         raise UsageError("which layers are meant?", advice="--layer NAME, or --from NAME --to NAME")
-    graph = networks.load(networks.Source(path, weights, tuple(inputs or ()), root))
+    graph = load(Location(path, weights, tuple(inputs or ()), root))
     given = feeds.read_reference(reference, graph) if reference else feeds.random_inputs(graph, seed)
     found = export.piece(graph, layer or first, layer or last, given)
     notes = export.save(found, output)

@@ -31,8 +31,8 @@ def inspect(
     Weights are not read unless --stats asks for them.
     """
     from pipeline.cli.talk import print_json, show
+    from pipeline.formats import Location
     from pipeline.inspection import views
-    from pipeline.inspection.networks import Source
     from pipeline.inspection.summary import inspect as look
 
     if open_:
@@ -40,7 +40,7 @@ def inspect(
 
         viewer.show(path)
         return 0
-    found = look(Source(path, weights, tuple(inputs or ()), root))
+    found = look(Location(path, weights, tuple(inputs or ()), root))
     parts = found.find(layer) if layer else found.parts
     if json and tree:
         print_json([place.as_json() for place in views.tree(found)])

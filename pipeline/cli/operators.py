@@ -48,10 +48,10 @@ def operators(
         raise UsageError(f"--of cannot be {of}", advice="one of: " + ", ".join(tables))
     rows = tables[of]()
     if json:
-        print_json([asdict(row) for row in rows])
+        print_json(support.as_json(rows))
         return 0
-    columns = ("name", "graph", "Caffe", "Caffe2", "what it is")
-    print_table(columns, [(r.name, *map(", ".join, (r.operators, r.caffe, r.caffe2)), r.summary) for r in rows])
+    columns = support.columns()
+    print_table(("name", *columns, "what it is"), [(r.name, *map(r.shown, columns), r.summary) for r in rows])
     return 0
 
 
@@ -60,11 +60,10 @@ def _missing(model: Path, json: bool) -> int:
 
     from pipeline.cli.talk import print_json, print_table
     from pipeline.errors import UnsupportedError
-    from pipeline.inspection.networks import Source
-    from pipeline.inspection.summary import inspect
+    from pipeline.formats import Location
     from pipeline.inspection.support import missing
 
-    found = missing(inspect(Source(model)))
+    found = missing(Location(model))
     if json:
         print_json([asdict(each) for each in found])
     elif found:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from pipeline.cli.options import Inputs, Json, Limits, Model, Plugins, Root, Weights
+from pipeline.cli.options import Config, Json, takes_conversion_options
 from pipeline.errors import UnsupportedError
 
 
@@ -16,28 +15,26 @@ def register(app: typer.Typer) -> None:
     app.command()(scan)
 
 
-def scan(
-    model: Model,
-    inputs: Inputs = None,
-    root: Root = "",
-    limits: Limits = None,
-    weights: Weights = None,
-    plugins: Plugins = None,
-    keep_loss: Annotated[bool, typer.Option("--keep-loss", help="Keep loss layers of a Caffe network.")] = False,
-    json: Json = False,
-) -> int:
+@takes_conversion_options
+def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
     """List everything that convert could not handle, all at once, before any work."""
+    from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table, tell
-    from pipeline.inspection.scan import scan as look
+    from pipeline.engine.scan import scan as look
+    from pipeline.visible import visible
 
-    found = look(model, inputs or [], root, plugins or [], weights, keep_loss=keep_loss)
-    for note in () if json else found.notes:
-        tell(f"note: {note}")
+    found = {options.name: look(options) for options in configuration.load(config, typed)}
     if json:
-        print_json(asdict(found))
-    elif found.problems:
-        rows = [(problem.origin, problem.reason, problem.advice) for problem in found.problems]
-        print_table(("where", "why", "what to do"), rows)
-    else:
-        tell(f"{found.nodes} nodes, and nothing that could not be converted")
-    return UnsupportedError.exit_code if found.problems else 0
+        told = {name: each.as_json() for name, each in found.items()}
+        print_json(told if len(told) > 1 else next(iter(told.values())))
+    for name, each in () if json else found.items():
+        if len(found) > 1:
+            print(f"{visible(name)}:")
+        for note in each.notes:
+            tell(f"note: {note}")
+        if each.problems:
+            rows = [(problem.origin, problem.reason, problem.advice) for problem in each.problems]
+            print_table(("where", "why", "what to do"), rows)
+        else:
+            tell(f"{each.nodes} nodes, and nothing that could not be converted")
+    return UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pipeline import formats
 from pipeline.engine import events
 from pipeline.engine.batch import Result
 from pipeline.errors import Interrupted, UsageError, worst
@@ -118,8 +119,9 @@ def _remark(check: Mapping[str, Any]) -> str:
         place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
         if check["binding"]:
             return place
-        opinion = "an opinion: it guesses some modules" if check["reads"] == "t7" else "expected: the net was edited"
-        return f"{place} ({opinion})"
+        known = formats.named(check["reads"])
+        guessed = known is not None and not known.is_artifact  # a file of the user's, which says less than its user
+        return f"{place} ({'an opinion: it guesses some modules' if guessed else 'expected: the net was edited'})"
     return str(check["why"] or check["worst_at"])
 
 

@@ -5,100 +5,58 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from pipeline.diff.difference import Array, Diff, diff, diff_weights
-from pipeline.errors import InvalidInputError, UsageError
+from pipeline.diff.difference import Diff, diff, diff_weights
+from pipeline.errors import UsageError
+from pipeline.formats import Location, locate, only_weights
 from pipeline.graph.comparison import Difference
+from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph
-from pipeline.inspection import formats, networks
-from pipeline.inspection.networks import Source
 from pipeline.inspection.table import Table
 from pipeline.inspection.views import plain, shape_text
 
-_WEIGHTS = frozenset({"caffemodel", "hdf5", "init_net"})
 
-
-def compare(before: Source, after: Source, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
+def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
     """Compare two networks, or two files of nothing but weights.
 
     A format that does not tell the shapes of its inputs (t7, NetDef) takes those of the other network. Without
     weights a prototxt is compared by its layers alone. Raises what reading raises, and UsageError for weights
     against a network.
     """
-    kinds = [_kind(source) for source in (before, after)]
-    if _WEIGHTS.intersection(kinds):
-        if not _WEIGHTS.issuperset(kinds):
-            place = kinds[0] not in _WEIGHTS
+    found = locate(before), locate(after)
+    bare = [only_weights(*each) for each in found]
+    if any(bare):
+        if not all(bare):
             raise UsageError(
-                f"{(before, after)[place].path} holds only weights, the other file a network",
+                f"{(before, after)[not bare[0]].path} holds only weights, the other file a network",
                 advice="name the network they belong to, and these with --weights",
             )
-        return diff_weights(_weights(before, kinds[0]), _weights(after, kinds[1]))
-    first, second = _graphs(before, after)
-    weights = not any(map(_is_bare, (before, after)))
+        return diff_weights(*(dict(known.weights(source)) for known, source in found))
+    first, second = _graphs(*found)
+    weights = not any(_lacks_weights(*each) for each in found)
     return diff(first, second, tolerance=tolerance, seed=seed, weights=weights, run=run)
 
 
-def _kind(source: Source) -> str:
-    kind = formats.recognise(source.path)
-    if kind == "netdef" and not source.weights and networks.is_init_net(source.path):
-        return "init_net"
-    return kind
+Located = tuple[Format, Source]
 
 
-def _weights(source: Source, kind: str) -> dict[str, Array]:
-    if kind == "init_net":
-        from pipeline.caffe2.files import read_weights as read_fills
-
-        return read_fills(source.path)
-    from pipeline.caffe.blobs import ABSENT
-    from pipeline.caffe.files import read_weights
-
-    found = read_weights(source.path)
-    arrays = {f"{name}[{i}]": blob.array for name, blobs in found.items() for i, blob in enumerate(blobs)}
-    return {name: array for name, array in arrays.items() if array is not ABSENT}
-
-
-def _graphs(before: Source, after: Source) -> tuple[Graph, Graph]:
-    if _takes_shapes(before) and not _takes_shapes(after):
+def _graphs(before: Located, after: Located) -> tuple[Graph, Graph]:
+    """Read two networks; one whose files do not tell its inputs' shapes takes those of the other."""
+    if _takes_shapes(*before) and not _takes_shapes(*after):
         second, first = _graphs(after, before)
         return first, second
-    first = _graph(before)
-    if _takes_shapes(after):
-        after = replace(after, inputs=_specs(first))
-    return first, _graph(after)
+    first = before[0].sketch(before[1]).graph
+    if _takes_shapes(*after):
+        after = after[0], replace(after[1], inputs=tuple(shape_text(value.shape) for value in first.inputs))
+    return first, after[0].sketch(after[1]).graph
 
 
-def _takes_shapes(source: Source) -> bool:
-    """Tell a network whose file does not say what shapes it is used with; what a t7 remembers is a guess."""
-    path, kind = networks.resolve(source.path, networks.IN_FOLDER)
-    if source.inputs or kind not in ("t7", "netdef"):
-        return False
-    return kind == "t7" or not path.with_name("manifest.json").is_file()
+def _takes_shapes(known: Format, source: Source) -> bool:
+    return not source.inputs and not known.tells_shapes(source)
 
 
-def _specs(graph: Graph) -> tuple[str, ...]:
-    return tuple(shape_text(value.shape) for value in graph.inputs)
-
-
-def _is_bare(source: Source) -> bool:
-    """Tell a prototxt without weights."""
-    path, kind = networks.resolve(source.path, networks.IN_FOLDER)
-    return kind == "prototxt" and not (source.weights or networks.weights_beside(path))
-
-
-def _graph(source: Source) -> Graph:
-    if not _is_bare(source):
-        return networks.load(source)
-    from pipeline.caffe import files
-    from pipeline.caffe.read import outline
-    from pipeline.caffe.read.given import input_shapes
-
-    path, _ = networks.resolve(source.path, networks.IN_FOLDER)
-    net = files.read_pair(path)
-    graph, notes = outline(net, input_shapes(net, source.inputs))
-    if notes:
-        raise InvalidInputError(f"{path} cannot be read whole", why="\n".join(notes))
-    return graph
+def _lacks_weights(known: Format, source: Source) -> bool:
+    role = known.weights_role
+    return role is not None and role.name not in source.files
 
 
 def as_table(found: Diff, title: str) -> Table:

@@ -27,7 +27,7 @@ _OF_WRITING = frozenset({"added", "removed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Discrepancy:
     """One difference. `what`: removed, added, moved, operator, attribute, weight, input or output."""
 
     what: str
@@ -38,7 +38,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class OutputComparison:
     """The numbers of both networks on the same inputs: each output, and the first value that is further apart."""
 
     outputs: Mapping[str, Difference]
@@ -53,9 +53,9 @@ class Comparison:
 class Diff:
     """All differences of two networks; `numbers` is None where they could not be run, and `why` tells the reason."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[Discrepancy, ...]
     renamed: tuple[tuple[str, str], ...]
-    numbers: Comparison | None
+    numbers: OutputComparison | None
     why: str
     tolerance: float
 
@@ -94,49 +94,51 @@ def diff(
 
 def diff_weights(before: Mapping[str, Array], after: Mapping[str, Array]) -> Diff:
     """Compare two files of nothing but weights, by name."""
-    changes = [Change("removed", name, _shape(before[name])) for name in before if name not in after]
-    changes += [Change("added", name, _shape(after[name])) for name in after if name not in before]
+    changes = [Discrepancy("removed", name, _shape(before[name])) for name in before if name not in after]
+    changes += [Discrepancy("added", name, _shape(after[name])) for name in after if name not in before]
     for name in before.keys() & after.keys():
         changes += _weight(name, before[name], after[name])
     return Diff(tuple(changes), (), None, "weights alone cannot be run", 0.0)
 
 
-def _ports(what: str, before: Sequence[Value], after: Sequence[Value]) -> Iterator[Change]:
+def _ports(what: str, before: Sequence[Value], after: Sequence[Value]) -> Iterator[Discrepancy]:
     for i in range(max(len(before), len(after))):
         a, b = (ports[i] if i < len(ports) else None for ports in (before, after))
         types = [(value.shape, value.dtype) if value else None for value in (a, b)]
         if types[0] != types[1]:
             name = (a or b or before[0]).name
             texts = [f"{'x'.join(map(str, v.shape))} {v.dtype}" if v else "nothing" for v in (a, b)]
-            yield Change(what, name, " -> ".join(texts), *(list(v.shape) if v else None for v in (a, b)))
+            yield Discrepancy(what, name, " -> ".join(texts), *(list(v.shape) if v else None for v in (a, b)))
 
 
-def _nodes(matched: Match) -> Iterator[Change]:
+def _nodes(matched: Match) -> Iterator[Discrepancy]:
     for node in matched.removed:
-        yield Change("removed", node.name, _described(node), node.operator.name)
+        yield Discrepancy("removed", node.name, _described(node), node.operator.name)
     for node in matched.added:
-        yield Change("added", node.name, _described(node), None, node.operator.name)
+        yield Discrepancy("added", node.name, _described(node), None, node.operator.name)
     for a, b in matched.pairs:
         yield from _attributes(a, b)
         if matched.moved(a, b) and not matched.behind_unpaired(a, b):
             sources = [", ".join(s) or "nothing" for s in (matched.sources_before(a), matched.sources_after(b))]
-            yield Change("moved", a.name, f"behind {sources[0]} -> behind {sources[1]}", *sources)
+            yield Discrepancy("moved", a.name, f"behind {sources[0]} -> behind {sources[1]}", *sources)
 
 
-def _attributes(a: Node, b: Node) -> Iterator[Change]:
+def _attributes(a: Node, b: Node) -> Iterator[Discrepancy]:
     """Report the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
     if same_operation(a, b):
         return
     (kind, old), (other, new) = meaning(a), meaning(b)
     if kind != other:
-        yield Change("operator", a.name, f"{a.operator.name} -> {b.operator.name}", a.operator.name, b.operator.name)
+        yield Discrepancy(
+            "operator", a.name, f"{a.operator.name} -> {b.operator.name}", a.operator.name, b.operator.name
+        )
         return
     if a.operator.name == b.operator.name and kind != "Reshape":
         old, new = a.operator.attributes, b.operator.attributes
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             texts = [value_text(attributes.get(name)) for attributes in (old, new)]
-            yield Change("attribute", a.name, f"{name}: {texts[0]} -> {texts[1]}", old.get(name), new.get(name))
+            yield Discrepancy("attribute", a.name, f"{name}: {texts[0]} -> {texts[1]}", old.get(name), new.get(name))
 
 
 def _described(node: Node) -> str:
@@ -144,7 +146,7 @@ def _described(node: Node) -> str:
     return f"{node.operator.name}{origin}"
 
 
-def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
+def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Discrepancy]:
     for a, b in matched.pairs:
         if affine(before, a) and affine(after, b):
             if not same_affine(before, after, a, b):
@@ -152,26 +154,26 @@ def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Change]:
             continue
         if isinstance(a.operator, BatchNormalization) and a.operator != b.operator:
             epsilons = tuple(node.operator.attributes.get("epsilon") for node in (a, b))
-            yield Change("attribute", a.name, f"epsilon: {epsilons[0]} -> {epsilons[1]}", *epsilons)
+            yield Discrepancy("attribute", a.name, f"epsilon: {epsilons[0]} -> {epsilons[1]}", *epsilons)
         for i, (x, y) in enumerate(zip(a.inputs, b.inputs, strict=False)):
             old, new = (g.weights.get(v.name) if v else None for g, v in ((before, x), (after, y)))
             if old is not None and new is not None:
                 yield from _weight(a.name if i == 1 else f"{a.name}, input {i}", old, new)
         counts = [sum(v is not None and v.name in g.weights for v in n.inputs) for g, n in ((before, a), (after, b))]
         if counts[0] != counts[1] and not matched.behind_unpaired(a, b):
-            yield Change("weight", a.name, f"{counts[0]} weights -> {counts[1]} weights", *counts)
+            yield Discrepancy("weight", a.name, f"{counts[0]} weights -> {counts[1]} weights", *counts)
 
 
-def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Change]:
+def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Discrepancy]:
     """Report how far the factors and summands of two batch normalisations are apart."""
     for what, old, new in zip(("factor", "summand"), affine(before, a) or (), affine(after, b) or (), strict=True):
         yield from _weight(f"{a.name}, {what}", old, new)
 
 
-def _weight(name: str, old: Array, new: Array) -> Iterator[Change]:
+def _weight(name: str, old: Array, new: Array) -> Iterator[Discrepancy]:
     """Report how far two weights are apart; ones in a shape mean nothing."""
     if [n for n in old.shape if n != 1] != [n for n in new.shape if n != 1]:
-        yield Change("weight", name, f"{_shape(old)} -> {_shape(new)}", list(old.shape), list(new.shape))
+        yield Discrepancy("weight", name, f"{_shape(old)} -> {_shape(new)}", list(old.shape), list(new.shape))
         return
     with np.errstate(over="ignore"):
         found = compare(
@@ -179,7 +181,7 @@ def _weight(name: str, old: Array, new: Array) -> Iterator[Change]:
         )
     if found.maximum > 0:
         detail = f"{found.maximum:.3g} apart at most, {found.relative:.3g} relative to max(1, max |before|)"
-        yield Change("weight", name, detail, found.maximum, found.relative)
+        yield Discrepancy("weight", name, detail, found.maximum, found.relative)
 
 
 def _shape(array: Array) -> str:
@@ -194,7 +196,7 @@ def _not_comparable(before: Graph, after: Graph) -> str:
     return ""
 
 
-def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: int) -> Comparison:
+def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: int) -> OutputComparison:
     """Run both in step; of the values that both have, those that one has given and the other not yet are held."""
     arrays = feeds.random_inputs(before, seed).inputs
     same_as = {y.name: x.name for a, b in matched.pairs for x, y in zip(a.outputs, b.outputs, strict=False)}
@@ -214,7 +216,7 @@ def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: in
             found[name] = compare(held.pop(name), array)
     apart = (name for name, difference in found.items() if not difference.within(tolerance))
     outputs = {value.name: found[value.name] for value in before.outputs if value.name in found}
-    return Comparison(outputs, next(apart, ""))
+    return OutputComparison(outputs, next(apart, ""))
 
 
 def _computed(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[str, Array]]:

@@ -25,7 +25,7 @@ def build(stages: Iterable[Stage]) -> DiGraph:
     makers = {stage.makes: stage.name for stage in stages}
     for stage in stages:
         graph.add_node(stage.name, stage=stage)
-        for kind in (*stage.needs, *stage.wants):
+        for kind in stage.reads:
             if kind in makers:
                 graph.add_edge(makers[kind], stage.name, kind=kind, needed=kind in stage.needs)
     if not nx.is_directed_acyclic_graph(graph):
@@ -37,7 +37,7 @@ def order(stages: Iterable[Stage]) -> list[Stage]:
     """Return the stages, each behind those whose artifacts it reads, and by name where that leaves a choice."""
     makers = {stage.makes: stage for stage in stages}
     sorter = TopologicalSorter(
-        {stage.name: [makers[k].name for k in (*stage.needs, *stage.wants) if k in makers] for stage in makers.values()}
+        {stage.name: [makers[kind].name for kind in stage.reads if kind in makers] for stage in makers.values()}
     )
     sorter.prepare()
     named = {stage.name: stage for stage in makers.values()}
@@ -70,7 +70,7 @@ def route(
     start = frozenset(given)
     available, reached = set(start), dict[str, Stage]()
     for stage in order(stages):
-        if stage.makes not in start and stage.name not in without and available.issuperset(stage.needs):
+        if stage.makes not in start and stage.name not in without and not stage.lacks(available):
             reached[stage.name] = stage
             available.add(stage.makes)
     asked = [stop_after] if stop_after else [s.name for s in stages if s.makes in to and s.makes not in start]
@@ -78,13 +78,13 @@ def route(
         if name not in reached:
             goes = f"the run starts from {', '.join(sorted(start))} and goes: " + ", ".join(reached)
             raise UsageError(f"{name} is not a stage of this run", why=goes)
-    chosen = _asked(reached.values(), to, stop_after)
+    chosen = _asked(reached.values(), start, to, stop_after)
     if not chosen:
         raise UsageError(f"nothing can be made from {', '.join(sorted(start))}")
     return tuple(stage for stage in reached.values() if stage.name in chosen)
 
 
-def _asked(reached: Iterable[Stage], to: Sequence[str], stop_after: str) -> set[str]:
+def _asked(reached: Iterable[Stage], start: frozenset[str], to: Sequence[str], stop_after: str) -> set[str]:
     """Return the names of the stages that are asked for, of what they read, and of those that follow."""
     makers = {stage.makes: stage for stage in reached}
     if stop_after:
@@ -95,12 +95,13 @@ def _asked(reached: Iterable[Stage], to: Sequence[str], stop_after: str) -> set[
     while waiting:
         stage = waiting.pop()
         chosen[stage.name] = stage
-        waiting += [makers[kind] for kind in stage.needs if kind in makers and makers[kind].name not in chosen]
+        needed = [makers[kind] for kind in stage.needs if kind in makers]
+        needed += [makers[kind] for kind in stage.needs_any if kind in makers and makers[kind].default]
+        waiting += [maker for maker in needed if maker.name not in chosen]
     if stop_after:
         return set(chosen)
-    made = {stage.makes for stage in chosen.values()}
-    given = {kind for stage in makers.values() for kind in stage.needs} - makers.keys()
-    following = (stage for stage in makers.values() if stage.follows and set(stage.needs) <= made | given)
+    there = start.union(stage.makes for stage in chosen.values())
+    following = (stage for stage in makers.values() if stage.follows and not stage.lacks(there))
     return {*chosen, *(stage.name for stage in following)}
 
 

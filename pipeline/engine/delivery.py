@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,26 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import formats
 from pipeline.engine.record import RECORD, DeliveredFile
 from pipeline.errors import UsageError
+from pipeline.graph import signature
+from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
 from pipeline.wire.kernel import copy_range, synced
 
-SIGNATURE = "signature.json"
-MANIFEST = "manifest.json"
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
-
-# What programs find the nets by, in manifest.json.
-_FILES = {
-    "prototxt": ("deploy.prototxt",),
-    "caffemodel": ("model.caffemodel", "model.caffemodel.h5"),
-    "predict_net": ("predict_net.pb",),
-    "init_net": ("init_net.pb",),
-}
-_INIT_NET = re.compile(r"init_net(_\d+)?\.pb")
 
 Delivered = dict[str, DeliveredFile]
 
@@ -63,7 +54,7 @@ def contents(artifacts: Iterable[Artifact]) -> Delivered:
     found: Delivered = {}
     for artifact in artifacts:
         for name, entry in artifact.files.items():
-            if name != SIGNATURE:
+            if name != signature.FILE:
                 blake3, size = entry["blake3"], entry["size"]
                 found[name] = DeliveredFile(blake3=blake3, size=size, kind=artifact.kind, key=artifact.key)
                 if name in artifact.manifest.get("edited", ()):
@@ -247,17 +238,10 @@ def _same(path: Path, text: bytes | None) -> bool:
 
 
 def _manifest(artifacts: Iterable[Artifact], names: Iterable[str]) -> bytes:
-    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are.
-
-    Where there are several init_nets, `init_nets` lists all, in the order in which to run them.
-    """
-    signature: dict[str, Any] = {"inputs": [], "outputs": []}
+    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are."""
+    ports, files = signature.Signature(), dict[str, str | list[str]]()
     for artifact in artifacts:
-        if SIGNATURE in artifact.files:
-            signature = json.loads((artifact.path / SIGNATURE).read_text(encoding="utf-8"))
-    present = set(names)
-    files: dict[str, Any] = {role: name for role, options in _FILES.items() for name in options if name in present}
-    init_nets = sorted(filter(_INIT_NET.fullmatch, present), key=lambda name: (len(name), name))
-    if len(init_nets) > 1:
-        files["init_nets"] = init_nets
-    return (json.dumps({**signature, "files": files}, indent=2) + "\n").encode()
+        ports = signature.read(artifact.path) or ports
+        if known := formats.named(artifact.kind):
+            files |= known.listed(set(artifact.files).intersection(names))
+    return Manifest(ports, files).as_text()

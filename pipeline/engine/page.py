@@ -32,7 +32,7 @@ def gather(folder: Path) -> Report:
     found = look(folder)
     store = Store(ledger.own_store(folder, found.record.store), create=False)
     stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
-    reads = {stage.name: (*stage.needs, *stage.wants) for stage in discover()}
+    reads = {stage.name: stage.reads for stage in discover()}
     manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}
     with on_machine("reading the output folder", folder):
         return collect(folder, found.as_json(), reads, manifests)

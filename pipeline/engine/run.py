@@ -28,6 +28,7 @@ from pipeline.errors import (
     VerificationError,
     worst,
 )
+from pipeline.graph.signature import MANIFEST
 from pipeline.stages.stage import Stage, Task
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
@@ -107,7 +108,7 @@ class Run:
         """Run each stage whose needs are met; one that fails or refuses costs only those that need its artifact."""
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
-            if missing := [kind for kind in stage.needs if kind not in self.inputs]:
+            if missing := stage.lacks(self.inputs):
                 entry.state, entry.reasons = "skipped", [f"the {kind} that it needs was not made" for kind in missing]
                 self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
                 continue
@@ -173,7 +174,7 @@ class Run:
 
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
         """Return the artifact of a stage: the stored one, or a new one."""
-        inputs = {kind: self.inputs[kind] for kind in (*stage.needs, *stage.wants) if kind in self.inputs}
+        inputs = {kind: self.inputs[kind] for kind in stage.reads if kind in self.inputs}
         asked = resolution.question(stage, self.options, inputs, self.store)
         entry.key = key = asked.key
         self.session.uses(key)
@@ -319,7 +320,7 @@ class Run:
         self.failures += errors
         self.stop.over = state == "interrupted"
         with suppress(PipelineError, OSError):
-            fresh = not (self.options.output / delivery.MANIFEST).exists()
+            fresh = not (self.options.output / MANIFEST).exists()
             if fresh and not any(isinstance(e, Interrupted | MachineError | UsageError) for e in self.failures):
                 self._deliver(finished=False)
         self.record.error = "; ".join(error.what for error in self.failures)

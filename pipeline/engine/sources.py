@@ -2,59 +2,101 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import formats
 from pipeline.config import Options
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.store.machine import on_machine
-
-_HEAD = 4096
-_TORCH_BINARY = re.compile(rb"[\x00-\x08]\x00\x00\x00", re.DOTALL)  # the type number of the first object
-_TORCH_ASCII = re.compile(rb"[0-8]\r?\n")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_TEXT_FIELD = re.compile(rb"(?:\s|#[^\n]*\n)*[A-Za-z_]\w*\s*[:{]")
+from pipeline.graph.format import Format, Role
+from pipeline.wire.foreign import Foreign, foreign
+from pipeline.wire.mapped import map_file
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The user's files, by the name they have in an artifact.
+    """The user's files: `roles` by what they are in their format, `files` by the name they have in an artifact.
 
     `adopted`: they are an artifact already (a Caffe pair) and are taken into the store; else the one file is
     handed to the stage that needs this kind.
     """
 
-    kind: str
-    files: Mapping[str, Path]
-    adopted: bool
+    format: Format
+    roles: Mapping[str, Path]
+
+    @property
+    def kind(self) -> str:
+        """The kind of artifact, or of source, that they are."""
+        return self.format.name
+
+    @property
+    def adopted(self) -> bool:
+        """Whether they are an artifact already."""
+        return self.format.is_artifact
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """The files by the name that they have, or would have, in an artifact."""
+        if self.adopted:
+            return self.format.artifact(self.roles)
+        return {path.name: path for path in self.roles.values()}
 
 
 def recognise(options: Options) -> Source:
-    """Report what the model is by its first bytes.
+    """Report what the model is by its content.
 
-    Raises InvalidInputError for a prototxt alone, UsageError where the options do not fit the model.
+    Raises InvalidInputError for files that are no network, or half of one, UsageError where the options do not fit
+    the model.
     """
-    head = _head(options.model)
-    if options.weights is None:
-        if _TEXT_FIELD.match(head) and b"\0" not in head:
-            raise InvalidInputError(
-                f"{options.model.name} is a prototxt, which holds no weights",
-                advice=f"torch2caffe2 convert {options.model.name} --weights FILE.caffemodel",
-            )
-        return Source("t7", {options.model.name: options.model}, adopted=False)
-    if _TORCH_BINARY.match(head) or _TORCH_ASCII.match(head):
+    model, weights = options.model, options.weights
+    known, role = formats.recognise(model) or formats.SAYS_WHY
+    if weights is None:
+        return Source(known, _alone(known, role, model))
+    if known.weights_role is None:
+        what = _foreign(model)
+        if what:
+            raise InvalidInputError(f"{model.name} is {what.name}, and no network", advice=what.advice)
         raise UsageError(
-            f"{options.model.name} is a Torch7 file, which holds its weights itself",
+            f"{model.name} is {role.title}, which holds its weights itself",
             where=options.origins.get("weights", ""),
             advice="leave --weights out",
         )
-    suffix = ".h5" if _head(options.weights).startswith(_HDF5) else ""
-    files = {"deploy.prototxt": options.model, f"model.caffemodel{suffix}": options.weights}
-    return Source("caffe", files, adopted=True)
+    _check_weights(known, role, model, weights)
+    return Source(known, {known.roles[0].name: model, known.weights_role.name: weights})
 
 
-def _head(path: Path) -> bytes:
-    with on_machine("reading the model", path), path.open("rb") as stream:
-        return stream.read(_HEAD)
+def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
+    """Return the files of a network whose weights were not named: it has them itself, or a writer of ours put them."""
+    if role.lacks_weights or role.only_weights:
+        lacks = "no weights" if role.lacks_weights else "only the weights of a network"
+        pair = (model.name, "FILE") if role.lacks_weights else ("NETWORK", model.name)
+        raise InvalidInputError(
+            f"{model.name} is {role.title}, which holds {lacks}",
+            advice=f"torch2caffe2 convert {pair[0]} --weights {pair[1]}",
+        )
+    files = {role.name: model, **known.beside(model)} if known.is_artifact else {role.name: model}
+    if known.weights_role and known.weights_role.name not in files:
+        raise UsageError(f"the weights of {model.name} do not lie beside it", advice="--weights FILE names them")
+    return files
+
+
+def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> None:
+    """Raise InvalidInputError for a file of weights that is none; what nobody knows is left to its reader."""
+    found = formats.recognise(weights)
+    if found and found[0] is known and found[1].only_weights:
+        return
+    if found and found[0] is known and role.only_weights:
+        raise InvalidInputError(
+            f"{model.name} is {role.title}, and {weights.name} {found[1].title}: they are swapped",
+            advice=f"torch2caffe2 convert {weights.name} --weights {model.name}",
+        )
+    what = _foreign(weights)
+    name = found[1].title if found else what.name if what else ""
+    if name and known.weights_role:
+        advice = f"--weights takes {known.weights_role.title}"
+        raise InvalidInputError(f"{weights.name} is {name}, and holds no weights for {model.name}", advice=advice)
+
+
+def _foreign(path: Path) -> Foreign | None:
+    return foreign(map_file(path)) if formats.recognise(path) is None else None

@@ -9,10 +9,11 @@ from typing import Any
 
 import pipeline
 from pipeline.engine import dag
-from pipeline.engine.delivery import SIGNATURE, copy, edited, holds, reflink
+from pipeline.engine.delivery import copy, edited, holds, reflink
 from pipeline.engine.record import GivenArtifact, RunRecord, now
 from pipeline.engine.sources import Source
 from pipeline.errors import InvalidInputError, MachineError, UsageError
+from pipeline.graph import signature
 from pipeline.stages.stage import Stage
 from pipeline.store.digests import Digests, digest_of
 from pipeline.store.store import Artifact, Session, Store, content_digest
@@ -109,7 +110,7 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
     changed |= {name for name, entry in record.delivered.items() if entry.get("edited")}
     if not changed:
         raise UsageError(f"no file in {folder} was edited", advice=f"torch2caffe2 resume {folder}")
-    readable = {kind for stage in stages for kind in (*stage.needs, *stage.wants)}
+    readable = {kind for stage in stages for kind in stage.reads}
     for name in sorted(changed):
         kind = record.delivered[name]["kind"]
         if kind not in readable:
@@ -142,9 +143,9 @@ def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store
         raise UsageError(f"{', '.join(missing)} is missing in {folder}", advice="put it back, then resume")
     parent = next(iter(entries.values()))["key"]
     files = {name: folder / name for name in entries}
-    signature = store.folder(parent) / SIGNATURE
-    if signature.is_file():
-        files[SIGNATURE] = signature
+    ports = store.folder(parent) / signature.FILE
+    if ports.is_file():
+        files[signature.FILE] = ports
     return Given(kind, "edited", files=files, parent=parent, edited=tuple(sorted(changed & set(entries))))
 
 
@@ -153,8 +154,7 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
     available, beside = set(kinds), set[str]()
     for stage in dag.order(stages):
         lacking = set(stage.needs) - available
-        reads = {*stage.needs, *stage.wants}
-        if stage.makes not in kinds and available & reads and lacking <= present:
+        if stage.makes not in kinds and available.intersection(stage.reads) and lacking <= present:
             beside |= lacking
             available |= lacking | {stage.makes}
     return beside

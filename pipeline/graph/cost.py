@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Graph, Node
 
 
@@ -22,10 +22,10 @@ def activation_bytes(node: Node) -> int:
     return sum(value.type.bytes for value in node.outputs)
 
 
-def receptive_fields(graph: Graph) -> dict[str, tuple[Field, ...] | None]:
+def receptive_fields(graph: Graph) -> dict[str, tuple[ReceptiveField, ...] | None]:
     """Return each value's receptive field along each spatial axis, or None where it is everything or unknown."""
-    fields: dict[str, tuple[Field, ...] | None] = {
-        value.name: (Field(),) * (value.rank - 2) if value.rank > 2 else None for value in graph.inputs
+    fields: dict[str, tuple[ReceptiveField, ...] | None] = {
+        value.name: (ReceptiveField(),) * (value.rank - 2) if value.rank > 2 else None for value in graph.inputs
     }
     for node in graph.nodes:
         taken = [fields[v.name] for v in node.inputs if v is not None and v.name in fields and v.rank > 2]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
@@ -44,7 +44,8 @@ def read(folder: Path) -> Graph:
     """Read a graph that `write` wrote; its weights are views of the mapped file.
 
     Every node is inferred again. Raises InvalidInputError where the files are damaged or do not fit together,
-    UsageError where they are missing, OverBudget where the graph is too large.
+    UnsupportedError with every operator that is not known, OverBudget where the graph is too large, UsageError where
+    the files are missing.
     """
     weights = read_tensors(folder / WEIGHTS_FILE)
     path = folder / GRAPH_FILE
@@ -59,6 +60,7 @@ def read(folder: Path) -> Graph:
             for name, array in weights.items()
         }
         try:
+            _refuse_unknown(document["nodes"])
             inputs = tuple(_declare(value, types) for value in document["inputs"])
             budget = Budget()
             budget.grow("activations", sum(budget.value(value.type, value.name) for value in inputs))
@@ -118,11 +120,20 @@ def _declare(entry: Any, types: dict[str, Value]) -> Value:  # noqa: ANN401 - pa
     return types[name]
 
 
+def _refuse_unknown(nodes: Any) -> None:  # noqa: ANN401 - parsed JSON
+    """Raise UnsupportedError with every node whose operator is not known here."""
+    unknown = [
+        Problem(str(Origin(_word(entry["name"]), kind)), f"no operator {kind!r} is known")
+        for entry in nodes
+        if (kind := _word(entry["operator"])) not in OPERATORS
+    ]
+    if unknown:
+        raise UnsupportedError(tuple(unknown))
+
+
 def _node(entry: Any, types: dict[str, Value], budget: Budget) -> Node:  # noqa: ANN401 - parsed JSON
     """Read a node whose inputs are in `types`, and add its outputs there, which must be what is inferred."""
-    name, kind = _word(entry["name"]), OPERATORS.get(_word(entry["operator"]))
-    if kind is None:
-        _damaged(f"node {name!r} has an unknown operator, {entry['operator']!r}")
+    name, kind = _word(entry["name"]), OPERATORS[entry["operator"]]
     inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
     try:
         operator = kind.of(_numbers(entry["attributes"], kind.kinds))

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeGuard
 
+from pipeline.lazy import LazyModule
+
 if TYPE_CHECKING:
     import numpy as np
     from typing_extensions import TypeVar  # which mypy knows; Python's own has `default` from 3.13 on
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 else:
     from typing import TypeVar
 
+    np = LazyModule("numpy")
     O_co = TypeVar("O_co", covariant=True)
 
 Shape = tuple[int, ...]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
+from pipeline import formats
 from pipeline.errors import UsageError
+from pipeline.formats import Location
+from pipeline.graph.inventory import Inventory
 from pipeline.inspection import operators
-from pipeline.inspection.inventory import Inventory, Part
 from pipeline.inspection.operators import Row
 
 _HEAD = """# What is supported
 
-Generated from the registries by `torch2caffe2 operators --markdown`; a test holds this page to them.
+Made by `torch2caffe2 operators --markdown` from the registries, and from what fixtures of each name really became when
+they were converted, the usual form first (`python -m tests.recorded`); a test holds this page to them. Modules that
+are one class under several names share their forms. Where cells are empty there is no such fixture: a container shows
+what it holds, and of the rest other tests hold the numbers.
 
 A row is not a promise for every combination of options: what has no exact counterpart is refused, and
 `torch2caffe2 scan MODEL` lists all of that for a model at once.
@@ -39,46 +44,32 @@ def markdown() -> str:
 
 
 def _section(title: str, what: str, rows: Iterable[Row]) -> str:
-    lines = [f"## {title}", "", f"| {what} | graph | Caffe | Caffe2 | what it is |", "|---|---|---|---|---|"]
+    columns = operators.columns()
+    head = (what, *columns, "what it is")
+    lines = [f"## {title}", "", f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
-        targets = (", ".join(names) for names in (row.operators, row.caffe, row.caffe2))
-        lines.append("| " + " | ".join([f"`{row.name}`", *targets, row.summary.replace("|", "\\|")]) + " |")
+        cells = (f"`{row.name}`", *map(row.shown, columns), row.summary.replace("|", "\\|"))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
-def missing(found: Inventory) -> tuple[Missing, ...]:
+def missing(location: Location) -> tuple[Missing, ...]:
     """List the kinds of parts in a file that are not supported, the most frequent first.
 
     Raises UsageError for a file that does not tell what its parts are.
     """
-    known = _known(found)
+    known, source = formats.locate(location)
+    found = known.inventory(source)
+    return unknown(found, known.known(found.parts))
+
+
+def unknown(found: Inventory, known: Container[str]) -> tuple[Missing, ...]:
+    """List the kinds of parts that are not among those `known`. Raises UsageError where they are not told."""
+    if not all(part.kind for part in found.parts):
+        raise UsageError(f"{found.title} does not tell the types of its layers", advice="name the network itself")
     places: dict[str, list[str]] = {}
     for part in found.parts:
         if part.kind not in known:
             places.setdefault(part.kind, []).append(part.name)
     listed = (Missing(kind, len(names), names[0]) for kind, names in places.items())
     return tuple(sorted(listed, key=lambda each: (-each.count, each.kind)))
-
-
-def _known(found: Inventory) -> Container[str]:
-    if found.format == "t7":
-        from pipeline.torch7.modules import MODULES
-
-        return MODULES
-    if found.format in ("caffe", "caffemodel"):
-        from pipeline.caffe.read import READS as LAYERS
-        from pipeline.caffe.read.loss import LEFT_OUT
-
-        return {*LAYERS, *LEFT_OUT}
-    if found.format == "netdef":
-        from pipeline.caffe2.read import READS
-
-        return {*READS, *_fills(found.parts)}
-    if found.format == "graph":
-        return {row.name for row in operators.operator_rows() if row.caffe and row.caffe2}
-    raise UsageError(f"{found.title} does not tell the types of its layers", advice="name the network itself")
-
-
-def _fills(parts: Iterable[Part]) -> Iterator[str]:
-    """Return the operators of an init_net, whose numbers could be read."""
-    return (part.kind for part in parts if not part.inputs and part.weights)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline import formats
 from pipeline.errors import MachineError, UsageError
-from pipeline.inspection import networks
+from pipeline.formats import Location
 
 LOOPBACK = "127.0.0.1"
-# Netron reads these; of a run's folder, the first that is there.
-_SHOWN = {"prototxt", "caffemodel", "netdef", "t7"}
-_IN_FOLDER = ("deploy.prototxt", "predict_net.pb")
 
 
 def show(path: Path, *, browse: bool = True) -> None:
@@ -18,10 +16,13 @@ def show(path: Path, *, browse: bool = True) -> None:
 
     Raises UsageError where Netron is not installed or does not know the format, MachineError where it cannot serve.
     """
-    file, kind = networks.resolve(path, _IN_FOLDER)
-    if kind not in _SHOWN:
+    known, source = formats.locate(Location(path), [known for known in formats.FORMATS if known.viewable])
+    file = source.path
+    if not known.viewable:
         raise UsageError(
-            f"Netron cannot show {file.name}", why=f"it knows no such file ({kind})", advice="show deploy.prototxt"
+            f"Netron cannot show {file.name}",
+            why=f"it knows no such file ({known.title})",
+            advice="show the net of another format",
         )
     try:
         import netron

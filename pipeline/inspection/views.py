@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.inventory import Inventory, Part
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Shape
-from pipeline.inspection.inventory import Inventory, Part
 from pipeline.inspection.statistics import Statistics, statistics
 from pipeline.inspection.table import Cell, Table
 
@@ -19,7 +19,8 @@ SHOWN = 60  # characters of an attribute in a table
 
 def table(inventory: Inventory) -> Table:
     """Return a row a part; where nothing is known of shapes, their attributes instead."""
-    with_attributes = inventory.format == "netdef" and not any(part.measure for part in inventory.parts)
+    measured = any(part.measure for part in inventory.parts)
+    with_attributes = not (measured or inventory.nested)
     columns = (
         inventory.parts_are.split()[0].removesuffix("s"),
         "type",
@@ -30,7 +31,7 @@ def table(inventory: Inventory) -> Table:
         "multiply-adds",
         "activations",
         "receptive field",
-        "weights" if not any(part.measure for part in inventory.parts) else "",
+        "weights" if not measured else "",
         "attributes" if with_attributes else "",
         "from",
     )
@@ -41,7 +42,7 @@ def table(inventory: Inventory) -> Table:
         tuple(columns[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
         (_total(inventory), *_ends(inventory), *inventory.notes),
-        tuple(len(part.path) for part in inventory.parts) if inventory.format == "t7" else (),
+        tuple(len(part.path) for part in inventory.parts) if inventory.nested else (),
     )
 
 
@@ -243,7 +244,7 @@ def shape_text(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def seen_text(fields: Sequence[Field], *, steps: bool = False) -> str:
+def seen_text(fields: Sequence[ReceptiveField], *, steps: bool = False) -> str:
     """Write a receptive field: places along each axis, and with `steps` how far neighbours lie apart."""
     sizes = "x".join(_fraction(axis.size) for axis in fields)
     return f"{sizes} in steps of {'x'.join(_fraction(axis.step) for axis in fields)}" if steps else sizes

@@ -35,6 +35,7 @@ class Run:
     state: str
     error: str
     source_kind: str
+    source_title: str  # what people call the format it was read from
     sources: Mapping[str, str]  # path -> digest
     started: str
     finished: str

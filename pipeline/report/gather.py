@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline import formats
 from pipeline.config import DEFAULT, OPTIONS, default_of
 from pipeline.errors import InvalidInputError, PipelineError
 from pipeline.report.data import Check, File, Option, Parity, Report, Reproduction, Run, StageRun
@@ -79,12 +80,14 @@ def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, 
         )
         for stage in run["stages"]
     )
+    kind = run["source"].get("kind", "")
     versions, runtimes = _versions(run, [manifests[stage.key] for stage in stages if stage.key in manifests])
     return Run(
         model=run["options"]["name"],
         state=run["state"],
         error=run["error"],
-        source_kind=run["source"].get("kind", ""),
+        source_kind=kind,
+        source_title=known.title if (known := formats.named(kind)) else "Source",
         sources=dict(run["source"].get("files", {})),
         started=run["started"],
         finished=run["finished"],

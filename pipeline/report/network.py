@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline import formats
+from pipeline.formats import Location
 from pipeline.graph import cost
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Attribute, Graph, Node
-from pipeline.inspection import networks
-from pipeline.inspection.networks import Source
 from pipeline.inspection.statistics import statistics
 from pipeline.report.data import Layer, Network, Weight
 from pipeline.report.words import TIMES
@@ -23,8 +23,8 @@ def network(folder: Path, inputs: tuple[str, ...] = ()) -> Network:
 
     `inputs` are the shapes that the run was given. Raises what its reader raises.
     """
-    _, kind = networks.resolve(folder, networks.IN_FOLDER)
-    return of_graph(networks.load(Source(folder, inputs=inputs if kind == "prototxt" else ())), kind)
+    known, source = formats.locate(Location(folder, inputs=inputs))
+    return of_graph(known.read(source).graph, source.role)
 
 
 def of_graph(graph: Graph, kind: str = "graph") -> Network:
@@ -77,7 +77,7 @@ def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, str]:
     return {name: ", ".join(map(str, v)) if isinstance(v, tuple) else str(v) for name, v in attributes.items()}
 
 
-def _sees(fields: tuple[Field, ...] | None) -> str:
+def _sees(fields: tuple[ReceptiveField, ...] | None) -> str:
     """Word a receptive field: what a place of the output sees of the input, and how far its neighbour is."""
     if not fields:
         return ""

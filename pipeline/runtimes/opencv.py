@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.format import CAFFE
 from pipeline.runtimes.engine import Engine, Missing
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def doubt(engine: Engine, files: Mapping[str, Path]) -> str:
 
     It is not asked either where it cannot read the weights.
     """
-    if engine.name != "OpenCV" or engine.reads != "caffe":
+    if engine.name != "OpenCV" or engine.reads != CAFFE.name:
         return ""
     from pipeline.caffe.files import read_net
     from pipeline.caffe.hdf5 import is_hdf5

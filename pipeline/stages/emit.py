@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.stages.stage import Stage, Task
+from pipeline.caffe.format import CAFFE
+from pipeline.graph.format import Network
+from pipeline.graph.neutral import GRAPH
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
 def run(task: Task) -> Mapping[str, str]:
     """Write each node as layers of BVLC Caffe 1.0."""
-    from pipeline.caffe import files
-    from pipeline.caffe.write import emit
-    from pipeline.graph import serialization
-    from pipeline.stages import signature
+    return conversion.write(CAFFE, GRAPH.read(GRAPH.stored(task.inputs[GRAPH.name])), task)
 
-    graph = serialization.read(task.inputs["graph"])
-    emission = emit(graph)
-    name = "model.caffemodel.h5" if task.options["weights_format"] == "hdf5" else "model.caffemodel"
-    prototxt, caffemodel = task.output / "deploy.prototxt", task.output / name
-    digests = files.write_pair(emission.net, prototxt, caffemodel, emission.comments, task.progress)
-    ports = signature.read(task.inputs["graph"]) or signature.of_graph(graph)
-    signature.write(task.output, signature.with_blobs(ports, "caffe_blob", emission.inputs, emission.outputs))
-    return digests
+
+def _rehearse(task: Rehearsal) -> Network:
+    return conversion.rehearse(CAFFE, task.inputs[GRAPH.name])
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -34,9 +30,10 @@ def _check(options: Mapping[str, Any]) -> None:
 
 STAGE = Stage(
     name="emit",
-    makes="caffe",
-    needs=("graph",),
+    makes=CAFFE.name,
+    needs=(GRAPH.name,),
     run=run,
+    rehearse=_rehearse,
     options=("weights_format",),
     libraries=("numpy", "protobuf"),
     modules=("pipeline.caffe.files", "pipeline.caffe.write"),

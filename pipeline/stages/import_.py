@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from pipeline.stages.stage import Stage, Task
+from pipeline.graph.format import Network, Note, Source
+from pipeline.graph.neutral import GRAPH
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
+from pipeline.torch7.format import TORCH7
 
 
 def run(task: Task) -> Mapping[str, str]:
     """Find the network in the file, lower its modules, write graph and weights."""
-    from pipeline import plugins
-    from pipeline.graph import serialization
-    from pipeline.graph.input_spec import parse_input_spec
-    from pipeline.stages import signature
-    from pipeline.torch7 import importer
+    return conversion.write(GRAPH, _read(task.inputs, task.options, task.note), task)
 
-    path, options = task.inputs["t7"], task.options
-    network = importer.find_network(path, options["root"] or None, options["plugins"])
-    with plugins.no_late_imports(options["plugins"]):
-        graph = importer.lower(network, [parse_input_spec(text) for text in options["inputs"]] or None, path.stem)
-    digests = serialization.write(graph, task.output, task.progress)
-    signature.write(task.output, signature.of_graph(graph, importer.element_type(network)))
-    return digests
+
+def _rehearse(task: Rehearsal) -> Network:
+    return _read(task.files, task.options, task.note)
+
+
+def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note) -> Network:
+    file = {TORCH7.name: files[TORCH7.name]}
+    return TORCH7.read(Source(file, options["inputs"], options["root"], options["plugins"]), note)
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
@@ -36,9 +38,10 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 
 STAGE = Stage(
     name="import",
-    makes="graph",
-    needs=("t7",),
+    makes=GRAPH.name,
+    needs=(TORCH7.name,),
     run=run,
+    rehearse=_rehearse,
     options=("inputs", "root", "plugins"),
     libraries=("numpy", "torchfile"),
     environment=_environment,

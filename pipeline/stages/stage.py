@@ -8,18 +8,15 @@ is quick.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pipeline.graph.format import no_progress, unheard
 
-def _unheard(note: str) -> None:
-    """Tell nobody."""
-
-
-def _no_progress(done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
+if TYPE_CHECKING:
+    from pipeline.graph.format import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +37,18 @@ class Task:
     inputs: Mapping[str, Path]
     options: Mapping[str, Any]
     output: Path
-    progress: Callable[[int, int, str], None] = _no_progress
-    note: Callable[[str], None] = _unheard
+    progress: Callable[[int, int, str], None] = no_progress
+    note: Callable[[str], None] = unheard
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A conversion without files: `inputs` maps the kinds that a stage reads to networks, `files` to the user's own."""
+
+    inputs: Mapping[str, Network]
+    files: Mapping[str, Path]
+    options: Mapping[str, Any]
+    note: Callable[[str], None] = unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,11 @@ class Stage:
     name: str
     makes: str  # the kind of artifact: "graph"
     needs: tuple[str, ...]  # kinds of artifact, or of source ("t7"), that it cannot run without
+    needs_any: tuple[str, ...] = field(default=(), kw_only=True)  # kinds of which it cannot run without one
     run: Callable[[Task], Mapping[str, str] | None]  # gives the digests of files that it digested as it wrote them
     wants: tuple[str, ...] = ()  # kinds it uses where they exist
+    # What it would make, in memory; raises what `run` raises. A stage without one is left out of a scan.
+    rehearse: Callable[[Rehearsal], Network] | None = field(default=None, kw_only=True)
     default: bool = True  # runs without being asked for; else only for `--to`, or for a stage that needs it
     follows: bool = False  # runs wherever what it needs is made, whatever was asked for: a check
     options: tuple[str, ...] = ()  # the options of the configuration that change its result
@@ -70,3 +80,15 @@ class Stage:
     check: Callable[[Mapping[str, Any]], None] | None = None
     modules: tuple[str, ...] = ()  # what `run` imports and takes long: done while the user's file is taken in
     module: str = field(default="", compare=False)  # where its code starts; set by the discovery
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The kinds that it reads where they are there."""
+        return (*self.needs, *self.needs_any, *self.wants)
+
+    def lacks(self, present: Container[str]) -> tuple[str, ...]:
+        """Return the kinds for want of which it cannot run, where those `present` are there."""
+        missing = tuple(kind for kind in self.needs if kind not in present)
+        if missing or not self.needs_any or any(kind in present for kind in self.needs_any):
+            return missing
+        return (" or ".join(self.needs_any),)

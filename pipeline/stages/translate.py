@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.stages.stage import Stage, Task
+from pipeline.caffe.format import CAFFE
+from pipeline.caffe2.format import CAFFE2
+from pipeline.graph.format import Network
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.passes import Change
@@ -17,32 +21,30 @@ OPTIMIZATIONS = "optimizations.json"
 
 def run(task: Task) -> Mapping[str, str]:
     """Read the pair into a graph of its own, optimize it where asked to, and write each node as Caffe2 operators."""
-    from pipeline.caffe2 import files, write
-    from pipeline.graph import passes
-    from pipeline.graph.input_types import cast_inputs, index_inputs
-    from pipeline.stages import caffe_pair, signature
-
-    pair = caffe_pair.read(task.inputs["caffe"], task.options, task.note)
-    graph, changes = passes.apply(pair.graph, task.options["optimize"])
+    source = CAFFE.stored(task.inputs[CAFFE.name], task.options["inputs"], keep_loss=task.options["keep_loss"])
+    network, changes = _prepared(CAFFE.read(source, task.note), task.options["optimize"])
     if task.options["optimize"]:
         _tell(task, changes)
-    # Caffe makes floats of whatever it is fed; Caffe2 computes with doubles or integers as such, or refuses.
-    ports = zip(graph.inputs, pair.signature["inputs"], strict=True)
-    other = {value.name for value, port in ports if port["dtype"] != "float32"} | index_inputs(graph).keys()
-    net = write.write(cast_inputs(graph, other))
-    digests = files.write_pair(
-        net,
-        task.output / "predict_net.pb",
-        task.output / "predict_net.pbtxt",
-        task.output / "init_net.pb",
-        task.progress,
-        split=task.options["split_init"],
-    )
-    inputs = net.predict.external_input[: len(graph.inputs)]
-    signature.write(
-        task.output, signature.with_blobs(pair.signature, "caffe2_blob", inputs, net.predict.external_output)
-    )
-    return digests
+    return conversion.write(CAFFE2, network, task)
+
+
+def _prepared(network: Network, optimize: Sequence[str]) -> tuple[Network, Sequence[Change]]:
+    """Return a network optimized, and fed as its user feeds it.
+
+    Caffe makes floats of whatever it is fed; Caffe2 computes with doubles or integers as such, or refuses.
+    """
+    from pipeline.graph import passes
+    from pipeline.graph.input_types import cast_inputs, index_inputs
+
+    graph, changes = passes.apply(network.graph, optimize)
+    ports = zip(graph.inputs, network.signature.inputs, strict=True)
+    other = {value.name for value, port in ports if port.dtype != "float32"} | index_inputs(graph).keys()
+    return replace(network, graph=cast_inputs(graph, other)), changes
+
+
+def _rehearse(task: Rehearsal) -> Network:
+    network, _ = _prepared(task.inputs[CAFFE.name], task.options["optimize"])
+    return conversion.rehearse(CAFFE2, network)
 
 
 def _tell(task: Task, changes: Sequence[Change]) -> None:
@@ -63,9 +65,10 @@ def _check(options: Mapping[str, Any]) -> None:
 
 STAGE = Stage(
     name="translate",
-    makes="caffe2",
-    needs=("caffe",),
+    makes=CAFFE2.name,
+    needs=(CAFFE.name,),
     run=run,
+    rehearse=_rehearse,
     options=("inputs", "keep_loss", "optimize", "split_init"),
     libraries=("numpy", "protobuf"),
     modules=("pipeline.caffe.files", "pipeline.caffe.read", "pipeline.caffe2.files", "pipeline.caffe2.write"),

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import formats
 from pipeline.stages.stage import Stage, Task
 
 if TYPE_CHECKING:
+    from pipeline.graph.format import Format
     from pipeline.graph.values import Graph
     from pipeline.verification.verification import Artifact
 
@@ -56,19 +58,33 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 
 
 def _artifacts(task: Task) -> list[Artifact]:
-    """Return what there is to compare, in the order in which it was made."""
+    """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
+
+    A network inside a table is one that nobody but this program finds there. What others make of the user's own file
+    does not bind: it says less than its user, and they guess some modules.
+    """
     from pipeline.verification.verification import Artifact
 
-    found = [_caffe(task.inputs["caffe"], task)]
-    if "caffe2" in task.inputs:
-        found.append(_caffe2(task.inputs["caffe2"], task))
-    if "graph" in task.inputs:
-        graph = _graph(task.inputs["graph"])
-        found.insert(0, graph)
-        if "t7" in task.inputs and not task.options["root"]:
-            t7 = Artifact("t7", {"t7": task.inputs["t7"]}, None, graph.input_blobs, graph.output_blobs)
-            found.insert(1, t7)
-    return found
+    made = [known for known in formats.FORMATS if known.is_artifact and known.name in task.inputs]
+    found = [_artifact(known, task.inputs[known.name], task) for known in made]
+    own = [known for known in formats.FORMATS if not known.is_artifact and known.name in task.inputs]
+    if task.options["root"]:
+        return found
+    first = found[0]
+    named = [(known.name, {known.roles[0].name: task.inputs[known.name]}) for known in own]
+    return [first, *(Artifact(kind, file, None, *first.blobs, binding=False) for kind, file in named), *found[1:]]
+
+
+def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
+    from pipeline.verification.verification import Artifact
+
+    source = known.stored(folder, task.options["inputs"], keep_loss=task.options["keep_loss"])
+    network = known.read(source)
+    graph, ports = network.graph, network.signature
+    if ports.notes(known.name):
+        return Artifact(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
+    names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
+    return Artifact(known.name, source.files, graph, *names)
 
 
 def _edited_first(artifacts: Sequence[Artifact], kind: str) -> list[Artifact]:
@@ -82,53 +98,8 @@ def _before_the_edit(task: Task) -> Artifact | None:
     folder = task.inputs.get("original")
     if folder is None:
         return None
-    present = {path.name for path in folder.iterdir()}
-    if "graph.json" in present:
-        found = _graph(folder)
-    else:
-        found = _caffe2(folder, task) if "predict_net.pb" in present else _caffe(folder, task)
-    return replace(found, binding=False, title="the net before it was edited")
-
-
-def _graph(folder: Path) -> Artifact:
-    from pipeline.graph import serialization
-    from pipeline.verification.verification import Artifact
-
-    graph = serialization.read(folder)
-    names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
-    return Artifact("graph", {}, graph, *names)
-
-
-def _caffe(folder: Path, task: Task) -> Artifact:
-    from pipeline.stages import caffe_pair, signature
-    from pipeline.verification.verification import Artifact
-
-    pair = caffe_pair.read(folder, task.options)
-    return Artifact(
-        "caffe",
-        {"prototxt": pair.prototxt, "caffemodel": pair.weights},
-        pair.graph,
-        signature.blobs(pair.signature, "inputs", "caffe_blob"),
-        signature.blobs(pair.signature, "outputs", "caffe_blob"),
-    )
-
-
-def _caffe2(folder: Path, task: Task) -> Artifact:
-    from pipeline.caffe2 import files
-    from pipeline.caffe2.read import read
-    from pipeline.stages import caffe_pair, signature
-    from pipeline.verification.verification import Artifact
-
-    ports = signature.read(folder) or caffe_pair.read(task.inputs["caffe"], task.options).signature
-    shapes = {port["caffe2_blob"]: tuple(port["shape"]) for port in ports["inputs"]}
-    predict, inits = folder / "predict_net.pb", files.init_nets(folder / "init_net.pb")
-    return Artifact(
-        "caffe2",
-        {"predict_net": predict} | {path.stem: path for path in inits},
-        read(files.read_pair(predict, *inits), shapes),
-        signature.blobs(ports, "inputs", "caffe2_blob"),
-        signature.blobs(ports, "outputs", "caffe2_blob"),
-    )
+    ((known, _), *_) = formats.in_folder(folder)
+    return replace(_artifact(known, folder, task), binding=False, title="the net before it was edited")
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
@@ -141,8 +112,9 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 STAGE = Stage(
     name="verify",
     makes="verification",
-    needs=("caffe",),
-    wants=("caffe2", "graph", "t7", "original"),
+    needs=(),
+    needs_any=tuple(known.name for known in formats.FORMATS if known.writes),
+    wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
     options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),

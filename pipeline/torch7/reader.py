@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import InvalidInputError
-from pipeline.torch7.formats import other_format
 from pipeline.torch7.objects import LuaValue
+from pipeline.wire.foreign import foreign
 from pipeline.wire.mapped import map_file, reading
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _candidates(data: memoryview) -> tuple[Encoding, ...]:
 
 
 def _not_torch(data: memoryview) -> InvalidInputError:
-    found = other_format(data)
+    found = foreign(data)
     if found is not None:
         return InvalidInputError(f"this is not a Torch7 file but {found.name}", advice=found.advice)
     return InvalidInputError(

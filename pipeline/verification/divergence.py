@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import formats
 from pipeline.errors import MachineError, PipelineError
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import run as evaluate
@@ -171,14 +172,17 @@ def _read_back(graph: Graph, arrays: Sequence[Array]) -> Array:
 
 def _by(runtime: Engine) -> Run:
     """Run a network with an independent runtime, from files."""
+    known = formats.named(runtime.reads)
+    if known is None:
+        raise MachineError(f"{runtime.title} reads no format that is written here")
 
     def run(graph: Graph, arrays: Sequence[Array]) -> Array:
         with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
-            pair = export.PAIRS[runtime.reads](graph, Path(folder))
-            feeds = dict(zip(pair.inputs, arrays, strict=True))
-            (result,) = engine.run(runtime, [Job(pair.files, feeds, pair.outputs)])
+            written = known.write(graph, Path(folder))
+            feeds = dict(zip(written.inputs, arrays, strict=True))
+            (result,) = engine.run(runtime, [Job(written.files, feeds, written.outputs)])
         if not result.ok:
             raise MachineError(f"{runtime.title} cannot run a part of the network", why=result.error)
-        return result.blobs[pair.outputs[0]]
+        return result.blobs[written.outputs[0]]
 
     return run

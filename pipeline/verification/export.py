@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pipeline import formats
 from pipeline.errors import MachineError, UnsupportedError, UsageError
+from pipeline.graph import signature
+from pipeline.graph.neutral import GRAPH
+from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.graph.values import Graph
 from pipeline.verification import cut, feeds
 
@@ -73,66 +76,26 @@ def save(found: Piece, place: Path) -> tuple[str, ...]:
 
 def write(found: Piece, folder: Path) -> tuple[str, ...]:
     """Write the files of a piece into an empty folder; give what could not be written, and why."""
-    from pipeline.graph import serialization
-
-    serialization.write(found.graph, folder)
-    ports: dict[str, list[dict[str, Any]]] = {
-        side: [{"name": value.name, "shape": list(value.shape), "dtype": value.dtype} for value in values]
-        for side, values in (("inputs", found.graph.inputs), ("outputs", found.graph.outputs))
-    }
+    GRAPH.write(found.graph, folder)
+    ports = signature.of_graph(found.graph)
     notes: list[str] = []
-    files: dict[str, str] = {}
-    for kind, write_pair in PAIRS.items():
+    files: dict[str, str | list[str]] = {}
+    for known in formats.FORMATS:
+        if not known.writes:
+            continue
         try:
-            pair = write_pair(found.written or found.graph, folder)
+            written = known.write(found.written or found.graph, folder)
         except UnsupportedError as error:
             notes += [f"{problem.origin}: {problem.reason}" for problem in error.problems]
             continue
-        files |= {role: path.name for role, path in pair.files.items()}
-        for side, blobs in (("inputs", pair.inputs), ("outputs", pair.outputs)):
-            for port, blob in zip(ports[side], blobs, strict=True):
-                port[f"{kind}_blob"] = blob
+        files |= known.listed([path.name for path in written.files.values()])
+        ports = ports.with_blobs(known.name, written.inputs, written.outputs)
     arrays = {f"in{i}": array for i, array in enumerate(found.inputs)}
     arrays |= {f"out{i}": array for i, array in enumerate(found.outputs)}
     np.savez(folder / REFERENCE, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
-    manifest: dict[str, Any] = {**ports, "files": files, "cut": {**found.about, "left out": notes}}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    text = Manifest(ports, files).as_text({"cut": {**found.about, "left out": notes}})
+    (folder / MANIFEST).write_bytes(text)
     return tuple(notes)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The files of a network by role, and the blobs of its inputs and outputs."""
-
-    files: Mapping[str, Path]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-def caffe_pair(graph: Graph, folder: Path) -> Pair:
-    """Write a graph as a Caffe pair; UnsupportedError where Caffe cannot express it."""
-    from pipeline.caffe import files
-    from pipeline.caffe.write import emit
-
-    emission = emit(graph)
-    prototxt, caffemodel = folder / "deploy.prototxt", folder / "model.caffemodel"
-    files.write_pair(emission.net, prototxt, caffemodel, emission.comments)
-    return Pair({"prototxt": prototxt, "caffemodel": caffemodel}, emission.inputs, emission.outputs)
-
-
-def caffe2_pair(graph: Graph, folder: Path) -> Pair:
-    """Write a graph as a Caffe2 pair; UnsupportedError where Caffe2 cannot express it."""
-    from pipeline.caffe2 import files
-    from pipeline.caffe2.write import write as translate
-
-    net = translate(graph)
-    predict, text, init = (folder / name for name in ("predict_net.pb", "predict_net.pbtxt", "init_net.pb"))
-    files.write_pair(net, predict, text, init)
-    inputs = tuple(net.predict.external_input[: len(graph.inputs)])
-    return Pair({"predict_net": predict, "init_net": init}, inputs, tuple(net.predict.external_output))
-
-
-PAIRS: Mapping[str, Callable[[Graph, Path], Pair]] = {"caffe": caffe_pair, "caffe2": caffe2_pair}
 
 
 def archive(folder: Path, place: Path) -> None:

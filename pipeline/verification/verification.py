@@ -36,13 +36,18 @@ class Artifact:
     It does not bind where it may rightly compute something else than the reference.
     """
 
-    kind: str  # "t7", "graph", "caffe" or "caffe2"
+    kind: str  # the name of its format
     files: Mapping[str, Path]
     graph: Graph | None
     input_blobs: Sequence[str] = ()
     output_blobs: Sequence[str] = ()
     binding: bool = True
     title: str = ""  # what it is, if that is more than its kind
+
+    @property
+    def blobs(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The blobs of its inputs, and of its outputs."""
+        return self.input_blobs, self.output_blobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +162,9 @@ class Verifier:
 
     def run(self, runtime: Engine, artifact: Artifact, doubt: str) -> Check:
         """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
-        # A Torch7 file says less than its user: OpenCV guesses some modules, so what it says there does not bind.
-        binding = artifact.binding and artifact.kind != "t7"
 
         def skip(why: str) -> Check:
-            return Check(runtime.title, artifact.kind, True, binding, skipped=why)
+            return Check(runtime.title, artifact.kind, True, artifact.binding, skipped=why)
 
         if doubt:
             return skip(doubt)
@@ -173,7 +176,7 @@ class Verifier:
         if not result.ok:
             return skip(f"{result.stage}: {result.error}")
         blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
-        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
+        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=artifact.binding)
 
     def _squeezed(self, blobs: Mapping[str, Array], artifact: Artifact) -> dict[str, Array]:
         """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""

@@ -7,11 +7,15 @@ A message is a run of fields, each a tag (field number * 8 + wire type, as a var
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, NoReturn
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import InvalidInputError
+from pipeline.lazy import LazyModule
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = LazyModule("numpy")  # to recognise a file, no array is needed
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 

@@ -8,12 +8,12 @@ import pytest
 from blake3 import blake3
 from google.protobuf import text_format
 
+from pipeline.caffe import inventory as of_caffe
 from pipeline.caffe.files import CaffeNet, read_pair, write_pair
 from pipeline.caffe.read import read
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import evaluate
-from pipeline.inspection import of_caffe
 from pipeline.runtimes import discovery, engine
 from pipeline.wire import splice
 

@@ -62,14 +62,14 @@ def test_the_command_line_of_a_cached_run_imports_nothing_heavy(tmp_path: Path) 
     words += ["--store", str(tmp_path / "store"), "--output", str(tmp_path / "out"), "--progress", "none"]
     code = (
         f"import sys; from pipeline.cli.app import run; assert run({words}) == 0;"
-        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'pipeline.graph.values');"
+        "heavy = ('torch', 'networkx', 'numpy', 'pydantic', 'rich', 'google', 'cv2', 'pipeline.graph.builder');"
         "print([name for name in heavy if name in sys.modules])"
     )
     command = [sys.executable, "-c", code]
     first, again = (
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout for _ in range(2)
     )
-    assert "'numpy', 'google', 'pipeline.graph.values'" in first
+    assert "'numpy', 'google', 'pipeline.graph.builder'" in first
     assert again.splitlines()[-1] == "[]"
 
 

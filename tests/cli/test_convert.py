@@ -145,7 +145,7 @@ def test_the_command_line_wins_over_the_file(program: Program) -> None:
 
 def test_a_caffe_pair_is_given_with_its_weights(program: Program) -> None:
     (program.folder / "n.prototxt").write_text('name: "n"\n')
-    (program.folder / "n.caffemodel").write_bytes(b"weights")
+    (program.folder / "n.caffemodel").write_bytes(b"\xffweights")
     words = ("--weights", program.folder / "n.caffemodel", "-o", program.output, "--no-verify")
     assert program("convert", program.folder / "n.prototxt", *words).code == 0
     assert (program.output / "predict_net.pb").exists()

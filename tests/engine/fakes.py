@@ -15,7 +15,7 @@ TORCH = b"\x04\x00\x00\x00"  # the head of a binary t7 file
 
 
 def _signature(task: Task, **entry: str) -> None:
-    text = json.dumps({"inputs": [{"name": "data", **entry}], "outputs": []})
+    text = json.dumps({"inputs": [{"name": "data", "shape": [1], "dtype": "float32", **entry}], "outputs": []})
     (task.output / "signature.json").write_text(text)
 
 
@@ -24,7 +24,7 @@ def import_graph(task: Task) -> None:
     for line in range(10):
         task.progress(line + 1, 10, "lines")
     (task.output / "graph.json").write_text(f"graph of {text!r} root={task.options['root']}\n")
-    (task.output / "weights.safetensors").write_bytes(text * 300_000)
+    (task.output / "weights.safetensors").write_bytes(b"\xff" + text * 300_000)
     _signature(task)
 
 

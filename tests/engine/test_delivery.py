@@ -101,7 +101,7 @@ def _lenet(bench: Bench, folder: Path) -> dict[str, Path]:
     """Put a Caffe pair into a folder, under the names that deliveries have."""
     folder.mkdir(exist_ok=True)
     (folder / "deploy.prototxt").write_text('name: "n"\n')
-    (folder / "model.caffemodel").write_bytes(b"weights")
+    (folder / "model.caffemodel").write_bytes(b"\xffweights")
     return {"model": folder / "deploy.prototxt", "weights": folder / "model.caffemodel"}
 
 
@@ -112,7 +112,7 @@ def test_a_pair_converted_in_its_own_folder_is_never_ours(bench: Bench) -> None:
     for options in ({}, {"stop_after": "import"}):  # one that would replace the pair, and one that has none
         bench.run(**options)
         assert pair["model"].read_text() == 'name: "n"\n'
-        assert pair["weights"].read_bytes() == b"weights"
+        assert pair["weights"].read_bytes() == b"\xffweights"
 
 
 def test_a_pair_that_a_run_made_and_another_read_is_nobodys_to_replace(bench: Bench) -> None:

@@ -76,7 +76,7 @@ def test_a_plan_is_the_run_that_follows(bench: Bench) -> None:
 def test_a_caffe_pair_is_planned_from_translation_on(bench: Bench) -> None:
     prototxt, weights = bench.folder / "n.prototxt", bench.folder / "n.caffemodel"
     prototxt.write_text('name: "n"\n')
-    weights.write_bytes(b"weights")
+    weights.write_bytes(b"\xffweights")
     assert {s: state for s, (state, _) in _plan(bench, model=prototxt, weights=weights).items()} == {
         "translate": "run",
         "verify": "run",

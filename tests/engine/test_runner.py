@@ -93,7 +93,8 @@ def test_an_unknown_stage_is_named_with_the_nearest(bench: Bench, option: str) -
 def test_the_manifest_tells_signature_and_files(bench: Bench) -> None:
     bench.run()
     manifest = json.loads((bench.output / "manifest.json").read_text())
-    assert manifest["inputs"] == [{"name": "data", "caffe_blob": "data", "caffe2_blob": "data"}]
+    blobs = {"caffe_blob": "data", "caffe2_blob": "data"}
+    assert manifest["inputs"] == [{"name": "data", "shape": [1], "dtype": "float32", **blobs}]
     assert manifest["files"]["init_net"] == "init_net.pb"
     assert "signature.json" not in bench.delivered()
 
@@ -137,7 +138,7 @@ def test_the_code_of_a_plugin_counts_and_its_place_does_not(bench: Bench) -> Non
 def _caffe_pair(bench: Bench) -> dict[str, Path]:
     pair = {"model": bench.folder / "n.prototxt", "weights": bench.folder / "n.caffemodel"}
     pair["model"].write_text('name: "n"\n')
-    pair["weights"].write_bytes(b"weights")
+    pair["weights"].write_bytes(b"\xffweights")
     return pair
 
 
@@ -148,7 +149,7 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     assert bench.ran() == ["translate", "verify"]
     assert (bench.output / "deploy.prototxt").read_bytes() == pair["model"].read_bytes()
     assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
-    pair["weights"].write_bytes(b"other weights")
+    pair["weights"].write_bytes(b"\xffother weights")
     bench.run(**pair)
     assert bench.ran() == ["translate", "verify"]
 
@@ -169,7 +170,7 @@ def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
     outcome = bench.run(**copies)
     assert (outcome.exit_code, bench.ran(), bench.hits()) == (0, [], ["translate", "verify"])
     assert list((bench.root / "sessions").iterdir()) == []
-    copies["weights"].write_bytes(b"other weights")
+    copies["weights"].write_bytes(b"\xffother weights")
     assert bench.run(**copies).exit_code == 6
 
 
@@ -203,8 +204,10 @@ def test_a_caffe_pair_is_digested_before_it_is_copied(bench: Bench, monkeypatch:
 def test_a_stage_of_a_caffe_run_that_is_not_reached_is_refused(bench: Bench) -> None:
     prototxt = bench.folder / "n.prototxt"
     prototxt.write_text('name: "n"\n')
+    weights = bench.folder / "n.caffemodel"
+    weights.write_bytes(b"\xffweights")
     with pytest.raises(UsageError, match="emit is not a stage of this run"):
-        bench.run(model=prototxt, weights=bench.model, stop_after="emit")
+        bench.run(model=prototxt, weights=weights, stop_after="emit")
 
 
 def test_a_failed_verification_leaves_everything_in_place_and_stays_failed(bench: Bench) -> None:

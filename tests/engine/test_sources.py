@@ -30,12 +30,12 @@ def test_a_prototxt_needs_its_weights(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(InvalidInputError, match="prototxt") as caught:
         _recognise(tmp_path, data)
     assert "--weights" in caught.value.advice
-    assert _recognise(tmp_path, data, b"weights").kind == "caffe"
+    assert _recognise(tmp_path, data, b"\xffweights").kind == "caffe"
 
 
 def test_a_torch_file_takes_no_weights(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds its weights itself"):
-        _recognise(tmp_path, b"\x04\0\0\0rest", b"weights")
+        _recognise(tmp_path, b"\x04\0\0\0rest", b"\xffweights")
 
 
 def test_hdf5_weights_keep_the_suffix_that_caffe_knows_them_by(tmp_path: Path) -> None:

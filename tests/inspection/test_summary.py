@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.caffe.files import read_weights
 from pipeline.errors import UsageError
-from pipeline.inspection.inventory import Inventory, Part
-from pipeline.inspection.networks import Source
+from pipeline.formats import Location
+from pipeline.graph.inventory import Inventory, Part
 from pipeline.inspection.summary import inspect
 from tests.support import shared
 
@@ -17,7 +17,7 @@ PARAMETERS = 4 * 3 * 3 * 3 + 5 * 64 + 5
 
 
 def look(path: Path, *inputs: str, weights: Path | None = None) -> Inventory:
-    return inspect(Source(path, weights, inputs))
+    return inspect(Location(path, weights, inputs))
 
 
 def part(found: Inventory, name: str) -> Part:

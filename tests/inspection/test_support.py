@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import formats
 from pipeline.errors import UsageError
-from pipeline.inspection.inventory import Inventory, Part
-from pipeline.inspection.networks import Source
-from pipeline.inspection.summary import inspect
-from pipeline.inspection.support import Missing, markdown, missing
+from pipeline.formats import Location
+from pipeline.graph.inventory import Inventory, Part
+from pipeline.inspection.support import Missing, markdown, missing, unknown
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 
@@ -32,24 +32,25 @@ def test_every_row_has_five_cells() -> None:
     assert {len(row.replace("\\|", "").strip("|").split("|")) for row in rows} == {5}
 
 
-def inventory(form: str, *kinds: str) -> Inventory:
-    return Inventory("net", form, "parts", tuple(Part(f"p{i}", kind) for i, kind in enumerate(kinds)))
+def inventory(*kinds: str) -> Inventory:
+    return Inventory("net", "any", "parts", tuple(Part(f"p{i}", kind) for i, kind in enumerate(kinds)))
 
 
 @pytest.mark.parametrize(
     ("form", "known"),
-    [("t7", "nn.Linear"), ("caffe", "Pooling"), ("caffemodel", "Accuracy"), ("netdef", "Conv"), ("graph", "Conv")],
+    [("t7", "nn.Linear"), ("caffe", "Pooling"), ("caffe", "Accuracy"), ("caffe2", "Conv"), ("graph", "Conv")],
 )
 def test_what_is_not_supported_is_listed_with_its_count_and_first_place(form: str, known: str) -> None:
-    found = missing(inventory(form, known, "Odd", "Odd", "Other"))
-    assert found == (Missing("Odd", 2, "p1"), Missing("Other", 1, "p3"))
+    supported = next(each for each in formats.FORMATS if each.name == form)
+    found = inventory(known, "Odd", "Odd", "Other")
+    assert unknown(found, supported.known(found.parts)) == (Missing("Odd", 2, "p1"), Missing("Other", 1, "p3"))
 
 
 @pytest.mark.parametrize("file", ["graph.json", "deploy.prototxt", "predict_net.pb", "init_net.pb", "model.caffemodel"])
 def test_a_converted_network_lacks_nothing(run_folder: Path, file: str) -> None:
-    assert missing(inspect(Source(run_folder / file))) == ()
+    assert missing(Location(run_folder / file)) == ()
 
 
 def test_a_file_that_tells_no_types_is_refused() -> None:
     with pytest.raises(UsageError, match="does not tell the types"):
-        missing(inventory("hdf5", ""))
+        unknown(inventory(""), ())

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import formats
 from pipeline.caffe.write import WRITES
 from pipeline.caffe2.write import Caffe2Builder
+from pipeline.formats import Location
 from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Node
-from pipeline.inspection import networks
-from pipeline.inspection.networks import Source
 from tests.support import convert
 from tests.verification import nets
 
@@ -45,7 +45,7 @@ def test_a_failed_verification_leaves_the_smallest_part_that_differs_and_names_i
         packed.extractall(tmp_path / "small")
     about = json.loads((tmp_path / "small" / "manifest.json").read_text())["cut"]
     assert (about["differs"], about["at"]) == ("caffe2 read back", "act")
-    graph = networks.load(Source(tmp_path / "small"))
+    graph = formats.load(Location(tmp_path / "small"))
     assert [node.name for node in graph.nodes] == ["act"]
 
 

@@ -140,7 +140,7 @@ def prepared(folder: Path, width: int, *options: str) -> Subject:
     model, *others = (save(folder / f"model{seed}.t7", linear_chain(Weights(seed), 4, width)) for seed in range(MODELS))
     options = ("--input", f"1x{width}", "--runtime", "none", *options)
 
-    loaded = ["pipeline.stages.caffe_pair", "pipeline.torch7.importer", "pipeline.caffe.write", "pipeline.caffe.read"]
+    loaded = ["pipeline.caffe.format", "pipeline.torch7.importer", "pipeline.caffe.write", "pipeline.caffe.read"]
     loaded += ["pipeline.caffe2.files", "pipeline.caffe2.write", "pipeline.graph.serialization", "networkx"]
     if "--no-verify" not in options:
         loaded += ["torch", "pipeline.verification.divergence", "pipeline.verification.verification"]

@@ -111,10 +111,10 @@ def test_what_differs_is_kept_in_a_file_that_reproduces_it(tmp_path: Path) -> No
     assert manifest["cut"]["differs"] == "caffe read back"
     assert manifest["cut"]["at"] == "act"
     assert [value["name"] for value in manifest["inputs"]] == ["conv"]
-    from pipeline.inspection import networks
+    from pipeline import formats
 
     original, written = (
-        networks.load(networks.Source(tmp_path / "small" / name)) for name in ("graph.json", "deploy.prototxt")
+        formats.load(formats.Location(tmp_path / "small" / name)) for name in ("graph.json", "deploy.prototxt")
     )
     reference = feeds.read_reference(tmp_path / "small" / "reference.npz", original)
     np.testing.assert_array_equal(evaluate(original, reference.inputs)[0], reference.outputs[0])
@@ -141,10 +141,10 @@ RUNTIME = Engine("Odd", "1.0", "caffe", "python", "odd_worker.py")
 
 def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:
     """Run the pair of a job, with an activation that is wrong."""
-    from pipeline.inspection import networks
+    from pipeline import formats
 
     (job,) = jobs
-    graph = networks.load(networks.Source(job.files["prototxt"], job.files["caffemodel"]))
+    graph = formats.load(formats.Location(job.files["prototxt"], job.files["caffemodel"]))
     wrong = tuple(
         replace(node, operator=LeakyRelu(alpha=0.9)) if isinstance(node.operator, LeakyRelu) else node
         for node in graph.nodes

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import formats
 from pipeline.diff.diff_files import compare
 from pipeline.errors import UsageError
+from pipeline.formats import Location
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.values import Origin
-from pipeline.inspection import networks
-from pipeline.inspection.networks import Source
 from pipeline.verification import export, feeds
 from tests.verification.nets import network
 
@@ -39,13 +39,13 @@ def test_a_piece_is_saved_in_every_format(tmp_path: Path) -> None:
     assert export.save(piece(), tmp_path / "small") == ()
     assert sorted(path.name for path in (tmp_path / "small").iterdir()) == FILES
     for file in ("deploy.prototxt", "predict_net.pb"):
-        assert compare(Source(tmp_path / "small" / "graph.json"), Source(tmp_path / "small" / file)).same
+        assert compare(Location(tmp_path / "small" / "graph.json"), Location(tmp_path / "small" / file)).same
 
 
 @pytest.mark.parametrize("file", ["graph.json", "deploy.prototxt", "predict_net.pb"])
 def test_the_expected_outputs_are_what_the_piece_gives(tmp_path: Path, file: str) -> None:
     export.save(piece(), tmp_path / "small")
-    graph = networks.load(Source(tmp_path / "small" / file))
+    graph = formats.load(Location(tmp_path / "small" / file))
     reference = feeds.read_reference(tmp_path / "small" / "reference.npz", graph)
     np.testing.assert_allclose(run(graph, reference.inputs)[0], reference.outputs[0], rtol=0, atol=1e-5)
 

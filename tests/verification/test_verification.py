@@ -1,5 +1,7 @@
 """What a verification says of nets that agree, that differ, and that a runtime cannot run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,8 +96,8 @@ def test_the_axis_that_opencv_adds_to_a_vector_is_no_difference(monkeypatch):
     assert statuses(verified(nets, [OPENCV], answer=answer, monkeypatch=monkeypatch)) == [("OpenCV 4.8.0", "agrees")]
 
 
-def test_what_opencv_makes_of_a_torch7_file_is_shown_and_does_not_bind(monkeypatch):
-    nets = [artifact("graph", two_layers()), artifact("t7", None)]
+def test_what_a_runtime_makes_of_a_file_that_does_not_bind_is_shown_and_is_no_fault(monkeypatch):
+    nets = [artifact("graph", two_layers()), replace(artifact("t7", None), binding=False)]
     result = verified(nets, [OPENCV_T7], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
     assert statuses(result) == [("OpenCV 4.8.0", "differs")]
     assert result.passed

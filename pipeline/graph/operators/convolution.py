@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.graph.operators.checks import check_float, check_rank, check_shape, check_windows
 from pipeline.graph.operators.matrix import Product
 from pipeline.graph.operators.operator import Ints, ShapeError, operator
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.operators.windows import DilatedWindow, Window, torch_padding
 from pipeline.graph.values import Node, TensorType, Value
 from pipeline.lazy import LazyModule
@@ -103,7 +103,7 @@ class ConvTranspose(DilatedWindow, Product):
     def multiply_adds(self, node: Node) -> int:
         return _places(node.input(0)) * node.input(1).size
 
-    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+    def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, self.kernel_shape, self.strides, self.dilations, strict=True)
         return tuple(field.spread(k, s, d) for field, k, s, d in axes)
 

@@ -21,7 +21,7 @@ from difflib import get_close_matches
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Attribute, Node, TensorType
 
@@ -87,7 +87,7 @@ class Operator:
         sizes = (value.size for value in (*node.inputs, *node.outputs[:1]) if value is not None)
         return 0 if self.moves_only else max(sizes)
 
-    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+    def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         """Return what a place of the output sees where one of the input sees `seen`; None for all or unknown."""
         return seen if self.keeps_places else None
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ReceptiveField:
     """What one place of a value sees along one spatial axis of the inputs, padding included.
 
     `size` places, and its neighbour those that lie `step` further.
@@ -20,15 +20,15 @@ class Field:
     size: Fraction = Fraction(1)
     step: Fraction = Fraction(1)
 
-    def windowed(self, kernel: int, stride: int, dilation: int) -> Field:
+    def windowed(self, kernel: int, stride: int, dilation: int) -> ReceptiveField:
         """Return the field of a place that looks through a window at places with this one."""
-        return Field(self.size + (kernel - 1) * dilation * self.step, self.step * stride)
+        return ReceptiveField(self.size + (kernel - 1) * dilation * self.step, self.step * stride)
 
-    def spread(self, kernel: int, stride: int, dilation: int) -> Field:
+    def spread(self, kernel: int, stride: int, dilation: int) -> ReceptiveField:
         """Return the field of a place that windows of places with this one write to (ConvTranspose)."""
         writers = math.ceil(((kernel - 1) * dilation + 1) / stride)
-        return Field(self.size + (writers - 1) * self.step, self.step / stride)
+        return ReceptiveField(self.size + (writers - 1) * self.step, self.step / stride)
 
-    def resized(self, old: int, new: int, *, linear: bool) -> Field:
+    def resized(self, old: int, new: int, *, linear: bool) -> ReceptiveField:
         """Return the field after resizing an axis from `old` places to `new`; linear mixes two neighbours."""
-        return Field(self.size + self.step if linear and new != old else self.size, self.step * old / new)
+        return ReceptiveField(self.size + self.step if linear and new != old else self.size, self.step * old / new)

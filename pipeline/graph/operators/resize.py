@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.graph.operators.checks import check_float
 from pipeline.graph.operators.operator import Floats, Ints, Operator, ShapeError, operator
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Node, Shape, TensorType, Value
 from pipeline.lazy import LazyModule
 
@@ -82,6 +82,6 @@ class Resize(Operator):
             x = low
         return x
 
-    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+    def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, node.input(0).shape[2:], node.output.shape[2:], strict=True)
         return tuple(field.resized(old, new, linear=self.mode == "linear") for field, old, new in axes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.graph.operators.checks import check_rank, check_windows
 from pipeline.graph.operators.operator import Ints, Operator, ShapeError
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Node, Shape, Value
 
 
@@ -63,7 +63,7 @@ class Window(Operator):
             spatial.append(span // stride + 1)
         return tuple(spatial)
 
-    def receptive_field(self, node: Node, seen: tuple[Field, ...]) -> tuple[Field, ...] | None:
+    def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, self.kernel_shape, self.strides, self.spacing, strict=True)
         return tuple(field.windowed(k, s, d) for field, k, s, d in axes)
 

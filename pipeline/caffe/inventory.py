@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidInputError
-from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +53,11 @@ def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) 
 def blobs(path: Path) -> Inventory:
     """List the layers in a file of weights: a caffemodel tells their types and wiring too, HDF5 only names."""
     from pipeline.caffe import files
-    from pipeline.inspection import formats
+    from pipeline.caffe.hdf5 import is_hdf5
+    from pipeline.wire.mapped import map_file
 
     title = f"Caffe weights in {path.name}"
-    if formats.recognise(path) == "hdf5":
+    if is_hdf5(map_file(path)):
         held = {name: tuple(blob.array for blob in group) for name, group in files.read_weights(path).items()}
         parts = tuple(Part(name, "", weights=_numbered(group), parameters=count(group)) for name, group in held.items())
         return Inventory(title, "hdf5", "layers with weights", parts)

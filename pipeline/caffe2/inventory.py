@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UnsupportedError
-from pipeline.inspection import networks
-from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+from pipeline.graph.format import Format, Source, attempt
+from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.caffe2.outline import OperatorOutline
-    from pipeline.graph.values import Graph
 
     Array = np.ndarray[Any, Any]
 
 
-def inventory(path: Path, weights: Path | None = None, inputs: Sequence[str] = ()) -> Inventory:
-    """List the operators of a NetDef; a predict_net with its init_nets beside it, or `weights`, has its weights too.
+def inventory(known_as: Format, source: Source) -> Inventory:
+    """List the operators of a NetDef, which is read as the format that it is `known_as`.
 
-    Shapes are known where the inputs' are: from `inputs`, or from the manifest of a run beside the file.
+    Shapes are known where the inputs' are: from those given, or from the manifest of a run beside the file.
     Errors as `pipeline.caffe2.outline`; a net that cannot be read whole is listed all the same, with a note.
     """
     from pipeline.caffe2.outline import outline
 
+    path, *inits = source.files.values()
     net = outline(path)
-    inits = (weights,) if weights else networks.init_nets_beside(path)
     held, notes = _held(*(inits or (path,)))
     graph = None
     if inits:
-        graph, more = _graph(path, inits, inputs)
+        graph, more = attempt(lambda: known_as.read(source), given=bool(source.inputs))
         notes = (*notes, *more)
     measures = measured(graph, lambda node: _key(node.origin.path, node.origin.kind)) if graph else {}
     parts = tuple(_part(operator, held, measures) for operator in net.operators)
@@ -58,10 +57,6 @@ def _held(*paths: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
         return files.read_weights(*paths), ()
     except UnsupportedError:
         return {}, ()
-
-
-def _graph(path: Path, inits: Sequence[Path], inputs: Sequence[str]) -> tuple[Graph | None, tuple[str, ...]]:
-    return networks.attempt(lambda: networks.caffe2(path, inits, inputs), given=bool(inputs))
 
 
 def _key(output: str, kind: str) -> str:

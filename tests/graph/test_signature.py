@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.graph import signature
 from pipeline.graph.builder import Builder
-from pipeline.stages import signature
 from tests.support import convert
 from tests.torch7.writer import nn, save, sequential
 
@@ -13,12 +13,13 @@ def test_a_signature_keeps_the_originals_order_and_element_type(tmp_path):
     net = Builder()
     a, b = net.input("a", (2, 3)), net.input("b", (), "int64")
     described = signature.of_graph(net.finish([net.add("Relu", a, name="y"), b]), "float64")
-    assert [port["dtype"] for port in described["inputs"]] == ["float64", "int64"]
-    assert [port["name"] for port in described["outputs"]] == ["y", "b"]
-    full = signature.with_blobs(described, "caffe_blob", ["a", "b"], ["y_1", "b_1"])
+    assert [port.dtype for port in described.inputs] == ["float64", "int64"]
+    assert [port.name for port in described.outputs] == ["y", "b"]
+    full = described.with_blobs("caffe", ["a", "b"], ["y_1", "b_1"])
     signature.write(tmp_path, full)
-    assert signature.read(tmp_path) == full == json.loads((tmp_path / "signature.json").read_text())
-    assert signature.blobs(full, "outputs", "caffe_blob") == ["y_1", "b_1"]
+    assert signature.read(tmp_path) == full
+    assert json.loads((tmp_path / "signature.json").read_text()) == full.as_json()
+    assert full.output_blobs("caffe") == ["y_1", "b_1"]
 
 
 def test_a_folder_without_a_signature_has_none(tmp_path):

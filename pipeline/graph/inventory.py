@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.graph import cost
-from pipeline.graph.operators.receptive_field import Field
+from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Graph, Node, Shape, Value
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Measure:
     shapes: tuple[Shape, ...]
     multiply_adds: int = 0
     activation_bytes: int = 0
-    field: tuple[Field, ...] | None = None
+    field: tuple[ReceptiveField, ...] | None = None
     parameters: int = 0
 
 
@@ -61,6 +61,7 @@ class Inventory:
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     peak_bytes: int | None = None  # of activations held at once, where the whole network could be read
+    nested: bool = False  # parts stand behind those that hold them
 
     @property
     def parameters(self) -> int:
@@ -126,7 +127,7 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
     return found
 
 
-def _of_input(value: Value, seen: tuple[Field, ...] | None) -> Measure:
+def _of_input(value: Value, seen: tuple[ReceptiveField, ...] | None) -> Measure:
     return Measure((value.shape,), 0, value.type.bytes, seen)
 
 

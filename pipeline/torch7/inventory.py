@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.inspection import networks
-from pipeline.inspection.inventory import Inventory, Measure, Part, count, measured, peak_bytes
+from pipeline.graph.format import Network, attempt
+from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
@@ -42,18 +42,21 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
         tuple(value.name for value in graph.outputs) if graph else (),
         notes,
         peak_bytes(graph) if graph else None,
+        nested=True,
     )
 
 
 def _graph(where: str, network: TorchObject, inputs: Sequence[str], name: str) -> tuple[Graph | None, tuple[str, ...]]:
+    from pipeline.graph import signature
     from pipeline.graph.input_spec import parse_input_spec
     from pipeline.torch7 import importer
     from pipeline.torch7.module import Module
 
-    def lower() -> Graph:
-        return importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name)
+    def lower() -> Network:
+        graph = importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name)
+        return Network(graph, signature.of_graph(graph))
 
-    return networks.attempt(lower, given=bool(inputs))
+    return attempt(lower, given=bool(inputs))
 
 
 def _part(place: str, module: TorchObject, where: str, measures: Mapping[str, Measure]) -> Part:

@@ -1,0 +1,189 @@
+"""Caffe's files as a format: a prototxt that people can read, and its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InvalidInputError
+from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.caffe.files import CaffeNet
+    from pipeline.graph.inventory import Inventory, Part
+    from pipeline.graph.signature import Signature
+    from pipeline.graph.values import Graph
+
+    Array = np.ndarray[Any, Any]
+
+_PROTOTXT, _CAFFEMODEL, _HDF5 = "deploy.prototxt", "model.caffemodel", "model.caffemodel.h5"
+_HEAD = 1 << 16  # bytes in which a prototxt says what it is
+_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:|name\s*:)", re.MULTILINE)
+_OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
+HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
+_LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
+
+
+class Caffe(Format):
+    """A prototxt and a caffemodel, or weights in HDF5."""
+
+    __slots__ = ()
+    name = "caffe"
+    title = "Caffe"
+    roles = (
+        Role("prototxt", (_PROTOTXT,), lacks_weights=True, title="a prototxt"),
+        Role("caffemodel", (_CAFFEMODEL, _HDF5), only_weights=True, title="a caffemodel"),
+    )
+    writes = True
+    viewable = True
+
+    def recognise(self, view: memoryview) -> str:
+        """Tell the text of layers, a NetParameter by the fields of its first layer, and HDF5 by its signature."""
+        head = bytes(view[:_HEAD])
+        if head.startswith(HDF5):
+            return "caffemodel"
+        if b"\0" not in head and _LAYERS.search(head) and not _OPERATORS.search(head):
+            return "prototxt"
+        return "caffemodel" if _is_net(view) else ""
+
+    def read(self, source: Source, note: Note = unheard) -> Network:
+        """Read a pair, with the shapes that the user gave for one of their own.
+
+        Outputs are those of the signature while the net has them all, else Caffe's own.
+        """
+        from pipeline.caffe.read import read
+        from pipeline.caffe.read.given import input_shapes
+        from pipeline.graph import signature
+
+        net, known = _net(source), source.signature
+        tops = {top for layer in net.net.layer for top in layer.top}
+        outputs = known.output_blobs(self.name) if known else []
+        emitted = bool(outputs) and tops.issuperset(outputs)
+        notes: list[str] = []
+        graph = read(
+            net,
+            None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
+            outputs=outputs if emitted else None,
+            keep_loss=source.keep_loss,
+            notes=notes,
+        )
+        for text in notes:
+            note(text)
+        own = signature.of_graph(graph)
+        if known and emitted and _same_shapes(known, own):
+            return Network(graph, known)
+        names = ([value.name for value in side] for side in (graph.inputs, graph.outputs))
+        return Network(graph, own.with_blobs(self.name, *names))
+
+    def sketch(self, source: Source) -> Network:
+        """Read a prototxt without its weights, which are zeros then. Raises InvalidInputError for one with faults."""
+        from pipeline.caffe.read import outline
+        from pipeline.caffe.read.given import input_shapes
+        from pipeline.graph import signature
+
+        if "caffemodel" in source.files:
+            return self.read(source)
+        net = _net(source)
+        graph, notes = outline(net, input_shapes(net, source.inputs))
+        if notes:
+            raise InvalidInputError(f"{source.path} cannot be read whole", why="\n".join(notes))
+        return Network(graph, signature.of_graph(graph))
+
+    def inventory(self, source: Source) -> Inventory:
+        """List the layers, with or without their weights."""
+        from pipeline.caffe import inventory
+
+        if source.role == "caffemodel":
+            return inventory.blobs(source.path)
+        return inventory.inventory(source.path, source.files.get("caffemodel"), source.inputs)
+
+    def known(self, parts: Iterable[Part]) -> Container[str]:
+        """Return the types of layers that are read, or left out."""
+        from pipeline.caffe.read import READS
+        from pipeline.caffe.read.loss import LEFT_OUT
+
+        return {*READS, *LEFT_OUT}
+
+    def weights(self, source: Source) -> Mapping[str, Array]:
+        """Read the blobs of a caffemodel or HDF5 file: `conv1[0]`."""
+        from pipeline.caffe.blobs import ABSENT
+        from pipeline.caffe.files import read_weights
+
+        found = read_weights(source.path)
+        arrays = {f"{name}[{i}]": blob.array for name, blobs in found.items() for i, blob in enumerate(blobs)}
+        return {name: array for name, array in arrays.items() if array is not ABSENT}
+
+    def write(
+        self,
+        graph: Graph,
+        folder: Path,
+        options: Mapping[str, Any] = MappingProxyType({}),
+        progress: Progress = no_progress,
+    ) -> Written:
+        """Write each node as layers of BVLC Caffe 1.0; the option `weights_format` may be "hdf5"."""
+        from pipeline.caffe import files
+        from pipeline.caffe.write import emit
+
+        emission = emit(graph)
+        prototxt = folder / _PROTOTXT
+        caffemodel = folder / (_HDF5 if options.get("weights_format") == "hdf5" else _CAFFEMODEL)
+        digests = files.write_pair(emission.net, prototxt, caffemodel, emission.comments, progress)
+        return Written({"prototxt": prototxt, "caffemodel": caffemodel}, digests, emission.inputs, emission.outputs)
+
+    def rehearse(self, graph: Graph) -> Graph:
+        """Write the layers in memory, and read them again."""
+        from pipeline.caffe.read import read
+        from pipeline.caffe.write import write
+
+        return read(write(graph))
+
+    def beside(self, path: Path) -> Mapping[str, Path]:
+        """Return the weights that a run of ours, or the usual habit, puts beside a prototxt."""
+        names = (_CAFFEMODEL, _HDF5, f"{path.stem}.caffemodel", f"{path.stem}.caffemodel.h5")
+        found = next((near for name in names if (near := path.with_name(name)) != path and near.is_file()), None)
+        return {"caffemodel": found} if found else {}
+
+    def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
+        """Return a user's pair by the names that Caffe knows the two forms of weights by."""
+        from pipeline.wire.mapped import map_file
+
+        weights = files["caffemodel"]
+        is_hdf5 = bytes(map_file(weights)[: len(HDF5)]) == HDF5
+        return {_PROTOTXT: files["prototxt"], _HDF5 if is_hdf5 else _CAFFEMODEL: weights}
+
+
+def _is_net(view: memoryview) -> bool:
+    """Tell a binary NetParameter by the fields of its first layer: an old one has its type as a number, at 5."""
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
+
+    try:
+        for field in fields(view, 0, len(view)):
+            if field.number == _LAYER:
+                return True
+            if field.number == _V1_LAYER and field.wire_type == LENGTH_DELIMITED:
+                inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
+                return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
+    except InvalidInputError:
+        pass
+    return False
+
+
+def _net(source: Source) -> CaffeNet:
+    from pipeline.caffe import files
+
+    return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"))
+
+
+def _same_shapes(a: Signature, b: Signature) -> bool:
+    return all(
+        [port.shape for port in one] == [port.shape for port in other]
+        for one, other in ((a.inputs, b.inputs), (a.outputs, b.outputs))
+    )
+
+
+CAFFE = Caffe()

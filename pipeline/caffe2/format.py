@@ -1,0 +1,207 @@
+"""Caffe2's files as a format: a predict_net that says what to compute, and init_nets that make its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.graph.inventory import Inventory, Part
+    from pipeline.graph.values import Graph, Shape
+
+    Array = np.ndarray[Any, Any]
+
+_PREDICT, _TEXT, _INIT = "predict_net.pb", "predict_net.pbtxt", "init_net.pb"
+_NUMBERED = re.compile(r"init_net(_\d+)?\.pb")
+_HEAD = 1 << 16  # bytes in which a NetDef's text says what it is
+_OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)
+_OP = 2  # the field of a NetDef that holds operators
+
+
+class Caffe2(Format):
+    """A pair of NetDefs; the second may be several."""
+
+    __slots__ = ()
+    name = "caffe2"
+    title = "Caffe2"
+    roles = (
+        Role("predict_net", (_PREDICT,), title="a predict_net"),
+        Role("init_net", (_INIT,), only_weights=True, title="an init_net"),
+    )
+    writes = True
+    viewable = True
+
+    def recognise(self, view: memoryview) -> str:
+        """Tell the text of operators, and a NetDef by the fields of its first operator.
+
+        A net is an init_net where no operator of it takes a blob: all it does is to fill parameters.
+        """
+        head = bytes(view[:_HEAD])
+        if not (_is_net(view) or (b"\0" not in head and _OPERATORS.search(head))):
+            return ""
+        from pipeline.caffe2.outline import is_init_net
+
+        return "init_net" if is_init_net(view) else "predict_net"
+
+    def read(self, source: Source, note: Note = unheard) -> Network:
+        """Read a net with the shapes given, or those in the manifest of the run that wrote it.
+
+        UsageError without an init_net.
+        """
+        from pipeline.caffe2 import files
+        from pipeline.caffe2.read import read
+        from pipeline.graph import signature
+
+        inits = _inits(source)
+        if not inits:
+            raise UsageError(f"{source.path} has no init_net beside it", advice="--weights FILE names the init_net")
+        net = files.read_pair(source.path, *inits)
+        data = [name for name in net.predict.external_input if name not in net.weights]
+        graph = read(net, _shapes(source, data))
+        names = ([value.name for value in side] for side in (graph.inputs, graph.outputs))
+        return Network(graph, source.signature or signature.of_graph(graph).with_blobs(self.name, *names))
+
+    def inventory(self, source: Source) -> Inventory:
+        """List the operators of a predict_net, or the fills of an init_net."""
+        from pipeline.caffe2.inventory import inventory
+
+        return inventory(self, source)
+
+    def known(self, parts: Iterable[Part]) -> Container[str]:
+        """Return the operators that are read, and those fills in `parts` whose numbers could be read."""
+        from pipeline.caffe2.read import READS
+
+        return {*READS, *(part.kind for part in parts if not part.inputs and part.weights)}
+
+    def tells_shapes(self, source: Source) -> bool:
+        """Return whether a run of ours wrote it: a NetDef has no shapes, the manifest beside it has."""
+        from pipeline.graph import signature
+
+        return source.signature is not None or signature.read_manifest(source.path.parent) is not None
+
+    def weights(self, source: Source) -> Mapping[str, Array]:
+        """Read the parameters that an init_net makes."""
+        from pipeline.caffe2.files import read_weights
+
+        return read_weights(*source.files.values())
+
+    def write(
+        self,
+        graph: Graph,
+        folder: Path,
+        options: Mapping[str, Any] = MappingProxyType({}),
+        progress: Progress = no_progress,
+    ) -> Written:
+        """Write each node as operators; with the option `split_init`, init_nets of less than 2 GiB each."""
+        from pipeline.caffe2 import files
+        from pipeline.caffe2.write import write
+
+        net = write(graph)
+        predict, init = folder / _PREDICT, folder / _INIT
+        split = bool(options.get("split_init"))
+        digests = files.write_pair(net, predict, folder / _TEXT, init, progress, split=split)
+        inputs = tuple(net.predict.external_input[: len(graph.inputs)])
+        paths = {"predict_net": predict} | _by_role(files.init_nets(init))
+        return Written(paths, digests, inputs, tuple(net.predict.external_output))
+
+    def rehearse(self, graph: Graph) -> Graph:
+        """Write the operators in memory, and read them again."""
+        from pipeline.caffe2.read import read
+        from pipeline.caffe2.write import write
+
+        net = write(graph)
+        inputs = net.predict.external_input[: len(graph.inputs)]
+        return read(net, {blob: value.shape for blob, value in zip(inputs, graph.inputs, strict=True)})
+
+    def beside(self, path: Path) -> Mapping[str, Path]:
+        """Return the init_nets: the one called like a predict_net, and its numbered ones, as the manifest has them."""
+        from pipeline.caffe2.files import init_nets
+        from pipeline.graph import signature
+
+        first = path.with_name(path.name.replace("predict", "init").replace(".pbtxt", ".pb"))
+        if first == path or not first.is_file():
+            return {}
+        manifest = signature.read_manifest(path.parent)
+        several = manifest.files.get("init_nets", ()) if manifest else None
+        return _by_role([near for near in init_nets(first) if several is None or near in (first, *_in(path, several))])
+
+    def in_folder(self, folder: Path) -> Mapping[str, Path]:
+        """Return the files of an artifact, every init_net of it."""
+        from pipeline.caffe2.files import init_nets
+
+        predict, init = folder / _PREDICT, folder / _INIT
+        if not predict.is_file():
+            return {}
+        return {"predict_net": predict, **(_by_role(init_nets(init)) if init.is_file() else {})}
+
+    def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
+        """Return the names by role; where there are several init_nets, `init_nets` has all, in their order."""
+        several = sorted(filter(_NUMBERED.fullmatch, names), key=lambda name: (len(name), name))
+        return {**super().listed(names), **({"init_nets": several} if len(several) > 1 else {})}
+
+
+def _is_net(view: memoryview) -> bool:
+    """Tell a binary NetDef by the fields of its first operator: inputs at 1, a type at 4, and no number at 5."""
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
+
+    try:
+        for field in fields(view, 0, len(view)):
+            if field.number == _OP and field.wire_type == LENGTH_DELIMITED:
+                inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
+                return (5, VARINT) not in inner and bool(inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)})
+            if field.number == 100:  # a layer, of Caffe
+                return False
+    except InvalidInputError:
+        pass
+    return False
+
+
+def _by_role(paths: Sequence[Path]) -> dict[str, Path]:
+    """Name init_nets as runtimes are told them: init_net, init_net_2 ..."""
+    return {f"init_net_{number}" if number > 1 else "init_net": path for number, path in enumerate(paths, 1)}
+
+
+def _in(path: Path, names: Iterable[str]) -> list[Path]:
+    return [path.with_name(name) for name in names]
+
+
+def _inits(source: Source) -> list[Path]:
+    return [path for role, path in source.files.items() if role.startswith("init_net")]
+
+
+def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
+    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's."""
+    from pipeline.graph import signature
+
+    if source.inputs:
+        return _given(data, source.inputs)
+    manifest = None if source.signature else signature.read_manifest(source.path.parent)
+    known = source.signature or (manifest.signature if manifest else signature.Signature())
+    if not known.notes(Caffe2.name):
+        raise InvalidInputError(f"{signature.MANIFEST} beside {source.path} does not tell the blobs of Caffe2")
+    return {port.blobs[Caffe2.name]: port.shape for port in known.inputs}
+
+
+def _given(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:
+    """Return shapes by blob; those without a name go to the data inputs in order."""
+    from pipeline.graph.input_spec import TensorSpec, parse_input_spec
+
+    shapes: dict[str, Shape] = {}
+    for position, text in enumerate(inputs):
+        spec = parse_input_spec(text)
+        if not isinstance(spec, TensorSpec) or (not spec.name and position >= len(names)):
+            takes = ", ".join(names) or "nothing"
+            raise UsageError(f"--input {text} is not one of the network's", why=f"it takes {takes}")
+        shapes[spec.name or names[position]] = spec.shape
+    return shapes
+
+
+CAFFE2 = Caffe2()

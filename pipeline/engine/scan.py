@@ -1,0 +1,77 @@
+"""Everything about a model that convert could not handle, all at once, without writing a file.
+
+The stages of a conversion rehearse: each makes in memory what it would write, and the next goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.engine import dag, sources
+from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph import budget
+from pipeline.graph.format import Network, Source
+from pipeline.stages.discovery import discover
+from pipeline.stages.stage import Rehearsal, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far a network would come: the problems of each stage that has any, and how big the network is.
+
+    `stage` is the first of these, or else the last that was tried. `notes` are what its user should know without its
+    being wrong.
+    """
+
+    stage: str
+    problems: tuple[Problem, ...]
+    nodes: int = 0
+    notes: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
+    """Rehearse every stage that a conversion would run; one with problems costs only those that need its network.
+
+    Errors other than what is unsupported (a damaged file, a missing shape) are raised as convert would.
+    """
+    stages = discover() if stages is None else stages
+    dag.check_options(options, stages)
+    with budget.allowing(options.limits):
+        return _rehearsed(options, stages)
+
+
+def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
+    source = sources.recognise(options)
+    notes: list[str] = []
+    problems: list[Problem] = []
+    first, last, networks = "", "", dict[str, Network]()
+    files = {} if source.adopted else source.roles
+    route = dag.asked_route(options, stages, [source.kind])
+    if source.adopted:
+        try:
+            networks[source.kind] = source.format.read(_given(source, options), notes.append)
+        except UnsupportedError as error:
+            return Scan(route[0].name, error.problems)
+    for stage in route:
+        if stage.rehearse is None or stage.lacks({*networks, *files}):
+            continue
+        last = stage.name
+        chosen = {name: getattr(options, name) for name in stage.options}
+        try:
+            networks[stage.makes] = stage.rehearse(Rehearsal(networks, files, chosen, notes.append))
+        except UnsupportedError as error:
+            problems += error.problems
+            first = first or stage.name
+    nodes = max((len(network.graph.nodes) for network in networks.values()), default=0)
+    return Scan(first or last, tuple(problems), nodes, tuple(notes))
+
+
+def _given(source: sources.Source, options: Options) -> Source:
+    return Source(source.roles, options.inputs, keep_loss=options.keep_loss)

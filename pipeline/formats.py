@@ -1,0 +1,102 @@
+"""The formats there are, and which of them a file is of: told by its content, never by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.caffe.format import CAFFE
+from pipeline.caffe2.format import CAFFE2
+from pipeline.errors import UsageError
+from pipeline.graph.format import Format, Role, Source
+from pipeline.graph.neutral import GRAPH
+from pipeline.torch7.format import TORCH7
+
+if TYPE_CHECKING:
+    from pipeline.graph.values import Graph
+
+# In the order in which a run makes them: of a run's folder, the first that is there is the original.
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2)
+
+SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
+
+
+def named(name: str) -> Format | None:
+    """Return the format that is called so."""
+    return next((known for known in FORMATS if known.name == name), None)
+
+
+def recognise(path: Path) -> tuple[Format, Role] | None:
+    """Return the format of a file, and what it is there; None where it is of none of them.
+
+    Raises MachineError or UsageError where there is nothing to read.
+    """
+    from pipeline.wire.mapped import map_file
+
+    view = map_file(path)
+    for known in FORMATS:
+        if role := known.recognise(view):
+            return known, next(each for each in known.roles if each.name == role)
+    return None
+
+
+def in_folder(folder: Path, among: Iterable[Format] = FORMATS) -> tuple[tuple[Format, Mapping[str, Path]], ...]:
+    """Return the networks in the folder of an artifact or a run: their formats and files by role."""
+    return tuple((known, files) for known in among if (files := known.in_folder(folder)))
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A network as a user names it: a file or a run's folder, the file of its weights, and what files may not tell.
+
+    `inputs` are `--input` shapes; `root` is the place of a network in a Torch7 table.
+    """
+
+    path: Path
+    weights: Path | None = None
+    inputs: tuple[str, ...] = ()
+    root: str = ""
+
+
+def load(location: Location) -> Graph:
+    """Read a network as a graph. Raises what its reader raises, and UsageError for a file of nothing but weights."""
+    known, source = locate(location)
+    if only_weights(known, source):
+        raise UsageError(
+            f"{source.path} holds the weights of a network, and not how they are used",
+            advice="name the network, and with --weights this file",
+        )
+    return known.read(source).graph
+
+
+def only_weights(known: Format, source: Source) -> bool:
+    """Return whether a file holds nothing but weights."""
+    return known.weights_role is not None and source.role == known.weights_role.name
+
+
+def locate(location: Location, among: Sequence[Format] = FORMATS) -> tuple[Format, Source]:
+    """Return the format of a network and where it lies: a file, or the first network in a run's folder.
+
+    Weights that are not named are looked for beside it. Raises UsageError for a folder without a network, and for
+    weights that the network has no use for.
+    """
+    path, weights = location.path, location.weights
+    if path.is_dir():
+        known, files = next(iter(in_folder(path, among)), (None, {}))
+        if known is None:
+            raise UsageError(f"{path} holds no network", advice="name a file, or the output folder of a run")
+    else:
+        known, role = recognise(path) or SAYS_WHY
+        files = {role.name: path} if role.only_weights else {role.name: path, **known.beside(path)}
+    files = _with_weights(known, files, weights) if weights else files
+    return known, Source(files, location.inputs, location.root)
+
+
+def _with_weights(known: Format, files: Mapping[str, Path], weights: Path) -> Mapping[str, Path]:
+    main = next(iter(files))
+    role = known.weights_role
+    if role is None or main == role.name:
+        raise UsageError(f"{files[main].name} holds its weights itself", advice="leave --weights out")
+    return {main: files[main], role.name: weights}

@@ -1,0 +1,132 @@
+"""The neutral graph as a format of its own: `graph.json` and `weights.safetensors`."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import UsageError
+from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.graph.inventory import Inventory, Part
+    from pipeline.graph.values import Graph, Node
+
+    Array = np.ndarray[Any, Any]
+
+_FILE, _WEIGHTS = "graph.json", "weights.safetensors"
+_HEAD = 1 << 16  # bytes in which a graph says what it is
+
+
+class Neutral(Format):
+    """Nodes, a line each, and their weights."""
+
+    __slots__ = ()
+    name = "graph"
+    title = "the neutral graph"
+    roles = (
+        Role("graph", (_FILE,), title="a graph"),
+        Role("safetensors", (_WEIGHTS,), only_weights=True, title="a file of safetensors"),
+    )
+
+    def recognise(self, view: memoryview) -> str:
+        """Tell JSON that has nodes, and the header of safetensors."""
+        head = bytes(view[:_HEAD])
+        if head.lstrip().startswith(b"{") and (b'"nodes"' in head or head.startswith(b'{\n"format"')):
+            return "graph"
+        is_header = head[8:10] == b'{"' and 2 <= int.from_bytes(head[:8], "little") <= len(view) - 8
+        return "safetensors" if is_header else ""
+
+    def read(self, source: Source, note: Note = unheard) -> Network:
+        """Read a graph whose files bear their own names; UsageError where they do not lie beside each other."""
+        from pipeline.graph import serialization, signature
+
+        path = source.path
+        if path.name != _FILE or not path.with_name(_WEIGHTS).is_file():
+            raise UsageError(
+                f"{path} has no {_WEIGHTS} beside it",
+                advice=f"a graph is two files of one folder, {_FILE} and {_WEIGHTS}",
+            )
+        graph = serialization.read(path.parent)
+        return Network(graph, source.signature or signature.of_graph(graph))
+
+    def inventory(self, source: Source) -> Inventory:
+        """List the nodes, or the arrays of a file of weights."""
+        from pipeline.graph.inventory import Inventory, Part, measured, peak_bytes
+
+        if source.role == "safetensors":
+            held = self.weights(source)
+            parts = tuple(Part(name, "", weights={name: array}, parameters=array.size) for name, array in held.items())
+            return Inventory(f"weights in {source.path.name}", "safetensors", "arrays", parts)
+        graph = self.read(source).graph
+        measures = measured(graph, lambda node: node.name)
+        return Inventory(
+            f"graph {graph.name}",
+            self.name,
+            "nodes",
+            tuple(_part(node, graph, measures[node.name]) for node in graph.nodes),
+            {value.name: value.shape for value in graph.inputs},
+            tuple(value.name for value in graph.outputs),
+            peak_bytes=peak_bytes(graph),
+        )
+
+    def known(self, parts: Iterable[Part]) -> Container[str]:
+        """Return the operators."""
+        from pipeline.graph.operators import OPERATORS
+
+        return OPERATORS
+
+    def weights(self, source: Source) -> Mapping[str, Array]:
+        """Read a safetensors file."""
+        from pipeline.graph.safetensors import read_tensors
+
+        return read_tensors(source.path)
+
+    def write(
+        self,
+        graph: Graph,
+        folder: Path,
+        options: Mapping[str, Any] = MappingProxyType({}),
+        progress: Progress = no_progress,
+    ) -> Written:
+        """Write both files; every graph can be."""
+        from pipeline.graph import serialization
+
+        digests = serialization.write(graph, folder, progress)
+        names = [tuple(value.name for value in side) for side in (graph.inputs, graph.outputs)]
+        return Written({"graph": folder / _FILE, "safetensors": folder / _WEIGHTS}, digests, *names)
+
+    def rehearse(self, graph: Graph) -> Graph:
+        """Return the graph itself: nothing is lost."""
+        return graph
+
+    def beside(self, path: Path) -> Mapping[str, Path]:
+        """Return the weights."""
+        weights = path.with_name(_WEIGHTS)
+        return {"safetensors": weights} if weights != path and weights.is_file() else {}
+
+
+def _part(node: Node, graph: Graph, measure: Any) -> Part:  # noqa: ANN401 - a Measure
+    from pipeline.graph.inventory import Part, count
+
+    taken = [value.name for value in node.inputs if value is not None]
+    weights = {name: graph.weights[name] for name in taken if name in graph.weights}
+    return Part(
+        node.name,
+        node.operator.name,
+        tuple(name for name in taken if name not in graph.weights),
+        tuple(value.name for value in node.outputs),
+        node.operator.attributes,
+        weights,
+        count(weights.values()),
+        (*node.origin.path.split("."), node.name) if node.origin.path else (node.name,),
+        str(node.origin),
+        measure,
+    )
+
+
+GRAPH = Neutral()

@@ -1,0 +1,26 @@
+"""What every stage does that writes a network: its files, and a signature that knows the blobs in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pipeline.graph.format import Format, Network
+from pipeline.stages.stage import Task
+
+
+def write(known: Format, network: Network, task: Task) -> Mapping[str, str]:
+    """Write a network as an artifact; give the digests of its files. Raises as `Format.write`."""
+    from pipeline.graph import signature
+
+    written = known.write(network.graph, task.output, task.options, task.progress)
+    ports = network.signature
+    if known.writes:
+        ports = ports.with_blobs(known.name, written.inputs, written.outputs)
+    signature.write(task.output, ports)
+    return written.digests
+
+
+def rehearse(known: Format, network: Network) -> Network:
+    """Return what reading back would give. Raises UnsupportedError as `write`."""
+    return replace(network, graph=known.rehearse(network.graph))

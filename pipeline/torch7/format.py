@@ -1,0 +1,62 @@
+"""Torch7's files as a format: read, never written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable
+from typing import TYPE_CHECKING
+
+from pipeline.graph.format import Format, Network, Note, Role, Source, unheard
+
+if TYPE_CHECKING:
+    from pipeline.graph.inventory import Inventory, Part
+
+_BINARY = re.compile(rb"[\x00-\x08]\x00\x00\x00", re.DOTALL)  # the type number of the first object
+_ASCII = re.compile(rb"[0-8]\r?\n")
+
+
+class Torch7(Format):
+    """A .t7 file: one object, a network or something that holds one."""
+
+    __slots__ = ()
+    name = "t7"
+    title = "Torch7"
+    roles = (Role("t7", title="a Torch7 file"),)
+    viewable = True
+
+    def recognise(self, view: memoryview) -> str:
+        """Tell the number of a type that both serializations begin with."""
+        head = bytes(view[:4])
+        return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
+
+    def read(self, source: Source, note: Note = unheard) -> Network:
+        """Find the network in the file and lower its modules. Runs the plugins that `source` names."""
+        from pipeline import plugins
+        from pipeline.graph import signature
+        from pipeline.graph.input_spec import parse_input_spec
+        from pipeline.torch7 import importer
+
+        network = importer.find_network(source.path, source.root or None, source.plugins)
+        inputs = [parse_input_spec(text) for text in source.inputs]
+        with plugins.no_late_imports(source.plugins):
+            graph = importer.lower(network, inputs or None, source.path.stem)
+        return Network(graph, signature.of_graph(graph, importer.element_type(network)))
+
+    def inventory(self, source: Source) -> Inventory:
+        """List the modules of the network."""
+        from pipeline.torch7.inventory import inventory
+
+        return inventory(source.path, source.inputs, source.root)
+
+    def known(self, parts: Iterable[Part]) -> Container[str]:
+        """Return the module classes that are lowered."""
+        from pipeline.torch7.modules import MODULES
+
+        return MODULES
+
+    def tells_shapes(self, source: Source) -> bool:
+        """Return no: what a file remembers of its last run is a guess."""
+        return False
+
+
+TORCH7 = Torch7()
