@@ -129,7 +129,7 @@ def previous(folder: Path) -> RunRecord | None:
     path = folder / RECORD
     try:
         data = msgspec.json.decode(_read(path), strict=True)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     try:
         if data["format"] != FORMAT:
