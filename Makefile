@@ -38,17 +38,17 @@ fuzz: $(VENV)/installed-test
 mutants: $(VENV)/installed-mutants
 	$(BIN)/python -m tests.mutants $(PATHS)
 
-# A real Caffe2 in an interpreter of its own, where a Python 3.7, 3.8 or 3.9 is found; without one it says so.
+# A real Caffe and a real Caffe2, each with a Python 3.7, 3.8 or 3.9 of its own; without one it says so.
 runtimes: $(VENV)/installed
-	$(BIN)/python -m pipeline.runtimes.install_caffe2 --if-possible
+	$(BIN)/torch2caffe2 runtimes install all --if-possible
 
-# The messages of both schemas, generated from the .proto files beside them. These tools hold protoc 31.1, whose
+# The messages of the schemas, generated from the .proto files beside them. These tools hold protoc 31.1, whose
 # code the oldest protobuf that pyproject.toml allows can run, and every newer one.
 schema:
 	$(PYTHON) -m venv build/schema
 	build/schema/bin/pip install --quiet grpcio-tools==1.76.0 mypy-protobuf==3.7.0 'setuptools<81'
 	PATH="build/schema/bin:$$PATH" build/schema/bin/python -m grpc_tools.protoc -I . --python_out=. --mypy_out=. \
-	  pipeline/caffe/schema/caffe.proto pipeline/caffe2/schema/caffe2.proto
+	  pipeline/caffe/schema/caffe.proto pipeline/caffe2/schema/caffe2.proto pipeline/onnx/schema/onnx.proto
 
 # torch is pinned to a build without CUDA; the program itself runs with any torch >= 2.2.
 $(VENV)/installed: pyproject.toml

@@ -20,7 +20,7 @@ from benchmarks import peers
 from benchmarks.measure import CommandError
 from pipeline.errors import PipelineError, UnsupportedError, render
 from pipeline.graph.comparison import compare
-from pipeline.runtimes.engine import Job, Result, run
+from pipeline.runtimes.runtime import Job, Result, run
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "data" / "caffe"

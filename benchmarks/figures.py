@@ -83,6 +83,23 @@ for big, goal in (
     FIGURES[f"memory {big}"] = partial(_memory, big)
 
 
+@figure("cold onnx")
+def cold_onnx(bench: Bench) -> Figure:
+    """The whole way to ONNX but for the start of the program, beside one copy of its file; the graph is written too."""
+    _, path = bench.network("VGG-16")
+
+    def ours() -> float:
+        with bench.place() as place:
+            return bench.convert("VGG-16", place, "--no-verify", "--to", "onnx").seconds - bench.empty.seconds
+
+    def copy() -> float:
+        with bench.place() as place:
+            return peers.copy_and_sync(path, place, 1)
+
+    mine, theirs = in_turn(bench.runs, ours, copy)
+    return Figure("VGG-16: t7 to ONNX, cold", "cp + sync", mine, theirs, mine / theirs, "x", 1.2)
+
+
 @figure("translate")
 def translate(bench: Bench) -> Figure:
     """Caffe to Caffe2 alone, beside the translator that came with Caffe2."""

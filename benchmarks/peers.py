@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.measure import CommandError, run, seconds_of
 
 if TYPE_CHECKING:
-    from pipeline.runtimes.engine import Engine
+    from pipeline.runtimes.runtime import Runtime
 
 _TRANSLATOR = Path(__file__).with_name("translator.py")
 
@@ -86,20 +86,19 @@ def translated(folder: Path) -> tuple[Path, Path, Path]:
 
 
 @cache
-def translating() -> Engine:
+def translating() -> Runtime:
     """Find the first Caffe2 whose caffe_translator runs. Raises MissingError."""
-    from pipeline.runtimes import caffe2
-    from pipeline.runtimes.engine import Engine
+    from pipeline.runtimes.discovery import runtimes
 
     reason = "no interpreter with Caffe2 is found (make runtimes)"
-    for engine in caffe2.find(os.environ):
-        if isinstance(engine, Engine):
+    for runtime in runtimes(os.environ):
+        if runtime.reads == "caffe2":
             try:
-                run([engine.interpreter, "-c", "import google.protobuf.internal.builder, caffe2.python.core"])
+                run([runtime.interpreter, "-c", "import google.protobuf.internal.builder, caffe2.python.core"])
             except CommandError as error:
-                reason = f"Caffe2 {engine.version} cannot run caffe_translator: {str(error).splitlines()[-1]}"
+                reason = f"Caffe2 {runtime.version} cannot run caffe_translator: {str(error).splitlines()[-1]}"
             else:
-                return engine
+                return runtime
     raise MissingError(reason)
 
 

@@ -50,12 +50,15 @@ class Options:
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
-    reference: Path | None = _option(None, "Inputs and outputs of the original (in0.., out0..).", "--reference", "NPZ")
+    reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
-        (), "Verify with these runtimes only, not with every one found.", "--runtime", "NAME"
+        (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
+    )
+    require_runtimes: tuple[str, ...] = _option(
+        (), "Fail unless this runtime has run the files.", "--require-runtime", "NAME"
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")

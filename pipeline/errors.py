@@ -36,7 +36,7 @@ class UsageError(PipelineError):
 
 
 class VerificationError(PipelineError):
-    """The converted networks compute other numbers than the original."""
+    """The converted networks compute other numbers than the original, or nobody who had to judge them could."""
 
     exit_code = 3
 

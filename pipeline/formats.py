@@ -12,13 +12,14 @@ from pipeline.caffe2.format import CAFFE2
 from pipeline.errors import UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
+from pipeline.onnx.format import ONNX
 from pipeline.torch7.format import TORCH7
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
-FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2)
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX)
 
 SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
 

@@ -14,16 +14,23 @@ import pytest
 from pipeline.config import load
 from pipeline.engine import runner
 from pipeline.graph.values import Graph
-from pipeline.runtimes import caffe2
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.discovery import runtimes
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
-_NO_CAFFE2 = pytest.mark.skip("no Caffe2 was found; set CAFFE2_PYTHON, or make runtimes")
+_RUNTIMES = runtimes(os.environ)
 
-# Parameters of a test or fixture: every real Caffe2 here; where there is none, it is skipped.
-CAFFE2S = [pytest.param(found, id=found.title) for found in caffe2.find(os.environ) if isinstance(found, Engine)] or [
-    pytest.param(None, id="none", marks=_NO_CAFFE2)
-]
+
+def _parameters(reads: str, name: str) -> list[Any]:
+    """Return every runtime of a name that reads a format, as parameters; one that is skipped where there is none."""
+    missing = pytest.mark.skip(f"no {name} was found; make runtimes, or set {name.upper()}_PYTHON")
+    found = [pytest.param(each, id=each.title) for each in _RUNTIMES if (each.reads, each.name) == (reads, name)]
+    return found or [pytest.param(None, id="none", marks=missing)]
+
+
+# Parameters of a test or fixture: every real Caffe, Caffe2 and ONNX Runtime here.
+CAFFES = _parameters("caffe", "Caffe")
+CAFFE2S = _parameters("caffe2", "Caffe2")
+ONNX_RUNTIMES = _parameters("onnx", "ONNXRuntime")
 
 
 def shared(*parts: str) -> Path:

@@ -5,7 +5,7 @@ Follows Blob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
@@ -16,6 +16,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
+from pipeline.wire.strip import Dropped, strip
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +31,7 @@ _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
 
 # The blobs that a net is read without.
-_WITHOUT_BLOBS: dict[int, Any] = {
+_WITHOUT_BLOBS: Dropped = {
     _LAYER: {_BLOBS: None},
     _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
 }
@@ -77,7 +78,7 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
 
 def strip_blobs(view: memoryview) -> bytes:
     """Return a binary NetParameter without its layers' blobs, small enough to parse."""
-    return b"".join(_without(view, 0, len(view), _WITHOUT_BLOBS))
+    return strip(view, _WITHOUT_BLOBS)
 
 
 def blob_parts(array: Array) -> list[Part]:
@@ -153,16 +154,3 @@ def _refuse(blob: Field, layer: str, why: str) -> NoReturn:
         where=f"layer {layer!r}, byte {blob.start}",
         why=why,
     )
-
-
-def _without(view: memoryview, start: int, end: int, dropped: dict[int, Any]) -> Iterator[bytes]:
-    """Copy a message's fields but for the dropped ones, nested messages likewise."""
-    at = start
-    for field in fields(view, start, end):
-        if field.number not in dropped:
-            yield bytes(view[at : field.end])
-        elif dropped[field.number] is not None:
-            scan.payload(view, field)
-            inner = b"".join(_without(view, field.start, field.end, dropped[field.number]))
-            yield length_delimited(field.number, len(inner)) + inner
-        at = field.end

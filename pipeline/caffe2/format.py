@@ -179,29 +179,15 @@ def _inits(source: Source) -> list[Path]:
 
 def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
     """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's."""
-    from pipeline.graph import signature
+    from pipeline.graph.input_spec import by_name
+    from pipeline.graph.signature import MANIFEST
 
     if source.inputs:
-        return _given(data, source.inputs)
-    manifest = None if source.signature else signature.read_manifest(source.path.parent)
-    known = source.signature or (manifest.signature if manifest else signature.Signature())
+        return by_name(data, source.inputs)
+    known = source.recorded()
     if not known.notes(Caffe2.name):
-        raise InvalidInputError(f"{signature.MANIFEST} beside {source.path} does not tell the blobs of Caffe2")
+        raise InvalidInputError(f"{MANIFEST} beside {source.path} does not tell the blobs of Caffe2")
     return {port.blobs[Caffe2.name]: port.shape for port in known.inputs}
-
-
-def _given(names: Sequence[str], inputs: Sequence[str]) -> dict[str, Shape]:
-    """Return shapes by blob; those without a name go to the data inputs in order."""
-    from pipeline.graph.input_spec import TensorSpec, parse_input_spec
-
-    shapes: dict[str, Shape] = {}
-    for position, text in enumerate(inputs):
-        spec = parse_input_spec(text)
-        if not isinstance(spec, TensorSpec) or (not spec.name and position >= len(names)):
-            takes = ", ".join(names) or "nothing"
-            raise UsageError(f"--input {text} is not one of the network's", why=f"it takes {takes}")
-        shapes[spec.name or names[position]] = spec.shape
-    return shapes
 
 
 CAFFE2 = Caffe2()

@@ -25,6 +25,7 @@ from pipeline.cli import (
     plan,
     report,
     resume,
+    runtimes,
     scan,
     status,
     verify,
@@ -45,7 +46,7 @@ app = typer.Typer(
 COMMANDS = (
     *(convert, resume, plan, status, report),
     *(scan, inspect, diff, export_layer, verify),
-    *(lineage, operators, doctor, cache),
+    *(lineage, operators, doctor, runtimes, cache),
 )
 for command in COMMANDS:
     command.register(app)

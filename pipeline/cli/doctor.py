@@ -16,14 +16,13 @@ def register(app: typer.Typer) -> None:
 
 def doctor(store: StoreFolder = None, json: Json = False) -> int:
     """Report which libraries and independent runtimes this machine has, and how to get what is missing."""
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.talk import print_findings, print_json
     from pipeline.runtimes.doctor import examine
     from pipeline.store.store import default_root
 
     findings = examine(store or default_root())
     if json:
         print_json([asdict(finding) for finding in findings])
-        return 0
-    rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
-    print_table(("topic", "what", "state", "detail", "what to do"), rows)
+    else:
+        print_findings(findings)
     return 0

@@ -19,6 +19,7 @@ from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
+    from pipeline.runtimes.doctor import Finding
 
 Cell = str | int | float
 KINDS = ("auto", "rich", "plain", "json", "none")
@@ -86,8 +87,16 @@ def show(table: Table) -> None:
         print(visible(remark))
 
 
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print what the doctor found, and what to do about the rest."""
+    rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
+    print_table(("topic", "what", "state", "detail", "what to do"), rows)
+
+
 def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
+    from pipeline.verification.evidence import words
+
     path = folder / "verification.json"
     if not path.is_file():
         return
@@ -100,6 +109,7 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
         for check in found["checks"]
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
+    print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
     print(f"{visible(found['inputs'])}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
 
 

@@ -18,10 +18,14 @@ def register(app: typer.Typer) -> None:
 def verify(
     folder: Folder,
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="NPZ", help="Inputs and outputs of the original.")
+        Path | None, typer.Option("--reference", metavar="FILE", help="Inputs and outputs of the original.")
     ] = None,
     runtimes: Annotated[
         list[str] | None, typer.Option("--runtime", metavar="NAME", help="With this runtime only.")
+    ] = None,
+    require_runtimes: Annotated[
+        list[str] | None,
+        typer.Option("--require-runtime", metavar="NAME", help="Fail unless this runtime has run the files."),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
@@ -41,6 +45,7 @@ def verify(
     changes = typed(
         reference=reference,
         runtimes=runtimes,
+        require_runtimes=require_runtimes,
         seed=seed,
         tolerance=tolerance,
         store=store,

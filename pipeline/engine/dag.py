@@ -95,7 +95,8 @@ def _asked(reached: Iterable[Stage], start: frozenset[str], to: Sequence[str], s
     while waiting:
         stage = waiting.pop()
         chosen[stage.name] = stage
-        needed = [makers[kind] for kind in stage.needs if kind in makers]
+        first = [kind for kind in stage.needs_first if kind in start or kind in makers][:1]
+        needed = [makers[kind] for kind in (*stage.needs, *first) if kind in makers]
         needed += [makers[kind] for kind in stage.needs_any if kind in makers and makers[kind].default]
         waiting += [maker for maker in needed if maker.name not in chosen]
     if stop_after:

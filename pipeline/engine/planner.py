@@ -77,7 +77,7 @@ def _stage(
     """Plan one stage; `inputs` holds None for a kind that will be made anew."""
     asked = resolution.question(stage, options, inputs, store)
     before = store.last(stage.name, str(options.model))
-    waiting = sorted(kind for kind in stage.reads if kind in inputs and inputs[kind] is None)
+    waiting = sorted(kind for kind in stage.takes(inputs) if inputs[kind] is None)
     if waiting:
         return _following(stage, before, asked.told, waiting), None
     answer = asked.answer(store.check(asked.key), before, options)

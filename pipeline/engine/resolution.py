@@ -53,7 +53,7 @@ class Question:
 
 def question(stage: Stage, options: Options, inputs: Mapping[str, Input | None], store: Store) -> Question:
     """Return what decides a stage's result; an input that is None is one yet to be made, and is left out."""
-    read = {kind: item for kind in stage.reads if (item := inputs.get(kind))}
+    read = {kind: item for kind in stage.takes(inputs) if (item := inputs[kind])}
     content = {kind: item.digest for kind, item in read.items()}
     parts = fingerprint.components(stage, options, content, store.digests)
     told = fingerprint.with_files(parts, {kind: item.files for kind, item in read.items()})

@@ -174,7 +174,7 @@ class Run:
 
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
         """Return the artifact of a stage: the stored one, or a new one."""
-        inputs = {kind: self.inputs[kind] for kind in stage.reads if kind in self.inputs}
+        inputs = {kind: self.inputs[kind] for kind in stage.takes(self.inputs)}
         asked = resolution.question(stage, self.options, inputs, self.store)
         entry.key = key = asked.key
         self.session.uses(key)

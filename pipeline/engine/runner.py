@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
 from pipeline.errors import UsageError
 from pipeline.graph import budget
+from pipeline.runtimes import discovery
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
@@ -83,14 +85,29 @@ def resume(
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
     `changes` are options that shall have other values than recorded.
+    No record makes a runtime execute what is in a file: the command line has to name that.
     Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
     its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
     """
     before, changes = record.load(folder), changes or {}
     options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    _refuse_executing(folder, options, changes)
     if not trust:
         ledger.refuse_unvouched(folder, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
+
+
+def _refuse_executing(folder: Path, options: Options, typed: Container[str]) -> None:
+    """Raise UsageError where options that were not `typed` name a runtime that executes what is in the model."""
+    flags = {"runtimes": "--runtime", "require_runtimes": "--require-runtime"}
+    recorded = {flag: getattr(options, option) for option, flag in flags.items() if option not in typed}
+    words = [word for flag, names in recorded.items() for name in discovery.executing(names) for word in (flag, name)]
+    if words:
+        raise UsageError(
+            f"the record in {folder} asks for {words[1]}, which executes what is in the model",
+            why="only a command line may ask for that",
+            advice=shlex.join(["torch2caffe2", "verify", str(folder), *words]),
+        )
 
 
 def _refuse_inside(output: Path, root: Path) -> None:

@@ -77,6 +77,15 @@ class Source:
         """What the main file is."""
         return next(iter(self.files))
 
+    def recorded(self) -> Signature:
+        """Return what is known of the inputs and outputs: the signature, else that in the manifest beside the file."""
+        from pipeline.graph import signature
+
+        if self.signature is not None:
+            return self.signature
+        manifest = signature.read_manifest(self.path.parent)
+        return manifest.signature if manifest else signature.Signature()
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

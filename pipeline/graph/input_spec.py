@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -56,6 +57,21 @@ def parse_input_spec(text: str) -> InputSpec:
         advice = "dimensions are joined by x, as in 1x3x224x224" if text[end] == "," else ""
         raise _wrong(text, end, "nothing more was expected", advice)
     return spec
+
+
+def by_name(names: Sequence[str], inputs: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of `inputs`, as typed, by the `names` of a network; those without a name go in order.
+
+    Raises UsageError for one that is none of these.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for position, text in enumerate(inputs):
+        spec = parse_input_spec(text)
+        if not isinstance(spec, TensorSpec) or (not spec.name and position >= len(names)):
+            takes = ", ".join(names) or "nothing"
+            raise UsageError(f"--input {text} is not one of the network's", why=f"it takes {takes}")
+        shapes[spec.name or names[position]] = spec.shape
+    return shapes
 
 
 def _labelled(name: str, body: str) -> str:

@@ -58,9 +58,11 @@ def columns() -> tuple[str, ...]:
 
 def module_rows() -> list[Row]:
     """Return a row for each Torch7 module class."""
-    from pipeline.torch7.modules import MODULES
+    from pipeline.torch7.modules import MODULES, definitions
 
-    return _rows("modules", {name: MODULES[name].lower for name in MODULES})
+    rows = _rows("modules", {name: MODULES[name].lower for name in MODULES})
+    rows += [Row(name, first_line(one.lower), {}) for name, one in definitions() if one.where]
+    return sorted(rows, key=lambda row: row.name)
 
 
 def layer_rows() -> list[Row]:

@@ -136,12 +136,27 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who bears a step of the conversion out: `state` and `words` are those of `pipeline.verification.evidence`."""
+
+    step: str
+    state: str
+    by: tuple[str, ...]
+    words: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Parity:
-    """The verification. `values` maps a value to its error by series, relative to max(1, max |b|)."""
+    """The verification; `unheard` are runtimes that had to judge, and did not.
+
+    `values` maps a value to its error by series, relative to max(1, max |b|).
+    """
 
     passed: bool
     tolerance: float
     inputs: str
+    evidence: tuple[Evidence, ...]
+    unheard: tuple[str, ...]
     checks: tuple[Check, ...]
     values: Mapping[str, Mapping[str, float]]
     origins: Mapping[str, str]

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from pipeline import formats
 from pipeline.config import DEFAULT, OPTIONS, default_of
 from pipeline.errors import InvalidInputError, PipelineError
-from pipeline.report.data import Check, File, Option, Parity, Report, Reproduction, Run, StageRun
+from pipeline.report.data import Check, Evidence, File, Option, Parity, Report, Reproduction, Run, StageRun
 from pipeline.report.network import network
+from pipeline.verification.evidence import words
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -165,10 +166,16 @@ def _parity(path: Path) -> Parity | None:
             bool(found["passed"]),
             float(found["tolerance"]),
             found["inputs"],
+            tuple(_evidence(step) for step in found.get("evidence", ())),
+            tuple(found.get("unheard", ())),
             checks,
             {v["name"]: {by: float(error) for by, error in v["relative"].items()} for v in found["values"]},
             {v["name"]: v["origin"] for v in found["values"]},
         )
+
+
+def _evidence(step: Json) -> Evidence:
+    return Evidence(step["step"], step["state"], tuple(witness["by"] for witness in step["by"]), words(step))
 
 
 def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:

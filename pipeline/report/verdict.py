@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.report.data import Parity, Report
+from pipeline.report.data import Evidence, Parity, Report
 from pipeline.report.words import number, plural
+from pipeline.verification.evidence import JUDGED
 
 _UNFINISHED = {
     "failed": ("bad", "Failed", "The run failed before the networks were complete."),
@@ -13,6 +14,8 @@ _UNFINISHED = {
     "killed": ("warn", "Killed", "The process of this run died; resume goes on from where it was."),
     "running": ("warn", "Running", "The run has not ended yet."),
 }
+# Where every step is judged by somebody else, where some are, and where none is.
+_GRADES = (("good", "Verified"), ("warn", "Partly verified"), ("warn", "Agrees with itself only"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,19 @@ def verdict(report: Report) -> Verdict:
 def _compared(parity: Parity) -> Verdict:
     compared = sum(1 for found in parity.values.values() if found)
     worst = f"apart by {number(parity.worst)} at most, {number(parity.tolerance)} allowed"
-    evidence = _evidence(parity)
+    evidence = " ".join(map(_evidence, parity.evidence))
+    if parity.unheard:
+        silent = ", ".join(parity.unheard)
+        return Verdict("bad", "Witness missing", f"{silent} was required to judge the files, and did not.", evidence)
     if not parity.passed:
         first = next((check for check in parity.checks if check.binding and check.diverges_at), None)
         where = f", first in {first.diverges_at}, {first.diverges_in}" if first else ""
         return Verdict("bad", "Numbers differ", f"Other numbers than the original's{where}: {worst}.", evidence)
-    return Verdict("good", "Verified", f"{plural(compared, 'value')} compared, {worst}.", evidence)
+    judged = sum(step.state == JUDGED for step in parity.evidence)
+    tone, word = _GRADES[0 if judged == len(parity.evidence) else 1 if judged else 2]
+    return Verdict(tone, word, f"{plural(compared, 'value')} compared, {worst}.", evidence)
 
 
-def _evidence(parity: Parity) -> str:
-    """Name the independent runtimes that bear the result out; a reader and a writer can share a mistake."""
-    asked = [check for check in parity.checks if check.independent and check.binding]
-    agree = dict.fromkeys(check.by for check in asked if check.status == "agrees")
-    differ = dict.fromkeys(check.by for check in asked if check.status == "differs")
-    if not agree and not differ:
-        return "No independent runtime could run the files: only this program's own readers vouch for them."
-    words = [f"that {what}: {', '.join(who)}" for what, who in (("agree", agree), ("differ", differ)) if who]
-    return f"Independent runtimes {'; '.join(words)}."
+def _evidence(step: Evidence) -> str:
+    """Name those outside of this program that bear a step out; a reader and a writer can share a mistake."""
+    return f"{step.step.capitalize()}: {' '.join((step.words[0], ', '.join(step.by))).strip()}."

@@ -1,20 +1,200 @@
-"""Which independent runtimes there are on this machine. Nothing is imported; rarely is anything started."""
+"""Which independent runtimes there are on this machine. None is imported; rarely is anything started."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
-from pipeline.runtimes import caffe2, opencv, pycaffe
-from pipeline.runtimes.engine import Engine, Missing
+from pipeline.errors import MachineError, UsageError
+from pipeline.runtimes import programs
+from pipeline.runtimes.runtime import Missing, Runtime, version_of
+
+NOBODY = "none"
+COMPLETE = "complete"  # a file beside what was installed to its end
 
 
-def search(environment: Mapping[str, str]) -> list[Engine | Missing]:
-    """Look for every runtime that is known; say of each that is missing how to get it."""
-    return [*opencv.find(environment), *pycaffe.find(environment), *caffe2.find(environment)]
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A way to install a program: a version of it, the Python that it is for, and what pip is to install there."""
+
+    python: str
+    version: str
+    packages: tuple[str, ...]
 
 
-def engines(environment: Mapping[str, str], only: Sequence[str] = ()) -> list[Engine]:
-    """Return the runtimes found; with `only`, those whose name is among these (case does not matter)."""
-    wanted = {name.lower() for name in only}
-    found = [engine for engine in search(environment) if isinstance(engine, Engine)]
-    return [engine for engine in found if not wanted or engine.name.lower() in wanted]
+def _believed(reads: str, files: Mapping[str, Path]) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a file of `programs/` says about itself; that package's docstring tells what each name means."""
+
+    file: Path
+    name: str
+    reads: tuple[str, ...]
+    variable: str
+    installed: Callable[[Path], str | None] | None = None
+    recipes: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    advice: str = ""
+    pads_shapes: bool = False
+    opinions: tuple[str, ...] = ()
+    executes: bool = False
+    doubt: Callable[[str, Mapping[str, Path]], str] = _believed
+
+    @property
+    def ways(self) -> list[Recipe]:
+        """The recipes, the best first."""
+        return [Recipe(*recipe) for recipe in self.recipes]
+
+    def called(self, name: str) -> bool:
+        """Return whether `name` means this one, in any version."""
+        return name.partition("==")[0].lower() == self.name.lower()
+
+    @property
+    def how_to_get(self) -> str:
+        """What somebody who lacks it can type."""
+        return self.advice or f"torch2caffe2 runtimes install {self.name.lower()}"
+
+
+@cache
+def known() -> tuple[Program, ...]:
+    """Return what the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
+    names = [f"{programs.__name__}.{info.name}" for info in pkgutil.iter_modules(programs.__path__)]
+    modules = map(importlib.import_module, names)
+    return tuple(declared(vars(module), Path(str(module.__file__))) for module in modules)
+
+
+def declared(names: Mapping[str, Any], file: Path) -> Program:
+    """Return the program that a file declares by the names in it."""
+    told = {field.name: names.get(field.name.upper(), names.get(field.name)) for field in fields(Program)}
+    return Program(**{name: value for name, value in told.items() if value is not None} | {"file": file})
+
+
+def folders() -> Iterator[Path]:
+    """Return the folders that hold installed runtimes: a checkout's own, then the user's data folder."""
+    import platformdirs
+
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").exists():
+        yield checkout / ".runtimes"
+    yield Path(platformdirs.user_data_dir("torch2caffe2", appauthor=False)) / "runtimes"
+
+
+def search(
+    environment: Mapping[str, str], wanted: Callable[[Program], bool] = lambda program: True
+) -> list[Runtime | Missing]:
+    """Look for every program that is `wanted` of those that are known; say of each that is missing how to get it."""
+    return [found for program in known() if wanted(program) for found in look_for(program, environment)]
+
+
+def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime | Missing]:
+    """Look for a program: in the interpreters that its variable names, in this one, then among those installed.
+
+    An interpreter that is named but does not have it is Missing, with the reason. A version is taken once. One that is
+    no module of Python is asked by this Python.
+    """
+    found: dict[str, list[Runtime | Missing]] = {}
+    for interpreter, found_by, sites in _places(program, environment):
+        named = found_by == program.variable
+        try:
+            version = _version(program, interpreter, sites, ask=named or program.installed is None)
+        except (ImportError, MachineError) as error:
+            why = error.why if isinstance(error, MachineError) else str(error)
+            advice = f"mend or unset {program.variable}" if named else program.how_to_get
+            found[str(interpreter)] = _missing(program, f"{interpreter}: {why}" if named else why, advice)
+        else:
+            if version is not None:
+                found.setdefault(version, _runtimes(program, version, interpreter, found_by))
+    if not found:
+        found[""] = _missing(program, "it was not found", program.how_to_get)
+    return [each for several in found.values() for each in several]
+
+
+def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
+    """Return interpreters that may have it, what named each, and the folders from which each imports."""
+    if program.installed is None:
+        yield Path(sys.executable), "this Python", []
+        return
+    for name in environment.get(program.variable, "").split(os.pathsep):
+        if name:
+            yield Path(name).absolute(), program.variable, _sites(Path(name))
+    yield Path(sys.executable), "this Python", [Path(entry) for entry in sys.path]
+    for folder in folders():
+        for mark in sorted(folder.glob(f"{program.name.lower()}-*/{COMPLETE}")):
+            path = mark.parent / "bin" / "python"
+            yield path.absolute(), str(folder), _sites(path)
+
+
+def _sites(interpreter: Path) -> list[Path]:
+    return sorted(interpreter.parent.parent.glob("lib/python3*/site-packages"))
+
+
+def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bool) -> str | None:
+    """Return the version by the files, if they tell it; else start the interpreter, where that may have it."""
+    look = program.installed
+    told = [version for site in sites if look and (version := look(site)) is not None]
+    if told and told[0]:
+        return told[0]
+    return version_of(str(interpreter), program.file) if told or ask else None
+
+
+def _runtimes(program: Program, version: str, interpreter: Path, found_by: str) -> list[Runtime | Missing]:
+    return [
+        Runtime(
+            program.name,
+            version,
+            reads,
+            str(interpreter),
+            program.file,
+            found_by,
+            pads_shapes=program.pads_shapes,
+            guesses=reads in program.opinions,
+            executes=program.executes,
+            doubt=partial(program.doubt, reads),
+        )
+        for reads in program.reads
+    ]
+
+
+def _missing(program: Program, why: str, advice: str) -> list[Runtime | Missing]:
+    return [Missing(program.name, reads, why, advice) for reads in program.reads]
+
+
+def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Sequence[str] = ()) -> list[Runtime]:
+    """Return the runtimes found; with `only`, those that it names, as "caffe2" or "caffe2==1.0.1"; "none" is nobody.
+
+    Those that `also` names come with them. One that executes what is in a file has to be named.
+    Raises UsageError for a name that none has.
+    """
+    named = [name for name in (*only, *also) if name != NOBODY]
+    searched = search(environment, lambda program: not program.executes or any(map(program.called, named)))
+    found = [each for each in searched if isinstance(each, Runtime)]
+    for name in named:
+        if not any(runtime.called(name) for runtime in found):
+            raise _absent(name, found)
+    return [each for each in found if any(map(each.called, named)) or not (only or each.executes)]
+
+
+def executing(names: Sequence[str]) -> list[str]:
+    """Return those of the names of runtimes that stand for one which executes what is in a file."""
+    return [name for name in names if any(program.called(name) for program in known() if program.executes)]
+
+
+def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
+    """Word that a runtime was asked for that is unknown, or not here."""
+    _, _, version = name.partition("==")
+    program = next((each for each in known() if each.called(name)), None)
+    here = "found here: " + (", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none")
+    if program is None:
+        why = f"{here}; known: " + ", ".join(each.name for each in known())
+        return UsageError(f"there is no runtime called {name}", why=why, advice="torch2caffe2 runtimes list")
+    exact = f"=={version}" if any(way.version == version for way in program.ways) else ""
+    return UsageError(f"no runtime {name} is installed", why=here, advice=program.how_to_get + exact)

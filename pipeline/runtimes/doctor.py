@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from pipeline.runtimes import discovery
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.runtime import Runtime
 
 LIBRARIES = ("torchfile", "protobuf", "numpy", "torch", "networkx", "typer", "h5py")
 
@@ -31,7 +31,7 @@ class Finding:
 
 def examine(store: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
     """Look at everything that decides what a conversion can do here."""
-    return [*_versions(), *_runtimes(environment), *_file_system(store)]
+    return [*_versions(), *runtimes(environment), *_file_system(store)]
 
 
 def _versions() -> Iterator[Finding]:
@@ -43,10 +43,11 @@ def _versions() -> Iterator[Finding]:
             yield Finding("library", name, False, "not installed", f"pip install {name}")
 
 
-def _runtimes(environment: Mapping[str, str]) -> Iterator[Finding]:
+def runtimes(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
+    """Look for every independent runtime that is known."""
     for found in discovery.search(environment):
         reads = f"reads {found.reads}"
-        if isinstance(found, Engine):
+        if isinstance(found, Runtime):
             yield Finding("runtime", found.title, True, f"{reads}; {found.interpreter}")
         else:
             yield Finding("runtime", found.name, False, f"{reads}; {found.why}", found.advice)

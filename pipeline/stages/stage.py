@@ -63,6 +63,7 @@ class Stage:
     makes: str  # the kind of artifact: "graph"
     needs: tuple[str, ...]  # kinds of artifact, or of source ("t7"), that it cannot run without
     needs_any: tuple[str, ...] = field(default=(), kw_only=True)  # kinds of which it cannot run without one
+    needs_first: tuple[str, ...] = field(default=(), kw_only=True)  # of these it reads the first that is there, only
     run: Callable[[Task], Mapping[str, str] | None]  # gives the digests of files that it digested as it wrote them
     wants: tuple[str, ...] = ()  # kinds it uses where they exist
     # What it would make, in memory; raises what `run` raises. A stage without one is left out of a scan.
@@ -83,12 +84,16 @@ class Stage:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The kinds that it reads where they are there."""
-        return (*self.needs, *self.needs_any, *self.wants)
+        """The kinds that it may read."""
+        return (*self.needs, *self.needs_first, *self.needs_any, *self.wants)
+
+    def takes(self, present: Container[str]) -> tuple[str, ...]:
+        """Return the kinds that it reads where those `present` are there."""
+        first = [kind for kind in self.needs_first if kind in present][:1]
+        others = [kind for kind in (*self.needs, *self.needs_any, *self.wants) if kind in present]
+        return (*first, *others)
 
     def lacks(self, present: Container[str]) -> tuple[str, ...]:
         """Return the kinds for want of which it cannot run, where those `present` are there."""
-        missing = tuple(kind for kind in self.needs if kind not in present)
-        if missing or not self.needs_any or any(kind in present for kind in self.needs_any):
-            return missing
-        return (" or ".join(self.needs_any),)
+        choices = [(kind,) for kind in self.needs] + [kinds for kinds in (self.needs_first, self.needs_any) if kinds]
+        return tuple(" or ".join(kinds) for kinds in choices if not any(kind in present for kind in kinds))

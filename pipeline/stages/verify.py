@@ -24,7 +24,7 @@ def run(task: Task) -> None:
     """
     import json
 
-    from pipeline.runtimes import discovery, opencv
+    from pipeline.runtimes import discovery
     from pipeline.verification import divergence, feeds, verification
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
@@ -38,19 +38,17 @@ def run(task: Task) -> None:
         if options["reference"]
         else feeds.random_inputs(first, options["seed"])
     )
-    engines = discovery.engines(os.environ, options["runtimes"])
-    result = verification.verify(
-        artifacts,
-        reference,
-        engines,
-        options["tolerance"],
-        opencv.doubt,
-        task.progress,
-        before,
-    )
+    runtimes = discovery.runtimes(os.environ, *_named(options))
+    for runtime in runtimes:
+        if runtime.executes and "t7" in task.inputs:
+            task.note(f"{runtime.name} executes what is in {task.inputs['t7'].name}: it was asked for by name")
+    tolerance, required = options["tolerance"], options["require_runtimes"]
+    result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    verification.require(result, divergence.keep(result, artifacts, reference.inputs, engines, task.output))
+    if result.original:
+        feeds.write_reference(task.output / "original.npz", reference.inputs, result.original)
+    verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
 
 
 def _same_inputs(a: Graph, b: Graph) -> bool:
@@ -60,8 +58,7 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 def _artifacts(task: Task) -> list[Artifact]:
     """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
 
-    A network inside a table is one that nobody but this program finds there. What others make of the user's own file
-    does not bind: it says less than its user, and they guess some modules.
+    A network inside a table is one that nobody but this program finds there.
     """
     from pipeline.verification.verification import Artifact
 
@@ -72,7 +69,7 @@ def _artifacts(task: Task) -> list[Artifact]:
         return found
     first = found[0]
     named = [(known.name, {known.roles[0].name: task.inputs[known.name]}) for known in own]
-    return [first, *(Artifact(kind, file, None, *first.blobs, binding=False) for kind, file in named), *found[1:]]
+    return [first, *(Artifact(kind, file, None, *first.blobs) for kind, file in named), *found[1:]]
 
 
 def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
@@ -106,7 +103,19 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.engines(os.environ)}
+    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, *_named(options))}
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise UsageError for runtimes that are not here."""
+    from pipeline.runtimes import discovery
+
+    if any(_named(options)):
+        discovery.runtimes(os.environ, *_named(options))
+
+
+def _named(options: Mapping[str, Any]) -> tuple[Sequence[str], Sequence[str]]:
+    return options["runtimes"], options["require_runtimes"]
 
 
 STAGE = Stage(
@@ -117,7 +126,8 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "reference", "root", "runtimes", "seed", "tolerance"),
+    options=("inputs", "keep_loss", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
+    check=_check,
 )

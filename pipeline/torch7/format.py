@@ -36,7 +36,7 @@ class Torch7(Format):
         from pipeline.graph.input_spec import parse_input_spec
         from pipeline.torch7 import importer
 
-        network = importer.find_network(source.path, source.root or None, source.plugins)
+        network = importer.find_network(source.path, source.root or None, source.plugins, note)
         inputs = [parse_input_spec(text) for text in source.inputs]
         with plugins.no_late_imports(source.plugins):
             graph = importer.lower(network, inputs or None, source.path.stem)
@@ -50,9 +50,9 @@ class Torch7(Format):
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
         """Return the module classes that are lowered."""
-        from pipeline.torch7.modules import MODULES
+        from pipeline.torch7.modules import definitions
 
-        return MODULES
+        return {name for name, _ in definitions()}
 
     def tells_shapes(self, source: Source) -> bool:
         """Return no: what a file remembers of its last run is a guess."""

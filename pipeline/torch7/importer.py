@@ -10,18 +10,20 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, leaves
-from pipeline.torch7.module import Module, TorchValue, find, join
+from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
-from pipeline.torch7.objects import Tensor, TorchObject
+from pipeline.torch7.objects import Tensor
 from pipeline.torch7.reader import load
 from pipeline.torch7.shapes import known, remembered
-from pipeline.torch7.tree import children, walk
+from pipeline.torch7.tree import children
+from pipeline.torch7.unknown import unknown, with_networks
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
@@ -46,10 +48,10 @@ def read(
     return lower(find_network(path, root, plugins), inputs, path.stem)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = ()) -> Module:
-    """Find the network in a .t7 file; errors as `read`."""
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Module:
+    """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     load_plugins(plugins)
-    where, network = select_network(load(path), root)
+    where, network = select_network(load(path), root, note)
     return Module(network, where)
 
 
@@ -58,7 +60,7 @@ def element_type(root: Module) -> str:
 
     Containers do not tell: `_type` is not changed in all of them when a part is converted.
     """
-    leaves = (found for _, found in walk(root.object) if not children(found))
+    leaves = (m.object for m in modules_in(root) if not children(m.object))
     first = next(leaves, root.object)
     return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
@@ -66,36 +68,13 @@ def element_type(root: Module) -> str:
 def unsupported(root: Module) -> tuple[Problem, ...]:
     """List every module in the tree whose class is not known here, or never has a counterpart."""
     problems = []
-    for path, found in walk(root.object):
-        definition = find(found.class_name)
-        if definition is None or definition.refusal is not None:
-            place = Module(found, join(root.path, path) if path else root.path)
-            reason, advice = (definition.refusal if definition else None) or unknown(found)
-            problems.append(Problem(str(place.origin), reason, advice))
+    for m in modules_in(root):
+        definition = definition_of(m)
+        refusal = unknown(m) if definition is None else definition.refusal
+        if refusal is not None:
+            reason, advice = refusal
+            problems.append(Problem(str(m.origin), reason, advice if definition is None else with_networks(advice, m)))
     return tuple(problems)
-
-
-def unknown(found: TorchObject) -> tuple[str, str]:
-    """Say of a class that is not known what it resembles, and what to do."""
-    kind = found.class_name
-    if kind.startswith("ccn2.") or kind.endswith("CUDA"):
-        return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
-    if kind.startswith("autograd."):
-        return (
-            "runs a Lua function, of which the file has the bytecode only",
-            "build it of nn modules, or lower it by a --plugin",
-        )
-    alike = ""
-    if "weight" in found and "kW" in found and "kH" in found:
-        alike = "nn.SpatialConvolution"
-    elif "modules" in found:
-        alike = "nn.Sequential"
-    elif "weight" in found and not found.get("modules"):
-        alike = "nn.Linear"
-    advice = "lower it by a --plugin"
-    if alike:
-        advice += f'; if it computes what {alike} does, alias("{kind}", "{alike}") says so there'
-    return "is a class that is not known here", advice
 
 
 def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> Graph:
@@ -119,8 +98,8 @@ def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> G
 def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
-    net.builder.budget.grow("weights", held(root.object))
-    with deep_recursion(depth(root.object)):
+    net.builder.budget.grow("weights", held(root))
+    with deep_recursion(depth(root)):
         x = declare(net.builder, inputs)
         y = net.run(root, x)
     if net.problems:
@@ -171,19 +150,19 @@ def without_copies(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=final)
 
 
-def held(root: TorchObject) -> int:
+def held(root: Module) -> int:
     """Return the bytes of the storages of a network's tensors, those that modules share once."""
     found = {}
-    for _, module in walk(root):
-        for value in module.fields.values():
+    for module in modules_in(root):
+        for value in module.object.fields.values():
             if isinstance(value, Tensor) and value.storage is not None:
                 found[id(value.storage)] = value.storage.data.nbytes
     return sum(found.values())
 
 
-def depth(root: TorchObject) -> int:
+def depth(root: Module) -> int:
     """Count how deep modules stand inside each other."""
-    return max(path.count(".") + 1 for path, _ in walk(root))
+    return max(m.path.count(".") + 1 for m in modules_in(root))
 
 
 @contextmanager

@@ -25,14 +25,15 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
     Errors as `pipeline.torch7.reader.load` and `select_network`. A network that cannot be imported is listed all
     the same, with a note.
     """
+    from pipeline.torch7.module import Module
+    from pipeline.torch7.modules import modules_in
     from pipeline.torch7.network import select_network
     from pipeline.torch7.reader import load
-    from pipeline.torch7.tree import walk
 
     where, network = select_network(load(path), root or None)
     graph, notes = _graph(where, network, inputs, path.stem)
     measures = measured(graph, lambda node: node.origin.path) if graph else {}
-    parts = tuple(_part(place, module, where, measures) for place, module in walk(network))
+    parts = tuple(_part(m.path, m.object, where, measures) for m in modules_in(Module(network)))
     return Inventory(
         f"Torch7 network in {path.name}" + (f", at {where}" if where else ""),
         "t7",

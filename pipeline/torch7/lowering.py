@@ -13,7 +13,7 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageE
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, TensorType, Value
-from pipeline.torch7.module import Definition, Module, TorchValue, find
+from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 
@@ -65,6 +65,7 @@ class Lowering:
         self._given: set[str] = set()  # values that modules gave
         self._again = 0  # how often a module gave another output than before
         self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input: what it gave
+        self._running: set[int] = set()  # module objects, from the network down to the current one
         self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
         self._module = Module(TorchObject("network"))
         self._inner = ""
@@ -109,9 +110,12 @@ class Lowering:
         return width(table)
 
     def _run(self, module: Module, x: TorchValue) -> TorchValue:
-        definition = find(module.kind)
+        definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""
+        if id(module.object) in self._running:
+            self.damaged("modules that are not inside themselves", "itself inside")
+        self._running.add(id(module.object))
         try:
             with self.builder.at(module.name, module.origin):
                 if definition is None:
@@ -134,6 +138,7 @@ class Lowering:
             ) from error
         finally:
             self._module, self._inner = before
+            self._running.discard(id(module.object))
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:

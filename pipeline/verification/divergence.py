@@ -16,8 +16,8 @@ from pipeline.errors import MachineError, PipelineError
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.values import Graph, Value
-from pipeline.runtimes import engine
-from pipeline.runtimes.engine import Engine, Job
+from pipeline.runtimes.runtime import Job, Runtime
+from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification import cut, export
 from pipeline.verification.verification import Artifact, Check, Verification, differing
 
@@ -111,7 +111,7 @@ def keep(
     verification: Verification,
     artifacts: Sequence[Artifact],
     inputs: Sequence[Array],
-    engines: Sequence[Engine],
+    runtimes: Sequence[Runtime],
     folder: Path,
 ) -> str:
     """Leave the smallest part that differs in `folder`, where a verification failed; give the file's name, or "".
@@ -120,7 +120,7 @@ def keep(
     """
     for check in differing(verification):
         try:
-            span = _span(verification, check, artifacts, inputs, engines)
+            span = _span(verification, check, artifacts, inputs, runtimes)
         except PipelineError:  # the part is a help, and its absence must not hide what went wrong
             continue
         if span is not None:
@@ -146,11 +146,11 @@ def _span(
     check: Check,
     artifacts: Sequence[Artifact],
     inputs: Sequence[Array],
-    engines: Sequence[Engine],
+    runtimes: Sequence[Runtime],
 ) -> Span | None:
     original = verification.reference
     artifact = next((a for a in artifacts if a.kind == check.reads and a.graph is not None), None)
-    runtime = next((found for found in engines if found.title == check.by), None)
+    runtime = next((found for found in runtimes if found.title == check.by), None)
     if artifact is None or artifact.graph is None or (runtime is None and artifact.graph is original):
         return None  # a network that cannot be cut, or outputs that somebody computed elsewhere
     names = dict(zip((value.name for value in original.outputs), artifact.output_blobs, strict=True))
@@ -170,7 +170,7 @@ def _read_back(graph: Graph, arrays: Sequence[Array]) -> Array:
     return evaluate(graph, arrays)[0]
 
 
-def _by(runtime: Engine) -> Run:
+def _by(runtime: Runtime) -> Run:
     """Run a network with an independent runtime, from files."""
     known = formats.named(runtime.reads)
     if known is None:
@@ -180,7 +180,7 @@ def _by(runtime: Engine) -> Run:
         with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
             written = known.write(graph, Path(folder))
             feeds = dict(zip(written.inputs, arrays, strict=True))
-            (result,) = engine.run(runtime, [Job(written.files, feeds, written.outputs)])
+            (result,) = run_files(runtime, [Job(written.files, feeds, written.outputs)])
         if not result.ok:
             raise MachineError(f"{runtime.title} cannot run a part of the network", why=result.error)
         return result.blobs[written.outputs[0]]

@@ -90,9 +90,7 @@ def write(found: Piece, folder: Path) -> tuple[str, ...]:
             continue
         files |= known.listed([path.name for path in written.files.values()])
         ports = ports.with_blobs(known.name, written.inputs, written.outputs)
-    arrays = {f"in{i}": array for i, array in enumerate(found.inputs)}
-    arrays |= {f"out{i}": array for i, array in enumerate(found.outputs)}
-    np.savez(folder / REFERENCE, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+    feeds.write_reference(folder / REFERENCE, found.inputs, found.outputs)
     text = Manifest(ports, files).as_text({"cut": {**found.about, "left out": notes}})
     (folder / MANIFEST).write_bytes(text)
     return tuple(notes)

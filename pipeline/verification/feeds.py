@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -14,6 +16,8 @@ import numpy as np
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Shape, Value
+from pipeline.torch7 import reader
+from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
 
 Array = np.ndarray[Any, Any]
 
@@ -27,40 +31,52 @@ class Reference:
     outputs: tuple[Array, ...] = ()
 
 
-def read_reference(path: Path, graph: Graph) -> Reference:
-    """Read in0, in1, ... and out0, out1, ... of an npz file; of arrays that do not fit, only the headers are read.
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An array in a file: of one that does not fit nothing but the shape is ever read."""
 
-    Raises InvalidInputError for a file that is no npz of numbers, UsageError where its arrays are not what the network
-    takes.
+    shape: Shape
+    read: Callable[[], Array]
+
+
+def read_reference(path: Path, graph: Graph) -> Reference:
+    """Read in0, in1, ... and out0, out1, ... of an npz file, or {inputs, outputs} as Torch7 saves it, tables nested.
+
+    Raises InvalidInputError for a file that is neither, UsageError where its arrays are not what the network takes.
     """
+    inputs, outputs = _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
+    _check(path, "in", inputs, graph.inputs)
+    if outputs:
+        _check(path, "out", outputs, graph.outputs)
+    read = partial(_read, path)
+    return Reference(path.name, tuple(map(read, inputs)), tuple(map(read, outputs)))
+
+
+def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+    """Write arrays as `read_reference` reads them: the same ones give the same bytes."""
+    arrays = {f"in{i}": array for i, array in enumerate(inputs)} | {f"out{i}": array for i, array in enumerate(outputs)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
+
+
+def _archived(path: Path) -> tuple[list[_Stored], list[_Stored]]:
+    with _as_npz(path), ZipFile(path) as archive:
+        return _headers(path, archive, "in"), _headers(path, archive, "out")
+
+
+@contextmanager
+def _as_npz(path: Path) -> Iterator[None]:
     try:
-        with ZipFile(path) as archive:
-            inputs = _arrays(path, archive, "in", graph.inputs)
-            outputs = _arrays(path, archive, "out", graph.outputs)
+        yield
     except (OSError, ValueError, EOFError, BadZipFile, RuntimeError, zlib.error) as error:
         # RuntimeError: an encrypted file, or one packed in a way that Python does not know
         raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
-    return Reference(path.name, inputs, outputs)
 
 
-def _arrays(path: Path, archive: ZipFile, prefix: str, values: Sequence[Value]) -> tuple[Array, ...]:
-    """Read the arrays of one kind; outputs may be missing."""
-    names: list[str] = []
-    held = set(archive.namelist())
-    while (name := f"{prefix}{len(names)}.npy") in held:
-        names.append(name)
-    if prefix == "out" and not names:
-        return ()
-    found = [_shape(archive, name) for name in names]
-    expected = [value.shape for value in values]
-    if expected != found:
-        what = {"in": "takes", "out": "gives"}[prefix]
-        raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
-    arrays = []
-    for name in names:
-        with archive.open(name) as stream:
-            arrays.append(np.ascontiguousarray(np.lib.format.read_array(stream, allow_pickle=False), np.float32))
-    return tuple(arrays)
+def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
+    held, found = set(archive.namelist()), list[_Stored]()
+    while (name := f"{prefix}{len(found)}.npy") in held:
+        found.append(_Stored(_shape(archive, name), partial(_unpacked, path, name)))
+    return found
 
 
 def _shape(archive: ZipFile, name: str) -> Shape:
@@ -72,6 +88,43 @@ def _shape(archive: ZipFile, name: str) -> Shape:
     if dtype.kind not in "fiub":
         raise ValueError(f"{name} holds {dtype}, and not numbers")
     return tuple(shape)
+
+
+def _unpacked(path: Path, name: str) -> Array:
+    with ZipFile(path) as archive, archive.open(name) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _saved_by_torch(path: Path) -> tuple[list[_Stored], list[_Stored]]:
+    sides = reader.load(path)
+    if not isinstance(sides, Table) or len(sides.array()) != 2:
+        raise InvalidInputError(f"{path} is no reference", why="it is no table of two: the inputs, and the outputs")
+    inputs, outputs = (list(_tensors(side, path)) for side in sides.array())
+    return inputs, outputs
+
+
+def _tensors(value: LuaValue, path: Path) -> Iterator[_Stored]:
+    """Return the tensors of a nested table in order."""
+    if isinstance(value, Tensor):
+        yield _Stored(value.numpy().shape, value.numpy)
+    elif isinstance(value, Table):
+        for item in value.array():
+            yield from _tensors(item, path)
+    else:
+        raise InvalidInputError(f"{path} is no reference", why=f"there is {describe(value)} where a tensor should be")
+
+
+def _read(path: Path, stored: _Stored) -> Array:
+    with _as_npz(path):
+        return np.ascontiguousarray(stored.read(), np.float32)
+
+
+def _check(path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value]) -> None:
+    expected = [value.shape for value in values]
+    found = [array.shape for array in arrays]
+    if expected != found:
+        what = {"in": "takes", "out": "gives"}[prefix]
+        raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
 
 
 def random_inputs(graph: Graph, seed: int) -> Reference:

@@ -21,8 +21,10 @@ from pipeline.errors import MachineError, VerificationError
 from pipeline.graph.comparison import Difference, compare
 from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Shape, Value
-from pipeline.runtimes import engine
-from pipeline.runtimes.engine import Engine, Job
+from pipeline.runtimes.runtime import Job, Runtime
+from pipeline.runtimes.runtime import run as run_files
+from pipeline.verification import evidence
+from pipeline.verification.evidence import Evidence
 from pipeline.verification.feeds import Reference
 
 Array = np.ndarray[Any, Any]
@@ -82,18 +84,25 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All checks, and how far each value is apart by runner."""
+    """All checks, how far each value is apart by runner, and who bears each step out.
+
+    `unheard` are runtimes that had to judge, and did not; `original` is what the original's own program computed, if it
+    was asked.
+    """
 
     tolerance: float
     inputs: str
     checks: tuple[Check, ...]
     values: Mapping[str, Mapping[str, Difference]]
     reference: Graph
+    evidence: tuple[Evidence, ...] = ()
+    unheard: tuple[str, ...] = ()
+    original: tuple[Array, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Return whether no binding check found a difference."""
-        return not any(t.binding and t.status == "differs" for t in self.checks)
+        """Return whether no binding check found a difference, and everybody who had to judge did."""
+        return not self.unheard and not any(t.binding and t.status == "differs" for t in self.checks)
 
 
 class Verifier:
@@ -108,6 +117,7 @@ class Verifier:
         self.known |= {value.name: array for value, array in zip(self.graph.inputs, feeds, strict=True)}
         self.known |= {v.name: np.asarray(self.graph.weights[v.name]) for v in self._constant_outputs()}
         self.values: dict[str, dict[str, Difference]] = {name: {} for name in self.known}
+        self.original: tuple[Array, ...] = ()
         self.order = {name: place for place, name in enumerate(self.known)}
 
     def _constant_outputs(self) -> list[Value]:
@@ -160,23 +170,26 @@ class Verifier:
             independent=False, binding=artifact.binding,
         )  # fmt: skip
 
-    def run(self, runtime: Engine, artifact: Artifact, doubt: str) -> Check:
-        """Check an independent runtime on the artifact's files, unless there is `doubt` that it knows its layers."""
+    def run(self, runtime: Runtime, artifact: Artifact) -> Check:
+        """Check an independent runtime on the artifact's files, unless it is known to be wrong about a layer."""
+        binding = artifact.binding and not runtime.guesses
 
         def skip(why: str) -> Check:
-            return Check(runtime.title, artifact.kind, True, artifact.binding, skipped=why)
+            return Check(runtime.title, artifact.kind, True, binding, skipped=why)
 
-        if doubt:
+        if doubt := runtime.doubt(artifact.files):
             return skip(doubt)
         feeds = dict(zip(artifact.input_blobs, self.feeds, strict=True))
         try:
-            (result,) = engine.run(runtime, [Job(artifact.files, feeds, artifact.output_blobs)])
+            (result,) = run_files(runtime, [Job(artifact.files, feeds, artifact.output_blobs)])
         except MachineError as error:
             return skip(error.why or error.what)
         if not result.ok:
             return skip(f"{result.stage}: {result.error}")
+        if runtime.executes:
+            self.original = tuple(result.blobs[blob] for blob in artifact.output_blobs)
         blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
-        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=artifact.binding)
+        return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
 
     def _squeezed(self, blobs: Mapping[str, Array], artifact: Artifact) -> dict[str, Array]:
         """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""
@@ -199,16 +212,15 @@ def _padded(shape: Shape) -> Shape:
 def verify(
     artifacts: Sequence[Artifact],
     reference: Reference,
-    engines: Sequence[Engine],
+    runtimes: Sequence[Runtime],
     tolerance: float,
-    doubt: Callable[[Engine, Mapping[str, Path]], str] = lambda engine, files: "",
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
     before: Artifact | None = None,
+    required: Sequence[str] = (),
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.
 
-    `doubt` says why an engine's word on some files would be worth nothing (a layer it is known to get wrong).
-    `before` is what the first one was before somebody edited it.
+    `before` is what the first one was before somebody edited it; `required` names runtimes that must have judged.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
     verifier = Verifier(first, reference.inputs, tolerance)
@@ -220,14 +232,25 @@ def verify(
     for artifact in artifacts:
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))
-        readers = [runtime for runtime in engines if runtime.reads == artifact.kind]
-        work += [partial(verifier.run, runtime, artifact, doubt(runtime, artifact.files)) for runtime in readers]
+        readers = [runtime for runtime in runtimes if runtime.reads == artifact.kind]
+        work += [partial(verifier.run, runtime, artifact) for runtime in readers]
     checks = []
     for done, step in enumerate(work):
         progress(done, len(work), "checks")
         checks.append(step())
     progress(len(work), len(work), "checks")
-    return Verification(tolerance, reference.title, tuple(checks), verifier.values, verifier.graph)
+    heard = {check.by for check in checks if check.independent and not check.skipped}
+    unheard = [name for name in required if not any(r.called(name) and r.title in heard for r in runtimes)]
+    return Verification(
+        tolerance,
+        reference.title,
+        tuple(checks),
+        verifier.values,
+        verifier.graph,
+        evidence.gather(artifacts, checks),
+        tuple(unheard),
+        verifier.original,
+    )
 
 
 def as_json(verification: Verification) -> dict[str, Any]:
@@ -241,6 +264,16 @@ def as_json(verification: Verification) -> dict[str, Any]:
         "passed": verification.passed,
         "tolerance": verification.tolerance,
         "inputs": verification.inputs,
+        "unheard": list(verification.unheard),
+        "evidence": [
+            {
+                "step": step.step,
+                "state": step.state,
+                "by": [{"by": w.by, "values": w.values, "relative": _number(w.relative)} for w in step.by],
+                "why": step.why,
+            }
+            for step in verification.evidence
+        ],
         "checks": [
             {
                 "by": check.by,
@@ -283,15 +316,17 @@ def differing(verification: Verification) -> list[Check]:
     return sorted(apart, key=lambda check: order[check.diverges_at])
 
 
-def require(verification: Verification, evidence: str = "") -> None:
+def require(verification: Verification, smallest: str = "") -> None:
     """Raise VerificationError, with the first place that differs, unless the verification passed.
 
-    `evidence` is the file with the smallest part of the network that differs, where one was found.
+    `smallest` is the file with the smallest part of the network that differs, where one was found.
     """
     if verification.passed:
         return
-    nodes = verification.reference.producers()
     apart = differing(verification)
+    if not apart:
+        raise _unheard(verification)
+    nodes = verification.reference.producers()
     first = apart[0]
     node = nodes.get(first.diverges_at)
     raise VerificationError(
@@ -300,5 +335,15 @@ def require(verification: Verification, evidence: str = "") -> None:
         why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}; "
         f"{verification.tolerance:g} is allowed",
         advice="the files are there, and verification.json tells every value; do not trust them as they are"
-        + (f";\n{evidence} is the smallest part that differs: attach it to a bug report" if evidence else ""),
+        + (f";\n{smallest} is the smallest part that differs: attach it to a bug report" if smallest else ""),
+    )
+
+
+def _unheard(verification: Verification) -> VerificationError:
+    """Word that a runtime was required to judge, and did not."""
+    silent = [f"{c.by} ({c.reads}): {c.skipped}" for c in verification.checks if c.independent and c.skipped]
+    return VerificationError(
+        f"{', '.join(verification.unheard)} has not judged the files, and was required to",
+        why="; ".join(silent) or "no file of this run is in a format that it reads",
+        advice="the files are there; without --require-runtime the other checks decide",
     )

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import comparison
 from benchmarks.comparison import FIXTURES, Case, Verdict, compared, load, page
-from pipeline.runtimes.engine import Job, Result
+from pipeline.runtimes.runtime import Job, Result
 
 CASE = Case(Path("y"), "ReLU", {"x": np.zeros(2, np.float32)}, {"y": np.array([1, 2], np.float32)})
 

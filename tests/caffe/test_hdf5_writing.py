@@ -1,6 +1,5 @@
 """Weights written as HDF5: what h5py, our reader and Caffe itself make of them."""
 
-import os
 import sys
 
 import numpy as np
@@ -14,8 +13,9 @@ from pipeline.caffe.read import read
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import evaluate
-from pipeline.runtimes import discovery, engine
+from pipeline.runtimes.runtime import Job, run
 from pipeline.wire import splice
+from tests.support import CAFFES
 
 h5py = pytest.importorskip("h5py")
 
@@ -155,16 +155,14 @@ def test_a_place_that_cannot_be_written_is_the_machines_fault(tmp_path):
         write_pair(sharing(), tmp_path / "deploy.prototxt", tmp_path / "none" / "model.caffemodel.h5")
 
 
-def test_caffe_computes_with_what_was_written(tmp_path):
-    found = [each for each in discovery.engines(os.environ, ["Caffe"]) if each.reads == "caffe"]
-    if not found:
-        pytest.skip("pycaffe is not here")
+@pytest.mark.parametrize("caffe", CAFFES)
+def test_caffe_computes_with_what_was_written(tmp_path, caffe):
     jobs = []
     for name in ("model.caffemodel", "model.caffemodel.h5"):
         paths, _ = written(tmp_path / name, name=name)
         feeds = {"data": np.ones((2, 4), "f4")}
-        jobs.append(engine.Job(dict(zip(("prototxt", "caffemodel"), paths, strict=True)), feeds, ["d"]))
-    first, second = engine.run(found[0], jobs)
+        jobs.append(Job(dict(zip(("prototxt", "caffemodel"), paths, strict=True)), feeds, ["d"]))
+    first, second = run(caffe, jobs)
     assert (first.error, second.error) == ("", "")
     assert np.array_equal(first.blobs["d"], second.blobs["d"])
     assert first.blobs["d"].any()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pipeline.caffe2.files import Caffe2Net, init_nets, read_net, read_pair, read_weights, write_pair
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
-from pipeline.runtimes.engine import Job, run
+from pipeline.runtimes.runtime import Job, run
 from pipeline.wire import splice
 from tests.support import CAFFE2S
 
@@ -158,9 +158,9 @@ def test_any_bytes_are_a_net_or_refused(tmp_path_factory, content):
             read(path)
 
 
-@pytest.mark.parametrize("engine", CAFFE2S)
+@pytest.mark.parametrize("runtime", CAFFE2S)
 @pytest.mark.parametrize("several", [False, True])
-def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, several, engine):
+def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, several, runtime):
     if several:
         monkeypatch.setattr(splice, "LIMIT", paths[2].stat().st_size)
         write_pair(small_net(), *paths, split=True)
@@ -170,7 +170,7 @@ def test_every_real_caffe2_computes_with_a_written_pair(paths, monkeypatch, seve
     files = {"predict_net": paths[0]} | {path.stem: path for path in inits}
     job = Job(files, {"data": x}, ["sum", "rows"])
     weights = {name: array.astype("f4") for name, array in small_net().weights.items()}
-    (result,) = run(engine, [job])
+    (result,) = run(runtime, [job])
     assert result.ok, result.error
     expected = x @ weights["w"].T + weights["b"] + 0.5
     assert np.abs(result.blobs["sum"] - expected).max() < 1e-5

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from pipeline.caffe2.read import read
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import evaluate, run
-from tests.caffe2.geometry import LAYERS
-from tests.caffe2.nets import CASES, Case
+from tests.graph.geometry import LAYERS
+from tests.graph.nets import CASES, Case
 
 
 def check_round_trip(case: Case) -> None:

@@ -12,16 +12,16 @@ import pytest
 from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import run as evaluate
-from pipeline.runtimes.engine import Engine, Job, run
-from tests.caffe2.geometry import LAYERS, made
-from tests.caffe2.nets import CASES, Case, Net, together
+from pipeline.runtimes.runtime import Job, Runtime, run
+from tests.graph.geometry import LAYERS, made
+from tests.graph.nets import CASES, Case, Net, together
 from tests.support import CAFFE2S
 
 NETS = 40  # cases in one net
 
 
 @pytest.fixture(scope="module", params=CAFFE2S)
-def engine(request):
+def runtime(request):
     return request.param
 
 
@@ -45,16 +45,16 @@ def trial(cases: Sequence[Case], folder: Path) -> Trial:
     return Trial(cases, Job(files, feeds, list(net.predict.external_output)), evaluate(graph, feeds))
 
 
-def differences(engine: Engine, trials: Sequence[Trial], folder: Path) -> list[str]:
+def differences(runtime: Runtime, trials: Sequence[Trial], folder: Path) -> list[str]:
     """Run the trials; where a net fails, run its cases apart to name those that do."""
     found: list[str] = []
-    for number, (tried, result) in enumerate(zip(trials, run(engine, [t.job for t in trials]), strict=True)):
+    for number, (tried, result) in enumerate(zip(trials, run(runtime, [t.job for t in trials]), strict=True)):
         wrong = "" if result.ok else f"{result.stage}: {result.error}"
         for name, want in zip(tried.job.wanted, tried.wanted, strict=True) if result.ok else ():
             wrong = wrong or difference(name, result.blobs[name], want)
         if wrong and len(tried.cases) > 1:
             apart = folder / str(number)
-            found += differences(engine, [trial([c], apart / str(i)) for i, c in enumerate(tried.cases)], apart)
+            found += differences(runtime, [trial([c], apart / str(i)) for i, c in enumerate(tried.cases)], apart)
         elif wrong:
             found.append(f"{tried.cases[0].name}: {wrong}")
     return found
@@ -82,15 +82,15 @@ def geometries(tmp_path_factory):
     return trials(made(LAYERS, 200), tmp_path_factory.mktemp("geometries"))
 
 
-def test_every_operator_computes_the_same_in_caffe2(engine, operators, tmp_path):
-    assert differences(engine, operators, tmp_path) == []
+def test_every_operator_computes_the_same_in_caffe2(runtime, operators, tmp_path):
+    assert differences(runtime, operators, tmp_path) == []
 
 
-def test_any_geometry_computes_the_same_in_caffe2(engine, geometries, tmp_path):
-    assert differences(engine, geometries, tmp_path) == []
+def test_any_geometry_computes_the_same_in_caffe2(runtime, geometries, tmp_path):
+    assert differences(runtime, geometries, tmp_path) == []
 
 
-def test_a_net_runs_with_another_batch_size(engine, tmp_path):
+def test_a_net_runs_with_another_batch_size(runtime, tmp_path):
     net = Net("free")
     x = net.input("x", (2, 3, 8, 7))
     how = {"kernel_shape": (3, 3), "strides": (2, 2), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
@@ -105,7 +105,7 @@ def test_a_net_runs_with_another_batch_size(engine, tmp_path):
     files = {"predict_net": tmp_path / "predict_net.pb", "init_net": tmp_path / "init_net.pb"}
     write_pair(write(graph), files["predict_net"], tmp_path / "predict_net.pbtxt", files["init_net"])
     batch = np.random.default_rng(0).normal(size=(6, 3, 8, 7)).astype(np.float32)
-    (result,) = run(engine, [Job(files, {"x": batch}, ["y"])])
+    (result,) = run(runtime, [Job(files, {"x": batch}, ["y"])])
     wanted = np.concatenate([evaluate(graph, [batch[i : i + 2]])[0] for i in (0, 2, 4)])
     np.testing.assert_allclose(result.blobs["y"], wanted, rtol=1e-5, atol=1e-5)
     assert set(result.blobs) >= {"x", "conv", "pool", "soft", "flat", "fc", "y"}

@@ -22,7 +22,7 @@ from pipeline.caffe2.files import read_pair, write_pair
 from pipeline.caffe2.read import read as read_caffe2
 from pipeline.caffe2.write import write
 from pipeline.graph.evaluation import run as evaluate
-from pipeline.runtimes.engine import Job, run
+from pipeline.runtimes.runtime import Job, run
 from tests.support import CAFFE2S, numbers
 
 Array = np.ndarray
@@ -231,8 +231,8 @@ def test_ours_is_right(fault, tmp_path):
     same(evaluate(back, fault.feeds), fault.wanted())
 
 
-@pytest.mark.parametrize("engine", CAFFE2S)
-def test_ours_is_right_in_caffe2_itself(engine, tmp_path):
+@pytest.mark.parametrize("runtime", CAFFE2S)
+def test_ours_is_right_in_caffe2_itself(runtime, tmp_path):
     jobs = []
     for number, fault in enumerate(FAULTS):
         net = write(read(fault.net()))
@@ -240,6 +240,6 @@ def test_ours_is_right_in_caffe2_itself(engine, tmp_path):
         write_pair(net, predict, predict.with_suffix(".pbtxt"), init)
         feeds = dict(zip(fault.shapes, fault.feeds, strict=True))
         jobs.append(Job({"predict_net": predict, "init_net": init}, feeds, list(net.predict.external_output)))
-    for fault, job, result in zip(FAULTS, jobs, run(engine, jobs), strict=True):
+    for fault, job, result in zip(FAULTS, jobs, run(runtime, jobs), strict=True):
         assert result.ok, f"{fault.name}: {result.error}"
         same([result.blobs[name] for name in job.wanted], fault.wanted())

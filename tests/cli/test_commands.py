@@ -20,7 +20,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 
 def test_help_is_given_for_every_command(program: Program) -> None:
     listed = program("--help").out
-    looking = ("scan", "inspect", "diff", "export-layer", "verify", "lineage", "operators", "doctor")
+    looking = ("scan", "inspect", "diff", "export-layer", "verify", "lineage", "operators", "doctor", "runtimes")
     for command in ("convert", "resume", "plan", "status", *looking, "cache"):
         assert f"\n  {command} " in listed
         said = program(command, "--help")

@@ -75,6 +75,16 @@ def test_what_this_user_asked_for_needs_no_trust_either(program: Program, tmp_pa
     assert program("resume", copy).code == 2  # nothing is known of that folder
 
 
+@pytest.mark.parametrize(("option", "flag"), [("runtimes", "--runtime"), ("require_runtimes", "--require-runtime")])
+@pytest.mark.parametrize("words", [["resume"], ["verify"], ["verify", "--trust"], ["verify", "--seed", "3"]])
+def test_no_record_makes_torch7_execute_the_model(program: Program, option: str, flag: str, words: list[str]) -> None:
+    program.convert()
+    edit_record(program.output, lambda record: record["options"].update({option: ["caffe", "Torch7"]}))
+    said = program(*words, program.output)
+    assert said.code == 2
+    assert f"torch2caffe2 verify {program.output} {flag} Torch7" in said.err
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -41,6 +41,25 @@ def test_a_new_target_is_one_more_stage() -> None:
     assert _names(dag.route((*STAGES, onnx), {"t7"}, stop_after="export")) == ["import", "export"]
 
 
+EITHER = Stage("export", "onnx", (), EMIT.run, needs_first=("graph", "caffe"), default=False)
+
+
+def test_of_kinds_that_will_do_the_first_that_there_is_or_can_be_made_is_needed() -> None:
+    stages = (*STAGES, EITHER)
+    assert _names(dag.route(stages, {"t7"}, to=["onnx"])) == ["import", "export"]
+    assert _names(dag.route(stages, {"caffe"}, to=["onnx"])) == ["export"]
+    assert _names(dag.route(stages, {"graph"}, to=["onnx"], without=["emit"])) == ["export"]
+    assert "export" not in _names(dag.route(stages, {"t7"}))
+    with pytest.raises(UsageError, match="export is not a stage of this run"):
+        dag.route(stages, {"t7"}, to=["onnx"], without=["import"])
+
+
+def test_of_kinds_that_will_do_only_the_first_is_read() -> None:
+    assert EITHER.takes({"caffe", "graph", "t7"}) == ("graph",)
+    assert EITHER.takes({"caffe"}) == ("caffe",)
+    assert EITHER.lacks({"t7"}) == ("graph or caffe",)
+
+
 def test_stages_that_wait_for_each_other_are_a_bug() -> None:
     with pytest.raises(ValueError, match="wait for each other"):
         dag.build((replace(IMPORT, needs=("caffe",)), EMIT))

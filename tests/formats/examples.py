@@ -15,6 +15,7 @@ from pipeline.caffe.format import CAFFE
 from pipeline.caffe2.format import CAFFE2
 from pipeline.graph.format import Format, Source
 from pipeline.graph.neutral import GRAPH
+from pipeline.onnx.format import ONNX
 from pipeline.torch7.format import TORCH7
 from tests.support import numbers
 from tests.torch7.writer import nn, save, sequential
@@ -76,6 +77,21 @@ def odd_caffe2(folder: Path) -> Source:
     return source
 
 
+def odd_onnx(folder: Path) -> Source:
+    """Write a model, and rename two of its operators."""
+    from pipeline.onnx.files import read_model, write_model
+
+    source = written(ONNX)(folder)
+    model = read_model(source.path)
+    for node, kind in zip(
+        (n for n in model.proto.graph.node if n.op_type in ("Gemm", "Softmax")), UNKNOWN, strict=True
+    ):
+        node.op_type = kind
+    (folder / "odd").mkdir()
+    write_model(model, folder / "odd" / source.path.name)
+    return Source({ONNX.name: folder / "odd" / source.path.name}, (SHAPE,))
+
+
 def _renamed(source: Source, kinds: Mapping[str, str]) -> Source:
     text = source.path.read_text()
     for before, after in kinds.items():
@@ -90,4 +106,5 @@ EXAMPLES: Mapping[str, Example] = {
     GRAPH.name: Example(written(GRAPH), odd_graph),
     CAFFE.name: Example(written(CAFFE), odd_caffe),
     CAFFE2.name: Example(written(CAFFE2), odd_caffe2),
+    ONNX.name: Example(written(ONNX), odd_onnx),
 }

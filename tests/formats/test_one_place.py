@@ -13,7 +13,7 @@ from pipeline.formats import FORMATS
 
 ROOT = Path(pipeline.__file__).parent
 # A format's own code, and the workers, which run in interpreters that do not have this package.
-OWN = ("torch7/", "caffe/", "caffe2/", "graph/neutral.py", "graph/serialization.py", "runtimes/workers/")
+OWN = ("torch7/", "caffe/", "caffe2/", "onnx/", "graph/neutral.py", "graph/serialization.py", "runtimes/workers/")
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if not path.relative_to(ROOT).as_posix().startswith(OWN)]
 KINDS = {known.name for known in FORMATS} | {role.name for known in FORMATS for role in known.roles}
 FILES = {name for known in FORMATS for role in known.roles for name in role.files}

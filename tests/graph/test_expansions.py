@@ -18,6 +18,32 @@ from tests.support import numbers
 X = (2, 4, 6, 5)
 WINDOW = {"kernel_shape": (3, 2), "strides": (2, 1), "pads": (1, 0, 2, 1)}
 CASES: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...]]] = [
+    ("AveragePool", {**WINDOW, "count_include_pad": 0}, (X,)),
+    ("AveragePool", {**WINDOW, "count_include_pad": 1, "ceil_mode": 1}, (X,)),
+    ("AveragePool", {"kernel_shape": (2,), "strides": (3,), "pads": (2, 0), "count_include_pad": 0}, ((1, 3, 9),)),
+    ("ConvTranspose", {**WINDOW, "dilations": (2, 1), "output_padding": (3, 1)}, (X, (4, 3, 3, 2), (3,))),
+    (
+        "ConvTranspose",
+        {**WINDOW, "pads": (0,) * 4, "dilations": (1, 1), "output_padding": (0, 0)},
+        (X, (4, 3, 3, 2), (3,)),
+    ),
+    ("GlobalAveragePool", {}, (X,)),
+    ("GlobalMaxPool", {}, (X,)),
+    ("Im2Col", {**WINDOW, "dilations": (1, 2)}, (X,)),
+    ("LocallyConnected", WINDOW, (X, (4, 5, 3, 4, 3, 2))),
+    ("LocallyConnected", {**WINDOW, "pads": (0,) * 4}, (X, (2, 4, 3, 4, 3, 2), (3, 2, 4))),
+    ("LRN", {"size": 4, "alpha": 0.5, "bias": 2.0}, (X,)),
+    ("LRN", {"size": 3, "beta": -0.5, "bias": 2.0}, ((2, 5),)),
+    ("LpNormalization", {"axis": 1, "p": 3}, (X,)),
+    ("LpNormalization", {"axis": -1, "p": 1}, (X,)),
+    ("Pad", {"pads": (0, 0, 9, 1, 0, 0, 3, -2), "mode": "reflect"}, (X,)),
+    ("Pad", {"pads": (0, 1, 2, -1, 0, 0, 3, 4), "mode": "edge"}, (X,)),
+    ("Pad", {"pads": (0,) * 8, "mode": "edge"}, (X,)),
+    ("Resize", {"scales": (1.0, 1.0, 2.0, 1.7)}, (X,)),
+    ("Resize", {"sizes": (2, 4, 9, 3), "mode": "linear", "coordinate_transformation_mode": "align_corners"}, (X,)),
+    ("Resize", {"scales": (1.0, 1.0, 1.0, 1.0), "mode": "linear"}, (X,)),
+    ("Sum", {}, (X, (4, 1, 5), (5,))),
+    ("Sum", {}, (X,)),
     ("ArgMin", {"axis": 2, "keepdims": 0}, (X,)),
     ("LayerNormalization", {"axis": 2}, (X, (6, 5), (5,))),
     ("LayerNormalization", {"axis": -1}, (X, (5,))),
@@ -61,7 +87,31 @@ def simpler(node: Node, graph: Graph) -> bool:
 
 
 def test_every_expansion_is_tested() -> None:
-    assert {name for name, *_ in CASES} == set(EXPANSIONS)
+    assert {name for name, *_ in CASES} | {"OneHot", "Where"} == set(EXPANSIONS)
+
+
+def test_an_index_beyond_the_depth_is_nowhere_hot() -> None:
+    net = Builder("net")
+    indices = net.add("Cast", net.input("x", (2, 3)), to="int64", name="indices")
+    graph = net.finish([net.add("OneHot", indices, depth=4, name="y")])
+    simple = expanded(graph, lambda node, graph: node.operator.name != "OneHot")
+    (hot,) = run(simple, [np.array([[0, 3, 4], [-1, 2, 2]], np.float32)])
+    assert hot.tolist() == [[[1, 0, 0, 0], [0, 0, 0, 1], [0] * 4], [[0] * 4, [0, 0, 1, 0], [0, 0, 1, 0]]]
+
+
+def test_bools_are_chosen_by_bools() -> None:
+    net = Builder("net")
+    condition, a, b = (net.add("Cast", net.input(name, (8,)), to="bool") for name in "cab")
+    graph = net.finish([net.add("Where", condition, a, b, name="y")])
+    simple = expanded(graph, lambda node, graph: node.operator.name != "Where")
+    given = [np.array([i >> bit & 1 for i in range(8)], np.float32) for bit in range(3)]
+    assert (run(simple, given)[0] == run(graph, given)[0]).all()
+
+
+@pytest.mark.parametrize(("name", "attributes", "count"), [("Pad", {"pads": (1,) * 8}, 1)])
+def test_what_is_simple_already_is_not_expanded(name: str, attributes: dict[str, Any], count: int) -> None:
+    with pytest.raises(ValueError, match="simple"):
+        expanded(network(operator_of(name, attributes), *[X] * count), simpler)
 
 
 @pytest.mark.parametrize(("name", "attributes", "shapes"), CASES)

@@ -152,7 +152,7 @@ def test_an_init_net_is_listed_by_what_it_fills(run_folder: Path) -> None:
 def test_a_run_folder_shows_its_caffe_net_and_says_what_else_is_there(run_folder: Path) -> None:
     found = look(run_folder)
     assert found.format == "caffe"
-    assert found.notes[-1] == "also there: graph.json, predict_net.pb"
+    assert found.notes[-1] == "also there: graph.json, predict_net.pb, model.onnx"
 
 
 def test_a_folder_without_a_network_is_refused(tmp_path: Path) -> None:

@@ -99,9 +99,27 @@ def _verification(values: list[Value], errors: Mapping[str, float], text: str) -
         "passed": passed,
         "tolerance": 1e-4,
         "inputs": text,
+        "unheard": [],
+        "evidence": _evidence(errors, text),
         "checks": [*checks, skipped | {"independent": True}],
         "values": [{"name": v.name, "origin": text, "operator": "", "relative": told} for v in values],
     }
+
+
+def _evidence(errors: Mapping[str, float], text: str) -> list[dict[str, Any]]:
+    """Tell of each step as the program does, of the checks that are called "NAME, FORMAT"."""
+    found = []
+    for step, kind in (("import", "t7"), ("emission", "caffe"), ("translation", "caffe2")):
+        by = {name.partition(",")[0]: error for name, error in errors.items() if name.endswith(f", {kind}")}
+        apart = {name: error for name, error in by.items() if error > 1e-4}
+        itself = "itself" if f"{kind} read back" in errors else "not judged"
+        state = "differs" if apart else "judged" if by else itself
+        told = [
+            {"by": name, "values": 1, "relative": error if error < float("inf") else "inf"}
+            for name, error in (apart or by).items()
+        ]
+        found.append({"step": step, "state": state, "by": told, "why": "" if by else text})
+    return found
 
 
 def _run(path: Path, text: str) -> dict[str, Any]:

@@ -113,13 +113,17 @@ def test_a_run_that_did_not_come_far_has_a_page(tmp_path: Path) -> None:
     assert "There is no verification" in page
 
 
+EVERY = {"io.npz, t7": 1e-7, "Caffe 1, caffe": 1e-7, "Caffe2 1, caffe2": 1e-7}
+
+
 @pytest.mark.parametrize(
     ("errors", "word", "sentence"),
     [
-        ({"caffe read back": 1e-7}, "Verified", "No independent runtime could run the files"),
-        ({"OpenCV 4, caffe": 1e-7}, "Verified", "Independent runtimes that agree: OpenCV 4."),
+        (EVERY, "Verified", "Import: judged by io.npz. Emission: judged by Caffe 1. Translation: judged by Caffe2 1."),
+        ({"OpenCV 4, caffe": 1e-7}, "Partly verified", "Import: not judged. Emission: judged by OpenCV 4."),
+        ({"caffe read back": 1e-7}, "Agrees with itself only", "Emission: agrees with itself only."),
         ({"caffe read back": 1.0}, "Numbers differ", "first in features.0"),
-        ({"OpenCV 4, caffe": float("inf")}, "Numbers differ", "that differ: OpenCV 4."),
+        ({"OpenCV 4, caffe": float("inf")}, "Numbers differ", "Emission: differs in OpenCV 4."),
     ],
 )
 def test_the_verdict_tells_who_vouches_for_it(
@@ -128,6 +132,19 @@ def test_the_verdict_tells_who_vouches_for_it(
     page = "".join(Page(render(folder(tmp_path, residual(3), errors).report())).text)
     assert word in page
     assert sentence in page
+
+
+def test_a_witness_that_was_required_and_is_missing_is_no_verification(tmp_path: Path) -> None:
+    report = folder(tmp_path, residual(3), EVERY).report()
+    assert report.parity
+    page = "".join(Page(render(replace(report, parity=replace(report.parity, unheard=("caffe2==1.4.0",))))).text)
+    assert "Witness missing" in page
+    assert "caffe2==1.4.0 was required to judge the files, and did not." in page
+
+
+def test_each_step_is_listed_with_whoever_bears_it_out(tmp_path: Path) -> None:
+    page = "".join(Page(render(folder(tmp_path, residual(3), EVERY).report())).text)
+    assert "Caffe2 1 (1 value, worst 1e-07)" in page
 
 
 def test_an_edited_file_takes_the_verdict_back(tmp_path: Path) -> None:

@@ -1,44 +1,45 @@
 """OpenCV is found without importing it, runs what it reads, and is not asked about what it gets wrong."""
 
-from importlib import metadata
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.runtimes import opencv
-from pipeline.runtimes.engine import Engine, Job, Missing, run
+from pipeline.runtimes.discovery import runtimes
+from pipeline.runtimes.programs import opencv
+from pipeline.runtimes.runtime import Job, Runtime, run
 
 DATA = Path(__file__).parents[1] / "data"
-CAFFE = Engine("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py")
 
 
-def installed(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
-    def version(name: str) -> str:
-        if name not in versions:
-            raise metadata.PackageNotFoundError(name)
-        return versions[name]
+@pytest.fixture
+def site(tmp_path):
+    """Make what looks like a folder of packages with a release of OpenCV in it."""
 
-    monkeypatch.setattr(metadata, "version", version)
+    def make(record: str) -> Path:
+        (tmp_path / "cv2").mkdir()
+        (tmp_path / record).mkdir()
+        return tmp_path
 
-
-def test_it_reads_caffe_pairs_and_torch7_files(monkeypatch):
-    installed(monkeypatch, {"opencv-python": "4.14.0.94"})
-    assert [(found.title, found.reads) for found in opencv.find({})] == [
-        ("OpenCV 4.14.0", "caffe"),
-        ("OpenCV 4.14.0", "t7"),
-    ]
+    return make
 
 
-def test_version_5_is_missing_because_it_dropped_the_readers(monkeypatch):
-    installed(monkeypatch, {"opencv-python-headless": "5.0.0.93"})
-    found = opencv.find({})
-    assert all(isinstance(one, Missing) and "dropped" in one.why for one in found)
+def test_the_version_is_read_off_the_package(site):
+    assert opencv.installed(site("opencv_python_headless-4.14.0.94.dist-info")) == "4.14.0"
 
 
-def test_what_is_not_installed_says_how_to_get_it(monkeypatch):
-    installed(monkeypatch, {})
-    assert {one.advice for one in opencv.find({}) if isinstance(one, Missing)} == {opencv.ADVICE}
+def test_version_5_is_of_no_use_because_it_dropped_the_readers(site):
+    with pytest.raises(ImportError, match="dropped"):
+        opencv.installed(site("opencv_python-5.0.0.93.dist-info"))
+
+
+def test_what_is_not_installed_has_no_version(tmp_path):
+    assert opencv.installed(tmp_path) is None
+
+
+def test_one_that_no_package_tells_of_must_be_asked(site):
+    assert opencv.installed(site("numpy-2.0.0.dist-info")) == ""
 
 
 def layer(kind: str, fields: str, bottom: str = "x", name: str = "it", top: str = "y") -> str:
@@ -61,7 +62,7 @@ def layer(kind: str, fields: str, bottom: str = "x", name: str = "it", top: str 
 def test_a_layer_that_opencv_computes_wrongly_is_doubted_by_name(tmp_path, layers):
     file = tmp_path / "deploy.prototxt"
     file.write_text(layers)
-    assert opencv.doubt(CAFFE, {"prototxt": file}).endswith("(it)")
+    assert opencv.doubt("caffe", {"prototxt": file}).endswith("(it)")
 
 
 def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
@@ -72,19 +73,18 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
         + layer("Power", "power_param { scale: 3 }", bottom="z", name="first", top="w")
         + layer("Power", "power_param { power: 2 }", bottom="w")
     )
-    assert opencv.doubt(CAFFE, {"prototxt": file}) == ""
+    assert opencv.doubt("caffe", {"prototxt": file}) == ""
 
 
-def test_another_runtime_is_never_doubted(tmp_path):
-    caffe = Engine("Caffe", "1.0.0", "caffe", "python", "pycaffe_worker.py")
-    assert opencv.doubt(caffe, {"prototxt": tmp_path / "none"}) == ""
+def test_a_torch7_file_is_not_doubted():
+    assert opencv.doubt("t7", {}) == ""
 
 
-def opencv_or_skip(reads: str) -> Engine:
-    found = next(one for one in opencv.find({}) if one.reads == reads)
-    if isinstance(found, Missing):
-        pytest.skip(found.why)
-    return found
+def opencv_or_skip(reads: str) -> Runtime:
+    found = [each for each in runtimes(os.environ) if (each.name, each.reads) == ("OpenCV", reads)]
+    if not found:
+        pytest.skip("OpenCV is not installed")
+    return found[0]
 
 
 def test_the_worker_gives_what_torch7_computed():

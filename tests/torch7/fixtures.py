@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from pipeline.errors import UnsupportedError
 from pipeline.graph.evaluation import run
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.values import Graph
@@ -111,3 +113,11 @@ def check(module: Any, *inputs: Any, expected: Any) -> None:
     assert len(got) == len(wanted)
     for ours, theirs in zip(got, wanted, strict=True):
         assert_close(ours, np.asarray(theirs))
+
+
+def refusal(module: Any, *inputs: Any) -> str:
+    """Lower a module for these inputs, of which one part cannot be converted, and return why."""
+    with pytest.raises(UnsupportedError) as caught:
+        results(module, *inputs)
+    (problem,) = caught.value.problems
+    return problem.reason

@@ -144,7 +144,7 @@ def prepared(folder: Path, width: int, *options: str) -> Subject:
     loaded += ["pipeline.caffe2.files", "pipeline.caffe2.write", "pipeline.graph.serialization", "networkx"]
     if "--no-verify" not in options:
         loaded += ["torch", "pipeline.verification.divergence", "pipeline.verification.verification"]
-        loaded += ["pipeline.runtimes.opencv", "pipeline.caffe2.read", "pipeline.verification.feeds"]
+        loaded += ["pipeline.runtimes.discovery", "pipeline.caffe2.read", "pipeline.verification.feeds"]
     for name in loaded:
         importlib.import_module(name)
     if "torch" in loaded:

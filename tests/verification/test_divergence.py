@@ -14,8 +14,7 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Graph, Origin
-from pipeline.runtimes import engine
-from pipeline.runtimes.engine import Engine, Job, Result
+from pipeline.runtimes.runtime import Job, Result, Runtime
 from pipeline.verification import cut, divergence, feeds, verification
 from pipeline.verification.divergence import Span, keep, smallest_diverging
 from pipeline.verification.verification import Artifact
@@ -136,7 +135,7 @@ def test_outputs_that_somebody_computed_elsewhere_cannot_be_narrowed_down(tmp_pa
     assert keep(found, artifacts[:1], inputs, [], tmp_path) == ""
 
 
-RUNTIME = Engine("Odd", "1.0", "caffe", "python", "odd_worker.py")
+RUNTIME = Runtime("Odd", "1.0", "caffe", "python", Path("odd.py"))
 
 
 def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:
@@ -154,7 +153,8 @@ def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:
 
 
 def test_an_independent_runtime_is_asked_about_parts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "run", lambda _runtime, jobs: odd_runtime(jobs, tmp_path))
+    for module in (verification, divergence):
+        monkeypatch.setattr(module, "run_files", lambda _runtime, jobs: odd_runtime(jobs, tmp_path))
     folder = saved(network(), tmp_path / "run")
     files = {"prototxt": folder / "deploy.prototxt", "caffemodel": folder / "model.caffemodel"}
     graph = network()
@@ -176,10 +176,10 @@ def test_a_runtime_that_cannot_run_a_part_hides_nothing(tmp_path: Path, monkeypa
     found = failed(artifacts, inputs)
     check = replace(verification.differing(found)[0], by=RUNTIME.title)
 
-    def refuses(_runtime: Engine, _jobs: Sequence[Job]) -> list[Result]:
+    def refuses(_runtime: Runtime, _jobs: Sequence[Job]) -> list[Result]:
         raise MachineError("no")
 
-    monkeypatch.setattr(engine, "run", refuses)
+    monkeypatch.setattr(divergence, "run_files", refuses)
     assert keep(replace(found, checks=(check,)), artifacts, inputs, [RUNTIME], tmp_path) == ""
 
 

@@ -8,6 +8,7 @@ from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.verification.feeds import random_inputs, read_reference
 from tests.graph.test_input_types import lookup
+from tests.torch7.writer import save
 
 
 def test_random_inputs_are_those_of_the_seed_and_indices_stay_in_their_table():
@@ -76,3 +77,17 @@ def test_an_array_that_is_shorter_than_its_header_says_is_refused(tmp_path):
     _saved(tmp_path / "io.npz", {"descr": "<f4", "shape": (2, 3)})
     with pytest.raises(InvalidInputError):
         read_reference(tmp_path / "io.npz", net.finish([x]))
+
+
+def test_what_torch7_saved_of_inputs_and_outputs_is_a_reference_too(tmp_path):
+    inputs, output = [np.full((2, 3), 2.0), [np.ones(1, np.float32)]], np.zeros((2, 3, 2))
+    reference = read_reference(save(tmp_path / "io.t7", [inputs, output]), lookup())
+    assert [array.shape for array in (*reference.inputs, *reference.outputs)] == [(2, 3), (1,), (2, 3, 2)]
+    assert [array.dtype for array in (*reference.inputs, *reference.outputs)] == [np.float32] * 3
+    np.testing.assert_array_equal(reference.inputs[0], inputs[0])
+
+
+@pytest.mark.parametrize("saved", [np.ones(3), [np.ones(3)], [np.ones(3), "out"], {"x": np.ones(3)}])
+def test_another_file_of_torch7_is_no_reference(tmp_path, saved):
+    with pytest.raises(InvalidInputError, match="is no reference"):
+        read_reference(save(tmp_path / "io.t7", saved), lookup())

@@ -1,6 +1,7 @@
 """What a verification says of nets that agree, that differ, and that a runtime cannot run."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +10,14 @@ from pipeline.errors import MachineError, VerificationError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.values import Graph, Origin
-from pipeline.runtimes.engine import Engine, Result
+from pipeline.runtimes.runtime import Result, Runtime
 from pipeline.verification import verification
 from pipeline.verification.feeds import Reference, random_inputs
 from pipeline.verification.verification import Artifact
 
-CAFFE2 = Engine("Caffe2", "1.0.1", "caffe2", "python", "caffe2_worker.py")
-OPENCV = Engine("OpenCV", "4.8.0", "caffe", "python", "opencv_worker.py", pads_shapes=True)
-OPENCV_T7 = Engine("OpenCV", "4.8.0", "t7", "python", "opencv_worker.py")
+CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
+OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", Path("opencv.py"), pads_shapes=True)
+OPENCV_T7 = Runtime("OpenCV", "4.8.0", "t7", "python", Path("opencv.py"), guesses=True)
 
 
 def two_layers(bias: float = 0.0) -> Graph:
@@ -32,11 +33,11 @@ def artifact(kind: str, graph: Graph | None, output: str = "second") -> Artifact
     return Artifact(kind, {}, graph, ["x"], [output])
 
 
-def verified(artifacts, engines=(), reference=None, answer=None, monkeypatch=None, **more):
+def verified(artifacts, runtimes=(), reference=None, answer=None, monkeypatch=None, **more):
     if answer is not None:
-        monkeypatch.setattr(verification.engine, "run", lambda engine, jobs: [answer(jobs[0])])
+        monkeypatch.setattr(verification, "run_files", lambda runtime, jobs: [answer(jobs[0])])
     reference = reference or random_inputs(two_layers(), 0)
-    return verification.verify(artifacts, reference, engines, 1e-4, **more)
+    return verification.verify(artifacts, reference, runtimes, 1e-4, **more)
 
 
 def statuses(result) -> list[tuple[str, str]]:
@@ -103,6 +104,14 @@ def test_what_a_runtime_makes_of_a_file_that_does_not_bind_is_shown_and_is_no_fa
     assert result.passed
 
 
+def test_what_torch7_makes_of_its_own_file_binds_and_is_kept(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("t7", None)]
+    torch7 = Runtime("Torch7", "on Lua 5.1", "t7", "python", Path("torch7.py"), executes=True)
+    result = verified(nets, [torch7], answer=lambda job: Result({"second": np.ones(3)}), monkeypatch=monkeypatch)
+    assert (result.passed, [e.state for e in result.evidence]) == (False, ["differs"])
+    np.testing.assert_array_equal(result.original, [np.ones(3)])
+
+
 @pytest.mark.parametrize(
     "result", [Result(stage="run", error="no such layer"), Result({"other": np.ones(3)})], ids=["refused", "no output"]
 )
@@ -128,9 +137,23 @@ def test_a_runtime_that_is_doubted_is_not_asked(monkeypatch):
         raise AssertionError
 
     nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
-    doubt = lambda engine, files: "it is known to be wrong"  # noqa: E731
-    found = verified(nets, [CAFFE2], answer=never, monkeypatch=monkeypatch, doubt=doubt)
+    doubted = replace(CAFFE2, doubt=lambda files: "it is known to be wrong")
+    found = verified(nets, [doubted], answer=never, monkeypatch=monkeypatch)
     assert found.checks[0].skipped == "it is known to be wrong"
+
+
+def test_a_runtime_that_is_required_must_have_run_the_files(monkeypatch):
+    nets = [artifact("graph", two_layers()), artifact("caffe2", None)]
+    right = lambda job: Result({"second": np.tanh(job.inputs["x"] + 1)})  # noqa: E731
+    asked = {"monkeypatch": monkeypatch, "required": ["caffe2==1.0.1"]}
+    assert verified(nets, [CAFFE2], answer=right, **asked).passed
+    result = verified(nets, [CAFFE2], answer=lambda job: Result(stage="run", error="no such layer"), **asked)
+    assert (result.passed, result.unheard) == (False, ("caffe2==1.0.1",))
+    assert verification.as_json(result)["unheard"] == ["caffe2==1.0.1"]
+    with pytest.raises(VerificationError) as raised:
+        verification.require(result)
+    assert raised.value.what == "caffe2==1.0.1 has not judged the files, and was required to"
+    assert raised.value.why == "Caffe2 1.0.1 (caffe2): run: no such layer"
 
 
 def test_the_json_tells_every_check_and_value_and_has_no_infinities():

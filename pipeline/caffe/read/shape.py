@@ -7,6 +7,7 @@ from itertools import pairwise
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
+from pipeline.graph.operators.resize import aligned_resize
 
 
 def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
@@ -184,7 +185,7 @@ def interpolation(layer: Layer, net: CaffeReader) -> None:
             layer.invalid(f"pads of {begin} and {end} leave nothing of shape {x.shape}")
         cropped = net.add(Slice(starts=(-begin,) * 2, ends=ends, axes=(2, 3)), x, part="cropped")
     sizes = _interpolated(layer, fields, cropped.shape[2:])
-    resize = Resize(sizes=(*x.shape[:2], *sizes), mode="linear", coordinate_transformation_mode="align_corners")
+    resize = aligned_resize(cropped.shape, (*x.shape[:2], *sizes))
     net.give(layer, net.add(resize, cropped))
 
 

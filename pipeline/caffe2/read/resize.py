@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.caffe2.read.operator import Operator
 from pipeline.caffe2.read.reader import Array, Caffe2Reader, reads
 from pipeline.graph.operators import Gather, Resize
-from pipeline.graph.operators.resize import coordinates, resized
+from pipeline.graph.operators.resize import aligned_resize, coordinates, resized
 from pipeline.graph.values import Shape
 
 LARGEST = 1 << 24  # float32 tells no larger places apart
@@ -62,7 +62,4 @@ def upsample_bilinear(op: Operator, net: Caffe2Reader) -> None:
     x = net.value(blob)
     scales = op.float("height_scale", 1.0), op.float("width_scale", 1.0)
     new = (_resized(op, old, scale) for old, scale in zip(x.shape[2:], scales, strict=True))
-    net.give(
-        Resize(mode="linear", coordinate_transformation_mode="align_corners", sizes=(*x.shape[:2], *new)),
-        x,
-    )
+    net.give(aligned_resize(x.shape, (*x.shape[:2], *new)), x)

@@ -35,6 +35,9 @@ class AlongAxis(Activation):
         positive_axis(self.axis, x.rank)
         return super().infer(x)
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis == positive_axis(self.axis, node.input(0).rank)
+
 
 @operator
 class Relu(Activation):

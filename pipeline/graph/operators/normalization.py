@@ -62,6 +62,9 @@ class InstanceNormalization(Operator):
         var, mean = torch.var_mean(x, tuple(range(2, x.ndim)), correction=0, keepdim=True)
         return _normalized(x, mean, var, scale, b, self.epsilon)
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis > 1
+
 
 def _column(numbers: Tensor, x: Tensor) -> Tensor:
     """Return (C) numbers in the shape in which they are broadcast along the channels of x."""
@@ -98,6 +101,9 @@ class LayerNormalization(Operator):
         y = y if scale is None else y * scale
         return y if b is None else y + b
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis >= positive_axis(self.axis, node.input(0).rank)
+
 
 @operator
 class LRN(Operator):
@@ -131,6 +137,9 @@ class LRN(Operator):
     def multiply_adds(self, node: Node) -> int:
         return node.output.size * self.size
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis == 1
+
 
 @operator
 class LpNormalization(Operator):
@@ -150,6 +159,9 @@ class LpNormalization(Operator):
         norm: Tensor = torch.linalg.vector_norm(x, self.p, self.axis, keepdim=True)
         return x / torch.where(norm != 0, norm, 1.0)
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis == positive_axis(self.axis, node.input(0).rank)
+
 
 @operator
 class MeanVarianceNormalization(Operator):
@@ -168,3 +180,6 @@ class MeanVarianceNormalization(Operator):
     def evaluate(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, self.axes, correction=0, keepdim=True)
         return (x - mean) / (variance.sqrt() + 1e-9)
+
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis in positive_axes(self.axes, node.input(0).rank)

@@ -95,6 +95,13 @@ class Operator:
         """Return whether the node gives its input unchanged."""
         return False
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        """Return whether places along an axis of the first input have a part in each other's numbers.
+
+        Asked of an axis that the output has too: what is summed over is none.
+        """
+        return False
+
     def index_rows(self, node: Node) -> Mapping[str, int]:
         """Return the inputs that are indices, by name, with the number of rows that each chooses from."""
         return {}

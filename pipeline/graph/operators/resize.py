@@ -85,3 +85,21 @@ class Resize(Operator):
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, node.input(0).shape[2:], node.output.shape[2:], strict=True)
         return tuple(field.resized(old, new, linear=self.mode == "linear") for field, old, new in axes)
+
+
+def aligned_resize(old: Shape, new: Shape) -> Resize:
+    """Return the linear Resize that leaves the corners where they are, by scales: sizes would fix the batch."""
+    scales = tuple(map(_scale, old, new))
+    return Resize(scales=scales, mode="linear", coordinate_transformation_mode="align_corners")
+
+
+def _scale(old: int, new: int) -> float:
+    """Return the first float32 from new / old on that makes `new` of `old`, rounded down.
+
+    >>> math.floor(3 * float(np.float32(5 / 3))), math.floor(3 * _scale(3, 5))
+    (4, 5)
+    """
+    scale = np.float32(new / old)
+    while math.floor(old * float(scale)) < new:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return float(scale)

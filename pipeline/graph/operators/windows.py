@@ -63,6 +63,9 @@ class Window(Operator):
             spatial.append(span // stride + 1)
         return tuple(spatial)
 
+    def mixes(self, node: Node, axis: int) -> bool:
+        return axis > 0
+
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, self.kernel_shape, self.strides, self.spacing, strict=True)
         return tuple(field.windowed(k, s, d) for field, k, s, d in axes)

@@ -6,7 +6,7 @@ from pipeline.graph.operators import Concat, Pad
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
-from pipeline.torch7.modules.axes import axis_of
+from pipeline.torch7.modules.axes import axis_of, joined
 
 
 @module(
@@ -41,7 +41,7 @@ def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
 def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Value:
     """Run every module on the same input and join their outputs."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
-    return net.add(Concat(axis=axis_of(dimension, branches[0], net)), *branches)
+    return joined(branches, axis_of(dimension, branches[0], net), net)
 
 
 @module("nn.DepthConcat", feeds_first=True)
@@ -102,7 +102,7 @@ def parallel(m: Module, x: Value, net: Lowering) -> Value:
         one = net.select(x, axis, position, part=f"slice{position + 1}")
         outputs.append(net.run(children[position], one))
     branches = net.tensors(outputs)
-    return net.add(Concat(axis=axis_of(m.int("outputDimension"), branches[0], net)), *branches)
+    return joined(branches, axis_of(m.int("outputDimension"), branches[0], net), net)
 
 
 @module("nn.Bottle")

@@ -46,8 +46,8 @@ def row_sums(x: Value, net: Lowering, operator: type[Reduction] = ReduceSum, par
 
 
 def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
-    """Return two tensors of one shape, of one or two dimensions."""
-    a, b = alike_pair(x, net)
+    """Return the first two tensors of a table, which have one shape, of one or two dimensions."""
+    a, b = alike_pair(x[:2], net)
     if a.shape != b.shape or a.rank not in (1, 2):
         net.misfit("two tensors of one shape with 1 or 2 dimensions", x)
     return a, b

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.graph.operators import Concat, Expand, ReduceL1, Split
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, leaves
-from pipeline.torch7.module import Module, TorchValue, module, refused
+from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor
 from pipeline.torch7.tree import walk
 
@@ -214,16 +214,3 @@ def reversed_along(x: Value, axis: int, net: Lowering, part: str = "") -> Value:
         return net.copy(x)
     slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part=f"{part}_slices".strip("_"))
     return net.add(Concat(axis=axis), *slices[::-1], part=part)
-
-
-refused(
-    "cudnn.BGRU",
-    "cudnn.BLSTM",
-    "cudnn.GRU",
-    "cudnn.LSTM",
-    "cudnn.RNN",
-    "cudnn.RNNReLU",
-    "cudnn.RNNTanh",
-    reason="keeps its weights in one buffer whose order only cuDNN knows",
-    advice="copy them to nn.SeqLSTM or nn.SeqGRU (rnn), in Torch7 with cudnn",
-)

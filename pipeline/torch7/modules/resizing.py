@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pipeline.graph.operators import Resize
+from pipeline.graph.operators.resize import aligned_resize
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -19,7 +20,7 @@ def nearest(x: Value, net: Lowering, scales: tuple[int, ...]) -> Value:
 def linear(x: Value, net: Lowering, sizes: tuple[int, ...]) -> Value:
     """Interpolate along the last axes; the corners stay (SpatialUpSamplingBilinear.c)."""
     kept = x.shape[: x.rank - len(sizes)]
-    return net.add(Resize(sizes=(*kept, *sizes), mode="linear", coordinate_transformation_mode="align_corners"), x)
+    return net.add(aligned_resize(x.shape, (*kept, *sizes)), x)
 
 
 @module("nn.SpatialUpSamplingNearest", rank=4)

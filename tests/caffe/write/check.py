@@ -1,8 +1,11 @@
 """One small graph, written as a Caffe net: does the net compute the graph's numbers?"""
 
+import atexit
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,9 @@ from pipeline.caffe.write import Emission, emit
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import evaluate
 from pipeline.graph.values import Graph, Value
-from pipeline.runtimes import opencv
-from pipeline.runtimes.engine import Engine
+from pipeline.runtimes.programs import opencv
+from pipeline.runtimes.runtime import Job, Worker, opened
+from tests.support import CAFFES
 
 Outputs = Value | Sequence[Value]
 RANDOM = np.random.default_rng(3)
@@ -116,7 +120,8 @@ def compare(wanted: np.ndarray, found: np.ndarray, what: str, tolerance: float =
 def check(case: Case | Callable[[Builder], Outputs], *, in_opencv: bool = True) -> Emission:
     """Write a graph and read the files back; compare every value of the graph by name, and the outputs in order.
 
-    OpenCV's dnn runs the files too, where it has all layers and `in_opencv` is not denied.
+    Where they are installed, Caffe runs the files too, and OpenCV's dnn does if it has all layers and `in_opencv` is
+    not denied.
     """
     case = case if isinstance(case, Case) else Case(case)
     graph = graph_of(case.build)
@@ -132,11 +137,28 @@ def check(case: Case | Callable[[Builder], Outputs], *, in_opencv: bool = True) 
             compare(wanted[name], found[name], name)
         for value, result in zip(graph.outputs, again.outputs, strict=True):
             compare(wanted[value.name], found[result.name], value.name)
+        if caffe := _caffe():
+            floats = {blob: array.astype(np.float32) for blob, array in feeds.items()}
+            ran = caffe.run(Job(files, floats, emission.outputs))
+            assert ran.ok, ran.error
+            for value, blob in zip(graph.outputs, emission.outputs, strict=True):
+                compare(wanted[value.name], ran.blobs[blob], f"{value.name} in Caffe")
         if in_opencv and _opencv_can(graph, emission, files):
             results = _in_opencv(files, feeds, emission)
             for value, result in zip(graph.outputs, results, strict=True):
                 compare(wanted[value.name], result, f"{value.name} in OpenCV", 1e-4)
     return emission
+
+
+@cache
+def _caffe() -> Worker | None:
+    """Start a real Caffe, if there is one, for as long as the tests take."""
+    runtime = CAFFES[0].values[0]
+    if runtime is None:
+        return None
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(opened(runtime))
 
 
 def _opencv_can(graph: Graph, emission: Emission, files: Mapping[str, Path]) -> bool:
@@ -147,8 +169,7 @@ def _opencv_can(graph: Graph, emission: Emission, files: Mapping[str, Path]) -> 
     ranks = [value.rank for value in (*graph.inputs, *graph.values())]
     if not {layer.type for layer in layers} <= IN_OPENCV or deep or min(ranks, default=2) < 2:
         return False
-    engine = Engine("OpenCV", "", "caffe", "", "")
-    return firsts >= set(emission.outputs) and not opencv.doubt(engine, files)
+    return firsts >= set(emission.outputs) and not opencv.doubt("caffe", files)
 
 
 def _in_opencv(files: Mapping[str, Path], feeds: Mapping[str, np.ndarray], emission: Emission) -> list[np.ndarray]:

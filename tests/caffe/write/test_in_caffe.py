@@ -1,37 +1,30 @@
-"""BVLC Caffe itself computes what the graphs do; needs pycaffe (see `torch2caffe2 doctor`)."""
+"""The judge of everything that these tests write: `check` asks a real Caffe, where one is installed."""
 
-import importlib
-import os
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from pipeline.caffe.files import write_pair
-from pipeline.caffe.write import emit
-from pipeline.runtimes import discovery, engine
-from tests.caffe.write.check import compare, feeds_of, graph_of, values_of
+from pipeline.caffe.read import READS
+from pipeline.caffe.read.reader import CaffeReader
+from pipeline.caffe.write import WRITES
+from pipeline.caffe.write.builder import CaffeBuilder
+from pipeline.graph.operators import Elu
+from pipeline.graph.values import Node
+from tests.caffe.write.check import check, single
+from tests.support import CAFFES
 
-FAMILIES = "activation arithmetic comparison convolution matrix normalization pooling reduction resize shape writer"
 
+@pytest.mark.parametrize("caffe", CAFFES)
+def test_a_mistake_that_reader_and_writer_share_is_noticed(caffe, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = WRITES["Elu"]
 
-@pytest.mark.parametrize("family", FAMILIES.split())
-def test_caffe_computes_what_the_graphs_do(family, tmp_path: Path):
-    found = [each for each in discovery.engines(os.environ, ["Caffe"]) if each.reads == "caffe"]
-    if not found:
-        pytest.skip("pycaffe is not here")
-    jobs, wanted = [], []
-    for name, case in importlib.import_module(f"tests.caffe.write.test_{family}").CASES.items():
-        graph = graph_of(case.build)
-        feeds = feeds_of(graph, case)
-        emission = emit(graph)
-        files = {role: tmp_path / f"{len(jobs)}.{role}" for role in ("prototxt", "caffemodel")}
-        write_pair(emission.net, *files.values(), emission.comments)
-        floats = {blob: array.astype(np.float32) for blob, array in feeds.items()}
-        jobs.append(engine.Job(files, floats, emission.outputs))
-        values = values_of(graph, feeds)
-        wanted.append((name, {blob: values[v.name] for v, blob in zip(graph.outputs, emission.outputs, strict=True)}))
-    for (name, arrays), result in zip(wanted, engine.run(found[0], jobs), strict=True):
-        assert result.ok, f"{name}: {result.error}"
-        for blob, array in arrays.items():
-            compare(array, result.blobs[blob], f"{name}: {blob}")
+    def doubled(node: Node[Elu], net: CaffeBuilder) -> None:
+        right(replace(node, operator=Elu(alpha=2 * node.operator.alpha)), net)
+
+    def halved(layer, net: CaffeReader) -> None:
+        net.give(layer, net.add(Elu(alpha=layer.param("elu_param").float("alpha") / 2), layer.bottom))
+
+    monkeypatch.setitem(WRITES._entries, "Elu", doubled)
+    monkeypatch.setitem(READS._entries, "ELU", halved)
+    with pytest.raises(AssertionError, match="in Caffe"):
+        check(single("Elu", (2, 3)), in_opencv=False)

@@ -16,7 +16,7 @@ from pipeline.caffe2.write import write
 from pipeline.caffe2.write.builder import argument
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import run
-from tests.caffe2.nets import CASES
+from tests.graph.nets import CASES
 
 
 def op(kind: str, inputs: str, outputs: str, **arguments) -> OperatorDef:

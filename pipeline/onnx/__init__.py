@@ -1,0 +1,1 @@
+"""ONNX's networks: files and schema; read to the graph, written from it."""

@@ -1,0 +1,110 @@
+"""Files that are an ONNX network: what to compute, and the weights, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import InvalidInputError
+from pipeline.onnx import tensors
+from pipeline.onnx.schema import GraphProto, ModelProto
+from pipeline.wire import messages, splice
+from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.strip import strip
+
+Array = np.ndarray[Any, Any]
+_GRAPH = 7  # of ModelProto
+_PAGE = 4096  # where a weight in a file of its own begins: runtimes may map it
+_OUTSIDE = 1024  # bytes from which a weight goes there; shapes and axes stay, since shape inference reads them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxModel:
+    """A network: `proto`, a model whose graph holds no initializers, and `weights` by name, in the file's order.
+
+    Weights are float32 (any float dtype when writing) or int64.
+    """
+
+    proto: ModelProto
+    weights: Mapping[str, Array] = field(default_factory=dict)
+
+
+def data_file(path: Path) -> Path:
+    """Return the file beside a model that holds the weights of one that would reach 2 GiB."""
+    return path.with_name(f"{path.name}.data")
+
+
+def write_model(model: OnnxModel, path: Path, progress: splice.Progress = splice.unheard) -> dict[str, str]:
+    """Write a model, and give the digests of its files by name; the same network gives the same bytes.
+
+    They are those that protobuf itself would write. A model that would reach 2 GiB, which protobuf cannot hold, has
+    its weights in `data_file`. Raises MachineError where the disk refuses.
+    """
+    parts = _parts(model, {})
+    if splice.total(parts) < splice.LIMIT:
+        return {path.name: splice.write(path, parts, progress)}
+    data, offsets = _outside(model.weights)
+    beside = data_file(path)
+    parts = _parts(model, {name: (beside.name, offset) for name, offset in offsets.items()})
+    splice.check_size(path.name, splice.total(parts))
+    return {path.name: splice.write(path, parts), beside.name: splice.write(beside, data, progress)}
+
+
+def _parts(model: OnnxModel, places: Mapping[str, tuple[str, int]]) -> list[splice.Part]:
+    """Return the parts of a model's file; `places` are the files, and where in them, of weights that lie outside."""
+    held: list[splice.Part] = []
+    for name, array in model.weights.items():
+        held += tensors.outside(name, array, *places[name]) if name in places else tensors.inside(name, array)
+    first, rest = GraphProto(), GraphProto()
+    rest.CopyFrom(model.proto.graph)
+    first.node.extend(rest.node)
+    first.name = rest.name
+    for name in ("node", "name"):
+        rest.ClearField(name)  # type: ignore[arg-type]
+    graph = splice.message(_GRAPH, [_bytes(first), *held, _bytes(rest)])
+    before, after = ModelProto(), ModelProto()
+    for descriptor, value in model.proto.ListFields():
+        side = before if descriptor.number < _GRAPH else after
+        if descriptor.number != _GRAPH and descriptor.is_repeated:
+            getattr(side, descriptor.name).extend(value)
+        elif descriptor.number != _GRAPH:
+            setattr(side, descriptor.name, value)
+    return [_bytes(before), *graph, _bytes(after)]
+
+
+def _bytes(message: ModelProto | GraphProto) -> bytes:
+    return message.SerializeToString(deterministic=True)
+
+
+def _outside(weights: Mapping[str, Array]) -> tuple[list[splice.Part], dict[str, int]]:
+    """Return the parts of a file of weights, and where in it each weight begins; small ones are not in it."""
+    parts: list[splice.Part] = []
+    offsets: dict[str, int] = {}
+    end = 0
+    for name, array in weights.items():
+        held = tensors.numbers(array)
+        if len(held) >= _OUTSIDE:
+            gap = -end % _PAGE
+            offsets[name] = end + gap
+            parts += [bytes(gap), held]
+            end += gap + len(held)
+    return parts, offsets
+
+
+def read_model(path: Path) -> OnnxModel:
+    """Read a model; its weights are views of its files.
+
+    Raises InvalidInputError for a damaged file, UnsupportedError for fields that are not known (training, functions,
+    sparse tensors) and for weights that are no floats or integers.
+    """
+    view = map_file(path)
+    with reading(path):
+        weights = tensors.scan_weights(view, path.parent)
+        proto = messages.parse_binary(strip(view, tensors.WITHOUT_WEIGHTS), ModelProto, path)
+        if not proto.HasField("graph"):
+            raise InvalidInputError("this is no ONNX model", why="it holds no graph")
+        return OnnxModel(proto, weights)

@@ -1,0 +1,66 @@
+"""The table of operators, and what their readers build with: a graph whose values are named as the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.graph.builder import Builder
+from pipeline.graph.operators import Operator as GraphOperator
+from pipeline.graph.registry import Registry
+from pipeline.graph.values import Graph, Origin, TensorType, Value
+from pipeline.onnx.read.operator import Operator
+
+Array = np.ndarray[Any, Any]
+
+
+class Missing(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
+    """A value that no node has made, since its own could not be read."""
+
+
+class OnnxReader(Builder):
+    """Builds the graph of a model, node by node."""
+
+    def __init__(self, name: str, weights: Mapping[str, Array], inputs: Mapping[str, TensorType]) -> None:
+        super().__init__(name)
+        self._held = weights
+        self._values = {name: self.input(name, *kind) for name, kind in inputs.items()}
+        self._operator: Operator | None = None
+
+    def value(self, name: str) -> Value | None:
+        """Return a value, None for "" (which is not given); a weight is taken up. Raises Missing."""
+        if not name:
+            return None
+        if name not in self._values and name in self._held:
+            self._values[name] = self.weight(self._held[name], name=name)
+        if name not in self._values:
+            raise Missing(name)
+        return self._values[name]
+
+    def array(self, name: str) -> Array | None:
+        """Return the numbers of a weight, None where the name is of none."""
+        return self._held.get(name)
+
+    def give(self, operator: GraphOperator, inputs: Sequence[str]) -> None:
+        """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
+        assert self._operator is not None
+        read = self._operator
+        values = self.add_many(operator, *map(self.value, inputs), name=read.name, outputs=read.outputs)
+        self._values.update(zip(read.outputs, values, strict=True))
+
+    def read(self, operator: Operator, origin: Origin, reader: Callable[[Operator, OnnxReader], None]) -> None:
+        """Let a node's reader add it."""
+        self._operator = operator
+        with self.at(operator.name, origin):
+            reader(operator, self)
+
+    def close(self, outputs: Sequence[str]) -> Graph:
+        """Return the graph of these values. Raises Missing."""
+        found = [self.value(name) for name in outputs]
+        return self.finish([value for value in found if value is not None])
+
+
+READS: Registry[Callable[[Operator, OnnxReader], None]] = Registry("ONNX operator")
+reads = READS.register

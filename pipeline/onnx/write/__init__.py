@@ -1,0 +1,7 @@
+"""From the neutral graph to ONNX; importing the package registers every writer."""
+
+from pipeline.onnx.write import normalization, same, shape
+from pipeline.onnx.write.builder import WRITES, OnnxBuilder, writes
+from pipeline.onnx.write.network import unsupported, write
+
+__all__ = ["WRITES", "OnnxBuilder", "normalization", "same", "shape", "unsupported", "write", "writes"]

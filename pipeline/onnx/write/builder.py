@@ -1,0 +1,115 @@
+"""The table of writers, and what they build with: a GraphProto whose values are named as the graph's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pipeline.errors import UnsupportedError
+from pipeline.graph.names import Names
+from pipeline.graph.values import Attribute, Graph, Node, Value
+from pipeline.graph.writers import Writers
+from pipeline.onnx.schema import AttributeProto, GraphProto, NodeProto
+
+Array = np.ndarray[Any, Any]
+
+
+class OnnxBuilder:
+    """Builds the nodes of a graph, one by one.
+
+    Values, nodes and weights bear the graph's names; a constant that an operator of ONNX takes in place of an
+    attribute is called `<node>_<attribute>`. Weights are those that are used, in the order of their first use.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = GraphProto(name=graph.name or "network")  # which must have one
+        self.weights: dict[str, Array] = {}
+        self._given = graph.weights
+        self._taken = Names(value.name for value in (*graph.inputs, *graph.values()))
+        self._taken.update(graph.weights)
+        self._node: Node | None = None
+
+    # ---- What a writer takes ----
+
+    def name(self, value: Value | None) -> str:
+        """Return the name of a value, "" for one that is not given; a weight becomes an initializer."""
+        if value is None:
+            return ""
+        if value.name in self._given:
+            self.weights.setdefault(value.name, self._given[value.name])
+        return value.name
+
+    def constant(self, array: Array, part: str) -> str:
+        """Return a weight of the writer's own making, called `<node>_<part>`."""
+        name = self._taken.claim(f"{self._current.name}_{part}")
+        self.weights[name] = array
+        return name
+
+    # ---- What a writer makes ----
+
+    def give(self, inputs: Sequence[str], **attributes: Attribute) -> None:
+        """Add the operator of the node's name, which makes its outputs."""
+        node = self._current
+        self.node(node.operator.name, inputs, [value.name for value in node.outputs], node.name, **attributes)
+        self.graph.node[-1].doc_string = str(node.origin)
+
+    def node(
+        self, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str, /, **attributes: Attribute
+    ) -> None:
+        """Add any operator; inputs at the end that are not given are left out."""
+        given = list(inputs)
+        while given and not given[-1]:
+            given.pop()
+        made = NodeProto(op_type=kind, input=given, output=outputs, name=name)
+        made.attribute.extend(attribute(key, value) for key, value in attributes.items())
+        self.graph.node.append(made)
+
+    def refuse(self, reason: str, advice: str = "") -> NoReturn:
+        """Say why ONNX cannot compute this node."""
+        raise UnsupportedError.one(str(self._current.origin), reason, advice)
+
+    # ---- What the walk over the nodes does ----
+
+    def begin(self, node: Node) -> None:
+        """Turn to the next node."""
+        self._node = node
+
+    def outputs(self, values: Sequence[Value]) -> list[str]:
+        """Return the outputs of the network by name: each a value of its own, that a node makes."""
+        made = {name for node in self.graph.node for name in node.output}
+        found: list[str] = []
+        for value in values:
+            name = value.name
+            if name not in made or name in found:
+                name = self._taken.claim(f"{value.name}_output")
+                self.node("Identity", [self.name(value)], [name], name)
+            found.append(name)
+        return found
+
+    @property
+    def _current(self) -> Node:
+        assert self._node is not None
+        return self._node
+
+
+def attribute(name: str, value: Attribute) -> AttributeProto:
+    """Return an attribute, whose type says in which field its value is.
+
+    >>> attribute("alpha", 1.0).f, list(attribute("pads", (0, 1)).ints)
+    (1.0, [0, 1])
+    """
+    if isinstance(value, int):
+        return AttributeProto(name=name, type=AttributeProto.INT, i=value)
+    if isinstance(value, float):
+        return AttributeProto(name=name, type=AttributeProto.FLOAT, f=value)
+    if isinstance(value, str):
+        return AttributeProto(name=name, type=AttributeProto.STRING, s=value.encode())
+    if any(isinstance(number, float) for number in value):
+        return AttributeProto(name=name, type=AttributeProto.FLOATS, floats=value)
+    return AttributeProto(name=name, type=AttributeProto.INTS, ints=[int(number) for number in value])
+
+
+WRITES: Writers[OnnxBuilder] = Writers("operator written to ONNX")
+writes = WRITES.writes

@@ -1,0 +1,86 @@
+"""A graph as an ONNX model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+import pipeline
+from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.batch import ANY, free_batch
+from pipeline.graph.expansions import expanded
+from pipeline.graph.passes.pads import explicit_pads
+from pipeline.graph.values import Graph, TensorType, Value
+from pipeline.onnx.files import OnnxModel
+from pipeline.onnx.forms import BATCH, IR_VERSION, OPSET, ORIGINS
+from pipeline.onnx.schema import ModelProto, OperatorSetIdProto, StringStringEntryProto, ValueInfoProto
+from pipeline.onnx.tensors import TYPES
+from pipeline.onnx.write.builder import WRITES, OnnxBuilder
+
+
+def write(graph: Graph) -> OnnxModel:
+    """Write every node as operators of opset 17.
+
+    Raises UnsupportedError with every node that has no exact counterpart.
+    """
+    simple, net, problems = _written(graph)
+    if problems:
+        raise UnsupportedError(problems)
+    outputs = net.outputs(graph.outputs)
+    free = free_batch(simple)
+    net.graph.input.extend(_typed(value.name, value, free) for value in graph.inputs)
+    net.graph.output.extend(_typed(name, value, free) for name, value in zip(outputs, graph.outputs, strict=True))
+    inner = [value for value in simple.values() if value.name not in outputs]
+    net.graph.value_info.extend(_typed(value.name, value, free) for value in inner)
+    model = ModelProto(
+        ir_version=IR_VERSION,
+        producer_name="torch2caffe2",
+        producer_version=pipeline.__version__,
+        graph=net.graph,
+        opset_import=[OperatorSetIdProto(domain="", version=OPSET)],
+        metadata_props=[StringStringEntryProto(key=ORIGINS, value=_origins(simple))],
+    )
+    return OnnxModel(model, net.weights)
+
+
+def unsupported(graph: Graph) -> tuple[Problem, ...]:
+    """Return what `write` would refuse, without keeping what it writes."""
+    return _written(graph)[2]
+
+
+def _written(graph: Graph) -> tuple[Graph, OnnxBuilder, tuple[Problem, ...]]:
+    # Runtimes do not agree on how windows are rounded up; pads at the end say it to all of them.
+    graph = expanded(explicit_pads(graph), WRITES.has)
+    net = OnnxBuilder(graph)
+    problems: list[Problem] = []
+    for node in graph.nodes:
+        writer = WRITES.get(node.operator.name)
+        if writer is None:
+            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in ONNX"))
+            continue
+        net.begin(node)
+        try:
+            writer(node, net)
+        except UnsupportedError as error:
+            problems.extend(error.problems)
+    return graph, net, tuple(problems)
+
+
+def _typed(name: str, value: Value, free: Mapping[str, TensorType]) -> ValueInfoProto:
+    """Return the type of a value; of one whose extents depend on a free batch, the first or none is its name."""
+    info = ValueInfoProto(name=name)
+    info.type.tensor_type.elem_type = TYPES[value.dtype]
+    info.type.tensor_type.shape.SetInParent()  # which a scalar has too
+    any_batch = free[value.name].shape if value.name in free else value.shape
+    for extent, freely in zip(value.shape, any_batch, strict=True):
+        dim = info.type.tensor_type.shape.dim.add()
+        if freely == ANY:
+            dim.dim_param = BATCH
+        elif freely == extent:
+            dim.dim_value = extent
+    return info
+
+
+def _origins(graph: Graph) -> str:
+    found: Iterable[tuple[str, list[str]]] = ((node.name, [node.origin.path, node.origin.kind]) for node in graph.nodes)
+    return json.dumps(dict(found))

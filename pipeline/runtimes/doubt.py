@@ -1,0 +1,29 @@
+"""Layers that a program runs and computes wrongly, without a word: its opinion of a net with one is worth nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.caffe.schema import LayerParameter
+
+# Whether it is wrong about a layer, given the layers in front by the blob that each made last.
+Test = Callable[["LayerParameter", Mapping[str, "LayerParameter"]], bool]
+
+
+def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]]) -> str:
+    """Return a sentence about the first layer of a net that is in `wrong` (tests and what they find, by layer type).
+
+    "" where there is none.
+    """
+    from pipeline.caffe.files import read_net
+
+    made_by: dict[str, LayerParameter] = {}
+    for layer in read_net(prototxt).layer:
+        for test, what in wrong.get(layer.type, ()):
+            if test(layer, made_by):
+                return f"it is known to be wrong about {what} ({layer.name})"
+        made_by |= dict.fromkeys(layer.top, layer)
+    return ""

@@ -1,0 +1,98 @@
+"""Who bears a verification out, step by step: a reader and a writer of one program can share a mistake.
+
+A step is judged where somebody outside of this program has computed the same: an independent runtime that ran the
+files, or the original itself, whose outputs the user has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.verification.verification import Artifact, Check
+
+JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
+_SAID = {
+    JUDGED: "judged by",
+    DIFFERS: "differs in",
+    ITSELF: "agrees with itself only",
+    NOT_JUDGED: "not judged",
+}
+_STEPS = {"caffe": "emission", "caffe2": "translation"}
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One that has seen values of a step, and how far they are apart at most, relative to max(1, max |b|)."""
+
+    by: str
+    values: int
+    relative: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How far a step ("import", "emission", "translation") can be trusted.
+
+    `state` is "judged", "differs", "itself" (it agrees with itself only) or "not judged"; `by` names those who say so,
+    `why` says what kept others from judging, where none did.
+    """
+
+    step: str
+    state: str
+    by: tuple[Witness, ...] = ()
+    why: str = ""
+
+
+def gather(artifacts: Sequence[Artifact], checks: Sequence[Check]) -> tuple[Evidence, ...]:
+    """Return the evidence for each step that made an artifact; what an edited net was made from is none of them.
+
+    The first is the import, which a runtime that reads the user's own file judges too.
+    """
+    first, *made = (artifact for artifact in artifacts if artifact.graph is not None and artifact.binding)
+    own = [artifact.kind for artifact in artifacts if artifact.graph is None]
+    steps = {"import": [first.kind, *own]} | {_STEPS.get(net.kind, net.kind): [net.kind] for net in made}
+    return tuple(_of(step, kinds, checks) for step, kinds in steps.items())
+
+
+def _of(step: str, kinds: Sequence[str], checks: Sequence[Check]) -> Evidence:
+    about = [check for check in checks if check.reads in kinds]
+    others = [check for check in about if check.independent]
+    if apart := [check for check in about if check.binding and check.status == "differs"]:
+        return Evidence(step, DIFFERS, _witnesses(apart))
+    if agree := [check for check in others if check.status == "agrees"]:
+        return Evidence(step, JUDGED, _witnesses(agree))
+    why = "; ".join(_silence(step, kinds, others))
+    if own := [check for check in about if not check.independent and check.binding and check.status == "agrees"]:
+        return Evidence(step, ITSELF, _witnesses(own), why)
+    return Evidence(step, NOT_JUDGED, (), why)
+
+
+def _witnesses(checks: Sequence[Check]) -> tuple[Witness, ...]:
+    return tuple(Witness(check.by, check.seen, check.worst.relative) for check in checks)
+
+
+def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[str]:
+    """Return what kept anybody else from judging a step that made the first of `kinds`, perhaps of the last."""
+    told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
+    if step == "import" and not any(check.reads == kinds[0] for check in others):
+        told.insert(0, "no outputs of the original were given (--reference)")
+    if not any(check.reads == kinds[-1] for check in others):
+        told.append(f"no runtime that reads {kinds[-1]} was asked (torch2caffe2 runtimes list)")
+    return told
+
+
+def words(evidence: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the evidence of a step, as `verification.json` has it, in words: what is so, and by whom or why.
+
+    >>> words({"state": "judged", "by": [{"by": "Caffe 1.0.0", "values": 12, "relative": 2e-7}], "why": ""})
+    ('judged by', 'Caffe 1.0.0 (12 values, worst 2e-07)')
+    """
+    by = ", ".join(f"{w['by']} ({_count(w['values'])}, worst {float(w['relative']):.2g})" for w in evidence["by"])
+    return _SAID[evidence["state"]], by if evidence["state"] in (JUDGED, DIFFERS) else evidence["why"]
+
+
+def _count(values: int) -> str:
+    return f"{values:,} value" + ("s" if values != 1 else "")
