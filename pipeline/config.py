@@ -66,6 +66,9 @@ class Options:
     limits: tuple[str, ...] = _option(
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
+    cut: tuple[str, ...] = _option(
+        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+    )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"

@@ -74,4 +74,4 @@ def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
 
 
 def _given(source: sources.Source, options: Options) -> Source:
-    return Source(source.roles, options.inputs, keep_loss=options.keep_loss)
+    return Source(source.roles, options.inputs, keep_loss=options.keep_loss, cut=options.cut)

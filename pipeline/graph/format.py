@@ -57,7 +57,8 @@ class Source:
     """A network on disk: its files by role, the main one first, and what they may not tell.
 
     `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
-    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too.
+    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too. `cut`: layers
+    before which the network ends.
     """
 
     files: Mapping[str, Path]
@@ -65,6 +66,7 @@ class Source:
     root: str = ""
     plugins: tuple[Path, ...] = ()
     keep_loss: bool = False
+    cut: tuple[str, ...] = ()
     signature: Signature | None = None
 
     @property
@@ -172,11 +174,12 @@ class Format(ABC):
             found |= {role.name: present[0]} if present else {}
         return found if self.roles[0].name in found else {}
 
-    def stored(self, folder: Path, inputs: tuple[str, ...] = (), *, keep_loss: bool = False) -> Source:
-        """Return an artifact's folder as a source; `inputs` are shapes for a network that came without a signature."""
+    def stored(self, folder: Path, options: Mapping[str, Any] = _NONE) -> Source:
+        """Return an artifact's folder as a source; `options` are those of a run that say how a network is read."""
         from pipeline.graph import signature
 
-        return Source(self.in_folder(folder), inputs, keep_loss=keep_loss, signature=signature.read(folder))
+        how = {name: options[name] for name in ("inputs", "keep_loss", "cut") if name in options}
+        return Source(self.in_folder(folder), **how, signature=signature.read(folder))
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
         """Return what `manifest.json` says of an artifact's files: their names by role."""

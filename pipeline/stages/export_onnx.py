@@ -17,7 +17,7 @@ FROM = (GRAPH, CAFFE)
 def run(task: Task) -> Mapping[str, str]:
     """Write each node as operators of ONNX; what Caffe cannot express is in the graph, and comes with it."""
     known = next(known for known in FROM if known.name in task.inputs)
-    source = known.stored(task.inputs[known.name], task.options["inputs"], keep_loss=task.options["keep_loss"])
+    source = known.stored(task.inputs[known.name], task.options)
     return conversion.write(ONNX, known.read(source, task.note), task)
 
 
@@ -34,7 +34,7 @@ STAGE = Stage(
     default=False,
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss"),
+    options=("inputs", "keep_loss", "cut"),
     libraries=("numpy", "protobuf"),
     modules=("pipeline.graph.serialization", "pipeline.onnx.files", "pipeline.onnx.write"),
 )

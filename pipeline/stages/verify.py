@@ -75,7 +75,7 @@ def _artifacts(task: Task) -> list[Artifact]:
 def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
     from pipeline.verification.verification import Artifact
 
-    source = known.stored(folder, task.options["inputs"], keep_loss=task.options["keep_loss"])
+    source = known.stored(folder, task.options)
     network = known.read(source)
     graph, ports = network.graph, network.signature
     if ports.notes(known.name):
@@ -126,7 +126,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,
