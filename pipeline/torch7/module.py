@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
 _REQUIRED: Any = object()
+_LISTED = 1 << 20  # numbers that a field which lists them may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,11 @@ class Module:
     def numbers(self, name: str, expected: str = "a list of numbers") -> tuple[float, ...]:
         """Return a field that lists numbers: a storage, a tensor or a table."""
         value = self.object.get(name)
-        if isinstance(value, Storage):
-            return tuple(value.data.tolist())
-        if isinstance(value, Tensor):
-            return tuple(value.numpy().ravel().tolist())
+        if isinstance(value, Storage | Tensor):
+            array = value.data if isinstance(value, Storage) else value.numpy()
+            if array.size > _LISTED:  # a tensor may repeat one number without end
+                self._wrong(name, expected, value)
+            return tuple(array.ravel().tolist())
         numbers = value.array() if isinstance(value, Table) else [None]
         if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
             self._wrong(name, expected, value)
