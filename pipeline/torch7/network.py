@@ -217,5 +217,5 @@ def _package(value: TorchObject) -> str:
 
 
 def is_criterion(value: TorchObject) -> bool:
-    """Return whether an object is a loss."""
-    return value.class_name.endswith("Criterion")
+    """Return whether an object is a loss; nngraph's ModuleFromCriterion is a module that runs one."""
+    return value.class_name.endswith("Criterion") and value.class_name != "nn.ModuleFromCriterion"
