@@ -204,6 +204,9 @@ def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int) ->
     for name in ("include", "exclude", "phase", "loss_weight", "propagate_down", "unknown"):
         if name in plain.DESCRIPTOR.fields_by_name:
             plain.ClearField(name)
+    for field, value in plain.ListFields():  # of one that has no cuDNN
+        if field.message_type and not field.is_repeated and "engine" in field.message_type.fields_by_name:
+            value.ClearField("engine")
     plain.type = "Convolution" if layer.type in ("ConvolutionDepthwise", "DepthwiseConvolution") else layer.type
     kind = FORKS.get(layer.type)
     if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
