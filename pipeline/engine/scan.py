@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.engine import dag, sources
+from pipeline.engine import dag, reference, sources
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph import budget
 from pipeline.graph.format import Network, Source
@@ -49,6 +49,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 
 def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
+    options = reference.with_shapes(options, source.kind)
     notes: list[str] = []
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()

@@ -51,9 +51,9 @@ def recorded() -> Mapping[str, Mapping[str, Forms]]:
 
 def columns() -> tuple[str, ...]:
     """Return the names of what forms are told for: the graph, and every format that is written."""
-    from pipeline.formats import FORMATS
+    from pipeline.formats import READ
 
-    return (GRAPH_COLUMN, *(known.name for known in FORMATS if known.writes))
+    return (GRAPH_COLUMN, *(known.name for known in READ if known.writes))
 
 
 def module_rows() -> list[Row]:
