@@ -24,24 +24,6 @@ class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of
     """A node cannot be made because a module before it was refused."""
 
 
-class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
-    """An input that does not fit: `module` was `given` it."""
-
-    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:
-        super().__init__(what, why=why)
-        self.module = module
-        self.given = given
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A module that ran: what it took and gave."""
-
-    module: Module
-    taken: TorchValue
-    given: TorchValue
-
-
 class States(dict[int, TorchValue]):
     """What a recurrent step hands on to the next, by module object; counts how often that changed."""
 
@@ -65,6 +47,24 @@ class _Run:
     moment: tuple[int, ...]
     y: TorchValue
     held: tuple[Module, TorchValue]
+
+
+class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
+    """An input that does not fit: `module` was `given` it."""
+
+    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:
+        super().__init__(what, why=why)
+        self.module = module
+        self.given = given
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A module that ran: what it took and gave."""
+
+    module: Module
+    taken: TorchValue
+    given: TorchValue
 
 
 class Lowering:
@@ -100,17 +100,19 @@ class Lowering:
         Raises UsageError where the input's shape does not fit, OverBudget where the network becomes too large,
         InvalidInputError where the module's fields make no sense; UnsupportedError is collected.
         """
-        self.entered.add(module.path)
         self.builder.budget.spend("layers", 1, module.origin)
+        self.entered.add(module.path)
         key = (id(module.object), x.name if isinstance(x, Value) else id(x))
         before = self._moment()
         run = self._runs.get(key)
         if run is not None and run.moment == before:
+            self.steps.append(Step(module, x, run.y))
             return run.y
         y = self._run(module, x)
         if isinstance(y, tuple):
             self.builder.budget.check("values", self._width(y), module.origin)
         self._reuse(module, x, y)
+        self.steps.append(Step(module, x, y))
         if self._moment() == before:
             self._runs[key] = _Run(before, y, (module, x))
         return y
@@ -162,7 +164,6 @@ class Lowering:
         finally:
             self._module, self._inner = before
             self._running.discard(id(module.object))
-        self.steps.append(Step(module, x, y))
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
