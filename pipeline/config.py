@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
-from pipeline.graph.input_spec import parse_input_spec
+from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
@@ -39,13 +39,16 @@ class Options:
     name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
-        (), "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table.", "--input", "SPEC"
+        (),
+        "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table; auto finds them.",
+        "--input",
+        "SPEC",
     )
     root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
-    to: tuple[str, ...] = _option((), "Make this format: caffe, caffe2; may be repeated.", "--to", "FORMAT")
+    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
@@ -62,6 +65,9 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    cut: tuple[str, ...] = _option(
+        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+    )
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
@@ -284,7 +290,7 @@ def validate(options: Options) -> Options:
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")
-    return replace(options, inputs=tuple(str(parse_input_spec(text)) for text in options.inputs))
+    return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

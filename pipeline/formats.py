@@ -13,13 +13,16 @@ from pipeline.errors import UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
 from pipeline.onnx.format import ONNX
+from pipeline.pytorch.format import PYTORCH
 from pipeline.torch7.format import TORCH7
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
-FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX)
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
+READ = tuple(known for known in FORMATS if known.reads)
+UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 
 SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
 
@@ -37,13 +40,13 @@ def recognise(path: Path) -> tuple[Format, Role] | None:
     from pipeline.wire.mapped import map_file
 
     view = map_file(path)
-    for known in FORMATS:
+    for known in READ:
         if role := known.recognise(view):
             return known, next(each for each in known.roles if each.name == role)
     return None
 
 
-def in_folder(folder: Path, among: Iterable[Format] = FORMATS) -> tuple[tuple[Format, Mapping[str, Path]], ...]:
+def in_folder(folder: Path, among: Iterable[Format] = READ) -> tuple[tuple[Format, Mapping[str, Path]], ...]:
     """Return the networks in the folder of an artifact or a run: their formats and files by role."""
     return tuple((known, files) for known in among if (files := known.in_folder(folder)))
 
@@ -77,7 +80,7 @@ def only_weights(known: Format, source: Source) -> bool:
     return known.weights_role is not None and source.role == known.weights_role.name
 
 
-def locate(location: Location, among: Sequence[Format] = FORMATS) -> tuple[Format, Source]:
+def locate(location: Location, among: Sequence[Format] = READ) -> tuple[Format, Source]:
     """Return the format of a network and where it lies: a file, or the first network in a run's folder.
 
     Weights that are not named are looked for beside it. Raises UsageError for a folder without a network, and for

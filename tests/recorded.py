@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.caffe.format import CAFFE
 from pipeline.errors import PipelineError, UnsupportedError
-from pipeline.formats import FORMATS
+from pipeline.formats import READ
 from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph, Node
 from pipeline.inspection.operators import GRAPH_COLUMN, RECORD, Form
@@ -43,7 +43,7 @@ class Record:
 
     def _count(self, counts: dict[str, Counter[Form]], graph: Graph, nodes: Sequence[Node]) -> None:
         counts[GRAPH_COLUMN][unique(node.operator.name for node in nodes)] += 1
-        for known in FORMATS:
+        for known in READ:
             if known.writes and (form := written(known, cut(graph, nodes))) is not None:
                 counts[known.name][form] += 1
 

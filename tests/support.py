@@ -27,10 +27,11 @@ def _parameters(reads: str, name: str) -> list[Any]:
     return found or [pytest.param(None, id="none", marks=missing)]
 
 
-# Parameters of a test or fixture: every real Caffe, Caffe2 and ONNX Runtime here.
+# Parameters of a test or fixture: every real Caffe, Caffe2, ONNX Runtime and PyTorch here.
 CAFFES = _parameters("caffe", "Caffe")
 CAFFE2S = _parameters("caffe2", "Caffe2")
 ONNX_RUNTIMES = _parameters("onnx", "ONNXRuntime")
+PYTORCHES = _parameters("pytorch", "PyTorch")
 
 
 def shared(*parts: str) -> Path:

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from pipeline.errors import InvalidInputError
+from pipeline.caffe.schema import BlobProto
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
@@ -29,6 +30,9 @@ _NAME, _BLOBS = 1, 7
 _V1_NAME, _V1_BLOBS = 4, 6
 _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
+_RAW_TYPE, _RAW_DATA = 10, 12
+# The types of raw_data (BlobProto.Type) that are weights.
+_RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
 # The blobs that a net is read without.
 _WITHOUT_BLOBS: Dropped = {
@@ -126,10 +130,22 @@ def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
         parts.setdefault(field.number, []).append(field)
     shape, legacy = _shape(view, parts, blob, layer)
     doubles = scan.numbers(view, parts.get(_DOUBLE_DATA, ()), "<f8")
-    data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
+    if _RAW_DATA in parts:
+        data = _raw(view, parts, layer)
+    else:
+        data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
     if data.size != prod(shape):
         _refuse(blob, layer, f"{data.size} numbers for a blob of shape {shape}")
     return Blob(data.reshape(shape), legacy)
+
+
+def _raw(view: memoryview, parts: Mapping[int, list[Field]], layer: str) -> Array:
+    """Return raw_data as its type says: so NVIDIA's fork writes weights from 0.16 on, and OpenCV half precision."""
+    kind = parts[_RAW_TYPE][-1].value if _RAW_TYPE in parts else BlobProto.DOUBLE
+    if kind not in _RAW_DTYPES:
+        raise UnsupportedError.one(f"layer {layer}", f"raw_data of type {kind} is none of double, float and half")
+    data = scan.numbers(view, parts[_RAW_DATA], _RAW_DTYPES[BlobProto.Type.ValueType(kind)])
+    return data.astype(np.float32) if kind == BlobProto.FLOAT16 else data
 
 
 def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, layer: str) -> tuple[tuple[int, ...], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +13,18 @@ import numpy as np
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
+from pipeline.caffe.ignored import ignored
 from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_TEMPLATE = re.compile(rb"\$#\w+#\$")
+_FILL = "put the values in, then convert the file"
 _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
 
 
@@ -29,12 +33,13 @@ class CaffeNet:
     """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
 
     `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
-    file has only at another layer, which shares it, is `blobs.ABSENT`.
+    file has only at another layer, which shares it, is `blobs.ABSENT`. `notes` tell what was made of the files.
     """
 
     net: NetParameter
     blobs: Mapping[str, tuple[np.ndarray[Any, Any], ...]] = field(default_factory=dict)
     legacy: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
     def unused(self) -> tuple[str, ...]:
         """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
@@ -94,7 +99,8 @@ def read_pair(
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
-        net = in_test_phase(upgrade(net), level, stages)
+        notes: list[str] = []
+        net = in_test_phase(upgrade(net), level, stages, notes)
         if not net.layer:
             raise InvalidInputError("the network has no layers", where="TEST phase")
         own = {} if weights_path else scan_blobs(view)
@@ -103,6 +109,7 @@ def read_pair(
         net,
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
         frozenset(name for name, group in blobs.items() if any(blob.legacy for blob in group)),
+        tuple(notes),
     )
 
 
@@ -125,10 +132,24 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
         return scan_blobs(view)
 
 
+def _refuse_template(view: memoryview, path: Path) -> None:
+    """Raise InvalidInputError for a net that a program is to fill in first, as those of Collective Knowledge are."""
+    found = _TEMPLATE.search(view)
+    if found:
+        word = found[0].decode("ascii")
+        raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
+
+
 def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if messages.is_text(view):
+        _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
-        return view, messages.parse_binary(strip_blobs(view), NetParameter, path)
+        net = messages.parse_binary(strip_blobs(view), NetParameter, path)
+    lacking = [field for field in net.unknown if not ignored(field.path)]
+    if lacking:
+        problems = (Problem(f"{path}, line {f.line}", f"NetParameter has no field {f.path}") for f in lacking)
+        raise UnsupportedError(tuple(problems))
+    return view, net

@@ -70,6 +70,7 @@ class Caffe(Format):
             None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
             outputs=outputs if emitted else None,
             keep_loss=source.keep_loss,
+            cut=() if known else source.cut,
             notes=notes,
         )
         for text in notes:
@@ -89,7 +90,7 @@ class Caffe(Format):
         if "caffemodel" in source.files:
             return self.read(source)
         net = _net(source)
-        graph, notes = outline(net, input_shapes(net, source.inputs))
+        graph, notes = outline(net, input_shapes(net, source.inputs), cut=source.cut)
         if notes:
             raise InvalidInputError(f"{source.path} cannot be read whole", why="\n".join(notes))
         return Network(graph, signature.of_graph(graph))
@@ -105,7 +106,7 @@ class Caffe(Format):
     def known(self, parts: Iterable[Part]) -> Container[str]:
         """Return the types of layers that are read, or left out."""
         from pipeline.caffe.read import READS
-        from pipeline.caffe.read.loss import LEFT_OUT
+        from pipeline.caffe.read.training import LEFT_OUT
 
         return {*READS, *LEFT_OUT}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_NOT_ATTRIBUTES = frozenset({"name", "type", "bottom", "top", "blobs"})
+_NOT_ATTRIBUTES = frozenset({"name", "type", "bottom", "top", "blobs", "unknown"})
 
 
 def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) -> Inventory:
@@ -108,7 +108,10 @@ def _inputs(net: CaffeNet, graph: Graph) -> dict[str, Shape | None]:
 
 
 def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
-    """Return the fields that a prototxt sets, the inner ones as `convolution_param.num_output`."""
+    """Return the fields that a prototxt sets, the inner ones as `convolution_param.num_output`.
+
+    Those that the schema lacks are there too, as they were written.
+    """
     for name, value in _plain(layer).items():
         if name in _NOT_ATTRIBUTES:
             continue
@@ -116,6 +119,7 @@ def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
             yield from ((f"{name}.{inner}", content) for inner, content in value.items())
         else:
             yield name, value
+    yield from ((field.path, field.text) for field in layer.unknown)
 
 
 def _plain(message: Message) -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pipeline.caffe.schema import TEST, LayerParameter, NetParameter, NetState, NetStateRule
 from pipeline.errors import InvalidInputError
 
 
-def in_test_phase(net: NetParameter, level: int | None = None, stages: Collection[str] = ()) -> NetParameter:
+def in_test_phase(
+    net: NetParameter,
+    level: int | None = None,
+    stages: Collection[str] = (),
+    notes: list[str] | None = None,
+) -> NetParameter:
     """Return the network of the TEST phase: without the rules, and the layers that these leave out.
 
-    `level` and `stages` replace those of the net's own `state`, where given. Raises InvalidInputError for a
-    layer with rules of both kinds.
+    `level` and `stages` replace those of the net's own `state`, where given. A layer that brings data for training
+    stays where the rest reads what nothing else brings, and is told in `notes`: of it only the shapes matter.
+    Raises InvalidInputError for a layer with rules of both kinds.
     """
     state = NetState(phase=TEST, level=net.state.level if level is None else level)
     state.stage.extend(stages or net.state.stage)
@@ -20,13 +26,29 @@ def in_test_phase(net: NetParameter, level: int | None = None, stages: Collectio
     kept.CopyFrom(net)
     kept.ClearField("layer")
     kept.ClearField("state")
-    for layer in net.layer:
-        if _included(layer, state):
+    included = [_included(layer, state) for layer in net.layer]
+    borrowed = _borrowed(net.layer, included)
+    for index, layer in enumerate(net.layer):
+        if index in borrowed and notes is not None:
+            notes.append(f"{layer.name} ({layer.type}): the TEST phase has no such data; its tops are inputs")
+        if included[index] or index in borrowed:
             bare = kept.layer.add()
             bare.CopyFrom(layer)
             for name in ("include", "exclude", "phase"):
                 bare.ClearField(name)
     return kept
+
+
+def _borrowed(layers: Sequence[LayerParameter], included: Sequence[bool]) -> set[int]:
+    """Return the places of layers without bottoms that are not included, and make what those that are lack."""
+    kept = [layer for layer, there in zip(layers, included, strict=True) if there]
+    lacking = {blob for layer in kept for blob in layer.bottom} - {top for layer in kept for top in layer.top}
+    borrowed: set[int] = set()
+    for index, layer in enumerate(layers):
+        if not included[index] and not layer.bottom and lacking.intersection(layer.top):
+            borrowed.add(index)
+            lacking.difference_update(layer.top)
+    return borrowed
 
 
 def _included(layer: LayerParameter, state: NetState) -> bool:

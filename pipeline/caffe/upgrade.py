@@ -86,7 +86,7 @@ _V1_SPELLING = {
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",
 }
-_V1_CHANGED = {"type", "param", "blob_share_mode", "blobs_lr", "weight_decay", "layer"}
+_V1_CHANGED = {"type", "unknown", "param", "blob_share_mode", "blobs_lr", "weight_decay", "layer"}
 _V1_DATA = {"Data": "data_param", "ImageData": "image_data_param", "WindowData": "window_data_param"}
 
 
@@ -110,10 +110,12 @@ def upgrade(net: NetParameter) -> NetParameter:
 
 
 def _v1_layer(old: V1LayerParameter) -> LayerParameter:
-    layer = LayerParameter(type=_v1_type(old.type))
+    types = [field.text for field in old.unknown if field.path == "type"]
+    layer = LayerParameter(type=types[0] if types else _v1_type(old.type))
     for field, value in old.ListFields():
         if field.name not in _V1_CHANGED:
             _put(layer, field.name, value)
+    layer.unknown.extend(field for field in old.unknown if field.path != "type")
     _params(layer, old.param, old.blob_share_mode, old.blobs_lr, old.weight_decay)
     if layer.type in _V1_DATA and layer.HasField(_V1_DATA[layer.type]):  # type: ignore[arg-type]
         _move(getattr(layer, _V1_DATA[layer.type]), layer.transform_param)

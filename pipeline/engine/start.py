@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pipeline
+from pipeline import formats
 from pipeline.engine import dag
 from pipeline.engine.delivery import copy, edited, holds, reflink
 from pipeline.engine.record import GivenArtifact, RunRecord, now
@@ -104,13 +105,13 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
     """Find the files edited in an output folder, and give what a run from there starts with.
 
     That is an artifact for each kind with an edited file, and those unedited ones that later stages need.
-    Raises UsageError where nothing was edited, or something that no stage reads.
+    Raises UsageError where nothing was edited, or something that no stage reads, or that is code to be run.
     """
     changed = set(edited(folder, record.delivered, store.digests))
     changed |= {name for name, entry in record.delivered.items() if entry.get("edited")}
     if not changed:
         raise UsageError(f"no file in {folder} was edited", advice=f"torch2caffe2 resume {folder}")
-    readable = {kind for stage in stages for kind in stage.reads}
+    readable = {kind for stage in stages for kind in stage.reads} - formats.UNREAD
     for name in sorted(changed):
         kind = record.delivered[name]["kind"]
         if kind not in readable:

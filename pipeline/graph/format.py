@@ -6,7 +6,6 @@ package and a line there. Heavy packages are imported inside the methods: to rec
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +56,8 @@ class Source:
     """A network on disk: its files by role, the main one first, and what they may not tell.
 
     `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
-    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too.
+    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too. `cut`: layers
+    before which the network ends. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
     """
 
     files: Mapping[str, Path]
@@ -65,7 +65,9 @@ class Source:
     root: str = ""
     plugins: tuple[Path, ...] = ()
     keep_loss: bool = False
+    cut: tuple[str, ...] = ()
     signature: Signature | None = None
+    likeliest: bool = False
 
     @property
     def path(self) -> Path:
@@ -105,35 +107,39 @@ class Written:
     outputs: tuple[str, ...]
 
 
-class Format(ABC):
-    """A format of networks. `name` is its kind of artifact, `title` what people call it."""
+class Format:
+    """A format of networks. `name` is its kind of artifact, `title` what people call it.
+
+    One that `reads` has the methods down to `known`, one that `writes` has `write` and `rehearse`.
+    """
 
     __slots__ = ()
     name: ClassVar[str]
     title: ClassVar[str]
     roles: ClassVar[tuple[Role, ...]]
+    reads: ClassVar[bool] = True  # else its files are nobody's, and are looked at by what runs them only
     writes: ClassVar[bool] = False  # networks are written in it for others
     viewable: ClassVar[bool] = False  # Netron shows it
 
-    @abstractmethod
     def recognise(self, view: memoryview) -> str:
         """Return the role of a file with these bytes; "" where it is of another format."""
+        return ""
 
-    @abstractmethod
     def read(self, source: Source, note: Note = unheard) -> Network:
         """Read a network; `note` is told what its user should know without its being wrong.
 
         Raises InvalidInputError for damaged files, UnsupportedError with everything that has no counterpart, and
         UsageError where a shape is needed or does not fit.
         """
+        raise NotImplementedError(f"{self.name} is not read")
 
-    @abstractmethod
     def inventory(self, source: Source) -> Inventory:
         """List what is in a file, in the format's own terms, without making a graph of it where that is not needed."""
+        raise NotImplementedError(f"{self.name} is not read")
 
-    @abstractmethod
     def known(self, parts: Iterable[Part]) -> Container[str]:
         """Return the kinds of parts that can be converted."""
+        return ()
 
     def tells_shapes(self, source: Source) -> bool:
         """Return whether the files themselves say what shapes the network is used with."""
@@ -172,11 +178,12 @@ class Format(ABC):
             found |= {role.name: present[0]} if present else {}
         return found if self.roles[0].name in found else {}
 
-    def stored(self, folder: Path, inputs: tuple[str, ...] = (), *, keep_loss: bool = False) -> Source:
-        """Return an artifact's folder as a source; `inputs` are shapes for a network that came without a signature."""
+    def stored(self, folder: Path, options: Mapping[str, Any] = _NONE) -> Source:
+        """Return an artifact's folder as a source; `options` are those of a run that say how a network is read."""
         from pipeline.graph import signature
 
-        return Source(self.in_folder(folder), inputs, keep_loss=keep_loss, signature=signature.read(folder))
+        how = {name: options[name] for name in ("inputs", "keep_loss", "cut") if name in options}
+        return Source(self.in_folder(folder), **how, signature=signature.read(folder))
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
         """Return what `manifest.json` says of an artifact's files: their names by role."""
@@ -209,4 +216,4 @@ def attempt(read: Callable[[], Network], *, given: bool) -> tuple[Graph | None, 
     except PipelineError as error:
         if given:
             raise
-        return None, (f"shapes are not known: {error.what}",)
+        return None, (f"shapes are not known: {': '.join(filter(None, (error.what, error.why)))}",)

@@ -51,16 +51,18 @@ def recorded() -> Mapping[str, Mapping[str, Forms]]:
 
 def columns() -> tuple[str, ...]:
     """Return the names of what forms are told for: the graph, and every format that is written."""
-    from pipeline.formats import FORMATS
+    from pipeline.formats import READ
 
-    return (GRAPH_COLUMN, *(known.name for known in FORMATS if known.writes))
+    return (GRAPH_COLUMN, *(known.name for known in READ if known.writes))
 
 
 def module_rows() -> list[Row]:
     """Return a row for each Torch7 module class."""
-    from pipeline.torch7.modules import MODULES
+    from pipeline.torch7.modules import MODULES, definitions
 
-    return _rows("modules", {name: MODULES[name].lower for name in MODULES})
+    rows = _rows("modules", {name: MODULES[name].lower for name in MODULES})
+    rows += [Row(name, first_line(one.lower), {}) for name, one in definitions() if one.where]
+    return sorted(rows, key=lambda row: row.name)
 
 
 def layer_rows() -> list[Row]:

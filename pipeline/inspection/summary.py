@@ -9,7 +9,7 @@ from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory
 
 # In a run's folder: what other programs show too comes first.
-_ORDER = sorted(formats.FORMATS, key=lambda known: not known.viewable)
+_ORDER = sorted(formats.READ, key=lambda known: not known.viewable)
 
 
 def inspect(location: Location) -> Inventory:

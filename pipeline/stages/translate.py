@@ -21,7 +21,7 @@ OPTIMIZATIONS = "optimizations.json"
 
 def run(task: Task) -> Mapping[str, str]:
     """Read the pair into a graph of its own, optimize it where asked to, and write each node as Caffe2 operators."""
-    source = CAFFE.stored(task.inputs[CAFFE.name], task.options["inputs"], keep_loss=task.options["keep_loss"])
+    source = CAFFE.stored(task.inputs[CAFFE.name], task.options)
     network, changes = _prepared(CAFFE.read(source, task.note), task.options["optimize"])
     if task.options["optimize"]:
         _tell(task, changes)
@@ -69,7 +69,7 @@ STAGE = Stage(
     needs=(CAFFE.name,),
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss", "optimize", "split_init"),
+    options=("inputs", "keep_loss", "cut", "optimize", "split_init"),
     libraries=("numpy", "protobuf"),
     modules=("pipeline.caffe.files", "pipeline.caffe.read", "pipeline.caffe2.files", "pipeline.caffe2.write"),
     check=_check,

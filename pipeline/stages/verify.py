@@ -40,8 +40,8 @@ def run(task: Task) -> None:
     )
     runtimes = discovery.runtimes(os.environ, *_named(options))
     for runtime in runtimes:
-        if runtime.executes and "t7" in task.inputs:
-            task.note(f"{runtime.name} executes what is in {task.inputs['t7'].name}: it was asked for by name")
+        if runtime.executes and (file := task.inputs.get(runtime.reads)):
+            task.note(f"{runtime.name} executes what is in {file.name}: it was asked for by name")
     tolerance, required = options["tolerance"], options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
@@ -75,7 +75,10 @@ def _artifacts(task: Task) -> list[Artifact]:
 def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
     from pipeline.verification.verification import Artifact
 
-    source = known.stored(folder, task.options["inputs"], keep_loss=task.options["keep_loss"])
+    source = known.stored(folder, task.options)
+    if not known.reads:
+        ports = source.recorded()
+        return Artifact(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
     graph, ports = network.graph, network.signature
     if ports.notes(known.name):
@@ -126,7 +129,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
@@ -12,7 +12,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
-from pipeline.torch7.tree import children
+from pipeline.torch7.tree import CONTAINERS, Held, children, walk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,15 +61,22 @@ class Module:
 
     def sizes(self, name: str) -> tuple[int, ...]:
         """Return a field that lists whole numbers: a LongStorage, a tensor or a table."""
+        numbers = self.numbers(name, "a list of sizes")
+        if not all(map(_is_whole, numbers)):
+            self._wrong(name, "a list of sizes", self.object.get(name))
+        return tuple(map(int, numbers))
+
+    def numbers(self, name: str, expected: str = "a list of numbers") -> tuple[float, ...]:
+        """Return a field that lists numbers: a storage, a tensor or a table."""
         value = self.object.get(name)
         if isinstance(value, Storage):
-            return tuple(int(v) for v in value.data)
+            return tuple(value.data.tolist())
         if isinstance(value, Tensor):
-            return tuple(int(v) for v in value.numpy().ravel())
-        numbers = value.array() if isinstance(value, Table) else None
-        if numbers is None or not all(map(_is_whole, numbers)):
-            self._wrong(name, "a list of sizes", value)
-        return tuple(map(int, numbers))
+            return tuple(value.numpy().ravel().tolist())
+        numbers = value.array() if isinstance(value, Table) else [None]
+        if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
+            self._wrong(name, expected, value)
+        return tuple(numbers)
 
     def array(self, name: str) -> np.ndarray | None:
         """View a tensor's elements without a copy; None where it is absent or empty."""
@@ -116,6 +123,14 @@ class Module:
         if not isinstance(value, TorchObject):
             self._wrong(name, "a module", value)
         return Module(value, join(self.path, name))
+
+    def held(self, name: str) -> list[Module]:
+        """Return the modules in a field: the one at `<path>.<name>`, or those of a table, at `<path>.<name>[k]`."""
+        value = self.object.get(name)
+        entries = {name: value}
+        if isinstance(value, Table):
+            entries = {f"{name}[{key}]": item for key, item in value.items() if isinstance(key, int | str)}
+        return [Module(one, join(self.path, step)) for step, one in entries.items() if isinstance(one, TorchObject)]
 
     def _wrong(self, name: str, expected: str, value: LuaValue) -> NoReturn:
         raise InvalidInputError(
@@ -165,10 +180,14 @@ def join(path: str, step: str) -> str:
 
 
 Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
+Sizes: TypeAlias = Callable[[Module], Mapping[int, int | None]]
+Count: TypeAlias = Callable[[Module], int]
+Condition: TypeAlias = Callable[[Module], bool]
 # An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
 # `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
-# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed.
-Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only"]
+# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as
+# they are.
+Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,37 +198,60 @@ class Definition:
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
-    keeps_shape: bool = False  # what it gives has the shape of what it takes
-    feeds_first: bool = False  # the first module inside takes what it takes
+    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis, None for any
+    elements: Count | None = None  # how many numbers a sample has, whatever its shape
+    items: Count | None = None  # how many items the table has
+    holds: tuple[str, ...] = ()  # the fields with modules that it runs, besides `modules`
+    where: Condition | None = None  # which of several classes of one name it is
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
 MODULES: Registry[Definition] = Registry("module class")
+# Classes of repositories that share their name with another class, and are told by their fields.
+NAMESAKES: dict[str, list[Definition]] = {}
 
 
 def module(
     *names: str,
     rank: int | None = None,
     unbatched: Unbatched = "squeezed",
-    keeps_shape: bool = False,
-    feeds_first: bool = False,
+    sizes: Sizes | None = None,
+    elements: Count | None = None,
+    items: Count | None = None,
+    inside: Held | None = None,
+    holds: tuple[str, ...] = (),
+    where: Condition | None = None,
 ) -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
     It is called with the module, its input and the graph being built, and gives the module's output. Where its
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
-    a dimension less. `keeps_shape` and `feeds_first` (see `Definition`) tell how the shape of a network's input is
-    found where only a module inside remembers it.
+    a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
+    input: the shape of a network's input is found from them. `inside`: the class cannot run without its `modules`,
+    which are a chain or branches; `holds` names other fields with modules that it runs. `where` tells the class from
+    others of the same name: `where=fields("input_dim", "hidden_dim")`.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
-        MODULES.register(*names)(Definition(function, takes, rank, unbatched, keeps_shape, feeds_first))
+        if inside:
+            CONTAINERS.register(*names)(inside)
+        definition = Definition(function, takes, rank, unbatched, sizes, elements, items, holds, where)
+        if where is None:
+            MODULES.register(*names)(definition)
+            return function
+        for name in names:
+            NAMESAKES.setdefault(name, []).append(definition)
         return function
 
     return add
+
+
+def fields(*names: str) -> Condition:
+    """Return the condition that an object has all these fields."""
+    return lambda m: all(name in m.object for name in names)
 
 
 def refused(*names: str, reason: str, advice: str = "") -> None:
@@ -232,6 +274,34 @@ def alias(kind: str, known: str) -> None:
 
 # Packages whose classes take the place of nn's classes of the same name.
 _SUBSTITUTES = ("fbnn", "fbcunn", "clnn", "rnn", "dpnn", "nnx")
+
+
+def definition_of(m: Module) -> Definition | None:
+    """Return what lowers a module: of several classes of its name the one that its fields tell."""
+    named = (one for one in NAMESAKES.get(m.kind, ()) if one.where is not None and one.where(m))
+    return next(named, None) or find(m.kind)
+
+
+def definitions() -> Iterator[tuple[str, Definition]]:
+    """Yield every class that is known with its definition, by name; a name that several classes share comes often."""
+    for kind in sorted({*MODULES, *NAMESAKES}):
+        yield from ((kind, one) for one in NAMESAKES.get(kind, ()))
+        if kind in MODULES:
+            yield kind, MODULES[kind]
+
+
+def modules_in(root: Module) -> Iterator[Module]:
+    """Yield a module and all in it: in `modules`, and in the fields that its class runs. Errors as `tree.walk`."""
+    pending, seen = [root], set[int]()
+    while pending:
+        top = pending.pop()
+        for path, found in walk(top.object):
+            m = Module(found, join(top.path, path) if path else top.path)
+            yield m
+            definition = None if id(found) in seen else definition_of(m)
+            seen.add(id(found))
+            held = [child for name in (definition.holds if definition else ()) for child in m.held(name)]
+            pending.extend(reversed(held))
 
 
 def find(kind: str) -> Definition | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
+from pipeline.graph.format import Note, unheard
+from pipeline.torch7.module import MODULES, NAMESAKES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 
@@ -23,16 +25,16 @@ _LISTED = 20
 
 
 def is_module(value: LuaValue) -> bool:
-    """Return whether a value is a module: by its package, or else by the fields that every nn.Module has.
+    """Return whether a value is a module: of a known class or package, or with the fields that every nn.Module has.
 
     Criterions (losses) are none; an unknown class that looks like a module is one.
     """
     if not isinstance(value, TorchObject):
         return False
     package, _, name = value.class_name.partition(".")
-    if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or _is_criterion(value):
+    if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or is_criterion(value):
         return False
-    if package in _MODULE_PACKAGES and name:
+    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES or value.class_name in NAMESAKES:
         return True
     kind = value.get("_type")
     return (
@@ -47,33 +49,40 @@ def find_networks(root: LuaValue) -> list[tuple[str, TorchObject]]:
 
     Modules are sought in tables and in objects of classes that are no modules, not inside other modules.
     """
-    return sorted(
-        ((format_path(steps), module) for steps, module in _topmost(root)),
-        key=lambda found: (_depth(found[0]), found[0]),
-    )
+    return _nearest_first((format_path(steps), module) for steps, module in _topmost([((), root)]))
+
+
+def networks_within(module: TorchObject, path: str = "") -> list[tuple[str, TorchObject]]:
+    """Return the topmost modules in a module's fields, but for those in `modules`, with their paths from its own."""
+    fields = [(((), key), inner) for key, inner in _searchable(module) if key != "modules"]
+    return _nearest_first((_joined(path, format_path(steps)), inner) for steps, inner in _topmost(fields))
+
+
+def _nearest_first(found: Iterable[tuple[str, TorchObject]]) -> list[tuple[str, TorchObject]]:
+    return sorted(found, key=lambda one: (_depth(one[0]), one[0]))
 
 
 def _depth(path: str) -> int:
     return path.count(".") + path.count("[") + bool(path and path[0] != "[")
 
 
-def _topmost(root: LuaValue) -> Iterator[tuple[list[Any], TorchObject]]:
+def _topmost(roots: Iterable[tuple[Any, LuaValue]]) -> Iterator[tuple[list[Any], TorchObject]]:
     # Paths as linked pairs: a tuple for every level would take memory with the square of the depth.
-    waiting: deque[tuple[LuaValue, Any]] = deque([(root, ())])
-    seen = {id(root)}
+    waiting: deque[tuple[Any, LuaValue]] = deque(roots)
+    seen = {id(value) for _, value in waiting}
     while waiting:
-        value, path = waiting.popleft()
+        path, value = waiting.popleft()
         if isinstance(value, TorchObject) and is_module(value):
             yield _unlinked(path), value
             continue
         for key, inner in _searchable(value):
             if id(inner) not in seen:
                 seen.add(id(inner))
-                waiting.append((inner, (path, key)))
+                waiting.append(((path, key), inner))
 
 
 def _searchable(value: LuaValue) -> Iterator[tuple[Any, LuaValue]]:
-    if isinstance(value, TorchObject) and (_is_criterion(value) or _package(value) in _OTHER_PACKAGES - {"tds"}):
+    if isinstance(value, TorchObject) and (is_criterion(value) or _package(value) in _OTHER_PACKAGES - {"tds"}):
         return
     for key, inner in (entries(value) or {}).items():
         if isinstance(inner, Table | TorchObject) and isinstance(key, str | int | float):
@@ -88,31 +97,34 @@ def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
     return steps[::-1]
 
 
-def select_network(root: LuaValue, key: str | None = None) -> tuple[str, TorchObject]:
+def select_network(root: LuaValue, key: str | None = None, note: Note = unheard) -> tuple[str, TorchObject]:
     """Return the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
 
-    Of several the one under a usual name (`model`, `net`, `generator` ...) is taken. Raises UsageError where
-    the choice is open or `key` leads nowhere, UnsupportedError where there is no network.
+    Of several the one under a usual name (`model`, `net`, `generator` ...) is taken, and the others are noted.
+    Raises UsageError where the choice is open or `key` leads nowhere, UnsupportedError where there is no network.
     """
     steps = parse_path(key) if key else ()
     start = _descend(root, steps)
     found = [(_joined(format_path(steps), path), module) for path, module in find_networks(start)]
     if not found:
         _refuse(start, format_path(steps))
-    if len(found) > 1:
-        found = _usual(found)
-    return found[0]
+    if len(found) == 1:
+        return found[0]
+    chosen = _usual(found)
+    others = _listed([f"{path} ({module.class_name})" for path, module in found if module is not chosen[1]])
+    note(f"of {len(found)} networks {chosen[0]} is taken, by its name; --root takes another: {others}")
+    return chosen
 
 
 def _joined(path: str, inner: str) -> str:
     return path + ("." if path and inner and inner[0] != "[" else "") + inner
 
 
-def _usual(found: list[tuple[str, TorchObject]]) -> list[tuple[str, TorchObject]]:
+def _usual(found: list[tuple[str, TorchObject]]) -> tuple[str, TorchObject]:
     names = [_last_name(path) for path, _ in found]
     for name in _PREFERRED:
         if names.count(name) == 1:
-            return [found[names.index(name)]]
+            return found[names.index(name)]
         if name in names:
             break
     raise UsageError(
@@ -167,11 +179,13 @@ def _refuse_step(root: LuaValue, value: LuaValue, steps: tuple[str | int, ...], 
     has = f"{place} is {describe(value)}"
     if inside is not None:
         has += f" with the keys {_listed([format_path([key]) for key in inside])}" if inside else " and empty"
-    networks = _listed([path for path, _ in find_networks(root) if path])
+    networks = [path for path, _ in find_networks(root)]
+    if networks == [""]:
+        advice = "leave --root away: the network is the root"
+    else:
+        advice = f"networks are at: {_listed(networks)}" if networks else "there is no network in the file"
     raise UsageError(
-        f"--root {format_path(steps)}: there is no {format_path(steps[: position + 1])}",
-        why=has,
-        advice=f"networks are at: {networks}" if networks else "leave --root away: the network is the root",
+        f"--root {format_path(steps)}: there is no {format_path(steps[: position + 1])}", why=has, advice=advice
     )
 
 
@@ -188,7 +202,7 @@ def _content(value: LuaValue) -> str:
     if isinstance(value, Tensor):
         return f"{describe(value)} of size {'x'.join(map(str, value.size)) or 0}"
     if isinstance(value, TorchObject):
-        return f"{describe(value)}, a loss" if _is_criterion(value) else describe(value)
+        return f"{describe(value)}, a loss" if is_criterion(value) else describe(value)
     if not isinstance(value, Table):
         return describe(value)
     kinds = {describe(inner) for inner in value.values()}
@@ -202,5 +216,6 @@ def _package(value: TorchObject) -> str:
     return value.class_name.partition(".")[0]
 
 
-def _is_criterion(value: TorchObject) -> bool:
+def is_criterion(value: TorchObject) -> bool:
+    """Return whether an object is a loss."""
     return value.class_name.endswith("Criterion")

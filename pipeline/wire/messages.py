@@ -36,13 +36,18 @@ def parse(view: memoryview, kind: type[M], path: Path) -> M:
 
 
 def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message's text form (.prototxt, .pbtxt); the errors name the line."""
+    """Read a message's text form (.prototxt, .pbtxt); the errors name the line.
+
+    Fields that the schema lacks are kept in the message that has a place for them (see `unknown_fields.keep`).
+    """
     from google.protobuf import text_format
+
+    from pipeline.wire.unknown_fields import keep
 
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
-        return text_format.Parse(content, kind())
+        return text_format.Parse(keep(content, kind), kind())
     except text_format.ParseError as error:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)

@@ -75,6 +75,8 @@ def inside(view: memoryview, field: Field) -> Iterator[Field]:
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
     """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
 
+    Bytes that hold numbers of any type, one behind the other, are read alike.
+
     A single packed run (what every writer makes) is a view of the file; anything else is copied once.
     """
     itemsize = np.dtype(dtype).itemsize

@@ -5,7 +5,7 @@ from hypothesis.extra import numpy as arrays
 
 from pipeline.caffe.blobs import Blob, blob_parts, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
-from pipeline.errors import InvalidInputError, PipelineError
+from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError
 from pipeline.wire.splice import float_bytes, length_delimited, message, varint
 
 
@@ -163,3 +163,18 @@ def test_layers_keep_protobufs_own_order_of_fields():
     head = layer.SerializeToString()
     layer.blobs.add(data=array, shape={"dim": [3]})
     assert joined(layer_parts(head, (array,))) == NetParameter(layer=[layer]).SerializeToString()
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("DOUBLE", "<f8"), ("FLOAT", "<f4"), ("FLOAT16", "<f2")])
+def test_raw_data_are_numbers_of_their_type(kind, dtype):
+    raw = np.array([0.5, -2, 1.25], dtype)
+    blob = one(raw_data=raw.tobytes(), raw_data_type=BlobProto.Type.Value(kind), shape={"dim": [3]})
+    assert blob.array.tolist() == [0.5, -2, 1.25]
+    assert blob.array.dtype == (np.float64 if kind == "DOUBLE" else np.float32)
+
+
+def test_raw_data_that_are_no_weights_are_refused():
+    with pytest.raises(UnsupportedError):
+        one(raw_data=b"1234", raw_data_type=BlobProto.INT, shape={"dim": [1]})
+    with pytest.raises(InvalidInputError):
+        one(raw_data=b"123", raw_data_type=BlobProto.FLOAT, shape={"dim": [1]})

@@ -159,13 +159,34 @@ def test_a_net_of_any_phase_is_read_for_test(tmp_path):
     assert len(read_net(tmp_path / "train_val.prototxt").layer) == 3
 
 
-def test_an_unknown_field_names_itself_and_its_line(tmp_path):
+def test_unknown_fields_of_a_net_name_themselves_and_their_lines(tmp_path):
     path = tmp_path / "deploy.prototxt"
-    path.write_text('layer {\n  name: "a"\n  quantum_param { }\n}')
+    path.write_text('flavour: UP\nlayer {\n  name: "a"\n  quantum_param { }\n}\ncolour { red: 1 }')
     with pytest.raises(UnsupportedError) as caught:
         read_pair(path)
-    assert caught.value.problems[0].origin == f"{path}, line 3"
-    assert caught.value.problems[0].reason == "LayerParameter has no field quantum_param"
+    assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
+        (f"{path}, line 1", "NetParameter has no field flavour"),
+        (f"{path}, line 6", "NetParameter has no field colour"),
+    ]
+
+
+def test_unknown_fields_of_a_layer_stay_with_it(tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    path.write_text('layer {\n  name: "a"\n  pooling_param { spin: 2 pool: FALL }\n  quantum_param {\n } }')
+    (layer,) = read_pair(path).net.layer
+    assert [(field.path, field.text, field.line) for field in layer.unknown] == [
+        ("pooling_param.spin", "2", 3),
+        ("pooling_param.pool", "FALL", 3),
+        ("quantum_param", "{\n }", 4),
+    ]
+
+
+def test_a_template_is_told_from_a_network(tmp_path):
+    path = tmp_path / "deploy.prototxt"
+    path.write_text('input: "data" input_dim: $#batch_size#$ input_dim: 3')
+    with pytest.raises(InvalidInputError, match="is a template") as caught:
+        read_pair(path)
+    assert caught.value.why == "$#batch_size#$ stands for a value"
 
 
 def test_fields_of_well_known_forks_are_known(tmp_path):

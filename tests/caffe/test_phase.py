@@ -59,3 +59,17 @@ def test_what_has_decided_is_gone_and_the_given_net_untouched():
     before = net.SerializeToString()
     assert str(in_test_phase(net)) == 'layer {\n  name: "l"\n}\n'
     assert net.SerializeToString() == before
+
+
+def test_data_of_training_stay_where_the_rest_lacks_them():
+    text = """
+        layer { name: "train" top: "x" include { phase: TRAIN } }
+        layer { name: "more" top: "x" include { phase: TRAIN } }
+        layer { name: "other" top: "z" include { phase: TRAIN } }
+        layer { name: "augment" bottom: "x" top: "w" include { phase: TRAIN } }
+        layer { name: "rest" bottom: "x" bottom: "w" }
+    """
+    notes: list[str] = []
+    net = in_test_phase(text_format.Parse(text, NetParameter()), notes=notes)
+    assert [layer.name for layer in net.layer] == ["train", "rest"]
+    assert notes == ["train (): the TEST phase has no such data; its tops are inputs"]

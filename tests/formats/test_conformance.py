@@ -10,14 +10,14 @@ import pytest
 
 from pipeline import formats
 from pipeline.errors import InvalidInputError, UnsupportedError
-from pipeline.formats import FORMATS
+from pipeline.formats import FORMATS, READ
 from pipeline.graph.evaluation import run
 from pipeline.graph.format import Format, Source
 from pipeline.wire.mapped import map_file
 from tests.formats.examples import EXAMPLES, SHAPE, UNKNOWN
 
-EVERY = pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.name)
-WRITTEN = pytest.mark.parametrize("known", [k for k in FORMATS if k.is_artifact], ids=lambda known: known.name)
+EVERY = pytest.mark.parametrize("known", READ, ids=lambda known: known.name)
+WRITTEN = pytest.mark.parametrize("known", [k for k in READ if k.is_artifact], ids=lambda known: known.name)
 
 
 def example(known: Format, folder: Path) -> Source:
@@ -133,7 +133,7 @@ def test_its_inventory_lists_parts_that_it_knows(known: Format, tmp_path: Path) 
 
 
 def test_every_format_has_an_example_and_a_name_of_its_own() -> None:
-    assert EXAMPLES.keys() == {known.name for known in FORMATS}
+    assert EXAMPLES.keys() == {known.name for known in READ}
     assert len({known.name for known in FORMATS}) == len(FORMATS)
     names = [name for known in FORMATS for role in known.roles for name in role.files]
     assert len(set(names)) == len(names)

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.caffe.format import CAFFE
+from pipeline.graph.builder import Builder
+from pipeline.graph.comparison import compare
 from pipeline.runtimes.discovery import runtimes
 from pipeline.runtimes.programs import opencv
 from pipeline.runtimes.runtime import Job, Runtime, run
+from tests.support import CAFFES
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -57,6 +61,10 @@ def layer(kind: str, fields: str, bottom: str = "x", name: str = "it", top: str 
         layer("Eltwise", 'bottom: "z"', top="x"),
         layer("Power", "power_param { power: 2 }", name="first", top="z")
         + layer("Power", "power_param { scale: 3 }", bottom="z"),
+        layer("Deconvolution", "convolution_param { num_output: 2 group: 2 }", name="up", top="z")
+        + layer("BatchNorm", "", bottom="z"),
+        layer("Deconvolution", "convolution_param { num_output: 2 group: 2 }", name="up", top="z")
+        + layer("Scale", "", bottom="z"),
     ],
 )
 def test_a_layer_that_opencv_computes_wrongly_is_doubted_by_name(tmp_path, layers):
@@ -72,6 +80,8 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
         + layer("Eltwise", 'bottom: "z"', name="sum")
         + layer("Power", "power_param { scale: 3 }", bottom="z", name="first", top="w")
         + layer("Power", "power_param { power: 2 }", bottom="w")
+        + layer("Deconvolution", "convolution_param { num_output: 2 }", name="up", top="v")
+        + layer("Scale", "", bottom="v")
     )
     assert opencv.doubt("caffe", {"prototxt": file}) == ""
 
@@ -103,3 +113,20 @@ def test_a_file_that_opencv_refuses_is_told_with_its_reason_and_the_next_job_sti
     first, second = run(opencv_or_skip("t7"), jobs)
     assert (first.stage, second.ok) == ("load", True)
     assert first.error
+
+
+@pytest.mark.parametrize("runtime", CAFFES)
+@pytest.mark.parametrize(("group", "same"), [(1, True), (2, False)])
+def test_a_scale_after_a_deconvolution_in_groups_is_another_one_in_opencv(tmp_path, runtime, group, same):
+    numbers = np.random.default_rng(0).standard_normal
+    net = Builder("net")
+    x = net.input("x", (1, 4, 5, 5))
+    how = {"kernel_shape": (2, 2), "strides": (2, 2), "pads": (0,) * 4, "dilations": (1, 1), "output_padding": (0, 0)}
+    weight = net.weight(numbers((4, 4 // group, 2, 2)).astype(np.float32))
+    up = net.add("ConvTranspose", x, weight, name="up", group=group, **how)
+    y = net.add("Mul", up, net.weight(numbers((4, 1, 1)).astype(np.float32)), name="y")
+    written = CAFFE.write(net.finish([y]), tmp_path)
+    job = Job(written.files, {"x": numbers((1, 4, 5, 5)).astype(np.float32)}, written.outputs)
+    ours, theirs = (run(each, [job])[0].blobs["y"] for each in (runtime, opencv_or_skip("caffe")))
+    assert compare(theirs, ours).within(1e-5) is same
+    assert (opencv.doubt("caffe", written.files) == "") is same

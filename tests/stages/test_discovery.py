@@ -8,7 +8,14 @@ from pipeline.stages.discovery import discover
 
 
 def test_every_stage_is_found_by_its_file() -> None:
-    assert [stage.name for stage in discover()] == ["emit", "import", "translate", "verify"]
+    assert [stage.name for stage in discover()] == [
+        "emit",
+        "export-onnx",
+        "export-pytorch",
+        "import",
+        "translate",
+        "verify",
+    ]
     assert {stage.module for stage in discover()} >= {"pipeline.stages.import_", "pipeline.stages.verify"}
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from pipeline.errors import UnsupportedError
 from pipeline.graph.evaluation import run
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.values import Graph
@@ -79,10 +81,14 @@ def assert_close(got: np.ndarray, wanted: np.ndarray) -> None:
     assert error <= TOLERANCE
 
 
+def as_read(value: Any) -> Any:
+    """Write a value as Torch would, and read it again."""
+    return read_bytes(memoryview(dumps(value))).root
+
+
 def graph_of(module: Any, *shapes: Any) -> Graph:
     """Write a module made with `writer.nn`, read it again, and lower it for inputs of these shapes."""
-    root = read_bytes(memoryview(dumps(module))).root
-    return lower(Module(root), [spec(shape) for shape in shapes])
+    return lower(Module(as_read(module)), [spec(shape) for shape in shapes])
 
 
 def spec(shape: Any) -> InputSpec:
@@ -111,3 +117,11 @@ def check(module: Any, *inputs: Any, expected: Any) -> None:
     assert len(got) == len(wanted)
     for ours, theirs in zip(got, wanted, strict=True):
         assert_close(ours, np.asarray(theirs))
+
+
+def refusal(module: Any, *inputs: Any) -> str:
+    """Lower a module for these inputs, of which one part cannot be converted, and return why."""
+    with pytest.raises(UnsupportedError) as caught:
+        results(module, *inputs)
+    (problem,) = caught.value.problems
+    return problem.reason

@@ -63,7 +63,7 @@ def test_refusals_by_configuration_are_collected_over_all_branches():
 
 
 def test_an_unknown_class_that_resembles_a_known_one_is_told_how_to_say_so():
-    conv = nn("my.Conv", weight=numbers(4, 3, 2, 2), kW=2, kH=2)
+    conv = nn("my.Conv", weight=numbers(4, 3, 2, 2), nOutputPlane=4, nInputPlane=3, kW=2, kH=2)
     with pytest.raises(UnsupportedError) as refusal:
         graph_of(conv, (1, 3, 4, 4))
     assert 'alias("my.Conv", "nn.SpatialConvolution")' in render(refusal.value)

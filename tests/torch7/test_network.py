@@ -8,14 +8,11 @@ import pytest
 from pipeline.errors import UnsupportedError, UsageError
 from pipeline.torch7.network import find_networks, is_module, select_network
 from pipeline.torch7.objects import LuaFunction, Table, TorchObject
-from pipeline.torch7.reader import load, read_bytes
-from tests.torch7.writer import dumps, nn, sequential, tensor
+from pipeline.torch7.reader import load
+from tests.torch7.fixtures import as_read
+from tests.torch7.writer import nn, sequential, tensor
 
 DATA = Path(__file__).parents[1] / "data" / "torch7"
-
-
-def as_read(value):
-    return read_bytes(memoryview(dumps(value))).root
 
 
 def paths(value):
@@ -57,6 +54,20 @@ def test_one_with_a_usual_name_is_preferred():
     assert select_network(as_read({"netD": nn("Linear"), "netG": nn("Tanh")}))[0] == "netG"
     assert select_network(as_read({"teacher": nn("Linear"), "model": nn("Tanh")}))[0] == "model"
     assert select_network(load(DATA / "checkpoint_two_models.t7"))[0] == "generator"
+
+
+def test_the_others_are_noted_where_one_is_taken_by_its_name():
+    root = as_read({"discriminator": nn("Linear"), "generator": nn("Tanh"), "old": [nn("ReLU")]})
+    notes = []
+    assert select_network(root, None, notes.append)[0] == "generator"
+    others = "discriminator (nn.Linear), old[1] (nn.ReLU)"
+    assert notes == [f"of 3 networks generator is taken, by its name; --root takes another: {others}"]
+    select_network(root, "old", notes.append)
+    assert len(notes) == 1
+
+
+def test_a_root_of_a_known_class_needs_no_fields_of_a_module():
+    assert select_network(as_read(nn("w2nn.InplaceClip01")))[1].class_name == "w2nn.InplaceClip01"
 
 
 def test_an_open_choice_lists_the_candidates():
@@ -104,6 +115,16 @@ def test_a_key_that_leads_nowhere_lists_what_is_there():
     with pytest.raises(UsageError) as caught:
         select_network(root, "epoch.x")
     assert caught.value.why == "epoch is a number"
+
+
+@pytest.mark.parametrize(
+    ("held", "advice"),
+    [(nn("Linear"), "leave --root away: the network is the root"), ({"n": 3}, "there is no network in the file")],
+)
+def test_a_key_that_leads_nowhere_is_answered_by_what_there_is(held, advice):
+    with pytest.raises(UsageError) as caught:
+        select_network(as_read(held), "net")
+    assert caught.value.advice == advice
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from pipeline.caffe.read import (
     convolution,
     data,
+    detection,
     elementwise,
     linear,
     loss,
@@ -12,14 +13,16 @@ from pipeline.caffe.read import (
     recurrent,
     reduction,
     shape,
+    unpooling,
 )
-from pipeline.caffe.read.network import inputs, outline, read, unsupported
+from pipeline.caffe.read.network import inputs, outline, part, read, unsupported
 from pipeline.caffe.read.reader import READS
 
 __all__ = [
     "READS",
     "convolution",
     "data",
+    "detection",
     "elementwise",
     "inputs",
     "linear",
@@ -27,10 +30,12 @@ __all__ = [
     "neuron",
     "normalization",
     "outline",
+    "part",
     "pooling",
     "read",
     "recurrent",
     "reduction",
     "shape",
+    "unpooling",
     "unsupported",
 ]

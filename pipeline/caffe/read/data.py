@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import numpy as np
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.values import Shape, Value
+
+_MESSAGES = ("data_param", "image_data_param", "window_data_param", "memory_data_param", "hdf5_data_param")
 
 
 @reads("Input")
@@ -20,63 +24,55 @@ def input_(layer: Layer, net: CaffeReader) -> None:
         net.data(layer, top, shapes[i if len(shapes) > 1 else 0] if shapes else None)
 
 
-@reads("Data", "VideoData")
-def data(layer: Layer, net: CaffeReader) -> None:
-    """Images and labels from a database: the network's inputs."""
-    fields, transform = layer.param("data_param"), layer.param("transform_param")
-    crop = transform.int("crop_size") or fields.int("crop_size")
-    channels = 3 if transform.flag("force_color") else 1 if transform.flag("force_gray") else 0
-    images = (fields.int("batch_size"), channels, crop, crop)
-    _bring(layer, net, images if all(images) else None, "data_param")
+@reads("Data", "VideoData", "ImageData", "WindowData", "MemoryData", "HDF5Data", "AnnotatedData")
+def source(layer: Layer, net: CaffeReader) -> None:
+    """Images and labels from files, databases or the program: the network's inputs.
 
-
-@reads("ImageData")
-def image_data(layer: Layer, net: CaffeReader) -> None:
-    """Images and labels from files: the network's inputs."""
-    fields = layer.param("image_data_param")
-    crop = layer.param("transform_param").int("crop_size") or fields.int("crop_size")
-    height, width = (crop or fields.int(name) for name in ("new_height", "new_width"))
-    images = (fields.int("batch_size"), 3 if fields.flag("is_color") else 1, height, width)
-    _bring(layer, net, images if all(images) else None, "image_data_param")
-
-
-@reads("WindowData")
-def window_data(layer: Layer, net: CaffeReader) -> None:
-    """Windows of images and labels: the network's inputs."""
-    fields = layer.param("window_data_param")
-    crop = layer.param("transform_param").int("crop_size") or fields.int("crop_size")
-    images = (fields.int("batch_size"), 3, crop, crop)
-    _bring(layer, net, images if all(images) else None, "window_data_param")
-
-
-@reads("MemoryData")
-def memory_data(layer: Layer, net: CaffeReader) -> None:
-    """Arrays and labels from the program: the network's inputs."""
-    fields = layer.param("memory_data_param")
-    images = tuple(fields.int(name) for name in ("batch_size", "channels", "height", "width"))
-    _bring(layer, net, images if all(images) else None, "memory_data_param")
-
-
-@reads("HDF5Data")
-def hdf5_data(layer: Layer, net: CaffeReader) -> None:
-    """Datasets of a file: the network's inputs, whose shapes only the file has."""
-    layer.leave("hdf5_data_param", "transform_param")
-    for top in layer.tops:
-        net.data(layer, top, None)
-
-
-def _bring(layer: Layer, net: CaffeReader, images: Shape | None, name: str) -> None:
-    """Declare images and labels; how they are read and changed is for the caller, who is told."""
-    batch = layer.param(name).int("batch_size")
-    shapes = (images, (batch,) if batch else None)
-    if len(layer.tops) > 2:
-        layer.refuse(f"{len(layer.tops)} tops; images and labels are known")
-    for top, shape in zip(layer.tops, shapes, strict=False):
+    How they are read and changed is for the caller, who is told. Shapes are those of the batches where the fields
+    of the layer say them (data_transformer.cpp, image_data_layer.cpp; annotated_data_layer.cpp of SSD).
+    """
+    layer.leave_all()
+    layer.take(0)
+    shapes = (_images(layer), _labels(layer))
+    for top, shape in zip_longest(layer.tops, shapes[: len(layer.tops)]):
         net.data(layer, top, shape)
-    changes = [layer.changes(each, ("scale", "mean_file", "mean_value")) for each in ("transform_param", name)]
+    names = ("transform_param", *_MESSAGES)
+    changes = [layer.changes(each, ("scale", "mean_file", "mean_value")) for each in names]
     if any(changes):
         net.notes.append(f"{layer}: the network takes images already changed by {', '.join(filter(None, changes))}")
-    layer.leave(name, "transform_param")
+
+
+def _labels(layer: Layer) -> Shape | None:
+    batch = _first(layer, "batch_size")
+    return (batch,) if batch else None
+
+
+def _images(layer: Layer) -> Shape | None:
+    """Return the shape of a batch of images, None where the fields do not say it."""
+    transform = layer.param("transform_param")
+    crop = transform.int("crop_size") or _first(layer, "crop_size")
+    sizes = [
+        crop or _first(layer, f"new_{name}") or layer.resized(name) or _first(layer, name)
+        for name in ("height", "width")
+    ]
+    shape = (_first(layer, "batch_size"), _channels(layer), *sizes)
+    return shape if all(shape) else None
+
+
+def _channels(layer: Layer) -> int:
+    """Return how many channels the images have, 0 where it is not said: a database may hold any."""
+    transform = layer.param("transform_param")
+    if layer.type == "ImageData":
+        return 3 if layer.param("image_data_param").flag("is_color") else 1
+    if layer.type == "WindowData" or transform.flag("force_color") or len(transform.floats("mean_value")) > 1:
+        return 3
+    return 1 if transform.flag("force_gray") else _first(layer, "channels")
+
+
+def _first(layer: Layer, name: str) -> int:
+    """Return the first number called `name` in the messages of data layers that the layer has, 0 where none is."""
+    messages = [layer.param(each) for each in _MESSAGES if layer.has(each)]
+    return next((found for message in messages if (found := message.number(name))), 0)
 
 
 @reads("DummyData")

@@ -19,10 +19,10 @@ def input_shapes(net: CaffeNet, specs: Sequence[str], *, keep_loss: bool = False
 
     Raises UsageError for a table, and for more shapes than the network has inputs.
     """
-    names = inputs(net, keep_loss=keep_loss)
+    given = [parse_input_spec(text) for text in specs]
+    names = inputs(net, given=[spec.name for spec in given if isinstance(spec, TensorSpec)], keep_loss=keep_loss)
     shapes: dict[str, Shape] = {}
-    for position, text in enumerate(specs):
-        spec = parse_input_spec(text)
+    for position, (spec, text) in enumerate(zip(given, specs, strict=True)):
         if not isinstance(spec, TensorSpec):
             raise UsageError(f"--input {text}: a Caffe network takes tensors, not tables")
         if not spec.name and position >= len(names):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pipeline.caffe.ignored import ignored, shown_field
+from pipeline.caffe.read.fillers import fillers
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
@@ -18,7 +21,10 @@ MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 # are read by the weights; its multipliers are the solver's.
 _NOT_PARAMETERS = frozenset(
     {"name", "type", "bottom", "top", "phase", "include", "exclude", "loss_weight", "propagate_down", "param", "blobs"}
+    | {"unknown"}  # has its own way
 )
+# Messages that people leave at layers which have no use for them, and that only those named read.
+_OF_OTHERS = {"transform_param": "layers that bring data", "loss_param": "losses"}
 # Fields inside a parameter message that cannot change what the trained layer computes: fillers of blobs that come
 # from the file, the choice of an implementation, gradients and running averages.
 _WITHOUT_MEANING = frozenset(
@@ -27,6 +33,8 @@ _WITHOUT_MEANING = frozenset(
         "bias_filler",
         "filler",
         "scale_filler",
+        "shift_filler",
+        "slope_filler",
         "engine",
         "force_nd_im2col",
         "stable_prod_grad",
@@ -34,6 +42,9 @@ _WITHOUT_MEANING = frozenset(
         "debug_info",
     }
 )
+
+
+_Number = int  # since Fields has a method of that name
 
 
 class Fields:
@@ -87,6 +98,10 @@ class Fields:
         """Return an integer, or its default."""
         return int(self._get(name))
 
+    def number(self, name: str) -> _Number:
+        """Return an integer, 0 where the message has no such field."""
+        return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
+
     def float(self, name: str) -> float:
         """Return a number, or its default."""
         return float(self._get(name))
@@ -98,6 +113,7 @@ class Layer:
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
         self._used: set[str] = set()
+        self._left = False
         self.name = message.name
         self.type = message.type
         self.bottoms = bottoms
@@ -129,6 +145,19 @@ class Layer:
         """Return a parameter message, of defaults where the layer has none."""
         return Fields(getattr(self._message, name), name, self._used)
 
+    def has(self, name: str) -> bool:
+        """Return whether the layer has a parameter message."""
+        return bool(self._message.HasField(name))  # type: ignore[arg-type] # a name at run time
+
+    def resized(self, name: str) -> int:
+        """Return the height or width that images are brought to, 0 where that is not said (SSD)."""
+        given = [int(getattr(each, name)) for each in self._message.transform_param.resize_param]
+        return given[0] if given else 0
+
+    def leave_all(self) -> None:
+        """Declare all fields used, also those that the schema lacks."""
+        self._left = True
+
     def leave(self, *names: str) -> None:
         """Declare all fields of the messages `names` used."""
         for name in names:
@@ -153,9 +182,11 @@ class Layer:
         return index % rank
 
     def unread(self) -> Iterator[Problem]:
-        """Return a problem for every field that is set and that nothing used."""
+        """Return a problem for every field that is set and that nothing used, also those that the schema lacks."""
+        if self._left:
+            return
         for field, value in self._message.ListFields():
-            if field.name in _NOT_PARAMETERS:
+            if field.name in _NOT_PARAMETERS or field.name in _OF_OTHERS:
                 continue
             for inner, content in value.ListFields():
                 path = f"{field.name}.{inner.name}"
@@ -164,10 +195,54 @@ class Layer:
                 shown = inner.enum_type.values_by_number[content].name if inner.enum_type else content
                 reason = f"is set to {str(shown).strip()[:60]}, and {self.type} layers have no use for it here"
                 yield Problem(f"{self.name}.{path}", reason)
+        yield from self.unknown()
 
-    def refuse(self, reason: str, field: str = "") -> NoReturn:
+    def unknown(self) -> Iterator[Problem]:
+        """Return a problem for every field that is set, that the schema lacks and that does matter."""
+        for field in self._message.unknown if not self._left else ():
+            outer = field.path.partition(".")[0]
+            if (
+                outer not in _OF_OTHERS
+                and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
+                and not ignored(field.path)
+            ):
+                reason = f"no Caffe that is known has this field: {shown_field(field)}"
+                yield Problem(f"{self.name}.{field.path}", reason)
+
+    def ignored(self) -> Iterator[str]:
+        """Return a note for every field of a fork that is set and does not matter, with the reason."""
+        if self._left:
+            return
+        for name, whose in _OF_OTHERS.items():
+            if self.has(name) and not any(path.startswith(f"{name}.") for path in self._used):
+                yield f"{self.name}.{name}: ignored, only {whose} read it"
+        for unknown in self._message.unknown:
+            reason = ignored(unknown.path)
+            if reason:
+                yield f"{self.name}.{unknown.path}: ignored, {reason}"
+
+    def filler(self, index: int) -> FillerParameter | None:
+        """Return what fills the layer's blob of that index before training, None where the prototxt names no filler."""
+        found = fillers(self._message)
+        return found[index] if index < len(found) else None
+
+    def lacking(self, path: str) -> str:
+        """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
+
+        A field inside a message that the schema lacks is found in the message's text.
+        """
+        outer, _, inner = path.partition(".")
+        for unknown in self._message.unknown:
+            if unknown.path == path:
+                return unknown.text
+            found = re.search(rf"\b{inner}\s*:\s*([^\s}}]+)", unknown.text) if unknown.path == outer else None
+            if found:
+                return found[1]
+        return ""
+
+    def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
-        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason)
+        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
 
     def invalid(self, why: str) -> NoReturn:
         """Raise InvalidInputError for a layer that Caffe itself does not take."""

@@ -11,23 +11,6 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, OneHot, ReduceMean, ReduceSum, Softmax, Transpose, Unsqueeze
 from pipeline.graph.values import Value
 
-# Layers that are left out, unless losses are kept: they compare with labels, or write files.
-LEFT_OUT = frozenset(
-    {
-        "Accuracy",
-        "ContrastiveLoss",
-        "EuclideanLoss",
-        "HDF5Output",
-        "HingeLoss",
-        "InfogainLoss",
-        "MultiBoxLoss",
-        "MultinomialLogisticLoss",
-        "SigmoidCrossEntropyLoss",
-        "SmoothL1Loss",
-        "SoftmaxWithLoss",
-        "TripletLoss",
-    }
-)
 SMALLEST = float(np.finfo(np.float32).tiny)  # a probability is taken to be at least this
 
 

@@ -18,6 +18,7 @@ FORBIDDEN_IN_PLACE = VIEWS | {"AbsVal"}
 # named here reads what it has written over already.
 COMPUTED_IN_PLACE = frozenset(
     {
+        "BN",
         "BNLL",
         "BatchNorm",
         "Bias",

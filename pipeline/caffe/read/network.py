@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.read import data
+from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
 from pipeline.caffe.read.layer import Layer
-from pipeline.caffe.read.loss import LEFT_OUT
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
+from pipeline.caffe.read.training import Deployed, deployed, is_source
 from pipeline.caffe.read.weights import Weights
 from pipeline.errors import InvalidInputError, PipelineError, Problem, UnsupportedError, UsageError
 from pipeline.graph.operators import ShapeError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
-INPUTS = frozenset({"Input", "Data", "VideoData", "ImageData", "WindowData", "MemoryData", "HDF5Data"})
 SHOWN = 10  # faults of the weights that an error lists
 
 
@@ -30,45 +31,74 @@ def read(
     *,
     outputs: Sequence[str] | None = None,
     keep_loss: bool = False,
+    cut: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> Graph:
     """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
 
-    `input_shapes` replaces shapes of the prototxt, by blob. `outputs` chooses blobs, and their order; else they
-    are those that no layer consumes, by name. Loss and accuracy layers are left out unless `keep_loss`. What the
-    user should know without its being wrong is appended to `notes`.
+    `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network that has one is an input.
+    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name. What only
+    training needs is left out unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers,
+    that are left out with all that needs them, so that what they take are outputs; "auto" stands for every layer
+    that has no counterpart. What the user should know without its being wrong is appended to `notes`.
 
     Raises UnsupportedError with every layer and every field that has no counterpart, InvalidInputError with
     everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
-    inputs without a shape.
+    inputs without a shape and for a cut at a layer that is not there.
     """
-    walk = _Walk(net, input_shapes or {}, keep_loss)
-    walk.run()
+    walk = _walked(net, input_shapes or {}, keep_loss, cut)
     if walk.problems:
         raise UnsupportedError(tuple(walk.problems))
     walk.raise_faults()
     if notes is not None:
-        notes.extend(walk.reader.notes)
-    return walk.reader.close(outputs)
+        notes.extend(walk.notes())
+    return walk.reader.close(outputs, walk.part.ends)
 
 
-def inputs(net: CaffeNet, *, keep_loss: bool = False) -> tuple[str, ...]:
-    """Name the network's inputs, in the prototxt's order; without those that only losses take, unless these stay."""
-    kept, idle = _split(net, keep_loss)
-    return tuple(top for layer in kept if layer.type in INPUTS for top in layer.top if top not in idle)
+def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:
+    """Name the network's inputs, in the prototxt's order; without those that only losses take, unless these stay.
+
+    `given` are blobs that the user makes inputs.
+    """
+    network = deployed(net, READS, given, keep_loss)
+    return tuple(top for layer in network.layers if is_source(layer) for top in layer.top if top not in network.idle)
 
 
 def unsupported(
-    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    keep_loss: bool = False,
+    cut: Sequence[str] = (),
 ) -> tuple[Problem, ...]:
     """Find everything in a network for which `read` would raise UnsupportedError; needs no weights."""
-    walk = _Walk(net, input_shapes or {}, keep_loss)
+    return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
+
+
+def part(net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, cut: Sequence[str] = ()) -> Cut:
+    """Return which layers `read` reads, and which it leaves out at the cuts."""
+    return _walked(net, input_shapes or {}, False, cut).part
+
+
+def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, cut: Sequence[str]) -> _Walk:
+    """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
+    network = deployed(net, READS, input_shapes, keep_loss)
+    part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
+    first = walk = _Walk(net, network, part, input_shapes)
     walk.run()
-    return tuple(walk.problems)
+    while CUT_BY_ITSELF in cut and walk.refused:
+        part = cut_at(network, [], part.removed | walk.refused)
+        walk = _Walk(net, network, part, input_shapes)
+        walk.run()
+    return walk if any(layer.bottom for layer in walk.part.layers) else first
 
 
 def outline(
-    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    keep_loss: bool = False,
+    cut: Sequence[str] = (),
 ) -> tuple[Graph, tuple[str, ...]]:
     """Read as much of a network as can be: the graph of it, and notes on the rest.
 
@@ -76,11 +106,10 @@ def outline(
     layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
     no fault here.
     """
-    walk = _Walk(net, input_shapes or {}, keep_loss)
-    walk.run()
+    walk = _walked(net, input_shapes or {}, keep_loss, cut)
     notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
     notes += [f"{fault.where}: {fault.why or fault.what}" for fault in walk.faults]
-    notes += [*walk.reader.weights_file.faults[:SHOWN], *walk.reader.notes] if net.blobs else []
+    notes += [*walk.reader.weights_file.faults[:SHOWN], *walk.notes()] if net.blobs else []
     return walk.reader.sketch(), tuple(notes)
 
 
@@ -89,31 +118,45 @@ class _Walk:
     """One pass over the layers. Behind a layer that could not be read, shapes are guesses, and only refusals count."""
 
     net: CaffeNet
+    network: Deployed
+    part: Cut
     input_shapes: Mapping[str, Shape]
-    keep_loss: bool
     problems: list[Problem] = field(default_factory=list)
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
+    refused: frozenset[str] = frozenset()
     memory: Memory = field(init=False)
     reader: CaffeReader = field(init=False)
 
     def run(self) -> None:
         """Read every layer; what goes wrong is in `problems` and `faults` then."""
-        kept, idle = _split(self.net, self.keep_loss)
+        layers = self.part.layers
         self.memory = Memory(self.net.net.layer)
-        places = _places(kept)
-        reserved = {top for layer in kept for top in layer.top} | set(places)
-        self.reader = CaffeReader(self.net.net.name, Weights(self.net), self.input_shapes, reserved, idle)
-        for place, message in zip(places, kept, strict=True):
+        places = _places(layers)
+        reserved = {top for layer in layers for top in layer.top} | set(places)
+        weights = Weights(self.net)
+        self.reader = CaffeReader(self.net.net.name, weights, self.input_shapes, reserved, self.part.idle)
+        for place, message in zip(places, layers, strict=True):
+            known = len(self.problems)
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
+            origins = {problem.origin for problem in self.problems[known:]}
+            if origins:  # a layer can refuse others before it, too
+                self.refused |= {message.name, *(each.name for each in layers if str(Layer(each, ())) in origins)}
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
-        for message in self.net.net.layer:
-            if message.type in LEFT_OUT and not self.keep_loss:
-                self.reader.notes.append(f"{message.name} ({message.type}): left out; --keep-loss keeps it")
+
+    def notes(self) -> Iterator[str]:
+        """Tell what the user should know: of the layers that were read, and of those that were not."""
+        yield from self.reader.notes
+        yield from self.reader.weights_file.notes
+        for message in self.network.left_out:
+            yield f"{message.name} ({message.type}): left out; --keep-loss keeps it"
+        for message in self.part.left_out:
+            yield f"{message.name} ({message.type}): left out, as the network is cut before it"
         for name in self.net.unused():
-            self.reader.notes.append(f"{name}: the weights file has blobs for it, and the network has no such layer")
+            yield f"{name}: the weights file has blobs for it, and the network has no such layer"
+        yield from self.net.notes
 
     def _layer(self, message: LayerParameter) -> None:
         bottoms = tuple(self._bottom(message, name) for name in message.bottom)
@@ -158,24 +201,24 @@ class _Walk:
     def _apply(self, layer: Layer, trusted: bool) -> bool:
         """Run the layer's reader and account for its fields; tell whether it made the tops."""
         handler = READS.get(layer.type)
+        if handler is None and not layer.bottoms and layer.tops:
+            handler = data.source
         if handler is None:
-            reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
-            self.problems.append(Problem(str(layer), reason))
+            self.problems.append(_unknown(layer))
             return False
         try:
             handler(layer, self.reader)
         except UnsupportedError as error:
             self.problems.extend(error.problems)
             return False
-        except ShapeError as error:
-            if trusted:
-                self._fault(layer, str(error))
-            return False
-        except (InvalidInputError, UsageError) as error:
-            if trusted:
-                self.faults.append(error)
+        except (ShapeError, InvalidInputError, UsageError) as error:
+            lacking = list(layer.unknown())
+            self.problems.extend(lacking)  # which may be what makes it sound
+            if trusted and not lacking:
+                self._fault(layer, str(error)) if isinstance(error, ShapeError) else self.faults.append(error)
             return False
         self.problems.extend(layer.unread())
+        self.reader.notes.extend(layer.ignored())
         return True
 
     def _fault(self, layer: Layer, why: str) -> None:
@@ -201,12 +244,11 @@ class _Walk:
             raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
 
 
-def _split(net: CaffeNet, keep_loss: bool) -> tuple[list[LayerParameter], set[str]]:
-    """Return the layers that are read, and the blobs that only the others take, such as labels."""
-    left_out = {"HDF5Output"} if keep_loss else LEFT_OUT
-    kept = [layer for layer in net.net.layer if layer.type not in left_out]
-    consumed = {bottom for layer in kept for bottom in layer.bottom}
-    return kept, {bottom for layer in net.net.layer for bottom in layer.bottom} - consumed
+def _unknown(layer: Layer) -> Problem:
+    """Say that nobody knows a layer, and how the rest can be converted."""
+    reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+    starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
+    return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

@@ -113,9 +113,19 @@ def fb_threshold(layer: Layer, net: CaffeReader) -> None:
 
 @reads("Dropout")
 def dropout(layer: Layer, net: CaffeReader) -> None:
-    """x itself: the TEST phase drops nothing, whatever the ratio; ONNX's Dropout takes one from 0 to below 1 only."""
-    x, ratio = layer.bottom, layer.param("dropout_param").float("dropout_ratio")
-    net.give(layer, net.add(Dropout(ratio=ratio), x) if 0 <= ratio < 1 else x)
+    """x itself: the TEST phase drops nothing, whatever the ratio; ONNX's Dropout takes one from 0 to below 1 only.
+
+    With Fast R-CNN's scale_train off, training does not scale what it keeps, and the TEST phase takes as much less
+    of it (dropout_layer.cpp of caffe-fast-rcnn). SegNet's sample_weights_test drops at random in every phase.
+    """
+    fields, x = layer.param("dropout_param"), layer.bottom
+    ratio = fields.float("dropout_ratio")
+    if fields.flag("sample_weights_test"):
+        layer.refuse("it drops at random in the TEST phase too", "dropout_param.sample_weights_test")
+    if not fields.flag("scale_train"):
+        net.give(layer, _times(net, x, 1 - ratio, "kept"))
+    else:
+        net.give(layer, net.add(Dropout(ratio=ratio), x) if 0 <= ratio < 1 else x)
 
 
 @reads("Power")

@@ -19,6 +19,7 @@ from pipeline.graph.operators import (
 )
 from pipeline.graph.values import Value
 
+SEGNET_EPSILON = 1e-9
 MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has built in
 
 
@@ -45,6 +46,33 @@ def batch_norm(layer: Layer, net: CaffeReader) -> None:
     scale, bias = (net.weight(affine[0], "scale"), net.weight(affine[1], "b")) if fused else (None, None)
     statistics = net.weight(_unscaled(mean, factor), "mean"), net.weight(_unscaled(variance, factor), "var")
     net.give(layer, net.add(BatchNormalization(epsilon=epsilon), x, scale, bias, *statistics))
+
+
+@reads("BN")
+def bn(layer: Layer, net: CaffeReader) -> None:
+    """Two layers of forks, told by their fields, else by their blobs; each has a scale and a shift a channel.
+
+    SegNet's (alexgkendall/caffe-segnet, bn_layer.cpp) has no statistics: INFERENCE only scales and shifts, LEARN
+    normalises over the batch first. That of PSPNet and caffe_mpi (lxx1991/caffe_mpi, bn_layer.cpp) has a mean and a
+    variance as third and fourth blob, which it uses in the TEST phase.
+    """
+    fields, x = layer.param("bn_param"), layer.bottom
+    if x.rank < 2:
+        layer.invalid(f"it needs channels, and shape {x.shape} has none")
+    channels, count = (x.shape[1],), net.weights_file.count(layer.name)
+    segnet = [name for name in ("bn_mode", "scale_filler", "shift_filler") if fields.has(name)]
+    others = [name for name in ("slope_filler", "bias_filler", "momentum", "eps", "frozen") if fields.has(name)]
+    if bool(segnet) == bool(others) and (segnet or count not in (2, 4)):
+        layer.refuse("SegNet and PSPNet each have a layer of this name, and its fields do not tell which it is")
+    if others or (not segnet and count == 4):
+        blobs = net.parameters(layer, *[channels] * 4, exact=False)
+        values = [net.weight(*named) for named in zip(blobs, ("scale", "b", "mean", "var"), strict=True)]
+        net.give(layer, net.add(BatchNormalization(epsilon=fields.float("eps")), x, *values))
+        return
+    scale, shift = (per_channel(blob, x.rank) for blob in net.parameters(layer, channels, channels, exact=False))
+    normal = _batch_statistics(net, x, SEGNET_EPSILON) if fields.word("bn_mode") == "LEARN" else x
+    scaled = net.add("Mul", normal, net.weight(scale, "scale"), part="scaled")
+    net.give(layer, net.add("Add", scaled, net.weight(shift, "shift")))
 
 
 def _unscaled(sums: Array, factor: Array) -> Array:

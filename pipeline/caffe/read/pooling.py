@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.caffe.read.layer import Fields, Layer
 from pipeline.caffe.read.reader import CaffeReader, reads
+from pipeline.caffe.read.unpooling import mask
 from pipeline.graph.operators import AveragePool, Concat, Flatten, MaxPool, MaxRoiPool, Reshape, ShapeError
 from pipeline.graph.operators.pooling import pooled_size
 from pipeline.graph.values import Value
@@ -81,38 +82,54 @@ def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
 
 @reads("Pooling")
 def pooling(layer: Layer, net: CaffeReader) -> None:
-    """Maximum or average over windows of height and width (pooling_layer.cpp)."""
+    """Maximum or average over windows of height and width (pooling_layer.cpp).
+
+    Over three axes alike in 3D-Caffe (faustomilletari/3D-Caffe, pooling_layer.cpp); the release takes no such blob.
+    """
     fields, x = layer.param("pooling_param"), layer.bottom
-    if x.rank != 4:
+    if x.rank not in (4, 5):
         layer.invalid(f"Caffe pools blobs of 4 axes, not of shape {x.shape}")
-    if len(layer.tops) > 1:
-        layer.refuse("the second top, where each maximum stands, has no counterpart")
     method = fields.word("pool")
-    stride = _two(layer, fields, "stride", 1)
-    pad = _two(layer, fields, "pad", 0)
-    floor = (fields.word("round_mode") == "FLOOR") | fields.flag("torch_pooling")
+    axes = x.rank - 2
+    stride = _extents(layer, fields, "stride", 1, axes)
+    pad = _extents(layer, fields, "pad", 0, axes)
+    down = fields.word("round_mode") == "FLOOR", fields.flag("torch_pooling"), not fields.flag("ceil_mode")
     if not fields.flag("global_pooling"):
-        kernel = _two(layer, fields, "kernel_size", 0)
-        net.give(layer, pool(layer, net, x, Pool(method, kernel, stride, pad, floor)))
+        kernel = _extents(layer, fields, "kernel_size", 0, axes)
+        _give_with_mask(layer, net, Pool(method, kernel, stride, pad, any(down)))
         return
+    if len(layer.tops) > 1:
+        layer.refuse("the second top, where each maximum stands, of a global pooling")
     sized = [fields.has(name) for name in ("kernel_size", "kernel_h", "kernel_w")]
-    if any(sized) or stride != (1, 1) or pad != (0, 0):
+    if any(sized) or {*stride} != {1} or any(pad):
         layer.invalid("with global_pooling, kernel, stride and pad must be left out")
     if method == "STOCHASTIC":
         layer.refuse("STOCHASTIC pooling draws at random")
     net.give(layer, net.add("GlobalMaxPool" if method == "MAX" else "GlobalAveragePool", x))
 
 
-def _two(layer: Layer, fields: Fields, name: str, default: int) -> tuple[int, int]:
-    """Read one number for both axes, or one each for height and width."""
+def _give_with_mask(layer: Layer, net: CaffeReader, how: Pool) -> None:
+    """Give the pooled blob and, where there is a second top, where its maxima stand."""
+    x = layer.bottom
+    y = pool(layer, net, x, how)
+    if len(layer.tops) == 1:
+        net.give(layer, y)
+        return
+    if how.method != "MAX" or how.kernel != how.stride or any(how.pad) or x.rank != 4:
+        layer.refuse("the second top, where each maximum stands, of windows that do not lie side by side")
+    net.give(layer, y, mask(layer, net, x, how.kernel, y.shape[2:]))
+
+
+def _extents(layer: Layer, fields: Fields, name: str, default: int, axes: int) -> Ints:
+    """Read one number for all axes, or one each for height and width."""
     axis = name.removesuffix("_size")
     both, height, width = (fields.has(each) for each in (name, f"{axis}_h", f"{axis}_w"))
-    if height != width or (both and height):
+    if height != width or (both and height) or (height and axes != 2):
         layer.invalid(f"it needs {name}, or {axis}_h and {axis}_w")
     if height:
         return fields.int(f"{axis}_h"), fields.int(f"{axis}_w")
     one = fields.int(name) if both else default
-    return one, one
+    return (one,) * axes
 
 
 @reads("Pooling3D")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pipeline.caffe.read.layer import Layer
 from pipeline.caffe.read.weights import Array, Weights
@@ -11,6 +11,15 @@ from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node, Shape, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What the mask of a max pooling stands for: the chosen places of each window, over a map of `sizes`."""
+
+    chosen: Value
+    kernel: tuple[int, ...]
+    sizes: tuple[int, ...]
 
 
 class CaffeReader(Builder):
@@ -33,6 +42,8 @@ class CaffeReader(Builder):
         self.notes: list[str] = []
         self.blobs: dict[str, Value] = {}
         self.known_inputs: set[str] = set()
+        self.prior_layers: list[str] = []  # that have made boxes, which a DetectionOutput checks
+        self.switches: dict[str, Switches] = {}  # by the name of a mask's value
         self._idle = idle  # inputs for layers that are left out, such as labels
         self._input_shapes = dict(input_shapes)
         self.unconsumed: dict[str, None] = {}
@@ -61,7 +72,7 @@ class CaffeReader(Builder):
                 f"the prototxt does not say what shape {blob!r} has" if known is None else f"{blob!r} would be empty",
                 where=str(layer),
                 why="" if known is None else f"its shape is {known}",
-                advice=f"--input {blob}=1x3x224x224, with the shape that the network takes",
+                advice=f"--input {blob}=... with its sizes joined by x",
             )
         layer.check_size(known)
         self._write(blob, "", self.input(blob, known))
@@ -91,13 +102,13 @@ class CaffeReader(Builder):
         self._versions.setdefault(blob, []).append((place, value.name))
         self._written.add(value.name)
 
-    def close(self, outputs: Sequence[str] | None = None) -> Graph:
-        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own.
+    def close(self, outputs: Sequence[str] | None = None, ends: Sequence[str] = ()) -> Graph:
+        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own and `ends`.
 
         Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
         Raises UsageError for an output that is no blob of the network.
         """
-        names = sorted(self.unconsumed) if outputs is None else outputs
+        names = sorted({*self.unconsumed, *ends}) if outputs is None else outputs
         unknown = [name for name in names if name not in self.blobs]
         if unknown:
             raise UsageError(f"the network has no blob called {', '.join(unknown)}")

@@ -157,20 +157,6 @@ def shuffle_channel(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, net.add(Reshape(shape=(0, x.shape[1], *rest)), turned))
 
 
-@reads("Upsample")
-def upsample(layer: Layer, net: CaffeReader) -> None:
-    """YOLO's repetition of every place, `scale` times along height and width."""
-    fields = layer.param("upsample_param")
-    if len(layer.bottoms) > 1:
-        layer.refuse("unpooling by the mask of a maximum has no counterpart")
-    x = layer.bottom
-    both = fields.int("scale")
-    scales = tuple(fields.int(name) if fields.has(name) else both for name in ("scale_h", "scale_w"))
-    if x.rank != 4 or min(scales) < 1:
-        layer.invalid(f"scale {scales} for shape {x.shape}")
-    net.give(layer, net.add(Resize(scales=(1.0, 1.0, *map(float, scales)), mode="nearest"), x))
-
-
 @reads("Interp")
 def interpolation(layer: Layer, net: CaffeReader) -> None:
     """DeepLab's bilinear interpolation with aligned corners, after cropping (interp_layer.cpp)."""
@@ -208,3 +194,17 @@ def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple
     if min(wanted) < 1:
         layer.invalid(f"height and width {wanted}")
     return wanted
+
+
+@reads("BilinearInterpolation")
+def bilinear_interpolation(layer: Layer, net: CaffeReader) -> None:
+    """Bilinear interpolation with aligned corners to the height and width of the second bottom.
+
+    So in the fork of ctensmeyer/caffe (bilinear_interpolation_layer.cpp); another fork gives a factor instead.
+    """
+    x, reference = layer.take(2)
+    sizes = reference.shape[2:]
+    if x.rank != 4 or reference.rank != 4 or min(sizes) < 2:
+        layer.invalid(f"shape {x.shape} to the size of {reference.shape}")
+    resize = Resize(sizes=(*x.shape[:2], *sizes), mode="linear", coordinate_transformation_mode="align_corners")
+    net.give(layer, net.add(resize, x))

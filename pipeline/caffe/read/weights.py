@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.caffe.blobs import ABSENT, Blob
+from pipeline.caffe.read.fillers import filled
 from pipeline.graph.values import Shape
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Weights:
 
     def __init__(self, net: CaffeNet) -> None:
         self.faults: list[str] = []
+        self.notes: list[str] = []
         self._blobs = {
             name: tuple(Blob(array, name in net.legacy) for array in group) for name, group in net.blobs.items()
         }
@@ -60,10 +62,26 @@ class Weights:
             shared = layer.specs[index].name if index < len(layer.specs) else ""
             blob = self._shared(shared, layer, index, shape) if shared else own[index] if own else None
             if blob is None:
-                fault = f"{layer}: parameter {index}, of shape {shape}, is not in the weights file"
-                self.faults.append(fault)
+                blob = self._filled(layer, index, shape) if own is None else None
+            if blob is None:
+                self.faults.append(self._missing(layer, index, shape))
             arrays.append(np.broadcast_to(np.float32(0), shape) if blob is None else blob.array.reshape(shape))
         return tuple(arrays)
+
+    def _filled(self, layer: Layer, index: int, shape: Shape) -> Blob | None:
+        """Return what the layer's filler makes of a parameter that the file lacks; None where that is random."""
+        filler = layer.filler(index)
+        array = filled(filler, shape) if filler else None
+        if filler is None or array is None:
+            return None
+        said = f"{filler.type} {filler.value:g}" if filler.type == "constant" else filler.type
+        self.notes.append(f"{layer}: the weights file has no parameter {index}; its filler is {said}, and taken")
+        return Blob(array)
+
+    def _missing(self, layer: Layer, index: int, shape: Shape) -> str:
+        filler = layer.filler(index)
+        random = f", and its filler, {filler.type}, draws at random" if filler and filler.type != "constant" else ""
+        return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}"
 
     def check_left(self, layer: Layer) -> None:
         """Find a fault where the file has blobs for a layer that took none."""

@@ -82,6 +82,27 @@ class BlobProto(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    class _Type:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _TypeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[BlobProto._Type.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        DOUBLE: BlobProto._Type.ValueType  # 0
+        FLOAT: BlobProto._Type.ValueType  # 1
+        FLOAT16: BlobProto._Type.ValueType  # 2
+        INT: BlobProto._Type.ValueType  # 3
+        UINT: BlobProto._Type.ValueType  # 4
+
+    class Type(_Type, metaclass=_TypeEnumTypeWrapper):
+        """NVIDIA's fork from 0.16 on, and OpenCV's shrinkCaffeModel: numbers of that type, little-endian."""
+
+    DOUBLE: BlobProto.Type.ValueType  # 0
+    FLOAT: BlobProto.Type.ValueType  # 1
+    FLOAT16: BlobProto.Type.ValueType  # 2
+    INT: BlobProto.Type.ValueType  # 3
+    UINT: BlobProto.Type.ValueType  # 4
+
     SHAPE_FIELD_NUMBER: builtins.int
     DATA_FIELD_NUMBER: builtins.int
     DIFF_FIELD_NUMBER: builtins.int
@@ -91,11 +112,15 @@ class BlobProto(google.protobuf.message.Message):
     CHANNELS_FIELD_NUMBER: builtins.int
     HEIGHT_FIELD_NUMBER: builtins.int
     WIDTH_FIELD_NUMBER: builtins.int
+    RAW_DATA_TYPE_FIELD_NUMBER: builtins.int
+    RAW_DATA_FIELD_NUMBER: builtins.int
     num: builtins.int
     """legacy extents; any of them set overrides shape"""
     channels: builtins.int
     height: builtins.int
     width: builtins.int
+    raw_data_type: Global___BlobProto.Type.ValueType
+    raw_data: builtins.bytes
     @property
     def shape(self) -> Global___BlobShape: ...
     @property
@@ -120,11 +145,39 @@ class BlobProto(google.protobuf.message.Message):
         channels: builtins.int | None = ...,
         height: builtins.int | None = ...,
         width: builtins.int | None = ...,
+        raw_data_type: Global___BlobProto.Type.ValueType | None = ...,
+        raw_data: builtins.bytes | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["channels", b"channels", "height", b"height", "num", b"num", "shape", b"shape", "width", b"width"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["channels", b"channels", "data", b"data", "diff", b"diff", "double_data", b"double_data", "double_diff", b"double_diff", "height", b"height", "num", b"num", "shape", b"shape", "width", b"width"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["channels", b"channels", "height", b"height", "num", b"num", "raw_data", b"raw_data", "raw_data_type", b"raw_data_type", "shape", b"shape", "width", b"width"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["channels", b"channels", "data", b"data", "diff", b"diff", "double_data", b"double_data", "double_diff", b"double_diff", "height", b"height", "num", b"num", "raw_data", b"raw_data", "raw_data_type", b"raw_data_type", "shape", b"shape", "width", b"width"]) -> None: ...
 
 Global___BlobProto: typing_extensions.TypeAlias = BlobProto
+
+@typing.final
+class UnknownField(google.protobuf.message.Message):
+    """A field that this schema lacks, of a net in text form: the path from the message that holds it here, its value as it
+    was written, and its line.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    LINE_FIELD_NUMBER: builtins.int
+    path: builtins.str
+    text: builtins.str
+    line: builtins.int
+    def __init__(
+        self,
+        *,
+        path: builtins.str | None = ...,
+        text: builtins.str | None = ...,
+        line: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["line", b"line", "path", b"path", "text", b"text"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["line", b"line", "path", b"path", "text", b"text"]) -> None: ...
+
+Global___UnknownField: typing_extensions.TypeAlias = UnknownField
 
 @typing.final
 class FillerParameter(google.protobuf.message.Message):
@@ -198,6 +251,7 @@ class NetParameter(google.protobuf.message.Message):
     DEBUG_INFO_FIELD_NUMBER: builtins.int
     LAYER_FIELD_NUMBER: builtins.int
     LAYERS_FIELD_NUMBER: builtins.int
+    UNKNOWN_FIELD_NUMBER: builtins.int
     name: builtins.str
     force_backward: builtins.bool
     debug_info: builtins.bool
@@ -221,6 +275,8 @@ class NetParameter(google.protobuf.message.Message):
     def layers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___V1LayerParameter]:
         """the form before `layer`"""
 
+    @property
+    def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UnknownField]: ...
     def __init__(
         self,
         *,
@@ -233,9 +289,10 @@ class NetParameter(google.protobuf.message.Message):
         debug_info: builtins.bool | None = ...,
         layer: collections.abc.Iterable[Global___LayerParameter] | None = ...,
         layers: collections.abc.Iterable[Global___V1LayerParameter] | None = ...,
+        unknown: collections.abc.Iterable[Global___UnknownField] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["debug_info", b"debug_info", "force_backward", b"force_backward", "name", b"name", "state", b"state"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["debug_info", b"debug_info", "force_backward", b"force_backward", "input", b"input", "input_dim", b"input_dim", "input_shape", b"input_shape", "layer", b"layer", "layers", b"layers", "name", b"name", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["debug_info", b"debug_info", "force_backward", b"force_backward", "input", b"input", "input_dim", b"input_dim", "input_shape", b"input_shape", "layer", b"layer", "layers", b"layers", "name", b"name", "state", b"state", "unknown", b"unknown"]) -> None: ...
 
 Global___NetParameter: typing_extensions.TypeAlias = NetParameter
 
@@ -404,6 +461,7 @@ class LayerParameter(google.protobuf.message.Message):
     WINDOW_DATA_PARAM_FIELD_NUMBER: builtins.int
     ROI_POOLING_PARAM_FIELD_NUMBER: builtins.int
     PERMUTE_PARAM_FIELD_NUMBER: builtins.int
+    PRIOR_BOX_PARAM_FIELD_NUMBER: builtins.int
     NORM_PARAM_FIELD_NUMBER: builtins.int
     SHUFFLE_CHANNEL_PARAM_FIELD_NUMBER: builtins.int
     RELU6_PARAM_FIELD_NUMBER: builtins.int
@@ -412,6 +470,9 @@ class LayerParameter(google.protobuf.message.Message):
     CONVOLUTION3D_PARAM_FIELD_NUMBER: builtins.int
     POOLING3D_PARAM_FIELD_NUMBER: builtins.int
     FBTHRESHOLD_PARAM_FIELD_NUMBER: builtins.int
+    BN_PARAM_FIELD_NUMBER: builtins.int
+    UNPOOLING_PARAM_FIELD_NUMBER: builtins.int
+    UNKNOWN_FIELD_NUMBER: builtins.int
     name: builtins.str
     type: builtins.str
     phase: Global___Phase.ValueType
@@ -538,6 +599,8 @@ class LayerParameter(google.protobuf.message.Message):
     @property
     def permute_param(self) -> Global___PermuteParameter: ...
     @property
+    def prior_box_param(self) -> Global___PriorBoxParameter: ...
+    @property
     def norm_param(self) -> Global___NormalizeParameter: ...
     @property
     def shuffle_channel_param(self) -> Global___ShuffleChannelParameter: ...
@@ -555,6 +618,12 @@ class LayerParameter(google.protobuf.message.Message):
     def pooling3d_param(self) -> Global___Pooling3DParameter: ...
     @property
     def fbthreshold_param(self) -> Global___FBThresholdParameter: ...
+    @property
+    def bn_param(self) -> Global___BNParameter: ...
+    @property
+    def unpooling_param(self) -> Global___UnpoolingParameter: ...
+    @property
+    def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UnknownField]: ...
     def __init__(
         self,
         *,
@@ -620,6 +689,7 @@ class LayerParameter(google.protobuf.message.Message):
         window_data_param: Global___WindowDataParameter | None = ...,
         roi_pooling_param: Global___ROIPoolingParameter | None = ...,
         permute_param: Global___PermuteParameter | None = ...,
+        prior_box_param: Global___PriorBoxParameter | None = ...,
         norm_param: Global___NormalizeParameter | None = ...,
         shuffle_channel_param: Global___ShuffleChannelParameter | None = ...,
         relu6_param: Global___ReLU6Parameter | None = ...,
@@ -628,9 +698,12 @@ class LayerParameter(google.protobuf.message.Message):
         convolution3d_param: Global___Convolution3DParameter | None = ...,
         pooling3d_param: Global___Pooling3DParameter | None = ...,
         fbthreshold_param: Global___FBThresholdParameter | None = ...,
+        bn_param: Global___BNParameter | None = ...,
+        unpooling_param: Global___UnpoolingParameter | None = ...,
+        unknown: collections.abc.Iterable[Global___UnknownField] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "unknown", b"unknown", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> None: ...
 
 Global___LayerParameter: typing_extensions.TypeAlias = LayerParameter
 
@@ -720,6 +793,7 @@ class TransformationParameter(google.protobuf.message.Message):
     MEAN_VALUE_FIELD_NUMBER: builtins.int
     FORCE_COLOR_FIELD_NUMBER: builtins.int
     FORCE_GRAY_FIELD_NUMBER: builtins.int
+    RESIZE_PARAM_FIELD_NUMBER: builtins.int
     scale: builtins.float
     mirror: builtins.bool
     crop_size: builtins.int
@@ -728,6 +802,10 @@ class TransformationParameter(google.protobuf.message.Message):
     force_gray: builtins.bool
     @property
     def mean_value(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def resize_param(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResizeParameter]:
+        """SSD; the number is ours, for text files"""
+
     def __init__(
         self,
         *,
@@ -738,11 +816,33 @@ class TransformationParameter(google.protobuf.message.Message):
         mean_value: collections.abc.Iterable[builtins.float] | None = ...,
         force_color: builtins.bool | None = ...,
         force_gray: builtins.bool | None = ...,
+        resize_param: collections.abc.Iterable[Global___ResizeParameter] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mirror", b"mirror", "scale", b"scale"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mean_value", b"mean_value", "mirror", b"mirror", "scale", b"scale"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["crop_size", b"crop_size", "force_color", b"force_color", "force_gray", b"force_gray", "mean_file", b"mean_file", "mean_value", b"mean_value", "mirror", b"mirror", "resize_param", b"resize_param", "scale", b"scale"]) -> None: ...
 
 Global___TransformationParameter: typing_extensions.TypeAlias = TransformationParameter
+
+@typing.final
+class ResizeParameter(google.protobuf.message.Message):
+    """SSD: the size that images are brought to."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    height: builtins.int
+    width: builtins.int
+    def __init__(
+        self,
+        *,
+        height: builtins.int | None = ...,
+        width: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["height", b"height", "width", b"width"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["height", b"height", "width", b"width"]) -> None: ...
+
+Global___ResizeParameter: typing_extensions.TypeAlias = ResizeParameter
 
 @typing.final
 class DataParameter(google.protobuf.message.Message):
@@ -1085,6 +1185,7 @@ class PoolingParameter(google.protobuf.message.Message):
     GLOBAL_POOLING_FIELD_NUMBER: builtins.int
     ROUND_MODE_FIELD_NUMBER: builtins.int
     TORCH_POOLING_FIELD_NUMBER: builtins.int
+    CEIL_MODE_FIELD_NUMBER: builtins.int
     pool: Global___PoolingParameter.PoolMethod.ValueType
     pad: builtins.int
     pad_h: builtins.int
@@ -1101,6 +1202,8 @@ class PoolingParameter(google.protobuf.message.Message):
     """younger than release 1.0"""
     torch_pooling: builtins.bool
     """Facebook's fork: round the output size down. The number is ours, for text files."""
+    ceil_mode: builtins.bool
+    """Forks that took BVLC's pull request 3057: false rounds the output size down. The number is ours."""
     def __init__(
         self,
         *,
@@ -1118,9 +1221,10 @@ class PoolingParameter(google.protobuf.message.Message):
         global_pooling: builtins.bool | None = ...,
         round_mode: Global___PoolingParameter.RoundMode.ValueType | None = ...,
         torch_pooling: builtins.bool | None = ...,
+        ceil_mode: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["engine", b"engine", "global_pooling", b"global_pooling", "kernel_h", b"kernel_h", "kernel_size", b"kernel_size", "kernel_w", b"kernel_w", "pad", b"pad", "pad_h", b"pad_h", "pad_w", b"pad_w", "pool", b"pool", "round_mode", b"round_mode", "stride", b"stride", "stride_h", b"stride_h", "stride_w", b"stride_w", "torch_pooling", b"torch_pooling"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["engine", b"engine", "global_pooling", b"global_pooling", "kernel_h", b"kernel_h", "kernel_size", b"kernel_size", "kernel_w", b"kernel_w", "pad", b"pad", "pad_h", b"pad_h", "pad_w", b"pad_w", "pool", b"pool", "round_mode", b"round_mode", "stride", b"stride", "stride_h", b"stride_h", "stride_w", b"stride_w", "torch_pooling", b"torch_pooling"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["ceil_mode", b"ceil_mode", "engine", b"engine", "global_pooling", b"global_pooling", "kernel_h", b"kernel_h", "kernel_size", b"kernel_size", "kernel_w", b"kernel_w", "pad", b"pad", "pad_h", b"pad_h", "pad_w", b"pad_w", "pool", b"pool", "round_mode", b"round_mode", "stride", b"stride", "stride_h", b"stride_h", "stride_w", b"stride_w", "torch_pooling", b"torch_pooling"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ceil_mode", b"ceil_mode", "engine", b"engine", "global_pooling", b"global_pooling", "kernel_h", b"kernel_h", "kernel_size", b"kernel_size", "kernel_w", b"kernel_w", "pad", b"pad", "pad_h", b"pad_h", "pad_w", b"pad_w", "pool", b"pool", "round_mode", b"round_mode", "stride", b"stride", "stride_h", b"stride_h", "stride_w", b"stride_w", "torch_pooling", b"torch_pooling"]) -> None: ...
 
 Global___PoolingParameter: typing_extensions.TypeAlias = PoolingParameter
 
@@ -1383,14 +1487,22 @@ class DropoutParameter(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     DROPOUT_RATIO_FIELD_NUMBER: builtins.int
+    SCALE_TRAIN_FIELD_NUMBER: builtins.int
+    SAMPLE_WEIGHTS_TEST_FIELD_NUMBER: builtins.int
     dropout_ratio: builtins.float
+    scale_train: builtins.bool
+    """Fast R-CNN; false: the TEST phase scales instead"""
+    sample_weights_test: builtins.bool
+    """SegNet: drop at random in the TEST phase too. The number is ours, for text files."""
     def __init__(
         self,
         *,
         dropout_ratio: builtins.float | None = ...,
+        scale_train: builtins.bool | None = ...,
+        sample_weights_test: builtins.bool | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["dropout_ratio", b"dropout_ratio"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["dropout_ratio", b"dropout_ratio"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["dropout_ratio", b"dropout_ratio", "sample_weights_test", b"sample_weights_test", "scale_train", b"scale_train"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["dropout_ratio", b"dropout_ratio", "sample_weights_test", b"sample_weights_test", "scale_train", b"scale_train"]) -> None: ...
 
 Global___DropoutParameter: typing_extensions.TypeAlias = DropoutParameter
 
@@ -2202,6 +2314,188 @@ class InterpParameter(google.protobuf.message.Message):
 Global___InterpParameter: typing_extensions.TypeAlias = InterpParameter
 
 @typing.final
+class BNParameter(google.protobuf.message.Message):
+    """Normalisation by the name BN: SegNet's has a mode and two blobs, that of PSPNet and of caffe_mpi four blobs."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _BNMode:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _BNModeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[BNParameter._BNMode.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        LEARN: BNParameter._BNMode.ValueType  # 0
+        INFERENCE: BNParameter._BNMode.ValueType  # 1
+
+    class BNMode(_BNMode, metaclass=_BNModeEnumTypeWrapper): ...
+    LEARN: BNParameter.BNMode.ValueType  # 0
+    INFERENCE: BNParameter.BNMode.ValueType  # 1
+
+    SCALE_FILLER_FIELD_NUMBER: builtins.int
+    SHIFT_FILLER_FIELD_NUMBER: builtins.int
+    BN_MODE_FIELD_NUMBER: builtins.int
+    SLOPE_FILLER_FIELD_NUMBER: builtins.int
+    BIAS_FILLER_FIELD_NUMBER: builtins.int
+    MOMENTUM_FIELD_NUMBER: builtins.int
+    EPS_FIELD_NUMBER: builtins.int
+    FROZEN_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    bn_mode: Global___BNParameter.BNMode.ValueType
+    momentum: builtins.float
+    eps: builtins.float
+    frozen: builtins.bool
+    engine: Global___Engine.ValueType
+    @property
+    def scale_filler(self) -> Global___FillerParameter:
+        """SegNet"""
+
+    @property
+    def shift_filler(self) -> Global___FillerParameter: ...
+    @property
+    def slope_filler(self) -> Global___FillerParameter:
+        """the others"""
+
+    @property
+    def bias_filler(self) -> Global___FillerParameter: ...
+    def __init__(
+        self,
+        *,
+        scale_filler: Global___FillerParameter | None = ...,
+        shift_filler: Global___FillerParameter | None = ...,
+        bn_mode: Global___BNParameter.BNMode.ValueType | None = ...,
+        slope_filler: Global___FillerParameter | None = ...,
+        bias_filler: Global___FillerParameter | None = ...,
+        momentum: builtins.float | None = ...,
+        eps: builtins.float | None = ...,
+        frozen: builtins.bool | None = ...,
+        engine: Global___Engine.ValueType | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["bias_filler", b"bias_filler", "bn_mode", b"bn_mode", "engine", b"engine", "eps", b"eps", "frozen", b"frozen", "momentum", b"momentum", "scale_filler", b"scale_filler", "shift_filler", b"shift_filler", "slope_filler", b"slope_filler"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["bias_filler", b"bias_filler", "bn_mode", b"bn_mode", "engine", b"engine", "eps", b"eps", "frozen", b"frozen", "momentum", b"momentum", "scale_filler", b"scale_filler", "shift_filler", b"shift_filler", "slope_filler", b"slope_filler"]) -> None: ...
+
+Global___BNParameter: typing_extensions.TypeAlias = BNParameter
+
+@typing.final
+class UnpoolingParameter(google.protobuf.message.Message):
+    """DeconvNet, and relatives: what a maximum was, back to where it was."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _UnpoolMethod:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _UnpoolMethodEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[UnpoolingParameter._UnpoolMethod.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        MAX: UnpoolingParameter._UnpoolMethod.ValueType  # 0
+        AVE: UnpoolingParameter._UnpoolMethod.ValueType  # 1
+        TILE: UnpoolingParameter._UnpoolMethod.ValueType  # 2
+
+    class UnpoolMethod(_UnpoolMethod, metaclass=_UnpoolMethodEnumTypeWrapper): ...
+    MAX: UnpoolingParameter.UnpoolMethod.ValueType  # 0
+    AVE: UnpoolingParameter.UnpoolMethod.ValueType  # 1
+    TILE: UnpoolingParameter.UnpoolMethod.ValueType  # 2
+
+    UNPOOL_FIELD_NUMBER: builtins.int
+    PAD_FIELD_NUMBER: builtins.int
+    KERNEL_SIZE_FIELD_NUMBER: builtins.int
+    STRIDE_FIELD_NUMBER: builtins.int
+    UNPOOL_SIZE_FIELD_NUMBER: builtins.int
+    UNPOOL_H_FIELD_NUMBER: builtins.int
+    UNPOOL_W_FIELD_NUMBER: builtins.int
+    unpool: Global___UnpoolingParameter.UnpoolMethod.ValueType
+    pad: builtins.int
+    kernel_size: builtins.int
+    stride: builtins.int
+    unpool_size: builtins.int
+    unpool_h: builtins.int
+    unpool_w: builtins.int
+    def __init__(
+        self,
+        *,
+        unpool: Global___UnpoolingParameter.UnpoolMethod.ValueType | None = ...,
+        pad: builtins.int | None = ...,
+        kernel_size: builtins.int | None = ...,
+        stride: builtins.int | None = ...,
+        unpool_size: builtins.int | None = ...,
+        unpool_h: builtins.int | None = ...,
+        unpool_w: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["kernel_size", b"kernel_size", "pad", b"pad", "stride", b"stride", "unpool", b"unpool", "unpool_h", b"unpool_h", "unpool_size", b"unpool_size", "unpool_w", b"unpool_w"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["kernel_size", b"kernel_size", "pad", b"pad", "stride", b"stride", "unpool", b"unpool", "unpool_h", b"unpool_h", "unpool_size", b"unpool_size", "unpool_w", b"unpool_w"]) -> None: ...
+
+Global___UnpoolingParameter: typing_extensions.TypeAlias = UnpoolingParameter
+
+@typing.final
+class PriorBoxParameter(google.protobuf.message.Message):
+    """SSD: boxes around each place of a map."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MIN_SIZE_FIELD_NUMBER: builtins.int
+    MAX_SIZE_FIELD_NUMBER: builtins.int
+    ASPECT_RATIO_FIELD_NUMBER: builtins.int
+    FLIP_FIELD_NUMBER: builtins.int
+    CLIP_FIELD_NUMBER: builtins.int
+    VARIANCE_FIELD_NUMBER: builtins.int
+    IMG_SIZE_FIELD_NUMBER: builtins.int
+    IMG_H_FIELD_NUMBER: builtins.int
+    IMG_W_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    STEP_H_FIELD_NUMBER: builtins.int
+    STEP_W_FIELD_NUMBER: builtins.int
+    OFFSET_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    flip: builtins.bool
+    clip: builtins.bool
+    img_size: builtins.int
+    img_h: builtins.int
+    img_w: builtins.int
+    step: builtins.float
+    step_h: builtins.float
+    step_w: builtins.float
+    offset: builtins.float
+    @property
+    def min_size(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def max_size(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def aspect_ratio(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def variance(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def height(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """of PriorBoxClustered, in Intel's training toolbox; the numbers are ours"""
+
+    @property
+    def width(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        min_size: collections.abc.Iterable[builtins.float] | None = ...,
+        max_size: collections.abc.Iterable[builtins.float] | None = ...,
+        aspect_ratio: collections.abc.Iterable[builtins.float] | None = ...,
+        flip: builtins.bool | None = ...,
+        clip: builtins.bool | None = ...,
+        variance: collections.abc.Iterable[builtins.float] | None = ...,
+        img_size: builtins.int | None = ...,
+        img_h: builtins.int | None = ...,
+        img_w: builtins.int | None = ...,
+        step: builtins.float | None = ...,
+        step_h: builtins.float | None = ...,
+        step_w: builtins.float | None = ...,
+        offset: builtins.float | None = ...,
+        height: collections.abc.Iterable[builtins.float] | None = ...,
+        width: collections.abc.Iterable[builtins.float] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["clip", b"clip", "flip", b"flip", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["aspect_ratio", b"aspect_ratio", "clip", b"clip", "flip", b"flip", "height", b"height", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "max_size", b"max_size", "min_size", b"min_size", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w", "variance", b"variance", "width", b"width"]) -> None: ...
+
+Global___PriorBoxParameter: typing_extensions.TypeAlias = PriorBoxParameter
+
+@typing.final
 class Convolution3DParameter(google.protobuf.message.Message):
     """C3D, and Facebook's fork: one extent for height and width, another for time."""
 
@@ -2453,6 +2747,7 @@ class V1LayerParameter(google.protobuf.message.Message):
     TRANSFORM_PARAM_FIELD_NUMBER: builtins.int
     LOSS_PARAM_FIELD_NUMBER: builtins.int
     LAYER_FIELD_NUMBER: builtins.int
+    UNKNOWN_FIELD_NUMBER: builtins.int
     name: builtins.str
     type: Global___V1LayerParameter.LayerType.ValueType
     @property
@@ -2543,6 +2838,8 @@ class V1LayerParameter(google.protobuf.message.Message):
     def layer(self) -> Global___V0LayerParameter:
         """the older form still, in its connections"""
 
+    @property
+    def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UnknownField]: ...
     def __init__(
         self,
         *,
@@ -2589,9 +2886,10 @@ class V1LayerParameter(google.protobuf.message.Message):
         transform_param: Global___TransformationParameter | None = ...,
         loss_param: Global___LossParameter | None = ...,
         layer: Global___V0LayerParameter | None = ...,
+        unknown: collections.abc.Iterable[Global___UnknownField] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "exp_param", b"exp_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "layer", b"layer", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "pooling_param", b"pooling_param", "power_param", b"power_param", "relu_param", b"relu_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "transform_param", b"transform_param", "type", b"type", "window_data_param", b"window_data_param"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "blob_share_mode", b"blob_share_mode", "blobs", b"blobs", "blobs_lr", b"blobs_lr", "bottom", b"bottom", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "exclude", b"exclude", "exp_param", b"exp_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "layer", b"layer", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "param", b"param", "pooling_param", b"pooling_param", "power_param", b"power_param", "relu_param", b"relu_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "weight_decay", b"weight_decay", "window_data_param", b"window_data_param"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "blob_share_mode", b"blob_share_mode", "blobs", b"blobs", "blobs_lr", b"blobs_lr", "bottom", b"bottom", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution_param", b"convolution_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "exclude", b"exclude", "exp_param", b"exp_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "layer", b"layer", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "param", b"param", "pooling_param", b"pooling_param", "power_param", b"power_param", "relu_param", b"relu_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "unknown", b"unknown", "weight_decay", b"weight_decay", "window_data_param", b"window_data_param"]) -> None: ...
 
 Global___V1LayerParameter: typing_extensions.TypeAlias = V1LayerParameter
 

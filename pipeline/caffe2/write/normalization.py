@@ -12,14 +12,19 @@ from pipeline.graph.operators import LRN, BatchNormalization, InstanceNormalizat
 from pipeline.graph.operators.checks import positive_axis
 from pipeline.graph.values import Node, Shape
 
+LEAST = float(np.finfo(np.float32).tiny)
+
 
 @writes(BatchNormalization)
 def batch_normalization(node: Node[BatchNormalization], net: Caffe2Builder) -> None:
-    """SpatialBN with is_test; a matrix gets a third axis, which 1.0.1 asks for."""
+    """SpatialBN with is_test; a matrix gets a third axis, which 1.0.1 asks for.
+
+    It refuses an epsilon of 0, in whose place the least float stands: it changes no variance but one of 0.
+    """
     x = node.input(0)
     scale_and_bias = _affine(node, net, 1, 2)
     statistics = net.blobs(node.inputs[3:5])
-    how: dict[str, int | float] = {"is_test": 1, "epsilon": node.operator.epsilon}
+    how: dict[str, int | float] = {"is_test": 1, "epsilon": node.operator.epsilon or LEAST}
     if x.rank > 2:
         net.give("SpatialBN", net.blob(x), *scale_and_bias, *statistics, **how)
         return

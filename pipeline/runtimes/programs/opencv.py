@@ -59,6 +59,12 @@ def _after_power(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -
     return before is not None and before.type == "Power" and before.power_param.power != 1
 
 
+def _after_grouped_deconvolution(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -> bool:
+    """Tell a factor behind a Deconvolution of several groups: OpenCV multiplies the wrong weights by it."""
+    before = made_by.get(layer.bottom[0]) if layer.bottom else None
+    return before is not None and before.type == "Deconvolution" and before.convolution_param.group > 1
+
+
 def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
     """Tell an Eltwise whose top is its bottom: OpenCV takes that bottom into account, which Caffe has lost."""
     return list(layer.top) == list(layer.bottom[:1])
@@ -66,6 +72,7 @@ def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
 
 # Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
 _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
+    "BatchNorm": ((_after_grouped_deconvolution, "a BatchNorm after a Deconvolution in groups"),),
     "Deconvolution": (
         (lambda layer, _: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),
     ),
@@ -74,6 +81,7 @@ _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
     "LRN": ((lambda layer, _: layer.lrn_param.k != 1, "an LRN with k"),),
     "Log": ((lambda layer, _: layer.log_param.shift != 0 or layer.log_param.base != -1, "a Log with shift or base"),),
     "Power": ((_after_power, "a Power after a Power"),),
+    "Scale": ((_after_grouped_deconvolution, "a Scale after a Deconvolution in groups"),),
     "Swish": ((lambda layer, _: layer.swish_param.beta != 1, "a Swish with beta"),),
 }
 

@@ -1,12 +1,14 @@
 """One function a module class, one file a family; importing the package registers them all."""
 
-from pipeline.torch7.module import MODULES
+from pipeline.torch7.module import MODULES, definitions, modules_in
 from pipeline.torch7.modules import (
     activation,
     adaptive,
     arithmetic,
     containers,
     convolution,
+    criterion,
+    cudnn,
     facebook,
     linear,
     lookup,
@@ -18,6 +20,7 @@ from pipeline.torch7.modules import (
     random,
     recurrent,
     reduction,
+    repositories,
     resizing,
     sequence,
     shape,
@@ -34,9 +37,13 @@ __all__ = [
     "arithmetic",
     "containers",
     "convolution",
+    "criterion",
+    "cudnn",
+    "definitions",
     "facebook",
     "linear",
     "lookup",
+    "modules_in",
     "neighbourhood",
     "nngraph",
     "normalization",
@@ -45,6 +52,7 @@ __all__ = [
     "random",
     "recurrent",
     "reduction",
+    "repositories",
     "resizing",
     "sequence",
     "shape",

@@ -1,9 +1,12 @@
-"""Torch's dimensions, which count from 1 (or from the end), as axes."""
+"""Torch's dimensions, which count from 1 (or from the end), as axes; and tensors joined along one."""
 
 from __future__ import annotations
 
+from math import prod
+
+from pipeline.graph.operators import Concat
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.lowering import Lowering, spell
 from pipeline.torch7.module import Module
 
 
@@ -26,3 +29,20 @@ def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", d
     if dimension > 0 and declared is not None and x.rank == declared + 1:
         dimension += 1
     return axis_of(dimension, x, net)
+
+
+def joined(items: tuple[Value, ...], axis: int, net: Lowering) -> Value:
+    """Join tensors along an axis of the first, whose other sizes hold for all.
+
+    Torch copies each to its place and asks only for as many elements there (JoinTable.lua, Concat.lua, read).
+    """
+    first, *others = items
+    fitted = [first]
+    for position, item in enumerate(others, 2):
+        if item.rank <= axis:
+            net.misfit(f"tensors with a dimension {axis + 1}", items)
+        shape = (*first.shape[:axis], item.shape[axis], *first.shape[axis + 1 :])
+        if prod(shape) != prod(item.shape):
+            net.misfit(f"tensors that fit behind {spell(first)} along dimension {axis + 1}", items)
+        fitted.append(net.reshape(item, shape, part=f"input{position}"))
+    return net.add(Concat(axis=axis), *fitted)

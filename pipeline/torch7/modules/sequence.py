@@ -22,9 +22,8 @@ def sequence_of(m: Module, x: TorchValue, net: Lowering, states: int) -> tuple[l
     return [*[None] * (states - len(given)), *given], last
 
 
-def step_inputs(m: Module, x: Value, net: Lowering) -> list[Value]:
+def step_inputs(x: Value, axis: int, net: Lowering) -> list[Value]:
     """Return the input of every step, (N, D)."""
-    axis = int(m.flag("batchfirst"))
     return [net.select(x, axis, t, part=f"step{t + 1}") for t in range(x.shape[axis])]
 
 
@@ -50,42 +49,64 @@ def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, n
     return net.add("Add", y, other, part="gates")
 
 
-@module("nn.SeqLSTM", "nn.SeqLSTMP")
+@module("nn.SeqLSTM", "nn.SeqLSTMP", rank=3, sizes=lambda m: {2: m.int("inputsize")})
 def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
     """An LSTM over (T, N, D), or (N, T, D) with batchfirst; gates in the order i, f, o, g; {c0, h0, x} or {h0, x}.
 
     SeqLSTMP multiplies every output with weightO.
     """
+    return lstm_over(m, x, net, (m.int("inputsize"), m.int("hiddensize")), int(m.flag("batchfirst")))
+
+
+def lstm_over(m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], axis: int) -> Value:
+    """Run an LSTM along an axis of x, of rank 3; `sizes` are those of a step's input and of the state."""
     (cell, hidden), sequence = sequence_of(m, x, net, 2)
-    size, inputs = m.int("hiddensize"), m.int("inputsize")
+    inputs, size = sizes
     weight, bias = m.weight(), m.weight("bias")
+    if weight.shape != (inputs + size, 4 * size) and not m.has("weightO"):
+        net.damaged(f"a weight of {inputs + size}x{4 * size}", "x".join(map(str, weight.shape)))
     outputs = []
-    for t, step in enumerate(step_inputs(m, sequence, net), 1):
+    for t, step in enumerate(step_inputs(sequence, axis, net), 1):
         with net.inside(f"t{t}"):
             gates = affine(step, hidden, (weight[:inputs], weight[inputs:], bias), net)
-            cut = [net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate("ifog")]
-            i, f, o = (net.add("Sigmoid", v, part=name) for v, name in zip(cut[:3], "ifo", strict=True))
-            fresh = net.add("Mul", i, net.add("Tanh", cut[3], part="g"), part="fresh")
-            kept = None if cell is None else net.add("Mul", f, cell, part="kept")
             keep = keep_of(m, step, net)
-            cell = fresh if kept is None else net.add("Add", kept, fresh, part="cell")
-            hidden = net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
+            cell, hidden = lstm_step(gates, "ifog", cell, net)
             if m.has("weightO"):
                 hidden = net.add("Gemm", hidden, net.weight(m.weight("weightO"), "weightO"), None, part="projected")
             cell, hidden = masked(cell, keep, net, "cell_kept"), masked(hidden, keep, net, "hidden_kept")
         outputs.append(hidden)
-    return stacked(tuple(outputs), net, axis=int(m.flag("batchfirst")))
+    return stacked(tuple(outputs), net, axis=axis)
 
 
-@module("nn.SeqGRU")
+def lstm_step(gates: Value, order: str, cell: Value | None, net: Lowering) -> tuple[Value, Value]:
+    """Return the cell f c + i tanh(g) and the hidden state o tanh(cell), of gates (N, 4 H) in this order."""
+    size = gates.shape[1] // 4
+    cut = {name: net.narrow(gates, 1, i * size, size, part=f"{name}_gate") for i, name in enumerate(order)}
+    i, f, o = (net.add("Sigmoid", cut[name], part=name) for name in "ifo")
+    fresh = net.add("Mul", i, net.add("Tanh", cut["g"], part="g"), part="fresh")
+    kept = None if cell is None else net.add("Mul", f, cell, part="kept")
+    cell = fresh if kept is None else net.add("Add", kept, fresh, part="cell")
+    return cell, net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
+
+
+@module("nn.SeqGRU", rank=3, sizes=lambda m: {2: m.int("inputSize")})
 def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
+    parts = m.weight(), m.weight("bias")
+    return gru_over(m, x, net, (m.int("inputSize"), m.int("outputSize")), parts, int(m.flag("batchfirst")))
+
+
+def gru_over(
+    m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], parts: tuple[np.ndarray, np.ndarray], axis: int
+) -> Value:
+    """Run a GRU, given its weight and bias, along an axis of x, of rank 3; `sizes` as those of `lstm_over`."""
     (hidden,), sequence = sequence_of(m, x, net, 1)
-    size, inputs = m.int("outputSize"), m.int("inputSize")
-    weight, bias = m.weight(), m.weight("bias")
+    (inputs, size), (weight, bias) = sizes, parts
+    if weight.shape != (inputs + size, 3 * size):
+        net.damaged(f"a weight of {inputs + size}x{3 * size}", "x".join(map(str, weight.shape)))
     inner = weight[inputs:]
     outputs = []
-    for t, step in enumerate(step_inputs(m, sequence, net), 1):
+    for t, step in enumerate(step_inputs(sequence, axis, net), 1):
         with net.inside(f"t{t}"):
             gates = net.add(
                 "Gemm", step, net.weight(weight[:inputs], "weight_x"), net.weight(bias, "bias"), part="gates"
@@ -95,7 +116,7 @@ def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
             hidden = gru_step((r, u, c), hidden, (inner[:, : 2 * size], inner[:, 2 * size :]), size, net)
             hidden = masked(hidden, keep, net, "kept")
         outputs.append(hidden)
-    return stacked(tuple(outputs), net, axis=int(m.flag("batchfirst")))
+    return stacked(tuple(outputs), net, axis=axis)
 
 
 def gru_step(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline.graph.operators import Cast, Concat, Gather
+from pipeline.graph.operators import Cast, Gather
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, module, refused
-from pipeline.torch7.modules.axes import axis_of, batched_axis
+from pipeline.torch7.modules.axes import axis_of, batched_axis, joined
 
 Table = tuple[TorchValue, ...]
+
+
+def pair(m: Module) -> int:
+    """Return the number of items that modules of two inputs take."""
+    return 2
 
 
 def alike(x: Table, net: Lowering, count: int | None = None) -> tuple[Value, ...]:
@@ -45,13 +50,13 @@ def cmul_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return first if others else net.copy(first)
 
 
-@module("nn.CSubTable")
+@module("nn.CSubTable", items=pair)
 def csub_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """y = x1 - x2."""
     return net.add("Sub", *alike(x, net, 2))
 
 
-@module("nn.CDivTable")
+@module("nn.CDivTable", items=pair)
 def cdiv_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """y = x1 / x2."""
     return net.add("Div", *alike(x, net, 2))
@@ -69,13 +74,13 @@ def cmin_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return fold("Min", x, net)
 
 
-@module("nn.CAddTensorTable")
+@module("nn.CAddTensorTable", items=pair)
 def cadd_tensor_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Add a tensor to every item of a table: {v, {a, b}} gives {a + v, b + v}."""
-    if len(x) != 2 or not isinstance(x[1], tuple) or not isinstance(x[0], Value):
+    if len(x) < 2 or not isinstance(x[1], tuple) or not isinstance(x[0], Value):
         net.misfit("a table of a tensor and a table", x)
-    tensor, others = net.current(x[0]), net.tensors(x[1])
-    return tuple([net.add("Add", item, tensor, part=f"item{i}") for i, item in enumerate(others, 1)])
+    first, *others = alike((x[0], *x[1]), net)
+    return tuple([net.add("Add", item, first, part=f"item{i}") for i, item in enumerate(others, 1)])
 
 
 def item_of(x: Table, index: int, net: Lowering) -> TorchValue:
@@ -96,9 +101,9 @@ def select_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchVa
 def narrow_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Return `length` items from `offset` on, or as many as are there: nil ends a table (NarrowTable.lua)."""
     offset, length = m.int("offset"), m.int("length", 1)
-    if length < 1 or not 1 <= offset <= len(x):
-        net.misfit(f"a table of which {length} items from {offset} on can be taken", x)
-    return x[offset - 1 : offset - 1 + length]
+    if offset < 1:
+        net.misfit(f"a table with an item {offset}", x)
+    return x[offset - 1 : offset - 1 + max(length, 0)]
 
 
 @module("nn.FlattenTable")
@@ -120,10 +125,10 @@ def zip_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     return tuple([tuple([row[i] for row in rows if i < len(row)]) for i in range(max(map(len, rows)))])
 
 
-@module("nn.ZipTableOneToMany")
+@module("nn.ZipTableOneToMany", items=pair)
 def zip_one_to_many(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """{v, {a, b}} gives {{v, a}, {v, b}}."""
-    if len(x) != 2 or not isinstance(x[1], tuple):
+    if len(x) < 2 or not isinstance(x[1], tuple):
         net.misfit("a table of an element and a table", x)
     return tuple([(x[0], item) for item in x[1]])
 
@@ -139,13 +144,13 @@ def split_table(m: Module, x: Value, net: Lowering) -> TorchValue:
 def join_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Join the items along `dimension`, which `nInputDims` moves behind the batch dimension."""
     items = net.tensors(x)
-    return net.add(Concat(axis=batched_axis(m, items[0], net)), *items)
+    return joined(items, batched_axis(m, items[0], net), net)
 
 
-@module("nn.MixtureTable")
+@module("nn.MixtureTable", items=pair)
 def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Add up the experts, each times its column of the gate: {gate (N, E), {e1, e2 ...}} or {gate, experts}."""
-    if len(x) != 2 or not isinstance(x[0], Value):
+    if len(x) < 2 or not isinstance(x[0], Value):
         net.misfit("a table of a gate and its experts", x)
     gate, experts = net.current(x[0]), x[1]
     axis = gate.rank - 1
@@ -165,10 +170,10 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return net.add("Sum", *terms) if len(terms) > 1 else terms[0]
 
 
-@module("nn.Index")
+@module("nn.Index", items=pair)
 def index(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Return the slices of the first tensor that the second names, from 1 on."""
-    tensor, indices = alike_pair(x, net)
+    tensor, indices = alike_pair(x[:2], net)  # what stands behind them in the table, Torch does not look at
     return net.add(Gather(axis=axis_of(m.int("dimension"), tensor, net)), tensor, zero_based(indices, net))
 
 

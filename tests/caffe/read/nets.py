@@ -7,12 +7,13 @@ from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.read import read
 from pipeline.caffe.schema import NetParameter
 from pipeline.graph.evaluation import run
+from pipeline.wire.unknown_fields import keep
 
 
 def net(text, blobs=None, legacy=()):
     """Return a network from its text and, by layer, arrays."""
     arrays = {name: tuple(np.asarray(blob, np.float32) for blob in group) for name, group in (blobs or {}).items()}
-    return CaffeNet(text_format.Parse(text, NetParameter()), arrays, frozenset(legacy))
+    return CaffeNet(text_format.Parse(keep(text, NetParameter), NetParameter()), arrays, frozenset(legacy))
 
 
 def inputs(**shapes):

@@ -53,6 +53,13 @@ def test_inputs_have_one_shape_or_one_each():
             (2, 3, 5, 5),
             (2,),
         ),
+        (
+            "AnnotatedData",
+            """data_param { batch_size: 2 } transform_param { mean_value: 104 mean_value: 117 mean_value: 123
+            resize_param { prob: 1 height: 8 width: 9 } emit_constraint { emit_type: CENTER } } odd_param { }""",
+            (2, 3, 8, 9),
+            (2,),
+        ),
     ],
 )
 def test_data_layers_are_inputs(kind, param, images, labels):

@@ -31,6 +31,8 @@ X = 3 * numbers(2, 3, 4, 5)
         ("Threshold", "threshold_param { threshold: 0.5 }", (X > 0.5).astype("f4")),
         ("FBThreshold", "fbthreshold_param { threshold: 0.5 val: -2 }", np.where(X > 0.5, X, -2)),
         ("Dropout", "dropout_param { dropout_ratio: 0.9 }", X),
+        ("Dropout", "dropout_param { dropout_ratio: 1 }", X),
+        ("Dropout", "dropout_param { dropout_ratio: 0.75 scale_train: false }", X / 4),
         ("Power", "", X),
         ("Power", "power_param { scale: 2 }", 2 * X),
         ("Power", "power_param { shift: -1 }", X - 1),
@@ -103,3 +105,9 @@ def test_a_constant_that_is_no_number_is_refused(kind):
     param = {"Power": "power_param { scale: 0 power: -1 }", "Exp": "exp_param { shift: 1e30 }"}[kind]
     with pytest.raises(UnsupportedError):
         layer(kind, "x", param=param, x=(2, 3))
+
+
+def test_what_drops_at_random_in_every_phase_is_refused():
+    with pytest.raises(UnsupportedError) as caught:
+        layer("Dropout", "x", param="dropout_param { sample_weights_test: true }", x=(2, 3))
+    assert caught.value.problems[0].origin == "y.dropout_param.sample_weights_test"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError
+from tests.caffe.forks import FORKS
 from tests.caffe.read.nets import layer, result
 from tests.support import numbers, operators
 
@@ -126,3 +127,30 @@ def test_numbers_are_divided_by_their_norm_and_scaled(across, shared):
     norm = np.sqrt((x**2).sum((1, 2, 3) if across else 1, keepdims=True) + 0.1)
     expected = x / norm * (scale if shared else scale.reshape(3, 1, 1))
     np.testing.assert_allclose(result(graph, x), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("param", "count"),
+    [
+        ("bn_mode: INFERENCE", 2),
+        ("bn_mode: LEARN", 2),
+        ("scale_filler { value: 1 }", 2),
+        ("frozen: true momentum: 0.95", 4),
+        ("eps: 0.5 slope_filler { value: 1 }", 4),
+        ("", 2),
+        ("", 4),
+    ],
+)
+def test_bn_is_that_of_the_fork_whose_fields_or_blobs_it_has(param, count):
+    x = numbers(2, 3, 4, 5)
+    blobs = [np.abs(numbers(1, 3, 1, 1, seed=i)) + 0.5 for i in range(count)]
+    graph = layer("BN", "x", param=f"bn_param {{ {param} }}", blobs=blobs, x=x.shape)
+    fields = {"eps": 0.5} if "eps" in param else {"bn_mode": param.split()[-1]} if "mode" in param else {}
+    (expected,) = FORKS["BN"].run({"bn_param": fields}, [x], blobs, 1)
+    np.testing.assert_allclose(result(graph, x), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("param", "blobs"), [("", None), ("bn_mode: LEARN frozen: true", [numbers(3)] * 2)])
+def test_bn_that_may_be_of_either_fork_is_refused(param, blobs):
+    with pytest.raises(UnsupportedError, match="cannot be converted"):
+        layer("BN", "x", param=f"bn_param {{ {param} }}", blobs=blobs, x=(1, 3, 2, 2))

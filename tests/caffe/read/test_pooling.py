@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UnsupportedError
+from tests.caffe.forks import FORKS
 from tests.caffe.read.nets import layer, result
 from tests.support import numbers, operators
 
@@ -68,7 +69,7 @@ def test_a_pad_on_one_axis_cuts_off_windows_on_both(method):
         check(numbers(2, 1, height, width), method, (3, 2), (3, 3), (0, 1))
 
 
-@pytest.mark.parametrize("extra", ["round_mode: FLOOR", "torch_pooling: true"])
+@pytest.mark.parametrize("extra", ["round_mode: FLOOR", "torch_pooling: true", "ceil_mode: false"])
 @pytest.mark.parametrize("method", ["MAX", "AVE"])
 def test_sizes_are_rounded_down_where_a_fork_says_so(method, extra):
     for size, pad in itertools.product((5, 6, 7, 8), (0, 1)):
@@ -99,7 +100,7 @@ def test_global_pooling_takes_the_whole_image():
     [
         ("", (1, 1, 4, 4)),
         ("kernel_size: 2", (1, 1, 4)),
-        ("kernel_size: 2", (1, 1, 4, 4, 4)),
+        ("kernel_size: 2", (1, 1, 4, 4, 4, 4)),
         ("kernel_size: 2 kernel_h: 2 kernel_w: 2", (1, 1, 4, 4)),
         ("kernel_h: 2", (1, 1, 4, 4)),
         ("kernel_size: 2 pad: 2", (1, 1, 4, 4)),
@@ -162,3 +163,13 @@ def test_regions_are_divided_into_a_grid():
     np.testing.assert_array_equal(y[:, 0], [[[5, 7], [13, 15]], [[10, 11], [14, 15]]])
     graph = layer("ROIPooling", "x", "r", param=param, x=x.shape, r=(2, 5, 1, 1))
     assert operators(graph) == ["Reshape", "MaxRoiPool"]
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE"])
+def test_three_axes_are_pooled_as_in_3d_caffe(method):
+    x = numbers(1, 2, 5, 6, 7)
+    param = f"pool: {method} kernel_size: 3 stride: 2 pad: 1"
+    graph = layer("Pooling", "x", param=f"pooling_param {{ {param} }}", x=x.shape)
+    fields = {"pool": method, "kernel_size": 3, "stride": 2, "pad": 1}
+    (expected,) = FORKS["Pooling"].run({"pooling_param": fields}, [x], [], 1)
+    np.testing.assert_allclose(result(graph, x), expected, rtol=1e-5, atol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
+from tests.caffe.forks import FORKS
 from tests.caffe.read.nets import inputs, layer, net, result
 from tests.support import numbers, operators
 
@@ -231,3 +232,10 @@ def test_interpolation_crops_first_and_may_take_its_size_from_a_second_blob():
 def test_what_interpolation_does_not_take_is_an_error_of_the_file(param):
     with pytest.raises(InvalidInputError):
         layer("Interp", "x", param=f"interp_param {{ {param} }}", x=SHAPE)
+
+
+def test_interpolation_takes_the_size_of_a_second_blob():
+    x, reference = numbers(1, 2, 3, 4), numbers(1, 1, 7, 5)
+    graph = layer("BilinearInterpolation", "x", "reference", x=x.shape, reference=reference.shape)
+    (expected,) = FORKS["BilinearInterpolation"].run({}, [x, reference], [], 1)
+    np.testing.assert_allclose(result(graph, x, reference), expected, rtol=1e-5, atol=1e-5)

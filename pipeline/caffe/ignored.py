@@ -1,0 +1,44 @@
+"""Fields of forks that do not change what a trained network computes: whose they are, and why they do not matter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.caffe.schema import UnknownField
+
+SHOWN = 60  # letters of a value that a message quotes
+
+_NVIDIA = "NVIDIA's fork chooses the precision and the memory of training by it"
+_RISTRETTO = "Ristretto's fork chooses by it how a separate tool rounds numbers"
+
+# The name of a field, wherever it stands -> why it is ignored.
+_BY_NAME = {
+    "forward_type": _NVIDIA,
+    "backward_type": _NVIDIA,
+    "forward_math": _NVIDIA,
+    "backward_math": _NVIDIA,
+    "default_forward_type": _NVIDIA,
+    "default_backward_type": _NVIDIA,
+    "default_forward_math": _NVIDIA,
+    "default_backward_math": _NVIDIA,
+    "default_conv_algos_override": _NVIDIA,
+    "conv_algos_override": _NVIDIA,
+    "cudnn_convolution_algo_seeker": _NVIDIA,
+    "global_grad_scale": _NVIDIA,
+    "global_grad_scale_adaptive": _NVIDIA,
+    "reduce_buckets": _NVIDIA,
+    "eltwise_mem_policy": _NVIDIA,
+    "quantization_param": _RISTRETTO,
+}
+
+
+def ignored(path: str) -> str:
+    """Return why the field at this path may be ignored, "" where it may not."""
+    return next((_BY_NAME[name] for name in path.split(".") if name in _BY_NAME), "")
+
+
+def shown_field(field: UnknownField) -> str:
+    """Return the value of a field that the schema lacks, on one line, for a message."""
+    text = " ".join(field.text.split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

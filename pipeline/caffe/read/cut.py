@@ -1,0 +1,61 @@
+"""The part of a network before some of its layers, for what has no counterpart at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.caffe.read.training import Deployed, is_source
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.caffe.schema import LayerParameter
+
+CUT_BY_ITSELF = "auto"  # at every layer that has no counterpart
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The layers of a part, in order, those that it lacks, and the blobs that these would have taken from it.
+
+    `idle` are inputs that no layer of the part reads.
+    """
+
+    layers: tuple[LayerParameter, ...]
+    left_out: tuple[LayerParameter, ...] = ()
+    ends: tuple[str, ...] = ()
+    idle: frozenset[str] = frozenset()
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """The names of the layers that are left out."""
+        return frozenset(layer.name for layer in self.left_out)
+
+
+def cut_at(network: Deployed, wanted: Sequence[str], names: Collection[str] = ()) -> Cut:
+    """Leave out the layers that `wanted` names, by name or by type, and those of `names`, with all that needs them.
+
+    Raises UsageError for one that is not there.
+    """
+    there = {text for layer in network.layers for text in (layer.name, layer.type)}
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise UsageError(f"the network has no layer, nor type of layers, called {', '.join(missing)} to cut at")
+    kept: list[LayerParameter] = []
+    out: list[LayerParameter] = []
+    lost: set[str] = set()
+    for layer in network.layers:
+        cut = layer.name in wanted or layer.type in wanted or layer.name in names
+        if cut or lost.intersection(layer.bottom):
+            out.append(layer)
+            lost.update(layer.top)
+        else:
+            kept.append(layer)
+            lost.difference_update(layer.top)
+    made = {top for layer in kept if not is_source(layer) for top in layer.top}
+    wanted_there = dict.fromkeys(blob for layer in out for blob in layer.bottom)
+    read = {blob for layer in kept for blob in layer.bottom}
+    idle = {top for layer in kept if is_source(layer) for top in layer.top if top in wanted_there and top not in read}
+    ends = tuple(blob for blob in wanted_there if blob in made)
+    return Cut(tuple(kept), tuple(out), ends, network.idle | idle)

@@ -1,0 +1,60 @@
+"""PyTorch as a format: the source of a module, and its parameters. It is written, and not read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.graph.format import Format, Progress, Role, Written, no_progress
+
+if TYPE_CHECKING:
+    from pipeline.graph.values import Graph
+
+_SOURCE, _WEIGHTS = "model.py", "model.safetensors"
+
+
+class PyTorch(Format):
+    """A torch.nn.Module as somebody would have written it."""
+
+    __slots__ = ()
+    name = "pytorch"
+    title = "PyTorch"
+    roles = (
+        Role("module", (_SOURCE,), lacks_weights=True, title="the source of a module"),
+        Role("parameters", (_WEIGHTS,), only_weights=True, title="the parameters of a module"),
+    )
+    writes = True
+    reads = False
+
+    def write(
+        self,
+        graph: Graph,
+        folder: Path,
+        options: Mapping[str, Any] = MappingProxyType({}),
+        progress: Progress = no_progress,
+    ) -> Written:
+        """Write each node as a layer or an expression."""
+        from pipeline.graph.safetensors import write_tensors
+        from pipeline.pytorch.write import write
+        from pipeline.wire.splice import write as write_parts
+
+        module = write(graph)
+        digests = {
+            _WEIGHTS: write_tensors(folder / _WEIGHTS, module.arrays, progress),
+            _SOURCE: write_parts(folder / _SOURCE, [module.text.encode("ascii")]),
+        }
+        return Written(self.in_folder(folder), digests, module.inputs, module.outputs)
+
+    def rehearse(self, graph: Graph) -> Graph:
+        """Return the graph itself, where all of it can be written."""
+        from pipeline.errors import UnsupportedError
+        from pipeline.pytorch.write import unsupported
+
+        if problems := unsupported(graph):
+            raise UnsupportedError(problems)
+        return graph
+
+
+PYTORCH = PyTorch()

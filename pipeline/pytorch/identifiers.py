@@ -1,0 +1,101 @@
+"""Names that a file gives to things, made names that Python and PyTorch allow."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+_LONGEST = 64  # characters of a name
+_FOREIGN = re.compile(r"[^0-9A-Za-z]+")
+
+
+def word(name: str) -> str:
+    """Return what of a name may stand in an identifier.
+
+    >>> word("branch[1]"), word('x");import os#'), word("...")
+    ('branch1', 'x_import_os', 'value')
+    """
+    name = re.sub(r"\[(\d+)\]", r"\1", name)
+    return _FOREIGN.sub("_", name[: 8 * _LONGEST]).strip("_")[:_LONGEST].strip("_") or "value"
+
+
+def identifier(name: str, prefix: str) -> str:
+    """Return a name that a variable may have: one that begins with a digit gets the prefix.
+
+    >>> identifier("4.1", "layer"), identifier("in", "layer"), identifier("conv1/7x7", "layer")
+    ('layer4_1', 'in_', 'conv1_7x7')
+    """
+    found = word(name)
+    return prefix + found if found[0].isdigit() else free(found)
+
+
+def free(found: str) -> str:
+    """Return a word, with a line behind it where Python or a module means something else by it."""
+    return f"{found}_" if keyword.iskeyword(found) or hasattr(builtins, found) or found in _TAKEN else found
+
+
+# What a module has already, by nn.Module and nn.Sequential; a test holds this to PyTorch's.
+MODULE = frozenset(
+    (
+        "T_destination",
+        "add_module",
+        "append",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extend",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "insert",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "pop",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+    )
+)
+_TAKEN = MODULE | {"self", "torch", "nn", "F", "x"}

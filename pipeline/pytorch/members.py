@@ -1,0 +1,79 @@
+"""The submodules and parameters of a class: how they are made, and the arrays that they load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.pytorch.code import Bracket, Literal, Text, call, lines, sequence
+from pipeline.pytorch.structure import Chain
+from pipeline.pytorch.write.builder import Held, Layer
+
+Array = np.ndarray[Any, Any]
+DEPTH = 2  # of the lines of a method
+
+
+class Members:
+    """Collects the lines of `__init__`, and the arrays by the names that PyTorch gives them in a module."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._layers = layers
+        self._lines: list[str] = []
+        self._ties: list[str] = []
+        self._owners: dict[str, str] = {}  # by weight of the graph: the parameter that holds it
+
+    def add(self, name: str, module: Chain | int) -> None:
+        """Make a submodule."""
+        self._lines += lines(self._made(module, name), {}, DEPTH, f"self.{name} = ")
+
+    def add_array(self, name: str, held: Held) -> None:
+        """Make a parameter, or a buffer where nothing is learnt in it."""
+        kind = {} if held.array.dtype.kind == "f" else {"dtype": Text("torch.int64")}
+        zeros = call("torch.zeros", *sizes(held.array.shape), **kind)
+        self.arrays[name] = held.array
+        if held.learnt:
+            self._lines += lines(call("nn.Parameter", zeros), {}, DEPTH, f"self.{name} = ")
+        else:
+            self._lines += lines(call("self.register_buffer", name, zeros), {}, DEPTH)
+
+    def of_chain(self, chain: Chain) -> list[str]:
+        """Return the lines of `__init__` of a class that is a chain itself."""
+        return self._init(lines(call("super().__init__", self._parts(chain, "")), {}, DEPTH))
+
+    def init(self) -> list[str]:
+        """Return the lines of `__init__`; none where there is nothing to make."""
+        return self._init(["        super().__init__()", *self._lines]) if self._lines else []
+
+    def _init(self, body: Sequence[str]) -> list[str]:
+        shared = ["        # These are the same parameters, not copies of them."] if self._ties else []
+        return ["    def __init__(self):", *body, *shared, *self._ties]
+
+    def _made(self, module: Chain | int, path: str) -> Bracket:
+        if isinstance(module, Chain):
+            return call("nn.Sequential", self._parts(module, f"{path}."))
+        layer = self._layers[module]
+        for name, array in layer.arrays.items():
+            own = f"{path}.{name}"
+            owner = self._owners.setdefault(layer.tied.get(name, own), own)
+            if owner == own:
+                self.arrays[own] = array
+            else:
+                self._tie(path, name, *owner.rsplit(".", 1))
+        return layer.made
+
+    def _parts(self, chain: Chain, before: str) -> Bracket:
+        pairs = (sequence((name, self._made(part, before + name))) for name, part in chain.parts)
+        return call("OrderedDict", Bracket((), tuple(("", pair) for pair in pairs), "[]"))
+
+    def _tie(self, path: str, name: str, other: str, of: str) -> None:
+        indent = " " * (4 * DEPTH)
+        self._ties.append(f'{indent}owner = self.get_submodule("{other}")')
+        self._ties.append(f'{indent}self.get_submodule("{path}").{name} = owner.{of}')
+
+
+def sizes(shape: Sequence[int]) -> Sequence[Literal]:
+    """Return a shape as the arguments of torch.zeros."""
+    return list(shape) or [()]

@@ -1,0 +1,167 @@
+"""The source of a module, and the arrays that it loads, by the names that it gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from pipeline.graph.names import Names
+from pipeline.graph.values import Graph, Value
+from pipeline.pytorch import forward
+from pipeline.pytorch.code import Code, Text, call, code, flat, refs
+from pipeline.pytorch.identifiers import identifier
+from pipeline.pytorch.members import Members, sizes
+from pipeline.pytorch.structure import Applied, Chain, grouped, whole
+from pipeline.pytorch.write.builder import ModuleBuilder, Step
+
+Array = np.ndarray[Any, Any]
+
+_SOURCE = Template('''\
+"""$title, as a PyTorch module; written by torch2caffe2.
+
+    import torch
+    from model import load
+
+    network = load()
+    outputs = network($example)
+
+Submodules are called as they were in the original network. `network.train()` makes
+it learn further; what it has learnt is in model.safetensors.
+"""
+
+$imports
+
+
+class Network($base):
+    """Computes what the original does.
+
+$signature
+    """
+
+$body
+
+
+WEIGHTS = Path(__file__).with_name("model.safetensors")
+
+
+def load(weights=WEIGHTS):
+    """Return the network with what it has learnt, in evaluation mode."""
+    network = Network()
+    load_model(network, weights)
+    return network.eval()
+''')
+
+
+@dataclass(frozen=True)
+class PyTorchModule:
+    """The source of a module, its arrays, and what its inputs and outputs are called."""
+
+    text: str
+    arrays: Mapping[str, Array]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Class:
+    """The class: what it derives from, the arguments of `forward`, and the lines of its methods."""
+
+    base: str
+    arguments: Sequence[str]
+    body: Sequence[str]
+
+
+def source(graph: Graph, net: ModuleBuilder) -> PyTorchModule:
+    """Write what a builder holds of a graph as a module: an nn.Sequential where it is one, else an nn.Module."""
+    outputs = net.outputs(graph.outputs)
+    steps = _used(net.steps, outputs)
+    inputs = tuple(value.name for value in graph.inputs)
+    members = Members(net.layers)
+    chain = whole(steps, inputs, outputs)
+    if chain:
+        made = _Class("nn.Sequential", [forward.RUNNING], members.of_chain(chain))
+    else:
+        made = _module(net, members, steps, inputs, outputs)
+    return PyTorchModule(_text(graph, made), members.arrays, inputs, tuple(value.name for value in graph.outputs))
+
+
+def _used(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Step]:
+    """Leave out the steps whose values nobody takes."""
+    wanted = {name for found in outputs for name in refs(found)}
+    kept = []
+    for step in reversed(steps):
+        if wanted.intersection(step.outputs):
+            kept.append(step)
+            wanted.update(refs(step.code))
+    return kept[::-1]
+
+
+def _module(
+    net: ModuleBuilder, members: Members, steps: Sequence[Step], inputs: Sequence[str], outputs: Sequence[Code]
+) -> _Class:
+    body = grouped(steps, outputs)
+    taken, modules = Names(), dict[Chain | int, str]()
+    for line in body:
+        if isinstance(line, Applied) and line.module not in modules:
+            modules[line.module] = taken.claim(identifier(line.name, "layer"))
+            members.add(modules[line.module], line.module)
+    names = forward.variables(inputs, body, outputs)
+    used = {name for found in (*(line.code for line in body), *outputs) for name in refs(found)}
+    for value, held in net.held.items():
+        if value in used:
+            name = taken.claim(identifier(value, "values"))
+            members.add_array(name, held)
+            names[value] = f"self.{name}"
+    arguments = [names[value] for value in inputs]
+    init = members.init()
+    method = forward.method(arguments, body, outputs, modules, names)
+    return _Class("nn.Module", arguments, [*init, *([""] if init else []), *method])
+
+
+def _text(graph: Graph, made: _Class) -> str:
+    title = re.sub(r"[^\w ./-]", "", graph.name, flags=re.ASCII)[:40].strip() or "A network"
+    fed = ", ".join(_example(value) for value in graph.inputs)
+    body = "\n".join(made.body)
+    return _SOURCE.substitute(
+        title=title,
+        example=fed,
+        imports="\n".join(_imports(body)),
+        base=made.base,
+        signature="\n".join(_signature(graph, made.arguments)),
+        body=body,
+    )
+
+
+def _imports(body: str) -> Iterator[str]:
+    if "OrderedDict(" in body:
+        yield "from collections import OrderedDict"
+    yield "from pathlib import Path"
+    yield ""
+    if re.search(r"\btorch\.", body):
+        yield "import torch"
+    if re.search(r"\bF\.", body):
+        yield "import torch.nn.functional as F"
+    yield "from safetensors.torch import load_model"
+    yield "from torch import nn"
+
+
+def _signature(graph: Graph, arguments: Sequence[str]) -> Iterator[str]:
+    """Tell the types of what goes in and comes out, in the shapes that the network was converted for."""
+    for argument, value in zip(arguments, graph.inputs, strict=True):
+        yield f"    {argument}: {_type(value)}"
+    for value in graph.outputs:
+        yield f"    returns {_type(value)}"
+
+
+def _type(value: Value) -> str:
+    return f"{value.dtype} of shape {flat(code(value.shape), {})}"
+
+
+def _example(value: Value) -> str:
+    kind = {} if value.dtype == "float32" else {"dtype": Text(f"torch.{value.dtype}")}
+    return flat(call("torch.zeros", *sizes(value.shape), **kind), {})

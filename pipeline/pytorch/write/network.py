@@ -1,0 +1,41 @@
+"""A graph as a PyTorch module."""
+
+from __future__ import annotations
+
+from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
+from pipeline.graph.values import Graph
+from pipeline.pytorch.source import PyTorchModule, source
+from pipeline.pytorch.write.builder import WRITES, ModuleBuilder
+
+
+def write(graph: Graph) -> PyTorchModule:
+    """Write every node as a layer of PyTorch, or as an expression.
+
+    Raises UnsupportedError with every node that has no exact counterpart.
+    """
+    graph, net, problems = _written(graph)
+    if problems:
+        raise UnsupportedError(problems)
+    return source(graph, net)
+
+
+def unsupported(graph: Graph) -> tuple[Problem, ...]:
+    """Return what `write` would refuse, without keeping what it writes."""
+    return _written(graph)[2]
+
+
+def _written(graph: Graph) -> tuple[Graph, ModuleBuilder, tuple[Problem, ...]]:
+    graph = expanded(graph, WRITES.has)
+    net = ModuleBuilder(graph)
+    problems: list[Problem] = []
+    for node in graph.nodes:
+        if not WRITES.has(node, graph):
+            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in PyTorch"))
+            continue
+        net.begin(node)
+        try:
+            WRITES[node.operator.name](node, net)
+        except UnsupportedError as error:
+            problems.extend(error.problems)
+    return graph, net, tuple(problems)

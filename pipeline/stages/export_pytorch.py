@@ -1,0 +1,33 @@
+"""Neutral graph, or a Caffe pair where a run starts from one, -> the source of a PyTorch module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.graph.format import Network
+from pipeline.pytorch.format import PYTORCH
+from pipeline.stages import conversion
+from pipeline.stages.stage import Rehearsal, Stage, Task
+
+
+def run(task: Task) -> Mapping[str, str]:
+    """Write each node as a layer or an expression."""
+    return conversion.export(PYTORCH, task)
+
+
+def _rehearse(task: Rehearsal) -> Network:
+    return conversion.rehearse_export(PYTORCH, task)
+
+
+STAGE = Stage(
+    name="export-pytorch",
+    makes=PYTORCH.name,
+    needs=(),
+    needs_first=tuple(known.name for known in conversion.FROM),
+    default=False,
+    run=run,
+    rehearse=_rehearse,
+    options=("inputs", "keep_loss", "cut"),
+    libraries=("numpy",),
+    modules=("pipeline.graph.serialization", "pipeline.pytorch.write"),
+)

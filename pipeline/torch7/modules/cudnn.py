@@ -1,0 +1,123 @@
+"""cuDNN's recurrent layers over whole sequences (cudnn.torch, RNN.lua).
+
+All weights lie in one buffer. For each layer, and in it for each direction, it holds the matrices of the input, one
+for each gate, and then those of the state; behind all matrices follow, in the same order, the biases of the input and
+those of the state. So cudnnGetRNNLinLayerMatrixParams and ...BiasParams report it, and so Keras' and PyTorch's own
+layers fill it. The order of gates is that of their linLayerID: i, f, g, o for an LSTM, r, u, candidate for a GRU.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.graph.operators import Concat, Gemm
+from pipeline.graph.values import Value
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module, module
+from pipeline.torch7.modules.recurrent import stacked, zeros
+from pipeline.torch7.modules.sequence import lstm_step, step_inputs
+
+GATES = {"CUDNN_LSTM": 4, "CUDNN_GRU": 3, "CUDNN_RNN_RELU": 1, "CUDNN_RNN_TANH": 1}
+Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias
+
+
+@module(
+    "cudnn.BGRU",
+    "cudnn.BLSTM",
+    "cudnn.GRU",
+    "cudnn.LSTM",
+    "cudnn.RNN",
+    "cudnn.RNNReLU",
+    "cudnn.RNNTanh",
+)
+def recurrent(m: Module, x: Value, net: Lowering) -> Value:
+    """Layers of an LSTM, GRU or plain RNN over (T, N, D), or (N, T, D) with batchFirst, in one or both directions.
+
+    It starts from zeros: with rememberStates Torch goes on from where the last call ended.
+    """
+    mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
+    if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
+        net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
+    if m.has("hiddenInput") and not m.flag("rememberStates"):
+        net.refuse("starts from states that were set as its hiddenInput", "set it to nil before saving")
+    if x.rank != 3 or x.shape[2] != m.int("inputSize"):
+        net.misfit(f"a sequence of 3 dimensions, the last {m.int('inputSize')}", x)
+    axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
+    steps = step_inputs(x, axis, net)
+    for layer in range(1, m.int("numLayers") + 1):
+        with net.inside(f"layer{layer}"):
+            outputs = run(steps, mode, next(parameters), net)
+            if both:
+                with net.inside("backward"):
+                    backward = run(steps[::-1], mode, next(parameters), net)[::-1]
+                pairs = enumerate(zip(outputs, backward, strict=True), 1)
+                outputs = [net.add(Concat(axis=1), *pair, part=f"t{t}") for t, pair in pairs]
+        steps = outputs
+    return stacked(tuple(steps), net, axis=axis)
+
+
+def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple[Linear, Linear]]:
+    """Return, for each layer and direction, what maps the input and what maps the state to all gates."""
+    size, layers, buffer = m.int("hiddenSize"), m.int("numLayers"), m.weight().reshape(-1)
+    if size < 1 or not 1 <= layers <= buffer.size:
+        net.damaged("layers and a size of their state", f"{layers} layers of {size}")
+    inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(layers)]
+    widths = [width for width in inputs for _ in range(directions)]
+    rows = gates * size
+    matrices = sum(rows * (width + size) for width in widths)
+    if buffer.size != matrices + 2 * rows * len(widths):
+        net.refuse(f"has {buffer.size} weights, where its layers need {matrices + 2 * rows * len(widths)}")
+    biases = buffer[matrices:].reshape(len(widths), 2, rows)
+    found, start = [], 0
+    for width, (bias, state_bias) in zip(widths, biases, strict=True):
+        middle, end = start + rows * width, start + rows * (width + size)
+        inward, inner = buffer[start:middle].reshape(rows, width), buffer[middle:end].reshape(rows, size)
+        found.append(((inward, bias), (inner, state_bias)))
+        start = end
+    return found
+
+
+def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: Lowering) -> list[Value]:
+    """Run one layer in one direction over its steps, (N, D) each."""
+    inward, inner = parameters
+    hidden = zeros(net, steps[0].shape[0], inner[0].shape[1])
+    cell: Value | None = None
+    outputs = []
+    for t, step in enumerate(steps, 1):
+        with net.inside(f"t{t}"):
+            given, kept = linear(step, inward, net, "x"), linear(hidden, inner, net, "h")
+            if mode == "CUDNN_LSTM":
+                cell, hidden = lstm_step(net.add("Add", given, kept, part="gates"), "ifgo", cell, net)
+            elif mode == "CUDNN_GRU":
+                hidden = gru_step(given, kept, hidden, net)
+            else:
+                squash = "Relu" if mode == "CUDNN_RNN_RELU" else "Tanh"
+                hidden = net.add(squash, net.add("Add", given, kept, part="sum"), part="hidden")
+        outputs.append(hidden)
+    return outputs
+
+
+def linear(x: Value, parameters: Linear, net: Lowering, part: str) -> Value:
+    """Return W x + b for all gates."""
+    weight, bias = parameters
+    operator = Gemm(transB=1)
+    return net.add(
+        operator, x, net.weight(weight, f"weight_{part}"), net.weight(bias, f"bias_{part}"), part=f"{part}_gates"
+    )
+
+
+def gru_step(given: Value, kept: Value, hidden: Value, net: Lowering) -> Value:
+    """Return c + u (h - c), where the candidate c takes the state's map, not the state, times r."""
+    size = hidden.shape[1]
+    parts = [
+        [net.narrow(v, 1, i * size, size, part=f"{name}_{part}") for i, name in enumerate("ruc")]
+        for v, part in ((given, "x"), (kept, "h"))
+    ]
+    r, u = (
+        net.add("Sigmoid", net.add("Add", parts[0][i], parts[1][i], part=f"{name}_sum"), part=name)
+        for i, name in enumerate("ru")
+    )
+    reset = net.add("Mul", r, parts[1][2], part="reset")
+    c = net.add("Tanh", net.add("Add", parts[0][2], reset, part="c_sum"), part="candidate")
+    change = net.add("Mul", u, net.add("Sub", hidden, c, part="change"), part="kept_part")
+    return net.add("Add", c, change, part="hidden")

@@ -1,0 +1,44 @@
+"""Classes of well-known repositories that are no library: one file a repository (or a few of a kind), sources named.
+
+docs/torch7-repositories.md lists them, and those that have no exact form.
+"""
+
+from pipeline.torch7.modules.repositories import (
+    atari,
+    binary_net,
+    char_cnn,
+    crnn,
+    deepmask,
+    densecap,
+    fairseq,
+    generation,
+    mc_cnn,
+    memnn,
+    multipathnet,
+    neural_style,
+    neuraltalk2,
+    onmt,
+    stn,
+    torch_rnn,
+    waifu2x,
+)
+
+__all__ = [
+    "atari",
+    "binary_net",
+    "char_cnn",
+    "crnn",
+    "deepmask",
+    "densecap",
+    "fairseq",
+    "generation",
+    "mc_cnn",
+    "memnn",
+    "multipathnet",
+    "neural_style",
+    "neuraltalk2",
+    "onmt",
+    "stn",
+    "torch_rnn",
+    "waifu2x",
+]

@@ -1,0 +1,60 @@
+"""The part of a network before layers without a counterpart: what they take are its outputs."""
+
+import pytest
+
+from pipeline.caffe.read import part, read
+from pipeline.errors import UnsupportedError, UsageError
+from tests.caffe.read.nets import inputs, net
+
+TEXT = inputs(x=(1, 2), info=(1, 3)) + "".join(
+    [
+        'layer { name: "a" type: "ReLU" bottom: "x" top: "a" }',
+        'layer { name: "b" type: "TanH" bottom: "a" top: "b" }',
+        'layer { name: "find" type: "Odd" bottom: "b" bottom: "info" top: "boxes" }',
+        'layer { name: "pool" type: "ROIPooling" bottom: "a" bottom: "boxes" top: "c" }',
+        'layer { name: "d" type: "AbsVal" bottom: "b" top: "d" }',
+    ]
+)
+
+
+def outputs(*cut):
+    return [value.name for value in read(net(TEXT), cut=cut).outputs]
+
+
+@pytest.mark.parametrize("cut", ["find", "Odd", "auto"])
+def test_what_the_layers_that_are_cut_off_take_are_outputs(cut):
+    assert outputs(cut) == ["a", "b", "d"]
+
+
+def test_inputs_that_only_what_is_cut_off_takes_are_none():
+    assert [value.name for value in read(net(TEXT), cut=["find"]).inputs] == ["x"]
+
+
+def test_several_layers_can_be_cut_at():
+    assert outputs("find", "b") == ["a"]
+
+
+def test_what_is_left_out_is_told():
+    notes = []
+    read(net(TEXT), cut=["find"], notes=notes)
+    told = ["find (Odd)", "pool (ROIPooling)"]
+    assert notes == [f"{name}: left out, as the network is cut before it" for name in told]
+    assert [layer.name for layer in part(net(TEXT), cut=["find"]).left_out] == ["find", "pool"]
+
+
+def test_a_layer_that_is_not_there_cannot_be_cut_at():
+    with pytest.raises(UsageError, match="called nowhere to cut at"):
+        outputs("nowhere")
+
+
+def test_without_a_cut_a_layer_that_nobody_knows_is_refused_with_what_can_be_done():
+    with pytest.raises(UnsupportedError) as caught:
+        outputs()
+    (problem,) = caught.value.problems
+    assert problem.advice == "--cut find converts what is before it; --input boxes=SHAPE takes its top as an input"
+
+
+def test_a_cut_that_leaves_nothing_is_a_refusal():
+    first = inputs(x=(1, 2)) + 'layer { name: "o" type: "Odd" bottom: "x" top: "y" }'
+    with pytest.raises(UnsupportedError):
+        read(net(first + 'layer { name: "a" type: "ReLU" bottom: "y" top: "a" }'), cut=["auto"])

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InvalidInputError, UsageError
+from tests.support import numbers
+from tests.torch7.fixtures import check, refusal, results
+from tests.torch7.writer import nn, sequential
+
+IMAGES, SIZE, WORDS, STEPS = 2, 3, 4, 3
+
+
+def model():
+    """Build a model whose core gives {c, tanh(x + h), x + h}, of {x, c, h}."""
+    table = numbers(WORDS + 1, SIZE)
+    total = sequential(
+        sequential(nn("SelectTable", index=1), nn("SelectTable", index=3), kind="ConcatTable"), nn("CAddTable")
+    )
+    core = sequential(nn("SelectTable", index=2), sequential(total, nn("Tanh")), total, kind="ConcatTable", nInputs=3)
+    fields = {"seq_length": STEPS, "num_layers": 1, "rnn_size": SIZE, "vocab_size": WORDS}
+    return nn("LanguageModel", core=core, lookup_table=nn("LookupTable", weight=table), **fields), table
+
+
+def test_a_caption_is_scored_after_the_image_and_the_start():
+    module, table = model()
+    images, words = numbers(IMAGES, SIZE, seed=1), np.array([[1, 4], [2, 0], [0, 0]], np.float32)
+    given = [images, table[[WORDS, WORDS]], *(table[np.maximum(row.astype(int), 1) - 1] for row in words)]
+    hidden, expected = 0.0, []
+    for x in given:
+        expected.append(x + hidden)
+        hidden = np.tanh(x + hidden)
+    check(module, [images, words], expected=np.stack(expected))
+
+
+def test_a_caption_has_the_length_that_the_model_knows():
+    with pytest.raises(UsageError, match="3 words of each sentence"):
+        results(model()[0], [numbers(IMAGES, SIZE), np.ones((2, IMAGES), np.float32)])
+
+
+def test_a_core_of_more_layers_than_modules_is_damage():
+    module, _ = model()
+    module.fields["num_layers"] = 10**15
+    module.fields["core"].fields["nInputs"] = 1 + 2 * 10**15
+    with pytest.raises(InvalidInputError, match="modules for its layers"):
+        results(module, [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)])
+
+
+def test_a_core_that_takes_more_is_another_models():
+    module, _ = model()
+    module.fields["core"].fields["nInputs"] = 4
+    inputs = [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)]
+    assert refusal(module, inputs) == "is a class that is not known here"
+
+
+@pytest.mark.parametrize(("kind", "shape"), [("FeatExpander", (2, 3)), ("FeatExpanderConv", (2, 3, 4))])
+def test_every_sample_is_given_several_times(kind, shape):
+    x = numbers(*shape)
+    check(nn(kind, n=3), x, expected=np.repeat(x, 3, axis=0))
+    check(sequential(nn(kind, n=1), nn("Tanh")), x, expected=np.tanh(x))
