@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -30,6 +31,7 @@ from pipeline.cli import (
     verify,
 )
 from pipeline.errors import PipelineError, UsageError, render
+from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
 
@@ -81,18 +83,28 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 0
     except Exception as error:
-        known = _of_output(error) or _of_parser(error)
+        known = _of_output(error) or _of_machine(error) or _of_parser(error)
         return _fail(known, verbosity) if known else _bug(error, arguments, verbosity)
 
 
 def _of_output(error: Exception) -> PipelineError | None:
-    """Return what the machine refused of our data on stdout; None for anything else, which names its file."""
-    if not isinstance(error, OSError) or error.filename is not None:
+    """Return what the machine refused of our data on stdout; None for anything else, which names its file.
+
+    What does not exist, and has no name, is the working folder.
+    """
+    if not isinstance(error, OSError) or error.filename is not None or error.errno == errno.ENOENT:
         return None
     from pipeline.store.machine import machine_error
 
     _drop_output()
     return machine_error(error, "printing the result", Path("standard output"))
+
+
+def _of_machine(error: Exception) -> PipelineError | None:
+    """Return what the machine refused of anything that has not said so itself."""
+    from pipeline.store.machine import machine_error
+
+    return machine_error(error, "the command", Path("the working folder"))
 
 
 def _drop_output() -> None:
@@ -139,7 +151,7 @@ def _bug(error: Exception, arguments: Sequence[str], verbosity: int) -> int:
     with os.fdopen(handle, "w") as stream:
         stream.write(report)
     if verbosity > 1:
-        print(text, file=sys.stderr)
-    print(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}", file=sys.stderr)
+        print(visible(text, keep="\n"), file=sys.stderr)
+    print(visible(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}"), file=sys.stderr)
     print(f"  try: report it with {Path(name)}", file=sys.stderr)
     return 1

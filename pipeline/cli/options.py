@@ -10,6 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.config import OPTIONS
+from pipeline.graph import budget
+
+
+def _allow(context: typer.Context, limits: list[str] | None) -> list[str] | None:
+    """Have a command that reads networks use these limits, as long as it runs."""
+    context.with_resource(budget.allowing(limits or ()))
+    return limits
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -38,6 +46,10 @@ Inputs = Annotated[
     list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224, or auto.")
 ]
 Root = Annotated[str, typer.Option("--root", metavar="KEY", help="Which network inside a table, as model.net.")]
+Limits = Annotated[
+    list[str] | None,
+    typer.Option("--limit", metavar="NAME=NUMBER", callback=_allow, help="Allow a larger network, as nodes=100000."),
+]
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", exists=True, help="The caffemodel of a prototxt.")
 ]

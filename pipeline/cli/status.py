@@ -16,6 +16,7 @@ def status(folder: Folder, json: Json = False) -> int:
     """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.status import look
+    from pipeline.visible import visible
 
     found = look(folder)
     if json:
@@ -23,8 +24,8 @@ def status(folder: Folder, json: Json = False) -> int:
         return 0
     print_table(("", ""), found.rows())
     if found.obstacle:
-        print(f"\n{found.command} would fail: {found.obstacle}")
+        print(f"\n{visible(found.command)} would fail: {visible(found.obstacle)}")
     elif rows := found.plan_rows():
-        print(f"\n{found.command} would do:")
+        print(f"\n{visible(found.command)} would do:")
         print_table(("stage", "state", "why"), rows)
     return 0

@@ -15,6 +15,7 @@ from pipeline import formats
 from pipeline.engine import events
 from pipeline.engine.batch import Result
 from pipeline.errors import Interrupted, UsageError, worst
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
@@ -53,6 +54,11 @@ def typed_command() -> tuple[str, ...]:
     return ("torch2caffe2", *sys.argv[1:])
 
 
+def tell(text: str) -> None:
+    """Say something to the user, in one line."""
+    print(visible(text), file=sys.stderr)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print data for programs."""
     print(json.dumps(value, indent=2))
@@ -72,13 +78,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: 
 
 def show(table: Table) -> None:
     """Print a table of inspection with its title and remarks."""
-    print(table.title)
+    print(visible(table.title))
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
     if rows:
         print_table(table.columns, rows)
     for remark in table.remarks:
-        print(remark)
+        print(visible(remark))
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -104,7 +110,7 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
     print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
-    print(f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
+    print(f"{visible(found['inputs'])}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
 
 
 def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
@@ -132,7 +138,7 @@ def _remark(check: Mapping[str, Any]) -> str:
 def _text(cell: Cell) -> str:
     if isinstance(cell, int):
         return f"{cell:,}"
-    return f"{cell:.3g}" if isinstance(cell, float) else cell
+    return f"{cell:.3g}" if isinstance(cell, float) else visible(cell)
 
 
 def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
@@ -142,11 +148,13 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
     """
     for result in results:
         if result.trace and verbosity > 1:
-            print(result.trace, file=sys.stderr)
+            print(visible(result.trace, keep="\n"), file=sys.stderr)
         if result.error:
             print(result.error, file=sys.stderr)
         if result.error and result.recorded:
-            print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
+            tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}")
+    if not results:
+        print("error: interrupted", file=sys.stderr)
     code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
     if not data_too:
         return code
@@ -166,7 +174,7 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
 def tell_reports(written: Sequence[Path], quiet: bool) -> None:
     """Say where reports were written."""
     for path in written if not quiet else ():
-        print(f"report: {path}", file=sys.stderr)
+        tell(f"report: {path}")
 
 
 def data(result: Result) -> dict[str, Any]:

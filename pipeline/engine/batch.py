@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ from pipeline.config import Options
 from pipeline.engine import events, record, runner
 from pipeline.errors import Interrupted, MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
+from pipeline.store.machine import on_machine
+from pipeline.supervision import STOPS, die_with
 
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
@@ -50,7 +53,8 @@ def convert(
 ) -> Result:
     """Run one conversion; what it refuses becomes a result. A bug is raised."""
     try:
-        outcome = runner.run(options, report, command=command, stages=stages)
+        with on_machine("the conversion", options.output):
+            outcome = runner.run(options, report, command=command, stages=stages)
     except PipelineError as error:
         return _not_run(options, error.exit_code, render(error), _trace(error))
     return result_of(outcome)
@@ -142,9 +146,10 @@ def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, w
     try:
         with (
             _passes_signals_on(stop),
-            ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop)) as pool,
+            ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop, os.getpid())) as pool,
         ):
-            waiting = [pool.submit(worker, options) for options in runs]
+            with _no_signals():  # the processes start as the work is handed out, deaf until they can hear
+                waiting = [pool.submit(worker, options) for options in runs]
             found = [result(options, future) for options, future in zip(runs, waiting, strict=True)]
             return [one for one in found if one is not None]
     finally:
@@ -166,7 +171,7 @@ def _passes_signals_on(stop: Event) -> Iterator[None]:
             with suppress(ProcessLookupError):
                 os.kill(process.pid or 0, number)
 
-    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    heard = [n for n in STOPS if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, pass_on) for number in heard}
     try:
         yield
@@ -175,32 +180,42 @@ def _passes_signals_on(stop: Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    """Let what asks this thread to stop wait until the block is left; processes started inside inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _queue: SimpleQueue[events.Event | None] | None = None
 _stop: Event | None = None
 
 
-def _begin(queue: SimpleQueue[events.Event | None], stop: Event) -> None:
-    """Remember in a new process where its events go; it hears of Ctrl-C from the process that started it only."""
+def _begin(queue: SimpleQueue[events.Event | None], stop: Event, parent: int) -> None:
+    """Remember in a new process where its events go; it hears of Ctrl-C from its parent only, and dies with that."""
     global _queue, _stop
     _queue, _stop = queue, stop
+    if sys.platform == "linux":
+        die_with(parent)
     _hear_nothing()
     os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _hear_nothing() -> None:
     """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, lambda number, frame: None)
 
 
 def _tell(event: events.Event) -> None:
     """Pass an event on, whole: a signal in between would leave the queue's lock held for all processes."""
     assert _queue is not None
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
+    with _no_signals():
         _queue.put(event)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +240,7 @@ class _Worker:
                 raise KeyboardInterrupt
 
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOPS:
                 signal.signal(number, stop)
             return None if _stop.is_set() else _guarded(options, tell, self.command, self.stages)
         except KeyboardInterrupt:

@@ -63,7 +63,7 @@ def write(folder: Path, target: Path | None = None) -> Path:
     refuse_foreign(place)
     with on_machine("writing the report", place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        replace(place, page.encode(), durable=False)
+        replace(place, page.encode())
     return place
 
 

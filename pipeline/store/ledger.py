@@ -6,6 +6,7 @@ user recorded the same for that folder here.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -103,7 +104,9 @@ def _place(store: Store, what: str, path: Path) -> Path:
 
 
 def _write(store: Store, what: str, path: Path, facts: dict[str, Any]) -> None:
-    replace(_place(store, what, path), sealed("ledger", facts), durable=False)
+    text = sealed("ledger", facts)
+    if _read(store, what, path) != json.loads(text)["facts"]:
+        replace(_place(store, what, path), text)
 
 
 def _read(store: Store, what: str, path: Path) -> dict[str, Any] | None:
