@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from pipeline.pytorch.code import Bracket, Literal, Text, call, lines, sequence
+from pipeline.pytorch.steps import Array, Held, Layer
 from pipeline.pytorch.structure import Chain
-from pipeline.pytorch.write.builder import Held, Layer
 
-Array = np.ndarray[Any, Any]
 DEPTH = 2  # of the lines of a method
 
 
