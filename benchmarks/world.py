@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pipeline.runtimes.engine import Engine, Job, run
 
 from benchmarks import world_nets
 from pipeline.caffe import files
@@ -31,7 +30,8 @@ from pipeline.caffe2.write import write
 from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.input_types import cast_inputs, index_inputs
-from pipeline.runtimes import caffe2, pycaffe
+from pipeline.runtimes import discovery
+from pipeline.runtimes.runtime import Job, Runtime, run
 
 TOLERANCE = 1e-4  # of a number, relative to max(1, max |b|)
 CALM = 0.7  # of the size of weights that keeps numbers as large as they come
@@ -76,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there too")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     asked = parser.parse_args(arguments)
-    engines = () if asked.no_run else tuple(_engines())
-    if not asked.no_run and len(engines) < 2:
+    runtimes = () if asked.no_run else tuple(_runtimes())
+    if not asked.no_run and len(runtimes) < 2:
         print("it needs a Caffe2 (make runtimes) and a Caffe (CAFFE_PYTHON)", file=sys.stderr)
         return 2
     found: list[Judged] = []
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.only not in folder.name:
             continue
         meta = json.loads((folder / "meta.json").read_text())
-        verdict = judge(folder / "net.prototxt", engines)
+        verdict = judge(folder / "net.prototxt", runtimes)
         found.append(Judged(folder.name, meta["repo"], meta["form"], verdict.word, verdict.why))
         print(f"{meta['form']:6} {folder.name}: {verdict.word}", *(f"\n    {line}" for line in verdict.why), flush=True)
     print("\n".join(_by_form(found)))
@@ -96,34 +96,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _engines() -> Iterator[Engine]:
-    for runtime in (caffe2, pycaffe):
-        yield from [found for found in runtime.find(os.environ) if isinstance(found, Engine)][:1]
+def _runtimes() -> Iterator[Runtime]:
+    found = discovery.runtimes(os.environ)
+    for name in ("Caffe2", "Caffe"):
+        yield from [runtime for runtime in found if runtime.name == name][:1]
 
 
-def judge(prototxt: Path, engines: Sequence[Engine]) -> Verdict:
+def judge(prototxt: Path, runtimes: Sequence[Runtime]) -> Verdict:
     """Convert a network, whole or else cut, and compare what its translation computes with Caffe's numbers."""
-    verdict = _judged_twice(prototxt, engines, cut=False)
+    verdict = _judged_twice(prototxt, runtimes, cut=False)
     if verdict.word != "refused":
         return verdict
-    cut = _judged_twice(prototxt, engines, cut=True)
+    cut = _judged_twice(prototxt, runtimes, cut=True)
     return Verdict(cut.word, cut.why + verdict.why) if cut.word not in ("refused", "no network") else verdict
 
 
-def _judged_twice(prototxt: Path, engines: Sequence[Engine], cut: bool) -> Verdict:
+def _judged_twice(prototxt: Path, runtimes: Sequence[Runtime], cut: bool) -> Verdict:
     """Judge, and where numbers differ once more with smaller weights: random ones let rounding grow with depth."""
-    verdict = _judged(prototxt, engines, cut, 1)
-    return _judged(prototxt, engines, cut, CALM) if verdict.word == "wrong" else verdict
+    verdict = _judged(prototxt, runtimes, cut, 1)
+    return _judged(prototxt, runtimes, cut, CALM) if verdict.word == "wrong" else verdict
 
 
-def _judged(prototxt: Path, engines: Sequence[Engine], cut: bool, gain: float) -> Verdict:
+def _judged(prototxt: Path, runtimes: Sequence[Runtime], cut: bool, gain: float) -> Verdict:
     try:
         network = world_nets.prepare(prototxt, cut=cut, gain=gain)
         with tempfile.TemporaryDirectory(prefix="world-") as temporary:
             translated = _translate(network, Path(temporary))
-            if not engines:
+            if not runtimes:
                 return Verdict("right, cut" if cut else "right")
-            return _compared(network, translated, engines, Path(temporary), cut)
+            return _compared(network, translated, runtimes, Path(temporary), cut)
     except UnsupportedError as error:
         return Verdict("refused", tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems))
     except PipelineError as error:
@@ -143,9 +144,9 @@ def _translate(network: world_nets.Prepared, folder: Path) -> Job:
 
 
 def _compared(
-    network: world_nets.Prepared, translated: Job, engines: Sequence[Engine], folder: Path, cut: bool
+    network: world_nets.Prepared, translated: Job, runtimes: Sequence[Runtime], folder: Path, cut: bool
 ) -> Verdict:
-    ours, theirs = engines
+    ours, theirs = runtimes
     (found,) = run(ours, [translated])
     (right,) = run(theirs, [Job(_written(network.judged(), folder), network.inputs, network.outputs)])
     if not found.ok:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
-from pipeline.graph.input_spec import parse_input_spec
+from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
@@ -39,7 +39,10 @@ class Options:
     name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
-        (), "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table.", "--input", "SPEC"
+        (),
+        "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table; auto finds them.",
+        "--input",
+        "SPEC",
     )
     root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
@@ -287,7 +290,7 @@ def validate(options: Options) -> Options:
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")
-    return replace(options, inputs=tuple(str(parse_input_spec(text)) for text in options.inputs))
+    return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

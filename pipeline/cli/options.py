@@ -34,7 +34,9 @@ Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="W
 
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
 AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="Any file of any of the formats.")]
-Inputs = Annotated[list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224.")]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224, or auto.")
+]
 Root = Annotated[str, typer.Option("--root", metavar="KEY", help="Which network inside a table, as model.net.")]
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", exists=True, help="The caffemodel of a prototxt.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.engine import dag, fingerprint, resolution, sources, start
+from pipeline.engine import dag, fingerprint, reference, resolution, sources, start
 from pipeline.engine.fingerprint import Reason
 from pipeline.engine.record import RunRecord, to_resume
 from pipeline.stages.discovery import discover
@@ -57,6 +57,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
     dag.check_options(options, stages)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
+    options = reference.with_shapes(options, source.kind)
     given = given or start.from_source(source)
     route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind})
     with on_machine("reading the store", store.root):

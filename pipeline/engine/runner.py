@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, validate
-from pipeline.engine import dag, delivery, events, guards, page, record, sources, start
+from pipeline.engine import dag, delivery, events, guards, page, record, reference, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
 from pipeline.errors import UsageError
@@ -66,7 +66,9 @@ def run(
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
-        return Run(options, report, store, session, made, route, given, source, stop).go()
+        return Run(
+            reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
+        ).go()
 
 
 def resume(

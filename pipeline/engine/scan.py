@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.engine import dag, sources
+from pipeline.engine import dag, reference, sources
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.format import Network, Source
 from pipeline.stages.discovery import discover
@@ -43,6 +43,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
     source = sources.recognise(options)
+    options = reference.with_shapes(options, source.kind)
     notes: list[str] = []
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()

@@ -36,6 +36,19 @@ class Builder:
         """Where the nodes that are added now come from."""
         return self._origin
 
+    @property
+    def size(self) -> int:
+        """Count the nodes."""
+        return len(self._nodes)
+
+    def sources(self, value: Value) -> set[str]:
+        """Return the names of the inputs that a value is computed from."""
+        wanted = {value.name}
+        for node in reversed(self._nodes):
+            if any(output.name in wanted for output in node.outputs):
+                wanted |= {x.name for x in node.inputs if x is not None}
+        return {x.name for x in self._inputs if x.name in wanted}
+
     @contextmanager
     def at(self, place: str, origin: Origin) -> Iterator[None]:
         """Name the nodes added inside after `place`, and remember `origin` with them."""

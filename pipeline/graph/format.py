@@ -57,7 +57,7 @@ class Source:
 
     `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
     known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too. `cut`: layers
-    before which the network ends.
+    before which the network ends. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
     """
 
     files: Mapping[str, Path]
@@ -67,6 +67,7 @@ class Source:
     keep_loss: bool = False
     cut: tuple[str, ...] = ()
     signature: Signature | None = None
+    likeliest: bool = False
 
     @property
     def path(self) -> Path:
@@ -215,4 +216,4 @@ def attempt(read: Callable[[], Network], *, given: bool) -> tuple[Graph | None, 
     except PipelineError as error:
         if given:
             raise
-        return None, (f"shapes are not known: {error.what}",)
+        return None, (f"shapes are not known: {': '.join(filter(None, (error.what, error.why)))}",)

@@ -9,6 +9,7 @@ from math import prod
 
 from pipeline.errors import UsageError
 
+AUTO = "auto"
 MAX_DEPTH = 64
 MAX_ELEMENTS = 1 << 40
 
@@ -56,6 +57,14 @@ def parse_input_spec(text: str) -> InputSpec:
         advice = "dimensions are joined by x, as in 1x3x224x224" if text[end] == "," else ""
         raise _wrong(text, end, "nothing more was expected", advice)
     return spec
+
+
+def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...] | None:
+    """Read the values of all `--input`; None where there are none, or `auto`: the shapes are to be found.
+
+    Raises UsageError as `parse_input_spec`.
+    """
+    return tuple(parse_input_spec(text) for text in texts if text != AUTO) or None
 
 
 def by_name(names: Sequence[str], inputs: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -19,12 +19,13 @@ def run(task: Task) -> Mapping[str, str]:
 
 
 def _rehearse(task: Rehearsal) -> Network:
-    return _read(task.files, task.options, task.note)
+    return _read(task.files, task.options, task.note, likeliest=True)
 
 
-def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note) -> Network:
+def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note, *, likeliest: bool = False) -> Network:
     file = {TORCH7.name: files[TORCH7.name]}
-    return TORCH7.read(Source(file, options["inputs"], options["root"], options["plugins"]), note)
+    source = Source(file, options["inputs"], options["root"], options["plugins"], likeliest=likeliest)
+    return TORCH7.read(source, note)
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:

@@ -40,9 +40,8 @@ def run(task: Task) -> None:
     )
     runtimes = discovery.runtimes(os.environ, *_named(options))
     for runtime in runtimes:
-        if runtime.executes and runtime.reads in task.inputs:
-            name = task.inputs[runtime.reads].name
-            task.note(f"{runtime.name} executes what is in {name}: it was asked for by name")
+        if runtime.executes and (file := task.inputs.get(runtime.reads)):
+            task.note(f"{runtime.name} executes what is in {file.name}: it was asked for by name")
     tolerance, required = options["tolerance"], options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)

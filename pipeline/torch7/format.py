@@ -33,14 +33,14 @@ class Torch7(Format):
         """Find the network in the file and lower its modules. Runs the plugins that `source` names."""
         from pipeline import plugins
         from pipeline.graph import signature
-        from pipeline.graph.input_spec import parse_input_spec
+        from pipeline.graph.input_spec import parse_inputs
         from pipeline.torch7 import importer
 
-        network = importer.find_network(source.path, source.root or None, source.plugins, note)
-        inputs = [parse_input_spec(text) for text in source.inputs]
+        found = importer.find_network(source.path, source.root or None, source.plugins, note)
+        inputs, name = parse_inputs(source.inputs), source.path.stem
         with plugins.no_late_imports(source.plugins):
-            graph = importer.lower(network, inputs or None, source.path.stem)
-        return Network(graph, signature.of_graph(graph, importer.element_type(network)))
+            graph = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
+        return Network(graph, signature.of_graph(graph, importer.element_type(found.network)))
 
     def inventory(self, source: Source) -> Inventory:
         """List the modules of the network."""

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.format import Note, unheard
-from pipeline.graph.input_spec import InputSpec, TensorSpec
+from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.lowering import Lowering, Misfit, leaves
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
+from pipeline.torch7.objects import LuaValue
 from pipeline.torch7.reader import load
-from pipeline.torch7.shapes import known, remembered
+from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
+from pipeline.torch7.solving.forms import of_count, specs
+from pipeline.torch7.solving.solution import options
+from pipeline.torch7.solving.solver import solve
 from pipeline.torch7.tree import children
 from pipeline.torch7.unknown import unknown, with_networks
 
 __all__ = ["lower", "modules", "read", "unsupported"]
 
-MAX_DEPTH = 12_000  # modules inside each other
-NEEDED = "the shape of the input is needed"
-_FRAMES = 8  # Python calls for each of them, at most
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A network, and the checkpoint that it was found in: all that its file holds."""
+
+    network: Module
+    checkpoint: LuaValue
 
 
 def read(
@@ -36,22 +42,25 @@ def read(
     inputs: Sequence[InputSpec] | None = None,
     root: str | None = None,
     plugins: Sequence[Path] = (),
+    *,
+    note: Note = unheard,
+    likeliest: bool = False,
 ) -> Graph:
     """Import the network in a .t7 file.
 
-    `inputs` are the shapes of what the network takes: one is a tensor or table, several are a Lua table of them;
-    None takes what the file remembers. `root` names the network inside a table.
-    Raises InvalidInputError for a damaged file, UnsupportedError with everything that cannot be imported,
-    UsageError where a shape does not fit.
+    `root` names the network inside a table; the rest is as for `lower`. Raises InvalidInputError for a damaged file,
+    UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
     """
-    return lower(find_network(path, root, plugins), inputs, path.stem)
+    found = find_network(path, root, plugins)
+    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Module:
+def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Found:
     """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     load_plugins(plugins)
-    where, network = select_network(load(path), root, note)
-    return Module(network, where)
+    checkpoint = load(path)
+    where, network = select_network(checkpoint, root, note)
+    return Found(Module(network, where), checkpoint)
 
 
 def element_type(root: Module) -> str:
@@ -76,30 +85,88 @@ def unsupported(root: Module) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def lower(root: Module, inputs: Sequence[InputSpec] | None, name: str = "") -> Graph:
-    """Lower a network; errors as `read`."""
+def lower(
+    root: Module,
+    inputs: Sequence[InputSpec] | None,
+    name: str = "",
+    checkpoint: LuaValue = None,
+    *,
+    note: Note = unheard,
+    likeliest: bool = False,
+) -> Graph:
+    """Lower a network; errors as `read`.
+
+    `inputs` are the shapes of what it takes: one is a tensor or table, several are a Lua table of them, which may be
+    nested as the network has it. Where they are None they are found, with the help of what else is in the
+    `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `note` is told what the
+    user should know.
+    """
     problems = unsupported(root)
     if problems:
         raise UnsupportedError(problems)
     if inputs:
-        return lower_for(root, inputs, name)
-    found = remembered(root)
-    if found is None:
-        raise UsageError(NEEDED, why=known(root), advice="give it: --input 1x3x224x224")
+        return _lower_given(root, inputs, name, checkpoint, note)
+    solution = solve(root, checkpoint)
+    if not solution.settled and not (likeliest and solution.fits):
+        raise solution.error()
+    note(solution.note)
+    return lower_for(root, solution.inputs, name)
+
+
+def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, note: Note) -> Graph:
+    """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
-        return lower_for(root, found, name)
-    except UsageError as error:
-        tried = ", ".join(map(str, found))
-        why = f"the file remembers {tried}, which does not fit: {error.what}"
-        raise UsageError(NEEDED, why=why, advice="give it: --input 1x3x224x224") from error
+        return lower_for(root, inputs, name, note)
+    except Misfit as error:
+        solution = solve(root, checkpoint)
+        nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
+        if nested is not None and nested != tuple(inputs):
+            return lower_for(root, nested, name, note)
+        error.advice = solution.advice
+        raise
 
 
-def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
+def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[InputSpec, ...] | None:
+    """Arrange tensors as the network nests them; None where they are tables already, or another number."""
+    if not all(isinstance(spec, TensorSpec) for spec in given) or len(given) != sum(map(count_tensors, found)):
+        return None
+    tensors = iter(given)
+
+    def arranged(spec: InputSpec) -> InputSpec:
+        return next(tensors) if isinstance(spec, TensorSpec) else TableSpec(tuple([arranged(i) for i in spec.items]))
+
+    return tuple([arranged(spec) for spec in found])
+
+
+def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, note: Note = unheard) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
     with deep_recursion(depth(root)):
-        x = declare(net.builder, inputs)
-        y = net.run(root, x)
+        y = net.run(root, declare(net.builder, inputs))
+    if note is not unheard and net.unbatched and not net.problems:
+        _note_batch(root, inputs, note)
+    return finished(net, root, y)
+
+
+def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note) -> None:
+    """Say that inputs are taken as one sample, where a batch would do as well."""
+    batches = tuple([_batch_of_one(spec) for spec in inputs])
+    try:
+        lower_for(root, batches, "")
+    except (UsageError, UnsupportedError):
+        return
+    given = ", ".join(map(str, inputs))
+    note(f"{given} is taken as one sample without its batch dimension; with it: {options(batches)}")
+
+
+def _batch_of_one(spec: InputSpec) -> InputSpec:
+    if isinstance(spec, TensorSpec):
+        return replace(spec, shape=(1, *spec.shape))
+    return replace(spec, items=tuple([_batch_of_one(item) for item in spec.items]))
+
+
+def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
+    """Close the graph of a network that gave `y`."""
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
@@ -107,25 +174,6 @@ def lower_for(root: Module, inputs: Sequence[InputSpec], name: str) -> Graph:
     if not outputs:
         raise UsageError("the network gives an empty table")
     return without_copies(net.builder.finish(outputs))
-
-
-def declare(builder: Builder, inputs: Sequence[InputSpec]) -> TorchValue:
-    """Declare the network's inputs: `input`, or `input_1`, `input_2` ... in the order of the nested tables."""
-    count = sum(_count(spec) for spec in inputs)
-    numbers = iter(range(1, count + 1))
-
-    def value(spec: InputSpec) -> TorchValue:
-        if isinstance(spec, TensorSpec):
-            number = next(numbers)
-            return builder.input(spec.name or ("input" if count == 1 else f"input_{number}"), spec.shape)
-        return tuple([value(item) for item in spec.items])
-
-    values = tuple([value(spec) for spec in inputs])
-    return values[0] if len(values) == 1 else values
-
-
-def _count(spec: InputSpec) -> int:
-    return 1 if isinstance(spec, TensorSpec) else sum(_count(item) for item in spec.items)
 
 
 def without_copies(graph: Graph) -> Graph:
@@ -146,21 +194,3 @@ def without_copies(graph: Graph) -> Graph:
             nodes.append(taken)
     final = tuple(same.get(value.name, value) for value in graph.outputs)
     return replace(graph, nodes=tuple(nodes), outputs=final)
-
-
-def depth(root: Module) -> int:
-    """Count how deep modules stand inside each other."""
-    return max(m.path.count(".") + 1 for m in modules_in(root))
-
-
-@contextmanager
-def deep_recursion(levels: int) -> Iterator[None]:
-    """Allow Python as many nested calls as the network is deep; raises UnsupportedError beyond MAX_DEPTH."""
-    if levels > MAX_DEPTH:
-        raise UnsupportedError.one("the network", f"modules stand {levels} deep inside each other")
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 1000 + _FRAMES * levels))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)

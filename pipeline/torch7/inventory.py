@@ -11,7 +11,8 @@ from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, 
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
-    from pipeline.torch7.objects import TorchObject
+    from pipeline.torch7.module import Module
+    from pipeline.torch7.objects import LuaValue, TorchObject
 
 # What is shown as parts, and what only training or the last run left there.
 _NOT_ATTRIBUTES = frozenset({"modules", "output", "gradInput", "gradWeight", "gradBias", "_type", "train"})
@@ -30,8 +31,9 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
     from pipeline.torch7.network import select_network
     from pipeline.torch7.reader import load
 
-    where, network = select_network(load(path), root or None)
-    graph, notes = _graph(where, network, inputs, path.stem)
+    checkpoint = load(path)
+    where, network = select_network(checkpoint, root or None)
+    graph, notes = _graph(Module(network, where), checkpoint, inputs, path.stem)
     measures = measured(graph, lambda node: node.origin.path) if graph else {}
     parts = tuple(_part(m.path, m.object, where, measures) for m in modules_in(Module(network)))
     return Inventory(
@@ -47,17 +49,21 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
     )
 
 
-def _graph(where: str, network: TorchObject, inputs: Sequence[str], name: str) -> tuple[Graph | None, tuple[str, ...]]:
+def _graph(
+    root: Module, checkpoint: LuaValue, inputs: Sequence[str], name: str
+) -> tuple[Graph | None, tuple[str, ...]]:
     from pipeline.graph import signature
-    from pipeline.graph.input_spec import parse_input_spec
+    from pipeline.graph.input_spec import parse_inputs
     from pipeline.torch7 import importer
-    from pipeline.torch7.module import Module
+
+    given, notes = parse_inputs(inputs), list[str]()
 
     def lower() -> Network:
-        graph = importer.lower(Module(network, where), [parse_input_spec(text) for text in inputs] or None, name)
+        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True)
         return Network(graph, signature.of_graph(graph))
 
-    return attempt(lower, given=bool(inputs))
+    graph, troubles = attempt(lower, given=given is not None)
+    return graph, (*notes, *troubles)
 
 
 def _part(place: str, module: TorchObject, where: str, measures: Mapping[str, Measure]) -> Part:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -23,6 +24,24 @@ class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of
     """A node cannot be made because a module before it was refused."""
 
 
+class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
+    """An input that does not fit: `module` was `given` it."""
+
+    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:
+        super().__init__(what, why=why)
+        self.module = module
+        self.given = given
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A module that ran: what it took and gave."""
+
+    module: Module
+    taken: TorchValue
+    given: TorchValue
+
+
 class Lowering:
     """Builds the graph of a network, module by module.
 
@@ -32,6 +51,10 @@ class Lowering:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.problems: list[Problem] = []
+        self.steps: list[Step] = []
+        self.entered: set[str] = set()  # places of modules that began to run
+        self.unbatched: list[Module] = []  # those that took an input without its batch dimension
+        self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
         self.sharing = Sharing()
         self.states: dict[int, TorchValue] = {}  # by module object: what a recurrent step hands on to the next
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
@@ -49,6 +72,7 @@ class Lowering:
 
         Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
         """
+        self.entered.add(module.path)
         definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""
@@ -73,6 +97,7 @@ class Lowering:
             self._module, self._inner = before
             self._running.discard(id(module.object))
         self._reuse(module, x, y)
+        self.steps.append(Step(module, x, y))
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
@@ -103,8 +128,12 @@ class Lowering:
             return y
 
         now, unbatched = self.current(x), definition.unbatched
+        self._check_sizes(definition, module, now, rank)
+        if unbatched == "taken":
+            return self._taken(rank, now, layer)
         if now.rank == rank - 1 and unbatched in ("kept", "widened"):
             now = self.reshape(now, (1, *now.shape), part="batch")
+            self.unbatched.append(module)
             if unbatched == "widened":
                 self._widened[x.name] = now
             return layer(now)
@@ -112,7 +141,21 @@ class Lowering:
             self.misfit(f"a tensor of {rank} dimensions", now)
         if unbatched == "only" and now.rank != rank - 1:
             self.misfit(f"a tensor of {rank - 1} dimensions, without a batch", now)
-        return self.batched(now, rank, layer)
+        return self._as_batch(now, layer) if unbatched == "only" else self.batched(now, rank, layer)
+
+    def _check_sizes(self, definition: Definition, module: Module, x: Value, rank: int) -> None:
+        sizes = definition.sizes(module) if definition.sizes else {}
+        missing = rank - x.rank  # 1 for a sample without its batch dimension
+        if missing in (0, 1) and any(
+            axis >= missing and size not in (None, x.shape[axis - missing]) for axis, size in sizes.items()
+        ):
+            wanted = "x".join(str(sizes.get(axis) or "?") for axis in range(missing, rank))
+            self.misfit(f"a tensor of {wanted}", x)
+
+    def _taken(self, rank: int, x: Value, layer: Callable[[Value], Value]) -> Value:
+        if x.rank not in (rank, rank - 1):
+            self.misfit(f"a tensor of {rank - 1} or {rank} dimensions", x)
+        return layer(x)
 
     def batched(self, x: Value, rank: int, layer: Callable[[Value], Value]) -> Value:
         """Apply a layer that takes a batch of `rank` dimensions, also to an input without its batch dimension."""
@@ -120,6 +163,10 @@ class Lowering:
             return layer(x)
         if x.rank != rank - 1:
             self.misfit(f"a tensor of {rank} dimensions, or of {rank - 1} without a batch", x)
+        self.unbatched.append(self._module)
+        return self._as_batch(x, layer)
+
+    def _as_batch(self, x: Value, layer: Callable[[Value], Value]) -> Value:
         with self.inside("batch"):
             y = layer(self.reshape(x, (1, *x.shape), part="input"))
         return self.reshape(y, y.shape[1:])
@@ -140,19 +187,15 @@ class Lowering:
     def misfit(self, expected: str, x: TorchValue) -> NoReturn:
         """Say that an input does not fit the current module."""
         self._check(x)
-        raise UsageError(
-            f"{self._module.origin} expects {expected}, and is given {spell(x)}",
-            advice="give the shape that the network was trained with: --input 1x3x224x224",
-        )
+        raise Misfit(f"{self._module.origin} expects {expected}, and is given {spell(x)}", self._module, x)
 
     def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
+        if isinstance(error, Misfit) and error.module is module:
+            error.given = x  # not what the module made of it before it failed
         if isinstance(error, UsageError):
             return error
-        return UsageError(
-            f"{module.origin} does not fit an input of {spell(x)}",
-            why=str(error).removeprefix(f"{module.origin}: "),
-            advice="give the shape that the network was trained with: --input 1x3x224x224",
-        )
+        what = f"{module.origin} does not fit an input of {spell(x)}"
+        return Misfit(what, module, x, str(error).removeprefix(f"{module.origin}: "))
 
     def _check(self, x: TorchValue | None) -> None:
         if any(leaf is POISON for leaf in leaves(x)):

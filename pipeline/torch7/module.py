@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
 
@@ -12,7 +12,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
-from pipeline.torch7.tree import children, walk
+from pipeline.torch7.tree import CONTAINERS, Held, children, walk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,11 +180,14 @@ def join(path: str, step: str) -> str:
 
 
 Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
+Sizes: TypeAlias = Callable[[Module], Mapping[int, int | None]]
+Count: TypeAlias = Callable[[Module], int]
 Condition: TypeAlias = Callable[[Module], bool]
 # An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
 # `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
-# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed.
-Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only"]
+# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as
+# they are.
+Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +198,9 @@ class Definition:
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
-    keeps_shape: bool = False  # what it gives has the shape of what it takes
-    feeds_first: bool = False  # the first module inside takes what it takes
+    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis, None for any
+    elements: Count | None = None  # how many numbers a sample has, whatever its shape
+    items: Count | None = None  # how many items the table has
     holds: tuple[str, ...] = ()  # the fields with modules that it runs, besides `modules`
     where: Condition | None = None  # which of several classes of one name it is
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
@@ -211,8 +215,10 @@ def module(
     *names: str,
     rank: int | None = None,
     unbatched: Unbatched = "squeezed",
-    keeps_shape: bool = False,
-    feeds_first: bool = False,
+    sizes: Sizes | None = None,
+    elements: Count | None = None,
+    items: Count | None = None,
+    inside: Held | None = None,
     holds: tuple[str, ...] = (),
     where: Condition | None = None,
 ) -> Callable[[Function], Function]:
@@ -221,15 +227,18 @@ def module(
     It is called with the module, its input and the graph being built, and gives the module's output. Where its
     second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
-    a dimension less. `keeps_shape` and `feeds_first` (see `Definition`) tell how the shape of a network's input is
-    found where only a module inside remembers it. `holds` names the fields with modules that it runs. `where` tells
-    the class from others of the same name: `where=fields("input_dim", "hidden_dim")`.
+    a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
+    input: the shape of a network's input is found from them. `inside`: the class cannot run without its `modules`,
+    which are a chain or branches; `holds` names other fields with modules that it runs. `where` tells the class from
+    others of the same name: `where=fields("input_dim", "hidden_dim")`.
     """
 
     def add(function: Function) -> Function:
         annotation = str(list(inspect.signature(function).parameters.values())[1].annotation)
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
-        definition = Definition(function, takes, rank, unbatched, keeps_shape, feeds_first, holds, where)
+        if inside:
+            CONTAINERS.register(*names)(inside)
+        definition = Definition(function, takes, rank, unbatched, sizes, elements, items, holds, where)
         if where is None:
             MODULES.register(*names)(definition)
             return function

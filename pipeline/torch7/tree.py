@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 from pipeline.errors import InvalidInputError
+from pipeline.graph.registry import Registry
 from pipeline.torch7.objects import Table, TorchObject, describe
 
-# Classes that cannot run without their `modules`, and those among them whose modules run side by side.
-_BRANCHING = frozenset(("nn.Concat", "nn.ConcatTable", "nn.DepthConcat", "nn.Parallel", "nn.ParallelTable"))
-_CONTAINERS = _BRANCHING | {"nn.DataParallelTable", "nn.gModule", "nn.GPU", "nn.Sequential"}
+Held: TypeAlias = Literal["chain", "branches"]
+# Classes that cannot run without their `modules`, and whether these run one after the other or side by side; filled
+# where the classes are defined (`@module(inside=...)`).
+CONTAINERS: Registry[Held] = Registry("container class")
 
 
 def children(module: TorchObject, path: str = "") -> list[TorchObject]:
@@ -23,7 +26,7 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     nodes = module.get("forwardnodes")
     if table is None and isinstance(nodes, Table):
         table = _in_nodes(nodes)
-    if table is None and module.class_name not in _CONTAINERS:
+    if table is None and CONTAINERS.get(module.class_name) is None:
         return []
     if not isinstance(table, Table):
         raise _invalid(module, path, "modules", f"a table is needed, {describe(table)} is there")
@@ -78,7 +81,7 @@ def validate(module: TorchObject) -> None:
 
 
 def _step(parent: TorchObject, path: str, position: int) -> str:
-    step = f"branch[{position}]" if parent.class_name in _BRANCHING else str(position)
+    step = f"branch[{position}]" if CONTAINERS.get(parent.class_name) == "branches" else str(position)
     return f"{path}.{step}" if path else step
 
 

@@ -34,11 +34,20 @@ def read_reference(path: Path, graph: Graph) -> Reference:
 
     Raises InvalidInputError for a file that is neither, UsageError where its arrays are not what the network takes.
     """
-    inputs, outputs = _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
+    inputs, outputs = _arrays(path)
     _check(path, "in", inputs, graph.inputs)
     if outputs:
         _check(path, "out", outputs, graph.outputs)
     return Reference(path.name, inputs, outputs)
+
+
+def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the inputs in a file that `read_reference` reads; errors as that."""
+    return tuple(array.shape for array in _arrays(path)[0])
+
+
+def _arrays(path: Path) -> tuple[Arrays, Arrays]:
+    return _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
 
 
 def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:

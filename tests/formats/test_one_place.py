@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.formats import FORMATS
+from pipeline.formats import FORMATS, GRAPH
 
 ROOT = Path(pipeline.__file__).parent
 # A format's own code, and the programs, which run in interpreters that do not have this package.
-OWN = (
-    "torch7/",
-    "caffe/",
-    "caffe2/",
-    "onnx/",
-    "pytorch/",
-    "graph/neutral.py",
-    "graph/serialization.py",
-    "runtimes/programs/",
-)
+PACKAGES = {type(known).__module__.split(".")[1] for known in FORMATS if known is not GRAPH}
+OWN = (*(f"{name}/" for name in PACKAGES), "graph/neutral.py", "graph/serialization.py", "runtimes/programs/")
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if not path.relative_to(ROOT).as_posix().startswith(OWN)]
 KINDS = {known.name for known in FORMATS} | {role.name for known in FORMATS for role in known.roles}
 FILES = {name for known in FORMATS for role in known.roles for name in role.files}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec, parse_input_spec
+from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec, parse_input_spec, parse_inputs
 
 
 def test_a_shape_is_read() -> None:
@@ -51,3 +51,8 @@ _specs = st.recursive(
 @given(_specs)
 def test_the_canonical_spelling_reads_back_as_the_same(spec: InputSpec) -> None:
     assert parse_input_spec(str(spec)) == spec
+
+
+def test_no_shapes_and_auto_leave_them_to_be_found():
+    assert parse_inputs([]) is None and parse_inputs(["auto"]) is None
+    assert parse_inputs(["2x3", "4"]) == (TensorSpec((2, 3)), TensorSpec((4,)))

@@ -81,10 +81,14 @@ def assert_close(got: np.ndarray, wanted: np.ndarray) -> None:
     assert error <= TOLERANCE
 
 
+def as_read(value: Any) -> Any:
+    """Write a value as Torch would, and read it again."""
+    return read_bytes(memoryview(dumps(value))).root
+
+
 def graph_of(module: Any, *shapes: Any) -> Graph:
     """Write a module made with `writer.nn`, read it again, and lower it for inputs of these shapes."""
-    root = read_bytes(memoryview(dumps(module))).root
-    return lower(Module(root), [spec(shape) for shape in shapes])
+    return lower(Module(as_read(module)), [spec(shape) for shape in shapes])
 
 
 def spec(shape: Any) -> InputSpec:

@@ -8,14 +8,11 @@ import pytest
 from pipeline.errors import UnsupportedError, UsageError
 from pipeline.torch7.network import find_networks, is_module, select_network
 from pipeline.torch7.objects import LuaFunction, Table, TorchObject
-from pipeline.torch7.reader import load, read_bytes
-from tests.torch7.writer import dumps, nn, sequential, tensor
+from pipeline.torch7.reader import load
+from tests.torch7.fixtures import as_read
+from tests.torch7.writer import nn, sequential, tensor
 
 DATA = Path(__file__).parents[1] / "data" / "torch7"
-
-
-def as_read(value):
-    return read_bytes(memoryview(dumps(value))).root
 
 
 def paths(value):

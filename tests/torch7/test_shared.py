@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError
+from pipeline.torch7 import modules  # noqa: F401 - tells which classes are containers
 from pipeline.torch7.network import select_network
 from pipeline.torch7.reader import load
 from pipeline.torch7.tree import validate

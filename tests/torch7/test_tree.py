@@ -5,16 +5,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import InvalidInputError
+from pipeline.torch7 import modules  # noqa: F401 - tells which classes are containers
 from pipeline.torch7.objects import Table
-from pipeline.torch7.reader import load, read_bytes
+from pipeline.torch7.reader import load
 from pipeline.torch7.tree import children, validate, walk
-from tests.torch7.writer import dumps, nn, sequential
+from tests.torch7.fixtures import as_read
+from tests.torch7.writer import nn, sequential
 
 DATA = Path(__file__).parents[1] / "data" / "torch7"
-
-
-def as_read(value):
-    return read_bytes(memoryview(dumps(value))).root
 
 
 def test_modules_are_walked_with_their_paths_parents_first():

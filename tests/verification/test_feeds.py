@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.verification.feeds import random_inputs, read_reference
+from pipeline.verification.feeds import input_shapes, random_inputs, read_reference
 from tests.graph.test_input_types import lookup
 from tests.torch7.writer import save
 
@@ -21,6 +21,12 @@ def test_a_reference_gives_inputs_and_outputs_in_order(tmp_path):
     reference = read_reference(path, lookup())
     assert [array.shape for array in reference.inputs] == [(2, 3), (1,)]
     assert [array.dtype for array in (*reference.inputs, *reference.outputs)] == [np.float32] * 3
+
+
+def test_a_reference_tells_the_shapes_of_its_inputs(tmp_path):
+    path = tmp_path / "io.npz"
+    np.savez(path, in0=np.ones((2, 3)), in1=np.ones(1), out0=np.zeros((2, 3, 2)))
+    assert input_shapes(path) == ((2, 3), (1,))
 
 
 def test_a_reference_of_other_shapes_names_both(tmp_path):

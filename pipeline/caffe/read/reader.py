@@ -72,7 +72,7 @@ class CaffeReader(Builder):
                 f"the prototxt does not say what shape {blob!r} has" if known is None else f"{blob!r} would be empty",
                 where=str(layer),
                 why="" if known is None else f"its shape is {known}",
-                advice=f"--input {blob}=1x3x224x224, with the shape that the network takes",
+                advice=f"--input {blob}=... with its sizes joined by x",
             )
         layer.check_size(known)
         self._write(blob, "", self.input(blob, known))

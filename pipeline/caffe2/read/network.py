@@ -62,7 +62,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping
         raise UsageError(
             f"the shape of input {missing[0]} is not known",
             why="a NetDef does not tell the shapes of its inputs",
-            advice=f"--input {missing[0]}=1x3x224x224, with the shape that the network takes",
+            advice=f"--input {missing[0]}=... with its sizes joined by x",
         )
     return {blob: tuple(input_shapes[blob]) for blob in dict.fromkeys(known) if blob in input_shapes}
 

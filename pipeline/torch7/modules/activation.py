@@ -13,7 +13,7 @@ def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
     return net.overwrite(x, y) if m.flag("inplace") else y
 
 
-@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU", keeps_shape=True)
+@module("nn.ReLU", "nn.Threshold", "cudnn.ReLU")
 def threshold(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > threshold, else val; ReLU is the Threshold of 0, 0."""
     default = 1e-6 if m.kind == "nn.Threshold" else 0.0
@@ -28,7 +28,7 @@ def threshold(m: Module, x: Value, net: Lowering) -> Value:
     return in_place(m, x, y, net)
 
 
-@module("nn.LeakyReLU", keeps_shape=True)
+@module("nn.LeakyReLU")
 def leaky_relu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else negval x."""
     return in_place(m, x, net.add(LeakyRelu(alpha=m.float("negval", 0.01)), x), net)
@@ -41,7 +41,12 @@ def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
     return in_place(m, x, net.add(LeakyRelu(alpha=slope), x), net)
 
 
-@module("nn.PReLU", keeps_shape=True)
+def slopes(m: Module) -> dict[int, int]:
+    """Return the size along the axis of which every index has a slope of its own."""
+    return {1: m.weight().size} if m.int("nOutputPlane", 0) else {}
+
+
+@module("nn.PReLU", sizes=slopes)
 def prelu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else slope x; one slope, or one for each index of the second of several axes (PReLU.c)."""
     slope = m.weight()
@@ -53,37 +58,37 @@ def prelu(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("PRelu", x, net.weight(slope.reshape(-1, *[1] * (x.rank - axis - 1)), "slope"))
 
 
-@module("nn.ELU", keeps_shape=True)
+@module("nn.ELU")
 def elu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else alpha (exp(x) - 1)."""
     return in_place(m, x, net.add(Elu(alpha=m.float("alpha", 1.0)), x), net)
 
 
-@module("nn.Tanh", "cudnn.Tanh", keeps_shape=True)
+@module("nn.Tanh", "cudnn.Tanh")
 def tanh(m: Module, x: Value, net: Lowering) -> Value:
     """y = tanh(x)."""
     return in_place(m, x, net.add("Tanh", x), net)
 
 
-@module("nn.Sigmoid", "cudnn.Sigmoid", keeps_shape=True)
+@module("nn.Sigmoid", "cudnn.Sigmoid")
 def sigmoid(m: Module, x: Value, net: Lowering) -> Value:
     """y = 1 / (1 + exp(-x))."""
     return in_place(m, x, net.add("Sigmoid", x), net)
 
 
-@module("nn.HardTanh", "nn.Clamp", keeps_shape=True)
+@module("nn.HardTanh", "nn.Clamp")
 def hard_tanh(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [min_val, max_val]."""
     return in_place(m, x, net.add(Clip(min=m.float("min_val", -1.0), max=m.float("max_val", 1.0)), x), net)
 
 
-@module("nn.ReLU6", keeps_shape=True)
+@module("nn.ReLU6")
 def relu6(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [0, 6]."""
     return in_place(m, x, net.add(Clip(min=0.0, max=6.0), x), net)
 
 
-@module("cudnn.ClippedReLU", keeps_shape=True)
+@module("cudnn.ClippedReLU")
 def clipped_relu(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [0, ceiling]."""
     return in_place(m, x, net.add(Clip(min=0.0, max=m.float("ceiling")), x), net)

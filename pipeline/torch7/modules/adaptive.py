@@ -107,7 +107,7 @@ def feature_lp_pooling(m: Module, x: Value, net: Lowering) -> Value:
     return net.reshape(roots, (*x.shape[:axis], roots.shape[2], *x.shape[axis + 1 :]))
 
 
-@module("nn.SpatialSubSampling", rank=4)
+@module("nn.SpatialSubSampling", rank=4, sizes=lambda m: {1: len(m.weight())})
 def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The sum of each window times a weight, plus a bias, plane by plane: a convolution with constant kernels."""
     kernel = along(m, "k", "HW")

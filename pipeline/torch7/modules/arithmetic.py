@@ -10,13 +10,13 @@ from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.modules.activation import in_place
 
 
-@module("nn.MulConstant", keeps_shape=True)
+@module("nn.MulConstant")
 def mul_constant(m: Module, x: Value, net: Lowering) -> Value:
     """y = c x."""
     return in_place(m, x, net.add("Mul", x, net.constant(m.float("constant_scalar"))), net)
 
 
-@module("nn.AddConstant", keeps_shape=True)
+@module("nn.AddConstant")
 def add_constant(m: Module, x: Value, net: Lowering) -> Value:
     """y = x + c; c is a number, or a vector along the last of at most two dimensions."""
     if isinstance(m.object.get("constant_scalar"), int | float):
@@ -26,11 +26,18 @@ def add_constant(m: Module, x: Value, net: Lowering) -> Value:
     return in_place(m, x, net.add("Add", x, constant), net)
 
 
+def sample_sizes(m: Module, name: str) -> dict[int, int | None]:
+    """Return the sizes that a parameter gives to the sample, or, where it has a first dimension of 1, to the batch."""
+    shape = m.weight(name).shape
+    batch = shape if shape[0] == 1 else (1, *shape)
+    return {axis: size if size > 1 else None for axis, size in enumerate(batch) if axis}
+
+
 def broadcast(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
     """Shape a parameter of CMul or CAdd for `x`: one for each element, or broadcast, or one for each sample."""
     if array.size == x.size:
         return array.reshape(x.shape)
-    if array.ndim == x.rank:
+    if array.ndim == x.rank and all(ours in (1, size) for ours, size in zip(array.shape, x.shape, strict=True)):
         return array
     if x.rank and array.size == x.size // x.shape[0]:
         return array.reshape(x.shape[1:])
@@ -39,13 +46,13 @@ def broadcast(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
     return net.misfit(f"samples of {'x'.join(map(str, array.shape))}", x)
 
 
-@module("nn.CMul")
+@module("nn.CMul", sizes=lambda m: sample_sizes(m, "weight"))
 def cmul(m: Module, x: Value, net: Lowering) -> Value:
     """y = x * weight, element by element, broadcast over dimensions of 1 and the batch."""
     return net.add("Mul", x, net.weight(broadcast(m.weight(), x, net)))
 
 
-@module("nn.CAdd")
+@module("nn.CAdd", sizes=lambda m: sample_sizes(m, "bias"))
 def cadd(m: Module, x: Value, net: Lowering) -> Value:
     """y = x + bias, element by element, broadcast as CMul."""
     return net.add("Add", x, net.weight(broadcast(m.weight("bias"), x, net), "bias"))
@@ -57,7 +64,7 @@ def mul(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Mul", x, net.weight(m.weight().reshape(-1)[:1].reshape(())))
 
 
-@module("nn.Add")
+@module("nn.Add", sizes=lambda m: {} if m.flag("scalar") else sample_sizes(m, "bias"))
 def add(m: Module, x: Value, net: Lowering) -> Value:
     """y = x + bias: one number, or one for each element of a sample."""
     bias = m.weight("bias")
@@ -72,7 +79,7 @@ def absolute(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Abs", x)
 
 
-@module("nn.Square", keeps_shape=True)
+@module("nn.Square")
 def square(m: Module, x: Value, net: Lowering) -> Value:
     """y = x^2."""
     return net.add("Mul", x, x)
@@ -114,14 +121,13 @@ def power(m: Module, x: Value, net: Lowering) -> Value:
     "nn.NormStabilizer",
     "nn.PrintSize",
     "nn.TotalVariation",
-    keeps_shape=True,
 )
 def identity(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Return the input itself."""
     return x
 
 
-@module("nn.Copy", "nn.ZeroGrad", keeps_shape=True)
+@module("nn.Copy", "nn.ZeroGrad")
 def copy(m: Module, x: Value, net: Lowering) -> Value:
     """A copy; a Copy between equal types, which keeps a function of its own, gives the input itself (Copy.lua)."""
     return x if "updateOutput" in m.object else net.copy(x)

@@ -23,7 +23,7 @@ from pipeline.torch7.modules.axes import axis_of, joined
     "nn.Serial",
     "nn.SpatialLPPooling",
     "inn.SpatialSameResponseNormalization",
-    feeds_first=True,
+    inside="chain",
 )
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the modules one after the other; decorators hold one, and some layers are made of several."""
@@ -32,7 +32,7 @@ def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return x
 
 
-@module("nn.Concat", feeds_first=True)
+@module("nn.Concat", inside="branches")
 def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """Run every module on the same input and join their outputs along `dimension`."""
     return concatenated(m, x, net, m.int("dimension"))
@@ -44,7 +44,7 @@ def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Val
     return joined(branches, axis_of(dimension, branches[0], net), net)
 
 
-@module("nn.DepthConcat", feeds_first=True)
+@module("nn.DepthConcat", inside="branches")
 def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
@@ -63,13 +63,13 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
     return net.add(Concat(axis=axis), *padded)
 
 
-@module("nn.ConcatTable", feeds_first=True)
+@module("nn.ConcatTable", inside="branches")
 def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run every module on the same input and give the table of their outputs."""
     return tuple([net.run(child, x) for child in m.children(branches=True)])
 
 
-@module("nn.ParallelTable")
+@module("nn.ParallelTable", inside="branches", items=lambda m: len(m.children()))
 def parallel_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Run the i-th module on the i-th item."""
     children = m.children(branches=True)
@@ -90,7 +90,7 @@ def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     return tuple(outputs)
 
 
-@module("nn.Parallel")
+@module("nn.Parallel", inside="branches")
 def parallel(m: Module, x: Value, net: Lowering) -> Value:
     """Run the i-th module on the i-th slice along `inputDimension`, and join along `outputDimension`."""
     axis = axis_of(m.int("inputDimension"), x, net)
@@ -122,7 +122,7 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
 
 
-@module("nn.DataParallelTable", "nn.DataParallel", feeds_first=True)
+@module("nn.DataParallelTable", "nn.DataParallel", inside="chain")
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)

@@ -12,6 +12,11 @@ from pipeline.torch7.module import Module, TorchValue, module
 Ints = tuple[int, ...]
 
 
+def planes(m: Module) -> dict[int, int]:
+    """Return the size along the axis that holds an image's planes."""
+    return {1: m.int("nInputPlane")}
+
+
 def begin_pads(m: Module, axes: str) -> Ints:
     """Return each axis's padding; an old single `padding` stands for all (SpatialConvolution.lua)."""
     if m.has("padding"):
@@ -61,6 +66,7 @@ def kernels(m: Module, net: Lowering, axes: str, first: int, second: int) -> np.
     "cudnn.SpatialDilatedConvolution",
     "nn.SpatialConvolutionSparse",
     rank=4,
+    sizes=planes,
 )
 def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution of an image; groups are cudnn's."""
@@ -70,12 +76,9 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
 
 
 @module(
-    "nn.VolumetricConvolution",
-    "nn.VolumetricConvolutionMM",
-    "nn.VolumetricDilatedConvolution",
-    rank=5,
+    "nn.VolumetricConvolution", "nn.VolumetricConvolutionMM", "nn.VolumetricDilatedConvolution", rank=5, sizes=planes
 )
-@module("cudnn.VolumetricConvolution", rank=5, unbatched="kept")
+@module("cudnn.VolumetricConvolution", rank=5, unbatched="kept", sizes=planes)
 def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution of a volume: time, height, width; cudnn's output always has a batch dimension."""
     group = m.int("groups", 1)
@@ -83,7 +86,7 @@ def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
     return convolve(m, x, net, weight, "THW", group)
 
 
-@module("nn.SpatialDepthWiseConvolution", rank=4)
+@module("nn.SpatialDepthWiseConvolution", rank=4, sizes=planes)
 def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """Several kernels for each input plane; nOutputPlane counts those, and output channels go by input plane.
 
@@ -129,7 +132,7 @@ def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
     return dense, False
 
 
-@module("nn.SpatialConvolutionMap", rank=4)
+@module("nn.SpatialConvolutionMap", rank=4, sizes=planes)
 def convolution_map(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution in which only the pairs of planes in `connTable` are connected; the others weigh 0."""
     weight, one_to_one = connected(m, net)
@@ -174,19 +177,19 @@ def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Valu
     return net.batched(x, len(axes) + 2, lambda b: transposed(m, b, net, weight, axes, adj, group))
 
 
-@module("nn.SpatialFullConvolution", "cudnn.SpatialFullConvolution")
+@module("nn.SpatialFullConvolution", "cudnn.SpatialFullConvolution", rank=4, sizes=planes)
 def spatial_full_convolution(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A transposed convolution of an image."""
     return full_convolution(m, x, net, "HW")
 
 
-@module("nn.VolumetricFullConvolution", "cudnn.VolumetricFullConvolution")
+@module("nn.VolumetricFullConvolution", "cudnn.VolumetricFullConvolution", rank=5, sizes=planes)
 def volumetric_full_convolution(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A transposed convolution of a volume."""
     return full_convolution(m, x, net, "THW")
 
 
-@module("nn.SpatialFullConvolutionMap", rank=4, unbatched="only")
+@module("nn.SpatialFullConvolutionMap", rank=4, unbatched="only", sizes=planes)
 def full_convolution_map(m: Module, x: Value, net: Lowering) -> Value:
     """A transposed convolution in which only the pairs of planes in `connTable` are connected."""
     weight, one_to_one = connected(m, net)
@@ -195,14 +198,16 @@ def full_convolution_map(m: Module, x: Value, net: Lowering) -> Value:
     return transposed(m, x, net, weight.swapaxes(0, 1), "HW", (0, 0))
 
 
-@module("nn.SpatialConvolutionLocal", rank=4)
+def local_image(m: Module) -> dict[int, int]:
+    """Return the size of the one image that a kernel for each place fits."""
+    return {1: m.int("nInputPlane"), 2: m.int("iH"), 3: m.int("iW")}
+
+
+@module("nn.SpatialConvolutionLocal", rank=4, sizes=local_image)
 def local_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution with kernels and biases of its own at every place; weight (oH, oW, out, in, kH, kW)."""
     height, width, outputs = m.int("oH"), m.int("oW"), m.int("nOutputPlane")
     shape = (height, width, outputs, m.int("nInputPlane"), m.int("kH"), m.int("kW"))
-    expected = (m.int("iH"), m.int("iW"))
-    if x.shape[2:] != expected:
-        net.misfit(f"images of {expected[0]}x{expected[1]}", x)
     with net.inside("local"):
         y = net.add(
             LocallyConnected(kernel_shape=shape[-2:], strides=along(m, "d", "HW", 1), pads=begin_pads(m, "HW") * 2),

@@ -24,6 +24,7 @@ from pipeline.torch7.modules.temporal import convolve
     "nn.SpatialConvolutionFFTTiledIterated",
     "nn.SpatialConvolutionFFTTiledSync",
     rank=4,
+    sizes=lambda m: {1: m.weight().shape[1]},
 )
 def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution, however it is computed; weight (out, in, kH, kW), padding padUp and padLeft on both sides."""
@@ -39,7 +40,7 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("fbnn.LeakyReLU", keeps_shape=True)
+@module("fbnn.LeakyReLU")
 def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
     """A PReLU with one slope."""
     return prelu(m, x, net)

@@ -13,7 +13,12 @@ from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.objects import Storage, Table, Tensor
 
 
-@module("nn.Linear", "nn.LinearNoBias", rank=2)
+def features(m: Module) -> dict[int, int]:
+    """Return the length of the vectors that a weight (out, in) takes."""
+    return {1: m.weight().shape[-1]}
+
+
+@module("nn.Linear", "nn.LinearNoBias", rank=2, sizes=features)
 def linear(m: Module, x: Value, net: Lowering) -> Value:
     """y = x W' + b; x (N, in), W (out, in)."""
     bias = m.array("bias")
@@ -25,7 +30,7 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.PartialLinear", rank=2, unbatched="refused")
+@module("nn.PartialLinear", rank=2, unbatched="refused", sizes=lambda m: {1: m.int("inputsize")})
 def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of which only the rows in `partition` are computed (PartialLinear.lua)."""
     parallel = m.child("network").children()[0]
@@ -40,7 +45,7 @@ def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
     return net.add(Gemm(transB=1), x, net.weight(rows), offsets)
 
 
-@module("nn.LinearWeightNorm", rank=2)
+@module("nn.LinearWeightNorm", rank=2, sizes=lambda m: {1: m.weight("v").shape[-1]})
 def linear_weight_norm(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear with the weight g v / |v|, row by row (LinearWeightNorm.lua)."""
     v = m.weight("v").astype(np.float64)

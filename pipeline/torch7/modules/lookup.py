@@ -11,7 +11,7 @@ from pipeline.torch7.module import Module, module, refused
 from pipeline.torch7.modules.table import zero_based
 
 
-@module("nn.LookupTable")
+@module("nn.LookupTable", rank=2, unbatched="taken")
 def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
     """The row of the weight for every index in x; padding is for the gradient only."""
     return chosen(rows(m), x, net)
@@ -19,12 +19,10 @@ def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
 
 def chosen(weight: np.ndarray, x: Value, net: Lowering, part: str = "") -> Value:
     """Return the row of `weight` for every index in x, which counts from 1."""
-    if x.rank not in (1, 2):
-        net.misfit("a tensor of 1 or 2 dimensions", x)
     return net.add(Gather(axis=0), net.weight(weight), zero_based(x, net), part=part)
 
 
-@module("nn.LookupTableGPU")
+@module("nn.LookupTableGPU", rank=2, unbatched="taken")
 def gpu_lookup_table(m: Module, x: Value, net: Lowering) -> Value:
     """As LookupTable; zeros for `unk_index`, and with `featuresInDim2` features before places (fbcunn)."""
     weight, unknown = m.weight(), m.maybe_int("unk_index")
@@ -54,11 +52,9 @@ def one_hot(m: Module, x: Value, net: Lowering) -> Value:
     return net.add(OneHot(depth=m.int("outputSize")), zero_based(x, net))
 
 
-@module("nn.LookupTableMaskZero")
+@module("nn.LookupTableMaskZero", rank=2, unbatched="taken")
 def masked_lookup(m: Module, x: Value, net: Lowering) -> Value:
     """As LookupTable, with indices from 1 on; the index 0 gives zeros, whatever the first row holds (rnn)."""
-    if x.rank not in (1, 2):
-        net.misfit("a tensor of 1 or 2 dimensions", x)
     weight = np.array(rows(m), np.float32)
     weight[0] = 0
     return net.add(Gather(axis=0), net.weight(weight), net.add(Cast(to="int64"), x, part="index_int"))

@@ -8,12 +8,12 @@ from pipeline.graph.operators import Clip, ReduceMean
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
-from pipeline.torch7.modules.convolution import connected, kernels
+from pipeline.torch7.modules.convolution import connected, kernels, planes
 
 
-def response_to_ones(estimator: Module, shape: tuple[int, ...], net: Lowering) -> np.ndarray:
-    """Compute what an estimator gives for an image of ones (C, H, W): less where its kernel leaves the image."""
-    return respond(estimator, np.ones(shape[-3:]), net).astype(np.float32)
+def response_to_ones(estimator: Module, x: Value, net: Lowering) -> np.ndarray:
+    """Compute what an estimator gives for ones in place of an image x: less where its kernel leaves the image."""
+    return respond(estimator, np.ones(x.shape[-3:]), net).astype(np.float32)
 
 
 def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
@@ -42,9 +42,9 @@ def all_to_all(weight: np.ndarray, one_to_one: bool) -> np.ndarray:
     """Return one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
     if not one_to_one:
         return weight
-    planes = np.arange(len(weight))
+    all_planes = np.arange(len(weight))
     dense = np.zeros((len(weight), len(weight), *weight.shape[2:]))
-    dense[planes, planes] = weight[:, 0]
+    dense[all_planes, all_planes] = weight[:, 0]
     return dense
 
 
@@ -55,8 +55,8 @@ def correlate(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     y = np.zeros((len(weight), height, width))
     for i in range(rows):
         for j in range(columns):
-            kernel = weight[:, :, i, j].astype(np.float64)
-            y += np.tensordot(kernel, x[:, i : i + height, j : j + width], axes=1)
+            kernel, part = weight[:, :, i, j].astype(np.float64), x[:, i : i + height, j : j + width]
+            y += kernel[0, 0] * part if kernel.size == 1 else np.tensordot(kernel, part, axes=1)
     return y
 
 
@@ -68,18 +68,18 @@ def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering
     return net.add("Mul", y, inverse, part=part)
 
 
-@module("nn.SpatialSubtractiveNormalization", rank=4)
+@module("nn.SpatialSubtractiveNormalization", rank=4, sizes=planes)
 def subtractive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x minus the weighted mean of its neighbourhood."""
     estimator = m.child("meanestimator")
-    coefficient = response_to_ones(estimator, x.shape, net)
+    coefficient = response_to_ones(estimator, x, net)
     return net.add("Sub", x, adjusted(estimator, x, coefficient, net, "mean"))
 
 
-@module("nn.SpatialDivisiveNormalization", rank=4)
+@module("nn.SpatialDivisiveNormalization", rank=4, sizes=planes)
 def divisive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x divided by its neighbourhood's deviation, where that is above `threshold`, else by `thresval`."""
-    coefficient = response_to_ones(m.child("meanestimator"), x.shape, net)
+    coefficient = response_to_ones(m.child("meanestimator"), x, net)
     deviation = adjusted(m.child("stdestimator"), x, coefficient, net, "deviation")
     limit, other = m.float("threshold", 1e-4), m.float("thresval", 1e-4)
     if limit == other:
@@ -96,7 +96,7 @@ def contrastive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     return net.tensor(net.run(m.child("normalizer"), x))
 
 
-@module("nn.SpatialNormalization")
+@module("nn.SpatialNormalization", rank=3, unbatched="taken", sizes=lambda m: {0: m.int("nfeatures")})
 def spatial_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """nnx's older contrastive normalisation of one image (C, H, W).
 
@@ -104,10 +104,8 @@ def spatial_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """
     if x.rank == 2:
         x = net.reshape(x, (1, *x.shape), part="image")
-    if x.rank != 3:
-        net.misfit("an image of 2 or 3 dimensions, without a batch", x)
     mean, spread = m.child("convo"), m.child("convostd")
-    coefficient = response_to_ones(mean, x.shape, net)
+    coefficient = response_to_ones(mean, x, net)
     inverse = net.weight((1 / coefficient).reshape(x.shape), "inverse_coefficient")
     local = net.reshape(net.tensor(net.run(mean, x)), x.shape, part="local_mean")
     centred = net.add("Sub", x, net.add("Mul", local, inverse, part="mean"), part="centred")

@@ -23,15 +23,21 @@ def items(holder: Table | TorchObject, name: str) -> list[LuaValue]:
     return found.array() if isinstance(found, Table) else []
 
 
-@module("nn.gModule")
+def inputs(m: Module) -> int:
+    """Return how many inputs a graph takes; several are a table."""
+    inner = m.object.get("innode")
+    return m.maybe_int("nInputs") or (len(items(inner, "children")) if isinstance(inner, TorchObject) else 1)
+
+
+@module("nn.gModule", inside="chain", items=inputs)
 def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the nodes in the order of `forwardnodes`, each on what the nodes before it gave (gmodule.lua)."""
     inner, outer = m.object.get("innode"), m.object.get("outnode")
     if not isinstance(inner, TorchObject) or not isinstance(outer, TorchObject):
         return net.damaged("an innode and an outnode", "none")
-    single = (m.maybe_int("nInputs") or len(items(inner, "children"))) <= 1
+    single = inputs(m) <= 1
     if not single and not isinstance(x, tuple):
-        net.misfit(f"a table of {m.int('nInputs', 2)} inputs", x)
+        net.misfit(f"a table of {inputs(m)} inputs", x)
     given: dict[int, dict[int, TorchValue]] = {}  # by data: what arrived, by position
     given[id(data_of(inner, net))] = dict(enumerate((x,) if single else tuple(x) if isinstance(x, tuple) else ()))
     places = {id(found.object): i for i, found in reversed(list(enumerate(m.children(), 1)))}

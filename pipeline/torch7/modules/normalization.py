@@ -18,6 +18,11 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
 
 
+def channels(m: Module) -> dict[int, int]:
+    """Return the size along the axis of which every index has statistics of its own."""
+    return {1: m.weight("running_mean").size}
+
+
 def variance(m: Module, net: Lowering) -> Value:
     """Return the running variance; files of class version 1 keep 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
     if m.has("running_var"):
@@ -39,34 +44,35 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.BatchNormalization", rank=2, unbatched="widened", keeps_shape=True)
-@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused", keeps_shape=True)
+@module("nn.BatchNormalization", rank=2, unbatched="widened", sizes=channels)
+@module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused", sizes=channels)
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of feature vectors; nn's makes its input a batch of one in place (BatchNormalization.lua)."""
     return normalize(m, x, net)
 
 
-@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened", keeps_shape=True)
+@module("nn.SpatialBatchNormalization", rank=4, unbatched="widened", sizes=channels)
 @module(
-    "cudnn.SpatialBatchNormalization",
-    "fbnn.SpatialBatchNormalization",
-    rank=4,
-    unbatched="refused",
-    keeps_shape=True,
+    "cudnn.SpatialBatchNormalization", "fbnn.SpatialBatchNormalization", rank=4, unbatched="refused", sizes=channels
 )
 def spatial_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of images."""
     return normalize(m, x, net)
 
 
-@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened", keeps_shape=True)
-@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused", keeps_shape=True)
+@module("nn.VolumetricBatchNormalization", rank=5, unbatched="widened", sizes=channels)
+@module("cudnn.VolumetricBatchNormalization", rank=5, unbatched="refused", sizes=channels)
 def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """Batch normalisation of volumes."""
     return normalize(m, x, net)
 
 
-@module("nn.InstanceNormalization", rank=4)
+def own_channels(m: Module) -> dict[int, int]:
+    """Return the number of channels, where each has a weight."""
+    return {1: m.weight().size} if m.has("weight") else {}
+
+
+@module("nn.InstanceNormalization", rank=4, sizes=own_channels)
 def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """y = (x - mean) / sqrt(var + eps) * weight + bias, by the statistics of each image's channel.
 
@@ -91,7 +97,6 @@ def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
     "cudnn.SpatialCrossMapLRN",
     "inn.SpatialCrossResponseNormalization",
     rank=4,
-    keeps_shape=True,
 )
 def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
@@ -101,11 +106,9 @@ def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-@module("nn.Normalize")
+@module("nn.Normalize", rank=2, unbatched="taken")
 def normalize_vectors(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (sum |x|^p + eps)^(1/p) over the last of one or two dimensions; for p = inf x / (max |x| + eps)."""
-    if x.rank not in (1, 2):
-        net.misfit("a tensor of 1 or 2 dimensions", x)
     p, eps = m.float("p"), net.constant(m.float("eps", 1e-10), "eps")
     axes = (x.rank - 1,)
     if p == float("inf"):

@@ -8,10 +8,10 @@ from pipeline.graph.operators import Gemm, ReduceL1, ReduceL2, ReduceSum, Reduce
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
-from pipeline.torch7.modules.table import alike_pair
+from pipeline.torch7.modules.table import alike_pair, pair
 
 
-@module("nn.MM")
+@module("nn.MM", items=pair)
 def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Multiply two matrices, or two batches of them, transposed as `transA` and `transB` say."""
     a, b = alike_pair(x, net)
@@ -29,7 +29,7 @@ def swapped(x: Value, net: Lowering, part: str) -> Value:
     return net.add(Transpose(perm=(*range(x.rank - 2), x.rank - 1, x.rank - 2)), x, part=part)
 
 
-@module("nn.MV")
+@module("nn.MV", items=pair)
 def matrix_vector(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Multiply a matrix with a vector, or a batch of them."""
     matrix, vector = alike_pair(x, net)
@@ -53,13 +53,13 @@ def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
     return a, b
 
 
-@module("nn.DotProduct")
+@module("nn.DotProduct", items=pair)
 def dot_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """The sum of a b over the features."""
     return row_sums(net.add("Mul", *vectors(x, net), part="product"), net)
 
 
-@module("nn.CosineDistance")
+@module("nn.CosineDistance", items=pair)
 def cosine_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """a.b / sqrt((a.a + 1e-12) (b.b + 1e-12))."""
     a, b = vectors(x, net)
@@ -72,7 +72,7 @@ def cosine_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Valu
     return net.add("Div", dot, net.add("Sqrt", net.add("Mul", *squares, part="squares"), part="norms"))
 
 
-@module("nn.PairwiseDistance")
+@module("nn.PairwiseDistance", items=pair)
 def pairwise_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """The p-norm of a - b; p is called `norm`."""
     a, b = vectors(x, net)
@@ -84,7 +84,7 @@ def pairwise_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Va
     return net.add("Pow", row_sums(powers, net, part="sum"), net.constant(1 / p, "inverse_p"))
 
 
-@module("nn.Cosine", rank=2)
+@module("nn.Cosine", rank=2, sizes=lambda m: {1: m.weight().shape[1]})
 def cosine(m: Module, x: Value, net: Lowering) -> Value:
     """y = w.x / (|w| + 1e-12) / (|x| + 1e-12) for each row w; |w| is divided out of the weight."""
     weight = m.weight().astype(np.float64)
@@ -102,13 +102,13 @@ def differences(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Sub", tiled, net.weight(columns), part="difference")
 
 
-@module("nn.Euclidean", rank=2)
+@module("nn.Euclidean", rank=2, sizes=lambda m: {1: len(m.weight())})
 def euclidean(m: Module, x: Value, net: Lowering) -> Value:
     """The distance of x to every column of the weight."""
     return net.add(ReduceL2(axes=(2,), keepdims=0), differences(m, x, net))
 
 
-@module("nn.WeightedEuclidean", rank=2)
+@module("nn.WeightedEuclidean", rank=2, sizes=lambda m: {1: len(m.weight())})
 def weighted_euclidean(m: Module, x: Value, net: Lowering) -> Value:
     """As Euclidean, with every difference times its element of diagCov."""
     scale = net.weight(m.weight("diagCov").T, "diagCov")
@@ -116,7 +116,7 @@ def weighted_euclidean(m: Module, x: Value, net: Lowering) -> Value:
     return net.add(ReduceL2(axes=(2,), keepdims=0), scaled)
 
 
-@module("nn.Bilinear")
+@module("nn.Bilinear", items=pair)
 def bilinear(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """y_k = a W_k b + bias_k; W (out, in1, in2)."""
     a, b = alike_pair(x, net)

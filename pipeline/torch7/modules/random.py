@@ -21,7 +21,7 @@ def scaled_by(m: Module, x: Value, net: Lowering, factor: float) -> Value:
     return in_place(m, x, net.add("Mul", x, net.constant(factor, "factor")), net)
 
 
-@module("nn.Dropout", "cudnn.Dropout", keeps_shape=True)
+@module("nn.Dropout", "cudnn.Dropout")
 def dropout(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation the identity; the first version, without v2, scales by 1 - p instead (Dropout.lua)."""
     never_random(m, net, "stochastic_inference")
@@ -29,7 +29,7 @@ def dropout(m: Module, x: Value, net: Lowering) -> Value:
     return scaled_by(m, x, net, 1.0 if keeps else 1 - m.float("p", 0.5))
 
 
-@module("nn.SpatialDropout", "nn.VolumetricDropout", keeps_shape=True)
+@module("nn.SpatialDropout", "nn.VolumetricDropout")
 def spatial_dropout(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation y = (1 - p) x: these have no second version."""
     never_random(m, net, "stochastic_inference")

@@ -108,7 +108,7 @@ def blank(size: LuaValue, batch: tuple[int, ...], net: Lowering) -> TorchValue:
     return tuple([blank(v, batch, net) for v in sizes])
 
 
-@module("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.AbstractRecurrent", feeds_first=True)
+@module("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.AbstractRecurrent")
 def recursor(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
     return net.run(m.children()[0], x)
@@ -122,7 +122,7 @@ def steps(m: Module, sequence: list[TorchValue], net: Lowering) -> list[TorchVal
     return [net.duplicate(net.run(child, item)) for item in sequence]
 
 
-@module("nn.Sequencer", feeds_first=True)
+@module("nn.Sequencer")
 def sequencer(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside on every item of a table, or every slice along the first dimension of a tensor."""
     if isinstance(x, tuple):
@@ -161,7 +161,7 @@ def language_bi_sequencer(m: Module, x: tuple[TorchValue, ...], net: Lowering) -
     return net.run(merge, ((first, *before), (*behind, last)))
 
 
-@module("nn.MaskZero", "nn.TrimZero", feeds_first=True)
+@module("nn.MaskZero", "nn.TrimZero")
 def mask_zero(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside, and give zeros for every sample whose (first) input is all zeros."""
     first = net.current(next(iter(leaves(x))))

@@ -49,7 +49,7 @@ def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, n
     return net.add("Add", y, other, part="gates")
 
 
-@module("nn.SeqLSTM", "nn.SeqLSTMP")
+@module("nn.SeqLSTM", "nn.SeqLSTMP", rank=3, sizes=lambda m: {2: m.int("inputsize")})
 def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
     """An LSTM over (T, N, D), or (N, T, D) with batchfirst; gates in the order i, f, o, g; {c0, h0, x} or {h0, x}.
 
@@ -89,7 +89,7 @@ def lstm_step(gates: Value, order: str, cell: Value | None, net: Lowering) -> tu
     return cell, net.add("Mul", net.add("Tanh", cell, part="squashed"), o, part="hidden")
 
 
-@module("nn.SeqGRU")
+@module("nn.SeqGRU", rank=3, sizes=lambda m: {2: m.int("inputSize")})
 def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
     parts = m.weight(), m.weight("bias")

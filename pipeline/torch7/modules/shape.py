@@ -11,7 +11,12 @@ from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.axes import axis_of
 
 
-@module("nn.View")
+def sample_elements(m: Module) -> int:
+    """Return how many numbers a sample has, or a divisor of that where `size` holds -1."""
+    return math.prod(size for size in m.sizes("size") if size >= 0)
+
+
+@module("nn.View", elements=sample_elements)
 def view(m: Module, x: Value, net: Lowering) -> Value:
     """View as `size`; elements beyond numElements are the batch, without -1 in it (View.lua, batchsize)."""
     size = m.sizes("size")
@@ -29,13 +34,15 @@ def viewed(m: Module, x: Value, net: Lowering, size: tuple[int, ...]) -> tuple[i
     batch *= math.prod(x.shape[: x.rank - len(sample)])
     whole = batch == 1 and (dims is None or x.rank <= dims)
     shape = size if whole else (batch, *size)
+    if not whole and -1 not in size and batch != x.shape[0] and x.shape[x.rank - len(size) :] != size:
+        net.mixed.append(m)
     rest = math.prod(s for s in shape if s >= 0)
     if x.size % rest or (-1 not in shape and x.size != rest):
         net.misfit(f"samples that view as {'x'.join(map(str, size))}", x)
     return tuple(x.size // rest if s == -1 else s for s in shape)
 
 
-@module("nn.Reshape")
+@module("nn.Reshape", elements=sample_elements)
 def reshape(m: Module, x: Value, net: Lowering) -> Value:
     """View as `size`, behind the batch dimension in batch mode.
 

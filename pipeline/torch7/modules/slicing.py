@@ -91,37 +91,33 @@ def one_pad(rank: int, axis: int, begin: int, end: int) -> tuple[int, ...]:
 
 def image_pads(m: Module, x: Value, net: Lowering) -> tuple[int, ...]:
     """Return the pads of an image's four sides for all axes of x, which are 3 or 4."""
-    if x.rank not in (3, 4):
-        net.misfit("a tensor of 3 or 4 dimensions", x)
     left = m.int("pad_l")
     right, top, bottom = (m.int(name, left) for name in ("pad_r", "pad_t", "pad_b"))
     kept = (0,) * (x.rank - 2)
     return (*kept, top, left, *kept, bottom, right)
 
 
-@module("nn.SpatialZeroPadding")
+@module("nn.SpatialZeroPadding", rank=4, unbatched="taken")
 def zero_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Add rows and columns of zeros, or crop where negative."""
     return net.add(Pad(pads=image_pads(m, x, net)), x)
 
 
-@module("nn.SpatialReflectionPadding")
+@module("nn.SpatialReflectionPadding", rank=4, unbatched="taken")
 def reflection_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Mirror the image at its borders."""
     return net.add(Pad(pads=image_pads(m, x, net), mode="reflect"), x)
 
 
-@module("nn.SpatialReplicationPadding")
+@module("nn.SpatialReplicationPadding", rank=4, unbatched="taken")
 def replication_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat the image's border."""
     return net.add(Pad(pads=image_pads(m, x, net), mode="edge"), x)
 
 
-@module("nn.VolumetricReplicationPadding")
+@module("nn.VolumetricReplicationPadding", rank=5, unbatched="taken")
 def volumetric_replication_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat the volume's border."""
-    if x.rank not in (4, 5):
-        net.misfit("a tensor of 4 or 5 dimensions", x)
     left = m.int("pleft")
     front, back, top, bottom, right = (m.int(f"p{side}", left) for side in ("front", "back", "top", "bottom", "right"))
     kept = (0,) * (x.rank - 3)
@@ -140,7 +136,7 @@ def spatial_padding(m: Module, x: Value, net: Lowering) -> Value:
     return net.add(Pad(pads=tuple(pads), value=m.float("val", 0.0)), x)
 
 
-@module("nn.SpatialCircularPadding")
+@module("nn.SpatialCircularPadding", rank=4, unbatched="taken")
 def circular_padding(m: Module, x: Value, net: Lowering) -> Value:
     """Continue the image at the opposite border (texture_nets)."""
     pads = image_pads(m, x, net)
@@ -160,11 +156,9 @@ def circular_padding(m: Module, x: Value, net: Lowering) -> Value:
     return x
 
 
-@module("nn.ShaveImage")
+@module("nn.ShaveImage", rank=4, unbatched="taken")
 def shave_image(m: Module, x: Value, net: Lowering) -> Value:
     """Cut `size` rows and columns off every side (fast-neural-style)."""
     size = -m.int("size")
-    if x.rank not in (3, 4):
-        net.misfit("a tensor of 3 or 4 dimensions", x)
     kept = (0,) * (x.rank - 2)
     return net.add(Pad(pads=(*kept, size, size) * 2), x)

@@ -11,6 +11,11 @@ from pipeline.torch7.modules.axes import axis_of, batched_axis, joined
 Table = tuple[TorchValue, ...]
 
 
+def pair(m: Module) -> int:
+    """Return the number of items that modules of two inputs take."""
+    return 2
+
+
 def alike(x: Table, net: Lowering, count: int | None = None) -> tuple[Value, ...]:
     """Return a table's tensors in the shape of the first: Torch asks only for as many elements (add, cmul ...)."""
     items = net.tensors(x if count is None else x[:count])
@@ -45,13 +50,13 @@ def cmul_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return first if others else net.copy(first)
 
 
-@module("nn.CSubTable")
+@module("nn.CSubTable", items=pair)
 def csub_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """y = x1 - x2."""
     return net.add("Sub", *alike(x, net, 2))
 
 
-@module("nn.CDivTable")
+@module("nn.CDivTable", items=pair)
 def cdiv_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """y = x1 / x2."""
     return net.add("Div", *alike(x, net, 2))
@@ -69,7 +74,7 @@ def cmin_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return fold("Min", x, net)
 
 
-@module("nn.CAddTensorTable")
+@module("nn.CAddTensorTable", items=pair)
 def cadd_tensor_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Add a tensor to every item of a table: {v, {a, b}} gives {a + v, b + v}."""
     if len(x) < 2 or not isinstance(x[1], tuple) or not isinstance(x[0], Value):
@@ -120,7 +125,7 @@ def zip_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     return tuple([tuple([row[i] for row in rows if i < len(row)]) for i in range(max(map(len, rows)))])
 
 
-@module("nn.ZipTableOneToMany")
+@module("nn.ZipTableOneToMany", items=pair)
 def zip_one_to_many(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """{v, {a, b}} gives {{v, a}, {v, b}}."""
     if len(x) < 2 or not isinstance(x[1], tuple):
@@ -142,7 +147,7 @@ def join_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return joined(items, batched_axis(m, items[0], net), net)
 
 
-@module("nn.MixtureTable")
+@module("nn.MixtureTable", items=pair)
 def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Add up the experts, each times its column of the gate: {gate (N, E), {e1, e2 ...}} or {gate, experts}."""
     if len(x) < 2 or not isinstance(x[0], Value):
@@ -165,7 +170,7 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     return net.add("Sum", *terms) if len(terms) > 1 else terms[0]
 
 
-@module("nn.Index")
+@module("nn.Index", items=pair)
 def index(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Return the slices of the first tensor that the second names, from 1 on."""
     tensor, indices = alike_pair(x[:2], net)  # what stands behind them in the table, Torch does not look at

@@ -30,9 +30,7 @@ def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding
 
 def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> Value:
     """Multiply every window of `kernel` frames with the weight (out, kernel * in), time first."""
-    features = m.int("inputFrameSize", x.shape[2])
-    if x.shape[2] != features:
-        net.misfit(f"frames of {features} features", x)
+    features = x.shape[2]
     windows, blocks = frames(m, x, net, kernel, stride, padding)
     weight, bias = m.weight(), m.array("bias")
     if weight.size % (kernel * features):
@@ -44,13 +42,18 @@ def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, paddi
     return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))
 
 
-@module("nn.TemporalConvolution", rank=3)
+def frame(m: Module) -> dict[int, int]:
+    """Return the number of features in a frame."""
+    return {2: m.int("inputFrameSize")} if m.has("inputFrameSize") else {}
+
+
+@module("nn.TemporalConvolution", rank=3, sizes=frame)
 def temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution over time."""
     return convolve(m, x, net, m.int("kW"), m.int("dW", 1))
 
 
-@module("cudnn.TemporalConvolution", rank=3)
+@module("cudnn.TemporalConvolution", rank=3, sizes=frame)
 def cudnn_temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """As nn's, but its time is called H, and it pads (cudnn.torch, TemporalConvolution.lua)."""
     return convolve(m, x, net, m.int("kH"), m.int("dH", 1), m.int("padH", 0))
@@ -70,7 +73,7 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     return net.reshape(y, (y.shape[0], *y.shape[2:]))
 
 
-@module("nn.TemporalSubSampling", rank=3, unbatched="only")
+@module("nn.TemporalSubSampling", rank=3, unbatched="only", sizes=lambda m: {2: len(m.weight())})
 def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The sum of every `kW` frames times a weight, plus a bias, feature by feature."""
     kernel = m.int("kW")
@@ -85,7 +88,7 @@ def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Add", scaled, net.weight(m.weight("bias"), "bias"))
 
 
-@module("nn.TemporalRowConvolution", rank=3)
+@module("nn.TemporalRowConvolution", rank=3, sizes=lambda m: {1 if m.flag("featFirst") else 2: len(m.weight())})
 def temporal_row_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """Convolve every feature over time with a kernel of its own; with featFirst x is (N, features, time)."""
     first = m.flag("featFirst")
@@ -109,11 +112,9 @@ def temporal_row_convolution(m: Module, x: Value, net: Lowering) -> Value:
     return y if first else net.add(Transpose(perm=(0, 2, 1)), y)
 
 
-@module("nn.TemporalDynamicKMaxPooling")
+@module("nn.TemporalDynamicKMaxPooling", rank=3, unbatched="taken")
 def dynamic_k_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """The k largest frames in their order in time, feature by feature; only k = 1 is a maximum."""
-    if x.rank not in (2, 3):
-        net.misfit("a tensor of 2 or 3 dimensions", x)
     axis = x.rank - 2
     k = max(m.int("minK"), -int(-m.float("factor", 0.0) * x.shape[axis] // 1))
     if k == x.shape[axis]:

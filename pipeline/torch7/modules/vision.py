@@ -25,7 +25,7 @@ def per_channel(array: np.ndarray, x: Value, net: Lowering, ranks: tuple[int, ..
     return array.reshape(-1, *[1] * (x.rank - axis - 1))
 
 
-@module("inn.ConstAffine")
+@module("inn.ConstAffine", sizes=lambda m: {1: m.weight("a").size})
 def const_affine(m: Module, x: Value, net: Lowering) -> Value:
     """y = a x + b, channel by channel."""
     a, b = (net.weight(per_channel(m.weight(name), x, net, (2, 4)), name) for name in "ab")
@@ -43,7 +43,7 @@ def mean_subtraction(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Sub", x, net.weight(mean.reshape(x.shape[-3:]), "mean"))
 
 
-@module("nn.SpatialFeatNormalization")
+@module("nn.SpatialFeatNormalization", rank=4, unbatched="taken", sizes=lambda m: {1: m.weight("mean").size})
 def feature_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """(x - mean) / std, channel by channel (dpnn)."""
     mean, std = (net.weight(per_channel(m.weight(name), x, net, (3, 4)), name) for name in ("mean", "std"))
@@ -121,7 +121,7 @@ def crelu(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Relu", joined)
 
 
-@module("nn.SpatialLinear", rank=4, unbatched="only")
+@module("nn.SpatialLinear", rank=4, unbatched="only", sizes=lambda m: {1: m.weight().shape[-1]})
 def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of the channels at every pixel (nnx): a convolution of 1 x 1."""
     weight = m.weight()

@@ -8,11 +8,11 @@ from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.activation import threshold
 from pipeline.torch7.modules.arithmetic import identity
 
-module("nn.GradientRescale", keeps_shape=True)(identity)
-module("nn.DeconvnetReLU", "nn.GuidedReLU", keeps_shape=True)(threshold)
+module("nn.GradientRescale")(identity)
+module("nn.DeconvnetReLU", "nn.GuidedReLU")(threshold)
 
 
-@module("nn.Rectifier", keeps_shape=True)
+@module("nn.Rectifier")
 def rectifier(m: Module, x: Value, net: Lowering) -> Value:
     """y = (|x| + x) / 2 (deep Q-networks)."""
     return net.add("Relu", x)

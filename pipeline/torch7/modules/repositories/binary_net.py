@@ -18,13 +18,13 @@ from pipeline.torch7.modules.linear import linear, tensor
 from pipeline.torch7.objects import Table
 
 
-@module("nn.BinActiveZ", keeps_shape=True)
+@module("nn.BinActiveZ")
 def sign(m: Module, x: Value, net: Lowering) -> Value:
     """1, 0 or -1, as x is (XNOR-Net)."""
     return net.add("Sign", x)
 
 
-@module("BinarizedNeurons", keeps_shape=True)
+@module("BinarizedNeurons")
 def binarized_neurons(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation the sign of (x + 1) / 2 - 0.5, which is 0 for what is lost beside 1 (BinaryNet)."""
     half = net.constant(0.5, "half")
@@ -63,8 +63,8 @@ def power_of_two(array: np.ndarray) -> np.ndarray:
     return powers.astype(np.float32)
 
 
-@module("BatchNormalizationShiftPow2", rank=2, unbatched="refused", keeps_shape=True)
-@module("SpatialBatchNormalizationShiftPow2", rank=4, unbatched="refused", keeps_shape=True)
+@module("BatchNormalizationShiftPow2", rank=2, unbatched="refused")
+@module("SpatialBatchNormalizationShiftPow2", rank=4, unbatched="refused")
 def shift_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation (x - mean) times a power of two, times another, plus bias (BinaryNet).
 

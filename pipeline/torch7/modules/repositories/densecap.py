@@ -15,7 +15,7 @@ from pipeline.torch7.modules.arithmetic import identity
 from pipeline.torch7.modules.repositories.torch_rnn import between_views
 from pipeline.torch7.modules.table import alike_pair
 
-module("nn.RegularizeLayer", keeps_shape=True)(identity)
+module("nn.RegularizeLayer")(identity)
 
 
 def boxes_of(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:

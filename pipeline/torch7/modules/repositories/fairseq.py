@@ -31,7 +31,7 @@ def add_and_multiply(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Val
     return net.add("Mul", total, net.constant(m.float("constant_scalar")))
 
 
-@module("nn.GradMultiply", feeds_first=True)
+@module("nn.GradMultiply")
 def gradient_multiply(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
     return net.run(m.children()[0], x)

@@ -11,7 +11,7 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module, refused
 
 
-@module("nn.Normalize2", rank=4, unbatched="refused", keeps_shape=True)
+@module("nn.Normalize2", rank=4, unbatched="refused")
 def normalize(m: Module, x: Value, net: Lowering) -> Value:
     """x / sqrt(sum x^2 + 1e-5) over the channels (mc-cnn)."""
     squares = net.add(ReduceSumSquare(axes=(1,), keepdims=1), x, part="squares")

@@ -9,7 +9,7 @@ from pipeline.torch7.module import Module, fields, module, refused
 from pipeline.torch7.modules.lookup import chosen
 
 
-@module("nn.Normalization", where=fields("thresh"), keeps_shape=True)
+@module("nn.Normalization", where=fields("thresh"))
 def normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x over its norm along the last dimension, or over thresh + 1 where the norm is no more than thresh (EntNet)."""
     limit = m.float("thresh", 0.0)

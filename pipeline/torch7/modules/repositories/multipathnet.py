@@ -16,7 +16,7 @@ from pipeline.torch7.modules.containers import sequential
 from pipeline.torch7.modules.table import alike_pair
 
 
-@module("nn.NoBackprop", feeds_first=True)
+@module("nn.NoBackprop")
 def no_backprop(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
     return net.run(m.children()[0], x)
@@ -28,7 +28,7 @@ def mode_switch(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return net.run(m.children()[1], x)
 
 
-@module("nn.ModelParallelTable", feeds_first=True)
+@module("nn.ModelParallelTable")
 def model_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run every module on the input, and join what they give along `dimension`, item by item where it is a table."""
     return _joined([net.run(child, x) for child in m.children()], m.int("dimension"), net)
@@ -44,7 +44,7 @@ def _joined(given: list[TorchValue], dimension: int, net: Lowering, part: str = 
         return joined(tensors, axis_of(dimension, tensors[0], net), net)
 
 
-@module("nn.SequentialSplitBatch", feeds_first=True)
+@module("nn.SequentialSplitBatch")
 def sequential_split(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the modules one after the other, on at most `batch_size` samples at a time (here on all)."""
     return sequential(m, x, net)

@@ -30,11 +30,10 @@ module(
     "nn.TVLoss2",
     "nn.TVLossModule",
     "nn.TextureLoss",
-    keeps_shape=True,
 )(identity)
 
 
-@module("nn.MRFMM", keeps_shape=True)
+@module("nn.MRFMM")
 def markov_loss(m: Module, x: Value, net: Lowering) -> Value:
     """A copy of the input (CNNMRF)."""
     return net.copy(x)
@@ -81,7 +80,7 @@ def inspiration(m: Module, x: Value, net: Lowering) -> Value:
     return net.add(one, x, net.weight(weight.reshape(*weight.shape, 1, 1)), None)
 
 
-@module("nn.VGG_postprocess", rank=4, unbatched="refused", keeps_shape=True)
+@module("nn.VGG_postprocess", rank=4, unbatched="refused")
 def vgg_postprocess(m: Module, x: Value, net: Lowering) -> Value:
     """127.5 (x + 1) minus VGG's mean of each channel, in the memory of x (CycleGAN)."""
     mean = np.array([103.939, 116.779, 123.68], np.float32).reshape(1, 3, 1, 1)

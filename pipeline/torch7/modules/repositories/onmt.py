@@ -26,7 +26,6 @@ from pipeline.torch7.modules.table import alike_pair
     "onmt.Network",
     "onmt.NoAttention",
     "onmt.WordEmbedding",
-    feeds_first=True,
 )
 def network(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the network inside."""
@@ -42,7 +41,7 @@ def generator(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return network(m, x[0] if isinstance(x, tuple) and x else x, net)
 
 
-@module("onmt.VariationalDropout", keeps_shape=True)
+@module("onmt.VariationalDropout")
 def variational_dropout(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation a copy of the input."""
     return net.copy(x)

@@ -14,19 +14,19 @@ module("w2nn.EdgeFilter", "w2nn.RandomBinaryConvolution", rank=4)(spatial_convol
 module("w2nn.PrintTable")(identity)
 
 
-@module("w2nn.InplaceClip01", keeps_shape=True)
+@module("w2nn.InplaceClip01")
 def clip(m: Module, x: Value, net: Lowering) -> Value:
     """Cut x to [0, 1], in the memory of x."""
     return net.overwrite(x, net.add(Clip(min=0.0, max=1.0), x))
 
 
-@module("w2nn.LeakyReLU", keeps_shape=True)
+@module("w2nn.LeakyReLU")
 def leaky_relu(m: Module, x: Value, net: Lowering) -> Value:
     """y = x where x > 0, else negative_scale x."""
     return net.add(LeakyRelu(alpha=m.float("negative_scale", 0.333)), x)
 
 
-@module("w2nn.GradWeight", "w2nn.Print", keeps_shape=True)
+@module("w2nn.GradWeight", "w2nn.Print")
 def copy(m: Module, x: Value, net: Lowering) -> Value:
     """A copy of the input."""
     return net.copy(x)

@@ -1,0 +1,124 @@
+"""Decides sizes of which several fit: by what modules remember, by the checkpoint's options, by a default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.torch7.objects import LuaValue
+from pipeline.torch7.solving import settings, sizes
+from pipeline.torch7.solving.attempts import Attempt, Attempts
+from pipeline.torch7.solving.forms import Form, Place, resized, tensor_at
+from pipeline.torch7.solving.memory import CONSULTED, Memory, memories
+from pipeline.torch7.solving.ranks import PLANES
+from pipeline.torch7.solving.solution import Free
+
+STEPS = 4  # of a sequence that may have any number
+_DEFAULTS = {1: (64, 256, 1024), 2: (224, 256, 512, 64, 32)}  # of sizes without an end, by the number of axes
+_DEFAULT = (32, 64, 16)  # of three axes
+_LISTED = 5
+# Sides that images are often given.
+_USUAL = (224, 227, 32, 28, 64, 96, 128, 256, 48, 231, 112)
+
+
+def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaValue) -> tuple[Form, Free]:
+    """Decide the size of some axes, if it can be decided."""
+    uneven = len(set(_sizes(form, group))) > 1
+    least, largest = (1, 1) if uneven else sizes.bounds(attempts, form, group)
+    if least == largest and not uneven and len(joint := _alike(form, group)) > len(group):
+        group = joint
+        least, largest = sizes.bounds(attempts, form, group)
+    free = Free(group, _rank(form, group), least, largest, uneven=uneven)
+    if least == largest and not uneven:
+        square = len({number for _, number in group}) > 1
+        return form, replace(free, reason="no other square fits" if square else "")
+    for memory in memories(attempts(form).steps)[:CONSULTED]:
+        if found := _remembered(attempts, form, group, memory, exact=largest is not None):
+            return found, replace(free, reason=str(memory))
+    if len(group) > 1 and not uneven:
+        for setting in settings.sides(checkpoint):
+            if attempts(found := sizes.with_size(form, group, setting.size)).fits:
+                return found, replace(free, reason=str(setting))
+    if largest is not None or uneven:
+        return form, replace(free, decided=False)
+    found = _default(attempts, form, group)
+    size = "x".join(map(str, _sizes(found, group[: _rank(form, group)])))
+    return found, replace(free, reason=f"{size} is a default")
+
+
+def _rank(form: Form, group: sizes.Group) -> int:
+    return len(tensor_at(form, group[0][0]).axes)
+
+
+def _sizes(form: Form, group: Sequence[Place]) -> list[int]:
+    return [tensor_at(form, path).axes[number].size for path, number in group]
+
+
+def _alike(form: Form, group: sizes.Group) -> sizes.Group:
+    """Return the axes of all tensors that are those of a group, and have its sizes: they may have to be the same."""
+    numbers = [number for _, number in group]
+    shape = _sizes(form, group)
+    same = [other for other in sizes.groups(form) if [n for _, n in other] == numbers and _sizes(form, other) == shape]
+    return tuple(place for other in same for place in other)
+
+
+def _remembered(attempts: Attempts, form: Form, group: sizes.Group, memory: Memory, *, exact: bool) -> Form | None:
+    """Return the form with the sizes with which a module takes, or gives, what it remembers.
+
+    Where the memory is `exact`, no other sizes do that.
+    """
+    rank, shift = _rank(form, group), _rank(form, group) - len(memory.shape)
+    seen = sizes.shape_at(attempts(form), memory.step, memory.side)
+    if seen is None or len(seen) != rank or shift not in (0, 1):
+        return None
+    unknown = {number for other in sizes.groups(form) for _, number in other}
+    if any(memory.shape[n - shift] not in (None, seen[n]) for n in range(1, rank) if n not in unknown):
+        return None
+    chosen: dict[Place, int] = {}
+    for path, number in group:
+        wanted = memory.shape[number - shift]
+        if wanted is None:
+            return None
+
+        def look(attempt: Attempt, number: int = number, wanted: int = wanted) -> int:
+            shape = sizes.shape_at(attempt, memory.step, memory.side)
+            return -1 if shape is None or len(shape) != rank else shape[number] - wanted
+
+        size = sizes.size_giving(attempts, form, (path, number), look)
+        if size is None or (exact and look(attempts(resized(form, {(path, number): size + 1}))) == 0):
+            return None
+        chosen[path, number] = size
+    found = resized(form, chosen)
+    return found if attempts(found).fits else None
+
+
+def _default(attempts: Attempts, form: Form, group: sizes.Group) -> Form:
+    """Return the form with a usual size for axes that have no end."""
+    unrolled = attempts(sizes.with_size(form, group, 8 * max(_sizes(form, group)))).size > 2 * attempts(form).size
+    numbers = {number for _, number in group}
+    if numbers == {1} and _rank(form, group) >= 4:
+        usual: tuple[int, ...] = (PLANES,)
+    else:
+        usual = (STEPS,) if unrolled else _DEFAULTS.get(len(numbers), _DEFAULT)
+    tried = (sizes.with_size(form, group, size) for size in usual)
+    return next((new for new in tried if attempts(new).fits), form)
+
+
+def listed(attempts: Attempts, form: Form, undecided: Sequence[Free]) -> tuple[Form, ...]:
+    """Return forms that fit with sizes of those that are open, the likeliest first."""
+    found: dict[Form, None] = {}
+    even = [free for free in undecided if not free.uneven]
+    orders = [sorted(range(free.least, (free.largest or free.least) + 1), key=_unlikely) for free in even]
+    for turn in range(max(map(len, orders), default=1)):
+        new = form
+        for free, order in zip(even, orders, strict=True):
+            new = sizes.with_size(new, free.group, order[min(turn, len(order) - 1)])
+        if len(found) < _LISTED and attempts(new).fits:
+            found[new] = None
+    return tuple(found)
+
+
+def _unlikely(size: int) -> tuple[int, int, int]:
+    """Rank sizes: those that images often have, then those with many factors of 2, then the smaller."""
+    rank = _USUAL.index(size) if size in _USUAL else len(_USUAL)
+    return rank, -(size & -size), size
