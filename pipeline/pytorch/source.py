@@ -108,7 +108,7 @@ def _module(made_of: Steps, members: Members, inputs: Sequence[str]) -> _Class:
     for value, held in made_of.held.items():
         if value in used:
             name = taken.claim(identifier(value, "values"))
-            members.add_array(name, held)
+            members.add_array(name, value, held)
             names[value] = f"self.{name}"
     arguments = [names[value] for value in inputs]
     init = members.init()

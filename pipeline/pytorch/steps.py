@@ -25,6 +25,11 @@ class Layer:
     tied: Mapping[str, str] = field(default_factory=dict)
 
 
+def tied(value: str, array: Array) -> str:
+    """Return what two layers have in common that hold the same weight in the same shape."""
+    return f"{value} {array.shape}"
+
+
 @dataclass(frozen=True)
 class Step:
     """A line of `forward`: the values it makes, of which expression, or of which layer applied to which value."""

@@ -15,7 +15,7 @@ from pipeline.graph.values import Graph, Node, Value
 from pipeline.graph.writers import Writers
 from pipeline.pytorch.code import Bracket, Code, Ref, code, flat
 from pipeline.pytorch.identifiers import word
-from pipeline.pytorch.steps import Array, Held, Layer, Step, Steps
+from pipeline.pytorch.steps import Array, Held, Layer, Step, Steps, tied
 
 # What a layer holds, by the names that PyTorch gives them: weights of the graph, as they are or in another form, or
 # arrays of the writer's own making.
@@ -97,24 +97,24 @@ class ModuleBuilder:
         """Add a submodule, and the line that applies it; without a `part`, that makes the node's output."""
         current = self._current
         name = self._taken.claim(f"{current.output.name}_{part}") if part else current.output.name
-        held, tied = self._arrays(arrays)
+        held, shared = self._arrays(arrays)
         number = len(self._layers)
-        if tied:  # the same layer with the same weights is the one that was applied before
-            number = self._numbers.setdefault((flat(made, {}), *sorted(tied.items())), number)
+        if shared:  # the same layer with the same weights is the one that was applied before
+            number = self._numbers.setdefault((flat(made, {}), *sorted(shared.items())), number)
         if number == len(self._layers):
-            self._layers.append(Layer(made, held, tied))
+            self._layers.append(Layer(made, held, shared))
         self._steps.append(Step((name,), x, self._place(part), number))
         return Ref(name)
 
     def _arrays(self, given: Arrays) -> tuple[dict[str, Array], dict[str, str]]:
-        held, tied = dict[str, Array](), dict[str, str]()
+        held, shared = dict[str, Array](), dict[str, str]()
         for name, found in given.items():
             if isinstance(found, np.ndarray):
                 held[name] = found
             elif found is not None:
                 value, held[name] = found if isinstance(found, tuple) else (found, self.numbers(found))
-                tied[name] = f"{value.name} {held[name].shape}"
-        return held, tied
+                shared[name] = tied(value.name, held[name])
+        return held, shared
 
     def numbers(self, value: Value) -> Array:
         """Return the numbers of a weight; refuses one that the network computes."""
