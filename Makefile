@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := tests/data/demo
 
-.PHONY: demo test lint type bench torture mutants runtimes schema clean
+.PHONY: demo test lint type bench torture fuzz mutants runtimes schema clean
 
 demo: $(VENV)/installed
 	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
@@ -28,6 +28,10 @@ bench: $(VENV)/installed-test
 # Kills runs, fills disks, flips bytes: half an hour, and 1 GB. POINTS=20 is quicker. Full disks need root.
 torture: $(VENV)/installed-test
 	$(BIN)/python -m tests.torture --points $(or $(POINTS),200)
+
+# Damaged files of every format, SECONDS of them for each: half an hour. FUZZ="--only t7" is quicker.
+fuzz: $(VENV)/installed-test
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(FUZZ)
 
 # Breaks the program in one place at a time, in copies of it, and lists what no test notices: 8,000 places, a night.
 # PATHS=pipeline/graph/passes is quicker.

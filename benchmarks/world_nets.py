@@ -88,7 +88,10 @@ def _prepared(net: CaffeNet, cut: bool, gain: float) -> Prepared:
 
 def _feed(generator: np.random.Generator, name: str, shape: Shape) -> np.ndarray:
     if "im_info" in name:
-        return np.array([[600, 800, 1.0]], np.float32).reshape(shape)
+        return np.resize(np.array([600, 800, 1], np.float32), shape)
+    if name == "rois":  # regions of the first image: its index, then left, top, right, bottom
+        corners = np.sort(generator.integers(0, 200, (shape[0], 2, 2)), axis=1).reshape(shape[0], 4)
+        return np.hstack([np.zeros((shape[0], 1)), corners]).astype(np.float32).reshape(shape)
     if "cont" in name or "clip" in name:  # of a recurrent layer: 0 begins a sequence
         return np.ones(shape, np.float32)
     return generator.standard_normal(shape).astype(np.float32)

@@ -31,15 +31,27 @@ def _open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a path of any bytes is printed as it is
     sys.stderr = _Talk(open(2, "wb", closefd=False), errors="backslashreplace", line_buffering=True)  # noqa: SIM115
 
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
     _open_streams()
-    from pipeline.cli.app import run
+    from pipeline.supervision import supervised
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(supervised(_work))
+
+
+def _work() -> int:
+    try:
+        from pipeline.cli.app import run
+
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # while the program was loaded
+        print("error: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

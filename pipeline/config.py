@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from pipeline.errors import UsageError
+from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
@@ -68,6 +69,9 @@ class Options:
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    limits: tuple[str, ...] = _option(
+        (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
+    )
     cut: tuple[str, ...] = _option(
         (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
     )
@@ -172,6 +176,10 @@ def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
         raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML", why=str(error)) from error
+    except RecursionError as error:
+        raise UsageError(
+            f"{path} is no configuration", why="its arrays or tables lie too deep inside each other"
+        ) from error
     models = document.pop("model", []) if isinstance(document.get("model"), list) else []
     lines = _lines(text)
 
@@ -320,8 +328,10 @@ def validate(options: Options) -> Options:
         where = options.origins.get(option, "")
         raise UsageError(f"{option} cannot be {getattr(options, option)!r}", where=where, why=why)
 
-    if Path(options.name).name != options.name or options.name in ("..", ""):
-        refuse("name", "it names a folder inside the output, and has no separator in it")
+    if Path(options.name).name != options.name or options.name in ("..", "") or "\0" in options.name:
+        refuse("name", "it names a folder inside the output, and has no separator or NUL in it")
+    if options.seed < 0:
+        refuse("seed", "it is 0 or more")
     if options.jobs < 1:
         refuse("jobs", "at least one model is converted at a time")
     if not 0 <= options.tolerance < float("inf"):
@@ -330,6 +340,7 @@ def validate(options: Options) -> Options:
         refuse("weights_format", "it is protobuf or hdf5")
     for option in ("weights", "reference"):
         _refuse_missing(options, option)
+    budget.parse(options.limits)
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")

@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pipeline.visible import visible
+
 
 class PipelineError(Exception):
     """Base of every error that is not a bug of this program.
@@ -68,6 +70,20 @@ class UnsupportedError(PipelineError):
         return cls((Problem(origin, reason, advice),))
 
 
+class OverBudget(PipelineError):  # noqa: N818 - sound input, of which there is too much
+    """A network that is larger than a limit allows; `enough` would do, where a number is known that would."""
+
+    exit_code = 4
+
+    def __init__(self, name: str, counts: str, number: int, allowed: int, enough: int, place: str) -> None:
+        super().__init__(
+            f"the network is too large: {number:,} {counts}",
+            where=place,
+            why=f"{allowed:,} are allowed",
+            advice=f"if it is meant to be so large: --limit {name}={enough}",
+        )
+
+
 class InvalidInputError(PipelineError):
     """A file that is not what it should be: damaged, truncated, or of another format."""
 
@@ -124,16 +140,19 @@ def as_data(error: PipelineError) -> dict[str, Any]:
 
 
 def render(error: PipelineError) -> str:
-    """Word an error for a terminal: `error: ` and what, then indented where, why and what to do."""
+    """Word an error for a terminal: `error: ` and what, then indented where, why and what to do.
+
+    Whatever a name from a file holds, only the first line begins at the edge.
+    """
     first, *rest = f"error: {error.what}".splitlines()
     lines = [first, *(f"  {line}" for line in rest)]
     if isinstance(error, UnsupportedError):
         for problem in error.problems:
-            lines.append(f"  {problem.origin}: {problem.reason}")
+            lines.append("  " + f"{problem.origin}: {problem.reason}".replace("\n", "\n    "))
             if problem.advice:
-                lines.append(f"    {problem.advice}")
+                lines.append("    " + problem.advice.replace("\n", "\n    "))
     details = (("where", error.where), ("why", error.why), ("try", error.advice))
     for label, text in details:
         if text:
             lines.append(f"  {label}: " + text.replace("\n", "\n    "))
-    return "\n".join(lines)
+    return visible("\n".join(lines), keep="\n")

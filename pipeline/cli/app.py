@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -32,6 +33,7 @@ from pipeline.cli import (
     verify,
 )
 from pipeline.errors import Interrupted, PipelineError, UsageError, as_data, render
+from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
 
@@ -82,7 +84,7 @@ def run(arguments: Sequence[str]) -> int:
         _drop_output()
         return 0
     except Exception as error:
-        known = _of_output(error) or _of_parser(error)
+        known = _of_output(error) or _of_machine(error) or _of_parser(error)
         return told.fail(known or _bug(error, arguments), error if known is None else None)
 
 
@@ -98,7 +100,7 @@ class _Told:
         if self.verbosity > 1:
             import traceback
 
-            traceback.print_exception(bug or error)
+            print(visible("".join(traceback.format_exception(bug or error)), keep="\n"), file=sys.stderr)
         print(render(error), file=sys.stderr)
         if self.as_json:
             import json
@@ -109,13 +111,23 @@ class _Told:
 
 
 def _of_output(error: Exception) -> PipelineError | None:
-    """Return what the machine refused of our data on stdout; None for anything else, which names its file."""
-    if not isinstance(error, OSError) or error.filename is not None:
+    """Return what the machine refused of our data on stdout; None for anything else, which names its file.
+
+    What does not exist, and has no name, is the working folder.
+    """
+    if not isinstance(error, OSError) or error.filename is not None or error.errno == errno.ENOENT:
         return None
     from pipeline.store.machine import machine_error
 
     _drop_output()
     return machine_error(error, "printing the result", Path("standard output"))
+
+
+def _of_machine(error: Exception) -> PipelineError | None:
+    """Return what the machine refused of anything that has not said so itself."""
+    from pipeline.store.machine import machine_error
+
+    return machine_error(error, "the command", Path("the working folder"))
 
 
 def _drop_output() -> None:

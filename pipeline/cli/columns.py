@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from pipeline.visible import visible
+
 Cell = str | int | float
 
 GAP = 2  # spaces between columns
@@ -74,12 +76,10 @@ def _column(heading: str, cells: Sequence[Cell]) -> Column:
 
 
 def text(cell: Cell) -> str:
-    """Write a cell in one line; what would move the cursor becomes a space."""
+    """Write a cell in one line; what nobody sees in it is spelt out."""
     if isinstance(cell, int):
         return f"{cell:,}"
-    if isinstance(cell, float):
-        return f"{cell:.3g}"
-    return cell if cell.isprintable() else "".join(letter if letter.isprintable() else " " for letter in cell)
+    return f"{cell:.3g}" if isinstance(cell, float) else visible(cell)
 
 
 def _bands(columns: Sequence[Column], width: int) -> Iterator[tuple[list[int], list[Column]]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import Inputs, Json, Root, Weights
+from pipeline.cli.options import Inputs, Json, Limits, Root, Weights
 
 Network = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A network of any of the formats.")]
 
@@ -26,8 +26,9 @@ def diff(
     ] = None,
     inputs: Inputs = None,
     root: Root = "",
+    limits: Limits = None,
     tolerance: Annotated[float, typer.Option("--tolerance", metavar="X", help="How far outputs may be apart.")] = 1e-4,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
     run: Annotated[bool, typer.Option("--run/--no-run", help="Compare the outputs on the same inputs.")] = True,
     json: Json = False,
 ) -> int:

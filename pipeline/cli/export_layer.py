@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
+from pipeline.cli.options import AnyFile, Inputs, Json, Limits, Root, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -25,17 +24,18 @@ def export_layer(
     weights: Weights = None,
     inputs: Inputs = None,
     root: Root = "",
+    limits: Limits = None,
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="NPZ", exists=True, help="Inputs of the whole network.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
     json: Json = False,
 ) -> int:
     """Cut a layer, or a span of layers, out as a small network with inputs and expected outputs, for a bug report.
 
     torch2caffe2 export-layer out --from conv2 --to pool2 --output small.zip
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, tell
     from pipeline.errors import UsageError
     from pipeline.formats import Location, load
     from pipeline.verification import export, feeds
@@ -50,7 +50,7 @@ def export_layer(
         print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
         return 0
     print(output)
-    print(f"{len(found.graph.nodes)} nodes", file=sys.stderr)
+    tell(f"{len(found.graph.nodes)} nodes")
     for note in notes:
-        print(f"left out: {note}", file=sys.stderr)
+        tell(f"left out: {note}")
     return 0

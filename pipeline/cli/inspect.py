@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AnyFile, Inputs, Json, Root, Weights
+from pipeline.cli.options import AnyFile, Inputs, Json, Limits, Root, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,7 @@ def inspect(
     weights: Weights = None,
     inputs: Inputs = None,
     root: Root = "",
+    limits: Limits = None,
     tree: Annotated[bool, typer.Option("--tree", help="Show names as a tree, with sums.")] = False,
     layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Tell everything about this part.")] = "",
     stats: Annotated[bool, typer.Option("--stats", help="Read the weights: minimum, mean, NaN, histogram ...")] = False,

@@ -34,6 +34,7 @@ def plan(
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import planner
+    from pipeline.visible import visible
 
     plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
     if json:
@@ -41,6 +42,6 @@ def plan(
         return 0
     for name, stages in plans.items():
         if len(plans) > 1:
-            print(f"{name}:")
+            print(f"{visible(name)}:")
         print_table(("stage", "state", "why"), planner.rows(stages))
     return 0

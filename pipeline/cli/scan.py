@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import typer
@@ -23,8 +22,9 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     torch2caffe2 scan model.t7
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.talk import print_json, print_table, tell
     from pipeline.engine.scan import scan as look
+    from pipeline.visible import visible
 
     found = {options.name: look(options) for options in configuration.load(config, typed)}
     code = UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
@@ -33,12 +33,12 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
         print_json({"exit_code": code, "models": models})
     for name, each in () if json else found.items():
         if len(found) > 1:
-            print(f"{name}:")
+            print(f"{visible(name)}:")
         for note in each.notes:
-            print(f"note: {note}", file=sys.stderr)
+            tell(f"note: {note}")
         if each.problems:
             rows = [(problem.origin, problem.reason, problem.advice) for problem in each.problems]
             print_table(("where", "why", "what to do"), rows)
         else:
-            print(f"{each.nodes} nodes, and nothing that could not be converted", file=sys.stderr)
+            tell(f"{each.nodes} nodes, and nothing that could not be converted")
     return code

@@ -22,6 +22,7 @@ def status(folder: Folder, json: Json = False) -> int:
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import record
     from pipeline.engine.status import look
+    from pipeline.visible import visible
 
     several = [look(each) for each in record.folders(folder)]
     found = several[0]
@@ -32,8 +33,9 @@ def status(folder: Folder, json: Json = False) -> int:
     else:
         print_table(("", ""), found.rows())
         if found.obstacle:
-            print(f"\n{found.command} would fail: {found.obstacle}")
+            obstacle = visible(found.obstacle, keep="\n")
+            print(f"\n{visible(found.command)} would fail: {obstacle}")
         elif rows := found.plan_rows():
-            print(f"\n{found.command} would do:")
+            print(f"\n{visible(found.command)} would do:")
             print_table(("stage", "state", "why"), rows)
     return 0

@@ -16,6 +16,7 @@ from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
 from pipeline.engine.batch import Result
 from pipeline.errors import Interrupted, MachineError, UsageError, worst
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
@@ -52,6 +53,11 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
 def typed_command() -> tuple[str, ...]:
     """Return the command line as it was typed, for the records; not where the program happens to be installed."""
     return ("torch2caffe2", *sys.argv[1:])
+
+
+def tell(text: str) -> None:
+    """Say something to the user, in one line."""
+    print(visible(text), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
@@ -161,12 +167,14 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
     """
     for result in results:
         if result.trace and verbosity > 1:
-            print(result.trace, file=sys.stderr)
+            print(visible(result.trace, keep="\n"), file=sys.stderr)
         if result.error:
-            prefix = f"{result.model}: " if len(results) > 1 else ""
+            prefix = f"{visible(result.model)}: " if len(results) > 1 else ""
             print(f"{prefix}{result.error}", file=sys.stderr)
         if result.recorded and result.exit_code in RESUMABLE:
-            print(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}", file=sys.stderr)
+            tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}")
+    if not results:
+        print("error: interrupted", file=sys.stderr)
     code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
     if not data_too:
         return code
@@ -185,7 +193,7 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
 def tell_reports(written: Sequence[Path], quiet: bool) -> None:
     """Say where reports were written."""
     for path in written if not quiet else ():
-        print(f"report: {path}", file=sys.stderr)
+        tell(f"report: {path}")
 
 
 def data(result: Result) -> dict[str, Any]:

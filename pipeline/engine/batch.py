@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,8 @@ from pipeline.config import Options
 from pipeline.engine import events, record, runner
 from pipeline.errors import Interrupted, MachineError, PipelineError, as_data, render
 from pipeline.stages.stage import Stage
+from pipeline.store.machine import on_machine
+from pipeline.supervision import STOPS, die_with
 
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
@@ -62,7 +65,8 @@ class Job:
     def result(self, report: events.Reporter) -> Result:
         """Do it; what it refuses becomes a result. A bug is raised."""
         try:
-            outcome = self.go(report)
+            with on_machine("the conversion", self.output):
+                outcome = self.go(report)
         except PipelineError as error:
             if self.refused:
                 self.refused(error)
@@ -175,9 +179,10 @@ def _side_by_side(work: Sequence[Job], report: events.Reporter, jobs: int) -> li
     try:
         with (
             _passes_signals_on(stop),
-            ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop)) as pool,
+            ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop, os.getpid())) as pool,
         ):
-            waiting = [pool.submit(_work, job) for job in work]
+            with _no_signals():  # the processes start as the work is handed out, deaf until they can hear
+                waiting = [pool.submit(_work, job) for job in work]
             found = [result(job, future) for job, future in zip(work, waiting, strict=True)]
             return [one for one in found if one is not None]
     finally:
@@ -199,7 +204,7 @@ def _passes_signals_on(stop: Event) -> Iterator[None]:
             with suppress(ProcessLookupError):
                 os.kill(process.pid or 0, number)
 
-    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    heard = [n for n in STOPS if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, pass_on) for number in heard}
     try:
         yield
@@ -208,32 +213,42 @@ def _passes_signals_on(stop: Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    """Let what asks this thread to stop wait until the block is left; processes started inside inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _queue: SimpleQueue[events.Event | None] | None = None
 _stop: Event | None = None
 
 
-def _begin(queue: SimpleQueue[events.Event | None], stop: Event) -> None:
-    """Remember in a new process where its events go; it hears of Ctrl-C from the process that started it only."""
+def _begin(queue: SimpleQueue[events.Event | None], stop: Event, parent: int) -> None:
+    """Remember in a new process where its events go; it hears of Ctrl-C from its parent only, and dies with that."""
     global _queue, _stop
     _queue, _stop = queue, stop
+    if sys.platform == "linux":
+        die_with(parent)
     _hear_nothing()
     os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _hear_nothing() -> None:
     """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPS:
         signal.signal(number, lambda number, frame: None)
 
 
 def _tell(event: events.Event) -> None:
     """Pass an event on, whole: a signal in between would leave the queue's lock held for all processes."""
     assert _queue is not None
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
+    with _no_signals():
         _queue.put(event)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _work(job: Job) -> Result | None:
@@ -251,7 +266,7 @@ def _work(job: Job) -> Result | None:
             raise KeyboardInterrupt
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPS:
             signal.signal(number, stop)
         return None if _stop.is_set() else _guarded(job, tell)
     except KeyboardInterrupt:

@@ -131,7 +131,6 @@ def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callab
     sync(folder)
     if manifest is not None and not _same(folder / MANIFEST, manifest):
         replace(folder / MANIFEST, manifest)
-        sync(folder)
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -228,6 +227,7 @@ def reflink(source: Path, target: Path) -> bool:
         except OSError:
             target.unlink()
             return False
+        os.fsync(write.fileno())
     return True
 
 

@@ -15,6 +15,7 @@ from types import FrameType
 
 from pipeline.errors import MachineError
 from pipeline.store.machine import on_machine
+from pipeline.supervision import STOPS
 
 
 @contextmanager
@@ -56,7 +57,7 @@ class Stop:
 
 @contextmanager
 def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
-    """Make of the first Ctrl-C a wish, which `told` is called for in a thread; the second, and SIGTERM, stop at once.
+    """Make of the first Ctrl-C a wish, which `told` is called for in a thread; a second, SIGTERM or SIGHUP stops.
 
     At once is a KeyboardInterrupt, wherever the run is. Who ignores Ctrl-C (`nohup`) goes on ignoring it.
     """
@@ -76,7 +77,7 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
         telling.append(threading.Thread(target=told))  # what the signal interrupted may hold the stream
         telling[0].start()
 
-    heard = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    heard = [n for n in STOPS if signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield asked

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.engine import events
 from pipeline.engine.reporters import STOPPING, note_text, progress_text, seconds_text, size_text, words
+from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -87,9 +88,10 @@ class Rich:
             row.state, row.note = event.state, f"in {seconds_text(event.seconds)}"
         elif isinstance(event, events.StageNote):
             prefix = f"{event.model}: " if self.many else ""
-            self.live.console.print(prefix + note_text(event), markup=False, soft_wrap=True)
+            self.live.console.print(visible(prefix + note_text(event)), markup=False, soft_wrap=True)
         elif isinstance(event, events.StopAsked):
-            self.live.console.print(f"{event.model}: {STOPPING}" if self.many else STOPPING, markup=False)
+            text = f"{event.model}: {STOPPING}" if self.many else STOPPING
+            self.live.console.print(visible(text), markup=False)
         elif said := words(event):
             stage = str(getattr(event, "stage", ""))
             row = self._row(event.model if self.many else stage)
@@ -117,6 +119,6 @@ class Rich:
             table.add_column(min_width=width or None, justify=justify)  # type: ignore[arg-type]
         for row in list(self.rows.values()):
             state = Text(row.state, style=_STYLES.get(row.state, "dim"))
-            note = Text(row.note, overflow="ellipsis", no_wrap=True)
-            table.add_row(row.label, state, Text(row.clock, style="dim"), note)
+            note = Text(visible(row.note), overflow="ellipsis", no_wrap=True)
+            table.add_row(Text(visible(row.label)), state, Text(row.clock, style="dim"), note)
         return table

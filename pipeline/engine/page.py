@@ -80,7 +80,7 @@ def _place(place: Path, page: str) -> Path:
     refuse_foreign(place)
     with on_machine("writing the report", place):
         place.parent.mkdir(parents=True, exist_ok=True)
-        replace(place, page.encode(), durable=False)
+        replace(place, page.encode())
     return place
 
 

@@ -94,10 +94,10 @@ class RunRecord:
     pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
     format: int = FORMAT
 
-    def save(self, folder: Path, *, durable: bool = True) -> None:
-        """Write the record in one step; not `durable`, a power cut may lose what is new in it. Raises OSError."""
+    def save(self, folder: Path) -> None:
+        """Write the record in one step, confirmed by the disk. Raises OSError."""
         text = json.dumps(as_json(self), indent=2) + "\n"
-        writing.replace(folder / RECORD, text.encode(), durable=durable)
+        writing.replace(folder / RECORD, text.encode())
 
     def asked(self) -> Options:
         """Return the options of the run."""
@@ -144,7 +144,7 @@ def previous(folder: Path) -> RunRecord | None:
     path = folder / RECORD
     try:
         data = msgspec.json.decode(_read(path), strict=True)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     try:
         if data["format"] != FORMAT:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pipeline.config import Options
 from pipeline.graph.input_spec import TensorSpec
+from pipeline.torch7.format import TORCH7
 
 
 def with_shapes(options: Options, kind: str) -> Options:
@@ -13,7 +14,7 @@ def with_shapes(options: Options, kind: str) -> Options:
 
     They are a flat list: the import nests them as the network has it. Raises InvalidInputError for no npz.
     """
-    if kind != "t7" or options.inputs or options.reference is None:
+    if kind != TORCH7.name or options.inputs or options.reference is None:
         return options
     from pipeline.verification.feeds import input_shapes
 

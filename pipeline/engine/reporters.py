@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from pipeline.engine import events
 from pipeline.engine.record import now
+from pipeline.store.writing import replace
+from pipeline.visible import visible
 
 LOG = "events.jsonl"
 
@@ -110,7 +114,7 @@ class Plain:
         """Write the line of an event, if it has one."""
         if text := self._line(event):
             prefix = f"{event.model}: " if self.many else ""
-            self.stream.write(f"{prefix}{text}\n")
+            self.stream.write(visible(f"{prefix}{text}") + "\n")
             self.stream.flush()
 
     def _line(self, event: events.Event) -> str:
@@ -148,11 +152,20 @@ class Log:
         """Append one event to the log of its run."""
         if isinstance(event, events.RunStarted):
             self.files[event.model] = Path(event.output) / LOG
+            with suppress(OSError):
+                _own(self.files[event.model])
         path = self.files.get(event.model)
         if path is None or isinstance(event, events.StageProgress):
             return
         try:
-            with path.open("a", encoding="utf-8") as stream:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            with os.fdopen(os.open(path, flags, 0o644), "a", encoding="utf-8") as stream:
                 JsonLines(stream)(event)
         except OSError:
             del self.files[event.model]
+
+
+def _own(path: Path) -> None:
+    """Make a log that has another name somewhere (a hard link) a file of its own, so that the other stays as it is."""
+    if path.stat().st_nlink > 1:
+        replace(path, path.read_bytes())

@@ -144,7 +144,6 @@ class Run:
             ready = beside.submit(self._get_ready)
             self._take_in()
             ready.result()
-        self.record.save(self.options.output, durable=False)
 
     def _take_in(self) -> None:
         """Digest the user's file, or take what is given into the store."""
@@ -200,7 +199,8 @@ class Run:
         for text in entry.notes:
             self.report(events.StageNote(self.model, stage.name, text))
         self.store.remember(stage.name, self._identity(), asked.told)
-        self.record.save(self.options.output, durable=False)
+        if entry.state != "hit":  # which costs nothing to find again, and the disk much to be told
+            self.record.save(self.options.output)
         return artifact
 
     @contextmanager
@@ -232,7 +232,7 @@ class Run:
         entry: StageRecord,
     ) -> Artifact:
         self.report(events.StageStarted(self.model, stage.name, entry.key, tuple(entry.reasons)))
-        self.record.save(self.options.output, durable=False)
+        self.record.save(self.options.output)
         folder = self.session.temporary(stage.name)
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
@@ -299,7 +299,8 @@ class Run:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
         found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
         self.record.pending = found.claimed
-        self.record.save(output, durable=self.record.pending != before)
+        if self.record.pending != before:
+            self.record.save(output)
         delivery.deliver(
             found,
             digests,

@@ -15,6 +15,7 @@ from pipeline.engine import dag, delivery, events, guards, page, record, referen
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
 from pipeline.errors import PipelineError, UsageError
+from pipeline.graph import budget
 from pipeline.runtimes import discovery
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
@@ -70,6 +71,7 @@ def run(
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
+        stack.enter_context(budget.allowing(options.limits))
         return Run(
             reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
         ).go()

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.config import Options, refuse_missing_model
 from pipeline.engine import dag, reference, sources
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph import budget
 from pipeline.graph.format import Network, Source
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Rehearsal, Stage
@@ -43,6 +44,11 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
     refuse_missing_model(options)
+    with budget.allowing(options.limits):
+        return _rehearsed(options, stages)
+
+
+def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
     options = reference.with_shapes(options, source.kind)
     notes: list[str] = []

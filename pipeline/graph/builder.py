@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.operators import Operator, Reshape, ShapeError, operator_of
 from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
@@ -21,8 +22,9 @@ class Builder:
     all but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
     """
 
-    def __init__(self, name: str = "", taken: Names | None = None) -> None:
+    def __init__(self, name: str = "", taken: Names | None = None, budget: Budget | None = None) -> None:
         self.name = name
+        self.budget = Budget() if budget is None else budget
         self.weights: dict[str, np.ndarray] = {}
         self._inputs: list[Value] = []
         self._nodes: list[Node] = []
@@ -64,21 +66,24 @@ class Builder:
         return self._taken.claim(name)
 
     def input(self, name: str, shape: Shape, dtype: str = "float32") -> Value:
-        """Declare an input of the network."""
+        """Declare an input of the network. Raises OverBudget where it is too large."""
         value = Value(self.unique(name), tuple(shape), dtype)
+        self.budget.grow("activations", self.budget.value(value.type, name))
         self._inputs.append(value)
         return value
 
     def weight(self, array: np.ndarray, part: str = "weight", *, name: str = "") -> Value:
         """Make a constant of `array`, named `<place>_<part>` or `name`.
 
-        The same view of the same memory gives the same value again, so that tied weights stay tied.
+        The same view of the same memory gives the same value again, so that tied weights stay tied. Raises OverBudget
+        where the weights are too large in all.
         """
         key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
         if array.size and key in self._tied:
             return self._tied[key]
         dtype = "float32" if array.dtype.kind == "f" else "int64"
         value = Value(self.unique(name or f"{self._place}_{part}"), tuple(array.shape), dtype)
+        self.budget.spend("weights", value.type.bytes, self._origin)
         self.weights[value.name] = array
         self._tied[key] = value
         return value
@@ -113,7 +118,8 @@ class Builder:
         The node is called `name`, else `<place>_<part>`, else `<place>`; its outputs are called as `outputs`
         says, else as the node (`<node>`, `<node>_2`, ...).
         The operator is given itself, `LeakyRelu(alpha=0.1)`, or by its name and attributes. Raises ShapeError, with
-        the node's origin, where it cannot take these inputs, TypeError for an attribute that it does not have.
+        the node's origin, where it cannot take these inputs, TypeError for an attribute that it does not have,
+        OverBudget where the network becomes too large.
         """
         made = operator_of(operator, attributes)
         try:
@@ -125,7 +131,9 @@ class Builder:
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))
         node_name = wanted if outputs else names[0]
-        self._nodes.append(Node(node_name, made, tuple(inputs), values, self._origin))
+        node = Node(node_name, made, tuple(inputs), values, self._origin)
+        self.budget.node(node)
+        self._nodes.append(node)
         return values
 
     def reshape(self, x: Value, shape: Shape, part: str = "") -> Value:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Graph, Node
 
-BYTES = {"float32": 4, "int64": 8, "bool": 1}
-
 
 def cost(node: Node) -> int:
     """Return the multiply-adds of a node, bias not counted (see `Operator.multiply_adds`)."""
@@ -21,7 +19,7 @@ def parameters(node: Node, graph: Graph) -> int:
 
 def activation_bytes(node: Node) -> int:
     """Return the bytes of the values that a node makes."""
-    return sum(value.size * BYTES[value.dtype] for value in node.outputs)
+    return sum(value.type.bytes for value in node.outputs)
 
 
 def receptive_fields(graph: Graph) -> dict[str, tuple[ReceptiveField, ...] | None]:

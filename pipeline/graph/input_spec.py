@@ -11,6 +11,7 @@ from pipeline.errors import UsageError
 
 AUTO = "auto"
 MAX_DEPTH = 64
+MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
 MAX_ELEMENTS = 1 << 40
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*=")
@@ -107,8 +108,8 @@ def _spec(text: str, at: int, depth: int) -> tuple[InputSpec, int]:
     if not match:
         raise _wrong(text, at, "a shape was expected here")
     shape = () if match[1] == "scalar" else tuple(int(size) for size in re.findall(r"\d+", match[1]))
-    if 0 in shape or prod(shape) > MAX_ELEMENTS:
-        raise _wrong(text, at, "every dimension is at least 1, and a tensor fits in memory")
+    if 0 in shape or len(shape) > MAX_RANK or prod(shape) > MAX_ELEMENTS:
+        raise _wrong(text, at, f"a tensor has up to {MAX_RANK} dimensions, each at least 1, and fits in memory")
     return TensorSpec(shape, name), match.end()
 
 

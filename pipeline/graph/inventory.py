@@ -94,7 +94,7 @@ class Inventory:
         listed = {part.name for part in self.parts}
         inputs = (math.prod(shape) for name, shape in self.inputs.items() if shape and name not in listed)
         given = sum(part.measure.activation_bytes for part in self.parts if part.measure)
-        return given + sum(inputs) * cost.BYTES["float32"]
+        return given + sum(inputs) * 4
 
     def find(self, name: str) -> tuple[Part, ...]:
         """Return the parts called `name`, else those at that path, else the ones that make a blob of that name.
@@ -140,17 +140,17 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
 
 
 def _of_input(value: Value, seen: tuple[ReceptiveField, ...] | None) -> Measure:
-    return Measure((value.shape,), 0, value.size * cost.BYTES[value.dtype], seen)
+    return Measure((value.shape,), 0, value.type.bytes, seen)
 
 
 def peak_bytes(graph: Graph) -> int:
     """Return the most bytes of activations that are needed at one time when nodes run in their order."""
     last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value is not None}
     last_use |= {value.name: len(graph.nodes) for value in graph.outputs}
-    alive = {value.name: value.size * cost.BYTES[value.dtype] for value in graph.inputs}
+    alive = {value.name: value.type.bytes for value in graph.inputs}
     peak = sum(alive.values())
     for i, node in enumerate(graph.nodes):
-        alive |= {value.name: value.size * cost.BYTES[value.dtype] for value in node.outputs}
+        alive |= {value.name: value.type.bytes for value in node.outputs}
         peak = max(peak, sum(alive.values()))
         for value in (*node.inputs, *node.outputs):
             if value is not None and last_use.get(value.name, -1) <= i:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
 from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
@@ -43,7 +44,8 @@ def read(folder: Path) -> Graph:
     """Read a graph that `write` wrote; its weights are views of the mapped file.
 
     Every node is inferred again. Raises InvalidInputError where the files are damaged or do not fit together,
-    UnsupportedError with every operator that is not known, UsageError where the files are missing.
+    UnsupportedError with every operator that is not known, OverBudget where the graph is too large, UsageError where
+    the files are missing.
     """
     weights = read_tensors(folder / WEIGHTS_FILE)
     path = folder / GRAPH_FILE
@@ -60,7 +62,9 @@ def read(folder: Path) -> Graph:
         try:
             _refuse_unknown(document["nodes"])
             inputs = tuple(_declare(value, types) for value in document["inputs"])
-            nodes = tuple(_node(entry, types) for entry in document["nodes"])
+            budget = Budget()
+            budget.grow("activations", sum(budget.value(value.type, value.name) for value in inputs))
+            nodes = tuple(_node(entry, types, budget) for entry in document["nodes"])
             outputs = tuple(types[name] for name in document["outputs"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InvalidInputError("the graph is damaged", why=f"no such name or field: {error}") from error
@@ -127,7 +131,7 @@ def _refuse_unknown(nodes: Any) -> None:  # noqa: ANN401 - parsed JSON
         raise UnsupportedError(tuple(unknown))
 
 
-def _node(entry: Any, types: dict[str, Value]) -> Node:  # noqa: ANN401 - parsed JSON
+def _node(entry: Any, types: dict[str, Value], budget: Budget) -> Node:  # noqa: ANN401 - parsed JSON
     """Read a node whose inputs are in `types`, and add its outputs there, which must be what is inferred."""
     name, kind = _word(entry["name"]), OPERATORS[entry["operator"]]
     inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
@@ -139,7 +143,9 @@ def _node(entry: Any, types: dict[str, Value]) -> Node:  # noqa: ANN401 - parsed
     outputs = tuple(_declare(value, types) for value in entry["outputs"])
     if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):
         _damaged(f"node {name!r}, {kind.name}, does not give {outputs}")
-    return Node(name, operator, inputs, outputs, Origin(*map(_word, entry["origin"])))
+    node = Node(name, operator, inputs, outputs, Origin(*map(_word, entry["origin"])))
+    budget.node(node)
+    return node
 
 
 def _numbers(attributes: Any, kinds: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON

@@ -26,12 +26,19 @@ else:
 Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
+_BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
+
 
 class TensorType(NamedTuple):
     """What shape inference finds out about one output: its static shape and its element type."""
 
     shape: Shape
     dtype: str = "float32"
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that its elements take."""
+        return math.prod(self.shape) * _BYTES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)

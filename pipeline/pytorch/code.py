@@ -14,6 +14,7 @@ import numpy as np
 
 WIDTH = 88  # columns of a line, the default of formatters
 _INDENT = 4
+_STATEMENTS = ("= ", "return ")  # the ends of what may stand before an expression that is put in parentheses
 _LARGEST = float(np.finfo(np.float32).max)
 
 Literal = bool | int | float | str | None | Sequence["Literal"]
@@ -146,7 +147,14 @@ def lines(found: Code, names: Mapping[str, str], depth: int, before: str = "", a
         return [whole]
     if isinstance(found, Infix):
         return _broken(found, names, depth, before, after)
-    opening = indent + before + "".join(flat(part, names) for part in found.head) + found.ends[0]
+    head = "".join(flat(part, names) for part in found.head)
+    opening = f"{indent}{before}{head}{found.ends[0]}"
+    if len(opening) > WIDTH and before.endswith(_STATEMENTS):
+        return [f"{indent}{before}(", *lines(found, names, depth + 1), f"{indent}){after}"]
+    if not found.items and found.head:
+        first, *others = found.head
+        rest = "".join(flat(part, names) for part in others)
+        return lines(first, names, depth, before, f"{rest}{found.ends}{after}")
     closing = f"{indent}{found.ends[1]}{after}"
     inner = _inner(found, names)
     if len(indent) + _INDENT + len(inner) <= WIDTH:

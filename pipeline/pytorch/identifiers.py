@@ -6,7 +6,7 @@ import builtins
 import keyword
 import re
 
-_LONGEST = 64  # characters of a name
+_LONGEST = 48  # characters of a name
 _FOREIGN = re.compile(r"[^0-9A-Za-z]+")
 
 

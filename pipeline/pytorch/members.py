@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from pipeline.pytorch.code import Bracket, Literal, Text, call, lines, sequence
+from pipeline.pytorch.steps import Array, Held, Layer, tied
 from pipeline.pytorch.structure import Chain
-from pipeline.pytorch.write.builder import Held, Layer
 
-Array = np.ndarray[Any, Any]
 DEPTH = 2  # of the lines of a method
 
 
@@ -29,8 +25,12 @@ class Members:
         """Make a submodule."""
         self._lines += lines(self._made(module, name), {}, DEPTH, f"self.{name} = ")
 
-    def add_array(self, name: str, held: Held) -> None:
-        """Make a parameter, or a buffer where nothing is learnt in it."""
+    def add_array(self, name: str, value: str, held: Held) -> None:
+        """Make a parameter of a weight, or a buffer where nothing is learnt in it; what a layer holds stays one."""
+        owner = self._owners.get(tied(value, held.array))
+        if owner:
+            self._tie(f"self.{name}", owner)
+            return
         kind = {} if held.array.dtype.kind == "f" else {"dtype": Text("torch.int64")}
         zeros = call("torch.zeros", *sizes(held.array.shape), **kind)
         self.arrays[name] = held.array
@@ -61,17 +61,17 @@ class Members:
             if owner == own:
                 self.arrays[own] = array
             else:
-                self._tie(path, name, *owner.rsplit(".", 1))
+                self._tie(f'self.get_submodule("{path}").{name}', owner)
         return layer.made
 
     def _parts(self, chain: Chain, before: str) -> Bracket:
         pairs = (sequence((name, self._made(part, before + name))) for name, part in chain.parts)
         return call("OrderedDict", Bracket((), tuple(("", pair) for pair in pairs), "[]"))
 
-    def _tie(self, path: str, name: str, other: str, of: str) -> None:
+    def _tie(self, target: str, owner: str) -> None:
+        path, _, name = owner.rpartition(".")
         indent = " " * (4 * DEPTH)
-        self._ties.append(f'{indent}owner = self.get_submodule("{other}")')
-        self._ties.append(f'{indent}self.get_submodule("{path}").{name} = owner.{of}')
+        self._ties += [f'{indent}owner = self.get_submodule("{path}")', f"{indent}{target} = owner.{name}"]
 
 
 def sizes(shape: Sequence[int]) -> Sequence[Literal]:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Template
-from typing import Any
-
-import numpy as np
 
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Value
@@ -16,10 +13,8 @@ from pipeline.pytorch import forward
 from pipeline.pytorch.code import Code, Text, call, code, flat, refs
 from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.members import Members, sizes
+from pipeline.pytorch.steps import Array, Step, Steps
 from pipeline.pytorch.structure import Applied, Chain, grouped, whole
-from pipeline.pytorch.write.builder import ModuleBuilder, Step
-
-Array = np.ndarray[Any, Any]
 
 _SOURCE = Template('''\
 """$title, as a PyTorch module; written by torch2caffe2.
@@ -76,17 +71,16 @@ class _Class:
     body: Sequence[str]
 
 
-def source(graph: Graph, net: ModuleBuilder) -> PyTorchModule:
-    """Write what a builder holds of a graph as a module: an nn.Sequential where it is one, else an nn.Module."""
-    outputs = net.outputs(graph.outputs)
-    steps = _used(net.steps, outputs)
+def source(graph: Graph, made_of: Steps) -> PyTorchModule:
+    """Write the steps of a graph as a module: an nn.Sequential where it is one, else an nn.Module."""
+    steps = _used(made_of.steps, made_of.outputs)
     inputs = tuple(value.name for value in graph.inputs)
-    members = Members(net.layers)
-    chain = whole(steps, inputs, outputs)
+    members = Members(made_of.layers)
+    chain = whole(steps, inputs, made_of.outputs)
     if chain:
         made = _Class("nn.Sequential", [forward.RUNNING], members.of_chain(chain))
     else:
-        made = _module(net, members, steps, inputs, outputs)
+        made = _module(replace(made_of, steps=steps), members, inputs)
     return PyTorchModule(_text(graph, made), members.arrays, inputs, tuple(value.name for value in graph.outputs))
 
 
@@ -101,10 +95,9 @@ def _used(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Step]:
     return kept[::-1]
 
 
-def _module(
-    net: ModuleBuilder, members: Members, steps: Sequence[Step], inputs: Sequence[str], outputs: Sequence[Code]
-) -> _Class:
-    body = grouped(steps, outputs)
+def _module(made_of: Steps, members: Members, inputs: Sequence[str]) -> _Class:
+    outputs = made_of.outputs
+    body = grouped(made_of.steps, outputs)
     taken, modules = Names(), dict[Chain | int, str]()
     for line in body:
         if isinstance(line, Applied) and line.module not in modules:
@@ -112,10 +105,10 @@ def _module(
             members.add(modules[line.module], line.module)
     names = forward.variables(inputs, body, outputs)
     used = {name for found in (*(line.code for line in body), *outputs) for name in refs(found)}
-    for value, held in net.held.items():
+    for value, held in made_of.held.items():
         if value in used:
             name = taken.claim(identifier(value, "values"))
-            members.add_array(name, held)
+            members.add_array(name, value, held)
             names[value] = f"self.{name}"
     arguments = [names[value] for value in inputs]
     init = members.init()

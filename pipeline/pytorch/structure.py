@@ -10,7 +10,7 @@ from itertools import groupby
 from pipeline.graph.names import Names
 from pipeline.pytorch.code import Code, Ref, refs
 from pipeline.pytorch.identifiers import free
-from pipeline.pytorch.write.builder import Step
+from pipeline.pytorch.steps import Step
 
 _DEEPEST = 12  # containers in each other; Python parses some dozens of brackets more
 

@@ -78,7 +78,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=words.visible,
+        finalize=words.shown,
     )
     names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from pipeline.visible import visible
+
 TIMES, MINUS, NONE = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}", "\N{EN DASH}"
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bidi), surrogates, private, separators
 
 
-def visible(value: object) -> object:
-    """Spell out the characters of a text that nobody sees, or that turn what follows around."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    if value.isprintable():
-        return value
-    return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSEEN else _escape(c) for c in value)
-
-
-def _escape(character: str) -> str:
-    return f"\\u{ord(character):04x}"
+def shown(value: object) -> object:
+    """Spell out the characters of a text that nobody sees, or that turn what follows around; leave other values."""
+    return value if not isinstance(value, str) or isinstance(value, Markup) else visible(value, keep="\n")
 
 
 def short(text: str, most: int) -> str:

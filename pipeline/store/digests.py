@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -51,7 +52,7 @@ def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Digests of files, remembered in `folder` by device, inode, size and both times."""
+    """Digests of files, remembered in `folder` by device, inode, size and both times, until the machine restarts."""
 
     folder: Path
     _begun: dict[Path, Thread] = field(default_factory=dict, compare=False)
@@ -119,5 +120,13 @@ class Digests:
         return digest
 
 
+@cache
+def _boot() -> str:
+    """Return the name of the time since the machine was started: what was digested before is read again."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return "-"
+
+
 def _identity(stat: os.stat_result) -> str:
-    return f"{stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+    return f"{_boot()} {stat.st_dev} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"

@@ -6,6 +6,7 @@ user recorded the same for that folder here.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -109,7 +110,9 @@ def _place(store: Store, what: str, name: str) -> Path:
 
 
 def _write(store: Store, what: str, name: str, facts: dict[str, Any]) -> None:
-    replace(_place(store, what, name), sealed("ledger", facts), durable=False)
+    text = sealed("ledger", facts)
+    if _read(store, what, name) != json.loads(text)["facts"]:
+        replace(_place(store, what, name), text)
 
 
 def _read(store: Store, what: str, name: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,15 +35,30 @@ _ADVICE = {
 }
 
 
-def machine_error(error: OSError, doing: str, place: Path) -> MachineError | None:
+# What libraries say, in exceptions of other kinds, where the system gave no memory: PyTorch, the loader, threads.
+_NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "failed to map segment", "can't start new thread")
+_LOOP = re.compile(r"Symlink loop from '(.*)'")  # what pathlib says of links, before Python 3.13
+
+
+def machine_error(error: Exception, doing: str, place: Path) -> MachineError | None:
     """Word what the machine refused; None where the error does not look like the machine's."""
-    if isinstance(error, TimeoutError) or (error.errno is not None and error.errno not in _ADVICE):
-        return None  # of a lock, which its user handles; or of something else than the machine
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | ImportError) and _lacks_memory(str(error))):
+        return MachineError(f"{doing} needs more memory than there is", where=str(place))
+    if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))):
+        error = OSError(errno.ELOOP, "", loop[1])
+    if not isinstance(error, OSError) or isinstance(error, TimeoutError):  # of a lock, which its user handles
+        return None
+    if error.errno is not None and error.errno not in _ADVICE:
+        return None
     # numpy's tofile says "n requested and m written" without an errno when the disk is full
     why = os.strerror(error.errno) if error.errno else str(error)
     where = str(error.filename or place)
     advice = _ADVICE.get(error.errno or errno.ENOSPC, "")
     return MachineError(f"{doing} failed", where=where, why=why, advice=advice)
+
+
+def _lacks_memory(text: str) -> bool:
+    return any(words in text for words in _NO_MEMORY)
 
 
 @contextmanager
@@ -53,15 +69,13 @@ def on_machine(doing: str, place: Path) -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError as error:
-        raise MachineError(f"{doing} needs more memory than there is", where=str(place)) from error
     except (MachineError, UsageError) as error:
         cause = error.__cause__
         worded = machine_error(cause, doing, place) if isinstance(cause, OSError) and not error.where else None
         if worded is None:
             raise
         raise worded from cause
-    except OSError as error:
+    except Exception as error:
         if (worded := machine_error(error, doing, place)) is None:
             raise
         raise worded from error

@@ -206,6 +206,7 @@ class Store:
             self.set_aside(place.name, present.reason if isinstance(present, Damage) else "made anew, differently")
             folder.rename(place)
         sync(place.parent)
+        sync(place.parent.parent)  # where the folder of its first letters may be new
         for name, entry in files.items():
             self.digests.remember(place / name, entry["blake3"])
         return Artifact(place, manifest)
@@ -259,7 +260,9 @@ class Store:
     def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
         with suppress(OSError):
-            replace(self._history(what, of), sealed("facts", facts), durable=False)
+            text = sealed("facts", facts)
+            if self.last(what, of) != json.loads(text)["facts"]:
+                replace(self._history(what, of), text)
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Return the facts that were kept last; None where there are none that are sound."""

@@ -6,22 +6,17 @@ import os
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a small file that is not there yet and have the disk confirm it."""
-    with _create(path, mode) as stream:
+    # nothing that lies there is written over, and no link is followed
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _create(path: Path, mode: int = 0o644) -> BinaryIO:
-    """Open a new file for writing: nothing that lies there is written over, and no link is followed."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb")
 
 
 def partial(path: Path) -> Path:
@@ -37,18 +32,18 @@ def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
             yield path
 
 
-def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Replace a small file in one step: a reader sees the old bytes or the new ones."""
+def replace(path: Path, data: bytes) -> None:
+    """Replace a small file in one step: a reader, and whoever comes after a power cut, sees the old bytes or the new.
+
+    When it returns the disk has confirmed the new ones.
+    """
     temporary = partial(path)
     try:
-        if durable:
-            write_durably(temporary, data)
-        else:
-            with _create(temporary) as stream:
-                stream.write(data)
+        write_durably(temporary, data)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    sync(path.parent)
 
 
 def sync(path: Path) -> None:

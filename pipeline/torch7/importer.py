@@ -17,7 +17,7 @@ from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, Misfit, leaves
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
-from pipeline.torch7.objects import LuaValue
+from pipeline.torch7.objects import LuaValue, Tensor
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
 from pipeline.torch7.solving.forms import of_count, specs
@@ -141,6 +141,7 @@ def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[Inp
 def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, note: Note = unheard) -> Graph:
     """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
     net = Lowering(Builder(name))
+    net.builder.budget.grow("weights", held(root))
     with deep_recursion(depth(root)):
         y = net.run(root, declare(net.builder, inputs))
     if note is not unheard and net.unbatched and not net.problems:
@@ -194,3 +195,13 @@ def without_copies(graph: Graph) -> Graph:
             nodes.append(taken)
     final = tuple(same.get(value.name, value) for value in graph.outputs)
     return replace(graph, nodes=tuple(nodes), outputs=final)
+
+
+def held(root: Module) -> int:
+    """Return the bytes of the storages of a network's tensors, those that modules share once."""
+    found = {}
+    for module in modules_in(root):
+        for value in module.object.fields.values():
+            if isinstance(value, Tensor) and value.storage is not None:
+                found[id(value.storage)] = value.storage.data.nbytes
+    return sum(found.values())

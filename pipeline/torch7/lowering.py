@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
-from pipeline.graph.values import Attribute, Shape, Value
+from pipeline.graph.values import Attribute, Shape, TensorType, Value
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
@@ -22,6 +22,31 @@ POISON = Value("", ())  # stands for what a refused module would have given
 
 class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
     """A node cannot be made because a module before it was refused."""
+
+
+class States(dict[int, TorchValue]):
+    """What a recurrent step hands on to the next, by module object; counts how often that changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+
+    def __setitem__(self, key: int, value: TorchValue) -> None:
+        self.changes += 1
+        super().__setitem__(key, value)
+
+    def forget(self, key: int) -> None:
+        """Let a module start anew."""
+        self.changes += self.pop(key, None) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a module gave, and when; `held` keeps the objects whose ids name the run."""
+
+    moment: tuple[int, ...]
+    y: TorchValue
+    held: tuple[Module, TorchValue]
 
 
 class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
@@ -56,10 +81,12 @@ class Lowering:
         self.unbatched: list[Module] = []  # those that took an input without its batch dimension
         self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
         self.sharing = Sharing()
-        self.states: dict[int, TorchValue] = {}  # by module object: what a recurrent step hands on to the next
+        self.states = States()
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
+        self._again = 0  # how often a module gave another output than before
+        self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input: what it gave
         self._running: set[int] = set()  # module objects, from the network down to the current one
         self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
         self._module = Module(TorchObject("network"))
@@ -68,11 +95,46 @@ class Lowering:
     # --- modules
 
     def run(self, module: Module, x: TorchValue) -> TorchValue:
-        """Lower a module on an input and give its output.
+        """Lower a module on an input and return its output, which is the same where the module ran on it before.
 
-        Raises UsageError where the input's shape does not fit, UnsupportedError is collected.
+        Raises UsageError where the input's shape does not fit, OverBudget where the network becomes too large,
+        InvalidInputError where the module's fields make no sense; UnsupportedError is collected.
         """
+        self.builder.budget.spend("layers", 1, module.origin)
         self.entered.add(module.path)
+        key = (id(module.object), x.name if isinstance(x, Value) else id(x))
+        before = self._moment()
+        run = self._runs.get(key)
+        if run is not None and run.moment == before:
+            self.steps.append(Step(module, x, run.y))
+            return run.y
+        y = self._run(module, x)
+        if isinstance(y, tuple):
+            self.builder.budget.check("values", self._width(y), module.origin)
+        self._reuse(module, x, y)
+        self.steps.append(Step(module, x, y))
+        if self._moment() == before:
+            self._runs[key] = _Run(before, y, (module, x))
+        return y
+
+    def _moment(self) -> tuple[int, ...]:
+        """Count what may make a module give another output for the same input: writes, states, other runs."""
+        return self.sharing.writes, self.states.changes, self._again
+
+    def _width(self, table: tuple[TorchValue, ...]) -> int:
+        """Count the tensors of a nested table, in which a table may stand at many places."""
+        widths: dict[int, int] = {}
+
+        def width(x: TorchValue) -> int:
+            if not isinstance(x, tuple):
+                return 1
+            if id(x) not in widths:
+                widths[id(x)] = sum(map(width, x))
+            return widths[id(x)]
+
+        return width(table)
+
+    def _run(self, module: Module, x: TorchValue) -> TorchValue:
         definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""
@@ -93,11 +155,15 @@ class Lowering:
             if not self.problems:
                 raise self._misfit(error, module, x) from None
             y = POISON
+        except (ArithmeticError, ValueError) as error:  # of numbers that Torch would not compute with either
+            raise InvalidInputError(
+                f"the fields of {module.kind} make no sense",
+                where=f"{module.origin}, at byte {module.object.offset}",
+                why=str(error),
+            ) from error
         finally:
             self._module, self._inner = before
             self._running.discard(id(module.object))
-        self._reuse(module, x, y)
-        self.steps.append(Step(module, x, y))
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
@@ -107,6 +173,7 @@ class Lowering:
         self._given.add(y.name)
         _, before = self._outputs.get(id(module.object), (module, None))
         self._outputs[id(module.object)] = module, y  # with the module, so that its id stays its own
+        self._again += before is not None
         if before is not None and before.shape == y.shape and not self.sharing.is_view(y):
             self.sharing.overwrite(before, y)
 
@@ -200,6 +267,10 @@ class Lowering:
     def _check(self, x: TorchValue | None) -> None:
         if any(leaf is POISON for leaf in leaves(x)):
             raise Poisoned
+
+    def afford(self, *shape: int) -> None:
+        """Raise OverBudget where the current module could not make a tensor, or array of weights, of this shape."""
+        self.builder.budget.value(TensorType(shape), self._module.origin)
 
     # --- nodes
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeGuard
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
 _REQUIRED: Any = object()
+_LISTED = 1 << 20  # numbers that a field which lists them may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,11 @@ class Module:
     def numbers(self, name: str, expected: str = "a list of numbers") -> tuple[float, ...]:
         """Return a field that lists numbers: a storage, a tensor or a table."""
         value = self.object.get(name)
-        if isinstance(value, Storage):
-            return tuple(value.data.tolist())
-        if isinstance(value, Tensor):
-            return tuple(value.numpy().ravel().tolist())
+        if isinstance(value, Storage | Tensor):
+            array = value.data if isinstance(value, Storage) else value.numpy()
+            if array.size > _LISTED:  # a tensor may repeat one number without end
+                self._wrong(name, expected, value)
+            return tuple(array.ravel().tolist())
         numbers = value.array() if isinstance(value, Table) else [None]
         if not all(isinstance(number, int | float) and not isinstance(number, bool) for number in numbers):
             self._wrong(name, expected, value)
@@ -134,7 +137,7 @@ class Module:
 
     def _wrong(self, name: str, expected: str, value: LuaValue) -> NoReturn:
         raise InvalidInputError(
-            f"{self.kind} needs {expected} as its field {name!r}, and has {describe(value)}",
+            f"{self.kind} needs {expected} as its field {name!r}, and has {_spell(value)}",
             where=f"{self.origin}, at byte {self.object.offset}",
             advice="the file is damaged, or was written by a class of the same name that means something else",
         )
@@ -143,19 +146,28 @@ class Module:
         """Return a field that is a whole number, or None where there is no such field."""
         return None if self.object.get(name) is None else self.int(name)
 
-    def int(self, name: str, default: int = _REQUIRED) -> int:
-        """Return a field that is a whole number."""
-        number = self.float(name, default)
-        if not float(number).is_integer():
-            self._wrong(name, "a whole number", self.object.get(name))
-        return int(number)
+    def count(self, name: str, default: int = _REQUIRED) -> int:
+        """Return a field that counts something there is at least one of: the places of a kernel, planes, a stride."""
+        number = self.int(name, default)
+        if number < 1:
+            self._wrong(name, "a whole number of 1 or more", number)
+        return number
 
-    def float(self, name: str, default: float = _REQUIRED) -> float:
-        """Return a field that is a number."""
+    def int(self, name: str, default: int = _REQUIRED) -> int:
+        """Return a field that is a whole number, and fits the 32 bits that Torch's own code has for it."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_whole(value):
+            self._wrong(name, "a whole number of 32 bits", value)
+        return int(value)
+
+    def float(self, name: str, default: float = _REQUIRED) -> float:
+        """Return a field that is a number, perhaps infinite."""
+        value = self.object.get(name)
+        if value is None and default is not _REQUIRED:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             self._wrong(name, "a number", value)
         return float(value)
 
@@ -169,9 +181,17 @@ class Module:
         return value
 
 
-def _is_whole(value: LuaValue) -> bool:
-    """Return whether a Lua value is a whole number; -0 is one, which is read as a float."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+def _spell(value: LuaValue) -> str:
+    """Name a value, a number by itself."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,}" if number else describe(value)
+
+
+def _is_whole(value: LuaValue) -> TypeGuard[int | float]:
+    """Return whether a Lua value is a whole number of 32 bits; -0 is one, which is read as a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return float(value).is_integer() and abs(value) < 1 << 31
 
 
 def join(path: str, step: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.format import Note, unheard
-from pipeline.torch7.module import MODULES, NAMESAKES
+from pipeline.torch7.modules import MODULES, NAMESAKES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 
@@ -217,5 +217,5 @@ def _package(value: TorchObject) -> str:
 
 
 def is_criterion(value: TorchObject) -> bool:
-    """Return whether an object is a loss."""
-    return value.class_name.endswith("Criterion")
+    """Return whether an object is a loss; nngraph's ModuleFromCriterion is a module that runs one."""
+    return value.class_name.endswith("Criterion") and value.class_name != "nn.ModuleFromCriterion"

@@ -32,6 +32,8 @@ class Sharing:
         self._views: dict[str, View] = {}
         self._writes: dict[str, list[tuple[Value, Value]]] = {}
         self._known: dict[str, tuple[int, Value]] = {}
+        self._same: dict[str, Value] = {}  # by content: the tensor that it was written to
+        self.writes = 0  # how many there were
 
     def view(self, tensor: Value, base: Value, read: Read, write: Write) -> None:
         """Note that `tensor` is a view of `base`; nothing where they are the same tensor."""
@@ -46,8 +48,11 @@ class Sharing:
 
     def overwrite(self, tensor: Value, content: Value) -> None:
         """Note that the memory of `tensor` holds `content` from now on; `content` is that tensor too."""
+        tensor = self._same.get(tensor.name, tensor)  # not a chain, however often one memory is written to
         if tensor.name == content.name:
             return
+        self._same[content.name] = tensor
+        self.writes += 1
         history = self._history(tensor)
         self._views[content.name] = View(tensor, lambda base: base, lambda _, new: new)
         history.append((tensor, content))

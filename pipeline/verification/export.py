@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ def save(found: Piece, place: Path) -> tuple[str, ...]:
     The files are those of a conversion (graph.json ... init_net.pb) and `reference.npz` with in0.. and out0..
     Raises UsageError where there is something already, MachineError where it cannot be written.
     """
-    if place.exists() and (place.is_file() or any(place.iterdir())):
+    if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise UsageError(f"{place} exists already", advice="choose another --output")
     try:
         if place.suffix == ".zip":
@@ -97,7 +98,7 @@ def write(found: Piece, folder: Path) -> tuple[str, ...]:
 
 def archive(folder: Path, place: Path) -> None:
     """Pack the files of a folder; the same files give the same bytes."""
-    with zipfile.ZipFile(place, "w") as packed:
+    with zipfile.ZipFile(place, "x") as packed:
         for path in sorted(folder.iterdir()):
             entry = zipfile.ZipInfo(path.name, _MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED

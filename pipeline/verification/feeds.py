@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.input_types import index_inputs
-from pipeline.graph.values import Graph, Value
+from pipeline.graph.values import Graph, Shape, Value
 from pipeline.torch7 import reader
 from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
 
 Array = np.ndarray[Any, Any]
-Arrays = tuple[Array, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class Reference:
     outputs: tuple[Array, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An array in a file: of one that does not fit nothing but the shape is ever read."""
+
+    shape: Shape
+    read: Callable[[], Array]
+
+
 def read_reference(path: Path, graph: Graph) -> Reference:
     """Read in0, in1, ... and out0, out1, ... of an npz file, or {inputs, outputs} as Torch7 saves it, tables nested.
 
@@ -38,7 +48,8 @@ def read_reference(path: Path, graph: Graph) -> Reference:
     _check(path, "in", inputs, graph.inputs)
     if outputs:
         _check(path, "out", outputs, graph.outputs)
-    return Reference(path.name, inputs, outputs)
+    read = partial(_read, path)
+    return Reference(path.name, tuple(map(read, inputs)), tuple(map(read, outputs)))
 
 
 def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
@@ -46,7 +57,7 @@ def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
     return tuple(array.shape for array in _arrays(path)[0])
 
 
-def _arrays(path: Path) -> tuple[Arrays, Arrays]:
+def _arrays(path: Path) -> tuple[list[_Stored], list[_Stored]]:
     return _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
 
 
@@ -56,27 +67,55 @@ def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
 
 
-def _archived(path: Path) -> tuple[Arrays, Arrays]:
+def _archived(path: Path) -> tuple[list[_Stored], list[_Stored]]:
+    with _as_npz(path), ZipFile(path) as archive:
+        return _headers(path, archive, "in"), _headers(path, archive, "out")
+
+
+@contextmanager
+def _as_npz(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:  # TypeError: a lone array
+        yield
+    except (OSError, ValueError, EOFError, BadZipFile, RuntimeError, zlib.error) as error:
+        # RuntimeError: an encrypted file, or one packed in a way that Python does not know
         raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
-    return _numbered(arrays, "in"), _numbered(arrays, "out")
 
 
-def _saved_by_torch(path: Path) -> tuple[Arrays, Arrays]:
+def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
+    held, found = set(archive.namelist()), list[_Stored]()
+    while (name := f"{prefix}{len(found)}.npy") in held:
+        found.append(_Stored(_shape(archive, name), partial(_unpacked, path, name)))
+    return found
+
+
+def _shape(archive: ZipFile, name: str) -> Shape:
+    """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
+    with archive.open(name) as stream:
+        first = np.lib.format.read_magic(stream) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name} holds {dtype}, and not numbers")
+    return tuple(shape)
+
+
+def _unpacked(path: Path, name: str) -> Array:
+    with ZipFile(path) as archive, archive.open(name) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _saved_by_torch(path: Path) -> tuple[list[_Stored], list[_Stored]]:
     sides = reader.load(path)
     if not isinstance(sides, Table) or len(sides.array()) != 2:
         raise InvalidInputError(f"{path} is no reference", why="it is no table of two: the inputs, and the outputs")
-    inputs, outputs = (tuple(_tensors(side, path)) for side in sides.array())
+    inputs, outputs = (list(_tensors(side, path)) for side in sides.array())
     return inputs, outputs
 
 
-def _tensors(value: LuaValue, path: Path) -> Iterator[Array]:
+def _tensors(value: LuaValue, path: Path) -> Iterator[_Stored]:
     """Return the tensors of a nested table in order."""
     if isinstance(value, Tensor):
-        yield np.ascontiguousarray(value.numpy(), np.float32)
+        yield _Stored(value.numpy().shape, value.numpy)
     elif isinstance(value, Table):
         for item in value.array():
             yield from _tensors(item, path)
@@ -84,14 +123,12 @@ def _tensors(value: LuaValue, path: Path) -> Iterator[Array]:
         raise InvalidInputError(f"{path} is no reference", why=f"there is {describe(value)} where a tensor should be")
 
 
-def _numbered(arrays: dict[str, Array], prefix: str) -> Arrays:
-    count = 0
-    while f"{prefix}{count}" in arrays:
-        count += 1
-    return tuple(np.ascontiguousarray(arrays[f"{prefix}{i}"], np.float32) for i in range(count))
+def _read(path: Path, stored: _Stored) -> Array:
+    with _as_npz(path):
+        return np.ascontiguousarray(stored.read(), np.float32)
 
 
-def _check(path: Path, prefix: str, arrays: Sequence[Array], values: Sequence[Value]) -> None:
+def _check(path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value]) -> None:
     expected = [value.shape for value in values]
     found = [array.shape for array in arrays]
     if expected != found:

@@ -229,3 +229,21 @@ def batch_norm(fields, bottoms, blobs, tops):
     centred = x - x.mean(axis=axes, keepdims=True)
     variance = (centred * centred).mean(axis=axes, keepdims=True)
     return [centred / np.sqrt(variance + fields["batch_norm_param"].get("eps", 1e-5))]
+
+
+@fork("ROIPooling")
+def roi_pooling(fields, bottoms, blobs, tops):
+    """rbgirshick/caffe-fast-rcnn, roi_pooling_layer.cpp."""
+    param, (x, regions) = fields["roi_pooling_param"], bottoms
+    rows, columns, scale = param["pooled_h"], param["pooled_w"], param.get("spatial_scale", 1)
+    y = np.zeros((len(regions), x.shape[1], rows, columns), np.float32)
+    for n, region in enumerate(regions.reshape(len(regions), 5)):
+        left, top, right, bottom = (int(np.floor(corner * scale + 0.5)) for corner in region[1:])
+        height, width = max(bottom - top + 1, 1), max(right - left + 1, 1)
+        for i, j in np.ndindex(rows, columns):
+            begins = int(np.floor(i * height / rows)) + top, int(np.floor(j * width / columns)) + left
+            ends = int(np.ceil((i + 1) * height / rows)) + top, int(np.ceil((j + 1) * width / columns)) + left
+            (a, b), (c, d) = (np.clip(edges, 0, size) for edges, size in zip(zip(begins, ends), x.shape[2:]))
+            if a < b and c < d:
+                y[n, :, i, j] = x[int(region[0]), :, a:b, c:d].max(axis=(1, 2))
+    return [y]

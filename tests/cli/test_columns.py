@@ -117,8 +117,8 @@ def test_what_is_indented_stays_so_where_it_folds() -> None:
     assert lines(("",), [("  nn.Sequential of much",)], 16) == ["  nn.Sequential", "  of much"]
 
 
-def test_what_would_move_the_cursor_becomes_a_space() -> None:
-    assert lines(("",), [("a\nb\x1b[2Jc",)]) == ["a b [2Jc"]
+def test_what_would_move_the_cursor_is_spelt_out() -> None:
+    assert lines(("",), [("a\nb\x1b[2Jc",)]) == [r"a\u000ab\u001b[2Jc"]
 
 
 def test_a_width_that_nobody_knows_folds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -62,3 +62,13 @@ def test_a_span_is_cut_out_of_every_format(
 def test_which_layers_are_meant_must_be_clear(folder: Path, tmp_path: Path, words: list[str]) -> None:
     assert run(["export-layer", str(folder), "-o", str(tmp_path / "small"), *words]) == 2
     assert not (tmp_path / "small").exists()
+
+
+@pytest.mark.parametrize("name", ["small", "small.zip"])
+def test_a_link_that_leads_nowhere_is_not_written_through(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / name).symlink_to(tmp_path / "elsewhere")
+    assert run(["export-layer", str(folder), "--layer", "conv", "-o", str(tmp_path / name)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()

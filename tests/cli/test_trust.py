@@ -128,3 +128,15 @@ def test_a_record_of_other_types_is_bad_input_wherever_it_is_read(
     ):
         assert said.code == 5, said.err
         assert "not a run record" in said.err
+
+
+@pytest.mark.parametrize("piece", [b"\xff", b"\xed\xa0\x80", b"\\ud800", b"[" * 3000, b"\0"])
+def test_a_record_that_is_no_json_blocks_nothing(program: Program, piece: bytes) -> None:
+    program.convert()
+    path = program.output / "run.json"
+    path.write_bytes(path.read_bytes().replace(b'"model"', piece + b'"model"', 1).replace(b"model.t7", piece, 1))
+    for command in ("resume", "verify", "status", "report"):
+        said = program(command, program.output)
+        assert said.code == 5, said.err
+        assert "is damaged" in said.err
+    assert program.convert().code == 0

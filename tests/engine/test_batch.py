@@ -41,7 +41,7 @@ def _import_or_refuse(task: Task) -> None:
 PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
 
 
-def _zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
+def zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
     lines = [f"store = '{folder}/store'", "output = 'out'"]
     for number, content in enumerate(contents):
         (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
@@ -52,7 +52,7 @@ def _zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int) -> None:
-    runs = _zoo(tmp_path, "a", "unsupported", "bug", "b")
+    runs = zoo(tmp_path, "a", "unsupported", "bug", "b")
     told: list[events.Event] = []
     results = batch.convert_all(runs, told.append, jobs, stages=PICKY)
     assert [(r.model, r.exit_code) for r in results] == [("m0", 0), ("m1", 4), ("m2", 1), ("m3", 0)]
@@ -64,13 +64,13 @@ def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int) -> 
 
 
 def test_an_interruption_stops_the_models_that_follow(tmp_path: Path) -> None:
-    results = batch.convert_all(_zoo(tmp_path, "a", "interrupt", "b"), lambda event: None, 1, stages=PICKY)
+    results = batch.convert_all(zoo(tmp_path, "a", "interrupt", "b"), lambda event: None, 1, stages=PICKY)
     assert [r.exit_code for r in results] == [0, 130]
 
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(tmp_path: Path, twice: bool) -> None:
-    runs = _zoo(tmp_path, "wait 1", "wait 2", "a", "b")
+    runs = zoo(tmp_path, "wait 1", "wait 2", "a", "b")
     told: list[events.Event] = []
 
     def report(event: events.Event) -> None:
@@ -88,12 +88,12 @@ def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(tm
 
 
 def test_a_process_that_dies_is_the_machine(tmp_path: Path) -> None:
-    results = batch.convert_all(_zoo(tmp_path, "die", "die"), lambda event: None, 2, stages=PICKY)
+    results = batch.convert_all(zoo(tmp_path, "die", "die"), lambda event: None, 2, stages=PICKY)
     assert [r.exit_code for r in results] == [6, 6]
 
 
 def test_models_with_the_same_bytes_share_their_work(tmp_path: Path) -> None:
     told: list[events.Event] = []
-    batch.convert_all(_zoo(tmp_path, "a", "a", "a"), told.append, 2, stages=STAGES)
+    batch.convert_all(zoo(tmp_path, "a", "a", "a"), told.append, 2, stages=STAGES)
     started = [e.stage for e in told if isinstance(e, events.StageStarted)]
     assert sorted(started) == sorted(stage.name for stage in STAGES)

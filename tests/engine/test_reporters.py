@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.engine import events
+from pipeline.engine import events, runner
 from pipeline.engine.live import Rich
 from pipeline.engine.reporters import LOG, JsonLines, Log, Plain, progress_text, seconds_text, several, size_text
 from pipeline.stages.stage import Task
@@ -123,3 +123,24 @@ def test_a_terminal_sees_the_pace_of_a_stage_on_its_line(monkeypatch: pytest.Mon
 def test_numbers_are_told_as_people_read_them() -> None:
     assert [size_text(n) for n in (0, 999, 1000, 123456, 5 * 10**9)] == ["0 B", "999 B", "1.0 kB", "123 kB", "5.0 GB"]
     assert [seconds_text(s) for s in (0.0123, 1.26)] == ["12 ms", "1.3 s"]
+
+
+def test_a_log_with_a_second_name_elsewhere_is_continued_as_a_file_of_its_own(bench: Bench) -> None:
+    runner.run(bench.options(), Log(), stages=STAGES)
+    other = bench.folder / "other"
+    other.hardlink_to(bench.output / LOG)
+    before = other.read_bytes()
+    runner.run(bench.options(), Log(), stages=STAGES)
+    assert other.read_bytes() == before
+    assert (bench.output / LOG).read_bytes().startswith(before)
+    assert len((bench.output / LOG).read_bytes()) > len(before)
+
+
+def test_no_link_in_the_place_of_the_log_is_written_through(bench: Bench) -> None:
+    bench.output.mkdir()
+    elsewhere = bench.folder / "elsewhere"
+    (bench.output / LOG).symlink_to(elsewhere)
+    log = Log()
+    log(events.RunStarted("model", "run", "model.t7", str(bench.output), ()))
+    log(events.RunFinished("model", "done", 0, 0.1, str(bench.output)))
+    assert not elsewhere.exists()

@@ -54,6 +54,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...]]] = [
     ("MaxPool", {**WINDOW, "strides": (1, 1), "dilations": (2, 1)}, (X,)),
     ("MaxPool", {**WINDOW, "pads": (1, 0, -2, 1), "dilations": (1, 2), "ceil_mode": 1}, (X,)),
     ("MaxPool", {"kernel_shape": (2,), "strides": (3,), "pads": (0, 0), "dilations": (2,)}, ((1, 3, 9),)),
+    ("MaxPool", {"kernel_shape": (1,), "strides": (3,), "pads": (2, 0), "dilations": (1,)}, ((1, 2, 1),)),
     ("MeanVarianceNormalization", {"axes": (0, -1)}, (X,)),
     ("PRelu", {}, (X, (4, 1, 5))),
     ("ReduceLogSumExp", {"axes": (1, -1), "keepdims": 0}, (X,)),

@@ -60,6 +60,14 @@ def shared() -> Graph:
     return net.finish([at(net, "3", "Linear", "Gemm", net.add("Add", a, b), weight, net.w(6), transB=1)])
 
 
+def long_names() -> Graph:
+    net = Net("long")
+    x = net.input("x", (2, 3))
+    y = at(net, "1." * 40 + "1", "Linear", "Gemm", x, net.w(3, 3), None, transB=1)
+    z = net.add("Equal", y, net.weight(np.ones((2, 3), np.float32), name="n" * 60), name="z" * 60)
+    return net.finish([net.add("Cast", z, to="float32"), net.add("Neg", y, name="k" * 60), y])
+
+
 def test_containers_of_layers_in_a_row_are_sequentials_in_each_other():
     module = write(two_containers())
     assert list(module.arrays) == ["1.1.weight", "1.1.bias", "2.2.weight", "2.2.bias"]
@@ -126,7 +134,7 @@ def test_parameters_are_those_of_the_graph_by_their_new_names(tmp_path):
 
 @pytest.mark.skipif(util.find_spec("ruff") is None, reason="ruff is not installed")
 def test_every_source_is_formatted_and_lint_clean(tmp_path):
-    sources = [write(graph).text for graph in (two_containers(), residual(), shared())]
+    sources = [write(graph).text for graph in (two_containers(), residual(), shared(), long_names())]
     sources += [write(together(CASES[i : i + 50])).text for i in range(0, 500, 50)]
     for number, text in enumerate(sources):
         (tmp_path / f"model{number}.py").write_text(text)

@@ -92,3 +92,13 @@ def test_tied_weights_stay_tied_while_they_learn(imported, tmp_path):
     network = imported(tmp_path).load()
     assert network.get_submodule("one").weight is network.get_submodule("two").weight
     assert len(list(network.parameters())) == 3
+
+
+def test_a_weight_that_a_layer_and_an_expression_share_stays_one(imported, tmp_path):
+    net = Net("shared")
+    weight = net.weight(np.eye(6, dtype=np.float32), name="one_weight")
+    x = net.add("Gemm", net.input("input", (6, 6)), weight, None, transB=1, name="one")
+    PYTORCH.write(net.finish([net.add("Mul", x, weight, name="two")]), tmp_path)
+    network = imported(tmp_path).load()
+    assert len(list(network.parameters())) == 1
+    torch.testing.assert_close(network(torch.ones(6, 6)), torch.eye(6))

@@ -194,4 +194,4 @@ def test_a_long_name_keeps_both_ends() -> None:
 
 
 def test_what_nobody_sees_is_spelled_out() -> None:
-    assert words.visible("a\ud800\u200b\x00é\n") == "a\\ud800\\u200b\\u0000é\n"
+    assert words.shown("a\ud800\u200b\x00é\n") == "a\\ud800\\u200b\\u0000é\n"

@@ -127,3 +127,15 @@ def test_a_file_that_changes_after_it_was_digested_ahead_is_read_again(cache: Di
     cache.ahead([path])
     path.write_bytes(b"y" * (3 << 20))
     assert cache.of(path) == blake3(b"y" * (3 << 20)).hexdigest()
+
+
+def test_a_file_is_read_again_after_the_machine_was_restarted(
+    cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"hello")
+    cache.of(path)
+    monkeypatch.setattr(digests, "_boot", lambda: "another")
+    read = _count(monkeypatch)
+    cache.of(path)
+    assert read == [path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from pipeline.engine import guards, runner
 from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
+from pipeline.store.machine import on_machine
 from tests.engine.fakes import EMIT, IMPORT, NAMES, TRANSLATE, VERIFY, Bench
 
 
@@ -143,3 +145,31 @@ def test_a_disk_that_is_really_full_is_told_and_the_run_resumes(tmp_path: Path) 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6
     assert bench.resume().exit_code == 0
     assert sorted(bench.hits() + bench.ran()) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        RuntimeError("can't start new thread"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+)
+def test_a_want_of_memory_is_the_machines_whoever_says_so(error: Exception) -> None:
+    with pytest.raises(MachineError, match="writing needs more memory than there is"), on_machine("writing", Path("a")):
+        raise error
+
+
+def test_any_other_error_of_a_library_passes() -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"), on_machine("writing", Path("a")):
+        raise RuntimeError("shapes differ")
+
+
+def test_links_that_lead_round_in_a_circle_are_named(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    for look in (loop.read_bytes, partial(loop.resolve, strict=True)):
+        with pytest.raises(MachineError) as caught, on_machine("opening", tmp_path):
+            look()
+        assert caught.value.where == str(loop)

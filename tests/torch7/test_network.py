@@ -161,6 +161,7 @@ def test_a_file_without_a_network_says_what_it_holds(value, what):
         (TorchObject("Mine", 1, Table({"_type": "torch.FloatTensor"})), True),
         (TorchObject("Corpus", 1, Table({"_type": 5})), False),
         (nn("ClassNLLCriterion", output=1, gradInput=2), False),
+        (nn("ModuleFromCriterion", criterion=nn("MSECriterion")), True),
         (nn("nngraph.Node", modules=[]), False),
         (nn("nn.DataParallelTable.Basic"), False),
         (nn("torch.Timer"), False),

@@ -1,7 +1,11 @@
+import io
+from zipfile import ZipFile
+
 import numpy as np
 import pytest
 
 from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.builder import Builder
 from pipeline.verification.feeds import input_shapes, random_inputs, read_reference
 from tests.graph.test_input_types import lookup
 from tests.torch7.writer import save
@@ -49,6 +53,36 @@ def test_a_pickle_is_not_loaded(tmp_path):
     np.savez(path, in0=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InvalidInputError):
         read_reference(path, lookup())
+
+
+def _saved(path, header: dict) -> None:
+    """Write an npz whose only array has this header, and no data."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"fortran_order": False, **header})
+    with ZipFile(path, "w") as archive:
+        archive.writestr("in0.npy", stream.getvalue())
+
+
+@pytest.mark.parametrize("descr", ["<U5", "|S3", "<c8", "<M8[s]", "|V4", [("a", "<f4")]])
+def test_an_array_of_anything_but_numbers_is_refused(tmp_path, descr):
+    _saved(tmp_path / "io.npz", {"descr": descr, "shape": (2, 3)})
+    with pytest.raises(InvalidInputError):
+        read_reference(tmp_path / "io.npz", lookup())
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (1,) * 100, (2, 3, 10**9)])
+def test_an_array_larger_than_the_network_takes_is_refused_by_its_header(tmp_path, shape):
+    _saved(tmp_path / "io.npz", {"descr": "<f4", "shape": shape})
+    with pytest.raises(UsageError, match=r"in0\.\. have shapes"):
+        read_reference(tmp_path / "io.npz", lookup())
+
+
+def test_an_array_that_is_shorter_than_its_header_says_is_refused(tmp_path):
+    net = Builder()
+    x = net.input("x", (2, 3))
+    _saved(tmp_path / "io.npz", {"descr": "<f4", "shape": (2, 3)})
+    with pytest.raises(InvalidInputError):
+        read_reference(tmp_path / "io.npz", net.finish([x]))
 
 
 def test_what_torch7_saved_of_inputs_and_outputs_is_a_reference_too(tmp_path):

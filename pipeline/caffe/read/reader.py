@@ -56,7 +56,9 @@ class CaffeReader(Builder):
 
     def parameters(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
         """Return the layer's blobs as views of these shapes; see `Weights.take`."""
-        return self.weights_file.take(layer, *shapes, exact=exact)
+        arrays = self.weights_file.take(layer, *shapes, exact=exact)
+        self.budget.grow("weights", sum(array.nbytes for array in arrays))
+        return arrays
 
     def data(self, layer: Layer, blob: str, shape: Shape | None) -> None:
         """Declare an input of the network; `shape`, where the prototxt has one, gives way to the user's.

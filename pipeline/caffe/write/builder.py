@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pipeline.errors import UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Shape, Value
 from pipeline.graph.writers import Writers
@@ -91,6 +92,8 @@ class CaffeBuilder:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.budget = Budget()
+        self.budget.grow("weights", sum(array.nbytes for array in graph.weights.values()))
         self.layers: list[Layer] = []
         self.names: dict[Blob, str] = {}
         self.used = frozenset(graph.consumers()) | {value.name for value in graph.outputs}
@@ -159,6 +162,8 @@ class CaffeBuilder:
         """Add a layer with a top for each of `shapes`; it and its tops are called by `part`, by default its type."""
         for shape in shapes:
             self._check_size(shape)
+        for message in messages.values():
+            self._check_numbers(message)
         node = self._node
         place = (node.name or node.operator.name) if node else ""
         name = self._taken.claim(f"{place}_{part or kind.lower()}")
@@ -166,6 +171,8 @@ class CaffeBuilder:
         for index, top in enumerate(tops):
             self._named(top, name if len(tops) == 1 else self._taken.claim(f"{name}_{index + 1}"))
         comment = str(node.origin) if node else ""
+        self.budget.spend("layers", 1, comment)
+        self.budget.spend("weights", 4 * sum(parameter.size for parameter in parameters), comment)
         layer = Layer(name, kind, tuple(bottoms), tops, tuple(parameters), messages, comment)
         self.layers.append(layer)
         self._made.update(dict.fromkeys(tops, layer))
@@ -246,6 +253,13 @@ class CaffeBuilder:
     def _check_size(self, shape: Shape) -> None:
         if not 0 < prod(shape) <= LARGEST:
             self.refuse(f"it needs a blob of shape {shape}, and Caffe's hold 1 to {LARGEST:,} numbers")
+
+    def _check_numbers(self, message: Mapping[str, Any]) -> None:
+        """Refuse numbers that the integer fields of a prototxt cannot hold."""
+        for name, value in message.items():
+            for number in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(number, int) and abs(number) > LARGEST:
+                    self.refuse(f"{name} would be {number:,}, and a prototxt's numbers end at {LARGEST:,}")
 
     def _named(self, blob: Blob, name: str) -> Blob:
         self.names[blob] = name

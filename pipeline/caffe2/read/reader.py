@@ -43,6 +43,7 @@ class Caffe2Reader(Builder):
 
     def __init__(self, name: str, weights: Mapping[str, Array], inputs: Mapping[str, Shape]) -> None:
         super().__init__(name)
+        self.budget.grow("weights", sum(array.nbytes for array in weights.values() if 0 not in array.strides))
         self._parameters = {blob: array for blob, array in weights.items() if blob not in inputs}
         self._blobs = {blob: self.input(blob, shape) for blob, shape in inputs.items()}
         self._writes: Counter[str] = Counter()

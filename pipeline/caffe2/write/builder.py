@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
 from pipeline.errors import UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Shape, Value
 from pipeline.graph.writers import Writers
@@ -34,6 +35,8 @@ class Caffe2Builder:
 
     def __init__(self, graph: Graph) -> None:
         self._net = NetDef(name=graph.name)
+        self._budget = Budget()
+        self._budget.grow("weights", sum(array.nbytes for array in graph.weights.values()))
         self._weights = graph.weights
         self._parameters: dict[str, Array] = {}
         self._shaped: dict[tuple[str, Shape], str] = {}
@@ -75,12 +78,14 @@ class Caffe2Builder:
             first = value.name not in self._parameters
             name = value.name if first else self.unique(f"{value.name}_{'x'.join(map(str, shape))}")
             self._shaped[key] = name
+            self._budget.spend("weights", array.nbytes, value.name)
             self._parameters[name] = array.reshape(shape)
         return self._shaped[key]
 
     def constant(self, array: Array, part: str) -> str:
         """Return a parameter of the writer's own making, called `<output>_<part>`."""
         name = self.unique(f"{self._current.output.name}_{part}")
+        self._budget.spend("weights", array.nbytes, self._current.origin)
         self._parameters[name] = array
         return name
 
@@ -110,6 +115,7 @@ class Caffe2Builder:
 
     def op(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], /, **arguments: ArgumentValue) -> None:
         """Add any operator."""
+        self._budget.spend("layers", 1, outputs[0])
         further = [self.unique(f"{outputs[0]}_{part}") for part in _FURTHER_OUTPUTS.get(kind, ())]
         operator = OperatorDef(type=kind, input=inputs, output=[*outputs, *further])
         operator.arg.extend(argument(name, value) for name, value in arguments.items())

@@ -89,9 +89,13 @@ def global_max_pool(node: Node[GlobalMaxPool], net: Builder) -> Value:
 def _covered(node: Node[Pooling], net: Builder, value: float) -> Value:
     """Return the input with as many places as the windows cover, padded with `value` or cropped."""
     x, op = node.input(0), node.operator
-    spans = [(count - 1) * stride for count, stride in zip(node.output.shape[2:], op.strides, strict=True)]
-    geometry = zip(spans, op.extents, op.begins, x.shape[2:], strict=True)
-    ends = [span + extent - begin - size for span, extent, begin, size in geometry]
-    if not any((*op.begins, *ends)):
+    begins, ends = [], []
+    geometry = zip(node.output.shape[2:], op.strides, op.extents, op.begins, x.shape[2:], strict=True)
+    for count, stride, extent, begin, size in geometry:
+        end = (count - 1) * stride + extent - begin - size
+        beyond = min(0, end + size)  # what is cropped of the padding before the image, where all of that is, too
+        begins.append(begin + beyond)
+        ends.append(end - beyond)
+    if not any(begins + ends):
         return x
-    return net.add(Pad(pads=(0, 0, *op.begins, 0, 0, *ends), value=value), x, part="padded")
+    return net.add(Pad(pads=(0, 0, *begins, 0, 0, *ends), value=value), x, part="padded")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pipeline.graph.budget import Budget
 from pipeline.graph.builder import Builder
 from pipeline.graph.names import Names
 from pipeline.graph.operators import Operator
@@ -35,14 +36,15 @@ def expanded(graph: Graph, has: Callable[[Node, Graph], bool]) -> Graph:
     taken.update(graph.weights, (node.name for node in graph.nodes))
     weights = dict(graph.weights)
     nodes: list[Node] = []
-    waiting = list(reversed(graph.nodes))
+    waiting, budget = list(reversed(graph.nodes)), Budget()
+    budget.grow("activations", sum(value.type.bytes for value in graph.inputs))
     while waiting:
         node = waiting.pop()
         expansion = EXPANSIONS.get(node.operator.name)
         if expansion is None or has(node, graph):
             nodes.append(node)
             continue
-        net = Builder(taken=taken)
+        net = Builder(taken=taken, budget=budget)
         waiting += reversed(_parts(node, expansion, net))
         weights |= net.weights
     return graph if nodes == [*graph.nodes] else replace(graph, nodes=tuple(nodes), weights=weights)

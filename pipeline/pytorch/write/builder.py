@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -16,8 +15,8 @@ from pipeline.graph.values import Graph, Node, Value
 from pipeline.graph.writers import Writers
 from pipeline.pytorch.code import Bracket, Code, Ref, code, flat
 from pipeline.pytorch.identifiers import word
+from pipeline.pytorch.steps import Array, Held, Layer, Step, Steps, tied
 
-Array = np.ndarray[Any, Any]
 # What a layer holds, by the names that PyTorch gives them: weights of the graph, as they are or in another form, or
 # arrays of the writer's own making.
 Arrays = Mapping[str, Value | Array | tuple[Value, Array] | None]
@@ -26,48 +25,13 @@ Arrays = Mapping[str, Value | Array | tuple[Value, Array] | None]
 _LEARNT = re.compile(r"_(weight\w*|bias\w*|slope|scale|[wb]\d*)(_\d+)?\Z")
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A submodule: how it is made, and the arrays it holds, by their names in it.
-
-    `tied` says which weights these are, by which two layers are found to share one.
-    """
-
-    made: Bracket
-    arrays: Mapping[str, Array] = field(default_factory=dict)
-    tied: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Step:
-    """A line of `forward`: the values it makes, of which expression, or of which layer applied to which value."""
-
-    outputs: tuple[str, ...]
-    code: Code
-    place: tuple[str, ...]
-    layer: int = -1
-
-    @property
-    def name(self) -> str:
-        """Its place as one word."""
-        return "_".join(self.place)
-
-
-@dataclass(frozen=True)
-class Held:
-    """An array that the module itself holds, and whether it is learnt."""
-
-    array: Array
-    learnt: bool
-
-
 class ModuleBuilder:
     """Builds the steps of a graph, node by node. Values bear the graph's names until the source is written."""
 
     def __init__(self, graph: Graph) -> None:
-        self.steps: list[Step] = []
-        self.layers: list[Layer] = []
-        self.held: dict[str, Held] = {}
+        self._steps: list[Step] = []
+        self._layers: list[Layer] = []
+        self._held: dict[str, Held] = {}
         self._graph = graph
         self._same: dict[str, Code] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}  # of layers, by what they are and which weights they hold
@@ -104,7 +68,7 @@ class ModuleBuilder:
         return self._hold(self._taken.claim(f"{self._current.output.name}_{part}"), array)
 
     def _hold(self, name: str, array: Array) -> Code:
-        self.held[name] = Held(array, array.dtype.kind == "f" and bool(_LEARNT.search(name)))
+        self._held[name] = Held(array, array.dtype.kind == "f" and bool(_LEARNT.search(name)))
         return Ref(name)
 
     # ---- What a writer makes ----
@@ -113,44 +77,44 @@ class ModuleBuilder:
         """Say of which expression the node's outputs are; of several, each has one of its own."""
         outputs = self._current.outputs
         for value, expression in zip(outputs, made, strict=True):
-            self.steps.append(Step((value.name,), expression, self._place("")))
+            self._steps.append(Step((value.name,), expression, self._place("")))
 
     def give_all(self, made: Code) -> None:
         """Say which expression gives all the node's outputs, as a tuple."""
-        self.steps.append(Step(tuple(value.name for value in self._current.outputs), made, self._place("")))
+        self._steps.append(Step(tuple(value.name for value in self._current.outputs), made, self._place("")))
 
     def alias(self, x: Value) -> None:
         """Say that the node gives its input as it is."""
-        self._same[self._current.output.name] = self.read(x)
+        self._same[self._current.output.name] = self.tensor(x)
 
     def step(self, made: Code, part: str) -> Ref:
         """Add a line on the way to the node's output, whose value is called `<output>_<part>`."""
         name = self._taken.claim(f"{self._current.output.name}_{part}")
-        self.steps.append(Step((name,), made, self._place(part)))
+        self._steps.append(Step((name,), made, self._place(part)))
         return Ref(name)
 
     def layer(self, made: Bracket, x: Code, arrays: Arrays = MappingProxyType({}), part: str = "") -> Ref:
         """Add a submodule, and the line that applies it; without a `part`, that makes the node's output."""
         current = self._current
         name = self._taken.claim(f"{current.output.name}_{part}") if part else current.output.name
-        held, tied = self._arrays(arrays)
-        number = len(self.layers)
-        if tied:  # the same layer with the same weights is the one that was applied before
-            number = self._numbers.setdefault((flat(made, {}), *sorted(tied.items())), number)
-        if number == len(self.layers):
-            self.layers.append(Layer(made, held, tied))
-        self.steps.append(Step((name,), x, self._place(part), number))
+        held, shared = self._arrays(arrays)
+        number = len(self._layers)
+        if shared:  # the same layer with the same weights is the one that was applied before
+            number = self._numbers.setdefault((flat(made, {}), *sorted(shared.items())), number)
+        if number == len(self._layers):
+            self._layers.append(Layer(made, held, shared))
+        self._steps.append(Step((name,), x, self._place(part), number))
         return Ref(name)
 
     def _arrays(self, given: Arrays) -> tuple[dict[str, Array], dict[str, str]]:
-        held, tied = dict[str, Array](), dict[str, str]()
+        held, shared = dict[str, Array](), dict[str, str]()
         for name, found in given.items():
             if isinstance(found, np.ndarray):
                 held[name] = found
             elif found is not None:
                 value, held[name] = found if isinstance(found, tuple) else (found, self.numbers(found))
-                tied[name] = f"{value.name} {held[name].shape}"
-        return held, tied
+                shared[name] = tied(value.name, held[name])
+        return held, shared
 
     def numbers(self, value: Value) -> Array:
         """Return the numbers of a weight; refuses one that the network computes."""
@@ -169,9 +133,10 @@ class ModuleBuilder:
         """Turn to the next node."""
         self._node = node
 
-    def outputs(self, values: Sequence[Value]) -> tuple[Code, ...]:
-        """Return the code of the network's outputs."""
-        return tuple(self.tensor(value) for value in values)
+    def close(self, outputs: Sequence[Value]) -> Steps:
+        """Return what was built, with the code of the network's outputs."""
+        found = tuple(self.tensor(value) for value in outputs)
+        return Steps(self._steps, self._layers, self._held, found)
 
     def _place(self, part: str) -> tuple[str, ...]:
         """Return the words of the path at which the node's module stood; the last says which part of it this is."""

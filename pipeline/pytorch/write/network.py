@@ -17,7 +17,7 @@ def write(graph: Graph) -> PyTorchModule:
     graph, net, problems = _written(graph)
     if problems:
         raise UnsupportedError(problems)
-    return source(graph, net)
+    return source(graph, net.close(graph.outputs))
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:

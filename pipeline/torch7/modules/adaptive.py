@@ -73,31 +73,38 @@ def pool_bins(pool: Pool, x: Value, net: Lowering, rows: Bins, columns: Bins) ->
     return pool_axis(pool, pool_axis(pool, x, net, 2, rows, "rows"), net, 3, columns, "")
 
 
+def bins_of(m: Module, x: Value, net: Lowering) -> tuple[int, int]:
+    """Return how many rows and columns of bins there are; raises OverBudget before any is worked out."""
+    height, width = m.count("H"), m.count("W")
+    net.afford(*x.shape[:2], height, width)
+    return height, width
+
+
 @module("nn.SpatialAdaptiveMaxPooling", rank=4)
 def adaptive_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """Max pooling to H x W bins, which may overlap by a pixel."""
-    rows, columns = rounded_bins(x.shape[2], m.int("H")), rounded_bins(x.shape[3], m.int("W"))
-    return pool_bins(max_pool, x, net, rows, columns)
+    height, width = bins_of(m, x, net)
+    return pool_bins(max_pool, x, net, rounded_bins(x.shape[2], height), rounded_bins(x.shape[3], width))
 
 
 @module("nn.SpatialAdaptiveAveragePooling", rank=4)
 def adaptive_average_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """Average pooling to H x W bins, which may overlap by a pixel."""
-    rows, columns = exact_bins(x.shape[2], m.int("H")), exact_bins(x.shape[3], m.int("W"))
-    return pool_bins(average_pool, x, net, rows, columns)
+    height, width = bins_of(m, x, net)
+    return pool_bins(average_pool, x, net, exact_bins(x.shape[2], height), exact_bins(x.shape[3], width))
 
 
 @module("nn.FeatureLPPooling")
 def feature_lp_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """(sum of x^p)^(1/p) over `width` neighbouring features, the first dimension of a sample."""
-    axis, p, width = int(m.flag("batch_mode")), m.float("power"), m.int("width")
+    axis, p, width = int(m.flag("batch_mode")), m.float("power"), m.count("width")
     if x.rank <= axis:
         net.misfit(f"at least {axis + 1} dimensions", x)
     rest = int(np.prod(x.shape[axis + 1 :]))
     image = net.reshape(x, (x.shape[0] if axis else 1, 1, x.shape[axis], rest), part="image")
     exponent = net.constant(p, "power")
     powers = net.add("Mul", image, image, part="powers") if p == 2 else net.add("Pow", image, exponent, part="powers")
-    means = net.add(average_pool((width, 1), (m.int("stride"), 1)), powers, part="means")
+    means = net.add(average_pool((width, 1), (m.count("stride"), 1)), powers, part="means")
     sums = net.add("Mul", means, net.constant(width, "width"), part="sums")
     roots = (
         net.add("Sqrt", sums, part="roots")
@@ -113,6 +120,7 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     kernel = along(m, "k", "HW")
     planes = len(m.weight())  # a weight of 32 x 2 x 2 is read as 32 numbers too (SpatialSubSampling.c)
     weight = m.weight().reshape(-1)[:planes]
+    net.afford(planes, 1, *kernel)
     kernels = np.broadcast_to(weight.reshape(-1, 1, 1, 1), (planes, 1, *kernel))
     return net.add(
         Conv(kernel_shape=kernel, strides=along(m, "d", "HW", 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=planes),
@@ -125,7 +133,7 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.SpatialDownSampling", rank=4, unbatched="only")
 def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The mean of each block of rH x rW pixels (nnx)."""
-    ratio = (m.int("rH"), m.int("rW"))
+    ratio = (m.count("rH"), m.count("rW"))
     return net.add(average_pool(ratio, ratio), x)
 
 
@@ -157,6 +165,7 @@ def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
         return net.add(Resize(scales=scales, mode="nearest"), value, part=part)
 
     largest = spread(net.add(tiles, source, part="largest"), "largest_spread")
+    net.afford(*sizes)
     order = np.arange(np.prod(kernel), 0, -1, dtype=np.float32).reshape(kernel)
     order = np.tile(order, counts)
     is_largest = net.add("GreaterOrEqual", source, largest, part="is_largest")

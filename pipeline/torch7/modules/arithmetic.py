@@ -145,5 +145,6 @@ def constant(m: Module, x: TorchValue, net: Lowering) -> Value:
     value = m.weight("value")
     dims = m.maybe_int("nInputDim")
     if dims is not None and isinstance(x, Value) and (batch := net.current(x)).rank > dims:
+        net.afford(batch.shape[0], *value.shape)
         value = np.broadcast_to(value, (batch.shape[0], *value.shape))
     return net.add("Identity", net.weight(np.ascontiguousarray(value), "value"))

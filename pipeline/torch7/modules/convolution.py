@@ -27,8 +27,8 @@ def begin_pads(m: Module, axes: str) -> Ints:
 def along(m: Module, prefix: str, axes: str, default: int | None = None) -> Ints:
     """Return the fields `<prefix>T`, `<prefix>H`, `<prefix>W` in the order of the axes."""
     if default is None:
-        return tuple(m.int(prefix + axis) for axis in axes)
-    return tuple(m.int(prefix + axis, default) for axis in axes)
+        return tuple(m.count(prefix + axis) for axis in axes)
+    return tuple(m.count(prefix + axis, default) for axis in axes)
 
 
 def convolve(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, group: int = 1) -> Value:
@@ -70,8 +70,8 @@ def kernels(m: Module, net: Lowering, axes: str, first: int, second: int) -> np.
 )
 def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution of an image; groups are cudnn's."""
-    group = m.int("groups", 1)
-    weight = kernels(m, net, "HW", m.int("nOutputPlane"), m.int("nInputPlane") // group)
+    group = m.count("groups", 1)
+    weight = kernels(m, net, "HW", m.count("nOutputPlane"), m.count("nInputPlane") // group)
     return convolve(m, x, net, weight, "HW", group)
 
 
@@ -81,8 +81,8 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
 @module("cudnn.VolumetricConvolution", rank=5, unbatched="kept", sizes=planes)
 def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution of a volume: time, height, width; cudnn's output always has a batch dimension."""
-    group = m.int("groups", 1)
-    weight = kernels(m, net, "THW", m.int("nOutputPlane"), m.int("nInputPlane") // group)
+    group = m.count("groups", 1)
+    weight = kernels(m, net, "THW", m.count("nOutputPlane"), m.count("nInputPlane") // group)
     return convolve(m, x, net, weight, "THW", group)
 
 
@@ -97,7 +97,7 @@ def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
             f"gives garbage in Torch7 for images not square ({x.shape[2]}x{x.shape[3]}): there is nothing to match",
             "give square images",
         )
-    multiplier, planes = m.int("nOutputPlane"), m.int("nInputPlane")
+    multiplier, planes = m.count("nOutputPlane"), m.count("nInputPlane")
     weight = kernels(m, net, "HW", multiplier, planes).transpose(1, 0, 2, 3)
     weight = weight.reshape(planes * multiplier, 1, *weight.shape[2:])
     bias = m.array("bias")
@@ -119,13 +119,14 @@ def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
     """Return the kernels of a connection table as (out, in, kH, kW), or (C, 1, kH, kW) where it is one to one."""
     table = m.weight("connTable").astype(np.int64) - 1
     weight = m.weight()
-    inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")
+    inputs, outputs = m.count("nInputPlane"), m.count("nOutputPlane")
     if table.ndim != 2 or table.shape[1] != 2 or weight.ndim != 3 or len(weight) != len(table):
         net.damaged("a kernel for each pair of planes in connTable", f"weight {weight.shape}, connTable {table.shape}")
     if table.min() < 0 or table[:, 0].max() >= inputs or table[:, 1].max() >= outputs:
         net.damaged(f"planes 1 to {inputs} and 1 to {outputs} in connTable", "others")
     if inputs == outputs == len(table) and (table == np.arange(inputs)[:, None]).all():
         return weight[:, None], True
+    net.afford(outputs, inputs, *weight.shape[1:])
     dense = np.zeros((outputs, inputs, *weight.shape[1:]), weight.dtype.newbyteorder("="))
     for (source, target), kernel in zip(table, weight, strict=True):
         dense[target, source] += kernel
@@ -159,7 +160,7 @@ def transposed(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str
 
 def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Value:
     """A transposed convolution of a tensor, or of {tensor, reference}: then `adj` makes the reference's size."""
-    adj = along(m, "adj", axes, 0)
+    adj = tuple(m.int(f"adj{axis}", 0) for axis in axes)
     if isinstance(x, tuple):
         if len(x) != 2 or not isinstance(x[0], Value) or not isinstance(x[1], Value):
             net.misfit("a tensor, or a table of a tensor and another whose size it shall get", x)
@@ -168,8 +169,8 @@ def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Valu
         adj = tuple((size + 2 * pad - kernel) % stride for size, kernel, pad, stride in geometry)
         x = x[0]
     x = net.current(x)
-    group = m.int("groups", 1)
-    inputs, outputs = m.int("nInputPlane"), m.int("nOutputPlane")
+    group = m.count("groups", 1)
+    inputs, outputs = m.count("nInputPlane"), m.count("nOutputPlane")
     if m.kind == "nn.VolumetricFullConvolution" and not m.has("adjW"):  # before adj, the two were the other way round
         weight = kernels(m, net, axes, outputs, inputs).swapaxes(0, 1)
     else:
@@ -206,8 +207,8 @@ def local_image(m: Module) -> dict[int, int]:
 @module("nn.SpatialConvolutionLocal", rank=4, sizes=local_image)
 def local_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution with kernels and biases of its own at every place; weight (oH, oW, out, in, kH, kW)."""
-    height, width, outputs = m.int("oH"), m.int("oW"), m.int("nOutputPlane")
-    shape = (height, width, outputs, m.int("nInputPlane"), m.int("kH"), m.int("kW"))
+    height, width, outputs = m.count("oH"), m.count("oW"), m.count("nOutputPlane")
+    shape = (height, width, outputs, m.count("nInputPlane"), m.count("kH"), m.count("kW"))
     with net.inside("local"):
         y = net.add(
             LocallyConnected(kernel_shape=shape[-2:], strides=along(m, "d", "HW", 1), pads=begin_pads(m, "HW") * 2),

@@ -33,7 +33,9 @@ def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
         net.damaged("a weight of 4 dimensions", str(weight.shape))
     pads = (m.int("padUp", m.int("padH", 0)), m.int("padLeft", m.int("padW", 0)))
     return net.add(
-        Conv(kernel_shape=weight.shape[2:], strides=(m.int("dH", 1), m.int("dW", 1)), pads=pads * 2, dilations=(1, 1)),
+        Conv(
+            kernel_shape=weight.shape[2:], strides=(m.count("dH", 1), m.count("dW", 1)), pads=pads * 2, dilations=(1, 1)
+        ),
         x,
         net.weight(weight),
         None if bias is None else net.weight(bias, "bias"),
@@ -50,6 +52,7 @@ def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
 def constant(m: Module, x: Value, net: Lowering) -> Value:
     """The same tensor for every sample of a batch."""
     value = m.weight("value")
+    net.afford(x.shape[0], *value.shape)
     batch = np.broadcast_to(value, (x.shape[0], *value.shape))
     return net.add("Identity", net.weight(np.ascontiguousarray(batch), "value"))
 
@@ -78,10 +81,10 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.Upsample", rank=4)
 def upsample(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat every pixel `factor` times in both directions."""
-    return nearest(x, net, (m.int("factor"),) * 2)
+    return nearest(x, net, (m.count("factor"),) * 2)
 
 
 @module("nn.UnfoldedTemporalConvolution", rank=3)
 def temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution over time with padding."""
-    return convolve(m, x, net, m.int("kW"), 1, m.int("pad", 0))
+    return convolve(m, x, net, m.count("kW"), 1, m.int("pad", 0))

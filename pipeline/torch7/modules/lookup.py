@@ -49,7 +49,7 @@ def rows(m: Module) -> np.ndarray:
 @module("nn.OneHot", "OneHot")
 def one_hot(m: Module, x: Value, net: Lowering) -> Value:
     """1 at the index, else 0, in a new last dimension (dpnn, char-rnn)."""
-    return net.add(OneHot(depth=m.int("outputSize")), zero_based(x, net))
+    return net.add(OneHot(depth=m.count("outputSize")), zero_based(x, net))
 
 
 @module("nn.LookupTableMaskZero", rank=2, unbatched="taken")

@@ -24,34 +24,38 @@ def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
             x = respond(child, x, net)
     elif name in ("SpatialZeroPadding", "SpatialPadding"):
         left, right, top, bottom = (m.int(f"pad_{side}") for side in "lrtb")
+        net.afford(len(x), x.shape[1] + top + bottom, x.shape[2] + left + right)
         x = np.pad(x, ((0, 0), (top, bottom), (left, right)))
     elif name == "SpatialConvolutionMap":
-        x = correlate(x, all_to_all(*connected(m, net)))
+        x = correlate(x, all_to_all(*connected(m, net), net), net)
     elif name in ("SpatialConvolution", "SpatialConvolutionMM"):
-        x = correlate(x, kernels(m, net, "HW", m.int("nOutputPlane"), m.int("nInputPlane")))
+        x = correlate(x, kernels(m, net, "HW", m.count("nOutputPlane"), m.count("nInputPlane")), net)
     elif name == "Sum":
         x = x.sum(axis=0)
     elif name == "Replicate":
-        x = np.repeat(x.reshape(1, *x.shape[-2:]), m.int("nfeatures"), axis=0)
+        net.afford(m.count("nfeatures"), *x.shape[-2:])
+        x = np.repeat(x.reshape(1, *x.shape[-2:]), m.count("nfeatures"), axis=0)
     else:
         net.refuse(f"estimates its means by an {m.kind}")
     return x
 
 
-def all_to_all(weight: np.ndarray, one_to_one: bool) -> np.ndarray:
+def all_to_all(weight: np.ndarray, one_to_one: bool, net: Lowering) -> np.ndarray:
     """Return one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
     if not one_to_one:
         return weight
+    net.afford(len(weight), len(weight), *weight.shape[2:])
     all_planes = np.arange(len(weight))
     dense = np.zeros((len(weight), len(weight), *weight.shape[2:]))
     dense[all_planes, all_planes] = weight[:, 0]
     return dense
 
 
-def correlate(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def correlate(x: np.ndarray, weight: np.ndarray, net: Lowering) -> np.ndarray:
     """Correlate (C, H, W) with (out, C, kH, kW), without padding."""
     rows, columns = weight.shape[2:]
     height, width = x.shape[1] - rows + 1, x.shape[2] - columns + 1
+    net.afford(len(weight), height, width)
     y = np.zeros((len(weight), height, width))
     for i in range(rows):
         for j in range(columns):

@@ -101,7 +101,7 @@ def instance_normalization(m: Module, x: Value, net: Lowering) -> Value:
 def cross_map_lrn(m: Module, x: Value, net: Lowering) -> Value:
     """y = x / (k + alpha / size * the sum of squares over `size` neighbouring channels) ** beta."""
     return net.add(
-        LRN(size=m.int("size", 5), alpha=m.float("alpha", 1e-4), beta=m.float("beta", 0.75), bias=m.float("k", 1.0)),
+        LRN(size=m.count("size", 5), alpha=m.float("alpha", 1e-4), beta=m.float("beta", 0.75), bias=m.float("k", 1.0)),
         x,
     )
 

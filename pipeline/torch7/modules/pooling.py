@@ -108,7 +108,7 @@ def summed(m: Module, x: Value, net: Lowering, ceil: bool) -> Value:
     if m.flag("divide"):
         return average_pool(m, x, net, "HW", ceil)
     mean = average_pool(m, x, net, "HW", ceil, part="mean")
-    return net.add("Mul", mean, net.constant(m.int("kW") * m.int("kH"), "area"))
+    return net.add("Mul", mean, net.constant(m.count("kW") * m.count("kH"), "area"))
 
 
 @module("nn.SpatialAveragePooling", rank=4)

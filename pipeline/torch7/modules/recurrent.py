@@ -14,6 +14,7 @@ from pipeline.torch7.tree import walk
 
 def zeros(net: Lowering, *shape: int) -> Value:
     """Make a state of zeros."""
+    net.afford(*shape)
     return net.weight(np.zeros(shape, np.float32), "zeros")
 
 
@@ -27,7 +28,7 @@ def start(m: Module, x: Value, net: Lowering, name: str, size: int) -> Value:
 def forget(m: Module, net: Lowering) -> None:
     """Forget the states of all modules in `m`."""
     for _, inner in walk(m.object):
-        net.states.pop(id(inner), None)
+        net.states.forget(id(inner))
 
 
 def pair(x: TorchValue, net: Lowering) -> tuple[TorchValue, TorchValue]:
@@ -40,7 +41,7 @@ def pair(x: TorchValue, net: Lowering) -> tuple[TorchValue, TorchValue]:
 @module("nn.LSTM", "nn.FastLSTM")
 def lstm(m: Module, x: Value, net: Lowering) -> TorchValue:
     """One step of an LSTM: its module takes {input, output, cell} and gives {output, cell}."""
-    size = m.int("outputSize")
+    size = m.count("outputSize")
     state = net.states.get(id(m.object))
     if state is None:
         state = (start(m, x, net, "userPrevOutput", size), start(m, x, net, "userPrevCell", size))
@@ -54,7 +55,7 @@ def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
     """One step of a GRU: its module takes {input, output} and gives the output."""
     state = net.states.get(id(m.object))
     if state is None:
-        state = start(m, x, net, "userPrevOutput", m.int("outputSize"))
+        state = start(m, x, net, "userPrevOutput", m.count("outputSize"))
     output = net.run(m.children()[0], (x, state))
     net.states[id(m.object)] = output
     return output
@@ -144,7 +145,7 @@ def stacked(items: tuple[Value, ...], net: Lowering, axis: int = 0, part: str = 
 @module("nn.Repeater")
 def repeater(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside `rho` times on the same input."""
-    return tuple(steps(m, [x] * m.int("rho"), net))
+    return tuple(steps(m, [x] * m.count("rho"), net))
 
 
 @module("nn.BiSequencerLM")

@@ -26,7 +26,7 @@ def linear(x: Value, net: Lowering, sizes: tuple[int, ...]) -> Value:
 @module("nn.SpatialUpSamplingNearest", rank=4)
 def upsampling_nearest(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat every pixel `scale_factor` times in both directions."""
-    return nearest(x, net, (m.int("scale_factor"),) * 2)
+    return nearest(x, net, (m.count("scale_factor"),) * 2)
 
 
 @module("nn.SpatialUpSamplingBilinear", rank=4)
@@ -43,8 +43,8 @@ def target_sizes(m: Module, x: Value, axes: str) -> tuple[int, ...]:
     names = {"d": "odepth", "h": "oheight", "w": "owidth"}
     sizes = x.shape[-len(axes) :]
     if not m.has("scale_factor"):
-        return tuple(m.int(names[axis]) for axis in axes)
-    scale = m.int("scale_factor")
+        return tuple(m.count(names[axis]) for axis in axes)
+    scale = m.count("scale_factor")
     old, new = (
         m.sizes(name)[x.rank - len(axes) : x.rank] if m.has(name) else () for name in ("inputSize", "outputSize")
     )
@@ -60,7 +60,7 @@ def upsampling(m: Module, x: Value, net: Lowering) -> Value:
     if x.rank not in (4, 5):
         net.misfit("a tensor of 4 or 5 dimensions", x)
     if m.str("mode", "nearest") == "nearest":
-        return nearest(x, net, (m.int("scale_factor"),) * (x.rank - 2))
+        return nearest(x, net, (m.count("scale_factor"),) * (x.rank - 2))
     return linear(x, net, target_sizes(m, x, "dhw"[5 - x.rank :]))
 
 
@@ -71,7 +71,7 @@ def spatial_upsampling(m: Module, x: Value, net: Lowering) -> Value:
     if not 0 <= vertical < x.rank - 1:
         net.misfit(f"at least {vertical + 2} dimensions", x)
     scales = [1.0] * x.rank
-    scales[vertical], scales[vertical + 1] = float(m.int("dH")), float(m.int("dW"))
+    scales[vertical], scales[vertical + 1] = float(m.count("dH")), float(m.count("dW"))
     return net.add(Resize(scales=tuple(scales), mode="nearest"), x)
 
 
@@ -81,6 +81,6 @@ def resampling(m: Module, x: Value, net: Lowering) -> Value:
     if x.rank not in (3, 4):
         net.misfit("a tensor of 3 or 4 dimensions", x)
     height, width = x.shape[-2:]
-    rows = m.int("oheight") if m.has("oheight") else math.floor(m.float("rheight") * height)
-    columns = m.int("owidth") if m.has("owidth") else math.floor(m.float("rwidth") * width)
+    rows = m.count("oheight") if m.has("oheight") else math.floor(m.float("rheight") * height)
+    columns = m.count("owidth") if m.has("owidth") else math.floor(m.float("rwidth") * width)
     return linear(x, net, (rows, columns))

@@ -55,7 +55,7 @@ def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
 
     SeqLSTMP multiplies every output with weightO.
     """
-    return lstm_over(m, x, net, (m.int("inputsize"), m.int("hiddensize")), int(m.flag("batchfirst")))
+    return lstm_over(m, x, net, (m.count("inputsize"), m.count("hiddensize")), int(m.flag("batchfirst")))
 
 
 def lstm_over(m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], axis: int) -> Value:
@@ -93,7 +93,7 @@ def lstm_step(gates: Value, order: str, cell: Value | None, net: Lowering) -> tu
 def sequence_gru(m: Module, x: TorchValue, net: Lowering) -> Value:
     """A GRU over (T, N, D), or (N, T, D) with batchfirst; gates in the order r, u, candidate; {h0, x} or x."""
     parts = m.weight(), m.weight("bias")
-    return gru_over(m, x, net, (m.int("inputSize"), m.int("outputSize")), parts, int(m.flag("batchfirst")))
+    return gru_over(m, x, net, (m.count("inputSize"), m.count("outputSize")), parts, int(m.flag("batchfirst")))
 
 
 def gru_over(

@@ -139,4 +139,4 @@ def relaid(x: Value, source: str, target: str, net: Lowering) -> Value:
 @module("nn.PixelShuffle", rank=4)
 def pixel_shuffle(m: Module, x: Value, net: Lowering) -> Value:
     """Channels become blocks of pixels."""
-    return net.add(DepthToSpace(blocksize=m.int("upscaleFactor"), mode="CRD"), x)
+    return net.add(DepthToSpace(blocksize=m.count("upscaleFactor"), mode="CRD"), x)

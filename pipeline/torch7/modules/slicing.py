@@ -40,7 +40,7 @@ def narrow(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.Replicate")
 def replicate(m: Module, x: Value, net: Lowering) -> Value:
     """Repeat x along a new dimension `dim`, behind the batch where x has more than `ndim` dimensions."""
-    ndim, count = m.maybe_int("ndim"), m.int("nfeatures")
+    ndim, count = m.maybe_int("ndim"), m.count("nfeatures")
     axis = m.int("dim", 1) - 1 + int(ndim is not None and x.rank > ndim)
     if not 0 <= axis <= x.rank:
         net.misfit(f"at least {axis} dimensions", x)

@@ -37,6 +37,7 @@ def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, paddi
         net.damaged(f"a weight of rows of {kernel * features}", str(weight.shape))
     weight = weight.reshape(-1, kernel * features)
     if blocks * stride > kernel:
+        net.afford(len(weight), blocks * stride * features)
         weight = np.pad(weight, ((0, 0), (0, (blocks * stride - kernel) * features)))
     y = net.add("MatMul", windows, net.weight(weight.T), part="" if bias is None else "product")
     return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))
@@ -50,13 +51,13 @@ def frame(m: Module) -> dict[int, int]:
 @module("nn.TemporalConvolution", rank=3, sizes=frame)
 def temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """A convolution over time."""
-    return convolve(m, x, net, m.int("kW"), m.int("dW", 1))
+    return convolve(m, x, net, m.count("kW"), m.count("dW", 1))
 
 
 @module("cudnn.TemporalConvolution", rank=3, sizes=frame)
 def cudnn_temporal_convolution(m: Module, x: Value, net: Lowering) -> Value:
     """As nn's, but its time is called H, and it pads (cudnn.torch, TemporalConvolution.lua)."""
-    return convolve(m, x, net, m.int("kH"), m.int("dH", 1), m.int("padH", 0))
+    return convolve(m, x, net, m.count("kH"), m.count("dH", 1), m.int("padH", 0))
 
 
 @module("nn.TemporalMaxPooling", rank=3)
@@ -65,7 +66,10 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     image = net.reshape(x, (x.shape[0], 1, *x.shape[1:]), part="image")
     y = net.add(
         MaxPool(
-            kernel_shape=(m.int("kW"), 1), strides=(m.int("dW", m.int("kW")), 1), pads=(0, 0, 0, 0), dilations=(1, 1)
+            kernel_shape=(m.count("kW"), 1),
+            strides=(m.count("dW", m.count("kW")), 1),
+            pads=(0, 0, 0, 0),
+            dilations=(1, 1),
         ),
         image,
         part="pooled",
@@ -76,10 +80,10 @@ def temporal_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.TemporalSubSampling", rank=3, unbatched="only", sizes=lambda m: {2: len(m.weight())})
 def temporal_sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     """The sum of every `kW` frames times a weight, plus a bias, feature by feature."""
-    kernel = m.int("kW")
+    kernel = m.count("kW")
     image = net.reshape(x, (x.shape[0], 1, *x.shape[1:]), part="image")
     y = net.add(
-        AveragePool(kernel_shape=(kernel, 1), strides=(m.int("dW", 1), 1), pads=(0, 0, 0, 0)),
+        AveragePool(kernel_shape=(kernel, 1), strides=(m.count("dW", 1), 1), pads=(0, 0, 0, 0)),
         image,
         part="mean",
     )
@@ -97,8 +101,8 @@ def temporal_row_convolution(m: Module, x: Value, net: Lowering) -> Value:
     image = net.reshape(rows, (*rows.shape[:2], 1, rows.shape[2]), part="image")
     y = net.add(
         Conv(
-            kernel_shape=(1, m.int("kW")),
-            strides=(1, m.int("dW", 1)),
+            kernel_shape=(1, m.count("kW")),
+            strides=(1, m.count("dW", 1)),
             pads=(0, 0, 0, 0),
             dilations=(1, 1),
             group=weight.shape[0],
@@ -116,7 +120,7 @@ def temporal_row_convolution(m: Module, x: Value, net: Lowering) -> Value:
 def dynamic_k_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
     """The k largest frames in their order in time, feature by feature; only k = 1 is a maximum."""
     axis = x.rank - 2
-    k = max(m.int("minK"), -int(-m.float("factor", 0.0) * x.shape[axis] // 1))
+    k = max(m.count("minK"), -int(-m.float("factor", 0.0) * x.shape[axis] // 1))
     if k == x.shape[axis]:
         return net.copy(x)
     if k == 1:

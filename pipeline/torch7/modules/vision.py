@@ -94,7 +94,7 @@ def uniform_crop(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation the middle of the image, which in Torch begins at ceil((size - cropped) / 2) from 1 on (dpnn)."""
     if x.rank not in (3, 4):
         net.misfit("a tensor of 3 or 4 dimensions", x)
-    sizes = (m.int("oheight"), m.int("owidth"))
+    sizes = (m.count("oheight"), m.count("owidth"))
     starts = tuple(-(-(n - size) // 2) - 1 for n, size in zip(x.shape[-2:], sizes, strict=True))
     if min(starts) < 0:
         net.misfit(f"images larger than {sizes[0]}x{sizes[1]}", x)

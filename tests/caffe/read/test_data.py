@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.caffe.read import inputs, read
-from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, OverBudget, UnsupportedError, UsageError
 from pipeline.graph.evaluation import run
 from tests.caffe.read.nets import net
 from tests.support import numbers
@@ -107,7 +107,9 @@ def test_constants_without_a_shape_are_an_error_of_the_file(fields):
 
 
 def test_a_large_constant_takes_no_memory_and_one_too_large_for_caffe_is_an_error_of_the_file():
-    large = graph("DummyData", "dummy_data_param { shape { dim: 2147483647 } data_filler { value: 2 } }")
+    large = graph("DummyData", "dummy_data_param { shape { dim: 60000000 } data_filler { value: 2 } }")
+    with pytest.raises(OverBudget):
+        graph("DummyData", "dummy_data_param { shape { dim: 2147483647 } data_filler { value: 2 } }")
     assert [array.strides for array in large.weights.values()] == [(0,)]
     for dims in ("dim: 2147483648", "dim: 65536 dim: 65536", "dim: -1"):
         with pytest.raises(InvalidInputError):

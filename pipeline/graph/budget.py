@@ -1,0 +1,116 @@
+"""How large a network may become. Sizes are worked out from shapes, and refused before anything is allocated.
+
+A file of a few bytes can describe a network that fills any memory: a module that stands inside itself twice, sixteen
+levels deep; a padding of a billion rows; a weight of one number, repeated. What is allowed grows with what was given
+(the weights in the file, the inputs of the network), so that real networks of any size stay far below it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+from pipeline.errors import OverBudget, UnsupportedError, UsageError
+from pipeline.graph.input_spec import MAX_RANK
+
+if TYPE_CHECKING:
+    from pipeline.graph.values import Node, TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What is counted, and how much of it is allowed: `number`, and `share` times what was given."""
+
+    counts: str
+    number: int
+    share: int = 0
+
+
+LIMITS: Mapping[str, Limit] = {
+    "nodes": Limit("nodes of a graph", 50_000),
+    "layers": Limit("layers", 50_000),
+    "values": Limit("tensors in one table", 10_000),
+    "value": Limit("bytes of one tensor", 1 << 32),
+    "activations": Limit("bytes of all tensors that nodes make", 1 << 28, share=10_000),  # of the inputs' bytes
+    "weights": Limit("bytes of weights", 1 << 28, share=100),  # of the bytes of weights given
+    "multiply-adds": Limit("multiply-adds", 10**13),
+}
+
+_raised: ContextVar[Mapping[str, int]] = ContextVar("raised limits", default={})  # noqa: B039 - never written to
+
+
+def parse(texts: Sequence[str]) -> dict[str, int]:
+    """Read limits as `--limit` has them, NAME=NUMBER; raises UsageError for any other text.
+
+    >>> parse(["nodes=80000"])
+    {'nodes': 80000}
+    """
+    found = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        if name not in LIMITS or not (number.isascii() and number.isdecimal()):
+            raise UsageError(
+                f"--limit cannot be {text}",
+                why="it is NAME=NUMBER",
+                advice="the names are " + ", ".join(LIMITS),
+            )
+        found[name] = int(number)
+    return found
+
+
+@contextmanager
+def allowing(texts: Sequence[str]) -> Iterator[None]:
+    """Let what is built inside the block have other limits than usual; errors as `parse`."""
+    token = _raised.set({**_raised.get(), **parse(texts)})
+    try:
+        yield
+    finally:
+        _raised.reset(token)
+
+
+class Budget:
+    """What one network has used so far of what it may. `place` is where, as messages name it."""
+
+    def __init__(self) -> None:
+        raised = _raised.get()
+        self._limits = {name: raised.get(name, limit.number) for name, limit in LIMITS.items()}
+        self._grown: Counter[str] = Counter()
+        self._used: Counter[str] = Counter()
+
+    def grow(self, name: str, given: int) -> None:
+        """Allow more of a kind, as so much was given."""
+        self._grown[name] += LIMITS[name].share * given
+
+    def check(self, name: str, number: int, place: object) -> None:
+        """Raise OverBudget where `number` of a kind are too many in one place."""
+        if number > self._limits[name] + self._grown[name]:
+            self._refuse(name, number, number - self._grown[name], place)
+
+    def spend(self, name: str, number: int, place: object) -> None:
+        """Count `number` more of a kind; raise OverBudget where that is too much in all."""
+        self._used[name] += number
+        used = self._used[name]
+        if used > self._limits[name] + self._grown[name]:  # and how much is still to come is not known
+            self._refuse(name, used, max(2 * self._limits[name], used - self._grown[name]), place)
+
+    def _refuse(self, name: str, number: int, enough: int, place: object) -> NoReturn:
+        allowed = self._limits[name] + self._grown[name]
+        raise OverBudget(name, LIMITS[name].counts, number, allowed, enough, str(place))
+
+    def node(self, node: Node) -> None:
+        """Count one more node, and the tensors that it makes; errors as `spend` and `value`."""
+        self.spend("nodes", 1, node.origin)
+        self.spend("activations", sum(self.value(value.type, node.origin) for value in node.outputs), node.origin)
+        self.spend("multiply-adds", node.operator.multiply_adds(node), node.origin)
+
+    def value(self, type_: TensorType, place: object) -> int:
+        """Return the bytes of one tensor. Raises OverBudget where they are too many, UnsupportedError for axes."""
+        if len(type_.shape) > MAX_RANK:
+            raise UnsupportedError.one(str(place), f"gives {len(type_.shape)} axes, and {MAX_RANK} are the most")
+        size = type_.bytes
+        self.check("value", size, place)
+        return size

@@ -1,0 +1,18 @@
+"""Text from a file as it can be shown: nothing in it moves the cursor, turns what follows around, or hides."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bidi), surrogates, private, separators
+
+
+def visible(text: str, keep: str = "") -> str:
+    r"""Spell out the characters of a text that nobody sees, but for those in `keep`.
+
+    >>> print(visible("a\x1b[2J\nb"))
+    a\u001b[2J\u000ab
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in text)

@@ -1,0 +1,1 @@
+"""Damaged and hostile files of every format, thousands a minute, through the real command line."""

@@ -1,0 +1,178 @@
+"""Runs commands on changed files in processes of their own, and tells what no file may make them do."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from types import FrameType
+
+from pipeline.cli.app import run
+from tests.fuzz.mutation import mutated
+from tests.fuzz.targets import TARGETS, Place, Target, prepared
+
+SECONDS = 2.0  # of processor time for a command
+MEGABYTES = 500
+_BATCH = 50  # inputs a process
+ALLOWED = (0, 2, 3, 4, 5, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What went wrong with an input, which is kept under `file`."""
+
+    target: str
+    command: str
+    what: str
+    file: Path
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.what}: {self.command} ({self.file})"
+
+
+class _TooLong(BaseException):
+    """A command takes longer than it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """Two folders beside each other: one to work in, restored for each input, and one that nothing may touch."""
+
+    root: Path
+
+    @staticmethod
+    def make(root: Path) -> Sandbox:
+        """Prepare a sandbox; what the program keeps by default is kept in it too."""
+        sandbox = Sandbox(root)
+        (root / "outside").mkdir()
+        (root / "outside" / "precious").write_text("precious\n")
+        (root / "findings").mkdir()
+        os.environ["TORCH2CAFFE2_STORE"] = str(sandbox.place.store)
+        os.chdir(root / "outside")
+        _in_child(lambda: prepared(sandbox.place.folder))
+        shutil.copytree(sandbox.place.folder, root / "pristine", symlinks=True)
+        return sandbox
+
+    @property
+    def place(self) -> Place:
+        return Place(self.root / "work")
+
+    def restore(self) -> None:
+        """Bring the folder to work in back to what it was."""
+        shutil.rmtree(self.place.folder)
+        shutil.copytree(self.root / "pristine", self.place.folder, symlinks=True)
+
+    def touched(self) -> str:
+        """Return what was written where nothing may be written; "" for nothing."""
+        outside = self.root / "outside"
+        names = sorted(str(path.relative_to(self.root)) for path in (*self.root.iterdir(), *outside.iterdir()))
+        if names != ["findings", "outside", "outside/precious", "pristine", "work"]:
+            return f"there is {', '.join(names)}"
+        return "" if (outside / "precious").read_text() == "precious\n" else "a file outside was written to"
+
+
+def campaign(sandbox: Sandbox, name: str, seed: int, *, seconds: float = 0, inputs: int = 0) -> Iterator[Finding]:
+    """Fuzz one target for so long, or with so many inputs; the same seed gives the same inputs."""
+    target, began, done = TARGETS[name], time.monotonic(), 0
+    seeds = target.seeds(sandbox.place)
+    assert seeds, f"{name} has nothing to start from"
+    while (done < inputs) if inputs else (time.monotonic() - began < seconds):
+        count = min(_BATCH, inputs - done) if inputs else _BATCH
+        found = sandbox.root / "findings" / f"{name}-{seed}-{done}"
+        yield from _in_a_process(sandbox, target, name, seeds, Random(f"{name} {seed} {done}"), count, found)
+        done += count
+
+
+def _in_a_process(
+    sandbox: Sandbox, target: Target, name: str, seeds: object, random: Random, count: int, found: Path
+) -> Iterator[Finding]:
+    """Try `count` inputs in a child, whose death is a finding too."""
+    report = found.with_suffix(".report")
+    status = _in_child(lambda: _try_inputs(sandbox, target, seeds, random, count, found, report))
+    lines = report.read_text().splitlines() if report.exists() else []
+    told = [line.split("\t") for line in lines if line.count("\t") == 2]
+    for command, what, file in told:
+        yield Finding(name, command, what, Path(file))
+    if status:
+        current = found.with_suffix(".current")
+        current.rename(found)
+        yield Finding(name, "", f"the process ended with {status}", found)
+
+
+def _in_child(work: Callable[[], object]) -> int:
+    """Do something in a child, so that this process stays without threads, and can be forked again; give its status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _try_inputs(
+    sandbox: Sandbox, target: Target, seeds: object, random: Random, count: int, found: Path, report: Path
+) -> None:
+    for number in (signal.SIGVTALRM, signal.SIGALRM):
+        signal.signal(number, _stop)
+    lies, current = target.lies(sandbox.place), found.with_suffix(".current")
+    with report.open("a") as told, _silent():
+        for number in range(count):
+            data = mutated(random, random.choice(seeds), seeds)  # type: ignore[arg-type]
+            current.write_bytes(data)
+            if target.writes:
+                sandbox.restore()
+            lies.write_bytes(data)
+            for words in target.commands(sandbox.place, lies):
+                if what := _fault(words) or sandbox.touched():
+                    kept = found.with_name(f"{found.name}-{number}{lies.suffix}")
+                    kept.write_bytes(data)
+                    told.write(f"{' '.join(words)}\t{what}\t{kept}\n")
+                    told.flush()
+                    break
+    current.unlink()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise _TooLong
+
+
+def _fault(words: tuple[str, ...]) -> str:
+    """Run a command; return what it did that no input may make it do, "" for nothing."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS)
+    try:
+        code = run(words)
+    except _TooLong:
+        return f"longer than {SECONDS:g} s"
+    except BaseException as error:
+        return f"raised {type(error).__name__}: {error}"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
+    if code not in ALLOWED:
+        return f"exit {code}"
+    return f"{grown:.0f} MB more" if grown > MEGABYTES else ""
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let what commands say go nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    yield

@@ -1,0 +1,84 @@
+"""Files of a few kB that describe more than any machine has, or numbers that make no sense."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.graph.input_spec import parse_input_spec
+from pipeline.torch7 import importer
+from tests.support import numbers
+from tests.torch7.fixtures import check, graph_of
+from tests.torch7.writer import nn, sequential
+
+FILES = Path(__file__).parents[1] / "data" / "torch7_costly"
+SHAPES = {"pad|pool|adaptive|bilinear|upsampling|conv_|featurelp": "1x3x8x8", "convmap": "1x2x8x8", "dynamick": "1x4x8"}
+CONVERTED = ("clamp_inf", "shared_branches_16", "shared_branches_30")  # the last two once their modules count once
+
+
+def _shape(name: str) -> str:
+    given = {word: shape for words, shape in SHAPES.items() for word in words.split("|")}
+    found = next((shape for word, shape in given.items() if word in name), "1x4")
+    return "1x20000" if name == "stride0_weight" else found
+
+
+def _megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("path", sorted(FILES.iterdir()), ids=lambda path: path.stem)
+def test_what_is_small_costs_little(path: Path) -> None:
+    before, code = _megabytes(), 0
+    try:
+        importer.read(path, [parse_input_spec(_shape(path.stem))])
+    except PipelineError as error:
+        assert any(place in f"{error.where}{error}{getattr(error, 'problems', '')}" for place in ("nn.", "input"))
+        code = error.exit_code
+    assert (code in (4, 5)) != (path.stem in CONVERTED)
+    assert _megabytes() - before < 300
+
+
+def _doubled(module, levels):
+    for _ in range(levels):
+        module = sequential(sequential(module, module, kind="ConcatTable"), nn("CAddTable"))
+    return module
+
+
+def test_a_module_that_runs_twice_on_one_value_is_one_node():
+    graph = graph_of(_doubled(nn("Tanh"), 5), (2, 3))
+    assert [node.operator.name for node in graph.nodes] == ["Tanh", *["Sum"] * 5]
+    x = numbers(2, 3)
+    check(_doubled(nn("Tanh"), 5), x, expected=32 * np.tanh(x))
+
+
+def test_a_module_in_place_runs_twice_all_the_same():
+    add = nn("AddConstant", constant_scalar=1.0, inplace=True)
+    x = numbers(2, 3)
+    check(sequential(sequential(add, add, kind="ConcatTable"), nn("CAddTable")), x, expected=2 * (x + 2))
+
+
+def test_a_module_runs_again_where_its_output_was_overwritten():
+    twice = nn("MulConstant", constant_scalar=2.0)
+    in_place = sequential(twice, nn("AddConstant", constant_scalar=1.0, inplace=True))
+    x = numbers(2, 3)
+    net = sequential(in_place, sequential(twice, nn("MulConstant", constant_scalar=3.0)), kind="ConcatTable")
+    check(net, x, expected=[2 * x, 6 * x])
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 0.5, float("nan"), float("inf"), 2.0**31])
+@pytest.mark.parametrize("field", ["kW", "dW", "nOutputPlane"])
+def test_numbers_that_count_something_are_whole_and_positive(field: str, value: float) -> None:
+    conv = nn(
+        "SpatialConvolution",
+        weight=numbers(2, 3, 3, 3),
+        **{"nInputPlane": 3, "nOutputPlane": 2, "kW": 3, "kH": 3, "dW": 1, "dH": 1, field: value},
+    )
+    with pytest.raises(PipelineError) as error:
+        graph_of(conv, (1, 3, 8, 8))
+    assert error.value.exit_code == 5
+    assert "nn.SpatialConvolution" in error.value.where
