@@ -185,7 +185,6 @@ def test_resume_takes_what_may_be_changed(program: Program) -> None:
 
 
 def test_resume_is_advised_only_where_it_can_help(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    program.model.write_bytes(TORCH + b"unsupported")
     assert "resume with" not in program.convert("--without", "nothing").err
     for error, helps in ((OSError(28, "No space left on device"), True), (ValueError("a bug"), False)):
 
