@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -36,7 +37,9 @@ def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: s
 class Options:
     """What one conversion was asked to do. Paths are absolute; `origins` tells where each value came from."""
 
-    model: Path = _option(None, "The network: a .t7 file, or a prototxt together with --weights.", metavar="MODEL")
+    model: Path = _option(
+        None, "The network: a .t7 file, or a prototxt with --weights. Several, or a folder: all in it.", metavar="MODEL"
+    )
     name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
@@ -104,19 +107,25 @@ def load(
     """Return the options of every model to convert, in order.
 
     `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
-    `[[model]]` of the file, that over the file's top, that over the default. With several models, an output
-    folder that they share holds a folder for each. Raises UsageError for what cannot be obeyed: an unknown
-    key, a value of another type, no model, two models with one output folder.
+    `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
+    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds.
+    With several models, an output folder that they share holds a folder for each. Raises UsageError for what cannot
+    be obeyed: an unknown key, a value of another type, no model, two models with one output folder; a model that is
+    missing is left to its run.
     """
     environment = os.environ if environment is None else environment
     common, models = _read_toml(config) if config else ({}, [])
     typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
     around = {name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)}
-    chosen = _selected(models, typed)
-    runs = tuple(
-        _build({**common, **model, **around, **typed}, shared=len(models) > 1 and "output" not in model)
-        for model in chosen
-    )
+    layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
+    for model in _selected(models, typed):
+        layer = {**common, **model}
+        found = _networks(layer)
+        layers += found or [layer]
+        alone += [False] * len(found) or ["output" in model]
+        several = several or bool(found) or len(layers) > 1
+    named = _named([{**layer, **around, **typed} for layer in layers])
+    runs = tuple(_build(layer, shared=several and not apart) for layer, apart in zip(named, alone, strict=True))
     _refuse_shared_output(runs)
     return runs
 
@@ -228,20 +237,61 @@ def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN4
 
 
 def _selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
-    """Return the models of the file to convert: all, or the one whose name was typed as MODEL."""
-    if not models or "model" not in typed:
+    """Return the models to convert: those typed as MODEL, by path or by their name in the file, or all of the file."""
+    if "model" not in typed:
         return models or [{}]
-    wanted = str(typed.pop("model")[0])
+    value, origin = typed.pop("model")
+    wanted = dict.fromkeys(value if isinstance(value, list | tuple) else [value])
+    if not models:
+        return [{"model": (path, origin)} for path in wanted]
     names = [_name(model) for model in models]
-    if wanted not in names:
-        raise UsageError(f"the configuration lists no model {wanted}", advice=nearest(wanted, names))
-    return [models[names.index(wanted)]]
+    for name in map(str, wanted):
+        if name not in names:
+            raise UsageError(f"the configuration lists no model {name}", advice=nearest(name, names))
+    return [models[names.index(str(name))] for name in wanted]
 
 
-def _name(layer: Sourced) -> str:
+def _networks(layer: Sourced) -> list[Sourced]:
+    """Return the options of each network that a folder or pattern stands for; none where the model is one path."""
+    if "model" not in layer:
+        return []
+    path, origin = Path(layer["model"][0]), layer["model"][1]
+    if path.is_dir():
+        from pipeline import formats
+
+        found = formats.networks_in(path)
+    else:
+        is_pattern = not path.exists() and set("*?[").intersection(str(path))
+        root = Path(path.absolute().anchor)
+        found = sorted(root.glob(str(path.absolute().relative_to(root)))) if is_pattern else []
+    if found and "name" in layer:
+        where = layer["name"][1]
+        raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
+    return [{**layer, "model": (each, origin)} for each in found]
+
+
+def _named(layers: Sequence[Sourced]) -> list[Sourced]:
+    """Name the models that have no name: after their file and, where others are called so too, its folders."""
+    depth = dict.fromkeys(range(len(layers)), 1)
+    while True:
+        names = {i: _name(layers[i], depth[i]) for i in depth}
+        taken = Counter(names.values())
+        alike = [i for i in depth if taken[names[i]] > 1 and "name" not in layers[i]]
+        longer = [i for i in alike if names[i] != _name(layers[i], depth[i] + 1)]
+        if not longer:
+            return [{**layer, "name": layer.get("name", (names[i], DEFAULT))} for i, layer in enumerate(layers)]
+        depth |= {i: depth[i] + 1 for i in longer}
+
+
+def _name(layer: Sourced, depth: int = 1) -> str:
+    """Return the name of a model: the one it was given, or its file's, with `depth` - 1 folders before it."""
     if "name" in layer:
         return str(layer["name"][0])
-    return Path(layer["model"][0]).stem if "model" in layer else ""
+    if "model" not in layer:
+        return ""
+    path = Path(layer["model"][0]).absolute()
+    folders = path.parts[1:-1]
+    return "-".join([*folders[max(0, len(folders) - depth + 1) :], path.stem])
 
 
 def _build(layer: Sourced, shared: bool) -> Options:
@@ -251,7 +301,7 @@ def _build(layer: Sourced, shared: bool) -> Options:
     if not values.get("model"):
         advice = "torch2caffe2 convert MODEL, or a --config that names one"
         raise UsageError("no model was given", advice=advice)
-    values["name"] = name = values.get("name") or _name(layer)
+    name = values["name"]
     folder = values.get("output") or Path(f"{name}.converted")
     values["output"] = folder / name if shared and "output" in values else folder
     absolute = {key: _map_paths(value, Path.absolute) for key, value in values.items()}
@@ -288,20 +338,30 @@ def validate(options: Options) -> Options:
         refuse("tolerance", "it is a small positive number")
     if options.weights_format not in ("protobuf", "hdf5"):
         refuse("weights_format", "it is protobuf or hdf5")
-    for option in ("model", "weights", "reference"):
-        path = getattr(options, option)
-        if path is not None and not path.is_file():
-            where = options.origins.get(option, "")
-            if path.exists() and not path.is_dir():
-                why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-            else:
-                why, advice = ("it is a folder" if path.is_dir() else "it does not exist"), ""
-            raise UsageError(f"there is no file {path}", where=where, why=why, advice=advice)
+    for option in ("weights", "reference"):
+        _refuse_missing(options, option)
     budget.parse(options.limits)
     for path in options.plugins:
         if not path.is_file():
             refuse("plugins", f"{path} does not exist")
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
+
+
+def refuse_missing_model(options: Options) -> None:
+    """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
+    _refuse_missing(options, "model")
+
+
+def _refuse_missing(options: Options, option: str) -> None:
+    path = getattr(options, option)
+    if path is None or path.is_file():
+        return
+    why, advice = "it does not exist", ""
+    if path.is_dir():
+        why = "it is a folder, and holds no network" if option == "model" else "it is a folder"
+    elif path.exists():
+        why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
+    raise UsageError(f"there is no file {path}", where=options.origins.get(option, ""), why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

@@ -5,9 +5,9 @@ Raise these with data only; `render` is the one place where they become sentence
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pipeline.visible import visible
 
@@ -20,6 +20,7 @@ class PipelineError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "bug"  # as programs are told
 
     def __init__(self, what: str, *, where: str = "", why: str = "", advice: str = "") -> None:
         super().__init__(what)
@@ -33,12 +34,14 @@ class UsageError(PipelineError):
     """A command line or configuration that cannot be obeyed."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class VerificationError(PipelineError):
     """The converted networks compute other numbers than the original, or nobody who had to judge them could."""
 
     exit_code = 3
+    kind = "numbers differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class UnsupportedError(PipelineError):
     """Sound input that has no exact counterpart in the target format; carries all such places at once."""
 
     exit_code = 4
+    kind = "unsupported"
 
     def __init__(self, problems: tuple[Problem, ...], *, what: str = "", advice: str = "") -> None:
         count = "1 part" if len(problems) == 1 else f"{len(problems)} parts"
@@ -84,24 +88,55 @@ class InvalidInputError(PipelineError):
     """A file that is not what it should be: damaged, truncated, or of another format."""
 
     exit_code = 5
+    kind = "bad input"
 
 
 class MachineError(PipelineError):
     """The machine refuses: disk full, no permission, store busy."""
 
     exit_code = 6
+    kind = "machine"
 
 
 class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not a fault
     """The user stopped the run."""
 
     exit_code = 130
+    kind = "interrupted"
 
 
 def worst(codes: Collection[int]) -> int:
     """Return the exit code of several: interrupted outranks a bug, that any other; of those the highest, or 0."""
     outranking = (code for code in (Interrupted.exit_code, PipelineError.exit_code) if code in codes)
     return next(outranking, max(codes, default=0))
+
+
+def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
+    """Let an error speak of places by other names: those that its user knows; give it."""
+
+    def told(text: str) -> str:
+        for name, known in names.items():
+            text = text.replace(name, known)
+        return text
+
+    error.what, error.where = told(error.what), told(error.where)
+    error.why, error.advice = told(error.why), told(error.advice)
+    if isinstance(error, UnsupportedError):
+        error.problems = tuple(Problem(*map(told, (p.origin, p.reason, p.advice))) for p in error.problems)
+    return error
+
+
+def as_data(error: PipelineError) -> dict[str, Any]:
+    """Return an error as programs are told it: plain JSON values, "" where there is nothing to say."""
+    problems = error.problems if isinstance(error, UnsupportedError) else ()
+    return {
+        "kind": error.kind,
+        "what": error.what,
+        "where": error.where,
+        "why": error.why,
+        "try": error.advice,
+        "problems": [{"where": each.origin, "why": each.reason, "try": each.advice} for each in problems],
+    }
 
 
 def render(error: PipelineError) -> str:

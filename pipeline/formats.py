@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.caffe.format import CAFFE
 from pipeline.caffe2.format import CAFFE2
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
 from pipeline.onnx.format import ONNX
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
 READ = tuple(known for known in FORMATS if known.reads)
 UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
+
+CONVERTED = (TORCH7, GRAPH, CAFFE)  # what a conversion may start from
 
 SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
 
@@ -44,6 +47,37 @@ def recognise(path: Path) -> tuple[Format, Role] | None:
         if role := known.recognise(view):
             return known, next(each for each in known.roles if each.name == role)
     return None
+
+
+def networks_in(folder: Path) -> list[Path]:
+    """Return the files below a folder that a conversion may start from, in order; those of runs' outputs are left out.
+
+    A network whose weights do not lie beside it is none, nor is what cannot be read; but what is called .t7 and is
+    none shall be told of.
+    """
+    return [path for path in _files(folder) if _is_whole(path)]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        if "run.json" in names:
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        found = recognise(path) if path.is_file() else None
+    except PipelineError:
+        return False
+    if path.suffix == ".t7":
+        return True
+    if not found or found[0] not in CONVERTED or found[1].only_weights:
+        return False
+    weights = found[0].weights_role
+    return weights is None or weights.name in found[0].beside(path)
 
 
 def in_folder(folder: Path, among: Iterable[Format] = READ) -> tuple[tuple[Format, Mapping[str, Path]], ...]:

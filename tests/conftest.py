@@ -11,6 +11,7 @@ settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
 _SCRATCH = tempfile.TemporaryDirectory(prefix="torch2caffe2-tests-")
+os.environ.pop("COLUMNS", None)  # tables are as wide as they are, unless a test says otherwise
 os.environ["TORCH2CAFFE2_STORE"] = f"{_SCRATCH.name}/store"  # never the user's own
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
 
 if TYPE_CHECKING:
@@ -65,14 +66,15 @@ class Caffe(Format):
         outputs = known.output_blobs(self.name) if known else []
         emitted = bool(outputs) and tops.issuperset(outputs)
         notes: list[str] = []
-        graph = read(
-            net,
-            None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
-            outputs=outputs if emitted else None,
-            keep_loss=source.keep_loss,
-            cut=() if known else source.cut,
-            notes=notes,
-        )
+        with _of(source.path):
+            graph = read(
+                net,
+                None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
+                outputs=outputs if emitted else None,
+                keep_loss=source.keep_loss,
+                cut=() if known else source.cut,
+                notes=notes,
+            )
         for text in notes:
             note(text)
         own = signature.of_graph(graph)
@@ -172,6 +174,16 @@ def _is_net(view: memoryview) -> bool:
     except InvalidInputError:
         pass
     return False
+
+
+@contextmanager
+def _of(path: Path) -> Iterator[None]:
+    """Let a refusal of what a prototxt says name that file."""
+    try:
+        yield
+    except UnsupportedError as error:
+        error.where = error.where or str(path)
+        raise
 
 
 def _net(source: Source) -> CaffeNet:

@@ -7,6 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +32,7 @@ from pipeline.cli import (
     status,
     verify,
 )
-from pipeline.errors import PipelineError, UsageError, render
+from pipeline.errors import Interrupted, PipelineError, UsageError, as_data, render
 from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
@@ -69,22 +71,43 @@ def _program(
 
 def run(arguments: Sequence[str]) -> int:
     """Obey a command line; give the exit code. Nothing that goes wrong leaves as an exception."""
-    verbosity = sum(len(word) - 1 for word in arguments if re.fullmatch(r"-v+", word))
+    told = _Told(sum(len(word) - 1 for word in arguments if re.fullmatch(r"-v+", word)), "--json" in arguments)
     try:
         code = int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
         sys.stdout.flush()
         return code
     except PipelineError as error:
-        return _fail(error, verbosity)
+        return told.fail(error)
     except (KeyboardInterrupt, typer.Abort):
-        print("error: interrupted", file=sys.stderr)
-        return 130
+        return told.fail(Interrupted("interrupted"))
     except (BrokenPipeError, SystemExit):  # whoever read our data has seen enough; the parser makes an exit of it
         _drop_output()
         return 0
     except Exception as error:
         known = _of_output(error) or _of_machine(error) or _of_parser(error)
-        return _fail(known, verbosity) if known else _bug(error, arguments, verbosity)
+        return told.fail(known or _bug(error, arguments), error if known is None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How the user is told of what stopped a command: with tracebacks, as JSON."""
+
+    verbosity: int
+    as_json: bool
+
+    def fail(self, error: PipelineError, bug: Exception | None = None) -> int:
+        """Tell what happened, on stderr for people, on stdout for programs; give the exit code."""
+        if self.verbosity > 1:
+            import traceback
+
+            print(visible("".join(traceback.format_exception(bug or error)), keep="\n"), file=sys.stderr)
+        print(render(error), file=sys.stderr)
+        if self.as_json:
+            import json
+
+            with suppress(OSError):
+                print(json.dumps({"exit_code": error.exit_code, "error": as_data(error)}, indent=2), flush=True)
+        return error.exit_code
 
 
 def _of_output(error: Exception) -> PipelineError | None:
@@ -112,15 +135,6 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _fail(error: PipelineError, verbosity: int) -> int:
-    if verbosity > 1:
-        import traceback
-
-        traceback.print_exception(error)
-    print(render(error), file=sys.stderr)
-    return error.exit_code
-
-
 def _of_parser(error: Exception) -> UsageError | None:
     """Return what the command line's parser refused; None for anything else."""
     worded = getattr(error, "format_message", None)
@@ -131,8 +145,8 @@ def _of_parser(error: Exception) -> UsageError | None:
     return UsageError(message[:1].lower() + message[1:].rstrip("."), advice=advice)
 
 
-def _bug(error: Exception, arguments: Sequence[str], verbosity: int) -> int:
-    """Tell of an exception nobody expected, and write what a report of it needs to a file."""
+def _bug(error: Exception, arguments: Sequence[str]) -> PipelineError:
+    """Return what to tell of an exception nobody expected, and write what a report of it needs to a file."""
     import platform
     import shlex
     import tempfile
@@ -150,8 +164,5 @@ def _bug(error: Exception, arguments: Sequence[str], verbosity: int) -> int:
     handle, name = tempfile.mkstemp(prefix=f"{PROGRAM}-bug-", suffix=".txt")
     with os.fdopen(handle, "w") as stream:
         stream.write(report)
-    if verbosity > 1:
-        print(visible(text, keep="\n"), file=sys.stderr)
-    print(visible(f"error: this is a bug in {PROGRAM}: {type(error).__name__}: {error}"), file=sys.stderr)
-    print(f"  try: report it with {Path(name)}", file=sys.stderr)
-    return 1
+    what = f"this is a bug in {PROGRAM}: {type(error).__name__}: {error}"
+    return PipelineError(what, advice=f"report it with {Path(name)}")

@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(store: StoreFolder = None, json: Json = False) -> int:
-    """List the artifacts, the one used last first."""
+    """List the artifacts, the one used last first.
+
+    torch2caffe2 cache list
+    """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.reporters import age_text, size_text
     from pipeline.store import collect as collecting
@@ -46,7 +49,10 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     json: Json = False,
 ) -> int:
-    """Remove artifacts past the limits given, and what is of no use to anybody."""
+    """Remove artifacts past the limits given, and what is of no use to anybody.
+
+    torch2caffe2 cache collect --older-than 30d --dry-run
+    """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.reporters import size_text
     from pipeline.store import collect as collecting
@@ -68,7 +74,10 @@ def collect(
 
 
 def check(store: StoreFolder = None, json: Json = False) -> int:
-    """Read every byte of the store; damaged artifacts are put aside, and exit code 6 tells of them."""
+    """Read every byte of the store; damaged artifacts are put aside, and exit code 6 tells of them.
+
+    torch2caffe2 cache check
+    """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened

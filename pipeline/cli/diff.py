@@ -36,6 +36,8 @@ def diff(
 
     Names, the order of independent nodes and nodes that do nothing mean nothing. Exit code 0: the same in meaning;
     3: they differ. Nodes that are only in one of them count where the outputs differ or could not be compared.
+
+    torch2caffe2 diff out/graph.json out/deploy.prototxt
     """
     from pipeline.cli.talk import print_json, show
     from pipeline.diff import diff_files

@@ -15,7 +15,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(store: StoreFolder = None, json: Json = False) -> int:
-    """Report which libraries and independent runtimes this machine has, and how to get what is missing."""
+    """Report which libraries and independent runtimes this machine has, and how to get what is missing.
+
+    torch2caffe2 doctor
+    """
     from pipeline.cli.talk import print_findings, print_json
     from pipeline.runtimes.doctor import examine
     from pipeline.store.store import default_root

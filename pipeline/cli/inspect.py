@@ -29,6 +29,8 @@ def inspect(
     """Show what is in a t7, graph, prototxt, caffemodel, HDF5 or NetDef, or in the output folder of a run.
 
     Weights are not read unless --stats asks for them.
+
+    torch2caffe2 inspect model.t7 --input 1x3x224x224
     """
     from pipeline.cli.talk import print_json, show
     from pipeline.formats import Location
@@ -54,5 +56,8 @@ def inspect(
     elif stats:
         show(views.statistics_table(found.title, parts))
     else:
-        show(views.table(found))
+        if found.contents:
+            show(views.contents_table(found))
+        if found.parts or not found.contents:
+            show(views.table(found))
     return 0

@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def lineage(path: AnyFile, store: StoreFolder = None, json: Json = False) -> int:
-    """Tell from a file's bytes which model, options and versions made it, wherever it lies now."""
+    """Tell from a file's bytes which model, options and versions made it, wherever it lies now.
+
+    torch2caffe2 lineage out/init_net.pb
+    """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.store import lineage as tracing
     from pipeline.store.store import opened

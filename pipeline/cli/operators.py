@@ -31,6 +31,8 @@ def operators(
     """Show what is supported, and what it becomes on the way.
 
     With --missing: exit code 4 where the file has something that is not supported.
+
+    torch2caffe2 operators --missing model.t7
     """
     from pipeline.cli.talk import print_json, print_table
     from pipeline.errors import UsageError

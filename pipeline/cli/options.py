@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import completion
 from pipeline.config import OPTIONS
 from pipeline.graph import budget
 
@@ -23,16 +24,62 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
 Progress = Annotated[
-    str, typer.Option("--progress", metavar="KIND", help="How progress is shown: auto, rich, plain, json, none.")
+    str,
+    typer.Option(
+        "--progress",
+        metavar="KIND",
+        help="How progress is shown: auto, rich, plain, json, none.",
+        autocompletion=completion.completing(completion.progress),
+    ),
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read options from this TOML file.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run, or one that holds several.")]
 StoreFolder = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", envvar="TORCH2CAFFE2_STORE", help="Where artifacts are kept."),
 ]
 Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
-StopAfter = Annotated[str, typer.Option("--stop-after", metavar="STAGE", help="Go no further than this stage.")]
+Reference = Annotated[
+    Path | None, typer.Option("--reference", metavar="FILE", help="Inputs and outputs of the original.")
+]
+Runtimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runtime",
+        metavar="NAME",
+        help="Verify with this runtime only.",
+        autocompletion=completion.completing(completion.runtimes),
+    ),
+]
+RequiredRuntimes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require-runtime",
+        metavar="NAME",
+        help="Fail unless this runtime has run the files.",
+        autocompletion=completion.completing(completion.runtimes),
+    ),
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without",
+        metavar="STAGE",
+        help="Leave this stage out.",
+        autocompletion=completion.completing(completion.stages),
+    ),
+]
+MovedModel = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Where the run's model lies now.")]
+MovedWeights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Where its weights lie now.")]
+StopAfter = Annotated[
+    str,
+    typer.Option(
+        "--stop-after",
+        metavar="STAGE",
+        help="Go no further than this stage.",
+        autocompletion=completion.completing(completion.stages),
+    ),
+]
 
 Trust = Annotated[
     bool, typer.Option("--trust", help="Believe what DIR's record names outside of it: store, plugins, report.")
@@ -107,10 +154,12 @@ def _parameter(name: str) -> inspect.Parameter:
     metavar = option.metadata["metavar"] or None
     text = option.metadata["help"]
     if name == "model":
-        information: Any = typer.Argument(metavar="[MODEL]", help=text, show_default=False)
+        kind, absent = list[Path], []
+        information: Any = typer.Argument(metavar="[MODEL]...", help=text, show_default=False)
     else:
         flags = option.metadata["flag"].split(",")
-        information = typer.Option(*flags, metavar=metavar, help=text, show_default=False)
+        values = completion.completing(completion.VALUES.get(name))
+        information = typer.Option(*flags, metavar=metavar, help=text, show_default=False, autocompletion=values)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=absent, annotation=Annotated[kind, information]
     )

@@ -21,7 +21,10 @@ def plan(
     dag: Annotated[str, typer.Option("--dag", metavar="FORM", help="Draw all stages: text, mermaid or dot.")] = "",
     json: Json = False,
 ) -> int:
-    """Say which stages a convert would run, which are cached, and why."""
+    """Say which stages a convert would run, which are cached, and why.
+
+    torch2caffe2 plan model.t7 --input 1x3x224x224
+    """
     if dag:
         from pipeline.engine.dag import drawn
         from pipeline.stages.discovery import discover
@@ -35,7 +38,7 @@ def plan(
 
     plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
     if json:
-        print_json({name: planner.as_json(stages) for name, stages in plans.items()})
+        print_json({"models": [{"model": name, "stages": planner.as_json(each)} for name, each in plans.items()]})
         return 0
     for name, stages in plans.items():
         if len(plans) > 1:

@@ -22,13 +22,21 @@ def report(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce."""
+    """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce.
+
+    Of a folder that holds several: a page for each, and one that leads to them.
+
+    torch2caffe2 report out
+    """
     from pipeline.cli.talk import print_json
-    from pipeline.engine import page
+    from pipeline.engine import page, record
     from pipeline.report.data import as_json
 
+    folders = record.folders(folder)
     if json:
-        print_json(as_json(page.gather(folder)))
-        return 0
-    print(page.write(folder, output))
+        print_json({"models": [as_json(page.gather(each)) for each in folders]})
+    elif len(folders) > 1:
+        print(page.write_all(folder, folders, output))
+    else:
+        print(page.write(folders[0], output))
     return 0

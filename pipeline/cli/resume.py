@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from pipeline.cli.options import (
     Adopt,
     Folder,
+    Inputs,
     Json,
+    MovedModel,
+    MovedWeights,
     NamedStore,
     Plugins,
     Progress,
     Quiet,
+    Reference,
     Report,
+    RequiredRuntimes,
+    Root,
+    Runtimes,
     StopAfter,
     Trust,
     Verbose,
+    Without,
     typed,
 )
 
@@ -31,6 +37,14 @@ def resume(
     folder: Folder,
     adopt: Adopt = False,
     stop_after: StopAfter = "",
+    without: Without = None,
+    model: MovedModel = None,
+    weights: MovedWeights = None,
+    inputs: Inputs = None,
+    root: Root = "",
+    reference: Reference = None,
+    runtimes: Runtimes = None,
+    require_runtimes: RequiredRuntimes = None,
     store: NamedStore = None,
     plugins: Plugins = None,
     report_file: Report = None,
@@ -40,23 +54,24 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Continue a failed, killed or stopped run, or go on from files edited in its folder."""
-    from pipeline.cli.talk import finish, print_verification, reporting, tell_reports, typed_command
-    from pipeline.engine import batch, page, runner
+    """Continue a failed, killed or stopped run, or all in a folder; or go on from files edited in its folder.
 
-    with reporting(progress, quiet, verbose, many=False) as report:
-        outcome = runner.resume(
-            folder,
-            report,
-            command=typed_command(),
-            adopt=adopt,
-            stop_after=stop_after,
-            changes=typed(store=store, plugins=plugins, report=report_file),
-            trust=trust,
-        )
-    result = batch.result_of(outcome)
-    if result.converted and not quiet:
-        print_verification(folder, stream=sys.stderr)
-    code = finish([result], json, verbose)
-    tell_reports(page.write_asked([folder] if result.state != "interrupted" else []), quiet)
-    return code
+    torch2caffe2 resume out --input 1x3x32x32
+    """
+    from pipeline.cli.talk import go_on
+
+    changes = typed(
+        model=model,
+        weights=weights,
+        inputs=inputs,
+        root=root or None,
+        reference=reference,
+        runtimes=runtimes,
+        require_runtimes=require_runtimes,
+        without=without,
+        store=store,
+        plugins=plugins,
+        report=report_file,
+    )
+    how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
+    return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(json: Json = False) -> int:
-    """List the independent runtimes that this machine has, and how to get the others."""
+    """List the independent runtimes that this machine has, and how to get the others.
+
+    torch2caffe2 runtimes list
+    """
     from pipeline.cli.talk import print_findings, print_json
     from pipeline.runtimes import doctor
 
@@ -46,6 +49,8 @@ def install(
     """Install a real Caffe and Caffe2, each with a Python of its own; `all` if no name is given.
 
     They exist for Python 3.7 to 3.9, one of which has to be there.
+
+    torch2caffe2 runtimes install caffe2
     """
     from pipeline.cli.talk import print_json
     from pipeline.errors import MachineError, render

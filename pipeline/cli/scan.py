@@ -17,16 +17,20 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
-    """List everything that convert could not handle, all at once, before any work."""
+    """List everything that convert could not handle, all at once, before any work.
+
+    torch2caffe2 scan model.t7
+    """
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table, tell
     from pipeline.engine.scan import scan as look
     from pipeline.visible import visible
 
     found = {options.name: look(options) for options in configuration.load(config, typed)}
+    code = UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
     if json:
-        told = {name: each.as_json() for name, each in found.items()}
-        print_json(told if len(told) > 1 else next(iter(told.values())))
+        models = [{"model": name, **each.as_json()} for name, each in found.items()]
+        print_json({"exit_code": code, "models": models})
     for name, each in () if json else found.items():
         if len(found) > 1:
             print(f"{visible(name)}:")
@@ -37,4 +41,4 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
             print_table(("where", "why", "what to do"), rows)
         else:
             tell(f"{each.nodes} nodes, and nothing that could not be converted")
-    return UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
+    return code

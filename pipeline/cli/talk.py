@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline import formats
+from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
 from pipeline.engine.batch import Result
-from pipeline.errors import Interrupted, UsageError, worst
+from pipeline.errors import Interrupted, MachineError, UsageError, worst
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.inspection.table import Table
     from pipeline.runtimes.doctor import Finding
 
-Cell = str | int | float
+RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # where the same command may end otherwise
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
@@ -65,26 +66,19 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: IO[str] | None = None) -> None:
-    """Print data for people: columns aligned, numbers to the right, empty columns left out."""
-    kept = [i for i in range(len(columns)) if any(row[i] != "" for row in rows)]
-    numeric = {i for i in kept if all(isinstance(row[i], int | float) or row[i] == "" for row in rows)}
-    text = [[_text(row[i]) for i in kept] for row in rows]
-    lines = [[columns[i] for i in kept], *text] if any(columns) else text
-    widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
-    for line in lines:
-        cells = zip(line, widths, kept, strict=True)
-        print("  ".join(t.rjust(w) if i in numeric else t.ljust(w) for t, w, i in cells).rstrip(), file=stream)
+    """Print data for people: columns aligned, numbers to the right, folded to the width of a terminal."""
+    stream = stream or sys.stdout
+    for line in lines(columns, rows, terminal_width(stream)):
+        print(line, file=stream)
 
 
 def show(table: Table) -> None:
     """Print a table of inspection with its title and remarks."""
-    print(visible(table.title))
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
-    if rows:
-        print_table(table.columns, rows)
-    for remark in table.remarks:
-        print(visible(remark))
+    print_table(("",), [(table.title,)])
+    print_table(table.columns, rows)
+    print_table(("",), [(remark,) for remark in table.remarks])
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -93,7 +87,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print_table(("topic", "what", "state", "detail", "what to do"), rows)
 
 
-def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | None = None) -> None:
+def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
     from pipeline.verification.evidence import words
 
@@ -101,16 +95,14 @@ def print_verification(folder: Path, as_json: bool = False, stream: IO[str] | No
     if not path.is_file():
         return
     found = json.loads(path.read_text(encoding="utf-8"))
-    if as_json:
-        print_json(found)
-        return
     rows = [
         (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
         for check in found["checks"]
     ]
     print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
     print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
-    print(f"{visible(found['inputs'])}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)", file=stream)
+    compared = f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
+    print_table(("",), [(compared,)], stream)
 
 
 def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
@@ -135,10 +127,37 @@ def _remark(check: Mapping[str, Any]) -> str:
     return str(check["why"] or check["worst_at"])
 
 
-def _text(cell: Cell) -> str:
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return f"{cell:.3g}" if isinstance(cell, float) else visible(cell)
+def go_on(
+    folder: Path,
+    how: Mapping[str, Any],
+    *,
+    progress: str,
+    json: bool,
+    quiet: bool,
+    verbose: int,
+    checks: bool = False,
+) -> int:
+    """Go on with the run of an output folder, or with each of those in it; give the worst exit code.
+
+    `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
+    """
+    from pipeline.engine import batch, page, record
+
+    folders = record.folders(folder)
+    if len(folders) > 1 and (lone := {"model", "weights"}.intersection(how["changes"])):
+        options = " and ".join(f"--{name}" for name in sorted(lone))
+        raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
+    jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
+    with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
+        results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)
+    is_data = checks and len(folders) == 1 and not json
+    for result in results if len(folders) == 1 else ():
+        if result.converted and (is_data or not quiet):
+            print_verification(Path(result.output), sys.stdout if is_data else sys.stderr)
+    code = finish(results, json, verbose, data_too=not is_data)
+    done = [Path(result.output) for result in results if result.state != "interrupted"]
+    tell_reports(page.write_asked(done), quiet)
+    return code
 
 
 def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
@@ -150,8 +169,9 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
         if result.trace and verbosity > 1:
             print(visible(result.trace, keep="\n"), file=sys.stderr)
         if result.error:
-            print(result.error, file=sys.stderr)
-        if result.error and result.recorded:
+            prefix = f"{visible(result.model)}: " if len(results) > 1 else ""
+            print(f"{prefix}{result.error}", file=sys.stderr)
+        if result.recorded and result.exit_code in RESUMABLE:
             tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}")
     if not results:
         print("error: interrupted", file=sys.stderr)
@@ -159,11 +179,10 @@ def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data
     if not data_too:
         return code
     if as_json:
-        listed = [data(result) for result in results]
-        print_json(listed[0] if len(listed) == 1 else {"exit_code": code, "models": listed})
+        print_json({"exit_code": code, "models": [data(result) for result in results]})
     elif len(results) > 1:
-        rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output) for r in results]
-        print_table(("model", "state", "exit", "time", "output"), rows)
+        rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output, r.cause) for r in results]
+        print_table(("model", "state", "exit", "time", "output", "cause"), rows)
     else:
         for result in results:
             if result.converted:
@@ -178,5 +197,8 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
 
 
 def data(result: Result) -> dict[str, Any]:
-    """Return a result for programs."""
-    return {name: getattr(result, name) for name in Result.__dataclass_fields__ if name not in ("recorded", "trace")}
+    """Return a result for programs, with its verification where there was one."""
+    told = ("model", "output", "state", "exit_code", "seconds", "errors")
+    path = Path(result.output) / "verification.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if result.converted and path.is_file() else None
+    return {**{name: getattr(result, name) for name in told}, "run": result.run or None, "verification": found}

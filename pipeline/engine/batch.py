@@ -6,16 +6,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing import active_children
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Options
 from pipeline.engine import events, record, runner
-from pipeline.errors import Interrupted, MachineError, PipelineError, render
+from pipeline.errors import Interrupted, MachineError, PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
 from pipeline.supervision import STOPS, die_with
@@ -35,6 +37,7 @@ class Result:
     exit_code: int
     seconds: float
     error: str = ""
+    errors: tuple[dict[str, Any], ...] = ()  # the same as data
     trace: str = ""  # where in the code the error was raised
     recorded: bool = False  # there is a run.json to resume from
     run: dict[str, Any] = field(default_factory=dict)
@@ -44,36 +47,60 @@ class Result:
         """Return whether the networks lie in the output folder, verified or not."""
         return self.state in ("done", "unverified")
 
-
-def convert(
-    options: Options,
-    report: events.Reporter,
-    command: Sequence[str] = (),
-    stages: Sequence[Stage] | None = None,
-) -> Result:
-    """Run one conversion; what it refuses becomes a result. A bug is raised."""
-    try:
-        with on_machine("the conversion", options.output):
-            outcome = runner.run(options, report, command=command, stages=stages)
-    except PipelineError as error:
-        return _not_run(options, error.exit_code, render(error), _trace(error))
-    return result_of(outcome)
+    @property
+    def cause(self) -> str:
+        """Return in a line why it is not done."""
+        return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
 
 
-def _not_run(options: Options, exit_code: int, error: str, trace: str = "") -> Result:
-    return Result(options.name, str(options.output), "failed", exit_code, 0.0, error, trace)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One conversion to be begun or gone on with: `go` does it, in whatever process it is called."""
+
+    name: str
+    output: Path
+    go: Callable[[events.Reporter], runner.Outcome]
+    refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
+
+    def result(self, report: events.Reporter) -> Result:
+        """Do it; what it refuses becomes a result. A bug is raised."""
+        try:
+            with on_machine("the conversion", self.output):
+                outcome = self.go(report)
+        except PipelineError as error:
+            if self.refused:
+                self.refused(error)
+            return self.failed(error)
+        return result_of(outcome)
+
+    def failed(self, error: PipelineError) -> Result:
+        """Return the result where `error` is why it was not begun."""
+        told, trace = (as_data(error),), _trace(error)
+        return Result(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
+
+
+def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
+    """Return the conversion that options ask for."""
+    go = partial(runner.run, options, command=tuple(command), stages=stages)
+    return Job(options.name, options.output, go, partial(runner.refused, options))
+
+
+def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
+    """Return the conversion that went to `folder`, to be gone on with."""
+    return Job(folder.name, folder, partial(runner.resume, folder, **how))
 
 
 def result_of(outcome: runner.Outcome) -> Result:
-    """Return an outcome as plain values."""
-    error = "\n".join(map(render, outcome.errors))
+    """Return an outcome as plain values; what several stages say alike is told once."""
+    told = {render(error): as_data(error) for error in outcome.errors}
     return Result(
         model=outcome.record.options["name"],
         output=str(outcome.output),
         state=outcome.record.state,
         exit_code=outcome.exit_code,
         seconds=round(outcome.seconds, 3),
-        error=error,
+        error="\n".join(told),
+        errors=tuple(told.values()),
         trace="".join(map(_trace, outcome.errors)),
         recorded=(outcome.output / record.RECORD).exists(),
         run=record.as_json(outcome.record),
@@ -87,31 +114,37 @@ def convert_all(
     command: Sequence[str] = (),
     stages: Sequence[Stage] | None = None,
 ) -> list[Result]:
-    """Convert every model, `jobs` at a time, in their order; a failure does not stop the others.
+    """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
+    if len(runs) > 1:
+        for options in runs:
+            runner.wait(options, command)
+    return do_all([new_job(options, command, stages) for options in runs], report, jobs)
 
-    An interruption does: the results are those of the models that were begun.
+
+def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[Result]:
+    """Do every job, `jobs` at a time; give the results in their order. A failure does not stop the others.
+
+    An interruption does: the results are those of the jobs that were begun.
     """
-    if len(runs) == 1:
-        return [convert(runs[0], report, command, stages)]
+    if len(work) == 1:
+        return [work[0].result(report)]
     if jobs > 1:
-        return _side_by_side(runs, report, min(jobs, len(runs)), _Worker(tuple(command), stages))
+        return _side_by_side(work, report, min(jobs, len(work)))
     results: list[Result] = []
-    for options in runs:
-        results.append(_guarded(options, report, command, stages))
+    for job in work:
+        results.append(_guarded(job, report))
         if results[-1].exit_code == Interrupted.exit_code:
             break
     return results
 
 
-def _guarded(
-    options: Options, report: events.Reporter, command: Sequence[str], stages: Sequence[Stage] | None
-) -> Result:
-    """Convert one of several models: even a bug met in one leaves the others be."""
+def _guarded(job: Job, report: events.Reporter) -> Result:
+    """Do one of several jobs: even a bug met in one leaves the others be."""
     try:
-        return convert(options, report, command, stages)
+        return job.result(report)
     except Exception as bug:
-        text = f"error: this is a bug in torch2caffe2: {type(bug).__name__}: {bug}"
-        return _not_run(options, 1, text, _trace(bug))
+        error = PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
+        return replace(job.failed(error), trace=_trace(bug))
 
 
 def _trace(error: BaseException) -> str:
@@ -120,8 +153,8 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, worker: _Worker) -> list[Result]:
-    """Convert in `jobs` processes, each of which converts one model after the other."""
+def _side_by_side(work: Sequence[Job], report: events.Reporter, jobs: int) -> list[Result]:
+    """Do the work in `jobs` processes, each of which does one job after the other."""
     from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
@@ -134,12 +167,12 @@ def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, w
         while (event := queue.get()) is not None:
             report(event)
 
-    def result(options: Options, future: Future[Result | None]) -> Result | None:
+    def result(job: Job, future: Future[Result | None]) -> Result | None:
         try:
             return future.result()
         except BrokenProcessPool:
-            text = "error: a process that converts died\n  why: it was killed, or there was too little memory"
-            return _not_run(options, MachineError.exit_code, text)
+            why = "it was killed, or there was too little memory"
+            return job.failed(MachineError("a process that converts died", why=why))
 
     listener = threading.Thread(target=pass_on, daemon=True)
     listener.start()
@@ -149,8 +182,8 @@ def _side_by_side(runs: Sequence[Options], report: events.Reporter, jobs: int, w
             ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(queue, stop, os.getpid())) as pool,
         ):
             with _no_signals():  # the processes start as the work is handed out, deaf until they can hear
-                waiting = [pool.submit(worker, options) for options in runs]
-            found = [result(options, future) for options, future in zip(runs, waiting, strict=True)]
+                waiting = [pool.submit(_work, job) for job in work]
+            found = [result(job, future) for job, future in zip(work, waiting, strict=True)]
             return [one for one in found if one is not None]
     finally:
         queue.put(None)
@@ -218,32 +251,25 @@ def _tell(event: events.Event) -> None:
         _queue.put(event)
 
 
-@dataclass(frozen=True, slots=True)
-class _Worker:
-    """Converts models in a process of its own."""
+def _work(job: Job) -> Result | None:
+    """Return in a process of its own how a job ended; None where it was not begun, as the user asked to stop before."""
+    assert _stop is not None
+    begun = False
 
-    command: tuple[str, ...]
-    stages: Sequence[Stage] | None
+    def tell(event: events.Event) -> None:
+        nonlocal begun
+        begun = True
+        _tell(event)
 
-    def __call__(self, options: Options) -> Result | None:
-        """Return how the conversion ended; None where it was not begun, as the user asked to stop before."""
-        assert _stop is not None
-        begun = False
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not begun:  # from then on the run listens itself, and nothing may cost its result
+            raise KeyboardInterrupt
 
-        def tell(event: events.Event) -> None:
-            nonlocal begun
-            begun = True
-            _tell(event)
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            if not begun:  # from then on the run listens itself, and nothing may cost its result
-                raise KeyboardInterrupt
-
-        try:
-            for number in STOPS:
-                signal.signal(number, stop)
-            return None if _stop.is_set() else _guarded(options, tell, self.command, self.stages)
-        except KeyboardInterrupt:
-            return None
-        finally:
-            _hear_nothing()
+    try:
+        for number in STOPS:
+            signal.signal(number, stop)
+        return None if _stop.is_set() else _guarded(job, tell)
+    except KeyboardInterrupt:
+        return None
+    finally:
+        _hear_nothing()

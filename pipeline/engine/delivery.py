@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import formats
-from pipeline.engine.record import RECORD, DeliveredFile
+from pipeline.config import DEFAULT, Options
+from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
@@ -175,6 +176,19 @@ def _json(path: Path) -> dict[str, Any]:
 _HEAD = 4096
 _LONGEST_LINE = 1 << 20  # bytes of an event
 OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
+
+
+def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
+    """Raise UsageError where the folder that nobody named holds what a run delivered from another model."""
+    if earlier is None or not earlier.delivered or options.origins.get("output") != DEFAULT:
+        return
+    model = str(earlier.options["model"])
+    if Path(model).resolve() != options.model.resolve():
+        raise UsageError(
+            f"{options.output} holds the networks made from {model}",
+            why="both models would go to the folder that is named after their files",
+            advice=f"choose another folder with --output, or --output {options.output.name} to replace what is there",
+        )
 
 
 def place(source: Path, target: Path, digests: Digests) -> str:

@@ -30,7 +30,7 @@ def gather(folder: Path) -> Report:
     from pipeline.report.gather import gather as collect
 
     found = look(folder)
-    store = Store(ledger.own_store(folder, found.record.store), create=False)
+    store = Store(ledger.own_store(folder, found.record.run, found.record.store), create=False)
     stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
     reads = {stage.name: stage.reads for stage in discover()}
     manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}
@@ -58,8 +58,25 @@ def write(folder: Path, target: Path | None = None) -> Path:
     """Write the report of an output folder to `target`, or beside its files; give where it is."""
     from pipeline.report.render import render
 
-    page = render(gather(folder))
+    return _place(target or folder / NAME, render(gather(folder)))
+
+
+def write_all(folder: Path, folders: Iterable[Path], target: Path | None = None) -> Path:
+    """Write the reports of several output folders beside their files, and a page that leads to them; give where it is.
+
+    That is `target`, or in the `folder` that holds them.
+    """
+    from pipeline.report.render import render, render_index
+
     place = target or folder / NAME
+    reports = {each: gather(each) for each in folders}
+    for each, report in reports.items():
+        _place(each / NAME, render(report))
+    beside = {os.path.relpath(each / NAME, place.parent): report for each, report in reports.items()}
+    return _place(place, render_index(beside))
+
+
+def _place(place: Path, page: str) -> Path:
     refuse_foreign(place)
     with on_machine("writing the report", place):
         place.parent.mkdir(parents=True, exist_ok=True)

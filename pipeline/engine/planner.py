@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Options
-from pipeline.engine import dag, fingerprint, reference, resolution, sources, start
+from pipeline.config import Options, refuse_missing_model
+from pipeline.engine import dag, delivery, fingerprint, reference, resolution, sources, start
 from pipeline.engine.fingerprint import Reason
-from pipeline.engine.record import RunRecord, to_resume
+from pipeline.engine.record import RunRecord, previous, refuse_gone, to_resume
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
@@ -34,6 +34,7 @@ class StagePlan:
 
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
     """Look at each stage of a conversion as it would go now. Writes nothing but what saves time."""
+    delivery.refuse_other_model(options, previous(options.output))
     return _plan(options, discover() if stages is None else stages, ())
 
 
@@ -46,7 +47,8 @@ def plan_resume(
     """
     stages = discover() if stages is None else stages
     options = to_resume(record, folder, adopt=adopt)
-    ledger.refuse_unvouched(folder, options)
+    refuse_gone(options, folder)
+    ledger.refuse_unvouched(folder, record.run, options)
     store = Store(Path(record.store), create=False)
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)
@@ -55,6 +57,7 @@ def plan_resume(
 
 def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
     options = reference.with_shapes(options, source.kind)

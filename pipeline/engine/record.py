@@ -19,6 +19,7 @@ from pipeline.store import writing
 
 RECORD = "run.json"
 FORMAT = 2
+WAITING = "waiting"
 _LARGEST = 1 << 28  # bytes that a record may have
 
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
@@ -73,7 +74,10 @@ class StageRecord:
 
 @dataclass(slots=True)
 class RunRecord:
-    """One run, as `run.json` keeps it; `state`: running, done, unverified, failed, interrupted."""
+    """One run, as `run.json` keeps it.
+
+    `state`: waiting (one of several, before its turn), running, done, unverified, failed, interrupted.
+    """
 
     run: str
     options: dict[str, Any]
@@ -121,6 +125,17 @@ def load(folder: Path) -> RunRecord:
     raise UsageError(f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again)
 
 
+def folders(folder: Path) -> tuple[Path, ...]:
+    """Return the output folders of runs that a folder stands for: itself, or those in it where several went there.
+
+    Raises UsageError where there is none.
+    """
+    inside = [] if (folder / RECORD).exists() else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    if not inside:
+        load(folder)
+    return tuple(inside) or (folder,)
+
+
 def previous(folder: Path) -> RunRecord | None:
     """Return the record of the last run into a folder; None where there is none, or a power cut spoilt it.
 
@@ -152,8 +167,11 @@ def _read(path: Path) -> bytes:
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
-    """Return the options with which to go on; a run that stopped where it was told to goes to its end."""
-    asked = record.asked()
+    """Return the options with which to go on; a run that stopped where it was told to goes to its end.
+
+    Files that are gone from where they were are looked for where they lay as seen from the output folder.
+    """
+    asked = _moved_with(folder, record.asked())
     finished = {entry.name for entry in record.stages if entry.state == "done"}
     return replace(
         asked,
@@ -164,9 +182,42 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
     )
 
 
+def _moved_with(folder: Path, asked: Options) -> Options:
+    """Return options whose files are followed to where the output folder was moved together with them."""
+
+    def now_at(path: Path | None) -> Path | None:
+        if path is None or path.exists():
+            return path
+        beside = Path(os.path.normpath(folder.absolute() / os.path.relpath(path, asked.output)))
+        return beside if beside.exists() else path
+
+    plugins = tuple(now_at(path) or path for path in asked.plugins)
+    model, weights, reference = now_at(asked.model), now_at(asked.weights), now_at(asked.reference)
+    return replace(asked, model=model or asked.model, weights=weights, reference=reference, plugins=plugins)
+
+
+def refuse_gone(options: Options, folder: Path) -> None:
+    """Raise UsageError for a file that the record of an output folder names, and that lies there no longer."""
+    for option in ("model", "weights", "reference"):
+        path = getattr(options, option)
+        if path is not None and not path.exists():
+            raise UsageError(
+                f"there is no file {path}",
+                where=str(folder / RECORD),
+                why=f"it was moved or removed since the run, and no {path.name} lies that way from {folder} either",
+                advice=f"torch2caffe2 resume {folder} --{option} FILE",
+            )
+
+
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
     """Begin the record of a run."""
     return RunRecord(run, to_json(options), str(store), command, {}, [], started=now())
+
+
+def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
+    """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
+    made = replace(start(options, store, command, ""), state=WAITING)
+    return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
 
 
 def now() -> str:

@@ -26,6 +26,7 @@ from pipeline.errors import (
     PipelineError,
     UsageError,
     VerificationError,
+    renamed,
     worst,
 )
 from pipeline.graph.signature import MANIFEST
@@ -75,6 +76,7 @@ class Run:
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
     failures: list[PipelineError] = field(default_factory=list)
+    known_by: dict[str, str] = field(default_factory=dict)  # what was taken into the store, by the user's own paths
 
     @property
     def model(self) -> str:
@@ -90,7 +92,6 @@ class Run:
             with on_machine("the run", output):
                 self._enter()
                 self._stages()
-                self.stop.obey()
                 if all(isinstance(failure, VerificationError) for failure in self.failures):
                     self._deliver(finished=True)
                     self._end("unverified" if self.failures else "done")
@@ -122,7 +123,7 @@ class Run:
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 if not isinstance(error, PipelineError) or isinstance(error, MachineError):
                     raise  # a bug, a wish to stop, or what the next stage would meet too
-                self.failures.append(error)
+                self.failures.append(renamed(error, self.known_by))
                 continue
             self._add(artifact)
             if failure := artifact.manifest.get("failure"):
@@ -154,6 +155,7 @@ class Run:
         taken = [(item, start.take_in(item, self.store, self.session, self._facts())) for item in self.given]
         for item, artifact in taken:
             self.inputs[item.read_as] = start.stored(artifact)
+            self.known_by |= {str(artifact.path / name): str(path) for name, path in item.files.items()}
         self.artifacts += [artifact for item, artifact in taken if not item.role]
         if any(item.origin == "edited" for item in self.given):
             self.record.source["given"] = [start.as_json(item, artifact) for item, artifact in taken]
@@ -318,10 +320,10 @@ class Run:
     def _failed(self, state: str, *errors: PipelineError) -> Outcome:
         """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
         self.failures += errors
-        self.stop.over = state == "interrupted"
+        at_once, self.stop.over = self.stop.over, state == "interrupted"
         with suppress(PipelineError, OSError):
             fresh = not (self.options.output / MANIFEST).exists()
-            if fresh and not any(isinstance(e, Interrupted | MachineError | UsageError) for e in self.failures):
+            if fresh and not at_once and not any(isinstance(e, MachineError | UsageError) for e in self.failures):
                 self._deliver(finished=False)
         self.record.error = "; ".join(error.what for error in self.failures)
         with suppress(OSError):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Container, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Options, validate
+from pipeline.config import Options, refuse_missing_model, validate
 from pipeline.engine import dag, delivery, events, guards, page, record, reference, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.graph import budget
 from pipeline.runtimes import discovery
 from pipeline.stages.discovery import discover
@@ -23,7 +23,7 @@ from pipeline.store import ledger
 from pipeline.store.machine import on_machine
 from pipeline.store.store import FOLDERS, Store, default_root
 
-__all__ = ["Outcome", "resume", "run"]
+__all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
 
 def run(
@@ -41,6 +41,7 @@ def run(
     """
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     root = options.store or default_root()
     _refuse_inside(options.output, root)
     with ExitStack() as stack:
@@ -53,13 +54,16 @@ def run(
         if options.report:
             page.refuse_foreign(options.report)
         earlier = record.previous(options.output)
+        if before is None:
+            delivery.refuse_other_model(options, earlier)
         store.digests.ahead(_large_files(options, earlier))
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
-        ledger.vouch(options)  # before there is a record that asks for it
+        name = os.urandom(6).hex()
+        ledger.vouch(options, name)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
-        made = record.start(options, root, list(command), os.urandom(6).hex())
+        made = record.start(options, root, list(command), name)
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
@@ -71,6 +75,27 @@ def run(
         return Run(
             reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
         ).go()
+
+
+def wait(options: Options, command: Sequence[str] = ()) -> None:
+    """Record that a run is one of several, for a resume of them all; what hinders that is told when its turn comes."""
+    with suppress(PipelineError, OSError):
+        _refuse_inside(options.output, options.store or default_root())
+        options.output.mkdir(parents=True, exist_ok=True)
+        with guards.only_one(options.output):
+            delivery.refuse_foreign(options.output)
+            earlier, root = record.previous(options.output), options.store or default_root()
+            delivery.refuse_other_model(options, earlier)
+            ledger.vouch(options)
+            record.wait(options, root, list(command), earlier).save(options.output)
+
+
+def refused(options: Options, error: PipelineError) -> None:
+    """Record that a run which waited for its turn could not begin."""
+    with suppress(PipelineError, OSError):
+        waiting = record.previous(options.output)
+        if waiting and waiting.state == record.WAITING:
+            replace(waiting, state="failed", error=error.what).save(options.output)
 
 
 def resume(
@@ -93,9 +118,10 @@ def resume(
     """
     before, changes = record.load(folder), changes or {}
     options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    record.refuse_gone(options, folder)
     _refuse_executing(folder, options, changes)
     if not trust:
-        ledger.refuse_unvouched(folder, options, changes)
+        ledger.refuse_unvouched(folder, before.run, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 

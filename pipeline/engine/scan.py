@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipeline.config import Options
+from pipeline.config import Options, refuse_missing_model
 from pipeline.engine import dag, reference, sources
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph import budget
@@ -43,6 +43,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
     """
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)
+    refuse_missing_model(options)
     with budget.allowing(options.limits):
         return _rehearsed(options, stages)
 

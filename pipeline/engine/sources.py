@@ -56,7 +56,8 @@ def recognise(options: Options) -> Source:
     if known.weights_role is None:
         what = _foreign(model)
         if what:
-            raise InvalidInputError(f"{model.name} is {what.name}, and no network", advice=what.advice)
+            what_is = f"{model.name} is {what.name}, and no network"
+            raise InvalidInputError(what_is, where=str(model), advice=what.advice)
         raise UsageError(
             f"{model.name} is {role.title}, which holds its weights itself",
             where=options.origins.get("weights", ""),
@@ -70,9 +71,10 @@ def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
     """Return the files of a network whose weights were not named: it has them itself, or a writer of ours put them."""
     if role.lacks_weights or role.only_weights:
         lacks = "no weights" if role.lacks_weights else "only the weights of a network"
-        pair = (model.name, "FILE") if role.lacks_weights else ("NETWORK", model.name)
+        pair = (model.name, "FILE") if role.lacks_weights else (known.roles[0].name.upper(), model.name)
         raise InvalidInputError(
             f"{model.name} is {role.title}, which holds {lacks}",
+            where=str(model),
             advice=f"torch2caffe2 convert {pair[0]} --weights {pair[1]}",
         )
     files = {role.name: model, **known.beside(model)} if known.is_artifact else {role.name: model}
@@ -94,8 +96,12 @@ def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> Non
     what = _foreign(weights)
     name = found[1].title if found else what.name if what else ""
     if name and known.weights_role:
-        advice = f"--weights takes {known.weights_role.title}"
-        raise InvalidInputError(f"{weights.name} is {name}, and holds no weights for {model.name}", advice=advice)
+        takes = f"--weights takes {known.weights_role.title}"
+        raise InvalidInputError(
+            f"{weights.name} is {name}, and holds no weights for {model.name}",
+            where=str(weights),
+            advice="; ".join(filter(None, (what.advice if what else "", takes))),
+        )
 
 
 def _foreign(path: Path) -> Foreign | None:

@@ -29,6 +29,14 @@ class Status:
     obstacle: str = ""  # why there is no plan
 
     @property
+    def older(self) -> list[str]:
+        """The delivered files that an earlier run has made, and this one has not."""
+        made = {stage.key for stage in self.record.stages} | {
+            given["key"] for given in self.record.source.get("given", ())
+        }
+        return [name for name, entry in self.record.delivered.items() if entry["key"] not in made]
+
+    @property
     def command(self) -> str:
         """Return the command that the plan is of."""
         return shlex.join(["torch2caffe2", "resume", str(self.folder), *(["--adopt"] if self.edited else [])])
@@ -36,7 +44,13 @@ class Status:
     def as_json(self) -> dict[str, Any]:
         """Return the status as JSON values."""
         resume = {"command": self.command, "stages": planner.as_json(self.plan), "obstacle": self.obstacle}
-        return {**record.as_json(self.record), "state": self.state, "edited": list(self.edited), "resume": resume}
+        return {
+            **record.as_json(self.record),
+            "state": self.state,
+            "edited": list(self.edited),
+            "older": self.older,
+            "resume": resume,
+        }
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the lines of a table for people."""
@@ -47,6 +61,7 @@ class Status:
             ("started", run.started),
             *([("finished", run.finished)] if run.finished else []),
             *([("edited", ", ".join(self.edited))] if self.edited else []),
+            *([("files", f"of an earlier run, not of this one: {', '.join(self.older)}")] if self.older else []),
         ]
         for stage in run.stages:
             facts = [stage.state]
@@ -55,6 +70,13 @@ class Status:
             rows.append((stage.name, "  ".join(facts)))
             rows.extend(("", reason) for reason in stage.reasons)
         return rows
+
+    def line(self) -> tuple[str, ...]:
+        """Return the line of a table of several runs: model, state, what is left to do, output, cause."""
+        todo = [planned.stage for planned in self.plan if planned.state != "hit"]
+        left = "cannot go on" if self.obstacle else ", ".join(todo)
+        cause = self.record.error or self.obstacle.partition("\n")[0]
+        return (self.record.options["name"], self.state, left, str(self.folder), cause)
 
     def plan_rows(self) -> list[tuple[str, ...]]:
         """Return the lines of a table of what a resume would do; none where every stage is a hit."""
@@ -66,7 +88,7 @@ class Status:
 def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
     """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
     found = record.load(folder)
-    store = Store(ledger.own_store(folder, found.store), create=False)
+    store = Store(ledger.own_store(folder, found.run, found.store), create=False)
     with on_machine("reading the output folder", folder):
         edited = tuple(start.not_adopted(found, folder, store))
     alive = found.state == "running" and _alive(folder)

@@ -50,6 +50,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Something that a file holds beside or around its network, at a `path` of `depth` steps; `size` is in bytes."""
+
+    path: str
+    kind: str
+    value: str
+    size: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """All parts of a file in its order. `parts_are` names them in the plural: "layers", "nodes"."""
 
@@ -62,6 +73,7 @@ class Inventory:
     notes: tuple[str, ...] = ()
     peak_bytes: int | None = None  # of activations held at once, where the whole network could be read
     nested: bool = False  # parts stand behind those that hold them
+    contents: tuple[Held, ...] = ()  # of a file that holds more than a network
 
     @property
     def parameters(self) -> int:

@@ -65,6 +65,8 @@ def missing(location: Location) -> tuple[Missing, ...]:
 
 def unknown(found: Inventory, known: Container[str]) -> tuple[Missing, ...]:
     """List the kinds of parts that are not among those `known`. Raises UsageError where they are not told."""
+    if not found.parts:
+        raise UsageError(f"{found.title} holds no network that could be looked at", why="\n".join(found.notes))
     if not all(part.kind for part in found.parts):
         raise UsageError(f"{found.title} does not tell the types of its layers", advice="name the network itself")
     places: dict[str, list[str]] = {}

@@ -46,6 +46,16 @@ def table(inventory: Inventory) -> Table:
     )
 
 
+def contents_table(inventory: Inventory) -> Table:
+    """Return a row for each thing that a file holds beside its network, with its path as `--root` takes it."""
+    rows = tuple(
+        (held.path, held.kind, held.value, bytes_text(held.size) if held.size else "") for held in inventory.contents
+    )
+    title = f"{inventory.title.partition(',')[0]}: what it holds"
+    remarks = () if inventory.parts else inventory.notes
+    return Table(title, ("path", "what", "value", "size"), rows, remarks)
+
+
 def _row(part: Part) -> tuple[Cell, ...]:
     known = part.measure
     return (
@@ -198,6 +208,10 @@ def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: boo
             "peak_activation_bytes": inventory.peak_bytes,
         },
         "notes": list(inventory.notes),
+        "contents": [
+            {"path": held.path, "kind": held.kind, "value": held.value, "bytes": held.size}
+            for held in inventory.contents
+        ],
     }
 
 

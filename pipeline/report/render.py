@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline.graph.values import Value
 from pipeline.report import drawing, words
@@ -45,6 +47,23 @@ def render(report: Report) -> str:
             script=Markup(script),  # a file of this package
             policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
             "base-uri 'none'; form-action 'none'",
+        )
+    )
+
+
+def render_index(reports: Mapping[str, Report]) -> str:
+    """Return a page that leads to the pages of several runs, given by where those are as seen from it."""
+    from markupsafe import Markup
+
+    style = _asset("style.css")
+    entries = [{"page": quote(page), "run": report.run, "verdict": verdict(report)} for page, report in reports.items()]
+    return (
+        _environment()
+        .get_template("index.html")
+        .render(
+            entries=entries,
+            style=Markup(style),  # a file of this package
+            policy=f"default-src 'none'; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'",
         )
     )
 

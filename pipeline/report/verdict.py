@@ -12,6 +12,7 @@ _UNFINISHED = {
     "failed": ("bad", "Failed", "The run failed before the networks were complete."),
     "interrupted": ("warn", "Interrupted", "The run was stopped; resume goes on from where it was."),
     "killed": ("warn", "Killed", "The process of this run died; resume goes on from where it was."),
+    "waiting": ("warn", "Not begun", "The run is one of several that were to be done; resume begins it."),
     "running": ("warn", "Running", "The run has not ended yet."),
 }
 # Where every step is judged by somebody else, where some are, and where none is.

@@ -39,28 +39,34 @@ class Harmful:
         return self != Harmful()
 
 
-def vouch(options: Options) -> None:
-    """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets."""
+def vouch(options: Options, run: str = "") -> None:
+    """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets.
+
+    It is remembered of the folder and of the `run`, whose folder may be moved.
+    """
     reached = Harmful.of(options)
     if reached:
         with suppress(OSError, PipelineError):
-            _write(Store(default_root()), "folder", options.output, asdict(reached))
+            _write(Store(default_root()), "folder", str(options.output.resolve()), asdict(reached))
+            if run:
+                _write(Store(default_root()), "run", run, asdict(reached))
 
 
-def vouched(folder: Path) -> Harmful:
-    """Return what this user's last run into `folder` reached, as far as is remembered."""
+def vouched(folder: Path, run: str = "") -> Harmful:
+    """Return what this user's last run into `folder`, or else that `run`, reached, as far as is remembered."""
     with suppress(OSError, PipelineError):
-        if found := _read(Store(default_root(), create=False), "folder", folder):
+        store = Store(default_root(), create=False)
+        if found := _read(store, "folder", str(folder.resolve())) or (run and _read(store, "run", run)):
             return Harmful(found["store"], tuple(found["plugins"]), found["report"])
     return Harmful()
 
 
-def refuse_unvouched(folder: Path, options: Options, typed: Container[str] = ()) -> None:
+def refuse_unvouched(folder: Path, run: str, options: Options, typed: Container[str] = ()) -> None:
     """Raise UsageError where options that came from a folder's record reach what nobody here has asked for.
 
-    `typed` names those that the command line has set.
+    `run` is the one that it records; `typed` names the options that the command line has set.
     """
-    asked, known = Harmful.of(options), vouched(folder)
+    asked, known = Harmful.of(options), vouched(folder, run)
     words: list[str] = []
     if "store" not in typed and asked.store not in ("", known.store):
         words += ["--store", asked.store]
@@ -76,9 +82,9 @@ def refuse_unvouched(folder: Path, options: Options, typed: Container[str] = ())
         )
 
 
-def own_store(folder: Path, store: str) -> Path:
+def own_store(folder: Path, run: str, store: str) -> Path:
     """Return the store that an output folder's record names, or the user's own where nobody here has named that."""
-    return Path(store) if store == vouched(folder).store else default_root()
+    return Path(store) if store == vouched(folder, run).store else default_root()
 
 
 def note_inputs(paths: Iterable[Path]) -> None:
@@ -89,25 +95,25 @@ def note_inputs(paths: Iterable[Path]) -> None:
     for path in paths:
         if (path.parent / "run.json").exists():
             with suppress(OSError, PipelineError):
-                _write(Store(default_root()), "input", path, {"path": str(path)})
+                _write(Store(default_root()), "input", str(path.resolve()), {"path": str(path)})
 
 
 def is_input(path: Path) -> bool:
     """Return whether a run of this user has read this file, in a place where runs deliver to."""
     with suppress(OSError, PipelineError):
-        return _read(Store(default_root(), create=False), "input", path) is not None
+        return _read(Store(default_root(), create=False), "input", str(path.resolve())) is not None
     return False
 
 
-def _place(store: Store, what: str, path: Path) -> Path:
-    return store.root / "ledger" / f"{digest_of(what, str(path.resolve()))}.json"
+def _place(store: Store, what: str, name: str) -> Path:
+    return store.root / "ledger" / f"{digest_of(what, name)}.json"
 
 
-def _write(store: Store, what: str, path: Path, facts: dict[str, Any]) -> None:
+def _write(store: Store, what: str, name: str, facts: dict[str, Any]) -> None:
     text = sealed("ledger", facts)
-    if _read(store, what, path) != json.loads(text)["facts"]:
-        replace(_place(store, what, path), text)
+    if _read(store, what, name) != json.loads(text)["facts"]:
+        replace(_place(store, what, name), text)
 
 
-def _read(store: Store, what: str, path: Path) -> dict[str, Any] | None:
-    return unsealed("ledger", _place(store, what, path))
+def _read(store: Store, what: str, name: str) -> dict[str, Any] | None:
+    return unsealed("ledger", _place(store, what, name))

@@ -27,6 +27,8 @@ class Torch7(Format):
     def recognise(self, view: memoryview) -> str:
         """Tell the number of a type that both serializations begin with."""
         head = bytes(view[:4])
+        if len(view) > len(head) and not any(view[:64]):
+            return ""  # a nil would be all that is in the file
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
     def read(self, source: Source, note: Note = unheard) -> Network:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UnsupportedError, UsageError
 from pipeline.graph.format import Network, attempt
 from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
@@ -23,16 +24,24 @@ SHOWN = 16  # entries of a table that are told
 def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Inventory:
     """List the modules of the network in a Torch7 file; with the shapes of its `inputs`, what each gives and costs.
 
-    Errors as `pipeline.torch7.reader.load` and `select_network`. A network that cannot be imported is listed all
-    the same, with a note.
+    A file that holds more than the network is listed whole, too. Errors as `pipeline.torch7.reader.load`, and as
+    `select_network` for a `root`; without one, a file in which the network is not found shows what it holds instead.
+    A network that cannot be imported is listed all the same, with a note.
     """
+    from pipeline.torch7.contents import contents
     from pipeline.torch7.module import Module
     from pipeline.torch7.modules import modules_in
     from pipeline.torch7.network import select_network
     from pipeline.torch7.reader import load
 
     checkpoint = load(path)
-    where, network = select_network(checkpoint, root or None)
+    try:
+        where, network = select_network(checkpoint, root or None)
+    except (UsageError, UnsupportedError) as error:
+        if root:
+            raise
+        held, why = contents(checkpoint), (error.what, error.why, error.advice)
+        return Inventory(f"Torch7 file {path.name}", "t7", "modules", (), notes=tuple(filter(None, why)), contents=held)
     graph, notes = _graph(Module(network, where), checkpoint, inputs, path.stem)
     measures = measured(graph, lambda node: node.origin.path) if graph else {}
     parts = tuple(_part(m.path, m.object, where, measures) for m in modules_in(Module(network)))
@@ -46,6 +55,7 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
         notes,
         peak_bytes(graph) if graph else None,
         nested=True,
+        contents=contents(checkpoint) if where else (),
     )
 
 

@@ -6,27 +6,32 @@ import codecs
 import re
 from dataclasses import dataclass
 
-_TORCH_SAVE = "in Torch7, torch.save(file, model) makes the file that is read here"
 _PYTORCH = "PyTorch's own models cannot be read; give the .t7 that it was made from"
-_UNPACK = "unpack it and give the .t7 file inside"
+_UNPACK = "unpack it and give the file inside"
 _PYTORCH_MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 _TEXT = re.compile(r"[^\0-\x08\x0e-\x1f\x7f]+\Z")
+_MEAN = re.compile(rb"\x08[\x80-\xff]*[\0-\x7f]\x10[\x80-\xff]*[\0-\x7f]\x18")  # num, channels, height of a BlobProto
+_SNAPSHOT = re.compile(rb"\x08[\x80-\xff]*[\0-\x7f][\x12\x1a]")  # iter, and learned_net or history, of a SolverState
+_SOLVER = re.compile(
+    rb"^\s*(net|train_net|test_net|base_lr|lr_policy|max_iter|solver_mode|snapshot_prefix)\s*:", re.MULTILINE
+)
+_LAYER = re.compile(rb"^\s*layers?\s*\{", re.MULTILINE)
 _PROTOTXT = re.compile(rb"^\s*(layers?\s*\{|name\s*:|input\s*:|input_dim\s*:)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A format by its name with an article, and what a user who has such a file can do."""
+    """A format by its name with an article, and what a user who has such a file can do with it, if anything."""
 
     name: str
-    advice: str
+    advice: str = ""
 
 
 _MAGICS: tuple[tuple[bytes, Foreign], ...] = (
     (b"version https://git-lfs", Foreign("a pointer of Git LFS", "fetch the file itself: git lfs pull")),
-    (b"\x89PNG\r\n", Foreign("a PNG image", _TORCH_SAVE)),
-    (b"\xff\xd8\xff", Foreign("a JPEG image", _TORCH_SAVE)),
-    (b"GIF8", Foreign("a GIF image", _TORCH_SAVE)),
+    (b"\x89PNG\r\n", Foreign("a PNG image")),
+    (b"\xff\xd8\xff", Foreign("a JPEG image")),
+    (b"GIF8", Foreign("a GIF image")),
     (b"\x1f\x8b", Foreign("a gzip archive", f"{_UNPACK}: gunzip or tar xzf")),
     (b"BZh", Foreign("a bzip2 archive", f"{_UNPACK}: bunzip2 or tar xjf")),
     (b"\xfd7zXZ", Foreign("an xz archive", f"{_UNPACK}: unxz or tar xJf")),
@@ -34,14 +39,14 @@ _MAGICS: tuple[tuple[bytes, Foreign], ...] = (
     (b"\x28\xb5\x2f\xfd", Foreign("a Zstandard archive", f"{_UNPACK}: unzstd")),
     (b"Rar!", Foreign("a RAR archive", _UNPACK)),
     (b"\x89HDF\r\n", Foreign("an HDF5 file", "weights of Caffe in HDF5 go with a prototxt: --weights FILE")),
-    (b"\x93NUMPY", Foreign("a numpy array", _TORCH_SAVE)),
-    (b"MATLAB 5.0", Foreign("a MATLAB file", _TORCH_SAVE)),
-    (b"GGUF", Foreign("a GGUF model", _TORCH_SAVE)),
-    (b"\x1bLJ", Foreign("LuaJIT bytecode", _TORCH_SAVE)),
-    (b"\x1bLua", Foreign("Lua bytecode", _TORCH_SAVE)),
-    (b"\x7fELF", Foreign("a program (ELF)", _TORCH_SAVE)),
-    (b"%PDF", Foreign("a PDF document", _TORCH_SAVE)),
-    (b"SQLite format 3", Foreign("an SQLite database", _TORCH_SAVE)),
+    (b"\x93NUMPY", Foreign("a numpy array")),
+    (b"MATLAB 5.0", Foreign("a MATLAB file")),
+    (b"GGUF", Foreign("a GGUF model")),
+    (b"\x1bLJ", Foreign("LuaJIT bytecode")),
+    (b"\x1bLua", Foreign("Lua bytecode")),
+    (b"\x7fELF", Foreign("a program (ELF)")),
+    (b"%PDF", Foreign("a PDF document")),
+    (b"SQLite format 3", Foreign("an SQLite database")),
 )
 
 
@@ -53,7 +58,11 @@ def foreign(data: memoryview) -> Foreign | None:
     for magic, found in _MAGICS:
         if head.startswith(magic):
             return found
-    return _python(head) or _archive(head) or _text(head)
+    if not any(head):
+        return Foreign("only zero bytes", "an unfinished download or copy looks so: fetch or copy it again")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_wide(head):
+        return Foreign("a text file in UTF-16", "save it in UTF-8: iconv -f utf-16 -t utf-8")
+    return _python(head) or _archive(head) or _caffe(head) or _text(head)
 
 
 def _python(head: bytes) -> Foreign | None:
@@ -70,7 +79,18 @@ def _archive(head: bytes) -> Foreign | None:
     if head[257:262] == b"ustar":
         return Foreign("a tar archive", f"{_UNPACK}: tar xf")
     if head[8:10] == b'{"':
-        return Foreign("a safetensors file", _TORCH_SAVE)
+        return Foreign("a safetensors file")
+    return None
+
+
+def _caffe(head: bytes) -> Foreign | None:
+    """Name what Caffe keeps beside networks: solvers, and messages that begin with a number, as no network does."""
+    if _SOLVER.search(head) and not _LAYER.search(head):
+        return Foreign("a solver of Caffe, which says how a network is trained", "give the network that its net: names")
+    if _MEAN.match(head):
+        return Foreign("a mean image or another array of Caffe (.binaryproto)", "give the .caffemodel of the network")
+    if _SNAPSHOT.match(head):
+        return Foreign("a solver's state (.solverstate)", "give the .caffemodel that was saved together with it")
     return None
 
 
@@ -90,4 +110,12 @@ def _text(head: bytes) -> Foreign | None:
         return Foreign("an ascii Torch7 file whose line ends were changed to CR LF", advice)
     if _PROTOTXT.search(head):
         return Foreign("a text file like Caffe's prototxt", "give its weights too: --weights FILE.caffemodel")
-    return Foreign("a text file", _TORCH_SAVE)
+    return Foreign("a text file")
+
+
+def _is_wide(head: bytes) -> bool:
+    """Tell text in UTF-16 without a mark of byte order: every other byte of Latin letters is 0."""
+    even, odd = head[:64:2], head[1:64:2]
+    return any(
+        set(zeros) == {0} and _TEXT.match(letters.decode("latin-1")) for zeros, letters in ((even, odd), (odd, even))
+    )

@@ -60,6 +60,13 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
             after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
         else:
             _damaged(tag_start, f"wire type {wire_type}")
+        if after > len(view) and wire_type == LENGTH_DELIMITED:
+            raise InvalidInputError(
+                "the file is cut short, or not a protobuf message",
+                where=f"byte {tag_start}",
+                why=f"it ends at byte {len(view)}, and field {number} goes on to byte {after}",
+                advice="fetch or copy it again",
+            )
         if after > end or (value == 0 and wire_type in _WIDTH):
             _damaged(tag_start, f"field {number} runs past the end of its message at byte {end}")
         yield Field(number, wire_type, value, at, after)

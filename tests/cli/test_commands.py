@@ -80,12 +80,12 @@ def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
     assert lines[1].split(maxsplit=2) == ["import", "run", "option root changed from nothing to a.b"]
     assert lines[2].split()[:2] == ["emit", "follows"]
     said = program("plan", program.model, "--json")
-    assert [stage["state"] for stage in said.data["model"]] == ["hit"] * 4
+    assert [stage["state"] for stage in said.model["stages"]] == ["hit"] * 4
 
 
 def test_status_tells_states_and_edits(program: Program) -> None:
     program.convert("-q")
-    assert program("status", program.output, "--json").data["state"] == "done"
+    assert program("status", program.output, "--json").model["state"] == "done"
     (program.output / "deploy.prototxt").write_text("mine")
     said = program("status", program.output)
     assert "edited" in said.out
@@ -96,7 +96,7 @@ def test_status_knows_a_killed_run(program: Program) -> None:
     program.convert("-q")
     record = json.loads((program.output / "run.json").read_text())
     (program.output / "run.json").write_text(json.dumps({**record, "state": "running"}))
-    assert program("status", program.output, "--json").data["state"] == "killed"
+    assert program("status", program.output, "--json").model["state"] == "killed"
 
 
 def test_a_damaged_run_record_is_bad_input(program: Program) -> None:
@@ -121,9 +121,9 @@ def test_edited_files_are_adopted_on_demand(program: Program) -> None:
 def test_a_run_that_was_stopped_goes_on(program: Program) -> None:
     program.convert("-q", "--stop-after", "emit")
     said = program("resume", program.output, "--stop-after", "translate", "--json")
-    assert [stage["name"] for stage in said.data["run"]["stages"]] == NAMES[:3]
+    assert [stage["name"] for stage in said.model["run"]["stages"]] == NAMES[:3]
     said = program("resume", program.output, "--json")
-    assert [stage["state"] for stage in said.data["run"]["stages"]] == ["hit", "hit", "hit", "done"]
+    assert [stage["state"] for stage in said.model["run"]["stages"]] == ["hit", "hit", "hit", "done"]
 
 
 def test_the_cache_is_listed_checked_and_collected(program: Program) -> None:
@@ -139,7 +139,7 @@ def test_the_cache_is_listed_checked_and_collected(program: Program) -> None:
 
 def test_a_damaged_artifact_is_found_by_check(program: Program) -> None:
     said = program.convert("--json", "-q")
-    key = said.data["run"]["stages"][0]["key"]
+    key = said.model["run"]["stages"][0]["key"]
     (program.folder / "store/artifacts" / key[:2] / key / "graph.json").unlink()
     said = program("cache", "check", "--json")
     assert said.code == 6

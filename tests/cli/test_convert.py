@@ -25,8 +25,8 @@ def test_quiet_says_nothing_but_the_data(program: Program) -> None:
 
 def test_json_is_one_object(program: Program) -> None:
     said = program.convert("--json", "--no-verify")
-    assert said.data["state"] == "done"
-    assert [stage["state"] for stage in said.data["run"]["stages"]] == ["done"] * 3
+    assert said.model["state"] == "done"
+    assert [stage["state"] for stage in said.model["run"]["stages"]] == ["done"] * 3
 
 
 def test_progress_can_be_lines_of_json(program: Program) -> None:
@@ -37,7 +37,7 @@ def test_progress_can_be_lines_of_json(program: Program) -> None:
 
 def test_several_inputs_are_kept_in_order(program: Program) -> None:
     said = program.convert("--input", "2x3", "--input", "[2x4,2x4]", "--json", "--no-verify")
-    assert said.data["run"]["options"]["inputs"] == ["2x3", "[2x4,2x4]"]
+    assert said.model["run"]["options"]["inputs"] == ["2x3", "[2x4,2x4]"]
 
 
 def test_an_unreadable_input_is_a_usage_error(program: Program) -> None:
@@ -137,7 +137,7 @@ def test_an_interruption_outranks_a_bug_and_a_bug_what_is_wrong_with_a_model(
 def test_the_command_line_wins_over_the_file(program: Program) -> None:
     (program.folder / "run.toml").write_text("model = 'model.t7'\nverify = false\nseed = 1\noutput = 'o'\n")
     said = program("convert", "--config", program.folder / "run.toml", "--seed", 2, "--json")
-    options = said.data["run"]["options"]
+    options = said.model["run"]["options"]
     assert (options["seed"], options["verify"]) == (2, False)
     assert options["origins"]["seed"] == "command line"
     assert options["origins"]["verify"].endswith("run.toml:2")
@@ -157,7 +157,7 @@ def test_a_failed_verification_is_exit_code_3(program: Program, monkeypatch: pyt
     monkeypatch.setattr(runner, "discover", lambda: (IMPORT, EMIT, replace(TRANSLATE, run=_wrong), VERIFY))
     said = program.convert("--json", "-q")
     assert said.code == 3
-    assert said.data["state"] == "unverified"
+    assert said.model["state"] == "unverified"
     assert said.err.startswith("error: the networks differ\n  where: conv1\n")
 
 

@@ -175,7 +175,7 @@ def test_lineage_tells_from_the_bytes_of_a_copy_which_run_source_options_and_ver
     copy = program.folder / "elsewhere.bin"
     copy.write_bytes((program.output / "init_net.pb").read_bytes())
     (found,) = program("lineage", copy, "--json").data
-    assert found["run"] == said.data["run"]["run"]
+    assert found["run"] == said.model["run"]["run"]
     assert list(found["source"]) == [str(program.model)]
     assert found["options"]["seed"] == 7
     assert "torch2caffe2" in found["links"][0]["versions"]

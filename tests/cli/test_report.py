@@ -67,7 +67,7 @@ def test_a_page_in_the_output_folder_is_no_edit(program: Program) -> None:
 
 def test_report_gives_json(program: Program) -> None:
     program.convert("--no-verify")
-    data = program("report", program.output, "--json").data
+    data = program("report", program.output, "--json").model
     assert [stage["state"] for stage in data["run"]["stages"]] == ["done"] * 3
     assert data["run"]["versions"]["python"]
 

@@ -71,8 +71,18 @@ def test_what_this_user_asked_for_needs_no_trust_either(program: Program, tmp_pa
     program.convert("--store", tmp_path / "other", "--report", tmp_path / "page.html")
     assert program("resume", program.output).code == 0
     assert program("verify", program.output).code == 0
-    copy = program.output.rename(tmp_path / "moved")
-    assert program("resume", copy).code == 2  # nothing is known of that folder
+    moved = program.output.rename(tmp_path / "moved")
+    assert program("verify", moved).code == 0  # the run is known, wherever its folder lies
+
+
+def test_a_known_run_vouches_for_nothing_that_it_did_not_reach(program: Program, tmp_path: Path) -> None:
+    program.convert("--store", tmp_path / "other", "--report", tmp_path / "page.html")
+    moved = program.output.rename(tmp_path / "moved")
+    edit_record(moved, lambda record: _report(record, tmp_path / "theirs.html"))
+    assert program("resume", moved).code == 2
+    edit_record(moved, lambda record: _report(record, tmp_path / "page.html"))
+    edit_record(moved, lambda record: record.update(run="0123456789ab"))
+    assert program("resume", moved).code == 2  # nothing is known of that folder, nor of that run
 
 
 @pytest.mark.parametrize(("option", "flag"), [("runtimes", "--runtime"), ("require_runtimes", "--require-runtime")])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config import load
@@ -43,3 +44,43 @@ def test_hdf5_weights_keep_the_suffix_that_caffe_knows_them_by(tmp_path: Path) -
         "deploy.prototxt",
         "model.caffemodel.h5",
     }
+
+
+def blob(*numbers: float) -> bytes:
+    """Return a BlobProto as Caffe's compute_image_mean writes it."""
+    data = np.array(numbers, np.float32).tobytes()
+    return b"\x08\x01\x10\x03\x18\x02\x20\x02\x2a" + bytes([len(data)]) + data
+
+
+SNAPSHOT = b"\x08\x90\x4e\x12\x05a.net\x1a" + bytes([len(blob(1, 2))]) + blob(1, 2)
+
+PROTOTXT = b'layer { name: "a" type: "ReLU" }'
+
+WRONG = {
+    "a web page": b"<html>no such file</html>",
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1",
+    "a gzip archive": b"\x1f\x8b\x08",
+    "a mean image": blob(1, 2, 3),
+    "a solver's state": SNAPSHOT,
+    "a solver of Caffe": b'net: "train.prototxt"\nbase_lr: 0.01\n',
+    "a text file in UTF-16": PROTOTXT.decode().encode("utf-16"),
+    "text file in UTF-16": PROTOTXT.decode().encode("utf-16-le"),
+    "in UTF-16": PROTOTXT.decode().encode("utf-16-be"),
+    "only zero bytes": bytes(100),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_named_by_its_users_path_whatever_it_came_by(tmp_path: Path, name: str) -> None:
+    for model, weights, wrong in ((PROTOTXT, WRONG[name], "w"), (WRONG[name], b"\xa2\x06\x00", "file.bin")):
+        with pytest.raises(InvalidInputError) as caught:
+            _recognise(tmp_path, model, weights)
+        assert name in caught.value.what
+        assert caught.value.where == str(tmp_path / wrong)
+        assert caught.value.advice
+
+
+def test_a_caffemodel_alone_asks_for_its_prototxt(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        _recognise(tmp_path, b"\xa2\x06\x03\x0a\x01a")
+    assert caught.value.advice == "torch2caffe2 convert PROTOTXT --weights file.bin"

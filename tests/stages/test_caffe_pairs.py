@@ -134,7 +134,7 @@ def test_shapes_are_overridden_by_name_or_in_order_and_the_loss_stays_where_aske
 
 def test_plan_scan_and_inspect_take_a_pair(pair: Pair) -> None:
     code, out, _ = pair("plan", "--json")
-    assert (code, [stage["stage"] for stage in next(iter(json.loads(out).values()))]) == (0, ["translate", "verify"])
+    assert (code, [stage["stage"] for stage in json.loads(out)["models"][0]["stages"]]) == (0, ["translate", "verify"])
     code, _, err = pair("scan")
     assert (code, err.splitlines()[0]) == (0, "note: loss (SoftmaxWithLoss): left out; --keep-loss keeps it")
     code, _, err = pair("scan", "--keep-loss")
@@ -170,3 +170,37 @@ def test_an_unknown_pass_is_refused_before_anything_runs(pair: Pair) -> None:
     assert code == 2
     assert "did you mean explicit_pads?" in err
     assert not (pair.output / "run.json").exists()
+
+
+def test_a_typo_is_told_with_the_users_path_the_line_and_the_nearest_field(pair: Pair) -> None:
+    pair.prototxt.write_text(PROTOTXT.replace("num_output: 6", "num_outptu: 6").replace("pool: MAX", "pol: MAX"))
+    code, _, err = pair.convert()
+    assert code == 4
+    assert "  conv.convolution_param.num_outptu: no Caffe that is known has this field: 6\n" in err
+    assert "    line 7: did you mean num_output?\n" in err
+    assert "  pool.pooling_param.pol: no Caffe that is known has this field: MAX\n" in err
+    assert "    line 12: did you mean pool?\n" in err
+    assert f"  where: {pair.prototxt}\n" in err
+    assert err.count("num_outptu") == 1  # although two stages have met it
+    assert "artifacts" not in err
+
+
+def test_a_typo_in_an_edited_prototxt_is_told_with_the_users_path(pair: Pair) -> None:
+    assert pair.convert()[0] == 0
+    prototxt = pair.output / "deploy.prototxt"
+    prototxt.write_text(prototxt.read_text().replace("num_output: 6", "num_outputs: 6"))
+    assert run(["resume", str(pair.output), "--adopt", "-q"]) == 4
+    err = pair.capture.readouterr().err
+    assert "  conv.convolution_param.num_outputs: no Caffe that is known has this field: 6\n" in err
+    assert "    line 42: did you mean num_output?\n" in err
+    assert f"  where: {prototxt}\n" in err
+
+
+def test_a_caffemodel_that_is_cut_short_is_told_with_its_bytes(pair: Pair) -> None:
+    whole = pair.weights.read_bytes()
+    pair.weights.write_bytes(whole[:-10])
+    code, _, err = pair.convert()
+    assert code == 5
+    assert f"where: {pair.weights}, byte " in err
+    assert f"it ends at byte {len(whole) - 10}, and field 100 goes on to byte {len(whole)}" in err
+    assert "fetch or copy it again" in err

@@ -1,0 +1,292 @@
+"""What each command prints with `--json`, as types; `python -m pipeline.cli.answers` prints them as a JSON Schema.
+
+Nothing here is imported where a command runs: the tests hold what commands print to these types.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypedDict
+
+from pipeline.engine.record import DeliveredFile, RunRecord, SourceFiles, StageRecord
+from pipeline.inspection.support import Missing
+from pipeline.runtimes.doctor import Finding
+from pipeline.store.collect import Entry, Removal
+from pipeline.store.lineage import Lineage
+
+VERSION = 1  # raised where something is taken away or means something else
+
+Problem = TypedDict("Problem", {"where": str, "why": str, "try": str})
+Error = TypedDict("Error", {"kind": str, "what": str, "where": str, "why": str, "try": str, "problems": list[Problem]})
+
+
+class Failure(TypedDict):
+    """What any command prints where it stops: its exit code, and why."""
+
+    exit_code: int
+    error: Error
+
+
+class Converted(TypedDict):
+    """How one conversion ended; `run` is its record, where it was begun, `verification` is verification.json."""
+
+    model: str
+    output: str
+    state: str
+    exit_code: int
+    seconds: float
+    errors: list[Error]
+    run: RunRecord | None
+    verification: dict[str, Any] | None
+
+
+class Conversions(TypedDict):
+    """convert, resume, verify."""
+
+    exit_code: int
+    models: list[Converted]
+
+
+class Reason(TypedDict):
+    """Why a stage would run: as data and as a sentence."""
+
+    kind: str
+    name: str
+    before: Any
+    after: Any
+    where: str
+    text: str
+
+
+class PlannedStage(TypedDict):
+    """What would happen to a stage: hit, run or follows."""
+
+    stage: str
+    state: str
+    key: str
+    reasons: list[Reason]
+
+
+class Planned(TypedDict):
+    """The plan of one model."""
+
+    model: str
+    stages: list[PlannedStage]
+
+
+class Plans(TypedDict):
+    """plan."""
+
+    models: list[Planned]
+
+
+class Refused(TypedDict):
+    """One thing in a network that cannot be converted."""
+
+    origin: str
+    reason: str
+    advice: str
+
+
+class Scanned(TypedDict):
+    """What could not be converted of one model, and the last stage that was tried, or the first with problems."""
+
+    model: str
+    stage: str
+    problems: list[Refused]
+    nodes: int
+    notes: list[str]
+
+
+class Scans(TypedDict):
+    """scan."""
+
+    exit_code: int
+    models: list[Scanned]
+
+
+class Left(TypedDict):
+    """What a resume would do; `obstacle` says why it could not."""
+
+    command: str
+    stages: list[PlannedStage]
+    obstacle: str
+
+
+class Standing(TypedDict):
+    """How a run stands: its record, the files that were edited, and those that are of an earlier run."""
+
+    run: str
+    options: dict[str, Any]
+    store: str
+    command: list[str]
+    source: SourceFiles
+    stages: list[StageRecord]
+    state: str
+    version: str
+    started: str
+    finished: str
+    error: str
+    delivered: dict[str, DeliveredFile]
+    pending: dict[str, DeliveredFile]
+    format: int
+    edited: list[str]
+    older: list[str]
+    resume: Left
+
+
+class Standings(TypedDict):
+    """status."""
+
+    models: list[Standing]
+
+
+class Reports(TypedDict):
+    """report: all that the page of each run tells."""
+
+    models: list[dict[str, Any]]
+
+
+Weight = dict[str, Any]
+Part = TypedDict(
+    "Part",
+    {
+        "name": str,
+        "type": str,
+        "path": list[str],
+        "from": str,
+        "inputs": list[str],
+        "outputs": list[str],
+        "shapes": list[list[int]] | None,
+        "attributes": dict[str, Any],
+        "parameters": int,
+        "multiply_adds": int | None,
+        "activation_bytes": int | None,
+        "receptive_field": list[float] | None,
+        "receptive_field_step": list[float] | None,
+        "weights": dict[str, Weight],
+    },
+)
+
+
+class Totals(TypedDict):
+    """The sums over a network."""
+
+    layers: int
+    parameters: int
+    multiply_adds: int
+    activation_bytes: int
+    peak_activation_bytes: int | None
+
+
+class Held(TypedDict):
+    """Something that a file holds beside or around its network."""
+
+    path: str
+    kind: str
+    value: str
+    bytes: int
+
+
+class Inspection(TypedDict):
+    """inspect."""
+
+    title: str
+    format: str
+    inputs: dict[str, list[int] | None]
+    outputs: list[str]
+    layers: list[Part]
+    totals: Totals
+    notes: list[str]
+    contents: list[Held]
+
+
+class Place(TypedDict):
+    """inspect --tree: a place in the tree of names, with sums over what is there and inside."""
+
+    path: list[str]
+    types: list[str]
+    parameters: int
+    multiply_adds: int
+
+
+class Difference(TypedDict):
+    """diff."""
+
+    same: bool
+    changes: list[dict[str, Any]]
+    renamed: list[list[str]]
+    outputs: dict[str, dict[str, float | str | None]] | None
+    outputs_agree: bool | None
+    first_diverging: str
+    not_compared: str
+    tolerance: float
+
+
+class Exported(TypedDict):
+    """export-layer."""
+
+    output: str
+    nodes: list[str]
+    left_out: list[str]
+
+
+class Supported(TypedDict):
+    """A row of operators: a name and what it becomes, by format."""
+
+    name: str
+    summary: str
+    forms: dict[str, Any]
+
+
+class Installed(TypedDict):
+    """runtimes install: a runtime that is there now."""
+
+    name: str
+    interpreter: str
+
+
+class Damaged(TypedDict):
+    """cache check: what is not sound."""
+
+    name: str
+    problem: str
+
+
+ANSWERS: dict[str, Any] = {
+    "convert": Conversions,
+    "resume": Conversions,
+    "verify": Conversions,
+    "plan": Plans,
+    "scan": Scans,
+    "status": Standings,
+    "report": Reports,
+    "inspect": Inspection,
+    "inspect --tree": list[Place],
+    "diff": Difference,
+    "export-layer": Exported,
+    "lineage": list[Lineage],
+    "operators": list[Supported],
+    "operators --missing": list[Missing],
+    "doctor": list[Finding],
+    "runtimes list": list[Finding],
+    "runtimes install": list[Installed],
+    "cache list": list[Entry],
+    "cache collect": list[Removal],
+    "cache check": list[Damaged],
+}
+
+
+def schema() -> str:
+    """Return the JSON Schema of all answers: `$defs` holds the parts, `commands` leads to that of each command."""
+    import msgspec
+
+    kinds = [*ANSWERS.values(), Failure]
+    schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
+    commands = dict(zip([*ANSWERS, "any command that stops"], schemas, strict=True))
+    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "version": VERSION}
+    return json.dumps({**about, "commands": commands, "$defs": parts}, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

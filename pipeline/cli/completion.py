@@ -1,0 +1,63 @@
+"""The values that a shell completes: what an option takes, asked of whatever knows it, and only when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+
+def stages() -> Iterable[str]:
+    """Return the names of all stages."""
+    from pipeline.stages.discovery import discover
+
+    return [stage.name for stage in discover()]
+
+
+def targets() -> Iterable[str]:
+    """Return the formats that `--to` takes."""
+    from pipeline.stages.discovery import discover
+
+    return [stage.makes for stage in discover() if not stage.follows]
+
+
+def runtimes() -> Iterable[str]:
+    """Return the names of the independent runtimes."""
+    from pipeline.runtimes.discovery import known
+
+    return [program.name.lower() for program in known()]
+
+
+def passes() -> Iterable[str]:
+    """Return the names of the passes."""
+    from pipeline.graph.passes.registry import PASSES
+
+    return list(PASSES)
+
+
+def progress() -> Iterable[str]:
+    """Return the ways in which progress is shown."""
+    from pipeline.cli.talk import KINDS
+
+    return KINDS
+
+
+VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
+    "to": targets,
+    "without": stages,
+    "stop_after": stages,
+    "force": stages,
+    "runtimes": runtimes,
+    "require_runtimes": runtimes,
+    "optimize": passes,
+    "weights_format": lambda: ("protobuf", "hdf5"),
+}
+
+
+def completing(values: Callable[[], Iterable[str]] | None) -> Callable[[str], list[str]] | None:
+    """Return what completes the beginning of a word to one of the values; None where there are none to know."""
+    if values is None:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        return sorted(value for value in values() if value.startswith(incomplete))
+
+    return complete

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import runner
+from pipeline.stages.stage import Task
+from tests.cli.conftest import Program
+from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
+
+
+def zoo(program: Program, *names: str) -> Path:
+    """Return a folder with a model for each name."""
+    folder = program.folder / "zoo"
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(TORCH + name.encode())
+    return folder
+
+
+def states(program: Program, folder: Path) -> dict[str, str]:
+    told = program("status", folder, "--json").data["models"]
+    return {each["options"]["name"]: each["state"] for each in told}
+
+
+def test_several_models_go_to_a_folder_each(program: Program) -> None:
+    folder = zoo(program, "a.t7", "b.t7")
+    said = program("convert", folder / "a.t7", folder / "b.t7", "--output", program.output, "-q")
+    assert said.code == 0
+    assert sorted(path.name for path in program.output.iterdir()) == ["a", "b"]
+    assert "cause" not in said.out
+
+
+def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: Program) -> None:
+    folder = zoo(program, "x/model.t7", "y/model.t7")
+    (folder / "notes.txt").write_text("what I did")
+    program("convert", folder / "x" / "model.t7", "--output", folder / "out", "-q")
+    said = program("convert", folder, "--output", program.output, "-q")
+    assert said.code == 0
+    assert states(program, program.output) == {"x-model": "done", "y-model": "done"}
+
+
+def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Program) -> None:
+    zoo(program, "a.t7", "b.t7", "c.net")
+    config = program.folder / "all.toml"
+    config.write_text('output = "out"\n[[model]]\nmodel = "zoo/*.t7"\nroot = "net"\n[[model]]\nmodel = "zoo/c.net"\n')
+    assert program("convert", "--config", config, "-q").code == 0
+    told = program("status", program.output, "--json").data["models"]
+    assert [(each["options"]["name"], each["options"]["root"]) for each in told] == [
+        ("a", "net"),
+        ("b", "net"),
+        ("c", ""),
+    ]
+
+
+def test_one_name_for_a_whole_pattern_is_refused(program: Program) -> None:
+    zoo(program, "a.t7", "b.t7")
+    (program.folder / "all.toml").write_text('[[model]]\nmodel = "zoo/*.t7"\nname = "n"\n')
+    said = program("convert", "--config", program.folder / "all.toml")
+    assert (said.code, "all.toml:3" in said.err) == (2, True)
+
+
+def test_a_missing_model_is_a_row_with_its_cause(program: Program) -> None:
+    folder = zoo(program, "a.t7", "b.t7")
+    gone = folder / "gone.t7"
+    said = program("convert", folder / "a.t7", gone, folder / "b.t7", "--output", program.output, "-q")
+    assert said.code == 2
+    rows = {line.split()[0]: line for line in said.out.splitlines()}
+    assert rows["gone"].endswith(f"there is no file {gone} at command line")
+    assert [rows[name].split()[1] for name in ("a", "gone", "b")] == ["done", "failed", "done"]
+    assert said.err.startswith(f"gone: error: there is no file {gone}\n")
+
+
+def test_a_resume_of_the_folder_does_what_is_left(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = zoo(program, "a.t7", "b.t7", "c.t7")
+
+    def interrupted(task: Task) -> None:
+        if b"b.t7" in task.inputs["t7"].read_bytes():
+            raise KeyboardInterrupt
+        IMPORT.run(task)
+
+    monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=interrupted), EMIT, TRANSLATE, VERIFY))
+    assert program("convert", folder, "--output", program.output, "-q").code == 130
+    assert states(program, program.output) == {"a": "done", "b": "interrupted", "c": "waiting"}
+    monkeypatch.setattr(runner, "discover", lambda: STAGES)
+    said = program("resume", program.output, "--progress", "plain")
+    assert said.code == 0
+    assert [line.split()[1] for line in said.err.splitlines() if line.startswith("a:") and "cached" in line] == NAMES
+    assert states(program, program.output) == {"a": "done", "b": "done", "c": "done"}
+    assert program("verify", program.output, "-q").code == 0
+
+
+def test_a_model_that_could_not_begin_is_begun_by_a_resume_once_it_is_there(program: Program) -> None:
+    folder = zoo(program, "a.t7")
+    program("convert", folder / "a.t7", folder / "late.t7", "--output", program.output, "-q")
+    assert states(program, program.output) == {"a": "done", "late": "failed"}
+    zoo(program, "late.t7")
+    assert program("resume", program.output, "-q").code == 0
+    assert states(program, program.output) == {"a": "done", "late": "done"}
+
+
+def test_status_of_a_folder_has_a_line_for_each(program: Program) -> None:
+    folder = zoo(program, "a.t7")
+    program("convert", folder / "a.t7", folder / "gone.t7", "--output", program.output, "-q")
+    header, *rows = program("status", program.output).out.splitlines()
+    assert header.split() == ["model", "state", "left", "to", "do", "output", "cause"]
+    assert [row.split()[:2] for row in rows] == [["a", "done"], ["gone", "failed"]]
+
+
+def test_a_page_leads_to_the_reports_of_all(program: Program) -> None:
+    folder = zoo(program, "a.t7", "b.t7")
+    program("convert", folder, folder / "gone.t7", "--output", program.output, "-q")
+    said = program("report", program.output)
+    page = Path(said.out.strip())
+    assert page == program.output / "report.html"
+    for name in ("a", "b", "gone"):
+        assert f'href="{name}/report.html"' in page.read_text()
+        assert (program.output / name / "report.html").is_file()
+    assert f"there is no file {folder / 'gone.t7'}" in page.read_text()
+
+
+def test_a_folder_without_runs_is_refused(program: Program) -> None:
+    for command in ("status", "resume", "verify", "report"):
+        assert program(command, program.folder).code == 2
+
+
+def test_where_one_model_lies_now_cannot_be_said_of_several(program: Program) -> None:
+    program("convert", zoo(program, "a.t7", "b.t7"), "--output", program.output, "-q")
+    said = program("resume", program.output, "--model", program.model)
+    assert (said.code, "--model" in said.err) == (2, True)
+
+
+def test_another_model_does_not_replace_what_lies_in_a_folder_nobody_named(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = zoo(program, "x/model.t7", "y/model.t7")
+    monkeypatch.chdir(program.folder)
+    assert program("convert", folder / "x" / "model.t7", "-q").code == 0
+    for command in ("convert", "plan"):
+        said = program(command, folder / "y" / "model.t7")
+        assert (said.code, f"made from {folder / 'x' / 'model.t7'}" in said.err) == (2, True)
+    assert program("convert", folder / "x" / "model.t7", "-q").code == 0
+    assert program("convert", folder / "y" / "model.t7", "-q", "--output", "model.converted").code == 0
+
+
+def test_a_run_that_was_moved_with_its_model_goes_on(program: Program) -> None:
+    place = program.folder / "p"
+    place.mkdir()
+    shutil.copy(program.model, place)
+    store = program.folder / "another"
+    program("convert", place / "model.t7", "--output", place / "out", "--store", store, "-q", "--no-verify")
+    place.rename(program.folder / "q")
+    moved = program.folder / "q" / "out"
+    assert program("verify", moved, "-q").code == 0
+    assert program("resume", moved, "-q").code == 0
+    assert json.loads((moved / "run.json").read_text())["options"]["model"] == str(moved.parent / "model.t7")
+
+
+def test_a_run_whose_model_is_gone_says_how_to_tell_where_it_is(program: Program) -> None:
+    program.convert("-q")
+    now = program.model.rename(program.folder / "elsewhere.t7")
+    for command in ("resume", "verify"):
+        said = program(command, program.output)
+        assert said.code == 2
+        assert f"where: {program.output / 'run.json'}" in said.err
+        assert f"try: torch2caffe2 resume {program.output} --model FILE" in said.err
+    assert "--model FILE" in program("status", program.output).out
+    assert program("resume", program.output, "--model", now, "-q").code == 0
+    assert program("resume", program.output, "-q").code == 0
+
+
+def test_resume_takes_what_may_be_changed(program: Program) -> None:
+    program.convert("-q")
+    said = program("resume", program.output, "--root", "net", "--input", "2x3", "--without", "verify", "-q")
+    assert said.code == 0
+    asked = json.loads((program.output / "run.json").read_text())["options"]
+    assert (asked["root"], asked["inputs"], asked["without"]) == ("net", ["2x3"], ["verify"])
+
+
+def test_resume_is_advised_only_where_it_can_help(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.model.write_bytes(TORCH + b"unsupported")
+    assert "resume with" not in program.convert("--without", "nothing").err
+    for error, helps in ((OSError(28, "No space left on device"), True), (ValueError("a bug"), False)):
+
+        def fails(task: Task, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(runner, "discover", lambda fails=fails: (replace(IMPORT, run=fails), EMIT))
+        assert ("resume with: " in program.convert().err) == helps
+
+
+def test_status_says_whose_the_files_are_after_a_failed_second_run(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.convert("-q")
+    assert "an earlier run" not in program("status", program.output).out
+
+    def full(task: Task) -> None:
+        raise OSError(28, "No space left on device")
+
+    program.model.write_bytes(TORCH + b"another")
+    monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=full), EMIT, TRANSLATE, VERIFY))
+    assert program.convert("-q").code == 6
+    said = program("status", program.output)
+    assert "of an earlier run, not of this one: " in said.out
+    assert "deploy.prototxt" in program("status", program.output, "--json").model["older"]
+
+
+@pytest.mark.parametrize("stage", NAMES)
+def test_ctrl_c_delivers_what_is_finished(program: Program, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    def asked(each: object) -> object:
+        def run(task: Task) -> object:
+            os.kill(os.getpid(), signal.SIGINT)
+            return each.run(task)  # type: ignore[attr-defined]
+
+        return replace(each, run=run) if each.name == stage else each  # type: ignore[attr-defined, type-var]
+
+    monkeypatch.setattr(runner, "discover", lambda: tuple(map(asked, STAGES)))
+    said = program.convert("-q")
+    is_last = stage == NAMES[-1]
+    assert said.code == (0 if is_last else 130)
+    assert (program.output / "graph.json").is_file()
+    assert (program.output / "manifest.json").exists() == is_last
