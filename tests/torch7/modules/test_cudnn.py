@@ -67,7 +67,7 @@ def test_a_buffer_of_another_size_is_refused():
     assert refusal(module, numbers(STEPS, BATCH, INPUTS)) == "has 143 weights, where its layers need 144"
 
 
-@pytest.mark.parametrize("layers", [0, 10**15])
+@pytest.mark.parametrize("layers", [0, 10**9])
 def test_a_number_of_layers_that_no_buffer_holds_is_damage(layers):
     module, _ = layer("cudnn.GRU", "CUDNN_GRU")
     module.fields["numLayers"] = layers

@@ -40,8 +40,8 @@ def test_a_caption_has_the_length_that_the_model_knows():
 
 def test_a_core_of_more_layers_than_modules_is_damage():
     module, _ = model()
-    module.fields["num_layers"] = 10**15
-    module.fields["core"].fields["nInputs"] = 1 + 2 * 10**15
+    module.fields["num_layers"] = 10**9
+    module.fields["core"].fields["nInputs"] = 1 + 2 * 10**9
     with pytest.raises(InvalidInputError, match="modules for its layers"):
         results(module, [numbers(IMAGES, SIZE), np.ones((STEPS, IMAGES), np.float32)])
 
