@@ -73,10 +73,10 @@ class Subject:
         where = ("--output", str(place.output), "--store", str(place.store))
         return _say(place, ["convert", str(self.model), *self.options, *where, "-q"])
 
-    def resume(self, place: Place) -> int:
+    def resume(self, place: Place, *more: str) -> int:
         """Go on in this process as a user would: from the record where there is one, else from the start."""
         if (place.output / "run.json").exists():
-            return _say(place, ["resume", str(place.output), "-q"])
+            return _say(place, ["resume", str(place.output), "-q", *more])
         return self.convert(place)
 
     def wrong_after(self, place: Place, finished: set[str], code: int) -> str:
