@@ -129,6 +129,7 @@ class Standing(TypedDict):
     error: str
     delivered: dict[str, DeliveredFile]
     pending: dict[str, DeliveredFile]
+    mark: str
     format: int
     edited: list[str]
     older: list[str]
