@@ -160,6 +160,7 @@ Part = TypedDict(
         "outputs": list[str],
         "shapes": list[list[int]] | None,
         "attributes": dict[str, Any],
+        "window": str,
         "parameters": int,
         "multiply_adds": int | None,
         "activation_bytes": int | None,
