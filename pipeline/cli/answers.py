@@ -129,6 +129,7 @@ class Standing(TypedDict):
     error: str
     delivered: dict[str, DeliveredFile]
     pending: dict[str, DeliveredFile]
+    mark: str
     format: int
     edited: list[str]
     older: list[str]
@@ -159,6 +160,7 @@ Part = TypedDict(
         "outputs": list[str],
         "shapes": list[list[int]] | None,
         "attributes": dict[str, Any],
+        "window": str,
         "parameters": int,
         "multiply_adds": int | None,
         "activation_bytes": int | None,

@@ -30,7 +30,7 @@ def gather(folder: Path) -> Report:
     from pipeline.report.gather import gather as collect
 
     found = look(folder)
-    store = Store(ledger.own_store(folder, found.record.run, found.record.store), create=False)
+    store = Store(ledger.own_store(folder, found.record.mark, found.record.store), create=False)
     stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
     reads = {stage.name: stage.reads for stage in discover()}
     manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}

@@ -48,7 +48,7 @@ def plan_resume(
     stages = discover() if stages is None else stages
     options = to_resume(record, folder, adopt=adopt)
     refuse_gone(options, folder)
-    ledger.refuse_unvouched(folder, record.run, options)
+    ledger.refuse_unvouched(folder, record.mark, options)
     store = Store(Path(record.store), create=False)
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)

@@ -92,6 +92,7 @@ class RunRecord:
     error: str = ""
     delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
     pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
+    mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
     format: int = FORMAT
 
     def save(self, folder: Path) -> None:
@@ -217,7 +218,11 @@ def start(options: Options, store: Path, command: list[str], run: str) -> RunRec
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
     """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
     made = replace(start(options, store, command, ""), state=WAITING)
-    return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
+    return (
+        made
+        if earlier is None
+        else replace(made, delivered=earlier.delivered, pending=earlier.pending, mark=earlier.mark)
+    )
 
 
 def now() -> str:

@@ -60,10 +60,11 @@ def run(
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
-        name = os.urandom(6).hex()
-        ledger.vouch(options, name)  # before there is a record that asks for it
+        mark = (earlier.mark if earlier else "") or os.urandom(6).hex()
+        ledger.vouch(options, mark)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
-        made = record.start(options, root, list(command), name)
+        made = record.start(options, root, list(command), os.urandom(6).hex())
+        made.mark = mark
         made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
         with on_machine("writing the run record", options.output):
             made.delivered = _delivered(options.output, earlier, store)
@@ -121,7 +122,7 @@ def resume(
     record.refuse_gone(options, folder)
     _refuse_executing(folder, options, changes)
     if not trust:
-        ledger.refuse_unvouched(folder, before.run, options, changes)
+        ledger.refuse_unvouched(folder, before.mark, options, changes)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 

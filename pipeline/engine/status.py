@@ -88,7 +88,7 @@ class Status:
 def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
     """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
     found = record.load(folder)
-    store = Store(ledger.own_store(folder, found.run, found.store), create=False)
+    store = Store(ledger.own_store(folder, found.mark, found.store), create=False)
     with on_machine("reading the output folder", folder):
         edited = tuple(start.not_adopted(found, folder, store))
     alive = found.state == "running" and _alive(folder)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.graph import cost
+from pipeline.graph.operators.operator import Operator
 from pipeline.graph.operators.receptive_field import ReceptiveField
+from pipeline.graph.operators.windows import Window
 from pipeline.graph.values import Graph, Node, Shape, Value
 
 if TYPE_CHECKING:
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a part gives and costs: the shapes and bytes of its outputs, and what one place of them sees."""
+    """What a part gives and costs: the shapes and bytes of its outputs, and what one place of them sees.
+
+    `window` tells of a convolution or pooling its kernel, strides, pads, dilations and groups, but for the usual ones.
+    """
 
     shapes: tuple[Shape, ...]
     multiply_adds: int = 0
     activation_bytes: int = 0
     field: tuple[ReceptiveField, ...] | None = None
     parameters: int = 0
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
     taken: dict[str, set[str]] = {}
     for node in graph.nodes:
         name = key(node)
-        before = found[name].multiply_adds if name in taken else 0
+        before, window = (found[name].multiply_adds, found[name].window) if name in taken else (0, "")
         weights = taken.setdefault(name, set())
         weights |= {value.name for value in node.inputs if value is not None and value.name in graph.weights}
         found[name] = Measure(
@@ -135,8 +141,24 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
             cost.activation_bytes(node),
             fields[node.output.name],
             sum(graph.weights[weight].size for weight in weights),
+            _window(node.operator) or window,
         )
     return found
+
+
+def _window(operator: Operator) -> str:
+    """Write the window of an operator, as `3x3 stride 2 pad 1 groups 32`; "" for one without.
+
+    One number stands for all axes, and for both sides of each.
+    """
+    if not isinstance(operator, Window):
+        return ""
+    told = ["x".join(map(str, operator.kernel_shape))]
+    usual = (("stride", operator.strides, 1), ("pad", operator.pads, 0), ("dilation", operator.spacing, 1))
+    for name, numbers, default in (*usual, ("groups", (getattr(operator, "group", 1),), 1)):
+        if set(numbers) != {default}:
+            told.append(f"{name} {numbers[0] if len(set(numbers)) == 1 else ','.join(map(str, numbers))}")
+    return " ".join(told)
 
 
 def _of_input(value: Value, seen: tuple[ReceptiveField, ...] | None) -> Measure:

@@ -39,34 +39,34 @@ class Harmful:
         return self != Harmful()
 
 
-def vouch(options: Options, run: str = "") -> None:
+def vouch(options: Options, mark: str = "") -> None:
     """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets.
 
-    It is remembered of the folder and of the `run`, whose folder may be moved.
+    It is remembered of the folder, and of the `mark` in its record: the folder may be moved.
     """
     reached = Harmful.of(options)
     if reached:
         with suppress(OSError, PipelineError):
             _write(Store(default_root()), "folder", str(options.output.resolve()), asdict(reached))
-            if run:
-                _write(Store(default_root()), "run", run, asdict(reached))
+            if mark:
+                _write(Store(default_root()), "mark", mark, asdict(reached))
 
 
-def vouched(folder: Path, run: str = "") -> Harmful:
-    """Return what this user's last run into `folder`, or else that `run`, reached, as far as is remembered."""
+def vouched(folder: Path, mark: str = "") -> Harmful:
+    """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
     with suppress(OSError, PipelineError):
         store = Store(default_root(), create=False)
-        if found := _read(store, "folder", str(folder.resolve())) or (run and _read(store, "run", run)):
+        if found := _read(store, "folder", str(folder.resolve())) or (mark and _read(store, "mark", mark)):
             return Harmful(found["store"], tuple(found["plugins"]), found["report"])
     return Harmful()
 
 
-def refuse_unvouched(folder: Path, run: str, options: Options, typed: Container[str] = ()) -> None:
+def refuse_unvouched(folder: Path, mark: str, options: Options, typed: Container[str] = ()) -> None:
     """Raise UsageError where options that came from a folder's record reach what nobody here has asked for.
 
-    `run` is the one that it records; `typed` names the options that the command line has set.
+    `mark` is what it records; `typed` names the options that the command line has set.
     """
-    asked, known = Harmful.of(options), vouched(folder, run)
+    asked, known = Harmful.of(options), vouched(folder, mark)
     words: list[str] = []
     if "store" not in typed and asked.store not in ("", known.store):
         words += ["--store", asked.store]
@@ -82,9 +82,9 @@ def refuse_unvouched(folder: Path, run: str, options: Options, typed: Container[
         )
 
 
-def own_store(folder: Path, run: str, store: str) -> Path:
+def own_store(folder: Path, mark: str, store: str) -> Path:
     """Return the store that an output folder's record names, or the user's own where nobody here has named that."""
-    return Path(store) if store == vouched(folder, run).store else default_root()
+    return Path(store) if store == vouched(folder, mark).store else default_root()
 
 
 def note_inputs(paths: Iterable[Path]) -> None:

@@ -38,6 +38,14 @@ def test_programs_get_strict_json_for_every_format(folder: Path, capsys: pytest.
     assert all(layer["type"] for layer in found["layers"])
 
 
+def test_windows_are_told_with_what_is_unusual_in_them(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in ("", "graph.json", "predict_net.pb"):
+        _, out = said(capsys, "inspect", folder / file, "--json")
+        windows = {layer["name"]: layer["window"] for layer in json.loads(out)["layers"] if layer["window"]}
+        assert list(windows.values()) == ["3x3 pad 1", "2x2 stride 2"]
+    assert " 3x3 pad 1 " in said(capsys, "inspect", folder)[1]
+
+
 def test_one_layer_is_told_with_all_attributes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, out = said(capsys, "inspect", folder, "--layer", "conv")
     told = {line.split("  ")[0]: line.split()[-1] for line in out.splitlines()[1:]}

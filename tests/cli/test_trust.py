@@ -81,8 +81,8 @@ def test_a_known_run_vouches_for_nothing_that_it_did_not_reach(program: Program,
     edit_record(moved, lambda record: _report(record, tmp_path / "theirs.html"))
     assert program("resume", moved).code == 2
     edit_record(moved, lambda record: _report(record, tmp_path / "page.html"))
-    edit_record(moved, lambda record: record.update(run="0123456789ab"))
-    assert program("resume", moved).code == 2  # nothing is known of that folder, nor of that run
+    edit_record(moved, lambda record: record.update(mark="0123456789ab"))
+    assert program("resume", moved).code == 2  # nothing is known of that folder, nor of that mark
 
 
 @pytest.mark.parametrize(("option", "flag"), [("runtimes", "--runtime"), ("require_runtimes", "--require-runtime")])

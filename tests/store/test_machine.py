@@ -91,7 +91,7 @@ def test_an_fsync_that_fails_publishes_nothing(bench: Bench, monkeypatch: pytest
     def failing(descriptor: int) -> None:
         nonlocal count
         count += 1
-        if count == 6:
+        if count == 8:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(descriptor)
 
