@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pipeline.caffe import files
 from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.read import outline, part, read
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.weights import Weights
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import PipelineError, UsageError
@@ -147,7 +147,7 @@ def _weights(net: CaffeNet, shapes: Mapping[str, Shape], options: Mapping[str, S
     return found
 
 
-def _ones(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
+def _ones(weights: Weights, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
     """Stand in for Weights.take where only shapes matter."""
     for shape in shapes:
         layer.check_size(shape)
@@ -155,7 +155,7 @@ def _ones(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) ->
 
 
 def _seeded(found: Arrays, gain: float):  # noqa: ANN202 - a stand-in for Weights.take
-    def take(weights: Weights, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
+    def take(weights: Weights, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[np.ndarray, ...]:
         for shape in shapes:
             layer.check_size(shape)
         if layer.name not in found:
@@ -165,7 +165,7 @@ def _seeded(found: Arrays, gain: float):  # noqa: ANN202 - a stand-in for Weight
     return take
 
 
-def _parameters(layer: Layer, shapes: Sequence[Shape], gain: float) -> list[np.ndarray]:
+def _parameters(layer: LayerReader, shapes: Sequence[Shape], gain: float) -> list[np.ndarray]:
     """Return numbers that keep activations about as large as they come."""
     generator = np.random.default_rng(sum(map(ord, layer.name)))
     arrays = [generator.standard_normal(shape).astype(np.float32) for shape in shapes]

@@ -1,6 +1,6 @@
 """A caffemodel's weights on the wire: read as views of the mapped file, written from where they lie.
 
-Follows Blob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
+Follows StoredBlob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WITHOUT_BLOBS: Dropped = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Blob:
+class StoredBlob:
     """The numbers of a parameter, and whether its shape is the legacy one of always four extents.
 
     A legacy shape stands for every shape that equals it with ones put in front: an InnerProduct's weights are
@@ -53,19 +53,19 @@ class Blob:
     legacy: bool = False
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether Caffe takes the blob for a parameter of this shape (Blob::ShapeEquals)."""
+        """Return whether Caffe takes the blob for a parameter of this shape (StoredBlob::ShapeEquals)."""
         if self.legacy and len(shape) <= 4:
             shape = (1,) * (4 - len(shape)) + shape
         return bool(self.array.shape == shape)
 
 
-def scan_blobs(view: memoryview) -> dict[str, tuple[Blob, ...]]:
+def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
     """Find the blobs of every layer that has some, by name, in the file's order.
 
     Reads the current form, V1 and V0; of two layers of one name the last counts, as in Caffe.
     Raises InvalidInputError with the layer and the byte offset.
     """
-    found: dict[str, tuple[Blob, ...]] = {}
+    found: dict[str, tuple[StoredBlob, ...]] = {}
     forms = set()
     for field in fields(view, 0, len(view)):
         if field.number not in (_LAYER, _V1_LAYER):
@@ -124,7 +124,7 @@ def _named(view: memoryview, layer: Field, name_number: int, blobs_number: int) 
     return name, blobs
 
 
-def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
+def _blob(view: memoryview, blob: Field, layer: str) -> StoredBlob:
     parts: dict[int, list[Field]] = {}
     for field in scan.inside(view, blob):
         parts.setdefault(field.number, []).append(field)
@@ -136,7 +136,7 @@ def _blob(view: memoryview, blob: Field, layer: str) -> Blob:
         data = doubles if doubles.size else scan.numbers(view, parts.get(_DATA, ()), "<f4")
     if data.size != prod(shape):
         _refuse(blob, layer, f"{data.size} numbers for a blob of shape {shape}")
-    return Blob(data.reshape(shape), legacy)
+    return StoredBlob(data.reshape(shape), legacy)
 
 
 def _raw(view: memoryview, parts: Mapping[int, list[Field]], layer: str) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.caffe import hdf5
-from pipeline.caffe.blobs import Blob, layer_parts, scan_blobs, strip_blobs
+from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.ignored import ignored
 from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
@@ -119,7 +119,7 @@ def read_net(path: Path) -> NetParameter:
         return upgrade(_read_net(path)[1])
 
 
-def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[Blob, ...]]:
+def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
     """Read the blobs of each layer from a caffemodel or, told by its signature, an HDF5 file.
 
     HDF5 does not tell how many blobs a layer has that shares its last ones; `net` does.

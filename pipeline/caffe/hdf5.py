@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.caffe.blobs import ABSENT, Array, Blob
+from pipeline.caffe.blobs import ABSENT, Array, StoredBlob
 from pipeline.caffe.format import HDF5
 from pipeline.caffe.schema import NetParameter
 from pipeline.errors import InvalidInputError, MachineError, Problem, UnsupportedError, UsageError
@@ -113,7 +113,7 @@ def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
         yield file.read()
 
 
-def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
+def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
     """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
 
     Raises UsageError where h5py is not installed, InvalidInputError where the file is not Caffe's.
@@ -131,22 +131,22 @@ def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[Blob, ...]]:
     return {name: group for name, group in blobs.items() if group}
 
 
-def with_shared(blobs: Mapping[str, tuple[Blob, ...]], net: NetParameter) -> dict[str, tuple[Blob, ...]]:
+def with_shared(blobs: Mapping[str, tuple[StoredBlob, ...]], net: NetParameter) -> dict[str, tuple[StoredBlob, ...]]:
     """Put ABSENT where the file ends before the last parameters of a layer that have a name, so may be shared."""
     named = {layer.name: [i for i, spec in enumerate(layer.param) if spec.name] for layer in net.layer}
     counts = {name: indices[-1] + 1 for name, indices in named.items() if indices}
-    return {name: group + (Blob(ABSENT),) * (counts.get(name, 0) - len(group)) for name, group in blobs.items()}
+    return {name: group + (StoredBlob(ABSENT),) * (counts.get(name, 0) - len(group)) for name, group in blobs.items()}
 
 
-def _arrays(group: h5py.Group, view: memoryview) -> list[Blob]:
+def _arrays(group: h5py.Group, view: memoryview) -> list[StoredBlob]:
     import h5py
 
     names = sorted(group, key=int)
     if any(name != str(int(name)) or not 0 <= int(name) < _MOST for name in names):
         raise ValueError(f"{group.name} holds {', '.join(names)}, not blobs by index")
-    blobs = [Blob(ABSENT)] * (int(names[-1]) + 1 if names else 0)
+    blobs = [StoredBlob(ABSENT)] * (int(names[-1]) + 1 if names else 0)
     for name in names:
-        blobs[int(name)] = Blob(_array(_member(group, name, h5py.Dataset), view))
+        blobs[int(name)] = StoredBlob(_array(_member(group, name, h5py.Dataset), view))
     return blobs
 
 

@@ -9,7 +9,7 @@ import json
 from typing import Any, TypedDict
 
 from pipeline.engine.record import DeliveredFile, RunRecord, SourceFiles, StageRecord
-from pipeline.inspection.support import Missing
+from pipeline.inspection.support import Unknown
 from pipeline.runtimes.doctor import Finding
 from pipeline.store.collect import Entry, Removal
 from pipeline.store.lineage import Lineage
@@ -269,7 +269,7 @@ ANSWERS: dict[str, Any] = {
     "export-layer": Exported,
     "lineage": list[Lineage],
     "operators": list[Supported],
-    "operators --missing": list[Missing],
+    "operators --missing": list[Unknown],
     "doctor": list[Finding],
     "runtimes list": list[Finding],
     "runtimes install": list[Installed],

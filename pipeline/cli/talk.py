@@ -14,12 +14,12 @@ from typing import IO, TYPE_CHECKING, Any
 from pipeline import formats
 from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
-from pipeline.engine.batch import Result
+from pipeline.engine.batch import ModelResult
 from pipeline.errors import Interrupted, MachineError, UsageError, worst
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
-    from pipeline.inspection.table import Table
+    from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
 RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # where the same command may end otherwise
@@ -36,7 +36,7 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
     if kind == "auto":
         lively = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not verbosity
         kind = "none" if quiet else "rich" if lively else "plain"
-    log = reporters.Log()
+    log = reporters.EventLog()
     if kind == "rich":
         from pipeline.engine.live import Rich
 
@@ -72,7 +72,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: 
         print(line, file=stream)
 
 
-def show(table: Table) -> None:
+def show(table: TextTable) -> None:
     """Print a table of inspection with its title and remarks."""
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
@@ -160,7 +160,7 @@ def go_on(
     return code
 
 
-def finish(results: Sequence[Result], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
+def finish(results: Sequence[ModelResult], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
     """Print how conversions ended: errors to stderr, results to stdout (`data_too`); give the worst exit code.
 
     130 (interrupted) outranks 1 (a bug), and that any other code; of those, the highest is given.
@@ -196,7 +196,7 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
         tell(f"report: {path}")
 
 
-def data(result: Result) -> dict[str, Any]:
+def data(result: ModelResult) -> dict[str, Any]:
     """Return a result for programs, with its verification where there was one."""
     told = ("model", "output", "state", "exit_code", "seconds", "errors")
     path = Path(result.output) / "verification.json"

@@ -11,7 +11,7 @@ from pipeline.formats import Location, locate, only_weights
 from pipeline.graph.comparison import Difference
 from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph
-from pipeline.inspection.table import Table
+from pipeline.inspection.table import TextTable
 from pipeline.inspection.views import plain, shape_text
 
 
@@ -59,7 +59,7 @@ def _lacks_weights(known: Format, source: Source) -> bool:
     return role is not None and role.name not in source.files
 
 
-def as_table(found: Diff, title: str) -> Table:
+def as_table(found: Diff, title: str) -> TextTable:
     """Return a row a difference, and remarks on names, on the outputs, and on what follows."""
     rows = tuple((change.what, change.where, change.detail) for change in found.changes)
     remarks = []
@@ -68,7 +68,7 @@ def as_table(found: Diff, title: str) -> Table:
         remarks.append(f"{len(found.renamed)} nodes have other names: {shown}" + (" ..." if found.renamed[3:] else ""))
     remarks.append(_numbers(found))
     remarks.append(_verdict(found))
-    return Table(title, ("difference", "node", ""), rows, tuple(remarks))
+    return TextTable(title, ("difference", "node", ""), rows, tuple(remarks))
 
 
 def _verdict(found: Diff) -> str:

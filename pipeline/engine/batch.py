@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ModelResult:
     """How one conversion ended, as plain values that can cross between processes."""
 
     model: str
@@ -62,7 +62,7 @@ class Job:
     go: Callable[[events.Reporter], runner.Outcome]
     refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
 
-    def result(self, report: events.Reporter) -> Result:
+    def result(self, report: events.Reporter) -> ModelResult:
         """Do it; what it refuses becomes a result. A bug is raised."""
         try:
             with on_machine("the conversion", self.output):
@@ -73,10 +73,10 @@ class Job:
             return self.failed(error)
         return result_of(outcome)
 
-    def failed(self, error: PipelineError) -> Result:
+    def failed(self, error: PipelineError) -> ModelResult:
         """Return the result where `error` is why it was not begun."""
         told, trace = (as_data(error),), _trace(error)
-        return Result(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
+        return ModelResult(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
 
 
 def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
@@ -90,10 +90,10 @@ def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner
     return Job(folder.name, folder, partial(runner.resume, folder, **how))
 
 
-def result_of(outcome: runner.Outcome) -> Result:
+def result_of(outcome: runner.Outcome) -> ModelResult:
     """Return an outcome as plain values; what several stages say alike is told once."""
     told = {render(error): as_data(error) for error in outcome.errors}
-    return Result(
+    return ModelResult(
         model=outcome.record.options["name"],
         output=str(outcome.output),
         state=outcome.record.state,
@@ -113,7 +113,7 @@ def convert_all(
     jobs: int,
     command: Sequence[str] = (),
     stages: Sequence[Stage] | None = None,
-) -> list[Result]:
+) -> list[ModelResult]:
     """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
     if len(runs) > 1:
         for options in runs:
@@ -121,7 +121,7 @@ def convert_all(
     return do_all([new_job(options, command, stages) for options in runs], report, jobs)
 
 
-def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[Result]:
+def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[ModelResult]:
     """Do every job, `jobs` at a time; give the results in their order. A failure does not stop the others.
 
     An interruption does: the results are those of the jobs that were begun.
@@ -130,7 +130,7 @@ def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[
         return [work[0].result(report)]
     if jobs > 1:
         return _side_by_side(work, report, min(jobs, len(work)))
-    results: list[Result] = []
+    results: list[ModelResult] = []
     for job in work:
         results.append(_guarded(job, report))
         if results[-1].exit_code == Interrupted.exit_code:
@@ -138,7 +138,7 @@ def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[
     return results
 
 
-def _guarded(job: Job, report: events.Reporter) -> Result:
+def _guarded(job: Job, report: events.Reporter) -> ModelResult:
     """Do one of several jobs: even a bug met in one leaves the others be."""
     try:
         return job.result(report)
@@ -153,7 +153,7 @@ def _trace(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _side_by_side(work: Sequence[Job], report: events.Reporter, jobs: int) -> list[Result]:
+def _side_by_side(work: Sequence[Job], report: events.Reporter, jobs: int) -> list[ModelResult]:
     """Do the work in `jobs` processes, each of which does one job after the other."""
     from concurrent.futures import Future, ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -167,7 +167,7 @@ def _side_by_side(work: Sequence[Job], report: events.Reporter, jobs: int) -> li
         while (event := queue.get()) is not None:
             report(event)
 
-    def result(job: Job, future: Future[Result | None]) -> Result | None:
+    def result(job: Job, future: Future[ModelResult | None]) -> ModelResult | None:
         try:
             return future.result()
         except BrokenProcessPool:
@@ -251,7 +251,7 @@ def _tell(event: events.Event) -> None:
         _queue.put(event)
 
 
-def _work(job: Job) -> Result | None:
+def _work(job: Job) -> ModelResult | None:
     """Return in a process of its own how a job ended; None where it was not begun, as the user asked to stop before."""
     assert _stop is not None
     begun = False

@@ -143,7 +143,7 @@ class JsonLines:
 
 
 @dataclass(slots=True)
-class Log:
+class EventLog:
     """The log of events in each run's output folder; progress is left out. A full disk costs the log only."""
 
     files: dict[str, Path] = field(default_factory=dict)

@@ -70,7 +70,7 @@ class Run:
     record: RunRecord
     route: Sequence[Stage]
     given: tuple[start.Given, ...]
-    source: sources.Source
+    source: sources.Entrance
     stop: guards.Stop
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)

@@ -163,7 +163,7 @@ def _entrance(
     adopt: bool,
     stages: Sequence[Stage],
     store: Store,
-) -> tuple[tuple[start.Given, ...], sources.Source]:
+) -> tuple[tuple[start.Given, ...], sources.Entrance]:
     """Decide what the run starts from; refuse to start where its delivery would undo somebody's edit."""
     source = sources.recognise(options)
     if earlier is not None and adopt:

@@ -75,5 +75,5 @@ def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     return Scan(first or last, tuple(problems), nodes, tuple(notes))
 
 
-def _given(source: sources.Source, options: Options) -> Source:
+def _given(source: sources.Entrance, options: Options) -> Source:
     return Source(source.roles, options.inputs, keep_loss=options.keep_loss, cut=options.cut)

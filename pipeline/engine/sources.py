@@ -15,7 +15,7 @@ from pipeline.wire.mapped import map_file
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Entrance:
     """The user's files: `roles` by what they are in their format, `files` by the name they have in an artifact.
 
     `adopted`: they are an artifact already (a Caffe pair) and are taken into the store; else the one file is
@@ -43,7 +43,7 @@ class Source:
         return {path.name: path for path in self.roles.values()}
 
 
-def recognise(options: Options) -> Source:
+def recognise(options: Options) -> Entrance:
     """Report what the model is by its content.
 
     Raises InvalidInputError for files that are no network, or half of one, UsageError where the options do not fit
@@ -52,7 +52,7 @@ def recognise(options: Options) -> Source:
     model, weights = options.model, options.weights
     known, role = formats.recognise(model) or formats.SAYS_WHY
     if weights is None:
-        return Source(known, _alone(known, role, model))
+        return Entrance(known, _alone(known, role, model))
     if known.weights_role is None:
         what = _foreign(model)
         if what:
@@ -64,7 +64,7 @@ def recognise(options: Options) -> Source:
             advice="leave --weights out",
         )
     _check_weights(known, role, model, weights)
-    return Source(known, {known.roles[0].name: model, known.weights_role.name: weights})
+    return Entrance(known, {known.roles[0].name: model, known.weights_role.name: weights})
 
 
 def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:

@@ -12,7 +12,7 @@ from pipeline import formats
 from pipeline.engine import dag
 from pipeline.engine.delivery import copy, edited, holds, reflink
 from pipeline.engine.record import GivenArtifact, RunRecord, now
-from pipeline.engine.sources import Source
+from pipeline.engine.sources import Entrance
 from pipeline.errors import InvalidInputError, MachineError, UsageError
 from pipeline.graph import signature
 from pipeline.stages.stage import Stage
@@ -65,7 +65,7 @@ class Given:
         return self.role or self.kind
 
 
-def from_source(source: Source) -> tuple[Given, ...]:
+def from_source(source: Entrance) -> tuple[Given, ...]:
     """Return what a source brings as an artifact: nothing where a stage reads the user's file itself."""
     return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
 

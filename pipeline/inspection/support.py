@@ -30,7 +30,7 @@ _PARTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class Unknown:
     """A kind of part that nothing here reads or writes: how often it is there, and where first."""
 
     kind: str
@@ -53,7 +53,7 @@ def _section(title: str, what: str, rows: Iterable[Row]) -> str:
     return "\n".join([*lines, ""])
 
 
-def missing(location: Location) -> tuple[Missing, ...]:
+def missing(location: Location) -> tuple[Unknown, ...]:
     """List the kinds of parts in a file that are not supported, the most frequent first.
 
     Raises UsageError for a file that does not tell what its parts are.
@@ -63,7 +63,7 @@ def missing(location: Location) -> tuple[Missing, ...]:
     return unknown(found, known.known(found.parts))
 
 
-def unknown(found: Inventory, known: Container[str]) -> tuple[Missing, ...]:
+def unknown(found: Inventory, known: Container[str]) -> tuple[Unknown, ...]:
     """List the kinds of parts that are not among those `known`. Raises UsageError where they are not told."""
     if not found.parts:
         raise UsageError(f"{found.title} holds no network that could be looked at", why="\n".join(found.notes))
@@ -73,5 +73,5 @@ def unknown(found: Inventory, known: Container[str]) -> tuple[Missing, ...]:
     for part in found.parts:
         if part.kind not in known:
             places.setdefault(part.kind, []).append(part.name)
-    listed = (Missing(kind, len(names), names[0]) for kind, names in places.items())
+    listed = (Unknown(kind, len(names), names[0]) for kind, names in places.items())
     return tuple(sorted(listed, key=lambda each: (-each.count, each.kind)))

@@ -8,7 +8,7 @@ Cell = str | int | float
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """Rows under named columns, a line of totals or remarks below, and a tree's depth for rows that are indented."""
 
     title: str

@@ -12,12 +12,12 @@ from pipeline.graph.inventory import Inventory, Part
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Shape
 from pipeline.inspection.statistics import Statistics, statistics
-from pipeline.inspection.table import Cell, Table
+from pipeline.inspection.table import Cell, TextTable
 
 SHOWN = 60  # characters of an attribute in a table
 
 
-def table(inventory: Inventory) -> Table:
+def table(inventory: Inventory) -> TextTable:
     """Return a row a part; where nothing is known of shapes, their attributes instead."""
     measured = any(part.measure for part in inventory.parts)
     with_attributes = not (measured or inventory.nested)
@@ -38,7 +38,7 @@ def table(inventory: Inventory) -> Table:
     )
     rows = [_row(part) for part in inventory.parts]
     kept = [i for i, column in enumerate(columns) if column and any(row[i] != "" for row in rows)]
-    return Table(
+    return TextTable(
         inventory.title,
         tuple(columns[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
@@ -47,14 +47,14 @@ def table(inventory: Inventory) -> Table:
     )
 
 
-def contents_table(inventory: Inventory) -> Table:
+def contents_table(inventory: Inventory) -> TextTable:
     """Return a row for each thing that a file holds beside its network, with its path as `--root` takes it."""
     rows = tuple(
         (held.path, held.kind, held.value, bytes_text(held.size) if held.size else "") for held in inventory.contents
     )
     title = f"{inventory.title.partition(',')[0]}: what it holds"
     remarks = () if inventory.parts else inventory.notes
-    return Table(title, ("path", "what", "value", "size"), rows, remarks)
+    return TextTable(title, ("path", "what", "value", "size"), rows, remarks)
 
 
 def _row(part: Part) -> tuple[Cell, ...]:
@@ -134,7 +134,7 @@ def tree(inventory: Inventory) -> list[Branch]:
     return places
 
 
-def tree_table(inventory: Inventory) -> Table:
+def tree_table(inventory: Inventory) -> TextTable:
     """Return the tree as indented rows, each with the sums of what is inside."""
     rows: list[tuple[Cell, ...]] = []
     for place in tree(inventory):
@@ -144,10 +144,10 @@ def tree_table(inventory: Inventory) -> Table:
         rows.append((label, shapes, place.parameters, place.multiply_adds or ""))
     columns = ("name", "output shape", "parameters", "multiply-adds")
     depths = tuple(len(place.path) for place in tree(inventory))
-    return Table(inventory.title, columns, tuple(rows), (_total(inventory), *inventory.notes), depths)
+    return TextTable(inventory.title, columns, tuple(rows), (_total(inventory), *inventory.notes), depths)
 
 
-def layer_table(part: Part, *, with_statistics: bool = False) -> Table:
+def layer_table(part: Part, *, with_statistics: bool = False) -> TextTable:
     """Tell everything about one part."""
     rows: list[tuple[Cell, ...]] = [("type", part.kind)]
     rows += [("from", part.origin)] if part.origin else []
@@ -166,7 +166,7 @@ def layer_table(part: Part, *, with_statistics: bool = False) -> Table:
         if with_statistics:
             found = zip(STATISTICS, statistics_cells(statistics(array)), strict=True)
             rows += [(f"  {what}", cell) for what, cell in found]
-    return Table(part.name, ("", ""), tuple((row[0], _cell(row[1])) for row in rows))
+    return TextTable(part.name, ("", ""), tuple((row[0], _cell(row[1])) for row in rows))
 
 
 def _cell(value: Cell) -> str:
@@ -176,7 +176,7 @@ def _cell(value: Cell) -> str:
 STATISTICS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf", "histogram")
 
 
-def statistics_table(title: str, parts: Sequence[Part]) -> Table:
+def statistics_table(title: str, parts: Sequence[Part]) -> TextTable:
     """Return a row a weight; reads every number of them."""
     rows: list[tuple[Cell, ...]] = []
     for part in parts:
@@ -184,7 +184,7 @@ def statistics_table(title: str, parts: Sequence[Part]) -> Table:
             kind = "" if array.dtype == "float32" else array.dtype.name
             rows.append((part.name, name, shape_text(array.shape), kind, *statistics_cells(statistics(array))))
     remark = () if rows else ("no weights are there to look at",)
-    return Table(title, ("layer", "weight", "shape", "dtype", *STATISTICS), tuple(rows), remark)
+    return TextTable(title, ("layer", "weight", "shape", "dtype", *STATISTICS), tuple(rows), remark)
 
 
 def statistics_cells(found: Statistics) -> tuple[Cell, ...]:

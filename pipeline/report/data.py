@@ -28,7 +28,7 @@ class StageRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunSummary:
     """The run as a whole: what was asked for, what came of it, and by which versions."""
 
     model: str
@@ -68,7 +68,7 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayerRow:
     """A node of the graph, or one of its inputs (operator "Input").
 
     `path` and `kind` are its place in the source and what stands there. `weights` are places in the network's list.
@@ -92,12 +92,12 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class NetworkSummary:
     """The network, with an edge (from, to) between the places of two layers for each value that passes."""
 
     name: str
     format: str
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerRow, ...]
     edges: tuple[tuple[int, int], ...]
     weights: tuple[Weight, ...]
 
@@ -118,7 +118,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckRow:
     """What one runner found; `series` is its name among the values it was compared on."""
 
     by: str
@@ -157,7 +157,7 @@ class Parity:
     inputs: str
     evidence: tuple[Evidence, ...]
     unheard: tuple[str, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckRow, ...]
     values: Mapping[str, Mapping[str, float]]
     origins: Mapping[str, str]
 
@@ -204,10 +204,10 @@ class Report:
     """
 
     folder: str
-    run: Run
+    run: RunSummary
     files: tuple[File, ...]
     reproduction: Reproduction
-    network: Network | None = None
+    network: NetworkSummary | None = None
     no_network: str = ""
     parity: Parity | None = None
     no_parity: str = ""

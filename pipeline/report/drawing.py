@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipeline.report.data import Layer, Network, Parity, Run
+from pipeline.report.data import LayerRow, NetworkSummary, Parity, RunSummary
 from pipeline.report.layout import Edge, Layout, Point, layered
 from pipeline.report.words import MINUS
 
@@ -65,7 +65,7 @@ LAYER = (188.0, 58.0)
 STAGE = (156.0, 44.0)
 
 
-def of_network(network: Network) -> Diagram:
+def of_network(network: NetworkSummary) -> Diagram:
     """Draw the layers of a network."""
     return diagram([LAYER] * len(network.layers), network.edges)
 
@@ -79,7 +79,7 @@ class Step:
     state: str
 
 
-def steps(run: Run) -> tuple[Step, ...]:
+def steps(run: RunSummary) -> tuple[Step, ...]:
     """Return the boxes of the drawing of stages."""
     made = {stage.makes for stage in run.stages}
     used = {kind for stage in run.stages for kind in stage.reads}
@@ -90,7 +90,7 @@ def steps(run: Run) -> tuple[Step, ...]:
     )
 
 
-def of_stages(run: Run) -> Diagram:
+def of_stages(run: RunSummary) -> Diagram:
     """Draw what each stage read, in the order of `steps`."""
     boxes = steps(run)
     makers = {step.makes or step.name: place for place, step in enumerate(boxes)}
@@ -103,21 +103,21 @@ def of_stages(run: Run) -> Diagram:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class StageBar:
     """When a stage ran, in percent of the whole."""
 
     start: float
     length: float
 
 
-def time_line(run: Run) -> tuple[Span | None, ...]:
+def time_line(run: RunSummary) -> tuple[StageBar | None, ...]:
     """Return when each stage ran; None for one that did not start, or of which the log does not tell."""
     known = [(stage.began, stage.began + stage.seconds) for stage in run.stages if stage.began is not None]
     whole = max([run.seconds, *(end for _, end in known)]) or 1.0
     return tuple(
         None
         if stage.began is None
-        else Span(round(100 * stage.began / whole, 2), round(max(0.6, 100 * stage.seconds / whole), 2))
+        else StageBar(round(100 * stage.began / whole, 2), round(max(0.6, 100 * stage.seconds / whole), 2))
         for stage in run.stages
     )
 
@@ -202,7 +202,7 @@ class _Scale:
         return (Tick("equal", self(0.0)), *powers, *([Tick("∞", self(math.inf))] if self.infinite else []))
 
 
-def of_parity(parity: Parity, layers: Mapping[str, Layer]) -> Plot:
+def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
     """Plot the errors of all values; `layers` are those that make the values, by the values' names."""
     scale = _Scale([e for found in parity.values.values() for e in found.values()], parity.tolerance)
     width = (WIDTH - LEFT - RIGHT) / max(1, len(parity.values))

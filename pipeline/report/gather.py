@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pipeline import formats
 from pipeline.config import DEFAULT, OPTIONS, default_of
 from pipeline.errors import InvalidInputError, PipelineError
-from pipeline.report.data import Check, Evidence, File, Option, Parity, Report, Reproduction, Run, StageRun
+from pipeline.report.data import CheckRow, Evidence, File, Option, Parity, Report, Reproduction, RunSummary, StageRun
 from pipeline.report.network import network
 from pipeline.verification.evidence import words
 
@@ -65,7 +65,9 @@ def _sound(path: Path) -> Iterator[None]:
         raise InvalidInputError(f"{path} is damaged, or of another version", why=repr(error)) from error
 
 
-def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json], began: Mapping[str, str]) -> Run:
+def _run(
+    run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json], began: Mapping[str, str]
+) -> RunSummary:
     stages = tuple(
         StageRun(
             stage["name"],
@@ -83,7 +85,7 @@ def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, 
     )
     kind = run["source"].get("kind", "")
     versions, runtimes = _versions(run, [manifests[stage.key] for stage in stages if stage.key in manifests])
-    return Run(
+    return RunSummary(
         model=run["options"]["name"],
         state=run["state"],
         error=run["error"],
@@ -146,7 +148,7 @@ def _parity(path: Path) -> Parity | None:
     with _sound(path):
         found = json.loads(text)
         checks = tuple(
-            Check(
+            CheckRow(
                 by=check["by"],
                 reads=check["reads"],
                 series=check.get("series", check["by"]),

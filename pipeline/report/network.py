@@ -12,13 +12,13 @@ from pipeline.graph import cost
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Attribute, Graph, Node
 from pipeline.inspection.statistics import statistics
-from pipeline.report.data import Layer, Network, Weight
+from pipeline.report.data import LayerRow, NetworkSummary, Weight
 from pipeline.report.words import TIMES
 
 INPUT = "Input"
 
 
-def network(folder: Path, inputs: tuple[str, ...] = ()) -> Network:
+def network(folder: Path, inputs: tuple[str, ...] = ()) -> NetworkSummary:
     """Read the network that came first in a run's folder, every number of its weights included.
 
     `inputs` are the shapes that the run was given. Raises what its reader raises.
@@ -27,7 +27,7 @@ def network(folder: Path, inputs: tuple[str, ...] = ()) -> Network:
     return of_graph(known.read(source).graph, source.role)
 
 
-def of_graph(graph: Graph, kind: str = "graph") -> Network:
+def of_graph(graph: Graph, kind: str = "graph") -> NetworkSummary:
     """Describe a graph; `kind` says what it was read from."""
     weights = tuple(
         Weight(name, array.shape, str(array.dtype), statistics(array)) for name, array in graph.weights.items()
@@ -36,7 +36,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> Network:
     fields = cost.receptive_fields(graph)
     results = {value.name for value in graph.outputs}
     layers = [
-        Layer(i, value.name, INPUT, "input", "", "", (), (value,), is_output=value.name in results)
+        LayerRow(i, value.name, INPUT, "input", "", "", (), (value,), is_output=value.name in results)
         for i, value in enumerate(graph.inputs)
     ]
     makers = {value.name: i for i, value in enumerate(graph.inputs)}
@@ -47,7 +47,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> Network:
         edges |= {(makers[name], index): None for name in taken if name in makers}
         makers |= {value.name: index for value in node.outputs}
         layers.append(
-            Layer(
+            LayerRow(
                 index,
                 node.name,
                 node.operator.name,
@@ -65,7 +65,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> Network:
                 any(value.name in results for value in node.outputs),
             )
         )
-    return Network(graph.name, kind, tuple(layers), tuple(edges), weights)
+    return NetworkSummary(graph.name, kind, tuple(layers), tuple(edges), weights)
 
 
 def _family(node: Node) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pipeline.graph.values import Value
 from pipeline.report import drawing, words
-from pipeline.report.data import Layer, Network, Report
+from pipeline.report.data import LayerRow, NetworkSummary, Report
 from pipeline.report.verdict import verdict
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _makers(network: Network) -> dict[str, Layer]:
+def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
     """Map a value's name to the layer that makes it."""
-    values: list[tuple[Value, Layer]] = [(value, layer) for layer in network.layers for value in layer.outputs]
+    values: list[tuple[Value, LayerRow]] = [(value, layer) for layer in network.layers for value in layer.outputs]
     return {value.name: layer for value, layer in values}
 
 
-def _followers(network: Network) -> dict[int, list[int]]:
+def _followers(network: NetworkSummary) -> dict[int, list[int]]:
     """Map a layer's place to the places of those that take what it makes."""
     found: dict[int, list[int]] = {layer.index: [] for layer in network.layers}
     for start, end in network.edges:
@@ -109,6 +109,6 @@ def _followers(network: Network) -> dict[int, list[int]]:
     return found
 
 
-def _takers(network: Network) -> dict[int, Layer]:
+def _takers(network: NetworkSummary) -> dict[int, LayerRow]:
     """Map a weight's place to the first layer that takes it."""
     return {place: layer for layer in reversed(network.layers) for place in layer.weights}

@@ -14,7 +14,7 @@ from pipeline.stages.stage import Stage, Task
 if TYPE_CHECKING:
     from pipeline.graph.format import Format
     from pipeline.graph.values import Graph
-    from pipeline.verification.verification import Artifact
+    from pipeline.verification.verification import Candidate
 
 
 def run(task: Task) -> None:
@@ -55,12 +55,12 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
     return [value.shape for value in a.inputs] == [value.shape for value in b.inputs]
 
 
-def _artifacts(task: Task) -> list[Artifact]:
+def _artifacts(task: Task) -> list[Candidate]:
     """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
 
     A network inside a table is one that nobody but this program finds there.
     """
-    from pipeline.verification.verification import Artifact
+    from pipeline.verification.verification import Candidate
 
     made = [known for known in formats.FORMATS if known.is_artifact and known.name in task.inputs]
     found = [_artifact(known, task.inputs[known.name], task) for known in made]
@@ -69,31 +69,31 @@ def _artifacts(task: Task) -> list[Artifact]:
         return found
     first = found[0]
     named = [(known.name, {known.roles[0].name: task.inputs[known.name]}) for known in own]
-    return [first, *(Artifact(kind, file, None, *first.blobs) for kind, file in named), *found[1:]]
+    return [first, *(Candidate(kind, file, None, *first.blobs) for kind, file in named), *found[1:]]
 
 
-def _artifact(known: Format, folder: Path, task: Task) -> Artifact:
-    from pipeline.verification.verification import Artifact
+def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
+    from pipeline.verification.verification import Candidate
 
     source = known.stored(folder, task.options)
     if not known.reads:
         ports = source.recorded()
-        return Artifact(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
+        return Candidate(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
     graph, ports = network.graph, network.signature
     if ports.notes(known.name):
-        return Artifact(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
+        return Candidate(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
-    return Artifact(known.name, source.files, graph, *names)
+    return Candidate(known.name, source.files, graph, *names)
 
 
-def _edited_first(artifacts: Sequence[Artifact], kind: str) -> list[Artifact]:
+def _edited_first(artifacts: Sequence[Candidate], kind: str) -> list[Candidate]:
     """Make the edited artifact the reference; what it was made from may rightly compute something else."""
     place = [artifact.kind for artifact in artifacts].index(kind)
     return [*artifacts[place:], *(replace(artifact, binding=False) for artifact in artifacts[:place])]
 
 
-def _before_the_edit(task: Task) -> Artifact | None:
+def _before_the_edit(task: Task) -> Candidate | None:
     """Return the net that somebody edited as it was before; None where nobody has."""
     folder = task.inputs.get("original")
     if folder is None:

@@ -19,7 +19,7 @@ from pipeline.graph.values import Graph, Value
 from pipeline.runtimes.runtime import Job, Runtime
 from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification import cut, export
-from pipeline.verification.verification import Artifact, Check, Verification, differing
+from pipeline.verification.verification import Candidate, Check, Verification, differing
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Graph, Sequence[Array]], Array]  # a network with one output, on these inputs
@@ -109,7 +109,7 @@ def _differs(
 
 def keep(
     verification: Verification,
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[Candidate],
     inputs: Sequence[Array],
     runtimes: Sequence[Runtime],
     folder: Path,
@@ -144,7 +144,7 @@ def _number(value: float) -> float | str:
 def _span(
     verification: Verification,
     check: Check,
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[Candidate],
     inputs: Sequence[Array],
     runtimes: Sequence[Runtime],
 ) -> Span | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.verification.verification import Artifact, Check
+    from pipeline.verification.verification import Candidate, Check
 
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {
@@ -46,7 +46,7 @@ class Evidence:
     why: str = ""
 
 
-def gather(artifacts: Sequence[Artifact], checks: Sequence[Check]) -> tuple[Evidence, ...]:
+def gather(artifacts: Sequence[Candidate], checks: Sequence[Check]) -> tuple[Evidence, ...]:
     """Return the evidence for each step that made an artifact; what an edited net was made from is none of them.
 
     The first is the import, which a runtime that reads the user's own file judges too.

@@ -32,7 +32,7 @@ Stream = Iterable[tuple[str, Array]]
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
+class Candidate:
     """A network in one format: its files by role, the graph read from them, and the blobs of its inputs and outputs.
 
     It does not bind where it may rightly compute something else than the reference.
@@ -108,7 +108,7 @@ class Verification:
 class Verifier:
     """The reference's values on the inputs at hand, against which runners are checked one by one."""
 
-    def __init__(self, reference: Artifact, feeds: Sequence[Array], tolerance: float) -> None:
+    def __init__(self, reference: Candidate, feeds: Sequence[Array], tolerance: float) -> None:
         assert reference.graph is not None
         self.graph = reference.graph
         self.feeds = feeds
@@ -123,7 +123,7 @@ class Verifier:
     def _constant_outputs(self) -> list[Value]:
         return [value for value in self.graph.outputs if value.name in self.graph.weights]
 
-    def check(self, runner: str, artifact: Artifact, stream: Stream, *, independent: bool, binding: bool) -> Check:
+    def check(self, runner: str, artifact: Candidate, stream: Stream, *, independent: bool, binding: bool) -> Check:
         """Compare what a runner gives with the reference, by value; outputs are matched by position."""
         if not binding and len(artifact.output_blobs) != len(self.graph.outputs):
             why = f"it gives {len(artifact.output_blobs)} outputs, not {len(self.graph.outputs)}"
@@ -154,7 +154,7 @@ class Verifier:
             self.values[name][check.series] = difference
         return check
 
-    def read_back(self, artifact: Artifact) -> Check:
+    def read_back(self, artifact: Candidate) -> Check:
         """Check our own evaluator on an artifact that was read back into a graph."""
         assert artifact.graph is not None
         graph, title = artifact.graph, artifact.title or f"{artifact.kind} read back"
@@ -170,7 +170,7 @@ class Verifier:
             independent=False, binding=artifact.binding,
         )  # fmt: skip
 
-    def run(self, runtime: Runtime, artifact: Artifact) -> Check:
+    def run(self, runtime: Runtime, artifact: Candidate) -> Check:
         """Check an independent runtime on the artifact's files, unless it is known to be wrong about a layer."""
         binding = artifact.binding and not runtime.guesses
 
@@ -191,7 +191,7 @@ class Verifier:
         blobs = self._squeezed(result.blobs, artifact) if runtime.pads_shapes else result.blobs
         return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
 
-    def _squeezed(self, blobs: Mapping[str, Array], artifact: Artifact) -> dict[str, Array]:
+    def _squeezed(self, blobs: Mapping[str, Array], artifact: Candidate) -> dict[str, Array]:
         """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""
         shapes = {blob: v.shape for blob, v in zip(artifact.output_blobs, self.graph.outputs, strict=True)}
         return {
@@ -199,7 +199,7 @@ class Verifier:
             for blob, array in blobs.items()
         }
 
-    def known_outputs(self, runner: str, artifact: Artifact, outputs: Sequence[Array], binding: bool) -> Check:
+    def known_outputs(self, runner: str, artifact: Candidate, outputs: Sequence[Array], binding: bool) -> Check:
         """Check outputs that somebody computed with the original, which need not be those of an edited net."""
         stream = zip(artifact.output_blobs, outputs, strict=binding)
         return self.check(runner, artifact, stream, independent=True, binding=binding)
@@ -210,12 +210,12 @@ def _padded(shape: Shape) -> Shape:
 
 
 def verify(
-    artifacts: Sequence[Artifact],
+    artifacts: Sequence[Candidate],
     reference: Reference,
     runtimes: Sequence[Runtime],
     tolerance: float,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
-    before: Artifact | None = None,
+    before: Candidate | None = None,
     required: Sequence[str] = (),
 ) -> Verification:
     """Run every artifact in every way there is, and compare with the first one that is a graph.

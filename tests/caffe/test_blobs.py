@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis.extra import numpy as arrays
 
-from pipeline.caffe.blobs import Blob, blob_parts, layer_parts, scan_blobs, strip_blobs
+from pipeline.caffe.blobs import StoredBlob, blob_parts, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError
 from pipeline.wire.splice import float_bytes, length_delimited, message, varint
@@ -13,11 +13,11 @@ def joined(parts) -> bytes:
     return b"".join(p if isinstance(p, bytes) else b"".join(map(bytes, float_bytes(p.array))) for p in parts)
 
 
-def scanned(net: NetParameter) -> dict[str, tuple[Blob, ...]]:
+def scanned(net: NetParameter) -> dict[str, tuple[StoredBlob, ...]]:
     return scan_blobs(memoryview(net.SerializeToString()))
 
 
-def one(**fields) -> Blob:
+def one(**fields) -> StoredBlob:
     net = NetParameter()
     net.layer.add(name="l", blobs=[BlobProto(**fields)])
     return scanned(net)["l"][0]

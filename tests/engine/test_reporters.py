@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.engine import events, runner
 from pipeline.engine.live import Rich
-from pipeline.engine.reporters import LOG, JsonLines, Log, Plain, progress_text, seconds_text, several, size_text
+from pipeline.engine.reporters import LOG, EventLog, JsonLines, Plain, progress_text, seconds_text, several, size_text
 from pipeline.stages.stage import Task
 from tests.engine.fakes import NAMES, STAGES, TRANSLATE, Bench, translate
 
@@ -46,14 +46,14 @@ def test_every_run_leaves_a_log_in_its_folder(bench: Bench) -> None:
     from tests.engine.fakes import STAGES
 
     for _ in range(2):
-        runner.run(bench.options(), Log(), stages=STAGES)
+        runner.run(bench.options(), EventLog(), stages=STAGES)
     told = [json.loads(line) for line in (bench.output / LOG).read_text().splitlines()]
     assert [e["event"] for e in told if e["event"].startswith("run_")] == ["run_started", "run_finished"] * 2
     assert not [e for e in told if e["event"] == "stage_progress"]
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_the_run(bench: Bench) -> None:
-    log = Log()
+    log = EventLog()
     log(events.RunStarted("m", "1", "s", str(bench.folder / "nowhere"), ()))
     log(events.RunFinished("m", "done", 0, 1.0, ""))
 
@@ -126,11 +126,11 @@ def test_numbers_are_told_as_people_read_them() -> None:
 
 
 def test_a_log_with_a_second_name_elsewhere_is_continued_as_a_file_of_its_own(bench: Bench) -> None:
-    runner.run(bench.options(), Log(), stages=STAGES)
+    runner.run(bench.options(), EventLog(), stages=STAGES)
     other = bench.folder / "other"
     other.hardlink_to(bench.output / LOG)
     before = other.read_bytes()
-    runner.run(bench.options(), Log(), stages=STAGES)
+    runner.run(bench.options(), EventLog(), stages=STAGES)
     assert other.read_bytes() == before
     assert (bench.output / LOG).read_bytes().startswith(before)
     assert len((bench.output / LOG).read_bytes()) > len(before)
@@ -140,7 +140,7 @@ def test_no_link_in_the_place_of_the_log_is_written_through(bench: Bench) -> Non
     bench.output.mkdir()
     elsewhere = bench.folder / "elsewhere"
     (bench.output / LOG).symlink_to(elsewhere)
-    log = Log()
+    log = EventLog()
     log(events.RunStarted("model", "run", "model.t7", str(bench.output), ()))
     log(events.RunFinished("model", "done", 0, 0.1, str(bench.output)))
     assert not elsewhere.exists()

@@ -8,7 +8,7 @@ from pipeline import formats
 from pipeline.errors import UsageError
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory, Part
-from pipeline.inspection.support import Missing, markdown, missing, unknown
+from pipeline.inspection.support import Unknown, markdown, missing, unknown
 
 PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
 
@@ -43,7 +43,7 @@ def inventory(*kinds: str) -> Inventory:
 def test_what_is_not_supported_is_listed_with_its_count_and_first_place(form: str, known: str) -> None:
     supported = next(each for each in formats.FORMATS if each.name == form)
     found = inventory(known, "Odd", "Odd", "Other")
-    assert unknown(found, supported.known(found.parts)) == (Missing("Odd", 2, "p1"), Missing("Other", 1, "p3"))
+    assert unknown(found, supported.known(found.parts)) == (Unknown("Odd", 2, "p1"), Unknown("Other", 1, "p3"))
 
 
 @pytest.mark.parametrize("file", ["graph.json", "deploy.prototxt", "predict_net.pb", "init_net.pb", "model.caffemodel"])

@@ -28,7 +28,7 @@ def test_a_run_from_a_caffe_pair_starts_there(tmp_path: Path) -> None:
 
 def test_the_time_line_is_in_percent_of_the_run(tmp_path: Path) -> None:
     spans = drawing.time_line(folder(tmp_path, residual(3)).report().run)
-    assert spans[1] == drawing.Span(25.0, 25.0)
+    assert spans[1] == drawing.StageBar(25.0, 25.0)
     assert spans[3] is None
 
 

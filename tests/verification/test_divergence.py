@@ -17,7 +17,7 @@ from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Job, Result, Runtime
 from pipeline.verification import cut, divergence, feeds, verification
 from pipeline.verification.divergence import Span, keep, smallest_diverging
-from pipeline.verification.verification import Artifact
+from pipeline.verification.verification import Candidate
 from tests.verification.nets import network, saved
 
 
@@ -87,17 +87,17 @@ def test_networks_that_agree_have_no_such_part() -> None:
     assert search(chain(5), chain(5), "n4") is None
 
 
-def broken() -> tuple[list[Artifact], tuple[np.ndarray, ...]]:
+def broken() -> tuple[list[Candidate], tuple[np.ndarray, ...]]:
     """An original, and a Caffe network whose activation has another slope."""
     graph, other = network(slope=0.1), network(slope=0.5)
     artifacts = [
-        Artifact("graph", {}, graph, ["data"], ["prob"]),
-        Artifact("caffe", {}, other, ["data"], ["prob"]),
+        Candidate("graph", {}, graph, ["data"], ["prob"]),
+        Candidate("caffe", {}, other, ["data"], ["prob"]),
     ]
     return artifacts, feeds.random_inputs(graph, 0).inputs
 
 
-def failed(artifacts: list[Artifact], inputs: tuple[np.ndarray, ...]) -> verification.Verification:
+def failed(artifacts: list[Candidate], inputs: tuple[np.ndarray, ...]) -> verification.Verification:
     return verification.verify(artifacts, feeds.Reference("random", inputs), [], 1e-4)
 
 
@@ -158,7 +158,10 @@ def test_an_independent_runtime_is_asked_about_parts_too(tmp_path: Path, monkeyp
     folder = saved(network(), tmp_path / "run")
     files = {"prototxt": folder / "deploy.prototxt", "caffemodel": folder / "model.caffemodel"}
     graph = network()
-    artifacts = [Artifact("graph", {}, graph, ["data"], ["prob"]), Artifact("caffe", files, graph, ["data"], ["prob"])]
+    artifacts = [
+        Candidate("graph", {}, graph, ["data"], ["prob"]),
+        Candidate("caffe", files, graph, ["data"], ["prob"]),
+    ]
     inputs = feeds.random_inputs(graph, 0).inputs
     found = verification.verify(artifacts, feeds.Reference("random", inputs), [RUNTIME], 1e-4)
     assert [check.by for check in verification.differing(found)] == ["Odd 1.0"]

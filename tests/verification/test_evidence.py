@@ -8,12 +8,12 @@ import pytest
 
 from pipeline.graph.comparison import Difference
 from pipeline.verification.evidence import gather, words
-from pipeline.verification.verification import Artifact, Check
+from pipeline.verification.verification import Candidate, Check
 from tests.verification.nets import network
 
 NET = network()
-MADE = [Artifact(kind, {}, NET) for kind in ("graph", "caffe", "caffe2")]
-NETS = [MADE[0], Artifact("t7", {}, None), *MADE[1:]]
+MADE = [Candidate(kind, {}, NET) for kind in ("graph", "caffe", "caffe2")]
+NETS = [MADE[0], Candidate("t7", {}, None), *MADE[1:]]
 OWN = [Check(f"{kind} read back", kind, independent=False, seen=9) for kind in ("caffe", "caffe2")]
 ORIGINAL = Check("io.npz", "graph", independent=True, seen=1, worst=Difference(2e-7, 2e-7))
 NOBODY = "no runtime that reads {} was asked (torch2caffe2 runtimes list)"

@@ -13,7 +13,7 @@ from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Result, Runtime
 from pipeline.verification import verification
 from pipeline.verification.feeds import Reference, random_inputs
-from pipeline.verification.verification import Artifact
+from pipeline.verification.verification import Candidate
 
 CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
 OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", Path("opencv.py"), pads_shapes=True)
@@ -29,8 +29,8 @@ def two_layers(bias: float = 0.0) -> Graph:
         return net.finish([net.add("Tanh", x)])
 
 
-def artifact(kind: str, graph: Graph | None, output: str = "second") -> Artifact:
-    return Artifact(kind, {}, graph, ["x"], [output])
+def artifact(kind: str, graph: Graph | None, output: str = "second") -> Candidate:
+    return Candidate(kind, {}, graph, ["x"], [output])
 
 
 def verified(artifacts, runtimes=(), reference=None, answer=None, monkeypatch=None, **more):

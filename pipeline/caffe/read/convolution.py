@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypedDict
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, Reshape, Squeeze, Unsqueeze
 from pipeline.graph.values import Shape, Value
@@ -21,7 +21,7 @@ class Geometry(TypedDict):
     dilations: Ints
 
 
-class Window(NamedTuple):
+class KernelWindow(NamedTuple):
     """The geometry of a window over some spatial axes, one number an axis; pads are on both sides."""
 
     kernel: Ints
@@ -52,9 +52,9 @@ class Window(NamedTuple):
         return self.attributes | {"pads": (*self.pad, *ends)}
 
 
-def window(layer: Layer, fields: Fields, axes: int) -> Window:
+def window(layer: LayerReader, fields: Fields, axes: int) -> KernelWindow:
     """Read the geometry from a ConvolutionParameter (BaseConvolutionLayer::LayerSetUp)."""
-    found = Window(
+    found = KernelWindow(
         kernel=_extents(layer, fields, "kernel_size", ("kernel_h", "kernel_w"), axes, 0),
         stride=_extents(layer, fields, "stride", ("stride_h", "stride_w"), axes, 1),
         pad=_extents(layer, fields, "pad", ("pad_h", "pad_w"), axes, 0),
@@ -65,7 +65,7 @@ def window(layer: Layer, fields: Fields, axes: int) -> Window:
     return found
 
 
-def _extents(layer: Layer, fields: Fields, name: str, two: tuple[str, ...], axes: int, default: int) -> Ints:
+def _extents(layer: LayerReader, fields: Fields, name: str, two: tuple[str, ...], axes: int, default: int) -> Ints:
     """Read a repeated field that has a number an axis, or one for all, or the form `two` for height and width."""
     given = fields.ints(name)
     if any(fields.has(each) for each in two):
@@ -95,7 +95,7 @@ def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
     return net.add(Reshape(shape=(*lead, y.shape[1], *spatial)), y, part="unfolded")
 
 
-def _check_bottoms(layer: Layer) -> Value:
+def _check_bottoms(layer: LayerReader) -> Value:
     """Return the first bottom; the others, each with a top of its own, must have its shape."""
     if not layer.bottoms or any(x.shape != layer.bottoms[0].shape for x in layer.bottoms):
         layer.invalid("it needs bottoms, of one shape")
@@ -103,18 +103,18 @@ def _check_bottoms(layer: Layer) -> Value:
 
 
 @reads("Convolution", "DepthwiseConvolution", "ConvolutionDepthwise")
-def convolution(layer: Layer, net: CaffeReader) -> None:
+def convolution(layer: LayerReader, net: CaffeReader) -> None:
     """Cross-correlation; weights (Cout, Cin / group, kernel...). The depthwise types of forks differ in name only."""
     _convolve(layer, net, transposed=False)
 
 
 @reads("Deconvolution")
-def deconvolution(layer: Layer, net: CaffeReader) -> None:
+def deconvolution(layer: LayerReader, net: CaffeReader) -> None:
     """The gradient of a convolution; weights (Cin, Cout / group, kernel...)."""
     _convolve(layer, net, transposed=True)
 
 
-def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
+def _convolve(layer: LayerReader, net: CaffeReader, transposed: bool) -> None:
     fields = layer.param("convolution_param")
     x = _check_bottoms(layer)
     axis = layer.axis(fields.int("axis"), x.rank)
@@ -128,7 +128,7 @@ def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
     shapes = [(outer, inner // group, *frame.kernel)] + [(outputs,)] * fields.flag("bias_term")
     arrays = net.parameters(layer, *shapes)
     if not frame.kernel:  # no spatial axis: one of extent 1
-        frame = Window((1,), (1,), (0,), (1,))
+        frame = KernelWindow((1,), (1,), (0,), (1,))
     weights = net.weight(arrays[0].reshape(*shapes[0][:2], *frame.kernel), "w")
     bias = net.weight(arrays[1], "b") if len(arrays) > 1 else None
     results = []
@@ -145,7 +145,7 @@ def _convolve(layer: Layer, net: CaffeReader, transposed: bool) -> None:
 
 
 @reads("Convolution3D")
-def convolution_3d(layer: Layer, net: CaffeReader) -> None:
+def convolution_3d(layer: LayerReader, net: CaffeReader) -> None:
     """C3D's convolution over time, height and width; weights (Cout, Cin / group, depth, size, size)."""
     fields, x = layer.param("convolution3d_param"), layer.bottom
     if x.rank != 5:
@@ -158,7 +158,7 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
     arrays = net.parameters(layer, *shapes, exact=False)
     parameters = [net.weight(array, part) for array, part in zip(arrays, "wb", strict=False)]
     stride, pad = fields.int("stride"), fields.int("pad")
-    frame = Window(
+    frame = KernelWindow(
         kernel,
         (fields.int("temporal_stride"), stride, stride),
         (fields.int("temporal_pad"), pad, pad),
@@ -168,7 +168,7 @@ def convolution_3d(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Im2col")
-def im2col(layer: Layer, net: CaffeReader) -> None:
+def im2col(layer: LayerReader, net: CaffeReader) -> None:
     """Every window as a column: (N, C, H, W) becomes (N, C * kernel, outputs...)."""
     fields, x = layer.param("convolution_param"), layer.bottom
     axis = layer.axis(fields.int("axis"), x.rank)
@@ -180,7 +180,7 @@ def im2col(layer: Layer, net: CaffeReader) -> None:
     if axes == 2:
         columns = net.add(Im2Col(**frame.over(folded.shape[2:])), folded)
     else:  # a second axis of 1, which goes again
-        frame = Window((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
+        frame = KernelWindow((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
         plane = net.add(Unsqueeze(axes=(3,)), folded, part="plane")
         columns = net.add(Squeeze(axes=(3,)), net.add(Im2Col(**frame.over(plane.shape[2:])), plane), part="columns")
     net.give(layer, unfold(net, columns, x, axis))

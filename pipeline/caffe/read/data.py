@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.values import Shape, Value
 
@@ -14,7 +14,7 @@ _MESSAGES = ("data_param", "image_data_param", "window_data_param", "memory_data
 
 
 @reads("Input")
-def input_(layer: Layer, net: CaffeReader) -> None:
+def input_(layer: LayerReader, net: CaffeReader) -> None:
     """An input a top; one shape for all of them, or one each."""
     layer.take(0)
     shapes = layer.param("input_param").shapes("shape")
@@ -25,7 +25,7 @@ def input_(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Data", "VideoData", "ImageData", "WindowData", "MemoryData", "HDF5Data", "AnnotatedData")
-def source(layer: Layer, net: CaffeReader) -> None:
+def source(layer: LayerReader, net: CaffeReader) -> None:
     """Images and labels from files, databases or the program: the network's inputs.
 
     How they are read and changed is for the caller, who is told. Shapes are those of the batches where the fields
@@ -42,12 +42,12 @@ def source(layer: Layer, net: CaffeReader) -> None:
         net.notes.append(f"{layer}: the network takes images already changed by {', '.join(filter(None, changes))}")
 
 
-def _labels(layer: Layer) -> Shape | None:
+def _labels(layer: LayerReader) -> Shape | None:
     batch = _first(layer, "batch_size")
     return (batch,) if batch else None
 
 
-def _images(layer: Layer) -> Shape | None:
+def _images(layer: LayerReader) -> Shape | None:
     """Return the shape of a batch of images, None where the fields do not say it."""
     transform = layer.param("transform_param")
     crop = transform.int("crop_size") or _first(layer, "crop_size")
@@ -59,7 +59,7 @@ def _images(layer: Layer) -> Shape | None:
     return shape if all(shape) else None
 
 
-def _channels(layer: Layer) -> int:
+def _channels(layer: LayerReader) -> int:
     """Return how many channels the images have, 0 where it is not said: a database may hold any."""
     transform = layer.param("transform_param")
     if layer.type == "ImageData":
@@ -69,14 +69,14 @@ def _channels(layer: Layer) -> int:
     return 1 if transform.flag("force_gray") else _first(layer, "channels")
 
 
-def _first(layer: Layer, name: str) -> int:
+def _first(layer: LayerReader, name: str) -> int:
     """Return the first number called `name` in the messages of data layers that the layer has, 0 where none is."""
     messages = [layer.param(each) for each in _MESSAGES if layer.has(each)]
     return next((found for message in messages if (found := message.number(name))), 0)
 
 
 @reads("DummyData")
-def dummy_data(layer: Layer, net: CaffeReader) -> None:
+def dummy_data(layer: LayerReader, net: CaffeReader) -> None:
     """Constants: a shape and a filler for all tops, or one each (dummy_data_layer.cpp)."""
     layer.take(0)
     fields, count = layer.param("dummy_data_param"), len(layer.tops)
@@ -101,13 +101,13 @@ def dummy_data(layer: Layer, net: CaffeReader) -> None:
     )
 
 
-def _filled(layer: Layer, net: CaffeReader, shape: Shape, number: float, part: str) -> Value:
+def _filled(layer: LayerReader, net: CaffeReader, shape: Shape, number: float, part: str) -> Value:
     layer.check_size(shape)
     return net.weight(np.broadcast_to(np.float32(number), shape), part)
 
 
 @reads("Parameter")
-def parameter(layer: Layer, net: CaffeReader) -> None:
+def parameter(layer: LayerReader, net: CaffeReader) -> None:
     """The layer's only blob."""
     layer.take(0)
     (array,) = net.parameters(layer, layer.param("parameter_param").dims("shape"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.caffe.read.weights import Array
 from pipeline.errors import Problem, UnsupportedError
@@ -15,7 +15,7 @@ _SAME_RATIO = 1e-6
 
 
 @reads("PriorBox")
-def prior_box(layer: Layer, net: CaffeReader) -> None:
+def prior_box(layer: LayerReader, net: CaffeReader) -> None:
     """Boxes around the middle of each place, and their variances: constants of shape (1, 2, 4 boxes).
 
     Numbers as in prior_box_layer.cpp, which cuts sizes to integers; other forks do not, so that others are refused.
@@ -33,7 +33,7 @@ def prior_box(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("PriorBoxClustered")
-def clustered_prior_box(layer: Layer, net: CaffeReader) -> None:
+def clustered_prior_box(layer: LayerReader, net: CaffeReader) -> None:
     """Boxes of given widths and heights (openvinotoolkit/training_toolbox_caffe, prior_box_clustered_layer.cpp)."""
     fields = layer.param("prior_box_param")
     widths, heights = fields.floats("width"), fields.floats("height")
@@ -42,7 +42,7 @@ def clustered_prior_box(layer: Layer, net: CaffeReader) -> None:
     _give(layer, net, fields, np.array([*zip(widths, heights, strict=True)], np.float32))
 
 
-def _give(layer: Layer, net: CaffeReader, fields: Fields, extents: Array) -> None:
+def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) -> None:
     """End a layer with the boxes of these widths and heights around each place."""
     feature, image = layer.take(2)
     if feature.rank != 4 or image.rank != 4:
@@ -67,7 +67,7 @@ class _Frame(NamedTuple):
     offset: np.float32
 
 
-def _frame(layer: Layer, fields: Fields, counts: tuple[int, ...], image: tuple[int, ...]) -> _Frame:
+def _frame(layer: LayerReader, fields: Fields, counts: tuple[int, ...], image: tuple[int, ...]) -> _Frame:
     if fields.has("img_size") or fields.has("img_h") or fields.has("img_w"):
         one = fields.int("img_size")
         image = (one, one) if one else (fields.int("img_h"), fields.int("img_w"))
@@ -118,7 +118,7 @@ def _boxes(extents: Array, frame: _Frame) -> Array:
 
 
 @reads("DetectionOutput")
-def detection_output(layer: Layer, net: CaffeReader) -> None:
+def detection_output(layer: LayerReader, net: CaffeReader) -> None:
     """Refused: how many boxes it gives depends on the data. The part before it can be converted by --cut.
 
     Its bottoms tell whether the boxes are those of SSD: TextBoxes' fork, for one, makes twice as many.

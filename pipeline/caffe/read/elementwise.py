@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import reduce
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.operators import Reshape
 from pipeline.graph.values import Shape, Value
 
 
 @reads("Eltwise")
-def eltwise(layer: Layer, net: CaffeReader) -> None:
+def eltwise(layer: LayerReader, net: CaffeReader) -> None:
     """Product, weighted sum or maximum of blobs of one shape (eltwise_layer.cpp).
 
     In place, a sum or maximum has lost the first bottom before it reads it: the top, which is the same blob, is
@@ -46,7 +46,7 @@ def _joined(net: CaffeReader, operator: str, xs: list[Value]) -> Value:
 
 
 @reads("Scale")
-def scale(layer: Layer, net: CaffeReader) -> None:
+def scale(layer: LayerReader, net: CaffeReader) -> None:
     """Multiply by a parameter, or by the second bottom, over some of the axes; then add a parameter likewise."""
     fields, biased = layer.param("scale_param"), layer.param("scale_param").flag("bias_term")
     x, axis, shape = _operand(layer, fields)
@@ -62,7 +62,7 @@ def scale(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Bias")
-def bias(layer: Layer, net: CaffeReader) -> None:
+def bias(layer: LayerReader, net: CaffeReader) -> None:
     """Add a parameter, or the second bottom, over some of the axes."""
     x, axis, shape = _operand(layer, layer.param("bias_param"))
     if len(layer.bottoms) == 1:
@@ -73,7 +73,7 @@ def bias(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, net.add("Add", x, value))
 
 
-def _operand(layer: Layer, fields: Fields) -> tuple[Value, int, Shape]:
+def _operand(layer: LayerReader, fields: Fields) -> tuple[Value, int, Shape]:
     """Return the first bottom, the axis at which the operand starts, and its shape (scale_layer.cpp)."""
     x = layer.take(1, 2)[0]
     axes = fields.int("num_axes")  # for a parameter; a second bottom has its own
@@ -102,7 +102,7 @@ def _broadcastable(net: CaffeReader, value: Value, rank: int, axis: int) -> Valu
 
 
 @reads("Axpy")
-def axpy(layer: Layer, net: CaffeReader) -> None:
+def axpy(layer: LayerReader, net: CaffeReader) -> None:
     """SENet's a x + y, where a has one number a channel: (N, C) or (N, C, 1, 1)."""
     a, x, y = layer.take(3)
     if x.rank < 2 or x.shape != y.shape or a.shape[:2] != x.shape[:2] or a.size != x.shape[0] * x.shape[1]:

@@ -110,7 +110,7 @@ class Fields:
         return float(self._get(name))
 
 
-class Layer:
+class LayerReader:
     """A LayerParameter with the values of its bottoms; it knows which of its fields no reader has used."""
 
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:

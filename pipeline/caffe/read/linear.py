@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Gather, Gemm, Reshape
 from pipeline.graph.values import Value
@@ -25,7 +25,7 @@ def product(net: CaffeReader, x: Value, weights: Value, bias: Value | None, axis
 
 
 @reads("InnerProduct")
-def inner_product(layer: Layer, net: CaffeReader) -> None:
+def inner_product(layer: LayerReader, net: CaffeReader) -> None:
     """A matrix product over the axes from `axis` on; weights (N, K), or (K, N) with `transpose`."""
     fields, x = layer.param("inner_product_param"), layer.bottom
     axis = layer.axis(fields.int("axis"), x.rank)
@@ -41,7 +41,7 @@ def inner_product(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Embed")
-def embed(layer: Layer, net: CaffeReader) -> None:
+def embed(layer: LayerReader, net: CaffeReader) -> None:
     """A row of the weights (input_dim, num_output) for every index, which counts from 0 (embed_layer.cpp)."""
     fields, x = layer.param("embed_param"), layer.bottom
     rows, outputs = fields.int("input_dim"), fields.int("num_output")

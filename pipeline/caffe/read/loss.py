@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, OneHot, ReduceMean, ReduceSum, Softmax, Transpose, Unsqueeze
 from pipeline.graph.values import Value
@@ -15,7 +15,7 @@ SMALLEST = float(np.finfo(np.float32).tiny)  # a probability is taken to be at l
 
 
 @reads("SoftmaxWithLoss")
-def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
+def softmax_with_loss(layer: LayerReader, net: CaffeReader) -> None:
     """The mean of -log(probability of the label); a second top is the Softmax (softmax_loss_layer.cpp)."""
     fields = layer.param("loss_param")
     x, label = layer.take(2)
@@ -38,7 +38,7 @@ def softmax_with_loss(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Accuracy")
-def accuracy(layer: Layer, net: CaffeReader) -> None:
+def accuracy(layer: LayerReader, net: CaffeReader) -> None:
     """The share of labels among the top_k predictions; 0 where none counts, as in master (accuracy_layer.cpp)."""
     fields = layer.param("accuracy_param")
     x, label = layer.take(2)
@@ -57,7 +57,7 @@ def accuracy(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, _normalised(net, right, valid, "VALID", 1))
 
 
-def _aligned(layer: Layer, net: CaffeReader, x: Value, label: Value, axis: int) -> tuple[Value, Value]:
+def _aligned(layer: LayerReader, net: CaffeReader, x: Value, label: Value, axis: int) -> tuple[Value, Value]:
     """Return x with the classes last, and the labels as indices in the shape of the other axes."""
     others = tuple(i for i in range(x.rank) if i != axis)
     shape = tuple(x.shape[i] for i in others)

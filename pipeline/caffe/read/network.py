@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.caffe.read import data
 from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
@@ -142,7 +142,7 @@ class _Walk:
                 self._layer(message)
             origins = {problem.origin for problem in self.problems[known:]}
             if origins:  # a layer can refuse others before it, too
-                self.refused |= {message.name, *(each.name for each in layers if str(Layer(each, ())) in origins)}
+                self.refused |= {message.name, *(each.name for each in layers if str(LayerReader(each, ())) in origins)}
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
 
@@ -161,7 +161,7 @@ class _Walk:
     def _layer(self, message: LayerParameter) -> None:
         bottoms = tuple(self._bottom(message, name) for name in message.bottom)
         trusted = self.guessed.isdisjoint(message.bottom)
-        layer = Layer(message, bottoms)
+        layer = LayerReader(message, bottoms)
         self._place_tops(layer, message)
         for name in message.bottom if message.type != "Silence" else ():
             self._check_memory(name, str(layer))
@@ -175,7 +175,7 @@ class _Walk:
             for top in layer.tops:
                 self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
 
-    def _place_tops(self, layer: Layer, message: LayerParameter) -> None:
+    def _place_tops(self, layer: LayerReader, message: LayerParameter) -> None:
         """Find out what is wrong with where the tops of a layer lie."""
         fault, refusal = self.memory.fault(message), self.memory.refusal(message)
         if fault is not None:
@@ -193,12 +193,12 @@ class _Walk:
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)
         if value is None:
-            self._fault(Layer(message, ()), f"no layer before it has the top {name!r}")
+            self._fault(LayerReader(message, ()), f"no layer before it has the top {name!r}")
             self.guessed.add(name)
             return Value(name, UNKNOWN)
         return value
 
-    def _apply(self, layer: Layer, trusted: bool) -> bool:
+    def _apply(self, layer: LayerReader, trusted: bool) -> bool:
         """Run the layer's reader and account for its fields; tell whether it made the tops."""
         handler = READS.get(layer.type)
         if handler is None and not layer.bottoms and layer.tops:
@@ -221,7 +221,7 @@ class _Walk:
         self.reader.notes.extend(layer.ignored())
         return True
 
-    def _fault(self, layer: Layer, why: str) -> None:
+    def _fault(self, layer: LayerReader, why: str) -> None:
         self.faults.append(InvalidInputError("the network is not one that Caffe can run", where=str(layer), why=why))
 
     def raise_faults(self) -> None:
@@ -244,7 +244,7 @@ class _Walk:
             raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
 
 
-def _unknown(layer: Layer) -> Problem:
+def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
     reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.operators import Cast, Clip, Dropout, Elu, LeakyRelu
 from pipeline.graph.values import Value
@@ -16,13 +16,13 @@ E = -1.0  # the base of Exp and Log that stands for e
 
 
 @reads("ReLU")
-def relu(layer: Layer, net: CaffeReader) -> None:
+def relu(layer: LayerReader, net: CaffeReader) -> None:
     """max(x, 0) + negative_slope min(x, 0)."""
     net.give(layer, _rectified(net, layer.bottom, layer.param("relu_param").float("negative_slope")))
 
 
 @reads("ReLU6")
-def relu6(layer: Layer, net: CaffeReader) -> None:
+def relu6(layer: LayerReader, net: CaffeReader) -> None:
     """ReLU with 6 as its upper bound."""
     slope = layer.param("relu6_param").float("negative_slope")
     if slope:
@@ -37,7 +37,7 @@ def _rectified(net: CaffeReader, x: Value, slope: float) -> Value:
 
 
 @reads("PReLU")
-def prelu(layer: Layer, net: CaffeReader) -> None:
+def prelu(layer: LayerReader, net: CaffeReader) -> None:
     """ReLU whose slope is a parameter of each channel, or of all."""
     x = layer.bottom
     if x.rank < 2:
@@ -49,37 +49,37 @@ def prelu(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("ELU")
-def elu(layer: Layer, net: CaffeReader) -> None:
+def elu(layer: LayerReader, net: CaffeReader) -> None:
     """Exponential linear unit: alpha (e^x - 1) below 0."""
     net.give(layer, net.add(Elu(alpha=layer.param("elu_param").float("alpha")), layer.bottom))
 
 
 @reads("Sigmoid")
-def sigmoid(layer: Layer, net: CaffeReader) -> None:
+def sigmoid(layer: LayerReader, net: CaffeReader) -> None:
     """1 / (1 + e^-x)."""
     net.give(layer, net.add("Sigmoid", layer.bottom))
 
 
 @reads("TanH")
-def tanh(layer: Layer, net: CaffeReader) -> None:
+def tanh(layer: LayerReader, net: CaffeReader) -> None:
     """The hyperbolic tangent."""
     net.give(layer, net.add("Tanh", layer.bottom))
 
 
 @reads("AbsVal")
-def absolute_value(layer: Layer, net: CaffeReader) -> None:
+def absolute_value(layer: LayerReader, net: CaffeReader) -> None:
     """|x|."""
     net.give(layer, net.add("Abs", layer.bottom))
 
 
 @reads("BNLL")
-def binomial_normal_log_likelihood(layer: Layer, net: CaffeReader) -> None:
+def binomial_normal_log_likelihood(layer: LayerReader, net: CaffeReader) -> None:
     """log(1 + e^x), computed so that a large x does not overflow."""
     net.give(layer, net.add("Softplus", layer.bottom))
 
 
 @reads("Swish")
-def swish(layer: Layer, net: CaffeReader) -> None:
+def swish(layer: LayerReader, net: CaffeReader) -> None:
     """x sigmoid(beta x)."""
     x = layer.bottom
     gate = net.add("Sigmoid", _times(net, x, layer.param("swish_param").float("beta"), "beta"), part="gate")
@@ -87,7 +87,7 @@ def swish(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Clip")
-def clip(layer: Layer, net: CaffeReader) -> None:
+def clip(layer: LayerReader, net: CaffeReader) -> None:
     """The nearest number to x from min to max, both of which must be given."""
     fields = layer.param("clip_param")
     if not (fields.has("min") and fields.has("max")):
@@ -96,7 +96,7 @@ def clip(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Threshold")
-def threshold(layer: Layer, net: CaffeReader) -> None:
+def threshold(layer: LayerReader, net: CaffeReader) -> None:
     """1 where x is above the threshold, else 0."""
     bound = net.constant(layer.param("threshold_param").float("threshold"), "threshold")
     above = net.add("Greater", layer.bottom, bound, part="above")
@@ -104,7 +104,7 @@ def threshold(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("FBThreshold")
-def fb_threshold(layer: Layer, net: CaffeReader) -> None:
+def fb_threshold(layer: LayerReader, net: CaffeReader) -> None:
     """x where it is above the threshold, else another number: Torch's Threshold, in Facebook's fork."""
     fields, x = layer.param("fbthreshold_param"), layer.bottom
     above = net.add("Greater", x, net.constant(fields.float("threshold"), "threshold"), part="above")
@@ -112,7 +112,7 @@ def fb_threshold(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Dropout")
-def dropout(layer: Layer, net: CaffeReader) -> None:
+def dropout(layer: LayerReader, net: CaffeReader) -> None:
     """x itself: the TEST phase drops nothing, whatever the ratio; ONNX's Dropout takes one from 0 to below 1 only.
 
     With Fast R-CNN's scale_train off, training does not scale what it keeps, and the TEST phase takes as much less
@@ -129,7 +129,7 @@ def dropout(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Power")
-def power(layer: Layer, net: CaffeReader) -> None:
+def power(layer: LayerReader, net: CaffeReader) -> None:
     """(shift + scale x)^power; a constant where power or scale is 0 (power_layer.cpp)."""
     fields, x = layer.param("power_param"), layer.bottom
     exponent, scale, shift = (fields.float(name) for name in ("power", "scale", "shift"))
@@ -142,7 +142,7 @@ def power(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Exp")
-def exponential(layer: Layer, net: CaffeReader) -> None:
+def exponential(layer: LayerReader, net: CaffeReader) -> None:
     """base^(shift + scale x) (exp_layer.cpp)."""
     fields = layer.param("exp_param")
     base, scale, shift = (fields.float(name) for name in ("base", "scale", "shift"))
@@ -153,7 +153,7 @@ def exponential(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Log")
-def logarithm(layer: Layer, net: CaffeReader) -> None:
+def logarithm(layer: LayerReader, net: CaffeReader) -> None:
     """The logarithm to `base` of shift + scale x (log_layer.cpp)."""
     fields = layer.param("log_param")
     scale, shift = fields.float("scale"), fields.float("shift")
@@ -164,14 +164,14 @@ def logarithm(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, _times(net, net.add("Log", y, part="log"), 1 / log_base, "outer"))
 
 
-def _log_base(layer: Layer, fields: Fields) -> float:
+def _log_base(layer: LayerReader, fields: Fields) -> float:
     base = fields.float("base")
     if base != E and base <= 0:
         layer.invalid(f"base {base}; it must be positive, or -1 for e")
     return 1.0 if base == E else math.log(base)
 
 
-def _powered(layer: Layer, base: float, exponent: float) -> float:
+def _powered(layer: LayerReader, base: float, exponent: float) -> float:
     try:
         constant = math.pow(base, exponent)
     except (ValueError, OverflowError):

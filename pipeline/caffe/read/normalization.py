@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.pooling import Pool, pool
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.caffe.read.weights import Array
@@ -24,7 +24,7 @@ MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has buil
 
 
 @reads("BatchNorm")
-def batch_norm(layer: Layer, net: CaffeReader) -> None:
+def batch_norm(layer: LayerReader, net: CaffeReader) -> None:
     """(x - mean) / sqrt(variance + eps) for each channel; blobs mean f, variance f, f (batch_norm_layer.cpp).
 
     Five blobs, with a scale and a bias behind, are the form of NVIDIA's and Intel's forks; with a factor other than
@@ -49,7 +49,7 @@ def batch_norm(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("BN")
-def bn(layer: Layer, net: CaffeReader) -> None:
+def bn(layer: LayerReader, net: CaffeReader) -> None:
     """Two layers of forks, told by their fields, else by their blobs; each has a scale and a shift a channel.
 
     SegNet's (alexgkendall/caffe-segnet, bn_layer.cpp) has no statistics: INFERENCE only scales and shifts, LEARN
@@ -98,7 +98,7 @@ def _batch_statistics(net: CaffeReader, x: Value, epsilon: float) -> Value:
 
 
 @reads("LRN")
-def local_response_normalization(layer: Layer, net: CaffeReader) -> None:
+def local_response_normalization(layer: LayerReader, net: CaffeReader) -> None:
     """x / (k + alpha / n sum of n squares)^beta, over channels or over a window within one (lrn_layer.cpp)."""
     fields, x = layer.param("lrn_param"), layer.bottom
     size, alpha, beta, k = fields.int("local_size"), fields.float("alpha"), fields.float("beta"), fields.float("k")
@@ -119,7 +119,7 @@ def local_response_normalization(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("MVN")
-def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
+def mean_variance_normalization(layer: LayerReader, net: CaffeReader) -> None:
     """(x - mean) / (deviation + eps), for each channel or for all of an image, with 4 axes always (mvn_layer.cpp)."""
     fields, x = layer.param("mvn_param"), layer.bottom
     if not 1 <= x.rank <= 4:
@@ -140,7 +140,7 @@ def mean_variance_normalization(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("InstanceNorm")
-def instance_norm(layer: Layer, net: CaffeReader) -> None:
+def instance_norm(layer: LayerReader, net: CaffeReader) -> None:
     """Normalise each channel of each image, then a scale and a bias for each channel; Caffe2's epsilon of 1e-5."""
     x = layer.bottom
     if x.rank < 3:
@@ -151,7 +151,7 @@ def instance_norm(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Normalize")
-def normalize(layer: Layer, net: CaffeReader) -> None:
+def normalize(layer: LayerReader, net: CaffeReader) -> None:
     """SSD's x / sqrt(sum of squares + eps), over channels or over all of an image, times a scale."""
     fields, x = layer.param("norm_param"), layer.bottom
     if x.rank != 4:

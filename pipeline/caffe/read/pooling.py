@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.caffe.read.unpooling import mask
 from pipeline.graph.operators import AveragePool, Concat, Flatten, MaxPool, MaxRoiPool, Reshape, ShapeError
@@ -37,7 +37,7 @@ class Pool(NamedTuple):
         return tuple(counts)
 
 
-def pool(layer: Layer, net: CaffeReader, x: Value, how: Pool, part: str = "") -> Value:
+def pool(layer: LayerReader, net: CaffeReader, x: Value, how: Pool, part: str = "") -> Value:
     """Add the pooling of x: with ceil_mode, or pads at the end, only where the plain sizes are others."""
     if how.method == "STOCHASTIC":
         layer.refuse("STOCHASTIC pooling draws at random")
@@ -81,7 +81,7 @@ def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
 
 
 @reads("Pooling")
-def pooling(layer: Layer, net: CaffeReader) -> None:
+def pooling(layer: LayerReader, net: CaffeReader) -> None:
     """Maximum or average over windows of height and width (pooling_layer.cpp).
 
     Over three axes alike in 3D-Caffe (faustomilletari/3D-Caffe, pooling_layer.cpp); the release takes no such blob.
@@ -108,7 +108,7 @@ def pooling(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, net.add("GlobalMaxPool" if method == "MAX" else "GlobalAveragePool", x))
 
 
-def _give_with_mask(layer: Layer, net: CaffeReader, how: Pool) -> None:
+def _give_with_mask(layer: LayerReader, net: CaffeReader, how: Pool) -> None:
     """Give the pooled blob and, where there is a second top, where its maxima stand."""
     x = layer.bottom
     y = pool(layer, net, x, how)
@@ -120,7 +120,7 @@ def _give_with_mask(layer: Layer, net: CaffeReader, how: Pool) -> None:
     net.give(layer, y, mask(layer, net, x, how.kernel, y.shape[2:]))
 
 
-def _extents(layer: Layer, fields: Fields, name: str, default: int, axes: int) -> Ints:
+def _extents(layer: LayerReader, fields: Fields, name: str, default: int, axes: int) -> Ints:
     """Read one number for all axes, or one each for height and width."""
     axis = name.removesuffix("_size")
     both, height, width = (fields.has(each) for each in (name, f"{axis}_h", f"{axis}_w"))
@@ -133,7 +133,7 @@ def _extents(layer: Layer, fields: Fields, name: str, default: int, axes: int) -
 
 
 @reads("Pooling3D")
-def pooling_3d(layer: Layer, net: CaffeReader) -> None:
+def pooling_3d(layer: LayerReader, net: CaffeReader) -> None:
     """C3D's pooling over time, height and width, rounded as in Pooling."""
     fields, x = layer.param("pooling3d_param"), layer.bottom
     if x.rank != 5:
@@ -149,7 +149,7 @@ def pooling_3d(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("SPP")
-def spatial_pyramid(layer: Layer, net: CaffeReader) -> None:
+def spatial_pyramid(layer: LayerReader, net: CaffeReader) -> None:
     """Pooling into 1x1, 2x2, 4x4 ... bins, all side by side as channels (spp_layer.cpp)."""
     fields, x = layer.param("spp_param"), layer.bottom
     height, method = fields.int("pyramid_height"), fields.word("pool")
@@ -170,7 +170,7 @@ def spatial_pyramid(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("ROIPooling")
-def roi_pooling(layer: Layer, net: CaffeReader) -> None:
+def roi_pooling(layer: LayerReader, net: CaffeReader) -> None:
     """Fast R-CNN's maximum over a grid on each region (batch index, x1, y1, x2, y2)."""
     fields = layer.param("roi_pooling_param")
     x, rois = layer.take(2)

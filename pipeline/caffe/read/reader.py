@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.weights import Array, Weights
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
@@ -54,13 +54,13 @@ class CaffeReader(Builder):
 
     # ---- What layers build with ----
 
-    def parameters(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
+    def parameters(self, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
         """Return the layer's blobs as views of these shapes; see `Weights.take`."""
         arrays = self.weights_file.take(layer, *shapes, exact=exact)
         self.budget.grow("weights", sum(array.nbytes for array in arrays))
         return arrays
 
-    def data(self, layer: Layer, blob: str, shape: Shape | None) -> None:
+    def data(self, layer: LayerReader, blob: str, shape: Shape | None) -> None:
         """Declare an input of the network; `shape`, where the prototxt has one, gives way to the user's.
 
         Raises UsageError where there is neither.
@@ -79,7 +79,7 @@ class CaffeReader(Builder):
         layer.check_size(known)
         self._write(blob, "", self.input(blob, known))
 
-    def give(self, layer: Layer, *values: Value) -> None:
+    def give(self, layer: LayerReader, *values: Value) -> None:
         """End a layer: its tops are these values, which get the blobs' names."""
         if len(values) != len(layer.tops):
             layer.invalid(f"it has {len(layer.tops)} tops instead of {len(values)}")
@@ -149,7 +149,7 @@ class CaffeReader(Builder):
         return {provisional: place for place, provisional in first.items() if place}
 
 
-Read = Callable[[Layer, CaffeReader], None]
+Read = Callable[[LayerReader, CaffeReader], None]
 READS: Registry[Read] = Registry("Caffe layer")
 reads = READS.register
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Concat, Gemm, Reshape, Split, Squeeze, Unsqueeze
 from pipeline.graph.values import Value
@@ -28,7 +28,7 @@ class Sequence(NamedTuple):
         return prod(self.x.shape[2:])
 
 
-def _sequence(layer: Layer, states: int) -> Sequence:
+def _sequence(layer: LayerReader, states: int) -> Sequence:
     fields = layer.param("recurrent_param")
     hidden, exposed = fields.int("num_output"), fields.flag("expose_hidden") * states
     bottoms = layer.take(2 + exposed, 3 + exposed)
@@ -85,7 +85,7 @@ def _sum(net: CaffeReader, part: str, *terms: Value | None) -> Value:
     return present[0] if len(present) == 1 else net.add("Sum", *present, part=part)
 
 
-def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | None]:
+def _start(net: CaffeReader, sequence: Sequence, layer: LayerReader) -> list[Value | None]:
     """Return the first states (N, H): bottoms, or None for zeros."""
     if sequence.states:
         return [net.add(Squeeze(axes=(0,)), state, part="start") for state in sequence.states]
@@ -93,7 +93,9 @@ def _start(net: CaffeReader, sequence: Sequence, layer: Layer) -> list[Value | N
     return []
 
 
-def _weights(layer: Layer, net: CaffeReader, sequence: Sequence, gates: int, *more: tuple[int, ...]) -> list[Value]:
+def _weights(
+    layer: LayerReader, net: CaffeReader, sequence: Sequence, gates: int, *more: tuple[int, ...]
+) -> list[Value]:
     """Return input weights, bias, static weights where there is such an input, then those of the shapes `more`."""
     width = gates * sequence.hidden
     static = [] if sequence.static is None else [(width, prod(sequence.static.shape[1:]))]
@@ -102,7 +104,7 @@ def _weights(layer: Layer, net: CaffeReader, sequence: Sequence, gates: int, *mo
 
 
 @reads("LSTM")
-def lstm(layer: Layer, net: CaffeReader) -> None:
+def lstm(layer: LayerReader, net: CaffeReader) -> None:
     """Gates i, f, o, g; c = cont f c + i g, h = o tanh(c); cont of 0 starts a new sequence."""
     sequence = _sequence(layer, 2)
     size = sequence.hidden
@@ -137,7 +139,7 @@ def lstm(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("RNN")
-def rnn(layer: Layer, net: CaffeReader) -> None:
+def rnn(layer: LayerReader, net: CaffeReader) -> None:
     """h = tanh(W_xh x + b_h + W_hh cont h), and the output is tanh(W_ho h + b_o)."""
     sequence = _sequence(layer, 1)
     size = sequence.hidden

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Layer
+from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, per_channel, reads
 from pipeline.graph.operators import (
     Cast,
@@ -33,14 +33,14 @@ REDUCTIONS: dict[str, type[Reduction]] = {
 
 
 @reads("Softmax")
-def softmax(layer: Layer, net: CaffeReader) -> None:
+def softmax(layer: LayerReader, net: CaffeReader) -> None:
     """Exponentials that sum to 1 along an axis."""
     x = layer.bottom
     net.give(layer, net.add(Softmax(axis=layer.axis(layer.param("softmax_param").int("axis"), x.rank)), x))
 
 
 @reads("Reduction")
-def reduction(layer: Layer, net: CaffeReader) -> None:
+def reduction(layer: LayerReader, net: CaffeReader) -> None:
     """Sum (plain, absolute, of squares) or mean over all axes from `axis` on, times a coefficient."""
     fields, x = layer.param("reduction_param"), layer.bottom
     axis, factor = layer.axis(fields.int("axis"), x.rank), fields.float("coeff")
@@ -50,7 +50,7 @@ def reduction(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("ArgMax")
-def arg_max(layer: Layer, net: CaffeReader) -> None:
+def arg_max(layer: LayerReader, net: CaffeReader) -> None:
     """Where the top_k largest numbers stand, as floats, or what they are (argmax_layer.cpp).
 
     Without an axis each item of the batch is searched as a whole, and `out_max_val` gives places and numbers.
@@ -68,19 +68,19 @@ def arg_max(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, parts[0] if not values else net.add(Concat(axis=1), *parts))
 
 
-def _check(layer: Layer, x: Value, count: int, axis: int) -> None:
+def _check(layer: LayerReader, x: Value, count: int, axis: int) -> None:
     if not 1 <= count <= x.shape[axis]:
         layer.invalid(f"the {count} largest along axis {axis} of shape {x.shape}")
 
 
-def _largest(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
+def _largest(layer: LayerReader, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
     _check(layer, x, count, axis)
     if count == 1:
         return net.add(ReduceMax(axes=(axis,)), x, part="largest")
     return net.add_many(TopK(k=count, axis=axis), x, part="largest")[0]
 
 
-def _places(layer: Layer, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
+def _places(layer: LayerReader, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
     """Give, as floats, where the largest numbers stand; of equal ones Caffe takes the last first."""
     _check(layer, x, count, axis)
     size = x.shape[axis]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
 from pipeline.graph.operators.resize import aligned_resize
 
 
-def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
+def _old_axis(layer: LayerReader, fields: Fields, old: str, rank: int) -> int:
     """Read `axis`, or its name in older nets, which excludes it and does not count from the end."""
     if fields.has(old):
         if fields.has("axis"):
@@ -20,7 +20,7 @@ def _old_axis(layer: Layer, fields: Fields, old: str, rank: int) -> int:
 
 
 @reads("Concat")
-def concat(layer: Layer, net: CaffeReader) -> None:
+def concat(layer: LayerReader, net: CaffeReader) -> None:
     """The bottoms one behind the other along an axis."""
     if not layer.bottoms:
         layer.invalid("it has no bottoms")
@@ -30,7 +30,7 @@ def concat(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Slice")
-def slice_(layer: Layer, net: CaffeReader) -> None:
+def slice_(layer: LayerReader, net: CaffeReader) -> None:
     """Pieces along an axis: cut at the slice points, or equally large (slice_layer.cpp)."""
     fields, x = layer.param("slice_param"), layer.bottom
     axis = _old_axis(layer, fields, "slice_dim", x.rank)
@@ -48,19 +48,19 @@ def slice_(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Split")
-def split(layer: Layer, net: CaffeReader) -> None:
+def split(layer: LayerReader, net: CaffeReader) -> None:
     """The bottom, as often as there are tops."""
     net.give(layer, *(layer.bottom,) * len(layer.tops))
 
 
 @reads("Silence")
-def silence(layer: Layer, net: CaffeReader) -> None:
+def silence(layer: LayerReader, net: CaffeReader) -> None:
     """Nothing: its bottoms are not outputs of the network."""
     net.give(layer)
 
 
 @reads("Crop")
-def crop(layer: Layer, net: CaffeReader) -> None:
+def crop(layer: LayerReader, net: CaffeReader) -> None:
     """The first bottom cut to the sizes of the second from an axis on (crop_layer.cpp)."""
     fields = layer.param("crop_param")
     x, reference = layer.take(2)
@@ -81,7 +81,7 @@ def crop(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Reshape")
-def reshape(layer: Layer, net: CaffeReader) -> None:
+def reshape(layer: LayerReader, net: CaffeReader) -> None:
     """Another shape for the axes from `axis` on, `num_axes` of them; 0 copies, -1 is inferred (reshape_layer.cpp)."""
     fields, x = layer.param("reshape_param"), layer.bottom
     axis, count = fields.int("axis"), fields.int("num_axes")
@@ -96,7 +96,7 @@ def reshape(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Flatten")
-def flatten(layer: Layer, net: CaffeReader) -> None:
+def flatten(layer: LayerReader, net: CaffeReader) -> None:
     """The axes from `axis` to `end_axis` as one; from an axis to the one before it is an axis of 1."""
     fields, x = layer.param("flatten_param"), layer.bottom
     start, end = layer.axis(fields.int("axis"), x.rank), layer.axis(fields.int("end_axis"), x.rank)
@@ -110,7 +110,7 @@ def flatten(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Tile")
-def tile(layer: Layer, net: CaffeReader) -> None:
+def tile(layer: LayerReader, net: CaffeReader) -> None:
     """The bottom several times along an axis."""
     fields, x = layer.param("tile_param"), layer.bottom
     axis, tiles = layer.axis(fields.int("axis"), x.rank), fields.int("tiles")
@@ -120,7 +120,7 @@ def tile(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("BatchReindex")
-def batch_reindex(layer: Layer, net: CaffeReader) -> None:
+def batch_reindex(layer: LayerReader, net: CaffeReader) -> None:
     """The items of the batch that the second bottom names, counted from 0."""
     x, order = layer.take(2)
     if order.rank != 1 or not x.rank:
@@ -129,13 +129,13 @@ def batch_reindex(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Filter")
-def filter_(layer: Layer, net: CaffeReader) -> None:
+def filter_(layer: LayerReader, net: CaffeReader) -> None:
     """Refused: how much passes is known only when the network runs."""
     layer.refuse("the shape of its tops depends on the data")
 
 
 @reads("Permute")
-def permute(layer: Layer, net: CaffeReader) -> None:
+def permute(layer: LayerReader, net: CaffeReader) -> None:
     """SSD's axes in a new order; those that it does not name follow."""
     x, order = layer.bottom, layer.param("permute_param").ints("order")
     if len(set(order)) != len(order) or any(axis >= x.rank for axis in order):
@@ -145,7 +145,7 @@ def permute(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("ShuffleChannel")
-def shuffle_channel(layer: Layer, net: CaffeReader) -> None:
+def shuffle_channel(layer: LayerReader, net: CaffeReader) -> None:
     """ShuffleNet's interleaving: channel i of group g becomes channel i * groups + g."""
     x, groups = layer.bottom, layer.param("shuffle_channel_param").int("group")
     if x.rank < 2 or groups < 1 or x.shape[1] % groups:
@@ -158,7 +158,7 @@ def shuffle_channel(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Interp")
-def interpolation(layer: Layer, net: CaffeReader) -> None:
+def interpolation(layer: LayerReader, net: CaffeReader) -> None:
     """DeepLab's bilinear interpolation with aligned corners, after cropping (interp_layer.cpp)."""
     fields, x = layer.param("interp_param"), layer.take(1, 2)[0]
     begin, end = fields.int("pad_beg"), fields.int("pad_end")
@@ -175,7 +175,7 @@ def interpolation(layer: Layer, net: CaffeReader) -> None:
     net.give(layer, net.add(resize, cropped))
 
 
-def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _interpolated(layer: LayerReader, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the new height and width: shrunk, zoomed, as said, both, or those of the second bottom."""
     shrinks, zooms = fields.has("shrink_factor"), fields.has("zoom_factor")
     said = fields.has("height") and fields.has("width")
@@ -197,7 +197,7 @@ def _interpolated(layer: Layer, fields: Fields, sizes: tuple[int, ...]) -> tuple
 
 
 @reads("BilinearInterpolation")
-def bilinear_interpolation(layer: Layer, net: CaffeReader) -> None:
+def bilinear_interpolation(layer: LayerReader, net: CaffeReader) -> None:
     """Bilinear interpolation with aligned corners to the height and width of the second bottom.
 
     So in the fork of ctensmeyer/caffe (bilinear_interpolation_layer.cpp); another fork gives a factor instead.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.caffe.read.layer import Fields, Layer
+from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, Switches, reads
 from pipeline.graph.operators import Cast, MaxPool, Resize
 from pipeline.graph.unpooling import first_of_windows, placed
@@ -13,7 +13,7 @@ from pipeline.graph.values import Value
 MOST_PLACES = 2**24  # that floats count exactly
 
 
-def mask(layer: Layer, net: CaffeReader, x: Value, kernel: tuple[int, ...], counts: tuple[int, ...]) -> Value:
+def mask(layer: LayerReader, net: CaffeReader, x: Value, kernel: tuple[int, ...], counts: tuple[int, ...]) -> Value:
     """Return the second top of a max pooling: where in a map, row by row, each maximum stands; of equals the first.
 
     It is known for windows side by side without a pad (PoolingLayer::Forward_cpu, pooling_layer.cpp).
@@ -32,7 +32,7 @@ def mask(layer: Layer, net: CaffeReader, x: Value, kernel: tuple[int, ...], coun
 
 
 @reads("Upsample")
-def upsample(layer: Layer, net: CaffeReader) -> None:
+def upsample(layer: LayerReader, net: CaffeReader) -> None:
     """Every place repeated `scale` times along height and width (MobileNet-YOLO, upsample_layer.cpp).
 
     With a mask as second bottom, each number where the mask says, and zeros elsewhere (caffe-segnet of
@@ -56,7 +56,7 @@ def upsample(layer: Layer, net: CaffeReader) -> None:
 
 
 @reads("Unpooling", "UnPooling")
-def unpooling(layer: Layer, net: CaffeReader) -> None:
+def unpooling(layer: LayerReader, net: CaffeReader) -> None:
     """Each number where the mask says, zeros elsewhere (HyeonwooNoh/caffe, unpooling_layer.cpp).
 
     What goes without a mask, or takes means, is refused.
@@ -78,7 +78,7 @@ def _said(fields: Fields) -> tuple[int, ...]:
     return sizes if all(sizes) else ()
 
 
-def _by_mask(layer: Layer, net: CaffeReader, sizes: tuple[int, ...]) -> None:
+def _by_mask(layer: LayerReader, net: CaffeReader, sizes: tuple[int, ...]) -> None:
     """Place the first bottom by the second, which must be the mask of a pooling over a map of the same sizes."""
     x, where = layer.take(2)
     if x.rank != 4 or x.shape != where.shape:

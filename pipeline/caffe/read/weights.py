@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.caffe.blobs import ABSENT, Blob
+from pipeline.caffe.blobs import ABSENT, StoredBlob
 from pipeline.caffe.read.fillers import filled
 from pipeline.graph.values import Shape
 
 if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet
-    from pipeline.caffe.read.layer import Layer
+    from pipeline.caffe.read.layer import LayerReader
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ class Weights:
         self.faults: list[str] = []
         self.notes: list[str] = []
         self._blobs = {
-            name: tuple(Blob(array, name in net.legacy) for array in group) for name, group in net.blobs.items()
+            name: tuple(StoredBlob(array, name in net.legacy) for array in group) for name, group in net.blobs.items()
         }
         self._file_order = {name: place for place, name in enumerate(net.blobs)}
         self._members: dict[str, list[tuple[str, int]]] = {}
@@ -49,7 +49,7 @@ class Weights:
     def _holds(self, layer: str, index: int) -> bool:
         return index < self.count(layer) and self._blobs[layer][index].array is not ABSENT
 
-    def take(self, layer: Layer, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
+    def take(self, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
         """Return the parameters of a layer as views of those shapes.
 
         Where not `exact`, as many numbers in another shape will do.
@@ -68,7 +68,7 @@ class Weights:
             arrays.append(np.broadcast_to(np.float32(0), shape) if blob is None else blob.array.reshape(shape))
         return tuple(arrays)
 
-    def _filled(self, layer: Layer, index: int, shape: Shape) -> Blob | None:
+    def _filled(self, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
         """Return what the layer's filler makes of a parameter that the file lacks; None where that is random."""
         filler = layer.filler(index)
         array = filled(filler, shape) if filler else None
@@ -76,20 +76,20 @@ class Weights:
             return None
         said = f"{filler.type} {filler.value:g}" if filler.type == "constant" else filler.type
         self.notes.append(f"{layer}: the weights file has no parameter {index}; its filler is {said}, and taken")
-        return Blob(array)
+        return StoredBlob(array)
 
-    def _missing(self, layer: Layer, index: int, shape: Shape) -> str:
+    def _missing(self, layer: LayerReader, index: int, shape: Shape) -> str:
         filler = layer.filler(index)
         random = f", and its filler, {filler.type}, draws at random" if filler and filler.type != "constant" else ""
         return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}"
 
-    def check_left(self, layer: Layer) -> None:
+    def check_left(self, layer: LayerReader) -> None:
         """Find a fault where the file has blobs for a layer that took none."""
         if layer.name in self._blobs and layer.name not in self._seen:
             count = len(self._blobs[layer.name])
             self.faults.append(f"{layer}: the weights file has {count} blobs for it, and the layer takes none")
 
-    def _own(self, layer: Layer, shapes: tuple[Shape, ...], exact: bool) -> tuple[Blob | None, ...] | None:
+    def _own(self, layer: LayerReader, shapes: tuple[Shape, ...], exact: bool) -> tuple[StoredBlob | None, ...] | None:
         """Return the blobs that the file has under the layer's name, None for one that does not fit."""
         repeated = layer.name in self._seen
         self._seen.add(layer.name)
@@ -102,27 +102,27 @@ class Weights:
         if len(blobs) != len(shapes):
             fault = f"{layer}: the weights file has {len(blobs)} blobs for it instead of {len(shapes)}"
             self.faults.append(fault)
-            return tuple(Blob(np.broadcast_to(np.float32(0), shape)) for shape in shapes)
+            return tuple(StoredBlob(np.broadcast_to(np.float32(0), shape)) for shape in shapes)
         return tuple(
             None if blob.array is ABSENT else self._fitting(layer, index, blob, shape, exact)
             for index, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
         )
 
-    def _fitting(self, layer: Layer, index: int, blob: Blob, shape: Shape, exact: bool) -> Blob:
+    def _fitting(self, layer: LayerReader, index: int, blob: StoredBlob, shape: Shape, exact: bool) -> StoredBlob:
         if blob.fits(shape) or (not exact and blob.array.size == prod(shape)):
             return blob
         found = blob.array.shape
         self.faults.append(f"{layer}: blob {index} in the weights file has the shape {found} instead of {shape}")
-        return Blob(np.broadcast_to(np.float32(0), shape))
+        return StoredBlob(np.broadcast_to(np.float32(0), shape))
 
-    def _shared(self, name: str, layer: Layer, index: int, shape: Shape) -> Blob | None:
+    def _shared(self, name: str, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
         """Return a parameter that several layers name: of those in the file, the last, which overwrites the others."""
         owner, owned = self._owners.setdefault(name, (layer.name, shape))
         permissive = layer.specs[index].share_mode == layer.specs[index].PERMISSIVE
         if not (prod(owned) == prod(shape) if permissive else owned == shape):
             fault = f"{layer}: parameter {name!r} has the shape {shape}, and {owned} in {owner}, which shares it"
             self.faults.append(fault)
-            return Blob(np.broadcast_to(np.float32(0), shape))
+            return StoredBlob(np.broadcast_to(np.float32(0), shape))
         sources = [(self._file_order[at], at, i) for at, i in self._members[name] if self._holds(at, i)]
         if not sources:
             return None
@@ -131,5 +131,5 @@ class Weights:
         if blob.array.size != prod(shape):
             found = blob.array.shape
             self.faults.append(f"{layer}: blob {place} of {source} has the shape {found} instead of {shape}")
-            return Blob(np.broadcast_to(np.float32(0), shape))
+            return StoredBlob(np.broadcast_to(np.float32(0), shape))
         return blob

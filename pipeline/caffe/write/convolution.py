@@ -55,7 +55,13 @@ def _bias(node: Node, net: CaffeBuilder) -> Operand | None:
 
 
 def _convolved(
-    net: CaffeBuilder, kind: str, x: Blob, shape: Ints, weight: Parameter, term: Operand | None, message: dict[str, Any]
+    net: CaffeBuilder,
+    kind: str,
+    x: Blob,
+    shape: Ints,
+    weight: Parameter,
+    term: Operand | None,
+    message: dict[str, Any],
 ) -> Blob:
     """Add the layer, with its bias inside where that is a constant, else behind it."""
     message = {"num_output": shape[1]} | message

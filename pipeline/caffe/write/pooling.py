@@ -23,7 +23,7 @@ LOWEST = float(np.finfo(np.float32).min)  # what Caffe's max pooling starts from
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PoolingWindow:
     """Windows along one axis: `count` of them, the first starting `pad` places before the axis."""
 
     kernel: int
@@ -37,12 +37,12 @@ class Window:
         return (self.count - 1) * self.stride + self.kernel
 
 
-def every_place(size: int) -> Window:
+def every_place(size: int) -> PoolingWindow:
     """Windows that leave an axis as it is."""
-    return Window(1, 1, 0, size, (1,) * size)
+    return PoolingWindow(1, 1, 0, size, (1,) * size)
 
 
-def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[Window]) -> Blob:
+def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[PoolingWindow]) -> Blob:
     """Pool the last axes of x (N, C, ...): one, two or three."""
     n, c, *spatial = x.shape
     counts = [window.count for window in windows]
@@ -60,10 +60,10 @@ def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[Window]) -
     return layers.reshape(net, y, (n, c, *counts))
 
 
-def caffe_counts(size: Sequence[int], windows: Sequence[Window]) -> tuple[int, ...]:
+def caffe_counts(size: Sequence[int], windows: Sequence[PoolingWindow]) -> tuple[int, ...]:
     """Count the windows of Caffe's Pooling along both axes (pooling_layer.cpp, Reshape).
 
-    >>> caffe_counts((7, 7), (Window(3, 2, 0, 3), Window(3, 2, 1, 4)))
+    >>> caffe_counts((7, 7), (PoolingWindow(3, 2, 0, 3), PoolingWindow(3, 2, 1, 4)))
     (3, 4)
     """
     counts = [_rounded_up(n, window) for n, window in zip(size, windows, strict=True)]
@@ -73,11 +73,11 @@ def caffe_counts(size: Sequence[int], windows: Sequence[Window]) -> tuple[int, .
     return tuple(counts)
 
 
-def _rounded_up(size: int, window: Window) -> int:
+def _rounded_up(size: int, window: PoolingWindow) -> int:
     return -(-(size + 2 * window.pad - window.kernel) // window.stride) + 1
 
 
-def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
+def _as_caffe_has_them(size: Sequence[int], windows: Sequence[PoolingWindow]) -> bool:
     """Return whether Caffe has at least the wanted windows, in a way that readers of its files agree about.
 
     They do not about a window larger than image and pads, nor about one behind an axis without pads, which Caffe
@@ -91,7 +91,7 @@ def _as_caffe_has_them(size: Sequence[int], windows: Sequence[Window]) -> bool:
     )
 
 
-def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: Window, columns: Window) -> Blob:
+def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: PoolingWindow, columns: PoolingWindow) -> Blob:
     windows = [rows, columns]
     if all((w.kernel, w.stride, w.pad, w.count) == (1, 1, 0, n) for w, n in zip(windows, x.shape[2:], strict=True)):
         return x
@@ -106,14 +106,16 @@ def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: Window, column
     return _divided(net, y, size, windows) if method == "AVE" else y
 
 
-def _covered(net: CaffeBuilder, x: Blob, windows: Sequence[Window], value: float) -> tuple[Blob, list[Window]]:
+def _covered(
+    net: CaffeBuilder, x: Blob, windows: Sequence[PoolingWindow], value: float
+) -> tuple[Blob, list[PoolingWindow]]:
     """Pad x, or cut it, to exactly the places that the windows cover."""
     needed = [w.span() - w.pad - size for w, size in zip(windows, x.shape[2:], strict=True)]
     pairs = [(0, 0), (0, 0), *((w.pad, end) for w, end in zip(windows, needed, strict=True))]
     return padded(net, x, pairs, value), [replace(window, pad=0) for window in windows]
 
 
-def _fields(windows: Sequence[Window]) -> dict[str, int]:
+def _fields(windows: Sequence[PoolingWindow]) -> dict[str, int]:
     """Return the fields of pooling_param: one number where both axes agree, else _h and _w."""
     message: dict[str, int] = {}
     for name, default in (("kernel", 0), ("stride", 1), ("pad", 0)):
@@ -126,7 +128,7 @@ def _fields(windows: Sequence[Window]) -> dict[str, int]:
     return message
 
 
-def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[Window]) -> Blob:
+def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[PoolingWindow]) -> Blob:
     """Turn Caffe's averages into those with the windows' own divisors.
 
     Caffe divides by the places in image and pads (pooling_layer.cpp, Forward_cpu).
@@ -142,9 +144,9 @@ def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[
     return layers.scale(net, y, Parameter(factors.shape, lambda: factors.astype(np.float32)), 2)
 
 
-def _windows(node: Node[Pooling]) -> list[Window]:
+def _windows(node: Node[Pooling]) -> list[PoolingWindow]:
     pooling, counts = node.operator, node.output.shape[2:]
-    return [Window(*each) for each in zip(pooling.extents, pooling.strides, pooling.begins, counts, strict=True)]
+    return [PoolingWindow(*each) for each in zip(pooling.extents, pooling.strides, pooling.begins, counts, strict=True)]
 
 
 def _dense(node: Node[MaxPool], graph: Graph) -> bool:

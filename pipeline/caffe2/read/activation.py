@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import Clip, Dropout, Selu, Softmax
 from pipeline.graph.operators.checks import positive_axis
 
 
 @reads("Softplus")
-def softplus(op: Operator, net: Caffe2Reader) -> None:
+def softplus(op: OperatorReader, net: Caffe2Reader) -> None:
     """Softplus."""
     net.give("Softplus", net.value(op.inputs[0]))
 
 
 @reads("PRelu")
-def prelu(op: Operator, net: Caffe2Reader) -> None:
+def prelu(op: OperatorReader, net: Caffe2Reader) -> None:
     """PRelu, whose slope is one number or one a channel."""
     x, slope = net.values(op.inputs)
     shape = (slope.size,) + (1,) * (x.rank - 2) if slope.size > 1 else (1,)
@@ -25,27 +25,27 @@ def prelu(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Selu")
-def selu(op: Operator, net: Caffe2Reader) -> None:
+def selu(op: OperatorReader, net: Caffe2Reader) -> None:
     """Selu, whose gamma is called scale."""
     alpha, gamma = op.float("alpha", 1.6732632423543772), op.float("scale", 1.0507009873554805)
     net.give(Selu(alpha=alpha, gamma=gamma), net.value(op.inputs[0]))
 
 
 @reads("ReluN")
-def relu_n(op: Operator, net: Caffe2Reader) -> None:
+def relu_n(op: OperatorReader, net: Caffe2Reader) -> None:
     """Clip between 0 and n."""
     net.give(Clip(min=0.0, max=op.float("n")), net.value(op.inputs[0]))
 
 
 @reads("Swish")
-def swish(op: Operator, net: Caffe2Reader) -> None:
+def swish(op: OperatorReader, net: Caffe2Reader) -> None:
     """Mul of x and its Sigmoid."""
     x = net.value(op.inputs[0])
     net.give("Mul", x, net.add("Sigmoid", x, part="sigmoid"))
 
 
 @reads("Softmax")
-def softmax(op: Operator, net: Caffe2Reader) -> None:
+def softmax(op: OperatorReader, net: Caffe2Reader) -> None:
     """Softmax over all axes from `axis` on."""
     x = net.value(op.inputs[0])
     axis = positive_axis(op.int("axis", 1), x.rank)
@@ -57,7 +57,7 @@ def softmax(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Dropout")
-def dropout(op: Operator, net: Caffe2Reader) -> None:
+def dropout(op: OperatorReader, net: Caffe2Reader) -> None:
     """Dropout at inference; `is_test` must say so."""
     if not op.int("is_test", 0):
         op.refuse("Dropout.is_test is 0: it drops at random")

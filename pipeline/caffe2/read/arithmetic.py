@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 
 from pipeline.caffe2.read.operands import operands
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import Cast, Expand
 
@@ -16,32 +16,32 @@ _TYPES = {1: "float32", 2: "int64", 5: "bool", 10: "int64"}  # TensorProto.DataT
 
 
 @reads("Abs")
-def absolute(op: Operator, net: Caffe2Reader) -> None:
+def absolute(op: OperatorReader, net: Caffe2Reader) -> None:
     """Abs."""
     net.give("Abs", net.value(op.inputs[0]))
 
 
 @reads("StopGradient", "Alias", "CopyFromCPUInput", "EnsureCPUOutput")
-def passed_on(op: Operator, net: Caffe2Reader) -> None:
+def passed_on(op: OperatorReader, net: Caffe2Reader) -> None:
     """Change nothing."""
     net.give("Identity", net.value(op.inputs[0]))
 
 
 @reads("LE")
-def less_or_equal(op: Operator, net: Caffe2Reader) -> None:
+def less_or_equal(op: OperatorReader, net: Caffe2Reader) -> None:
     """GreaterOrEqual with its inputs exchanged."""
     a, b = operands(op, net)
     net.give("GreaterOrEqual", b, a)
 
 
 @reads("NE")
-def not_equal(op: Operator, net: Caffe2Reader) -> None:
+def not_equal(op: OperatorReader, net: Caffe2Reader) -> None:
     """Not Equal."""
     net.give("Not", net.add("Equal", *operands(op, net), part="equal"))
 
 
 @reads("Pow")
-def power(op: Operator, net: Caffe2Reader) -> None:
+def power(op: OperatorReader, net: Caffe2Reader) -> None:
     """Pow, with its exponent as argument or as second input."""
     if len(op.inputs) == 1:
         net.give("Pow", net.value(op.inputs[0]), net.constant(op.float("exponent"), "exponent"))
@@ -50,32 +50,32 @@ def power(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Sqr")
-def square(op: Operator, net: Caffe2Reader) -> None:
+def square(op: OperatorReader, net: Caffe2Reader) -> None:
     """Mul of x and x."""
     x = net.value(op.inputs[0])
     net.give("Mul", x, x)
 
 
 @reads("Rsqrt")
-def reciprocal_root(op: Operator, net: Caffe2Reader) -> None:
+def reciprocal_root(op: OperatorReader, net: Caffe2Reader) -> None:
     """Reciprocal of Sqrt."""
     net.give("Reciprocal", net.add("Sqrt", net.value(op.inputs[0]), part="root"))
 
 
 @reads("Scale")
-def scale(op: Operator, net: Caffe2Reader) -> None:
+def scale(op: OperatorReader, net: Caffe2Reader) -> None:
     """Mul with a number."""
     net.give("Mul", net.value(op.inputs[0]), net.constant(op.float("scale", 1.0), "scale"))
 
 
 @reads(*_VARIADIC)
-def variadic(op: Operator, net: Caffe2Reader) -> None:
+def variadic(op: OperatorReader, net: Caffe2Reader) -> None:
     """Read the operator of the same name."""
     net.give(op.type, *net.values(op.inputs))
 
 
 @reads("WeightedSum")
-def weighted_sum(op: Operator, net: Caffe2Reader) -> None:
+def weighted_sum(op: OperatorReader, net: Caffe2Reader) -> None:
     """Sum of each input times its number, which is a blob of one element."""
     terms = [
         net.add("Mul", net.value(x), net.shaped(weight, (), f"weight{i}"), part=f"term{i}")
@@ -85,7 +85,7 @@ def weighted_sum(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Cast")
-def cast(op: Operator, net: Caffe2Reader) -> None:
+def cast(op: OperatorReader, net: Caffe2Reader) -> None:
     """Cast to float, an integer, or bool."""
     to = op.int("to")
     if to not in _TYPES:
@@ -94,13 +94,13 @@ def cast(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Where")
-def where(op: Operator, net: Caffe2Reader) -> None:
+def where(op: OperatorReader, net: Caffe2Reader) -> None:
     """Where."""
     net.give("Where", *net.values(op.inputs))
 
 
 @reads("ConstantFill")
-def constant_fill(op: Operator, net: Caffe2Reader) -> None:
+def constant_fill(op: OperatorReader, net: Caffe2Reader) -> None:
     """Expand a number to the shape of the input, or of the argument."""
     if op.int("dtype", 1) != 1:
         op.refuse("argument ConstantFill.dtype is another type than float")

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pipeline.caffe2.read.geometry import geometry, sizes
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import Conv, ConvTranspose, Im2Col, LocallyConnected, Transpose
 from pipeline.graph.values import Value
 
 
-def _not_legacy(op: Operator) -> None:
+def _not_legacy(op: OperatorReader) -> None:
     if op.int("legacy_pad", 0):
         op.refuse(f"argument {op.type}.legacy_pad is not supported here")
 
 
-def _bias(op: Operator, net: Caffe2Reader) -> Value | None:
+def _bias(op: OperatorReader, net: Caffe2Reader) -> Value | None:
     return net.value(op.inputs[2]) if len(op.inputs) > 2 else None
 
 
 @reads("Conv", "Conv1D", "Conv2D", "Conv3D")
-def conv(op: Operator, net: Caffe2Reader) -> None:
+def conv(op: OperatorReader, net: Caffe2Reader) -> None:
     """Conv."""
     _not_legacy(op)
     x, w = net.values(op.inputs[:2])
@@ -33,7 +33,7 @@ def conv(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("ConvTranspose")
-def conv_transpose(op: Operator, net: Caffe2Reader) -> None:
+def conv_transpose(op: OperatorReader, net: Caffe2Reader) -> None:
     """ConvTranspose without groups or dilation: which release heeds them differs."""
     _not_legacy(op)
     x, w = net.values(op.inputs[:2])
@@ -56,7 +56,7 @@ def conv_transpose(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("LC", "LC2D")
-def locally_connected(op: Operator, net: Caffe2Reader) -> None:
+def locally_connected(op: OperatorReader, net: Caffe2Reader) -> None:
     """LocallyConnected, whose bias has the channel first."""
     _not_legacy(op)
     x, w = net.values(op.inputs[:2])
@@ -76,7 +76,7 @@ def locally_connected(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Im2Col")
-def im2col(op: Operator, net: Caffe2Reader) -> None:
+def im2col(op: OperatorReader, net: Caffe2Reader) -> None:
     """Im2Col."""
     x = net.value(op.inputs[0])
     g = geometry(op, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 
 Ints = tuple[int, ...]
 
@@ -19,14 +19,14 @@ class Geometry:
     pads: Ints
 
 
-def geometry(op: Operator, axes: int) -> Geometry:
+def geometry(op: OperatorReader, axes: int) -> Geometry:
     """Read the geometry; a kernel that is not told is ()."""
     return Geometry(
         sizes(op, "kernel", axes, 0), sizes(op, "stride", axes, 1), sizes(op, "dilation", axes, 1), pads(op, axes)
     )
 
 
-def sizes(op: Operator, name: str, axes: int, default: int) -> Ints:
+def sizes(op: OperatorReader, name: str, axes: int, default: int) -> Ints:
     """Read `<name>s`, `<name>`, or `<name>_h` and `<name>_w`; a default of 0 means ()."""
     listed = op.ints(f"{name}s")
     if listed:
@@ -39,7 +39,7 @@ def sizes(op: Operator, name: str, axes: int, default: int) -> Ints:
     return (value,) * axes if value else ()
 
 
-def pads(op: Operator, axes: int) -> Ints:
+def pads(op: OperatorReader, axes: int) -> Ints:
     """Read `pads`, `pad`, or `pad_t`, `pad_l`, `pad_b` and `pad_r`."""
     listed = op.ints("pads")
     if listed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import Flatten, Gemm, Transpose
 from pipeline.graph.operators.checks import positive_axis
@@ -12,7 +12,7 @@ from pipeline.graph.values import Value
 
 
 @reads("FC", "FCTransposed")
-def fc(op: Operator, net: Caffe2Reader) -> None:
+def fc(op: OperatorReader, net: Caffe2Reader) -> None:
     """Gemm of x, flattened from `axis` on, and w, which is (N, K), or (K, N) where it is transposed."""
     x, w, _ = net.values(op.inputs)
     axis = positive_axis(op.int("axis", 1), x.rank)
@@ -30,7 +30,7 @@ def fc(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("MatMul")
-def matmul(op: Operator, net: Caffe2Reader) -> None:
+def matmul(op: OperatorReader, net: Caffe2Reader) -> None:
     """Gemm of two blobs seen as matrices."""
     a, b = net.values(op.inputs)
     matrices = [
@@ -41,7 +41,7 @@ def matmul(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("BatchMatMul")
-def batch_matmul(op: Operator, net: Caffe2Reader) -> None:
+def batch_matmul(op: OperatorReader, net: Caffe2Reader) -> None:
     """MatMul, of the transposes where told so."""
     a, b = net.values(op.inputs)
     op.int("broadcast", 0)  # only says that the shapes may differ

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.caffe2.files import Caffe2Net
-from pipeline.caffe2.read.operator import Operator
-from pipeline.caffe2.read.reader import READS, Caffe2Reader, Missing
+from pipeline.caffe2.read.operator import OperatorReader
+from pipeline.caffe2.read.reader import READS, Caffe2Reader, MissingBlob
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Graph, Shape
@@ -19,7 +19,7 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
     that is not understood, InvalidInputError where operators do not fit each other, UsageError where the inputs
     given are not those of the net.
     """
-    operators = [Operator(definition) for definition in net.predict.op]
+    operators = [OperatorReader(definition) for definition in net.predict.op]
     inputs = _inputs(net, operators, input_shapes)
     graph = Caffe2Reader(net.predict.name, net.weights, inputs)
     graph.reserve(operators)
@@ -38,11 +38,11 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
     outputs = list(net.predict.external_output) or list(operators[-1].outputs[:1])
     try:
         return graph.close(outputs)
-    except Missing as error:
+    except MissingBlob as error:
         raise InvalidInputError(f"the net does not make its output {error}") from error
 
 
-def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     """Return the data inputs in order, after checking that they are what the net needs from outside."""
     if not operators:
         raise InvalidInputError("the net holds no operator")
@@ -67,7 +67,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[Operator], input_shapes: Mapping
     return {blob: tuple(input_shapes[blob]) for blob in dict.fromkeys(known) if blob in input_shapes}
 
 
-def _read(operator: Operator, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
+def _read(operator: OperatorReader, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
     """Add an operator's nodes; where that is not possible, give why (nothing where its inputs have told it)."""
     reader = READS.get(operator.type)
     if reader is None:
@@ -78,7 +78,7 @@ def _read(operator: Operator, graph: Caffe2Reader, unread: set[str]) -> tuple[Pr
         graph.read(operator, reader)
     except UnsupportedError as error:
         return error.problems
-    except Missing as error:
+    except MissingBlob as error:
         blob = str(error)
         return () if blob in unread else (Problem(str(operator), f"its input {blob} holds nothing that is supported"),)
     except ShapeError as error:

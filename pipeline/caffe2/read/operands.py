@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader
 from pipeline.graph.values import Value
 
 
-def operands(op: Operator, net: Caffe2Reader) -> tuple[Value, Value]:
+def operands(op: OperatorReader, net: Caffe2Reader) -> tuple[Value, Value]:
     """Return two inputs that broadcast by numpy's rule.
 
     With `broadcast`, the second's axes are those of the first from `axis` on, or its last ones.

@@ -24,7 +24,7 @@ _WITHOUT_MEANING = frozenset(
 )
 
 
-class Operator:
+class OperatorReader:
     """An OperatorDef; an argument that is asked for counts as used.
 
     Caffe2 looks for an integer in `i` and for a float in `f` only, and so do the methods here: an argument that

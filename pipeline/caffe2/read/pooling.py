@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.caffe2.read.geometry import Geometry, geometry
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import AveragePool, LpPool, MaxPool, MaxRoiPool
 from pipeline.graph.values import Value
@@ -12,7 +12,7 @@ _CAFFE_LEGACY_POOLING = 3  # legacy_pad: sizes rounded up, as Caffe does (conv_p
 
 
 @reads("MaxPool", "MaxPool1D", "MaxPool2D", "MaxPool3D")
-def max_pool(op: Operator, net: Caffe2Reader) -> None:
+def max_pool(op: OperatorReader, net: Caffe2Reader) -> None:
     """MaxPool, or GlobalMaxPool."""
     x = net.value(op.inputs[0])
     g = geometry(op, x.rank - 2)
@@ -30,7 +30,7 @@ def max_pool(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("AveragePool", "AveragePool1D", "AveragePool2D", "AveragePool3D")
-def average_pool(op: Operator, net: Caffe2Reader) -> None:
+def average_pool(op: OperatorReader, net: Caffe2Reader) -> None:
     """AveragePool, which divides by the places inside the image, or GlobalAveragePool."""
     x = net.value(op.inputs[0])
     g = geometry(op, x.rank - 2)
@@ -46,7 +46,7 @@ def average_pool(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("LpPool")
-def lp_pool(op: Operator, net: Caffe2Reader) -> None:
+def lp_pool(op: OperatorReader, net: Caffe2Reader) -> None:
     """LpPool."""
     x = net.value(op.inputs[0])
     g = geometry(op, x.rank - 2)
@@ -59,13 +59,13 @@ def lp_pool(op: Operator, net: Caffe2Reader) -> None:
     net.give(LpPool(kernel_shape=g.kernel, strides=g.strides, pads=g.pads, p=int(p)), x)
 
 
-def _no_dilation(op: Operator, g: Geometry) -> tuple[int, ...]:
+def _no_dilation(op: OperatorReader, g: Geometry) -> tuple[int, ...]:
     if max(g.dilations) > 1:
         op.refuse(f"argument {op.type}.dilation is refused by Caffe2 itself")
     return g.dilations
 
 
-def _rounds_up(op: Operator, legacy: int, x: Value, g: Geometry) -> int:
+def _rounds_up(op: OperatorReader, legacy: int, x: Value, g: Geometry) -> int:
     """Return whether sizes are rounded up.
 
     Without any pads, Caffe lets a window start outside the image, where ONNX has none: that is refused.
@@ -81,7 +81,7 @@ def _rounds_up(op: Operator, legacy: int, x: Value, g: Geometry) -> int:
 
 
 @reads("RoIPool")
-def roi_pool(op: Operator, net: Caffe2Reader) -> None:
+def roi_pool(op: OperatorReader, net: Caffe2Reader) -> None:
     """MaxRoiPool."""
     if not op.int("is_test", 0):
         op.refuse("argument RoIPool.is_test is 0")

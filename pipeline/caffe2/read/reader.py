@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Operator as GraphOperator
 from pipeline.graph.operators import Reshape
@@ -30,7 +30,7 @@ _OUTPUTS = {
 }
 
 
-class Missing(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
+class MissingBlob(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
     """A blob that no operator has made, since its own could not be read."""
 
 
@@ -47,17 +47,17 @@ class Caffe2Reader(Builder):
         self._parameters = {blob: array for blob, array in weights.items() if blob not in inputs}
         self._blobs = {blob: self.input(blob, shape) for blob, shape in inputs.items()}
         self._writes: Counter[str] = Counter()
-        self._operator: Operator | None = None
+        self._operator: OperatorReader | None = None
         self._names: list[str] = []
 
     # ---- What a reader takes ----
 
     def value(self, blob: str) -> Value:
-        """Return what a blob holds now; a parameter becomes a weight. Raises Missing."""
+        """Return what a blob holds now; a parameter becomes a weight. Raises MissingBlob."""
         if blob not in self._blobs and blob in self._parameters:
             self._blobs[blob] = self._weight(blob, self._parameters[blob])
         if blob not in self._blobs:
-            raise Missing(blob)
+            raise MissingBlob(blob)
         return self._blobs[blob]
 
     def values(self, blobs: Sequence[str]) -> list[Value]:
@@ -102,12 +102,12 @@ class Caffe2Reader(Builder):
 
     # ---- What the walk over the operators does ----
 
-    def reserve(self, operators: Sequence[Operator]) -> None:
+    def reserve(self, operators: Sequence[OperatorReader]) -> None:
         """Keep the names of all blobs for the values that they are, before anything inside takes one."""
         self._writes = Counter(blob for operator in operators for blob in operator.outputs)
         self._taken.update(self._writes, self._parameters)
 
-    def read(self, operator: Operator, reader: Callable[[Operator, Caffe2Reader], None]) -> None:
+    def read(self, operator: OperatorReader, reader: Callable[[OperatorReader, Caffe2Reader], None]) -> None:
         """Let an operator's reader add its nodes, under the names that its outputs will have."""
         self._operator, self._names = operator, []
         for blob in operator.outputs:
@@ -128,11 +128,11 @@ class Caffe2Reader(Builder):
         return self.finish(self.values(outputs))
 
     @property
-    def _current(self) -> Operator:
+    def _current(self) -> OperatorReader:
         assert self._operator is not None
         return self._operator
 
 
-Read = Callable[[Operator, Caffe2Reader], None]
+Read = Callable[[OperatorReader, Caffe2Reader], None]
 READS: Registry[Read] = Registry("Caffe2 operator")
 reads = READS.register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import ReduceMax, ReduceMean, ReduceSum, TopK
 
@@ -14,7 +14,7 @@ _FRONT_AND_BACK = {
 
 
 @reads(*_FRONT_AND_BACK)
-def front_or_back(op: Operator, net: Caffe2Reader) -> None:
+def front_or_back(op: OperatorReader, net: Caffe2Reader) -> None:
     """Reduce the first or the last axes, which vanish."""
     (blob,) = op.inputs
     x = net.value(blob)
@@ -24,7 +24,7 @@ def front_or_back(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("TopK")
-def top_k(op: Operator, net: Caffe2Reader) -> None:
+def top_k(op: OperatorReader, net: Caffe2Reader) -> None:
     """TopK of the largest."""
     (blob,) = op.inputs
     net.give(TopK(k=op.int("k"), axis=op.int("axis", -1)), net.value(blob))

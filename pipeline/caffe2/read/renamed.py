@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from pipeline.caffe2.read.operands import operands
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.caffe2.renamed import BINARY, DEFAULTS, REDUCTIONS, SEARCHES, UNARY
 
@@ -17,7 +17,7 @@ _SEARCHES = {operator.name: operator for operator in SEARCHES}
 
 
 @reads(*_UNARY)
-def unary(op: Operator, net: Caffe2Reader) -> None:
+def unary(op: OperatorReader, net: Caffe2Reader) -> None:
     """Read what is done to each number."""
     operator = _UNARY[op.type]
     defaults: dict[str, Any] = {field.name: field.default for field in fields(operator)} | DEFAULTS
@@ -26,13 +26,13 @@ def unary(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads(*_BINARY)
-def binary(op: Operator, net: Caffe2Reader) -> None:
+def binary(op: OperatorReader, net: Caffe2Reader) -> None:
     """Read an operator of two inputs, which are broadcast."""
     net.give(_BINARY[op.type](), *operands(op, net))
 
 
 @reads(*_REDUCTIONS)
-def reduction(op: Operator, net: Caffe2Reader) -> None:
+def reduction(op: OperatorReader, net: Caffe2Reader) -> None:
     """Read the operator of the same name; all axes where none are given."""
     x = net.value(op.inputs[0])
     axes = op.ints("axes") or tuple(range(x.rank))
@@ -40,7 +40,7 @@ def reduction(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads(*_SEARCHES)
-def search(op: Operator, net: Caffe2Reader) -> None:
+def search(op: OperatorReader, net: Caffe2Reader) -> None:
     """Read the operator of the same name."""
     operator = _SEARCHES[op.type](axis=op.int("axis", -1), keepdims=op.int("keepdims", 1))
     net.give(operator, net.value(op.inputs[0]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Array, Caffe2Reader, reads
 from pipeline.graph.operators import Gather, Resize
 from pipeline.graph.operators.resize import aligned_resize, coordinates, resized
@@ -16,7 +16,7 @@ LARGEST = 1 << 24  # float32 tells no larger places apart
 
 
 @reads("ResizeNearest")
-def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
+def resize_nearest(op: OperatorReader, net: Caffe2Reader) -> None:
     """Resize where its float64 picks what Caffe2's float32 picks, which is int(place / scale); else Gather."""
     x = net.value(op.inputs[0])
     scales = [float(np.float32(op.float(name, 1.0))) for name in ("height_scale", "width_scale")]
@@ -33,7 +33,7 @@ def resize_nearest(op: Operator, net: Caffe2Reader) -> None:
     net.give(Gather(axis=3), rows, net.weight(picked[1], "columns"))
 
 
-def _resized(op: Operator, size: int, scale: float) -> int:
+def _resized(op: OperatorReader, size: int, scale: float) -> int:
     """Return the new size, rounded as in float32 (caffe2/operators/resize_op.cc)."""
     new = float(np.float32(size) * np.float32(scale))
     if not 1 <= new < LARGEST:
@@ -41,7 +41,7 @@ def _resized(op: Operator, size: int, scale: float) -> int:
     return int(new)
 
 
-def _picked(op: Operator, old: int, scale: float) -> Array:
+def _picked(op: OperatorReader, old: int, scale: float) -> Array:
     """Return the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
     new = _resized(op, old, scale)
     return np.minimum((np.arange(new, dtype=np.float32) / np.float32(scale)).astype(np.int64), old - 1)
@@ -56,7 +56,7 @@ def _same(shape: Shape, picked: Sequence[Array], scales: Sequence[float]) -> boo
 
 
 @reads("UpsampleBilinear")
-def upsample_bilinear(op: Operator, net: Caffe2Reader) -> None:
+def upsample_bilinear(op: OperatorReader, net: Caffe2Reader) -> None:
     """Resize between the corners."""
     (blob,) = op.inputs
     x = net.value(blob)

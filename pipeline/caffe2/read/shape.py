@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.caffe2.read.geometry import pads as read_pads
-from pipeline.caffe2.read.operator import Operator
+from pipeline.caffe2.read.operator import OperatorReader
 from pipeline.caffe2.read.reader import Caffe2Reader, reads
 from pipeline.graph.operators import (
     Concat,
@@ -22,7 +22,7 @@ from pipeline.graph.operators import (
 from pipeline.graph.operators.checks import positive_axis
 
 
-def _numbers(op: Operator, net: Caffe2Reader, name: str, place: int) -> tuple[int, ...]:
+def _numbers(op: OperatorReader, net: Caffe2Reader, name: str, place: int) -> tuple[int, ...]:
     """Return a list of integers, which is an argument or an input that must be a parameter."""
     if len(op.inputs) <= place:
         return op.axes(name)
@@ -33,58 +33,58 @@ def _numbers(op: Operator, net: Caffe2Reader, name: str, place: int) -> tuple[in
 
 
 @reads("Reshape")
-def reshape(op: Operator, net: Caffe2Reader) -> None:
+def reshape(op: OperatorReader, net: Caffe2Reader) -> None:
     """Reshape."""
     net.give(Reshape(shape=_numbers(op, net, "shape", 1)), net.value(op.inputs[0]))
 
 
 @reads("Flatten")
-def flatten(op: Operator, net: Caffe2Reader) -> None:
+def flatten(op: OperatorReader, net: Caffe2Reader) -> None:
     """Flatten."""
     net.give(Flatten(axis=op.int("axis", 1)), net.value(op.inputs[0]))
 
 
 @reads("FlattenToVec")
-def flatten_to_vector(op: Operator, net: Caffe2Reader) -> None:
+def flatten_to_vector(op: OperatorReader, net: Caffe2Reader) -> None:
     """Reshape to one axis."""
     net.give(Reshape(shape=(-1,)), net.value(op.inputs[0]))
 
 
 @reads("Transpose")
-def transpose(op: Operator, net: Caffe2Reader) -> None:
+def transpose(op: OperatorReader, net: Caffe2Reader) -> None:
     """Transpose; of all axes where none are given."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=op.ints("axes") or tuple(reversed(range(x.rank)))), x)
 
 
 @reads("NCHW2NHWC")
-def channels_last(op: Operator, net: Caffe2Reader) -> None:
+def channels_last(op: OperatorReader, net: Caffe2Reader) -> None:
     """Transpose of the channels to the end."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=(0, *range(2, x.rank), 1)), x)
 
 
 @reads("NHWC2NCHW")
-def channels_first(op: Operator, net: Caffe2Reader) -> None:
+def channels_first(op: OperatorReader, net: Caffe2Reader) -> None:
     """Transpose of the channels to axis 1."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=(0, x.rank - 1, *range(1, x.rank - 1))), x)
 
 
 @reads("Squeeze")
-def squeeze(op: Operator, net: Caffe2Reader) -> None:
+def squeeze(op: OperatorReader, net: Caffe2Reader) -> None:
     """Squeeze."""
     net.give(Squeeze(axes=op.axes("dims")), net.value(op.inputs[0]))
 
 
 @reads("ExpandDims")
-def expand_dims(op: Operator, net: Caffe2Reader) -> None:
+def expand_dims(op: OperatorReader, net: Caffe2Reader) -> None:
     """Unsqueeze."""
     net.give(Unsqueeze(axes=op.axes("dims")), net.value(op.inputs[0]))
 
 
 @reads("Concat", "DepthConcat")
-def concat(op: Operator, net: Caffe2Reader) -> None:
+def concat(op: OperatorReader, net: Caffe2Reader) -> None:
     """Concat; with add_axis, along an axis that is made."""
     values = net.values(op.inputs)
     axis = op.int("axis", 1)
@@ -95,7 +95,7 @@ def concat(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Split", "DepthSplit")
-def split(op: Operator, net: Caffe2Reader) -> None:
+def split(op: OperatorReader, net: Caffe2Reader) -> None:
     """Split, into equal pieces where no sizes are given."""
     (blob,) = op.inputs
     x = net.value(blob)
@@ -107,7 +107,7 @@ def split(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Slice")
-def slices(op: Operator, net: Caffe2Reader) -> None:
+def slices(op: OperatorReader, net: Caffe2Reader) -> None:
     """Slice; a negative bound counts from one past the end."""
     x = net.value(op.inputs[0])
     starts, ends = _numbers(op, net, "starts", 1), _numbers(op, net, "ends", 2)
@@ -122,7 +122,7 @@ def slices(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Tile")
-def tile(op: Operator, net: Caffe2Reader) -> None:
+def tile(op: OperatorReader, net: Caffe2Reader) -> None:
     """Tile along one axis."""
     (blob,) = op.inputs
     x = net.value(blob)
@@ -132,13 +132,13 @@ def tile(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Expand")
-def expand(op: Operator, net: Caffe2Reader) -> None:
+def expand(op: OperatorReader, net: Caffe2Reader) -> None:
     """Expand to a shape that is a parameter."""
     net.give(Expand(shape=_numbers(op, net, "shape", 1)), net.value(op.inputs[0]))
 
 
 @reads("PadImage")
-def pad_image(op: Operator, net: Caffe2Reader) -> None:
+def pad_image(op: OperatorReader, net: Caffe2Reader) -> None:
     """Pad of the last two of four axes."""
     top, left, bottom, right = read_pads(op, 2)
     mode, value = op.word("mode", "constant"), op.float("value", 0.0)
@@ -149,14 +149,14 @@ def pad_image(op: Operator, net: Caffe2Reader) -> None:
 
 
 @reads("Gather")
-def gather(op: Operator, net: Caffe2Reader) -> None:
+def gather(op: OperatorReader, net: Caffe2Reader) -> None:
     """Gather."""
     x, indices = net.values(op.inputs)
     net.give(Gather(axis=op.int("axis", 0)), x, indices)
 
 
 @reads("ChannelShuffle")
-def channel_shuffle(op: Operator, net: Caffe2Reader) -> None:
+def channel_shuffle(op: OperatorReader, net: Caffe2Reader) -> None:
     """Reshape, Transpose, Reshape."""
     x = net.value(op.inputs[0])
     group = op.int("group", 1)
