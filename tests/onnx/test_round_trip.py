@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
+from pipeline.graph.operators import Resize
 from pipeline.onnx.read import read
 from pipeline.onnx.write import write
 from tests.graph.geometry import LAYERS
@@ -40,3 +42,11 @@ def test_reading_back_what_was_written_computes_the_same(family):
 @settings(max_examples=100, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_any_geometry_survives_writing_and_reading(case):
     check_round_trip(case)
+
+
+def test_a_scale_that_float32_makes_too_small_keeps_the_size():
+    net = Builder()
+    x = net.input("x", (1, 1, 1, 3))
+    graph = net.finish([net.add(Resize(scales=(1.0, 1.0, 1.0, 7 / 3)), x, name="y")])
+    (y,) = run(read(write(graph), {"x": (1, 1, 1, 3)}), [np.arange(3, dtype=np.float32).reshape(1, 1, 1, 3)])
+    np.testing.assert_array_equal(y.ravel(), [0, 0, 0, 1, 1, 2, 2])

@@ -18,7 +18,7 @@ def cast(node: Node[Cast], net: OnnxBuilder) -> None:
 
 
 def _same_places(node: Node[Resize], graph: Graph) -> bool:
-    """Return whether runtimes look at the same places: they compute them in float32, and leave a size that stays."""
+    """Return whether runtimes look at the same places: they compute in float32, sizes too, and leave one that stays."""
     x, y, op = node.input(0), node.output, node.operator
     steps = op.steps(x.shape, y.shape)
     if x.rank != 4 or x.shape[:2] != y.shape[:2] or steps[:2] != (1, 1):
@@ -26,6 +26,9 @@ def _same_places(node: Node[Resize], graph: Graph) -> bool:
     for old, new, scale in zip(x.shape[2:], y.shape[2:], steps[2:], strict=True):
         exact = coordinates(old, new, scale, op.coordinate_transformation_mode)
         rounded = _rounded(old, new, scale, op.coordinate_transformation_mode)
+        stored = np.float32(scale)
+        if not op.sizes and {np.floor(old * stored), np.floor(old * float(stored))} != {new}:
+            return False  # readers that multiply in another precision would make another size
         if old == new and not np.array_equal(exact, np.arange(old)):
             return False
         if op.mode == "nearest" and not np.array_equal(np.floor(rounded), np.floor(exact)):
