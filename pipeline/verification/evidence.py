@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline import formats
+
 if TYPE_CHECKING:
     from pipeline.verification.verification import Candidate, Check
 
@@ -34,7 +36,7 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How far a step ("import", "emission", "translation") can be trusted.
+    """How far a step ("import", "emission", "translation", "to ONNX") can be trusted.
 
     `state` is "judged", "differs", "itself" (it agrees with itself only) or "not judged"; `by` names those who say so,
     `why` says what kept others from judging, where none did.
@@ -51,10 +53,21 @@ def gather(artifacts: Sequence[Candidate], checks: Sequence[Check]) -> tuple[Evi
 
     The first is the import, which a runtime that reads the user's own file judges too.
     """
-    first, *made = (artifact for artifact in artifacts if artifact.graph is not None and artifact.binding)
-    own = [artifact.kind for artifact in artifacts if artifact.graph is None]
-    steps = {"import": [first.kind, *own]} | {_STEPS.get(net.kind, net.kind): [net.kind] for net in made}
+    own = [artifact.kind for artifact in artifacts if _is_own(artifact.kind)]
+    first, *made = (artifact for artifact in artifacts if artifact.binding and artifact.kind not in own)
+    steps = {"import": [first.kind, *own]} | {_step(net.kind): [net.kind] for net in made}
     return tuple(_of(step, kinds, checks) for step, kinds in steps.items())
+
+
+def _is_own(kind: str) -> bool:
+    """Return whether a network of this kind is the user's file, and no artifact."""
+    known = formats.named(kind)
+    return known is not None and not known.is_artifact
+
+
+def _step(kind: str) -> str:
+    known = formats.named(kind)
+    return _STEPS.get(kind) or (f"to {known.title}" if known else kind)
 
 
 def _of(step: str, kinds: Sequence[str], checks: Sequence[Check]) -> Evidence:

@@ -34,6 +34,14 @@ def test_every_step_is_judged_by_those_who_computed_the_same():
     }
 
 
+def test_a_format_that_is_only_written_is_a_step_of_its_own_and_bears_out_no_other():
+    found = told(
+        [*NETS, Candidate("pytorch", {}, None)], [Check("PyTorch 2.13.0", "pytorch", independent=True, seen=1)]
+    )
+    assert found["to PyTorch"] == ("judged", ["PyTorch 2.13.0"], "")
+    assert found["import"][0] == "not judged"
+
+
 def test_our_own_reader_is_no_judge_and_what_is_missing_is_said():
     assert told(NETS, OWN) == {
         "import": ("not judged", [], f"no outputs of the original were given (--reference); {NOBODY.format('t7')}"),
