@@ -5,6 +5,7 @@ Nothing here is imported where a command runs: the tests hold what commands prin
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any, TypedDict
 
@@ -286,8 +287,16 @@ def schema() -> str:
     kinds = [*ANSWERS.values(), Failure]
     schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     commands = dict(zip([*ANSWERS, "any command that stops"], schemas, strict=True))
+    parts = {name: _same_everywhere(part) for name, part in parts.items()}
     about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "version": VERSION}
     return json.dumps({**about, "commands": commands, "$defs": parts}, indent=1) + "\n"
+
+
+def _same_everywhere(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a schema as any msgspec makes it: newer ones clean texts and tell empty defaults."""
+    fields = {name: {k: v for k, v in of.items() if k != "default"} for name, of in part.get("properties", {}).items()}
+    told = {"description": inspect.cleandoc(part["description"])} if "description" in part else {}
+    return {**part, **told, **({"properties": fields} if fields else {})}
 
 
 if __name__ == "__main__":
