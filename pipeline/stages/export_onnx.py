@@ -6,24 +6,24 @@ from collections.abc import Mapping
 
 from pipeline.graph.format import Network
 from pipeline.onnx.format import ONNX
-from pipeline.stages import conversion
+from pipeline.stages import exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
 def run(task: Task) -> Mapping[str, str]:
     """Write each node as operators of ONNX."""
-    return conversion.export(ONNX, task)
+    return exits.export(ONNX, task)
 
 
 def _rehearse(task: Rehearsal) -> Network:
-    return conversion.rehearse_export(ONNX, task)
+    return exits.rehearse_export(ONNX, task)
 
 
 STAGE = Stage(
     name="export-onnx",
     makes=ONNX.name,
     needs=(),
-    needs_first=tuple(known.name for known in conversion.FROM),
+    needs_first=tuple(known.name for known in exits.FROM),
     default=False,
     run=run,
     rehearse=_rehearse,

@@ -6,24 +6,24 @@ from collections.abc import Mapping
 
 from pipeline.graph.format import Network
 from pipeline.pytorch.format import PYTORCH
-from pipeline.stages import conversion
+from pipeline.stages import exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
 def run(task: Task) -> Mapping[str, str]:
     """Write each node as a layer or an expression."""
-    return conversion.export(PYTORCH, task)
+    return exits.export(PYTORCH, task)
 
 
 def _rehearse(task: Rehearsal) -> Network:
-    return conversion.rehearse_export(PYTORCH, task)
+    return exits.rehearse_export(PYTORCH, task)
 
 
 STAGE = Stage(
     name="export-pytorch",
     makes=PYTORCH.name,
     needs=(),
-    needs_first=tuple(known.name for known in conversion.FROM),
+    needs_first=tuple(known.name for known in exits.FROM),
     default=False,
     run=run,
     rehearse=_rehearse,

@@ -36,6 +36,17 @@ def test_the_closure_holds_every_module_that_python_imports(stage: object) -> No
     assert loaded <= set(closure.code_digests(module)), "imported in a way that the scan does not see"
 
 
+def test_a_stage_does_not_depend_on_formats_that_it_does_not_touch() -> None:
+    packages = {
+        name: {path.split("/")[0] for path in closure.code_digests(f"pipeline.stages.{name}")}
+        for name in ("import_", "emit", "translate")
+    }
+    every = {"torch7", "caffe", "caffe2", "onnx", "pytorch"}
+    assert packages["import_"] & every == {"torch7"}
+    assert packages["emit"] & every == {"caffe"}
+    assert packages["translate"] & every == {"caffe", "caffe2"}
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = tmp_path / "pipeline"
