@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
-from pipeline.graph.builder import Builder
-from pipeline.graph.operators import MaxPool, Pad, Resize
+from pipeline.graph.operators import MaxPool, Operator, Pad, Resize
 from pipeline.graph.values import Value
 
 LEAST = float(np.finfo(np.float32).min)
 Ints = tuple[int, ...]
 
 
-def first_of_windows(net: Builder, source: Value, kernel: Ints, counts: Ints) -> Value:
+class Net(Protocol):
+    """What nodes and constants are added to."""
+
+    def add(self, operator: Operator | str, *inputs: Value | None, part: str = "") -> Value:
+        """Add a node."""
+
+    def weight(self, array: np.ndarray, part: str = "") -> Value:
+        """Add a constant."""
+
+    def constant(self, number: float, part: str = "") -> Value:
+        """Add a constant of one number."""
+
+
+def first_of_windows(net: Net, source: Value, kernel: Ints, counts: Ints, begins: Ints = ()) -> Value:
     """Return where, in each of `counts` windows side by side, the largest number stands: of equals, the first.
 
-    The result is of bools, and as large as the windows, whose last may reach beyond the source (N, C, sizes...). A
-    place holds a number that falls along its window where it equals the window's largest; the largest of those wins.
+    The result is of bools, and as large as the windows, which start `begins` before the source (N, C, sizes...) and
+    may reach beyond it. A place holds a number that falls along its window where it equals the window's largest; the
+    largest of those wins.
     """
-    ends = tuple(count * k - size for count, k, size in zip(counts, kernel, source.shape[2:], strict=True))
-    if any(ends):
-        source = net.add(Pad(pads=(0,) * (len(kernel) + 4) + ends, value=LEAST), source, part="windows")
     axes = len(kernel)
+    begins = begins or (0,) * axes
+    sizes = zip(counts, kernel, begins, source.shape[2:], strict=True)
+    ends = tuple(count * k - begin - size for count, k, begin, size in sizes)
+    if any(begins) or any(ends):
+        source = net.add(Pad(pads=(0, 0, *begins, 0, 0, *ends), value=LEAST), source, part="windows")
     tiles = MaxPool(kernel_shape=kernel, strides=kernel, pads=(0,) * 2 * axes, dilations=(1,) * axes)
     largest = spread(net, net.add(tiles, source, part="largest"), kernel, "largest_spread")
     order = np.arange(np.prod(kernel), 0, -1, dtype=np.float32).reshape(kernel)
@@ -32,15 +49,16 @@ def first_of_windows(net: Builder, source: Value, kernel: Ints, counts: Ints) ->
     return net.add("GreaterOrEqual", ordered, first, part="chosen")
 
 
-def placed(net: Builder, x: Value, chosen: Value, kernel: Ints, sizes: Ints, part: str = "") -> Value:
-    """Return x's numbers at the chosen places of their windows, in a map of `sizes`."""
+def placed(net: Net, x: Value, chosen: Value, kernel: Ints, sizes: Ints, part: str = "", begins: Ints = ()) -> Value:
+    """Return x's numbers at the chosen places of their windows, in a map of `sizes` that starts behind `begins`."""
     zero = net.constant(0.0, "zero")
-    ends = tuple(size - extent for size, extent in zip(sizes, chosen.shape[2:], strict=True))
-    whole = part if not any(ends) else "placed"
-    y = net.add("Where", chosen, spread(net, x, kernel, "spread"), zero, part=whole)
-    return net.add(Pad(pads=(0,) * (len(kernel) + 4) + ends), y, part=part) if any(ends) else y
+    begins = begins or (0,) * len(kernel)
+    ends = tuple(begin + size - extent for begin, size, extent in zip(begins, sizes, chosen.shape[2:], strict=True))
+    is_whole = not (any(begins) or any(ends))
+    y = net.add("Where", chosen, spread(net, x, kernel, "spread"), zero, part=part if is_whole else "placed")
+    return y if is_whole else net.add(Pad(pads=(0, 0, *(-begin for begin in begins), 0, 0, *ends)), y, part=part)
 
 
-def spread(net: Builder, value: Value, kernel: Ints, part: str) -> Value:
+def spread(net: Net, value: Value, kernel: Ints, part: str) -> Value:
     """Repeat each number over its window."""
     return net.add(Resize(scales=(1.0, 1.0, *map(float, kernel)), mode="nearest"), value, part=part)

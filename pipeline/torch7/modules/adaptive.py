@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.graph.operators import AveragePool, Concat, Conv, MaxPool, Operator, Pad, Resize
+from pipeline.graph.operators import AveragePool, Concat, Conv, MaxPool, Operator
+from pipeline.graph.unpooling import first_of_windows, placed
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
@@ -140,8 +141,7 @@ def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
 def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
     """Put each number where max pooling found it, zeros elsewhere; of equals the first was found (SpatialMaxPooling.c).
 
-    Windows do not overlap. A place is where its pixel equals its window's largest, and of several such the one
-    that comes first: each gets a number that falls along the window, and the largest of those is kept.
+    Windows do not overlap.
     """
     pooling = m.child("pooling")
     source = net.remembered.get(id(pooling.object))
@@ -154,30 +154,9 @@ def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
     sizes = tuple(count * k for count, k in zip(counts, kernel, strict=True))
     if len(source.shape) != len(axes) + 2 or source.shape[:2] != x.shape[:2]:
         net.misfit(f"the shape that {pooling.kind} gave", x)
-    ends = tuple(n - b - s for n, b, s in zip(sizes, begins, source.shape[2:], strict=True))
-    scales = (1.0, 1.0, *map(float, kernel))
-    if any(begins) or any(ends):
-        least = float(np.finfo(np.float32).min)
-        source = net.add(Pad(pads=(0, 0, *begins, 0, 0, *ends), value=least), source, part="windows")
-    tiles = MaxPool(kernel_shape=kernel, strides=kernel, pads=(0,) * 2 * len(axes), dilations=(1,) * len(axes))
-
-    def spread(value: Value, part: str) -> Value:
-        return net.add(Resize(scales=scales, mode="nearest"), value, part=part)
-
-    largest = spread(net.add(tiles, source, part="largest"), "largest_spread")
     net.afford(*sizes)
-    order = np.arange(np.prod(kernel), 0, -1, dtype=np.float32).reshape(kernel)
-    order = np.tile(order, counts)
-    is_largest = net.add("GreaterOrEqual", source, largest, part="is_largest")
-    ordered = net.add("Where", is_largest, net.weight(order, "order"), net.constant(0.0, "none"), part="ordered")
-    first = spread(net.add(tiles, ordered, part="first"), "first_spread")
-    chosen = net.add("GreaterOrEqual", ordered, first, part="chosen")
-    crop = any(begins) or any(ends)
-    zero = net.constant(0.0, "zero")
-    y = net.add("Where", chosen, spread(x, "spread"), zero, part="placed" if crop else "")
-    if not crop:
-        return y
-    return net.add(Pad(pads=(0, 0, *(-b for b in begins), 0, 0, *(-e for e in ends))), y)
+    chosen = first_of_windows(net, source, kernel, counts, begins)
+    return placed(net, x, chosen, kernel, source.shape[2:], begins=begins)
 
 
 @module("nn.SpatialMaxUnpooling", rank=4)
