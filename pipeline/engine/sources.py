@@ -10,7 +10,7 @@ from pipeline import formats
 from pipeline.config import Options
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.format import Format, Role
-from pipeline.wire.foreign import Foreign, foreign
+from pipeline.wire.foreign import foreign
 from pipeline.wire.mapped import map_file
 
 
@@ -50,11 +50,12 @@ def recognise(options: Options) -> Entrance:
     the model.
     """
     model, weights = options.model, options.weights
-    known, role = formats.recognise(model) or formats.SAYS_WHY
+    found = formats.recognise(model)
+    known, role = found or formats.SAYS_WHY
     if weights is None:
         return Entrance(known, _alone(known, role, model))
     if known.weights_role is None:
-        what = _foreign(model)
+        what = None if found else foreign(map_file(model))
         if what:
             what_is = f"{model.name} is {what.name}, and no network"
             raise InvalidInputError(what_is, where=str(model), advice=what.advice)
@@ -93,7 +94,7 @@ def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> Non
             f"{model.name} is {role.title}, and {weights.name} {found[1].title}: they are swapped",
             advice=f"torch2caffe2 convert {weights.name} --weights {model.name}",
         )
-    what = _foreign(weights)
+    what = None if found else foreign(map_file(weights))
     name = found[1].title if found else what.name if what else ""
     if name and known.weights_role:
         takes = f"--weights takes {known.weights_role.title}"
@@ -102,7 +103,3 @@ def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> Non
             where=str(weights),
             advice="; ".join(filter(None, (what.advice if what else "", takes))),
         )
-
-
-def _foreign(path: Path) -> Foreign | None:
-    return foreign(map_file(path)) if formats.recognise(path) is None else None
