@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline import formats
 from pipeline.config import DEFAULT, Options
-from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
+from pipeline.engine.record import LARGEST, RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
@@ -148,8 +148,11 @@ def _own_record(path: Path) -> bool:
     if not _plain(path):
         return False
     with path.open("rb") as stream:
-        head = stream.read(_HEAD).strip(b"\0")
-    return not head or head.startswith(b'{\n  "run": "') or _json(path).keys() >= {"run", "stages", "delivered"}
+        data = stream.read(LARGEST)
+    with suppress(ValueError, RecursionError):
+        found = json.loads(data)
+        return isinstance(found, dict) and found.keys() >= {"run", "stages", "delivered"}
+    return not data.strip(b"\0") or data.startswith(b'{\n  "run": "')
 
 
 def _own_log(path: Path) -> bool:
@@ -173,7 +176,6 @@ def _json(path: Path) -> dict[str, Any]:
     return {}
 
 
-_HEAD = 4096
 _LONGEST_LINE = 1 << 20  # bytes of an event
 OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
 
