@@ -48,6 +48,8 @@ def prepared(folder: Path) -> Place:
     words = ["convert", str(MODEL), "--input", INPUT, "-o", str(place.output), "--store", str(place.store), "-q"]
     assert run([*words, "--runtime", "none", "--report", str(folder / "page.html")]) == 0
     assert run([*words, "-o", str(folder / "hdf5"), "--weights-format", "hdf5", "--no-verify"]) == 0
+    assert run([*words, "-o", str(folder / "exits"), "--to", "onnx", "--to", "pytorch", "--no-verify"]) == 0
+    (folder / "io.npz").write_bytes(MODEL.with_name("io.npz").read_bytes())
     (folder / "run.toml").write_text(TOML.format(model=MODEL, input=INPUT))
     return place
 
@@ -81,6 +83,14 @@ def _inspect(place: Place, path: Path) -> Sequence[Words]:
         ("inspect", str(path.parent), "--stats"),
         ("inspect", str(path), "--json"),
         ("diff", str(path), str(path), "--no-run"),
+    )
+
+
+def _refer(place: Place, path: Path) -> Sequence[Words]:
+    reference = ("--reference", str(path), "--store", str(place.store), "-o", str(place.folder / "layer"))
+    return (
+        ("plan", str(MODEL), *reference),
+        ("export-layer", str(place.output / "graph.json"), "--layer", "1", *reference[:2], *reference[4:]),
     )
 
 
@@ -119,7 +129,7 @@ def _target(
         path = lies(place)
         return (*([path.read_bytes()] if path.exists() else ()), *seeds(place))
 
-    return Target(all_seeds, lies, commands, commands in (_go_on, _keep))
+    return Target(all_seeds, lies, commands, commands in (_go_on, _keep, _refer))
 
 
 TOML = """# a configuration
@@ -147,8 +157,12 @@ TARGETS: Mapping[str, Target] = {
     "hdf5": _target("hdf5/model.caffemodel.h5", _HDF5),
     "predict-net": _target("out/predict_net.pb", _inspect),
     "init-net": _target("out/init_net.pb", _inspect),
+    "onnx": _target("exits/model.onnx", _inspect),
+    "parameters": _target("exits/model.safetensors", _inspect),
+    "module": _target("exits/model.py", _inspect),
     "graph": _target("out/graph.json", _inspect),
     "safetensors": _target("out/weights.safetensors", _inspect),
+    "reference": _target("io.npz", _refer),
     "toml": _target("run.toml", _plan),
     "run": _target("out/run.json", _go_on),
     "log": _target("out/events.jsonl", _go_on),
