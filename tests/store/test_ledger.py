@@ -38,7 +38,7 @@ def test_an_artifact_to_go_on_from_is_named_by_a_key(bench: Bench, key: str) -> 
 def test_somebody_elses_record_is_left_alone(bench: Bench, data: bytes) -> None:
     bench.output.mkdir()
     (bench.output / "run.json").write_bytes(data)
-    with pytest.raises(UsageError, match="run.json"):
+    with pytest.raises(UsageError, match=r"run\.json"):
         bench.run()
     assert (bench.output / "run.json").read_bytes() == data
 
