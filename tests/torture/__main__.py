@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.torture import corruption, crash, crowd, disk
+from tests.torture import corruption, crash, crowd, disk, home
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -23,6 +23,7 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, float]] = {  # and its part of the point
     "vanish": (disk.vanishes, 0.2),
     "crowd": (crowd.crowd, 0.02),
     "corruption": (corruption.flipped, 0.2),
+    "home": (home.home, 1),
 }
 WIDTH = 2048  # of four linear layers: 67 MB
 
