@@ -14,10 +14,11 @@ from typing import Any
 
 from pipeline import formats
 from pipeline.config import DEFAULT, Options
-from pipeline.engine.record import LARGEST, RECORD, DeliveredFile, RunRecord
+from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
+from pipeline.store import plain
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
@@ -145,10 +146,9 @@ def _own_manifest(path: Path) -> bool:
 
 def _own_record(path: Path) -> bool:
     """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
-    if not _plain(path):
-        return False
-    with path.open("rb") as stream:
-        data = stream.read(LARGEST)
+    data = b""
+    with suppress(OSError):
+        data = plain.read(path) if _plain(path) else b"somebody else's"
     with suppress(ValueError, RecursionError):
         found = json.loads(data)
         return isinstance(found, dict) and found.keys() >= {"run", "stages", "delivered"}
@@ -171,7 +171,7 @@ def _plain(path: Path) -> bool:
 def _json(path: Path) -> dict[str, Any]:
     """Return a JSON object that lies in a plain file; an empty one where there is none."""
     with suppress(ValueError, OSError, RecursionError):
-        if _plain(path) and isinstance(found := json.loads(path.read_bytes()), dict):
+        if _plain(path) and isinstance(found := json.loads(plain.read(path)), dict):
             return found
     return {}
 

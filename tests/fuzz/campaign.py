@@ -99,14 +99,14 @@ def campaign(
     yield len(known), list(_in_a_process(sandbox, target, name, known, found.with_name(f"{found.name}-known")))
     while (done < inputs) if inputs else (time.monotonic() - began < seconds):
         count = min(_BATCH, inputs - done) if inputs else _BATCH
-        new = islice(_changed(Random(f"{name} {seed} {done}"), seeds), count)
+        new = islice(_changed(Random(f"{name} {seed} {done}"), seeds, target.signed), count)
         yield count, list(_in_a_process(sandbox, target, name, new, found.with_name(f"{found.name}-{done}")))
         done += count
 
 
-def _changed(random: Random, seeds: Sequence[bytes]) -> Iterator[bytes]:
+def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], bytes]) -> Iterator[bytes]:
     while True:
-        yield mutated(random, random.choice(seeds), seeds)
+        yield signed(mutated(random, random.choice(seeds), seeds))
 
 
 def _in_a_process(
