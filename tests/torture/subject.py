@@ -21,7 +21,6 @@ from pipeline.wire.digest import file_digest
 from tests.torch7.writer import save
 
 MODELS = 3
-_TALK = "stderr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,19 @@ class Place:
     def store(self) -> Path:
         return self.folder / "store"
 
+    @property
+    def talk(self) -> Path:
+        """Return the file that holds what the last command wrote."""
+        return self.folder.with_name(f"{self.folder.name}.stderr")
+
     def said(self) -> str:
         """Return what the last command wrote to stderr."""
-        path = self.folder.with_name(f"{self.folder.name}.{_TALK}")
-        return path.read_text() if path.exists() else ""
+        return self.talk.read_text() if self.talk.exists() else ""
 
-    def delivered(self) -> dict[str, str]:
-        """Return the digest of every file of the output that a resumed run must give just the same."""
+    def delivered(self, model: str = "") -> dict[str, str]:
+        """Return the digest of every file of the output, or of that of one of several models, without the record."""
         ours = ("run.json", LOG)
-        return {path.name: file_digest(path) for path in self.output.iterdir() if path.name not in ours}
+        return {path.name: file_digest(path) for path in (self.output / model).iterdir() if path.name not in ours}
 
     def stages(self, state: str) -> set[str]:
         """Return the stages of the last run that are in a state."""
@@ -99,7 +102,7 @@ def say(place: Place, words: Sequence[str]) -> int:
     """Run a command in this process, keep what it says, and give its exit code."""
     from pipeline.cli import app
 
-    descriptor = os.open(place.folder.with_name(f"{place.folder.name}.{_TALK}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    descriptor = os.open(place.talk, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
