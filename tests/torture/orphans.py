@@ -27,10 +27,9 @@ def orphaned(subject: Subject, folder: Path, points: int) -> Tally:
         assert _started(subject, place).wait() == 0, place.said()
         whole = time.monotonic() - began
     for point in range(points):
+        seconds = whole * (point + 0.5) / points
         with a_place(folder, f"orphaned {point}") as place:
-            tally.add(
-                f"{point}", _killed_and_run_again(subject, place, tally, whole * (point + 0.5) / points, point % 2)
-            )
+            tally.add(f"after {seconds:.1f} s", _killed_and_run_again(subject, place, tally, seconds, point % 2))
     return tally
 
 
