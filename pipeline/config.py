@@ -21,6 +21,7 @@ from typing import Any, Literal, cast
 from pipeline.errors import UsageError
 from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
+from pipeline.wire import plain
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
@@ -170,7 +171,7 @@ Sourced = dict[str, tuple[Any, str]]  # option -> value and where it was set
 def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
     """Read a configuration file: the options at its top, and those of each `[[model]]`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain.read(path).decode()
         document = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
@@ -343,7 +344,7 @@ def validate(options: Options) -> Options:
     budget.parse(options.limits)
     for path in options.plugins:
         if not path.is_file():
-            refuse("plugins", f"{path} does not exist")
+            refuse("plugins", f"{path} is no file")
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
@@ -356,12 +357,13 @@ def _refuse_missing(options: Options, option: str) -> None:
     path = getattr(options, option)
     if path is None or path.is_file():
         return
-    why, advice = "it does not exist", ""
+    what, why, advice = f"there is no file {path}", "it does not exist", ""
     if path.is_dir():
         why = "it is a folder, and holds no network" if option == "model" else "it is a folder"
     elif path.exists():
+        what = f"{path} is not a file"
         why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(f"there is no file {path}", where=options.origins.get(option, ""), why=why, advice=advice)
+    raise UsageError(what, where=options.origins.get(option, ""), why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:
