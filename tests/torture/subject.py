@@ -102,14 +102,19 @@ def say(place: Place, words: Sequence[str]) -> int:
     """Run a command in this process, keep what it says, and give its exit code."""
     from pipeline.cli import app
 
-    descriptor = os.open(place.talk, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    heard(place)
+    code = app.run(words)
+    sys.stderr.flush()
+    return code
+
+
+def heard(place: Place) -> None:
+    """Keep from now on what this process says, and nothing that was said before."""
+    descriptor = os.open(place.talk, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    code = app.run(words)
-    sys.stderr.flush()
-    return code
 
 
 def forked(work: Callable[[], int]) -> int:

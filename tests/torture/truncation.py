@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.supervision import supervised
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, in_child
+from tests.torture.subject import Place, Subject, a_place, heard, in_child
 from tests.torture.tally import Tally
 
 
@@ -41,7 +42,13 @@ def _cut_and_run_again(subject: Subject, place: Place, tally: Tally, victim: str
         if path is not None:
             os.truncate(path, int(path.stat().st_size * part))
 
-    code = trace.traced(lambda: supervised(lambda: mine.convert(place)), at, cut).code
+    def work() -> int:
+        heard(place)
+        code = supervised(lambda: mine.convert(place))
+        sys.stderr.flush()
+        return code
+
+    code = trace.traced(work, at, cut).code
     tally.count(f"ended with {code}")
     if code not in (0, 5, 6) or (code and not place.said().startswith("error: ")):
         return f"exit {code}: {place.said()}"
