@@ -13,6 +13,7 @@ A process that dies leaves a session whose lock is free: the next one to open th
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -112,6 +113,7 @@ class Store:
         """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
         if create:
             mark.make(root, FORMAT, FOLDERS)
+            _require_locks(root)
         else:
             mark.require(root, FORMAT)
         self.root = root
@@ -289,6 +291,16 @@ class Store:
             with suppress(OSError, ValueError):
                 keys.update(plain.read(place / "keys").decode().split())
         return keys
+
+
+def _require_locks(root: Path) -> None:
+    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
 
 
 def opened(root: Path | None) -> Store:
