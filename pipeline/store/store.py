@@ -13,6 +13,7 @@ A process that dies leaves a session whose lock is free: the next one to open th
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -120,10 +121,16 @@ class Store:
         self.digests = Digests(root / "digests")
 
     def folder(self, key: str) -> Path:
-        """Return the place of an artifact, present or not. Raises ValueError for what is no key."""
+        """Return the place of an artifact, present or not.
+
+        Raises ValueError for what is no key, OSError where a link would lead it out of the store.
+        """
         if not KEY.fullmatch(key):
             raise ValueError(f"{key!r} is not the key of an artifact")
-        return self.root / "artifacts" / key[:2] / key
+        shelf = self.root / "artifacts" / key[:2]
+        if shelf.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(shelf))
+        return shelf / key
 
     def lock(self, name: str) -> FileLock:
         """Return the lock of a key, or of another name; it is free again when its process dies."""
