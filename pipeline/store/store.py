@@ -36,7 +36,7 @@ from pipeline.store import manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
-from pipeline.store.writing import replace, sync, write_durably
+from pipeline.store.writing import new, replace, sync, write_durably
 from pipeline.wire import plain
 from pipeline.wire.digest import file_digest
 
@@ -187,8 +187,8 @@ class Store:
         """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
         place = self.root / "quarantine" / f"{key}.{os.urandom(4).hex()}"
         self.folder(key).rename(place)
-        with suppress(OSError):
-            (place / "quarantine.txt").write_text(reason + "\n")
+        with suppress(OSError), new(place / "quarantine.txt") as stream:
+            stream.write(f"{reason}\n".encode())
         return place
 
     def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:

@@ -73,6 +73,24 @@ def test_a_damaged_mark_is_written_anew(bench: Bench, text: bytes) -> None:
     assert bench.ran() == []
 
 
+def test_a_damaged_mark_that_is_a_file_elsewhere_too_leaves_that_one_alone(bench: Bench) -> None:
+    bench.run()
+    thesis = bench.folder / "thesis.tex"
+    thesis.write_text("mine")
+    (bench.root / MARK).unlink()
+    (bench.root / MARK).hardlink_to(thesis)
+    bench.run()
+    assert thesis.read_text() == "mine"
+
+
+def test_a_link_in_place_of_the_mark_is_refused(bench: Bench) -> None:
+    bench.run()
+    (bench.root / MARK).rename(bench.folder / "mark")
+    (bench.root / MARK).symlink_to(bench.folder / "mark")
+    with pytest.raises(UsageError, match="is a link"):
+        bench.run()
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_link_in_place_of_a_subfolder_is_refused(bench: Bench, tmp_path: Path, name: str) -> None:
     bench.run()
