@@ -24,7 +24,7 @@ from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
 DEFAULT = "default"
-ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
+ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
 
 def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
@@ -52,6 +52,13 @@ class Options:
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
+    scheduler: str = _option(
+        "",
+        "Convert several models on the workers of this dask scheduler; local: on --jobs of its own.",
+        "--scheduler",
+        "ADDRESS",
+        scope="run",
+    )
     to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
@@ -116,7 +123,7 @@ def load(
     environment = os.environ if environment is None else environment
     common, models = _read_toml(config) if config else ({}, [])
     typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
-    around = {name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)}
+    around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
     for model in _selected(models, typed):
         layer = {**common, **model}

@@ -15,7 +15,7 @@ from filelock import Timeout
 
 from pipeline.errors import UsageError
 from pipeline.store.machine import on_machine
-from pipeline.store.store import KEY, Artifact, Damage, Store
+from pipeline.store.store import KEY, Artifact, Damage, Store, alive
 from pipeline.wire.digest import file_digest
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -107,7 +107,7 @@ def _problems(store: Store) -> Iterator[tuple[str, str]]:
                 yield key, reason
     for place in store.sessions():
         with store.lock("sessions"):
-            if not _alive(place):
+            if not alive(place):
                 yield place.name, "was left behind by a process that died; the next run removes it"
 
 
@@ -116,18 +116,6 @@ def _changed(artifact: Artifact) -> str:
         if file_digest(artifact.path / name) != entry["blake3"]:
             return f"{name} has changed"
     return ""
-
-
-def _alive(session: Path) -> bool:
-    from filelock import FileLock
-
-    lock = FileLock(session / "lock", thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal]:

@@ -230,15 +230,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what dead processes left; to be called under the lock "sessions"."""
         for place in self.sessions():
-            lock = FileLock(place / "lock", thread_local=False)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            except FileNotFoundError:
-                pass
-            lock.release()
-            shutil.rmtree(place, ignore_errors=True)
+            if not alive(place):
+                shutil.rmtree(place, ignore_errors=True)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -278,6 +271,19 @@ class Store:
             with suppress(FileNotFoundError):
                 keys.update((place / "keys").read_text().split())
         return keys
+
+
+def alive(session: Path) -> bool:
+    """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
+    lock = FileLock(session / "lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except FileNotFoundError:
+        return False
+    lock.release()
+    return False
 
 
 def opened(root: Path | None) -> Store:
