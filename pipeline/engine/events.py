@@ -146,6 +146,5 @@ def _name(kind: type[Event]) -> str:
 def from_json(told: Mapping[str, Any]) -> Event:
     """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
     kinds = {_name(kind): kind for kind in Event.__subclasses__()}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    kind = kinds[str(values.pop("event"))]
-    return kind(**values)
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return kinds[values.pop("event")](**values)
