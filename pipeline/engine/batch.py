@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Options
-from pipeline.engine import events, record, runner
+from pipeline.engine import events, page, record, runner
 from pipeline.errors import Interrupted, MachineError, PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
@@ -136,6 +136,11 @@ def do_all(work: Sequence[Job], report: events.Reporter, jobs: int = 1) -> list[
         if results[-1].exit_code == Interrupted.exit_code:
             break
     return results
+
+
+def write_pages(results: Sequence[ModelResult]) -> list[Path]:
+    """Write the pages that conversions were asked for, once all have ended; give where they are."""
+    return page.write_asked([Path(one.output) for one in results if one.recorded and one.state != "interrupted"])
 
 
 def _guarded(job: Job, report: events.Reporter) -> ModelResult:
