@@ -23,6 +23,7 @@ from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
 
 COMMAND_LINE = "command line"
+CALL = "call"  # of a program
 DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
@@ -110,6 +111,7 @@ def load(
     config: Path | None,
     command_line: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
+    origin: str = COMMAND_LINE,
 ) -> tuple[Options, ...]:
     """Return the options of every model to convert, in order.
 
@@ -122,7 +124,7 @@ def load(
     """
     environment = os.environ if environment is None else environment
     common, models = _read_toml(config) if config else ({}, [])
-    typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
+    typed = {name: (value, origin) for name, value in command_line.items()}
     around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
     for model in _selected(models, typed):
@@ -135,6 +137,24 @@ def load(
     runs = tuple(_build(layer, shared=several and not apart) for layer, apart in zip(named, alone, strict=True))
     _refuse_shared_output(runs)
     return runs
+
+
+def of_call(values: Mapping[str, Any]) -> Options:
+    """Return the options of the one conversion that a program asks for. Raises UsageError as `load` and `checked`."""
+    runs = load(None, checked(values), origin=CALL)
+    if len(runs) > 1:
+        raise UsageError(f"{values['model']} holds {len(runs)} networks", where=CALL, advice="convert each by itself")
+    return runs[0]
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a program gives, each of its type, with absolute paths.
+
+    Raises UsageError for one that is unknown or of another type.
+    """
+    return {
+        option: _checked(option, value, CALL, Path.cwd()) for option, value in values.items() if _known(option, CALL, 0)
+    }
 
 
 def to_json(options: Options) -> dict[str, Any]:
@@ -160,7 +180,7 @@ def from_json(record: Mapping[str, Any]) -> Options:
 
 def _path(wanted: type, value: object) -> object:
     """Make a path of a text, for msgspec, which asks for what it does not know itself."""
-    if wanted is not Path or not isinstance(value, str) or "\0" in value:
+    if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
         raise ValueError("it is no path")
     return Path(value)
 
@@ -225,7 +245,7 @@ def _known(option: str, where: str, section: int) -> bool:
 
 
 def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa: ANN401 - any option
-    """Validate the type of a value from a file; its relative paths are relative to the file."""
+    """Validate the type of a value; its relative paths are relative to the folder."""
     if option not in OPTIONS:
         return value
     import msgspec

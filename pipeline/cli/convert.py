@@ -38,7 +38,7 @@ def convert(
         tell_reports,
         typed_command,
     )
-    from pipeline.engine import batch, page
+    from pipeline.engine import batch
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
@@ -48,6 +48,5 @@ def convert(
             print_optimizations(Path(results[0].output), sys.stderr)
         print_verification(Path(results[0].output), stream=sys.stderr)
     code = finish(results, json, verbose)
-    done = [Path(result.output) for result in results if result.recorded and result.state != "interrupted"]
-    tell_reports(page.write_asked(done), quiet)
+    tell_reports(batch.write_pages(results), quiet)
     return code

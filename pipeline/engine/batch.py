@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.config import Options
-from pipeline.engine import events, runner
+from pipeline.engine import events, page, runner
 from pipeline.engine.executors.executor import Executor, chosen
 from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
@@ -51,3 +52,8 @@ def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Execut
     finally:
         executor.stop()
     return [one for one in found if one is not None]
+
+
+def write_pages(results: Sequence[ModelResult]) -> list[Path]:
+    """Write the pages that conversions were asked for, once all have ended; give where they are."""
+    return page.write_asked([Path(one.output) for one in results if one.recorded and one.state != "interrupted"])

@@ -134,6 +134,10 @@ class RunFinished(Event):
 Reporter = Callable[[Event], None]
 
 
+def unheard(event: Event) -> None:
+    """Tell nobody."""
+
+
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
     return {"event": _name(type(event)), **asdict(event)}

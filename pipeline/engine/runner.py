@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, refuse_missing_model, validate
-from pipeline.engine import dag, delivery, events, guards, page, record, reference, sources, start
+from pipeline.engine import dag, delivery, events, guards, page, record, reference, reporters, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
 from pipeline.errors import PipelineError, UsageError
@@ -37,9 +37,11 @@ def run(
 ) -> Outcome:
     """Convert one model. An error after the run has been recorded is in the outcome; one before is raised.
 
+    Its events are told to `report`, and kept as a log in the output folder.
     `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
     """
     stages = discover() if stages is None else stages
+    report = reporters.several([reporters.EventLog(), report])
     dag.check_options(options, stages)
     refuse_missing_model(options)
     root = options.store or default_root()
