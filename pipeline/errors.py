@@ -29,6 +29,9 @@ class PipelineError(Exception):
         self.why = why
         self.advice = advice
 
+    def __str__(self) -> str:
+        return self.what
+
 
 class UsageError(PipelineError):
     """A command line or configuration that cannot be obeyed."""
