@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.ignored import ignored
+from pipeline.caffe.lacking import refused
 from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
@@ -150,6 +151,6 @@ def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
         net = messages.parse_binary(strip_blobs(view), NetParameter, path)
     lacking = [field for field in net.unknown if not ignored(field.path)]
     if lacking:
-        problems = (Problem(f"{path}, line {f.line}", f"NetParameter has no field {f.path}") for f in lacking)
+        problems = (Problem(f"{path}, {field.path}", *refused(net, field)) for field in lacking)
         raise UnsupportedError(tuple(problems))
     return view, net

@@ -178,11 +178,14 @@ def _is_net(view: memoryview) -> bool:
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Let a refusal of what a prototxt says name that file."""
+    """Let an error about what a prototxt says name that file."""
     try:
         yield
     except UnsupportedError as error:
         error.where = error.where or str(path)
+        raise
+    except InvalidInputError as error:
+        error.where = ", ".join(filter(None, (str(path), error.where)))
         raise
 
 

@@ -119,11 +119,12 @@ class Run:
                     artifact = self._obtain(stage, entry)
             except BaseException as error:
                 entry.state = "failed"
+                error = renamed(error, self.known_by) if isinstance(error, PipelineError) else error
                 seconds = round(time.monotonic() - began, 3)
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 if not isinstance(error, PipelineError) or isinstance(error, MachineError):
                     raise  # a bug, a wish to stop, or what the next stage would meet too
-                self.failures.append(renamed(error, self.known_by))
+                self.failures.append(error)
                 continue
             self._add(artifact)
             if failure := artifact.manifest.get("failure"):

@@ -76,7 +76,7 @@ def run(
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
         return Run(
-            reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
+            reference.with_shapes(options, source), report, store, session, made, route, given, source, stop
         ).go()
 
 

@@ -43,7 +43,9 @@ def gather(
             for name, entry in run["delivered"].items()
         )
         reproduction = _reproduction(run, what.versions)
-    found, no_network = _if_sound(lambda: network(folder, tuple(run["options"]["inputs"])))
+        asked = run["options"]
+        shown = (Path(asked["reference"]) if asked.get("reference") else None, int(asked.get("seed", 0)))
+    found, no_network = _if_sound(lambda: network(folder, tuple(asked["inputs"]), *shown))
     parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION))
     return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
 

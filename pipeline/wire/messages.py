@@ -42,7 +42,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     """
     from google.protobuf import text_format
 
-    from pipeline.wire.unknown_fields import keep
+    from pipeline.wire.unknown_fields import keep, unclosed
 
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
@@ -51,6 +51,12 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     except text_format.ParseError as error:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)
+        if opened := unclosed(content):
+            raise InvalidInputError(
+                f"{path} is cut short, or a brace is missing",
+                where=f"{where} of {len(content.splitlines())}",
+                why=f"what is opened in line {opened} is never closed",
+            ) from error
         unknown = _UNKNOWN.search(str(error))
         if unknown and _is_field(unknown[2], content.split("\n")[(line or 1) - 1]):
             raise UnsupportedError.one(where, _wording(unknown)) from error

@@ -164,9 +164,9 @@ def test_unknown_fields_of_a_net_name_themselves_and_their_lines(tmp_path):
     path.write_text('flavour: UP\nlayer {\n  name: "a"\n  quantum_param { }\n}\ncolour { red: 1 }')
     with pytest.raises(UnsupportedError) as caught:
         read_pair(path)
-    assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
-        (f"{path}, line 1", "NetParameter has no field flavour"),
-        (f"{path}, line 6", "NetParameter has no field colour"),
+    assert [(problem.origin, problem.advice) for problem in caught.value.problems] == [
+        (f"{path}, flavour", "line 1"),
+        (f"{path}, colour", "line 6"),
     ]
 
 

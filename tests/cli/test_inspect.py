@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.cli.app import run
 from pipeline.inspection.views import STATISTICS
+from tests.cli.conftest import answered
 from tests.verification import nets
 
 
@@ -91,6 +92,22 @@ def test_the_tree_sums_up_what_is_inside(folder: Path, capsys: pytest.CaptureFix
     assert places[()]["multiply_adds"] == sum(
         place["multiply_adds"] for path, place in places.items() if len(path) == 1
     )
+
+
+def test_filters_are_drawn_into_a_file_and_never_over_another_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "pictures" / "filters.png"
+    code, out = said(capsys, "inspect", folder, "--filters", picture)
+    assert (code, out) == (0, f"{picture}\n")
+    first = picture.read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert said(capsys, "inspect", folder, "--filters", picture)[0] == 0  # it is one of ours
+    code, out = said(capsys, "inspect", folder, "--filters", picture, "--json")
+    assert answered(("inspect", "--filters"), out)["title"].startswith("Filters of ")
+    picture.write_bytes(b"\x89PNG of somebody else")
+    assert said(capsys, "inspect", folder, "--filters", picture)[0] == 2
+    assert picture.read_bytes() == b"\x89PNG of somebody else"
 
 
 def test_open_without_netron_names_the_extra(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pipeline.caffe.read import data
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
 SHOWN = 10  # faults of the weights that an error lists
+_ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
 
 
 def read(
@@ -193,7 +195,8 @@ class _Walk:
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)
         if value is None:
-            self._fault(LayerReader(message, ()), f"no layer before it has the top {name!r}")
+            why = f"no layer before it has the top {name!r}{_meant(name, self.reader.blobs)}"
+            self._fault(LayerReader(message, ()), why)
             self.guessed.add(name)
             return Value(name, UNKNOWN)
         return value
@@ -247,8 +250,15 @@ class _Walk:
 def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
     reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+    reason += _meant(layer.type, READS)
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
     return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Ask for the name that is much like one that is not known; "" where none is."""
+    close = get_close_matches(name, list(known), n=1, cutoff=_ALIKE)
+    return f": did you mean {close[0]}?" if close else ""
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:
