@@ -5,6 +5,8 @@ They run in our own tests and, as Python layers, in a real Caffe's interpreter (
 
 import numpy as np
 
+from tests.caffe import detectors
+
 
 class Fork:
     """A reference: `run(fields, bottoms, blobs, tops)` gives the arrays of the tops.
@@ -210,8 +212,7 @@ def prior_box(fields, bottoms, blobs, tops):
             for index, size in enumerate(int(size) for size in param["min_size"]):
                 extents = [(size, size)]
                 if param.get("max_size"):
-                    size = np.sqrt(size * int(param["max_size"][index]))
-                    extents.append((size, size))
+                    extents.append((np.sqrt(size * int(param["max_size"][index])),) * 2)
                 extents += [(size * np.sqrt(r), size / np.sqrt(r)) for r in ratios if abs(r - 1) >= 1e-6]
                 for a, b in extents:
                     boxes += [(x - a / 2) / image_w, (y - b / 2) / image_h]
@@ -247,3 +248,6 @@ def roi_pooling(fields, bottoms, blobs, tops):
             if a < b and c < d:
                 y[n, :, i, j] = x[int(region[0]), :, a:b, c:d].max(axis=(1, 2))
     return [y]
+
+
+fork("DetectionOutput")(detectors.detection_output)

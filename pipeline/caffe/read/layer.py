@@ -101,6 +101,14 @@ class Fields:
         """Return an integer, or its default."""
         return int(self._get(name))
 
+    def message(self, name: str) -> Fields:
+        """Return a message inside this one, of defaults where it is not set."""
+        return Fields(self._get(name), f"{self._path}.{name}", self._used)
+
+    def ignore(self, *names: str) -> None:
+        """Declare fields used that cannot change what the layer gives."""
+        self._used |= {f"{self._path}.{name}" for name in names}
+
     def number(self, name: str) -> _Number:
         """Return an integer, 0 where the message has no such field."""
         return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
