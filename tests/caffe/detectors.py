@@ -3,24 +3,24 @@
 As `tests/caffe/forks.py`, which collects them: they run in a real Caffe's interpreter too (Python 3.6 to 3.9).
 """
 
+import re
+
 import numpy as np
 
 
-def overlap(a, b, more=0):
-    """JaccardOverlap of bbox_util.cpp; with `more` 1, corners are inclusive."""
-    width = np.float32(min(a[2], b[2]) - max(a[0], b[0]) + more)
-    height = np.float32(min(a[3], b[3]) - max(a[1], b[1]) + more)
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = [np.float32((box[2] - box[0] + more) * (box[3] - box[1] + more)) for box in (a, b)]
-    return width * height / (areas[0] + areas[1] - width * height)
+def overlaps(box, others, more=0):
+    """JaccardOverlap of bbox_util.cpp with each of others (N, 4); with `more` 1, corners are inclusive."""
+    extents = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + np.float32(more)
+    common = np.where((extents > 0).all(axis=1), extents[:, 0] * extents[:, 1], 0)
+    areas = [np.prod(each[..., 2:] - each[..., :2] + np.float32(more), axis=-1) for each in (box, others)]
+    return common / (areas[0] + areas[1] - common)
 
 
 def suppress(boxes, order, threshold, more=0):
     """ApplyNMSFast of bbox_util.cpp: those of `order` that overlap with none before them by more than that."""
     kept = []
     for index in order:
-        if all(overlap(boxes[index], boxes[other], more) <= threshold for other in kept):
+        if not kept or (overlaps(boxes[index], boxes[kept], more) <= threshold).all():
             kept.append(index)
     return kept
 
@@ -73,3 +73,63 @@ def detection_output(fields, bottoms, blobs, tops):
             found = sorted(sorted(found, key=lambda row: -row[2])[:limit], key=lambda row: row[1])
         rows += found
     return [np.array(rows, np.float32)[np.newaxis, np.newaxis]] if rows else no_detections(images)
+
+
+def anchors(base, ratios, scales):
+    """generate_anchors.py of rbgirshick/py-faster-rcnn."""
+    centre, rows = 0.5 * (base - 1), []
+    for ratio in ratios:
+        width = np.round(np.sqrt(base * base / ratio))
+        height = np.round(width * ratio)
+        for scale in scales:
+            x, y = 0.5 * (width * scale - 1), 0.5 * (height * scale - 1)
+            rows.append([centre - x, centre - y, centre + x, centre + y])
+    return np.array(rows)
+
+
+def proposals(base, stride, bottoms):
+    """The regions that bbox_transform.py and clip_boxes of py-faster-rcnn make of anchors, and their scores."""
+    scores, deltas, image = bottoms
+    kinds = len(base)
+    rows, columns = scores.shape[2:]
+    x, y = np.meshgrid(np.arange(columns) * stride, np.arange(rows) * stride)
+    shifts = np.stack([x, y, x, y], axis=-1).reshape(-1, 1, 4)
+    boxes = (base + shifts).reshape(-1, 4).astype(np.float32)
+    moves = deltas.transpose(0, 2, 3, 1).reshape(-1, 4)
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    centre = boxes[:, :2] + 0.5 * size
+    centre, half = moves[:, :2] * size + centre, 0.5 * np.exp(moves[:, 2:]) * size
+    height, width, scale = image.reshape(-1)[:3]
+    found = np.hstack([centre - half, centre + half])
+    found = np.maximum(np.minimum(found, [width - 1, height - 1] * 2), 0).astype(np.float32)
+    sides = found[:, 2:] - found[:, :2] + 1
+    return found, scores[:, kinds:].transpose(0, 2, 3, 1).reshape(-1), sides.min(axis=1), scale
+
+
+def with_image(boxes):
+    """Rows of the image's number, which is 0, and the corners."""
+    return np.hstack([np.zeros((len(boxes), 1)), boxes]).astype(np.float32)
+
+
+def python_proposal(fields, bottoms, blobs, tops):
+    """rbgirshick/py-faster-rcnn at 54d2576, lib/rpn/proposal_layer.py; `scales` as in YuwenXiong/py-R-FCN."""
+    text = fields["python_param"]["param_str"]
+    stride = int(re.search(r"feat_stride'?\s*:\s*(\d+)", text).group(1))
+    scales = re.search(r"scales'?\s*:[^\[]*\[([^\]]*)\]", text)
+    base = anchors(16, (0.5, 1, 2), [float(each) for each in scales.group(1).split(",")] if scales else (8, 16, 32))
+    boxes, scores, sides, scale = proposals(base, stride, bottoms)
+    keep = np.flatnonzero(sides >= 16 * scale)
+    order = keep[np.argsort(-scores[keep], kind="stable")][:6000]
+    kept = suppress(boxes, order, 0.7, more=1)[:300]
+    return [with_image(boxes[kept]), scores[kept].reshape(-1, 1)][:tops]
+
+
+def proposal(fields, bottoms, blobs, tops):
+    """luoyetx/mini-caffe at 17472f7, src/layers/proposal_layer.cpp: what is small scores 0."""
+    param = fields["proposal_param"]
+    base = anchors(param.get("base_size", 16), param["ratio"], param["scale"])
+    boxes, scores, sides, scale = proposals(base, param.get("feat_stride", 16), bottoms)
+    scores = scores * (sides >= param.get("min_size", 16) * scale)
+    order = np.argsort(-scores, kind="stable")[: param.get("pre_nms_topn", 6000)]
+    kept = suppress(boxes, order, param.get("nms_thresh", 0.7), more=1)[: param.get("post_nms_topn", 300)]
+    return [with_image(boxes[kept]), scores[kept]][:tops]

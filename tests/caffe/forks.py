@@ -3,6 +3,8 @@
 They run in our own tests and, as Python layers, in a real Caffe's interpreter (Python 3.6 to 3.9).
 """
 
+import re
+
 import numpy as np
 
 from tests.caffe import detectors
@@ -251,3 +253,36 @@ def roi_pooling(fields, bottoms, blobs, tops):
 
 
 fork("DetectionOutput")(detectors.detection_output)
+fork("Proposal")(detectors.proposal)
+fork("Python rpn.proposal_layer.ProposalLayer")(detectors.python_proposal)
+
+
+@fork("Python spatial_dropout.SpatialDropoutLayer")
+def spatial_dropout(fields, bottoms, blobs, tops):
+    """TimoSaemann/caffe-enet, spatial_dropout.py, where its phase is not TRAIN."""
+    p = float(re.search(r"'p'\s*:\s*'([^']*)'", fields["python_param"]["param_str"]).group(1))
+    return [bottoms[0] * np.float32(1 / (1 - p))]
+
+
+@fork("Python triplet.l2norm_layer.L2NormLayer", "Python l2norm_layer.L2NormLayer")
+def l2_norm(fields, bottoms, blobs, tops):
+    """hizhangp/triplet at 8cf9f94, triplet/l2norm_layer.py: sklearn's normalize."""
+    lengths = np.linalg.norm(bottoms[0], axis=1, keepdims=True)
+    return [bottoms[0] / np.where(lengths == 0, 1, lengths)]
+
+
+@fork("Python cut_roi_layer.layer.CutROILayer")
+def cut_roi(fields, bottoms, blobs, tops):
+    """BrotherJing/CNN_tabletennis at 50e327a, lib/cut_roi_layer/layer.py."""
+    x = bottoms[0]
+    most = x.max(axis=(1, 2, 3))
+    boxes = np.zeros((len(x), 4), np.float32)
+    for image, bound in enumerate(most / 2):
+        for line, (begin, end) in ((x[image, 0].max(axis=1), (1, 3)), (x[image, 0].max(axis=0), (0, 2))):
+            above = np.concatenate([[False], line > bound, [False]])
+            for place in range(1, len(line) + 1):
+                if above[place] and not above[place - 1]:
+                    boxes[image, begin] = place - 1
+                if above[place] and not above[place + 1]:
+                    boxes[image, end] = place
+    return [boxes, most][:tops]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
 
+PYTHON = "Python"  # the type of layers whose definition is code of the user's
 MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 
 # What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
@@ -46,6 +47,9 @@ _WITHOUT_MEANING = frozenset(
     }
 )
 
+
+# A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
+_PAIR = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
 
 _Number = int  # since Fields has a method of that name
 
@@ -84,6 +88,10 @@ class Fields:
     def floats(self, name: str) -> tuple[float, ...]:
         """Return a repeated number."""
         return tuple(self._get(name))
+
+    def text(self, name: str) -> str:
+        """Return a string, or its default."""
+        return str(self._get(name))
 
     def dims(self, name: str) -> Shape:
         """Return the extents in a BlobShape."""
@@ -127,6 +135,7 @@ class LayerReader:
         self._left = False
         self.name = message.name
         self.type = message.type
+        self.kind = kind(message)
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
@@ -253,6 +262,15 @@ class LayerReader:
                 return found[1]
         return ""
 
+    def parameters(self) -> dict[str, str | tuple[float, ...]]:
+        """Return what the param_str of a Python layer says: words, and lists of numbers, by name.
+
+        It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
+        """
+        text = self.param("python_param")
+        text.ignore("module", "layer", "share_in_parallel")
+        return {name: _literal(value) for name, value in _PAIR.findall(text.text("param_str"))}
+
     def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
         raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
@@ -260,6 +278,23 @@ class LayerReader:
     def invalid(self, why: str) -> NoReturn:
         """Raise InvalidInputError for a layer that Caffe itself does not take."""
         raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)
+
+
+def kind(message: LayerParameter) -> str:
+    """Return what the reader of a layer is registered as: its type, with a Python layer's module and class."""
+    if message.type != PYTHON:
+        return message.type
+    return f"{PYTHON} {message.python_param.module}.{message.python_param.layer}"
+
+
+def _literal(text: str) -> str | tuple[float, ...]:
+    """Return a list of numbers, or a word without its quotes."""
+    if text[0] not in "[(":
+        return text.strip("'\"")
+    try:
+        return tuple(float(each) for each in text[1:-1].split(",") if each.strip())
+    except ValueError:
+        return text
 
 
 def _nearest(message: Message, path: str) -> str:
