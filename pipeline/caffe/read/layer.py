@@ -131,7 +131,7 @@ class LayerReader:
 
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
-        self._used: set[str] = set()
+        self._used = {f"python_param.{name}" for name in ("module", "layer", "share_in_parallel")}  # its kind tells
         self._left = False
         self.name = message.name
         self.type = message.type
@@ -267,9 +267,8 @@ class LayerReader:
 
         It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
         """
-        text = self.param("python_param")
-        text.ignore("module", "layer", "share_in_parallel")
-        return {name: _literal(value) for name, value in _PAIR.findall(text.text("param_str"))}
+        text = self.param("python_param").text("param_str")
+        return {name: _literal(value) for name, value in _PAIR.findall(text)}
 
     def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""

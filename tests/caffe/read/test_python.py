@@ -1,4 +1,4 @@
-"""Python layers that many networks share, beside references that follow their definitions, and readers of the user's."""
+"""Python layers that many networks share, beside references that follow their definitions."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,8 @@ def test_the_box_is_that_of_the_last_rows_and_columns_above_half(seed):
     x = np.abs(numbers(3, 1, 6, 7, seed=seed)) ** 3
     param = python("cut_roi_layer.layer", "CutROILayer")
     graph = layer("Python", "x", param=param, tops=("box", "most"), x=(3, 1, 6, 7))
-    for found, expected in zip(run(graph, [x]), FORKS["Python cut_roi_layer.layer.CutROILayer"].run({}, [x], [], 2)):
+    right = FORKS["Python cut_roi_layer.layer.CutROILayer"].run({}, [x], [], 2)
+    for found, expected in zip(run(graph, [x]), right, strict=True):
         np.testing.assert_allclose(found, expected)
 
 
