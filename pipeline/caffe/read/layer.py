@@ -131,11 +131,13 @@ class LayerReader:
 
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
-        self._used = {f"python_param.{name}" for name in ("module", "layer", "share_in_parallel")}  # its kind tells
+        self._used: set[str] = set()
         self._left = False
         self.name = message.name
         self.type = message.type
         self.kind = kind(message)
+        if message.type == PYTHON:
+            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # its kind tells
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
