@@ -18,10 +18,11 @@ def overlaps(box, others, more=0):
 
 def suppress(boxes, order, threshold, more=0):
     """ApplyNMSFast of bbox_util.cpp: those of `order` that overlap with none before them by more than that."""
-    kept = []
-    for index in order:
-        if not kept or (overlaps(boxes[index], boxes[kept], more) <= threshold).all():
-            kept.append(index)
+    kept, order = [], np.asarray(order)
+    while len(order):
+        kept.append(order[0])
+        order = order[1:]
+        order = order[overlaps(boxes[kept[-1]], boxes[order], more) <= threshold]
     return kept
 
 
@@ -133,3 +134,57 @@ def proposal(fields, bottoms, blobs, tops):
     order = np.argsort(-scores, kind="stable")[: param.get("pre_nms_topn", 6000)]
     kept = suppress(boxes, order, param.get("nms_thresh", 0.7), more=1)[: param.get("post_nms_topn", 300)]
     return [with_image(boxes[kept]), scores[kept]][:tops]
+
+
+def predictions(x, sizes, classes, scale):
+    """get_region_box of MobileNet-YOLO's layers: rows of predictions, place by place, and the corners of the boxes."""
+    side = x.shape[2]
+    rows = x[0].reshape(len(sizes), 5 + classes, side * side).transpose(2, 0, 1).astype(np.float32)
+    at = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 1, 2)
+    middle = (at + 1 / (1 + np.exp(-rows[..., :2]))) / side
+    extent = np.exp(rows[..., 2:4]) * np.array(sizes) / (side * scale)
+    boxes = np.concatenate([middle - extent / 2, middle + extent / 2], axis=2)
+    return rows.reshape(-1, 5 + classes), boxes.reshape(-1, 4).astype(np.float32)
+
+
+def chosen(labels, scores, boxes, sure, threshold):
+    """The rows of the candidates of these places that overlap no better one, for MobileNet-YOLO's layers."""
+    order = np.flatnonzero(sure)
+    order = order[np.argsort(-scores[order], kind="stable")]
+    kept = suppress(boxes, order, threshold)
+    if not len(kept):
+        return no_detections(1)
+    rows = np.column_stack([np.zeros(len(kept)), labels[kept], scores[kept], boxes[kept]])
+    return [rows[np.newaxis, np.newaxis].astype(np.float32)]
+
+
+def yolov3(fields, bottoms, blobs, tops):
+    """eric612/MobileNet-YOLO at 1870776, yolov3_detection_output_layer.cpp."""
+    param = fields["yolov3_detection_output_param"]
+    classes, kinds, masks = param.get("num_classes", 20), param.get("num_box", 3), param["mask"]
+    step = len(masks) // param.get("mask_group_num", 2)
+    pairs = np.array(param["biases"]).reshape(-1, 2)
+    found = [
+        predictions(x, pairs[masks[i * step : i * step + kinds]], classes, param["anchors_scale"][i])
+        for i, x in enumerate(bottoms)
+    ]
+    rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
+    sure = 1 / (1 + np.exp(-rows[:, 4:]))
+    scores = (sure[:, 1:] * sure[:, :1]).reshape(-1)
+    labels = np.tile(np.arange(1, classes + 1), len(rows))
+    enough = scores > param.get("confidence_threshold", 0.01)
+    return chosen(labels, scores, boxes.repeat(classes, axis=0), enough, param.get("nms_threshold", 0.45))
+
+
+def yolov2(fields, bottoms, blobs, tops):
+    """eric612/MobileNet-YOLO at 092f8df, yolo_detection_output_layer.cpp."""
+    param = fields["yolo_detection_output_param"]
+    classes, kinds = param.get("num_classes", 20), param.get("num_box", 5)
+    pairs = np.array(param["biases"]).reshape(-1, 2)[:kinds]
+    found = [predictions(x, pairs, classes, 1) for x in bottoms]
+    rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
+    raised = np.exp(rows[:, 5:] - rows[:, 5:].max(axis=1, keepdims=True))
+    likely = raised / raised.sum(axis=1, keepdims=True)
+    scores = likely.max(axis=1) / (1 + np.exp(-rows[:, 4]))
+    enough = scores >= param.get("confidence_threshold", 0.01)
+    return chosen(likely.argmax(axis=1) + 1, scores, boxes, enough, param.get("nms_threshold", 0.45))

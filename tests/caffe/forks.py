@@ -254,6 +254,8 @@ def roi_pooling(fields, bottoms, blobs, tops):
 
 fork("DetectionOutput")(detectors.detection_output)
 fork("Proposal")(detectors.proposal)
+fork("Yolov3DetectionOutput")(detectors.yolov3)
+fork("YoloDetectionOutput")(detectors.yolov2)
 fork("Python rpn.proposal_layer.ProposalLayer")(detectors.python_proposal)
 
 
@@ -286,3 +288,20 @@ def cut_roi(fields, bottoms, blobs, tops):
                 if above[place] and not above[place + 1]:
                     boxes[image, end] = place
     return [boxes, most][:tops]
+
+
+@fork("Reorg")
+def reorg(fields, bottoms, blobs, tops):
+    """reorg_cpu of caffe-yolov2's reorg_layer.hpp, as darknet: with the channels and places of the bottom."""
+    param, x = fields["reorg_param"], bottoms[0]
+    stride, reverse = param["stride"], param.get("reverse", False)
+    n, c, h, w = x.shape
+    few = c // stride**2
+    k, j, i = np.meshgrid(np.arange(c), np.arange(h), np.arange(w), indexing="ij")
+    across, down = i * stride + k // few % stride, j * stride + k // few // stride
+    at = across + w * stride * (down + h * stride * (k % few))
+    flat, y = x.reshape(n, -1), np.zeros((n, c * h * w), np.float32)
+    if reverse:
+        y[:, at.reshape(-1)] = flat
+        return [y.reshape(n, few, h * stride, w * stride)]
+    return [flat[:, at.reshape(-1)].reshape(n, c * stride**2, h // stride, w // stride)]

@@ -17,6 +17,7 @@ from pipeline.caffe.read import (
     reduction,
     shape,
     unpooling,
+    yolo,
 )
 from pipeline.caffe.read.network import inputs, outline, part, read, unsupported
 from pipeline.caffe.read.reader import READS
@@ -44,4 +45,5 @@ __all__ = [
     "shape",
     "unpooling",
     "unsupported",
+    "yolo",
 ]

@@ -41,7 +41,12 @@ def moved(net: CaffeReader, centre: Value, size: Value, shift: Value, growth: Va
     """
     middle = net.add("Add", net.add("Mul", shift, size, part="shift"), centre, part="middle")
     grown = net.add("Mul", net.add("Exp", growth, part="growth"), size, part="size")
-    half = net.add("Mul", grown, net.constant(0.5, "half"), part="reach")
+    return corners(net, middle, grown)
+
+
+def corners(net: CaffeReader, middle: Value, extent: Value) -> Value:
+    """Return the corners of boxes around `middle`: (..., 4)."""
+    half = net.add("Mul", extent, net.constant(0.5, "half"), part="reach")
     begin, end = net.add("Sub", middle, half, part="begin"), net.add("Add", middle, half, part="end")
     return net.add(Concat(axis=middle.rank - 1), begin, end, part="corners")
 
