@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pipeline.caffe import files
 from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.read import outline, part, read
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.layer import LayerReader, kind
 from pipeline.caffe.read.weights import Weights
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import PipelineError, UsageError
@@ -211,12 +211,12 @@ def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int) ->
         if field.message_type and not field.is_repeated and "engine" in field.message_type.fields_by_name:
             value.ClearField("engine")
     plain.type = "Convolution" if layer.type in ("ConvolutionDepthwise", "DepthwiseConvolution") else layer.type
-    kind = FORKS.get(layer.type)
-    if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
+    fork = FORKS.get(kind(layer))
+    if fork is None or not fork.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
         return plain
     python = LayerParameter(name=layer.name, type="Python", bottom=layer.bottom, top=layer.top)
     python.python_param.module, python.python_param.layer = "caffe_fork_layer", "ForkLayer"
     fields = MessageToDict(layer, preserving_proto_field_name=True)
-    described = {"type": layer.type, "fields": fields, "blobs": [array.shape for array in blobs]}
+    described = {"type": kind(layer), "fields": fields, "blobs": [array.shape for array in blobs]}
     python.python_param.param_str = json.dumps(described)
     return python

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.caffe.read import data
 from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
@@ -182,7 +182,7 @@ class _Walk:
         fault, refusal = self.memory.fault(message), self.memory.refusal(message)
         if fault is not None:
             self._fault(layer, fault)
-        elif refusal is not None and layer.type in READS:
+        elif refusal is not None and layer.kind in READS:
             self.problems.append(Problem(str(layer), refusal, "give it a top of its own"))
         self.memory.run(message, layer.bottoms)
 
@@ -203,7 +203,7 @@ class _Walk:
 
     def _apply(self, layer: LayerReader, trusted: bool) -> bool:
         """Run the layer's reader and account for its fields; tell whether it made the tops."""
-        handler = READS.get(layer.type)
+        handler = READS.get(layer.kind)
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
         if handler is None:
@@ -249,7 +249,7 @@ class _Walk:
 
 def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
-    reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+    reason = "its code is not in the file" if layer.type == PYTHON else "no layer of this type is known"
     reason += _meant(layer.type, READS)
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
     return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.weights import Array, Weights
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
@@ -152,6 +152,16 @@ class CaffeReader(Builder):
 Read = Callable[[LayerReader, CaffeReader], None]
 READS: Registry[Read] = Registry("Caffe layer")
 reads = READS.register
+
+
+def layer(kind: str, *, module: str = "", layer: str = "") -> Callable[[Read], Read]:
+    """Register a reader for layers of a type; for Python layers, of a class in a module as the prototxt names them.
+
+    Raises ValueError where there is one, or where a class is named for another type or not for Python.
+    """
+    if (kind == PYTHON) != bool(module and layer):
+        raise ValueError("module and layer tell Python layers apart, and are for these only")
+    return READS.register(f"{PYTHON} {module}.{layer}" if module else kind)
 
 
 def per_channel(array: Array, rank: int, axis: int = 1) -> Array:

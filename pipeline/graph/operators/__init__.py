@@ -55,6 +55,9 @@ from pipeline.graph.operators.convolution import Conv as Conv
 from pipeline.graph.operators.convolution import ConvTranspose as ConvTranspose
 from pipeline.graph.operators.convolution import Im2Col as Im2Col
 from pipeline.graph.operators.convolution import LocallyConnected as LocallyConnected
+from pipeline.graph.operators.detection import BoxSuppression as BoxSuppression
+from pipeline.graph.operators.detection import Compress as Compress
+from pipeline.graph.operators.detection import ScatterAdd as ScatterAdd
 from pipeline.graph.operators.matrix import Gemm as Gemm
 from pipeline.graph.operators.matrix import MatMul as MatMul
 from pipeline.graph.operators.matrix import Product as Product
