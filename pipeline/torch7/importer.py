@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.copies import without
 from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
-from pipeline.graph.values import Graph, Node, Value
+from pipeline.graph.values import Graph
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, Misfit, leaves
@@ -174,27 +175,7 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
         outputs = [net.add("Identity", net.current(value)) for value in leaves(y)]
     if not outputs:
         raise UsageError("the network gives an empty table")
-    return without_copies(net.builder.finish(outputs))
-
-
-def without_copies(graph: Graph) -> Graph:
-    """Leave out the Identity nodes: in a graph, where no value changes, a copy is the value itself.
-
-    An output that is an input or a weight of the network keeps its node.
-    """
-    given = {value.name for value in graph.inputs} | graph.weights.keys()
-    outputs = {value.name for value in graph.outputs}
-    same: dict[str, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        taken = node.taking(same)
-        source = taken.inputs[0] if isinstance(node.operator, Identity) else None
-        if source is not None and not (source.name in given and node.output.name in outputs):
-            same[node.output.name] = source
-        else:
-            nodes.append(taken)
-    final = tuple(same.get(value.name, value) for value in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
+    return without(Identity, net.builder.finish(outputs))
 
 
 def held(root: Module) -> int:
