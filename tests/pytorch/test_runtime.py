@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.errors import UnsupportedError
 from pipeline.graph.evaluation import run
 from pipeline.graph.values import Graph
 from pipeline.pytorch.format import PYTORCH
 from pipeline.runtimes.runtime import Job, Runtime
 from pipeline.runtimes.runtime import run as run_jobs
 from tests.graph.geometry import LAYERS, made
-from tests.graph.nets import CASES, Case, Net
+from tests.graph.nets import CASES, Net
 from tests.graph.trials import differences, trials
 from tests.support import PYTORCHES, numbers
 
@@ -22,25 +21,13 @@ def runtime(request) -> Runtime:
     return request.param
 
 
-def refused(case: Case) -> bool:
-    try:
-        PYTORCH.rehearse(case.graph())
-    except UnsupportedError:
-        return True
-    return False
+def test_every_operator_is_the_same_in_pytorch(runtime, tmp_path):
+    assert differences(PYTORCH, runtime, trials(PYTORCH, CASES, tmp_path / "nets"), tmp_path / "apart") == []
 
 
-def test_every_operator_is_the_same_in_pytorch_or_refused(runtime, tmp_path):
-    taken = [case for case in CASES if not refused(case)]
-    assert {case.name.split()[0] for case in CASES if refused(case)} <= {"MaxRoiPool"}
-    assert differences(PYTORCH, runtime, trials(PYTORCH, taken, tmp_path / "nets"), tmp_path / "apart") == []
-
-
-def test_any_geometry_computes_the_same_in_pytorch_or_is_refused(runtime, tmp_path):
-    cases = made(LAYERS, 200)
-    taken = [case for case in cases if not refused(case)]
-    assert len(taken) > 0.9 * len(cases)
-    assert differences(PYTORCH, runtime, trials(PYTORCH, taken, tmp_path / "nets"), tmp_path / "apart") == []
+def test_any_geometry_computes_the_same_in_pytorch(runtime, tmp_path):
+    nets = trials(PYTORCH, made(LAYERS, 200), tmp_path / "nets")
+    assert differences(PYTORCH, runtime, nets, tmp_path / "apart") == []
 
 
 def small(batch: int) -> Graph:
