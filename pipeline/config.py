@@ -65,6 +65,7 @@ class Options:
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
+    record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")

@@ -55,6 +55,8 @@ def run(
         delivery.refuse_foreign(options.output)
         if options.report:
             page.refuse_foreign(options.report)
+        if options.record:
+            reference.refuse_record(options, options.record)
         earlier = record.previous(options.output)
         if before is None:
             delivery.refuse_other_model(options, earlier)
@@ -115,12 +117,13 @@ def resume(
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
     `changes` are options that shall have other values than recorded.
-    No record makes a runtime execute what is in a file: the command line has to name that.
+    No record makes a runtime execute what is in a file, or keep what it computed: the command line has to ask for that.
     Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
     its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
     """
     before, changes = record.load(folder), changes or {}
-    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    options = record.to_resume(before, folder, adopt=adopt, stop_after=stop_after)
+    options = replace(options, **{"record": None, **changes})
     record.refuse_gone(options, folder)
     _refuse_executing(folder, options, changes)
     if not trust:

@@ -11,6 +11,7 @@ from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Value
 from pipeline.pytorch import forward
 from pipeline.pytorch.code import Code, Text, call, code, flat, refs
+from pipeline.pytorch.functions import FUNCTIONS
 from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.members import Members, sizes
 from pipeline.pytorch.steps import Array, Step, Steps
@@ -32,7 +33,7 @@ it learn further; what it has learnt is in model.safetensors.
 $imports
 
 
-class Network($base):
+${functions}class Network($base):
     """Computes what the original does.
 
 $signature
@@ -120,10 +121,12 @@ def _text(graph: Graph, made: _Class) -> str:
     title = re.sub(r"[^\w ./-]", "", graph.name, flags=re.ASCII)[:40].strip() or "A network"
     fed = ", ".join(_example(value) for value in graph.inputs)
     body = "\n".join(made.body)
+    functions = "".join(f"{text}\n\n" for name, text in FUNCTIONS.items() if f"{name}(" in body)
     return _SOURCE.substitute(
         title=title,
         example=fed,
-        imports="\n".join(_imports(body)),
+        imports="\n".join(_imports(functions + body)),
+        functions=functions,
         base=made.base,
         signature="\n".join(_signature(graph, made.arguments)),
         body=body,
