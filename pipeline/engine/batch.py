@@ -22,7 +22,7 @@ def convert_all(
     """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
     if len(runs) > 1:
         for options in runs:
-            runner.wait(options, command)
+            runner.wait(options, report, command)
     return do_all([new_job(options, command, stages) for options in runs], report, chosen(runs[0]))
 
 

@@ -19,6 +19,7 @@ from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.stages.stage import RECORDED
+from pipeline.store import plain
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
@@ -146,11 +147,13 @@ def _own_manifest(path: Path) -> bool:
 
 def _own_record(path: Path) -> bool:
     """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
-    if not _plain(path):
-        return False
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD).strip(b"\0")
-    return not head or head.startswith(b'{\n  "run": "') or _json(path).keys() >= {"run", "stages", "delivered"}
+    data = b""
+    with suppress(OSError):
+        data = plain.read(path) if _plain(path) else b"somebody else's"
+    with suppress(ValueError, RecursionError):
+        found = json.loads(data)
+        return isinstance(found, dict) and found.keys() >= {"run", "stages", "delivered"}
+    return not data.strip(b"\0") or data.startswith(b'{\n  "run": "')
 
 
 def _own_log(path: Path) -> bool:
@@ -169,12 +172,11 @@ def _plain(path: Path) -> bool:
 def _json(path: Path) -> dict[str, Any]:
     """Return a JSON object that lies in a plain file; an empty one where there is none."""
     with suppress(ValueError, OSError, RecursionError):
-        if _plain(path) and isinstance(found := json.loads(path.read_bytes()), dict):
+        if _plain(path) and isinstance(found := json.loads(plain.read(path)), dict):
             return found
     return {}
 
 
-_HEAD = 4096
 _LONGEST_LINE = 1 << 20  # bytes of an event
 OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
 

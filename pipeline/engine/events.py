@@ -26,6 +26,13 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordUnreadable(Event):
+    """The record in the output folder cannot be read; the run goes on as if there were none, and writes its own."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageStarted(Event):
     """A stage runs, for these reasons."""
 

@@ -108,7 +108,7 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if value is None or value in ("", []):
         return "nothing"
     if isinstance(value, Mapping) and "blake3" in value:
-        return f"a file with the digest {value['blake3'][:8]}"
+        return f"a file with the digest {str(value['blake3'])[:8]}"
     return ", ".join(map(_brief, value)) if isinstance(value, list) else str(value)
 
 

@@ -57,7 +57,7 @@ def run(
             page.refuse_foreign(options.report)
         if options.record:
             reference.refuse_record(options, options.record)
-        earlier = record.previous(options.output)
+        earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
         store.digests.ahead(_large_files(options, earlier))
@@ -82,17 +82,22 @@ def run(
         ).go()
 
 
-def wait(options: Options, command: Sequence[str] = ()) -> None:
+def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:
     """Record that a run is one of several, for a resume of them all; what hinders that is told when its turn comes."""
     with suppress(PipelineError, OSError):
         _refuse_inside(options.output, options.store or default_root())
         options.output.mkdir(parents=True, exist_ok=True)
         with guards.only_one(options.output):
             delivery.refuse_foreign(options.output)
-            earlier, root = record.previous(options.output), options.store or default_root()
+            earlier, root = _earlier(options, report), options.store or default_root()
             delivery.refuse_other_model(options, earlier)
             ledger.vouch(options)
             record.wait(options, root, list(command), earlier).save(options.output)
+
+
+def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:
+    """Return the record of the last run into the output folder; one that cannot be read is told of, and is as none."""
+    return record.previous(options.output, lambda why: report(events.RecordUnreadable(options.name, why)))
 
 
 def refused(options: Options, error: PipelineError) -> None:

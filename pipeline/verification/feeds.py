@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -20,6 +21,7 @@ from pipeline.torch7 import reader
 from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
 
 Array = np.ndarray[Any, Any]
+_HEADER = 1 << 16  # bytes of an array in which its header stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
 
 def _shape(archive: ZipFile, name: str) -> Shape:
     """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
-    with archive.open(name) as stream:
+    with archive.open(name) as packed:
+        stream = BytesIO(packed.read(_HEADER))  # which says itself how long it is, and may lie
         first = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)

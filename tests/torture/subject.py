@@ -71,12 +71,12 @@ class Subject:
     def convert(self, place: Place) -> int:
         """Convert in this process; give the exit code."""
         where = ("--output", str(place.output), "--store", str(place.store))
-        return _say(place, ["convert", str(self.model), *self.options, *where, "-q"])
+        return say(place, ["convert", str(self.model), *self.options, *where, "-q"])
 
     def resume(self, place: Place, *more: str) -> int:
         """Go on in this process as a user would: from the record where there is one, else from the start."""
         if (place.output / "run.json").exists():
-            return _say(place, ["resume", str(place.output), "-q", *more])
+            return say(place, ["resume", str(place.output), "-q", *more])
         return self.convert(place)
 
     def wrong_after(self, place: Place, finished: set[str], code: int) -> str:
@@ -95,7 +95,8 @@ class Subject:
         return ""
 
 
-def _say(place: Place, words: Sequence[str]) -> int:
+def say(place: Place, words: Sequence[str]) -> int:
+    """Run a command in this process, keep what it says, and give its exit code."""
     from pipeline.cli import app
 
     descriptor = os.open(place.folder.with_name(f"{place.folder.name}.{_TALK}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import corruption, crash, crowd, disk
+from tests.torture import corruption, crash, crowd, disk, home
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -57,3 +57,7 @@ def test_a_flipped_byte_anywhere_in_the_store_is_found_put_aside_and_made_again(
     subject: Subject, tmp_path: Path
 ) -> None:
     _held(corruption.flipped(subject, tmp_path, 1), 10)
+
+
+def test_commands_on_random_files_of_a_home_folder_damage_none_of_them(subject: Subject, tmp_path: Path) -> None:
+    _held(home.home(subject, tmp_path, 8), 8)
