@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.graph.format import Network
+from pipeline.graph.format import READING, Network
 from pipeline.pytorch.format import PYTORCH
 from pipeline.stages import exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
@@ -27,7 +27,7 @@ STAGE = Stage(
     default=False,
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss", "cut"),
+    options=READING,
     libraries=("numpy",),
     modules=("pipeline.graph.serialization", "pipeline.pytorch.write"),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
+from pipeline.graph.format import READING
 from pipeline.stages.stage import Stage, Task
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
         ports = source.recorded()
         return Candidate(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
-    graph, ports = network.graph, network.signature
+    graph, ports, source = network.graph, network.signature, known.selected(source, task.output)
     if ports.notes(known.name):
         return Candidate(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
@@ -129,7 +130,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=(*READING, "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.caffe.read import data
-from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
+from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at, needed_for
 from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
@@ -32,12 +32,14 @@ def read(
     outputs: Sequence[str] | None = None,
     keep_loss: bool = False,
     cut: Sequence[str] = (),
+    until: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> Graph:
     """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
 
     `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network that has one is an input.
-    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name. What only
+    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name; `until` does so
+    too, and nothing is read that these do not need. What only
     training needs is left out unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers,
     that are left out with all that needs them, so that what they take are outputs; "auto" stands for every layer
     that has no counterpart. What the user should know without its being wrong is appended to `notes`.
@@ -46,13 +48,13 @@ def read(
     everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
     inputs without a shape and for a cut at a layer that is not there.
     """
-    walk = _walked(net, input_shapes or {}, keep_loss, cut)
+    walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     if walk.problems:
         raise UnsupportedError(tuple(walk.problems))
     walk.raise_faults()
     if notes is not None:
         notes.extend(walk.notes())
-    return walk.reader.close(outputs, walk.part.ends)
+    return walk.reader.close(until or outputs, walk.part.ends)
 
 
 def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:
@@ -75,15 +77,28 @@ def unsupported(
     return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
 
 
-def part(net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, cut: Sequence[str] = ()) -> Cut:
-    """Return which layers `read` reads, and which it leaves out at the cuts."""
-    return _walked(net, input_shapes or {}, False, cut).part
+def part(
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    cut: Sequence[str] = (),
+    until: Sequence[str] = (),
+) -> Cut:
+    """Return which layers `read` reads, and which it leaves out."""
+    return _walked(net, input_shapes or {}, False, cut, until).part
 
 
-def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, cut: Sequence[str]) -> _Walk:
+def _walked(
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape],
+    keep_loss: bool,
+    cut: Sequence[str],
+    until: Sequence[str] = (),
+) -> _Walk:
     """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
     part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
+    part = needed_for(part, until) if until else part
     first = walk = _Walk(net, network, part, input_shapes)
     walk.run()
     while CUT_BY_ITSELF in cut and walk.refused:
@@ -99,6 +114,7 @@ def outline(
     *,
     keep_loss: bool = False,
     cut: Sequence[str] = (),
+    until: Sequence[str] = (),
 ) -> tuple[Graph, tuple[str, ...]]:
     """Read as much of a network as can be: the graph of it, and notes on the rest.
 
@@ -106,7 +122,7 @@ def outline(
     layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
     no fault here.
     """
-    walk = _walked(net, input_shapes or {}, keep_loss, cut)
+    walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
     notes += [f"{fault.where}: {fault.why or fault.what}" for fault in walk.faults]
     notes += [*walk.reader.weights_file.faults[:SHOWN], *walk.notes()] if net.blobs else []
@@ -153,7 +169,7 @@ class _Walk:
         for message in self.network.left_out:
             yield f"{message.name} ({message.type}): left out; --keep-loss keeps it"
         for message in self.part.left_out:
-            yield f"{message.name} ({message.type}): left out, as the network is cut before it"
+            yield f"{message.name} ({message.type}): left out, as the network ends before it"
         for name in self.net.unused():
             yield f"{name}: the weights file has blobs for it, and the network has no such layer"
         yield from self.net.notes
