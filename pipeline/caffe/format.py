@@ -207,7 +207,9 @@ def _of(path: Path) -> Iterator[None]:
 def _net(source: Source) -> CaffeNet:
     from pipeline.caffe import files
     from pipeline.caffe.phase import State
+    from pipeline.plugins import load_plugins
 
+    load_plugins(source.plugins)
     asked = State(source.phase or "TEST", source.level, source.stages, source.not_stages)
     state = State() if source.signature else asked
     return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"), state)

@@ -52,7 +52,7 @@ class Role:
 
 
 # The options that say how a network is read, by the fields of a Source that they fill.
-READING = ("inputs", "keep_loss", "cut", "outputs", "phase", "level", "stages", "not_stages")
+READING = ("inputs", "plugins", "keep_loss", "cut", "outputs", "phase", "level", "stages", "not_stages")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.graph.format import READING, Network
 from pipeline.onnx.format import ONNX
-from pipeline.stages import exits
+from pipeline.stages import conversion, exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
@@ -28,6 +28,7 @@ STAGE = Stage(
     run=run,
     rehearse=_rehearse,
     options=READING,
+    environment=conversion.environment,
     libraries=("numpy", "protobuf"),
     modules=("pipeline.graph.serialization", "pipeline.onnx.files", "pipeline.onnx.write"),
 )

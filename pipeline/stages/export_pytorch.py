@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pipeline.graph.format import READING, Network
 from pipeline.pytorch.format import PYTORCH
-from pipeline.stages import exits
+from pipeline.stages import conversion, exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
@@ -28,6 +28,7 @@ STAGE = Stage(
     run=run,
     rehearse=_rehearse,
     options=READING,
+    environment=conversion.environment,
     libraries=("numpy",),
     modules=("pipeline.graph.serialization", "pipeline.pytorch.write"),
 )

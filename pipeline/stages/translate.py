@@ -70,6 +70,7 @@ STAGE = Stage(
     run=run,
     rehearse=_rehearse,
     options=(*READING, "optimize", "split_init"),
+    environment=conversion.environment,
     libraries=("numpy", "protobuf"),
     modules=("pipeline.caffe.files", "pipeline.caffe.read", "pipeline.caffe2.files", "pipeline.caffe2.write"),
     check=_check,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
 from pipeline.graph.format import READING
+from pipeline.stages import conversion
 from pipeline.stages.stage import Stage, Task
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, *_named(options))}
+    found = {each.title: each.interpreter for each in discovery.runtimes(os.environ, *_named(options))}
+    return found | conversion.environment(options)
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -263,6 +263,8 @@ class _Walk:
 def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
     reason = "its code is not in the file" if layer.type == PYTHON else "no layer of this type is known"
+    if layer.type == PYTHON:
+        reason += f": it is {layer.kind.removeprefix(PYTHON).strip()}"
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
     return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
 
