@@ -84,6 +84,13 @@ class Options:
     cut: tuple[str, ...] = _option(
         (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
     )
+    outputs: tuple[str, ...] = _option((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
+    phase: Literal["", "TEST", "TRAIN"] = _option(
+        "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
+    )
+    stages: tuple[str, ...] = _option((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _option((), "Do not take those of this stage.", "--not-stage", "NAME")
+    level: int | None = _option(None, "Take a Caffe network's layers of this level.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
@@ -311,6 +318,8 @@ def _judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "it is a small positive number"
     elif option == "weights_format" and value not in ("protobuf", "hdf5"):
         why = "it is protobuf or hdf5"
+    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
+        why = "it is TEST or TRAIN"
     if why:
         raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
     if option == "inputs":

@@ -111,6 +111,7 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
     "bool": (bool | None, None),
     "int": (int | None, None),
     "float": (float | None, None),
+    "int | None": (int | None, None),
     "Path": (Path | None, None),
     "Path | None": (Path | None, None),
     "tuple[str, ...]": (list[str], []),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
+from pipeline.graph.format import READING
+from pipeline.stages import conversion
 from pipeline.stages.stage import RECORDED, Stage, Task
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
         ports = source.recorded()
         return Candidate(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
-    graph, ports = network.graph, network.signature
+    graph, ports, source = network.graph, network.signature, known.selected(source, task.output)
     if ports.notes(known.name):
         return Candidate(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
@@ -117,7 +119,8 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, *_named(options))}
+    found = {each.title: each.interpreter for each in discovery.runtimes(os.environ, *_named(options))}
+    return found | conversion.environment(options)
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -140,7 +143,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=(*READING, "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

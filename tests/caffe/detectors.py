@@ -188,3 +188,34 @@ def yolov2(fields, bottoms, blobs, tops):
     scores = likely.max(axis=1) / (1 + np.exp(-rows[:, 4]))
     enough = scores >= param.get("confidence_threshold", 0.01)
     return chosen(likely.argmax(axis=1) + 1, scores, boxes, enough, param.get("nms_threshold", 0.45))
+
+
+def text_boxes(fields, bottoms, blobs, tops):
+    """MhLiao/TextBoxes at fd4d7a9, prior_box_layer.cpp: every box twice, the second half a place lower."""
+    param = fields["prior_box_param"]
+    (size,), ratios = param["min_size"], [1.0]
+    for ratio in param.get("aspect_ratio", []):
+        if all(abs(ratio - known) >= 1e-6 for known in ratios):
+            ratios += [ratio, 1 / ratio] if param.get("flip", True) else [ratio]
+    extents = [(size, size), *((np.sqrt(size * most),) * 2 for most in param.get("max_size", []))]
+    extents += [(size * np.sqrt(ratio), size / np.sqrt(ratio)) for ratio in ratios if abs(ratio - 1) >= 1e-6]
+    (rows, columns), (height, width) = bottoms[0].shape[2:], bottoms[1].shape[2:]
+    boxes = []
+    for h in range(rows):
+        for w in range(columns):
+            x = (w + 0.5) * width / columns
+            for a, b in extents:
+                for y in ((h + 0.5) * height / rows, (h + 1.0) * height / rows):
+                    boxes += [(x - a / 2) / width, (y - b / 2) / height, (x + a / 2) / width, (y + b / 2) / height]
+    boxes = np.clip(boxes, 0, 1) if param.get("clip", False) else np.array(boxes)
+    variances = np.resize(np.array(param.get("variance", [0.1])), boxes.shape)
+    return [np.stack([boxes, variances])[np.newaxis].astype(np.float32)]
+
+
+def text_detection_output(fields, bottoms, blobs, tops):
+    """MhLiao/TextBoxes at fd4d7a9, detection_output_layer.cpp: as SSD's, but for what it cuts and gives for none."""
+    (rows,) = detection_output(fields, bottoms, blobs, tops)
+    if (rows[..., 1] == -1).all():
+        return [np.full((1, 1, 1, 7), -1, np.float32)]
+    rows[..., 3:] = np.clip(rows[..., 3:], 0, 1)
+    return [rows]

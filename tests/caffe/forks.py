@@ -253,6 +253,8 @@ def roi_pooling(fields, bottoms, blobs, tops):
 
 
 fork("DetectionOutput")(detectors.detection_output)
+fork("DetectionOutput of TextBoxes")(detectors.text_detection_output)
+fork("PriorBox of TextBoxes")(detectors.text_boxes)
 fork("Proposal")(detectors.proposal)
 fork("Yolov3DetectionOutput")(detectors.yolov3)
 fork("YoloDetectionOutput")(detectors.yolov2)

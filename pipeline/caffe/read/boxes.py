@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader
+from pipeline.caffe.read.weights import Array
 from pipeline.graph.operators import (
     BoxSuppression,
     Cast,
@@ -93,16 +94,21 @@ def gathered(net: CaffeReader, table: Value, places: Value, part: str) -> Value:
     return net.add(Gather(axis=0), table, places, part=part)
 
 
-def detections(net: CaffeReader, rows: Value, wanted: Value, found: Value, images: int) -> Value:
+def no_detections(images: int) -> Array:
+    """Return the rows that SSD gives where there are no detections: the image's number and six times -1 for each."""
+    rows = np.full((images, COLUMNS), -1, np.float32)
+    rows[:, 0] = np.arange(images)
+    return rows
+
+
+def detections(net: CaffeReader, rows: Value, wanted: Value, found: Value, none: Array) -> Value:
     """Return those of the rows (M, 7) that are wanted as SSD does: (1, 1, how many, 7).
 
-    Where `found`, (1,), is 0, there are none, and a row with the image's number and six times -1 stands for each.
+    Where `found`, (1,), is 0, there are no detections, and the rows of `none` stand for them.
     """
-    none = np.full((images, COLUMNS), -1, np.float32)
-    none[:, 0] = np.arange(images)
     rows = net.add(Concat(axis=0), rows, net.weight(none, "none"), part="rows_and_none")
     missing = net.add("Equal", found, net.weight(np.zeros(1, np.float32), "zero"), part="missing")
-    wanted = net.add(Concat(axis=0), wanted, *(missing,) * images, part="wanted_or_missing")
+    wanted = net.add(Concat(axis=0), wanted, *(missing,) * len(none), part="wanted_or_missing")
     chosen = net.add(Compress(axis=0), rows, wanted, part="chosen")
     return net.add(Reshape(shape=(1, 1, -1, COLUMNS)), chosen)
 

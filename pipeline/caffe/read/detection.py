@@ -6,11 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.caffe.read.boxes import VAST, check_count, columns, detections, gathered, moved, ordered, suppressed
+from pipeline.caffe.read.boxes import (
+    VAST,
+    check_count,
+    columns,
+    detections,
+    gathered,
+    moved,
+    no_detections,
+    ordered,
+    suppressed,
+)
 from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.errors import Problem, UnsupportedError
-from pipeline.graph.operators import Cast, Concat, ReduceMax, Reshape, Slice, TopK, Transpose
+from pipeline.graph.operators import Cast, Clip, Concat, ReduceMax, Reshape, Slice, TopK, Transpose
 from pipeline.graph.operators.detection import LOWEST
 from pipeline.graph.values import Value
 
@@ -31,8 +41,13 @@ class _Counts:
 
 @reads("DetectionOutput")
 def detection_output(layer: LayerReader, net: CaffeReader) -> None:
-    """Of each class the boxes that do not overlap better ones, of all classes the best: (1, 1, how many, 7)."""
+    """Of each class the boxes that do not overlap better ones, of all classes the best: (1, 1, how many, 7).
+
+    Where there are locations for twice as many boxes as SSD makes, the network is one of TextBoxes.
+    """
     locations, confidences, priors = layer.take(3, 5)[:3]
+    doubled = _of_text_boxes(layer, net, locations, priors)
+    priors = doubled or priors
     fields = layer.param("detection_output_param")
     fields.ignore("save_output_param", "visualize", "visualize_threshold", "save_file")
     if fields.message("nms_param").float("eta") != 1:
@@ -44,7 +59,21 @@ def detection_output(layer: LayerReader, net: CaffeReader) -> None:
     best, places = net.add_many(TopK(k=counts.looked_at, axis=2), scores, part="best_of_class")
     near = _chosen(net, counts, boxes, places)
     left = _left(net, fields, counts, near, best)
-    net.give(layer, _best(layer, net, fields, counts, (best, near, left)))
+    near = net.add(Clip(min=0, max=1), near, part="clipped") if doubled else near
+    net.give(layer, _best(layer, net, fields, counts, (best, near, left), numbered=not doubled))
+
+
+def _of_text_boxes(layer: LayerReader, net: CaffeReader, locations: Value, priors: Value) -> Value | None:
+    """Return TextBoxes' boxes in place of SSD's, for twice as many locations; None where they are SSD's.
+
+    MhLiao/TextBoxes at fd4d7a9 has an older DetectionOutput, which cuts its boxes to the image.
+    """
+    parts = net.joined(priors)
+    made = [net.text_boxes[part.name] for part in parts if part.name in net.text_boxes]
+    if len(made) < len(parts) or locations.size != locations.shape[0] * priors.size:
+        return None
+    net.notes.append(f"{layer}: there are two locations for each box of SSD, so the boxes are those of TextBoxes")
+    return net.weight(np.concatenate([each() for each in made], axis=2), "text_boxes")
 
 
 def _counts(layer: LayerReader, net: CaffeReader, fields: Fields, bottoms: tuple[Value, Value, Value]) -> _Counts:
@@ -123,9 +152,14 @@ def _left(net: CaffeReader, fields: Fields, counts: _Counts, near: Value, best: 
 
 
 def _best(
-    layer: LayerReader, net: CaffeReader, fields: Fields, counts: _Counts, found: tuple[Value, Value, Value]
+    layer: LayerReader,
+    net: CaffeReader,
+    fields: Fields,
+    counts: _Counts,
+    found: tuple[Value, Value, Value],
+    numbered: bool,
 ) -> Value:
-    """Return the best of all classes, by image, class and confidence."""
+    """Return the best of all classes, by image, class and confidence; `numbered` tells what stands for none."""
     scores, boxes, left = found
     each = counts.classes * counts.looked_at
     total, most = counts.images * each, fields.int("keep_top_k")
@@ -147,6 +181,6 @@ def _best(
     mark = net.add(Reshape(shape=(-1,)), columns(net, rows, 7, 8, "mark"), part="marks")
     wanted = net.add("Greater", mark, net.constant(0, "unmarked"), part="wanted")
     any_left = net.add(ReduceMax(axes=(0, 1), keepdims=0), marks, part="any")
-    return detections(
-        net, columns(net, rows, 0, 7, "seven"), wanted, net.reshape(any_left, (1,), "any_left"), counts.images
-    )
+    none = no_detections(counts.images if numbered else 1)
+    none[:, 0] = none[:, 0] if numbered else -1
+    return detections(net, columns(net, rows, 0, 7, "seven"), wanted, net.reshape(any_left, (1,), "any_left"), none)

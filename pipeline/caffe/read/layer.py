@@ -14,7 +14,7 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
 if TYPE_CHECKING:
-    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
+    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
 PYTHON = "Python"  # the type of layers whose definition is code of the user's
 MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
@@ -48,6 +48,8 @@ _WITHOUT_MEANING = frozenset(
 
 # A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
 _PAIR = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
+
+_NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 
 _Number = int  # since Fields has a method of that name
 
@@ -221,7 +223,9 @@ class LayerReader:
         """Return a problem for every field that is set, that the schema lacks and that does matter."""
         for field in self._message.unknown if not self._left else ():
             outer = field.path.partition(".")[0]
-            if (
+            if field.path in self._used:
+                yield from self._unasked(field)
+            elif (
                 outer not in _OF_OTHERS
                 and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
                 and not ignored(field.path)
@@ -248,9 +252,10 @@ class LayerReader:
     def lacking(self, path: str) -> str:
         """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
 
-        A field inside a message that the schema lacks is found in the message's text.
+        A field inside a message that the schema lacks is found in the message's text. What is asked for counts as used.
         """
         outer, _, inner = path.partition(".")
+        self._used |= {path, outer}
         for unknown in self._message.unknown:
             if unknown.path == path:
                 return unknown.text
@@ -258,6 +263,13 @@ class LayerReader:
             if found:
                 return found[1]
         return ""
+
+    def _unasked(self, field: UnknownField) -> Iterator[Problem]:
+        """Return a problem for every field in the text of a message of which others were asked for."""
+        for name in _NAMES.findall(field.text):
+            path = f"{field.path}.{name}"
+            if path not in self._used:
+                yield Problem(f"{self.name}.{path}", "the layer's reader has no use for it")
 
     def parameters(self) -> dict[str, str | tuple[float, ...]]:
         """Return what the param_str of a Python layer says: words, and lists of numbers, by name.

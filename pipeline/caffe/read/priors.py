@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.caffe.read.weights import Array
+from pipeline.graph.values import Value
 
 _SAME_RATIO = 1e-6
 
@@ -29,7 +31,11 @@ def prior_box(layer: LayerReader, net: CaffeReader) -> None:
         layer.invalid(f"sizes {smallest + largest} and ratios {ratios}")
     if any(not size.is_integer() for size in smallest + largest):
         net.notes.append(f"{layer}: its sizes are cut to integers, as SSD's Caffe cuts them; OpenCV, for one, does not")
-    _give(layer, net, fields, _extents([int(size) for size in smallest], [int(size) for size in largest], ratios))
+    whole = _extents([int(size) for size in smallest], [int(size) for size in largest], ratios)
+    given = _give(layer, net, fields, whole)
+    moving = [name for name in ("step", "step_h", "step_w", "img_size", "img_h", "img_w", "offset") if fields.has(name)]
+    if len(smallest) == 1 and not moving:
+        net.text_boxes[given.name] = partial(_twice, layer, fields, _extents(smallest, largest, ratios))
 
 
 @reads("PriorBoxClustered")
@@ -42,20 +48,35 @@ def clustered_prior_box(layer: LayerReader, net: CaffeReader) -> None:
     _give(layer, net, fields, np.array([*zip(widths, heights, strict=True)], np.float32))
 
 
-def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) -> None:
+def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) -> Value:
     """End a layer with the boxes of these widths and heights around each place."""
     feature, image = layer.take(2)
     if feature.rank != 4 or image.rank != 4:
         layer.invalid(f"shapes {feature.shape} and {image.shape}")
     boxes = _boxes(extents, _frame(layer, fields, feature.shape[2:], image.shape[2:]))
+    net.prior_layers.append(str(layer))
+    net.give(layer, net.weight(_with_variances(layer, fields, boxes), "boxes"))
+    return net.blobs[layer.tops[0]]
+
+
+def _twice(layer: LayerReader, fields: Fields, extents: Array) -> Array:
+    """Return each box as it is and half a place lower: MhLiao/TextBoxes at fd4d7a9, prior_box_layer.cpp."""
+    feature, image = layer.take(2)
+    frame = _frame(layer, fields, feature.shape[2:], image.shape[2:])
+    lower = frame._replace(offsets=(np.float32(1), frame.offsets[1]))
+    both = np.stack([_boxes(extents, frame), _boxes(extents, lower)], axis=3)
+    return _with_variances(layer, fields, both)
+
+
+def _with_variances(layer: LayerReader, fields: Fields, boxes: Array) -> Array:
+    """Return boxes and their variances as the layer gives them: (1, 2, 4 boxes)."""
     if fields.flag("clip"):
         boxes = np.clip(boxes, 0, 1)
     variances = fields.floats("variance") or (0.1,)
     if len(variances) not in (1, 4):
         layer.invalid(f"{len(variances)} numbers of variance")
     spread = np.resize(np.array(variances, np.float32), boxes.shape)
-    net.prior_layers.append(str(layer))
-    net.give(layer, net.weight(np.stack([boxes.reshape(-1), spread.reshape(-1)])[np.newaxis], "boxes"))
+    return np.stack([boxes.reshape(-1), spread.reshape(-1)])[np.newaxis]
 
 
 class _Frame(NamedTuple):
@@ -64,7 +85,7 @@ class _Frame(NamedTuple):
     counts: tuple[int, int]
     steps: tuple[np.float32, np.float32]
     image: tuple[int, int]
-    offset: np.float32
+    offsets: tuple[np.float32, np.float32]
 
 
 def _frame(layer: LayerReader, fields: Fields, counts: tuple[int, ...], image: tuple[int, ...]) -> _Frame:
@@ -78,9 +99,8 @@ def _frame(layer: LayerReader, fields: Fields, counts: tuple[int, ...], image: t
         steps = [np.float32(step) for step in given]
     if min(image) <= 0 or not all(0 < step < np.inf for step in steps):
         layer.invalid(f"an image of {image} and steps of {steps}")
-    return _Frame(
-        (counts[0], counts[1]), (steps[0], steps[1]), (image[0], image[1]), np.float32(fields.float("offset"))
-    )
+    offset = np.float32(fields.float("offset"))
+    return _Frame((counts[0], counts[1]), (steps[0], steps[1]), (image[0], image[1]), (offset, offset))
 
 
 def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
@@ -106,8 +126,8 @@ def _extents(smallest: Sequence[int], largest: Sequence[int], ratios: Sequence[n
 def _boxes(extents: Array, frame: _Frame) -> Array:
     """Return left, top, right and bottom of every box, in parts of the image, row by row."""
     rows, columns = (
-        (np.arange(count, dtype=np.float32) + frame.offset) * step
-        for count, step in zip(frame.counts, frame.steps, strict=True)
+        (np.arange(count, dtype=np.float32) + offset) * step
+        for count, step, offset in zip(frame.counts, frame.steps, frame.offsets, strict=True)
     )
     middles = np.stack([*np.meshgrid(columns, rows)], axis=-1)[:, :, np.newaxis].astype(np.float64)
     halves = extents.astype(np.float64) / 2

@@ -43,6 +43,7 @@ class CaffeReader(Builder):
         self.blobs: dict[str, Value] = {}
         self.known_inputs: set[str] = set()
         self.prior_layers: list[str] = []  # that have made boxes, which a DetectionOutput checks
+        self.text_boxes: dict[str, Callable[[], Array]] = {}  # by the name of boxes of SSD: those of TextBoxes
         self.switches: dict[str, Switches] = {}  # by the name of a mask's value
         self._idle = idle  # inputs for layers that are left out, such as labels
         self._input_shapes = dict(input_shapes)
@@ -86,6 +87,12 @@ class CaffeReader(Builder):
         for blob, value in zip(layer.tops, values, strict=True):
             passed_on = value.name in self._written or value.name in self.weights
             self._write(blob, self._place, self.add("Identity", value) if passed_on else value)
+
+    def joined(self, value: Value) -> Sequence[Value]:
+        """Return the values that a Concat has joined to this one; of any other value, that alone."""
+        made = next((node for node in self._nodes if value in node.outputs), None)
+        inputs = made.inputs if made and made.operator.name == "Concat" else (value,)
+        return [each for each in inputs if each is not None]
 
     # ---- What the walk over the layers does ----
 

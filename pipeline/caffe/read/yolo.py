@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.caffe.read.boxes import VAST, check_count, columns, corners, detections, gathered
+from pipeline.caffe.read.boxes import VAST, check_count, columns, corners, detections, gathered, no_detections
 from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import ArgMax, BoxSuppression, Cast, Concat, Expand, ReduceMax, Softmax, Transpose
@@ -135,4 +135,4 @@ def _give(layer: LayerReader, net: CaffeReader, found: _Found, sure: float, over
     wanted = net.add("Greater", kept, net.constant(sure, "sure_enough"), part="wanted")
     best = net.add(ReduceMax(axes=(0,), keepdims=0), found.confidences, part="best")
     some = net.add("Greater", best, net.constant(sure, "bound"), part="some")
-    net.give(layer, detections(net, rows, wanted, net.add(Cast(to="float32"), some, part="found"), 1))
+    net.give(layer, detections(net, rows, wanted, net.add(Cast(to="float32"), some, part="found"), no_detections(1)))

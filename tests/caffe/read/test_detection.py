@@ -145,7 +145,7 @@ def test_opencv_detects_the_same_in_an_order_of_its_own(tmp_path):
 
 def test_boxes_that_do_not_fit_the_locations_are_those_of_another_fork_and_refused():
     network = detector(FIELDS)
-    network.net.layer[0].input_param.shape[0].dim[1] *= 2
+    network.net.layer[0].input_param.shape[0].dim[1] *= 3
     with pytest.raises(UnsupportedError) as caught:
         read(network)
     named = [problem.origin for problem in caught.value.problems]
@@ -155,3 +155,28 @@ def test_boxes_that_do_not_fit_the_locations_are_those_of_another_fork_and_refus
 def test_a_threshold_that_falls_is_refused():
     with pytest.raises(UnsupportedError):
         read(detector({**FIELDS, "nms_param": {"eta": 0.9}}))
+
+
+def of_text_boxes(fields):
+    network = detector(fields)
+    for place in (0, 1):  # locations and confidences
+        network.net.layer[place].input_param.shape[0].dim[1] *= 2
+    return network
+
+
+@pytest.mark.parametrize("threshold", [0.3, 1.0])
+def test_two_locations_for_each_box_are_those_of_textboxes(threshold):
+    fields, notes = {**FIELDS, "confidence_threshold": threshold}, []
+    given = [2 * numbers(1, 8 * BOXES, seed=7), np.concatenate([feeds(FIELDS)[1], feeds(FIELDS)[1] * 0.9], axis=1)]
+    param = {"min_size": [20], "max_size": [30], "aspect_ratio": [2], "variance": [0.1, 0.1, 0.2, 0.2]}
+    image = np.zeros(MAPS["image"])
+    boxes = [
+        FORKS["PriorBox of TextBoxes"].run({"prior_box_param": param}, [np.zeros(MAPS[name]), image], [], 1)[0]
+        for name in "fg"
+    ]
+    bottoms = [*given, np.concatenate(boxes, axis=2)]
+    (right,) = FORKS["DetectionOutput of TextBoxes"].run({"detection_output_param": fields}, bottoms, [], 1)
+    (found,) = run(read(of_text_boxes(fields), notes=notes), whole(given))
+    assert any("TextBoxes" in note for note in notes)
+    assert found.shape == right.shape
+    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
