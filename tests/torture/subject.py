@@ -24,6 +24,12 @@ MODELS = 3
 _TALK = "stderr"
 
 
+def delivered(output: Path) -> dict[str, str]:
+    """Return the digest of every file of an output that a resumed run must give just the same."""
+    ours = ("run.json", LOG)
+    return {path.name: file_digest(path) for path in output.iterdir() if path.name not in ours}
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The folder of one conversion: its output, its store, and what was said."""
@@ -45,8 +51,7 @@ class Place:
 
     def delivered(self) -> dict[str, str]:
         """Return the digest of every file of the output that a resumed run must give just the same."""
-        ours = ("run.json", LOG)
-        return {path.name: file_digest(path) for path in self.output.iterdir() if path.name not in ours}
+        return delivered(self.output)
 
     def stages(self, state: str) -> set[str]:
         """Return the stages of the last run that are in a state."""
