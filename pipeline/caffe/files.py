@@ -144,6 +144,10 @@ def _refuse_template(view: memoryview, path: Path) -> None:
 def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
+    if hdf5.is_hdf5(view):
+        raise InvalidInputError(
+            f"{path} holds weights in HDF5, and no layers", advice="give the prototxt of the network"
+        )
     if messages.is_text(view):
         _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
