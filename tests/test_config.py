@@ -130,6 +130,13 @@ reference = "nothing.npz"
     ]
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes("seed = 1\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="is a text file in UTF-16, and no TOML") as caught:
+        load(tmp_path / "run.toml", {}, {})
+    assert "iconv" in caught.value.advice
+
+
 @pytest.mark.parametrize(
     ("text", "why", "advice"),
     [
