@@ -85,7 +85,9 @@ def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
     """Return the files of a network whose weights were not named: it has them itself, or a writer of ours put them."""
     if role.lacks_weights or role.only_weights:
         lacks = "no weights" if role.lacks_weights else "only the weights of a network"
-        pair = (model.name, "FILE") if role.lacks_weights else (known.roles[0].name.upper(), model.name)
+        beside = formats.weights_beside(model)
+        pair = (model.name, beside.name if beside else "FILE")
+        pair = pair if role.lacks_weights else (known.roles[0].name.upper(), model.name)
         raise InvalidInputError(
             f"{model.name} is {role.title}, which holds {lacks}",
             where=str(model),
