@@ -53,7 +53,7 @@ def _settings(form: Form, group: sizes.Group, checkpoint: LuaValue) -> Sequence[
     return settings.planes(checkpoint) if _are_planes(form, group) else ()
 
 
-def _are_planes(form: Form, group: Sequence[Place]) -> bool:
+def _are_planes(form: Form, group: sizes.Group) -> bool:
     return {number for _, number in group} == {1} and _rank(form, group) >= 4
 
 
