@@ -212,7 +212,8 @@ class _Walk:
         try:
             handler(layer, self.reader)
         except UnsupportedError as error:
-            self.problems.extend(error.problems)
+            # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
+            self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))
             return False
         except (ShapeError, InvalidInputError, UsageError) as error:
             lacking = list(layer.unknown())

@@ -88,3 +88,11 @@ def test_boxes_that_do_not_fit_the_locations_are_those_of_another_fork_and_refus
     assert [problem.origin for problem in caught.value.problems] == ["det (DetectionOutput)", "prior (PriorBox)"]
     graph = read(net(detector(20)), cut=["auto"])
     assert [value.name for value in graph.outputs] == ["probabilities"]
+
+
+def test_boxes_are_not_judged_by_locations_that_nobody_knows():
+    text = detector(20).replace('bottom: "loc"', 'bottom: "fused"')
+    unheard = 'layer { name: "fuse" type: "Unheard" bottom: "loc" top: "fused" }'
+    with pytest.raises(UnsupportedError) as caught:
+        read(net(text.replace('layer { name: "det"', unheard + 'layer { name: "det"')))
+    assert [each.origin for each in caught.value.problems] == ["fuse (Unheard)", "det (DetectionOutput)"]
