@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -114,10 +114,13 @@ def read_pair(
     )
 
 
-def read_net(path: Path) -> NetParameter:
-    """Read a NetParameter of any age and phase as the current form, without blobs."""
+def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:
+    """Read a NetParameter of any age and phase as the current form, without blobs.
+
+    Raises UnsupportedError for fields that no known Caffe has, unless `note` is there to be told.
+    """
     with reading(path):
-        return upgrade(_read_net(path)[1])
+        return upgrade(_read_net(path, note)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
@@ -141,7 +144,7 @@ def _refuse_template(view: memoryview, path: Path) -> None:
         raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
 
 
-def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
+def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
     if hdf5.is_hdf5(view):
@@ -152,7 +155,7 @@ def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
         _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
-        net = messages.parse_binary(strip_blobs(view), NetParameter, path)
+        net = messages.parse_binary(strip_blobs(view), NetParameter, path, note)
     lacking = [field for field in net.unknown if not ignored(field.path)]
     if lacking:
         problems = (Problem(f"{path}, {field.path}", *refused(net, field)) for field in lacking)
