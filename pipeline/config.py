@@ -9,6 +9,7 @@ configuration file and the run record are all read from these declarations.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
@@ -24,6 +25,7 @@ from pipeline.toml import Sourced
 
 COMMAND_LINE = "command line"
 CALL = "call"  # of a program
+_SHAPE = re.compile(r"\d+(x\d+)+")
 DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
@@ -237,7 +239,16 @@ def _networks(layer: Sourced) -> list[Sourced]:
     if found and "name" in layer:
         where = layer["name"][1]
         raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
-    return [{**layer, "model": (each, origin)} for each in found]
+    return [_with_weights({**layer, "model": (each, origin)}) for each in found]
+
+
+def _with_weights(layer: Sourced) -> Sourced:
+    """Return the options of a network in a folder with the weights that lie beside it, where it needs them."""
+    from pipeline import formats
+
+    path, origin = layer["model"]
+    weights = formats.weights_beside(path) if "weights" not in layer else None
+    return {**layer, "weights": (weights, origin)} if weights else layer
 
 
 def _named(layers: Sequence[Sourced]) -> list[Sourced]:
@@ -344,6 +355,8 @@ def _refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
     if path.is_file():
         return
     why, advice = of_a_folder if path.is_dir() else "it does not exist", ""
+    if _SHAPE.fullmatch(path.name) and not path.exists():
+        advice = f"a shape is given by --input {path.name}"
     if path.exists() and not path.is_dir():
         why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
     raise UsageError(f"there is no file {path}", why=why, advice=advice)

@@ -58,6 +58,17 @@ def networks_in(folder: Path) -> list[Path]:
     return [path for path in _files(folder) if _is_whole(path)]
 
 
+def weights_beside(path: Path) -> Path | None:
+    """Return the file of weights beside a network that has none of its own; None where it has, or none is there."""
+    try:
+        found = recognise(path)
+    except PipelineError:
+        return None
+    if not found or not found[1].lacks_weights or not (weights := found[0].weights_role):
+        return None
+    return found[0].beside(path).get(weights.name)
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         if "run.json" in names:

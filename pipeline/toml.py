@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any
 
 from pipeline.errors import UsageError, together
+from pipeline.wire.foreign import foreign
 
 # Of an option's value and where it was set.
 Sourced = dict[str, tuple[Any, str]]
@@ -61,11 +62,16 @@ def read(
 
 def _document(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
         return text, tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        what = foreign(memoryview(data))
+        is_what = f"{path} is {what.name}, and no TOML" if what else f"{path} is not TOML"
+        raise UsageError(is_what, why="TOML is text in UTF-8", advice=what.advice if what else "") from error
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML", why=str(error)) from error
     except RecursionError as error:
         raise UsageError(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import DEFAULT, OPTIONS, default_of, from_json, load, nearest, to_json
+from pipeline.config import DEFAULT, OPTIONS, default_of, from_json, load, nearest, refuse_missing_model, to_json
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +130,13 @@ reference = "nothing.npz"
     ]
 
 
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes("seed = 1\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="is a text file in UTF-16, and no TOML") as caught:
+        load(tmp_path / "run.toml", {}, {})
+    assert "iconv" in caught.value.advice
+
+
 @pytest.mark.parametrize(
     ("text", "why", "advice"),
     [
@@ -148,6 +155,13 @@ def test_a_value_of_another_type_is_told_with_the_one_that_is_expected(
         load(_toml(tmp_path, text), {}, {})
     assert why in caught.value.why
     assert advice in caught.value.advice
+
+
+def test_a_shape_typed_as_a_model_is_answered_with_its_option(tmp_path: Path) -> None:
+    (options,) = load(None, {"model": tmp_path / "1x3x224x224"}, {})
+    with pytest.raises(UsageError, match="there is no file") as caught:
+        refuse_missing_model(options)
+    assert caught.value.advice == "a shape is given by --input 1x3x224x224"
 
 
 def test_all_that_is_wrong_with_a_command_line_is_told_at_once(model: Path) -> None:

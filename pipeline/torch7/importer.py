@@ -21,6 +21,7 @@ from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import LuaValue, Tensor
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
+from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
@@ -119,7 +120,10 @@ def lower(
     if not solution.settled and not (likeliest and solution.fits):
         raise solution.error()
     note(solution.note)
-    return Lowered(lower_for(root, solution.inputs, name), tuple(solution.inputs))
+    graph = lower_for(root, solution.inputs, name)
+    for clue in clues(graph, checkpoint) if note is not unheard else ():
+        note(clue)
+    return Lowered(graph, tuple(solution.inputs))
 
 
 def _lower_given(root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note) -> Lowered:

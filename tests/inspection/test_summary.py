@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.caffe.files import read_weights
+from pipeline.caffe.schema import NetParameter
 from pipeline.errors import UsageError
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory, Part
@@ -105,6 +106,19 @@ def test_a_caffemodel_tells_types_and_wiring(run_folder: Path, tmp_path: Path) -
     assert (found.format, found.parameters) == ("caffemodel", PARAMETERS)
     assert part(found, "pool").kind == "Pooling"
     assert part(found, "pool").inputs == ("act",)
+
+
+def test_a_caffemodel_with_fields_that_nobody_knows_is_listed_and_they_are_named(tmp_path: Path) -> None:
+    net = NetParameter(name="n")
+    net.layer.add(name="k", type="Pooling").pooling_param.MergeFromString(b"\x98\x06\x01")
+    net.layer[0].MergeFromString(b"\xf8\xe1\x04\x07")
+    (tmp_path / "n.caffemodel").write_bytes(net.SerializeToString())
+    found = look(tmp_path / "n.caffemodel")
+    assert [each.name for each in found.parts] == ["k"]
+    assert found.notes == (
+        "LayerParameter of k has no field number 9759",
+        "PoolingParameter of k has no field number 99",
+    )
 
 
 def test_hdf5_weights_are_listed_by_layer(run_folder: Path, tmp_path: Path) -> None:

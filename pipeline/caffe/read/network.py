@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.read import data
 from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at, needed_for
 from pipeline.caffe.read.layer import PYTHON, LayerReader
@@ -107,7 +108,9 @@ def _walked(
         part = cut_at(network, [], part.removed | walk.refused)
         walk = _Walk(net, network, part, input_shapes)
         walk.run()
-    return walk if any(layer.bottom for layer in walk.part.layers) else first
+    found = walk if any(layer.bottom for layer in walk.part.layers) else first
+    found.problems[:0] = unknown_fields(net.net)
+    return found
 
 
 def outline(
@@ -228,7 +231,8 @@ class _Walk:
         try:
             handler(layer, self.reader)
         except UnsupportedError as error:
-            self.problems.extend(error.problems)
+            # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
+            self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))
             return False
         except (ShapeError, InvalidInputError, UsageError) as error:
             lacking = list(layer.unknown())
