@@ -13,13 +13,12 @@ import numpy as np
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
-from pipeline.caffe.ignored import ignored
-from pipeline.caffe.lacking import refused
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.phase import in_test_phase
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
-from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -102,6 +101,8 @@ def read_pair(
     with reading(prototxt_path):
         notes: list[str] = []
         net = in_test_phase(upgrade(net), level, stages, notes)
+        if not net.layer and (problems := unknown_fields(net)):
+            raise UnsupportedError(problems, what=f"{prototxt_path} holds no layers")
         if not net.layer:
             raise InvalidInputError("the network has no layers", where="TEST phase")
         own = {} if weights_path else scan_blobs(view)
@@ -156,8 +157,4 @@ def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[me
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
         net = messages.parse_binary(strip_blobs(view), NetParameter, path, note)
-    lacking = [field for field in net.unknown if not ignored(field.path)]
-    if lacking:
-        problems = (Problem(f"{path}, {field.path}", *refused(net, field)) for field in lacking)
-        raise UnsupportedError(tuple(problems))
     return view, net

@@ -5,10 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from pipeline.caffe.ignored import ignored
+from pipeline.errors import Problem
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from pipeline.caffe.schema import UnknownField
+    from pipeline.caffe.schema import NetParameter, UnknownField
 
 SHOWN = 60  # letters of a value that a message quotes
 
@@ -25,6 +28,11 @@ def refused(message: Message, unknown: UnknownField) -> tuple[str, str]:
     near = get_close_matches(name, names, n=1)
     hint = f"line {unknown.line}" + (f": did you mean {near[0]}?" if near else "") if unknown.line else ""
     return f"no Caffe that is known has this {what}: {shown_field(unknown)}", hint
+
+
+def unknown_fields(net: NetParameter) -> tuple[Problem, ...]:
+    """Return a problem for every field of a network itself, not of a layer, that the schema lacks and that matters."""
+    return tuple(Problem(each.path, *refused(net, each)) for each in net.unknown if not ignored(each.path))
 
 
 def _lacking(message: Message, unknown: UnknownField) -> tuple[str, str, list[str]]:

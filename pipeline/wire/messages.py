@@ -76,11 +76,12 @@ def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Call
     except DecodeError as error:
         raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name}", why=str(error)) from error
     reasons = tuple(_unknown(message))
-    if reasons and note is None:
+    if note is not None:
+        for reason in reasons:
+            note(reason)
+    elif reasons:
         problems = tuple(Problem(str(path), reason) for reason in reasons)
         raise UnsupportedError(problems, what=f"{path} holds fields that are not known")
-    for reason in reasons if note else ():
-        note(reason)
     return message
 
 

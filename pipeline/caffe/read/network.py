@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.read import data
 from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
 from pipeline.caffe.read.layer import LayerReader
@@ -92,7 +93,9 @@ def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, c
         part = cut_at(network, [], part.removed | walk.refused)
         walk = _Walk(net, network, part, input_shapes)
         walk.run()
-    return walk if any(layer.bottom for layer in walk.part.layers) else first
+    found = walk if any(layer.bottom for layer in walk.part.layers) else first
+    found.problems[:0] = unknown_fields(net.net)
+    return found
 
 
 def outline(
