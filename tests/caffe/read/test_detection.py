@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.caffe.files import write_pair
 from pipeline.caffe.read import read
+from pipeline.caffe.schema import LayerParameter
 from pipeline.caffe2 import files as caffe2_files
 from pipeline.caffe2.write import write
 from pipeline.errors import UnsupportedError
