@@ -354,12 +354,13 @@ def refuse_missing_model(options: Options) -> None:
 def _refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
     if path.is_file():
         return
-    why, advice = of_a_folder if path.is_dir() else "it does not exist", ""
+    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
     if _SHAPE.fullmatch(path.name) and not path.exists():
         advice = f"a shape is given by --input {path.name}"
     if path.exists() and not path.is_dir():
+        what = f"{path} is not a file"
         why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(f"there is no file {path}", why=why, advice=advice)
+    raise UsageError(what, why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

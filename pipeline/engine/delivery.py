@@ -19,10 +19,10 @@ from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.stages.stage import RECORDED
-from pipeline.store import plain
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
+from pipeline.wire import plain
 from pipeline.wire.kernel import copy_range, synced
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place

@@ -15,8 +15,9 @@ import msgspec
 import pipeline
 from pipeline.config import Options, from_json, to_json
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.store import plain, writing
+from pipeline.store import writing
 from pipeline.store.manifest import Count, Digest, Name
+from pipeline.wire import plain
 
 RECORD = "run.json"
 FORMAT = 2

@@ -16,6 +16,7 @@ from pipeline.errors import InvalidInputError, PipelineError
 from pipeline.report.data import CheckRow, Evidence, File, Option, Parity, Report, Reproduction, RunSummary, StageRun
 from pipeline.report.network import network
 from pipeline.verification.evidence import words
+from pipeline.wire import plain
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -117,7 +118,7 @@ def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dic
 def _began(path: Path, run: str) -> dict[str, str]:
     """Return when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = plain.read(path).decode(errors="replace").splitlines()
     except OSError:
         return {}
     began: dict[str, str] = {}
@@ -144,7 +145,7 @@ def _seconds(start: str, end: str) -> float | None:
 
 def _parity(path: Path) -> Parity | None:
     try:
-        text = path.read_bytes()
+        text = plain.read(path)
     except OSError:
         return None
     with _sound(path):

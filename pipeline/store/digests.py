@@ -17,7 +17,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from pipeline.store import plain, writing
+from pipeline.store import writing
+from pipeline.wire import plain
 from pipeline.wire.digest import digest, file_digest
 
 # How long a file must have been left alone before its digest is remembered: two writes within one tick of the

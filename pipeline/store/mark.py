@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.store import plain
 from pipeline.store.digests import canonical, digest_of
+from pipeline.wire import plain
 
 MARK = "torch2caffe2-store.json"
 

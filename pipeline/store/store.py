@@ -30,11 +30,12 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from pipeline.config import ENVIRONMENT
-from pipeline.store import manifest, mark, plain
+from pipeline.store import manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
 from pipeline.store.writing import replace, sync, write_durably
+from pipeline.wire import plain
 from pipeline.wire.digest import file_digest
 
 MANIFEST = "manifest.json"

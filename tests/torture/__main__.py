@@ -10,7 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.config import ENVIRONMENT
-from tests.torture import cluster, corruption, crash, crowd, disk, home, power, strangers
+from tests.torture import (
+    cluster,
+    corruption,
+    crash,
+    crowd,
+    disk,
+    foreign,
+    home,
+    orphans,
+    power,
+    strangers,
+    truncation,
+)
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -25,7 +37,10 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, float]] = {  # and its part of the point
     "vanish": (disk.vanishes, 0.2),
     "crowd": (crowd.crowd, 0.02),
     "corruption": (corruption.flipped, 0.2),
-    "power": (power.cut, 0.5),
+    "power": (power.cut, 1),
+    "truncation": (truncation.under_the_map, 1),
+    "orphans": (orphans.orphaned, 1),
+    "foreign": (foreign.stores, 1),
     "strangers": (strangers.strangers, 1),
     "home": (home.home, 1),
     "cluster": (cluster.cluster, 0.35),

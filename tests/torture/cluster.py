@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.errors import MachineError
 from pipeline.store import collect
 from pipeline.store.store import Store
-from tests.torture.subject import Place, Subject, a_place, delivered
+from tests.torture.subject import Place, Subject, a_place
 from tests.torture.tally import Tally
 
 WORKERS = 2
@@ -102,7 +102,7 @@ def _convert(subject: Subject, place: Place, running: _Cluster) -> subprocess.Po
     models = (subject.model, *subject.others)
     command = [sys.executable, "-m", "pipeline", "convert", *map(str, models), *subject.options]
     command += ["--output", str(place.output), "--store", str(place.store), "--scheduler", running.address(), "-q"]
-    with place.folder.with_name(f"{place.folder.name}.stderr").open("wb") as said:
+    with place.talk.open("wb") as said:
         return subprocess.Popen(command, stdout=said, stderr=said, env=os.environ)
 
 
@@ -118,6 +118,6 @@ def _wrong(subject: Subject, place: Place) -> str:
     keys = {stage["key"] for record in records for stage in record["stages"]}
     if keys != set(store.every_key()):
         return f"{len(store.every_key())} artifacts of {len(keys)} stages"
-    if delivered(place.output / models[0]) != subject.wanted:
+    if place.delivered(models[0]) != subject.wanted:
         return "the result is not byte-identical"
     return ""
