@@ -88,4 +88,4 @@ constraints:
 	mv build/constraints.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) .runtimes demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .runtimes demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

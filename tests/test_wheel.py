@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "pipeline", "torch2caffe2", "configs", "tests/data/demo")
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "pipeline", "torch2caffe2", "configs", "tests/data")
 
 
 def done(*words: object, **how: object) -> str:
