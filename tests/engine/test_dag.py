@@ -142,14 +142,3 @@ def test_of_several_failures_all_are_told_and_the_worst_decides(bench: Bench) ->
     assert [error.exit_code for error in outcome.errors] == [4, 5]
     assert outcome.exit_code == 5
     assert bench.run(stages=STAGES).exit_code == 0
-
-
-@pytest.mark.parametrize(("form", "edge"), [("mermaid", "import -->|graph| emit"), ("dot", '"import" -> "emit"')])
-def test_the_dag_is_drawn_with_what_is_merely_wanted_dashed(form: str, edge: str) -> None:
-    text = dag.drawn(STAGES, form)
-    assert edge in text
-    wanted = next(line for line in text.splitlines() if "import" in line and "verify" in line)
-    assert "-.->" in wanted or "dashed" in wanted
-    assert all(name in dag.drawn(STAGES, "text") for name in NAMES)
-    with pytest.raises(UsageError, match="--dag"):
-        dag.drawn(STAGES, "svgg")
