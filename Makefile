@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := tests/data/demo
 
-.PHONY: demo test lint type bench torture fuzz mutants runtimes schema constraints clean
+.PHONY: demo test lint type bench torture fuzz mutants runtimes schema docs constraints clean
 
 demo: $(VENV)/installed
 	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
@@ -79,6 +79,12 @@ $(VENV)/installed-mutants: $(VENV)/installed-test
 $(VENV)/installed-lint: $(VENV)/installed-test
 	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[test,lint]'
 	touch $@
+
+# The site, with its notebooks run: build/site.
+docs: $(VENV)/installed-test
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[docs]'
+	$(BIN)/pytest -q tests/test_site.py -k 'not site_is_built'
+	$(BIN)/mkdocs build --strict
 
 # The versions that an environment made for it has: those of the tests, for PIP_CONSTRAINT=constraints.txt make test.
 constraints:
