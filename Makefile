@@ -65,7 +65,7 @@ $(VENV)/torch:
 
 $(VENV)/installed: $(VENV)/torch pyproject.toml
 	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[opencv]'
-	$(BIN)/python -m compileall -q pipeline  # as pip does for all but what is editable: start-up is half as long
+	$(BIN)/python -m compileall -q pipeline torch2caffe2  # as pip does for all but what is editable: start-up is half as long
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
