@@ -12,10 +12,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pipeline import toml
 from pipeline.errors import UsageError, together
@@ -51,8 +51,8 @@ class Options:
         "--input",
         "SPEC",
     )
-    root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
-    output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
+    root: str = _option("", "Which network inside a table, as model.net; found where there is one.", "--root", "KEY")
+    output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
     scheduler: str = _option(
@@ -84,7 +84,10 @@ class Options:
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
     cut: tuple[str, ...] = _option(
-        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+        (),
+        "End a Caffe network before this layer, or type of layer; auto: before each without a counterpart.",
+        "--cut",
+        "LAYER",
     )
     outputs: tuple[str, ...] = _option((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
     phase: Literal["", "TEST", "TRAIN"] = _option(
@@ -374,9 +377,3 @@ def _refuse_shared_output(runs: Sequence[Options]) -> None:
                 advice="give each [[model]] its own name or output",
             )
         seen[place] = options.name
-
-
-def default_of(option: str) -> Any:  # noqa: ANN401 - any option
-    """Return the default of an option; None where there is none (the model)."""
-    value = OPTIONS[option].default
-    return None if value is MISSING else cast(Any, value)

@@ -18,6 +18,7 @@ from pipeline.stages.stage import Stage
 from pipeline.store.digests import Digests, digest_of
 
 Components = dict[str, Any]
+ABSENT = "absent"
 
 
 def components(stage: Stage, options: Options, inputs: Mapping[str, str], digests: Digests) -> Components:
@@ -37,7 +38,7 @@ def program(stage: Stage, options: Options) -> Components:
         "stage": stage.name,
         "version": stage.version,
         "code": _code(stage),
-        "libraries": {name: _library(name) for name in stage.libraries},
+        "libraries": {name: library(name) for name in stage.libraries},
         "environment": dict(stage.environment(chosen)) if stage.environment else {},
     }
 
@@ -53,13 +54,14 @@ def _code(stage: Stage) -> dict[str, str]:
 
 
 @cache
-def _library(name: str) -> str:
+def library(name: str) -> str:
+    """Return the version of an installed distribution; ABSENT where there is none."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
         found = distribution(name)
     except PackageNotFoundError:
-        return "absent"
+        return ABSENT
     # `version` would parse the whole text as an e-mail, by a package that takes long to import.
     line = re.search(r"^Version: *(.+?) *$", found.read_text("METADATA") or "", re.MULTILINE | re.IGNORECASE)
     return line[1] if line else found.version

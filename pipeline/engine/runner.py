@@ -11,10 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, refuse_missing_model, validate
-from pipeline.engine import dag, delivery, events, guards, page, record, reference, reporters, sources, start
+from pipeline.engine import (
+    dag,
+    delivery,
+    events,
+    fingerprint,
+    guards,
+    page,
+    record,
+    reference,
+    reporters,
+    sources,
+    start,
+)
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import MissingLibrary, PipelineError, UsageError
 from pipeline.graph import budget
 from pipeline.runtimes import discovery
 from pipeline.stages.discovery import discover
@@ -64,6 +76,7 @@ def run(
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
+        _refuse_missing_libraries(route)
         mark = (earlier.mark if earlier else "") or os.urandom(6).hex()
         ledger.vouch(options, mark)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
@@ -147,6 +160,15 @@ def _refuse_executing(folder: Path, options: Options, typed: Container[str]) -> 
             why="only a command line may ask for that",
             advice=shlex.join(["torch2caffe2", "verify", str(folder), *words]),
         )
+
+
+def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
+    """Raise MissingLibrary for what a stage needs and nobody has installed, before any of them runs."""
+    for stage in route:
+        for library in stage.libraries:
+            if fingerprint.library(library) == fingerprint.ABSENT:
+                advice = f"; or do without: --without {stage.name}" if stage.follows else ""
+                raise MissingLibrary(library, stage.name, advice)
 
 
 def _refuse_inside(output: Path, root: Path) -> None:

@@ -34,7 +34,7 @@ def _check(options: Mapping[str, Any]) -> None:
     if options["weights_format"] == "hdf5":
         from pipeline.caffe import hdf5
 
-        hdf5.require("--weights-format hdf5 needs h5py")
+        hdf5.require("--weights-format hdf5")
 
 
 STAGE = Stage(

@@ -75,7 +75,7 @@ def _refused(tmp_path: Path, cluster: distributed.LocalCluster) -> PipelineError
 def test_a_worker_with_other_versions_is_named_with_what_differs(
     tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.engine.fingerprint._library", lambda name: "0.0.1")  # here, not in the workers
+    monkeypatch.setattr("pipeline.engine.fingerprint.library", lambda name: "0.0.1")  # here, not in the workers
     error = _refused(tmp_path, cluster)
     assert isinstance(error, MachineError)
     assert "the worker tcp://127.0.0.1:" in error.what
