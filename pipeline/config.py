@@ -52,7 +52,7 @@ class Options:
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
+    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")

@@ -1,4 +1,4 @@
-"""PyTorch itself, which runs the source of a module without anything of this program."""
+"""PyTorch itself, which runs the source of a module, or its export, without anything of this program."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 NAME = "PyTorch"
-READS = ("pytorch",)
+READS = ("pytorch", "pt2")
 VARIABLE = "PYTORCH_PYTHON"
 ADVICE = "pip install 'torch2caffe2[pytorch]'"
 
@@ -34,9 +34,13 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return the module that its source makes, with its parameters."""
+    """Return the module that its source makes, with its parameters, or an exported program as a module."""
     import importlib.util
 
+    if "pt2" in files:
+        import torch
+
+        return torch.export.load(files["pt2"]).module()
     spec = importlib.util.spec_from_file_location("model", files["module"])
     assert spec is not None
     assert spec.loader is not None
