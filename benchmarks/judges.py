@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.exits import TOLERANCE, Fixture, fixtures, graph_of
+from benchmarks.exits import TOLERANCE, Fixture, fixtures, graph_of, specs
 from pipeline.caffe import files as caffe_files
 from pipeline.caffe.format import CAFFE
 from pipeline.caffe.read import read as read_caffe
@@ -28,6 +28,7 @@ from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.copies import without
 from pipeline.graph.evaluation import run as evaluated
+from pipeline.graph.input_spec import places
 from pipeline.graph.operators import Dropout
 from pipeline.graph.values import Graph
 from pipeline.onnx.format import ONNX
@@ -36,7 +37,8 @@ from pipeline.runtimes.discovery import runtimes
 from pipeline.runtimes.runtime import Job, Runtime, Worker, opened
 
 OURSELVES = "torch2caffe2"
-WORDS = ("right", "wrong", "cannot", "not asked")
+# "Refused": the format cannot express the network, or the runtime is known to be wrong about a layer of it.
+WORDS = ("right", "wrong", "cannot", "refused")
 _SECONDS = 600  # for one network in one runtime
 
 
@@ -55,7 +57,7 @@ def written(fixture: Fixture, graph: Graph, folder: Path) -> Iterator[tuple[str,
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
     yield from _to_caffe2(fixture, graph, names, folder)
     if fixture.model.suffix == ".t7" and not fixture.meta.get("root"):
-        yield "t7", Files({"t7": fixture.model}, *names)
+        yield "t7", Files({"t7": fixture.model}, places(specs(fixture)), names[1])
     for known in (ONNX, PYTORCH):
         try:
             made = known.write(graph, folder)
@@ -95,9 +97,9 @@ def _refused(error: UnsupportedError) -> Files:
 def verdict(fixture: Fixture, found: Files, runtime: Runtime, worker: Worker) -> tuple[str, str]:
     """Return what a runtime says of a network, in one of `WORDS`, and why."""
     if found.refused:
-        return "not asked", found.refused
+        return "refused", found.refused
     if doubt := runtime.doubt(found.files):
-        return "not asked", doubt
+        return "refused", doubt
     feeds = dict(zip(found.inputs, (array.astype(np.float32) for array in fixture.inputs), strict=True))
     try:
         result = worker.run(Job(found.files, feeds, found.outputs), _SECONDS)
@@ -122,7 +124,8 @@ def judged(fixture: Fixture, workers: Mapping[Runtime, Worker]) -> Iterator[tupl
     try:
         graph = graph_of(fixture)
     except PipelineError as error:
-        yield OURSELVES, "not asked", " ".join(str(error).split())
+        problems = getattr(error, "problems", ())
+        yield OURSELVES, "refused", "; ".join(f"{p.origin}: {p.reason}" for p in problems) or error.what
         return
     yield OURSELVES, *compared(fixture, evaluated(graph, [array.astype(np.float32) for array in fixture.inputs]))
     with tempfile.TemporaryDirectory() as folder:
@@ -147,10 +150,12 @@ def main() -> int:
     """Judge every network; print a line for each that is not right, then the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--also", action="append", default=[], metavar="NAME", help="ask it too, though it runs files")
+    asked = parser.parse_args()
     counts: Counter[tuple[str, str, str]] = Counter()
     with contextlib.ExitStack() as stack:
-        workers = {each: stack.enter_context(opened(each)) for each in runtimes(os.environ)}
-        for folder in parser.parse_args().folders:
+        workers = {each: stack.enter_context(opened(each)) for each in runtimes(os.environ, also=asked.also)}
+        for folder in asked.folders:
             title = f"{folder.parent.name}/{folder.name}"
             for fixture in fixtures([folder]):
                 if fixture.model.stem not in ("model", "deploy"):

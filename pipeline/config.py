@@ -62,7 +62,7 @@ class Options:
         "ADDRESS",
         scope="run",
     )
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
+    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")

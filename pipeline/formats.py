@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
 from pipeline.onnx.format import ONNX
+from pipeline.pytorch.exported import PT2
 from pipeline.pytorch.format import PYTORCH
 from pipeline.torch7.format import TORCH7
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
-FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH, PT2)
 READ = tuple(known for known in FORMATS if known.reads)
 UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 

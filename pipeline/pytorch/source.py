@@ -55,10 +55,14 @@ def load(weights=WEIGHTS):
 
 @dataclass(frozen=True)
 class PyTorchModule:
-    """The source of a module, its arrays, and what its inputs and outputs are called."""
+    """The source of a module, its arrays, and what its inputs and outputs are called.
+
+    `values` names the values of the graph that each submodule makes, by its path, in the order in which it runs.
+    """
 
     text: str
     arrays: Mapping[str, Array]
+    values: Mapping[str, Sequence[str]]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
@@ -82,7 +86,11 @@ def source(graph: Graph, made_of: Steps) -> PyTorchModule:
         made = _Class("nn.Sequential", [forward.RUNNING], members.of_chain(chain))
     else:
         made = _module(replace(made_of, steps=steps), members, inputs)
-    return PyTorchModule(_text(graph, made), members.arrays, inputs, tuple(value.name for value in graph.outputs))
+    values: dict[str, list[str]] = {}
+    for step in steps:
+        if step.layer >= 0:
+            values.setdefault(members.paths[step.layer], []).extend(step.outputs)
+    return PyTorchModule(_text(graph, made), members.arrays, values, inputs, tuple(v.name for v in graph.outputs))
 
 
 def _used(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Step]:

@@ -30,16 +30,22 @@ def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]
     return ""
 
 
-def doubted_module(file: Path, wrong: Mapping[str, tuple[Callable[[Module], bool], str]]) -> str:
+# Whether a program is wrong about a module, given whether that stood at another place before.
+ModuleTest = Callable[["Module", bool], bool]
+
+
+def doubted_module(file: Path, wrong: Mapping[str, tuple[ModuleTest, str]]) -> str:
     """Return a sentence about the first module of a Torch7 file that is in `wrong`: a test and what it finds, by class.
 
-    "" where there is none.
+    Under "" is what holds for every class. "" where there is none.
     """
     from pipeline.torch7.importer import find_network
     from pipeline.torch7.module import modules_in
 
+    seen: set[int] = set()
     for module in modules_in(find_network(file).network):
-        test, what = wrong.get(module.kind, (None, ""))
-        if test is not None and test(module):
-            return f"it is known to be wrong about {what} ({module.origin})"
+        for test, what in (wrong[kind] for kind in ("", module.kind) if kind in wrong):
+            if test(module, id(module.object) in seen):
+                return f"it is known to be wrong about {what} ({module.origin})"
+        seen.add(id(module.object))
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.graph.evaluation import run
+from pipeline.graph.evaluation import evaluate, run
 from pipeline.graph.values import Graph
 from pipeline.pytorch.format import PYTORCH
 from pipeline.runtimes.runtime import Job, Runtime
@@ -46,6 +46,19 @@ def test_a_module_runs_with_another_batch_size(runtime, tmp_path):
     (result,) = run_jobs(runtime, [Job(written.files, {"x": batch}, written.outputs)])
     wanted = np.concatenate([run(graph, [batch[i : i + 2]])[0] for i in (0, 2, 4)])
     np.testing.assert_allclose(result.blobs["y"], wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_submodule_that_runs_twice_gives_both_values(runtime, tmp_path):
+    net = Net("twice")
+    shared = net.w(4, 4), net.w(4)
+    x = net.add("Gemm", net.input("x", (2, 4)), *shared, transB=1, name="one")
+    graph = net.finish([net.add("Gemm", net.add("Tanh", x, name="between"), *shared, transB=1, name="two")])
+    written = PYTORCH.write(graph, tmp_path)
+    assert written.files["module"].read_text().count("nn.Linear(") == 1
+    batch = numbers(2, 4)
+    (result,) = run_jobs(runtime, [Job(written.files, {"x": batch}, written.outputs)])
+    for value, wanted in evaluate(graph, [batch]):
+        np.testing.assert_allclose(result.blobs[value.name], wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_the_process_holds_nothing_of_this_program(runtime, tmp_path):

@@ -87,7 +87,10 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
     assert opencv.doubt("caffe", {"prototxt": file}) == ""
 
 
-@pytest.mark.parametrize("name", ["Normalize_inf", "InstanceNormalization", "SpatialMaxPooling_ceil_k1s2"])
+WRONG = ("Normalize_inf", "InstanceNormalization", "SpatialMaxPooling_ceil_k1s2", "legacy_conv_padding")
+
+
+@pytest.mark.parametrize("name", [*WRONG, "shared_module_object"])
 def test_a_module_that_opencv_computes_wrongly_is_doubted_by_name(name):
     assert "wrong about" in opencv.doubt("t7", {"t7": DATA / "torch7" / name / "model.t7"})
 

@@ -75,6 +75,13 @@ def test_arrays_go_in_and_come_out_as_they_are(lua):
             ("y",),
             "unknown Torch class",
         ),
+        (
+            IDENTITY.replace(
+                "grep", r"printf 'In 1 module:\nno output\nstack traceback:\n at 0x1\n' >&2; exit 1; grep"
+            ),
+            ("y",),
+            "no output",
+        ),
         (IDENTITY.replace("grep", "exit 1; grep"), ("y",), "it ended without a word"),
     ],
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
-    from pipeline.runtimes.doubt import Test
+    from pipeline.runtimes.doubt import ModuleTest, Test
     from pipeline.torch7.module import Module
 
 NAME = "OpenCV"
@@ -88,17 +88,25 @@ _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
 }
 
 
-def _beyond(module: Module) -> bool:
+def _beyond(module: Module, again: bool) -> bool:
     """Tell a pooling that rounds the number of its windows up, and leaves places out between them."""
     return module.flag("ceil_mode") and any(module.int(f"d{axis}", 1) > module.int(f"k{axis}", 1) for axis in "WH")
 
 
-# These too, of Torch7 files: it adds eps to the deviation and not to the variance, takes no maximum for a norm, and
-# gives 0 for a window beyond the image.
-_WRONG_MODULES: dict[str, tuple[Callable[[Module], bool], str]] = {
-    "nn.InstanceNormalization": (lambda module: True, "nn.InstanceNormalization, of channels that hardly vary"),
+def _old_padding(module: Module, again: bool) -> bool:
+    """Tell a convolution that has one field for the padding of both axes."""
+    return module.int("padding", 0) != 0
+
+
+# These too, of Torch7 files: it reads a module once, adds eps to the deviation and not to the variance, takes no
+# maximum for a norm, gives 0 for a window beyond the image, and pads by `padW` and `padH` only.
+_WRONG_MODULES: dict[str, tuple[ModuleTest, str]] = {
+    "": (lambda module, again: again, "a module that stands at several places"),
+    "nn.InstanceNormalization": (lambda module, _: True, "nn.InstanceNormalization, of channels that hardly vary"),
+    "nn.Normalize": (lambda module, _: module.float("p", 2.0) == float("inf"), "nn.Normalize by the largest magnitude"),
+    "nn.SpatialConvolution": (_old_padding, "an nn.SpatialConvolution with `padding`"),
+    "nn.SpatialConvolutionMM": (_old_padding, "an nn.SpatialConvolutionMM with `padding`"),
     "nn.SpatialMaxPooling": (_beyond, "an nn.SpatialMaxPooling that may go beyond the image"),
-    "nn.Normalize": (lambda module: module.float("p", 2.0) == float("inf"), "nn.Normalize with the largest magnitude"),
 }
 
 

@@ -138,12 +138,18 @@ def run(net: str, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> di
         lua = os.environ[VARIABLE]
         done = _ran([lua, str(place / "forward.lua"), net, folder])
         if done.returncode:
-            raise ValueError(next(iter((done.stderr + done.stdout).strip().splitlines()), "it ended without a word"))
+            raise ValueError(_reason(done.stderr + done.stdout))
         return dict(zip(wanted, _outputs(place, len(wanted))))
 
 
 def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def _reason(said: str) -> str:
+    """Return what Lua says last before it tells how it came there: containers put their names in front."""
+    message = said.strip().partition("\nstack traceback:")[0].splitlines()
+    return message[-1] if message else "it ended without a word"
 
 
 def _outputs(place: Path, count: int) -> list[Any]:

@@ -18,8 +18,8 @@ def never_random(m: Module, net: Lowering, field: str) -> None:
 def dropped(m: Module, x: Value, net: Lowering, operator: Dropout, factor: float) -> Value:
     """Drop, then multiply with a factor: what drops in the graph divides by 1 - p in training, as version 2 does."""
     if factor != 1:
-        kept = net.add(operator, x, part="kept")
-        return in_place(m, x, net.add("Mul", kept, net.constant(factor, "factor")), net)
+        left = net.add(operator, x, part="dropped")
+        return in_place(m, x, net.add("Mul", left, net.constant(factor, "factor")), net)
     y = net.add(operator, x)
     return net.alias(y, x, lambda base: base, lambda _, new: new) if m.flag("inplace") else y
 
