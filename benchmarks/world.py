@@ -43,7 +43,14 @@ _HEAD = (
     "Written by `python -m benchmarks.world DIR --page FILE`, over networks as people left them, with seeded weights.",
     "Right is within 0.0001 of a real Caffe's numbers, relative to max(1, max |b|), for every output; layers of forks",
     "run there by references of ours in numpy (`tests/caffe/forks.py`). A network that is cut was converted with",
-    "`--cut auto`. No network: a file that no Caffe loads, such as one that does not parse.",
+    "`--cut auto`. No network: a file that no Caffe loads, such as a template, or one that does not parse.",
+    "",
+    "Detections, regions and what a fork's Python layers do are judged like any other layer, and the references follow",
+    "the definition that `tests/caffe/detectors.py` and `forks.py` name for each. What is refused, or cut off, has no",
+    "exact form (a CRF's filters, OpenCV's warping and grouping), draws at random, or has a definition that was not found.",
+    "",
+    "Caffe2's own caffe_translator was run once on a sample of 520 networks that these belong to: 99 right, 20 wrong",
+    "without a word, 39 that fail when run, the rest refused.",
     "",
 )
 

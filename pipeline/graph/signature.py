@@ -147,7 +147,8 @@ def _signature(found: Mapping[str, Any], path: Path) -> Signature:
     cut = found.get("cut", [])
     if not isinstance(cut, list) or not all(isinstance(layer, dict) for layer in cut):
         cut = []  # of the network that `export-layer` has cut out, or of another program
-    return Signature(*(tuple(_port(entry, path) for entry in side or ()) for side in sides), tuple(cut))
+    inputs, outputs = (tuple(_port(entry, path) for entry in side or ()) for side in sides)
+    return Signature(inputs, outputs, tuple(cut))
 
 
 def _port(entry: object, path: Path) -> Port:

@@ -24,8 +24,8 @@ def ctc_greedy_decoder(
     likeliest = probabilities.argmax(axis=2)
     read = np.full((count, steps), -1, np.float32)
     for n in range(count):
-        ends = np.flatnonzero(indicators[1:, n] == 0) + 1 if indicators is not None else []
-        labels = likeliest[: ends[0] if len(ends) else steps, n]
+        goes_on = np.ones(steps - 1, bool) if indicators is None else indicators[1:, n] != 0
+        labels = likeliest[: int(np.cumprod(goes_on).sum()) + 1, n]
         fresh = np.concatenate([[True], labels[1:] != labels[:-1]]) | (not ctc_merge_repeated)
         kept = labels[fresh & (labels != blank)]
         read[n, : len(kept)] = kept

@@ -58,11 +58,11 @@ def detection_output(
 def _decoded(boxes: Array, offsets: Array, code_type: str) -> Array:
     """Return the corners of boxes (P, 4) that are moved by offsets (P, 4). Raises ValueError for an unknown code."""
     size = boxes[:, 2:] - boxes[:, :2]
-    if code_type == "CORNER":
-        return boxes + offsets
-    if code_type == "CORNER_SIZE":
-        return boxes + offsets * np.concatenate([size, size], axis=1)
     if code_type == "CENTER_SIZE":
         middle = offsets[:, :2] * size + (boxes[:, :2] + boxes[:, 2:]) / 2
         return around(middle, np.exp(offsets[:, 2:]) * size)
-    raise ValueError(f"there is no code_type {code_type}")
+    if code_type not in ("CORNER", "CORNER_SIZE"):
+        raise ValueError(f"there is no code_type {code_type}")
+    scale = np.concatenate([size, size], axis=1) if code_type == "CORNER_SIZE" else np.ones_like(offsets)
+    moved: Array = boxes + offsets * scale
+    return moved

@@ -109,7 +109,7 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     from pipeline.runtimes import discovery
 
     found = {each.title: each.interpreter for each in discovery.runtimes(os.environ, *_named(options))}
-    return found | conversion.environment(options)
+    return {**found, **conversion.environment(options)}
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -112,7 +112,7 @@ def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
     return [ratio for ratio in ratios if abs(float(ratio) - 1) >= _SAME_RATIO]
 
 
-def _extents(smallest: Sequence[int], largest: Sequence[int], ratios: Sequence[np.float32]) -> Array:
+def _extents(smallest: Sequence[float], largest: Sequence[float], ratios: Sequence[np.float32]) -> Array:
     """Return the width and height of each box around a place, in the order of the layer."""
     found: list[tuple[float, float]] = []
     for index, size in enumerate(smallest):
