@@ -29,10 +29,10 @@ def yolov3_detection_output(
         _predictions(x, sizes[list(mask[i * step : i * step + num_box])], anchors_scale[i]) for i, x in enumerate(maps)
     ]
     rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
-    sure = sigmoid(rows[:, 4:])
-    scores = (sure[:, 1:] * sure[:, :1]).ravel()
-    labels = np.tile(np.arange(1, num_classes + 1), len(rows))
-    return _chosen(labels, scores, boxes.repeat(num_classes, axis=0), confidence_threshold, nms_threshold)
+    sure = sigmoid(rows[:, 4 : 5 + num_classes])
+    scores = sure[:, 1:] * sure[:, :1]
+    # A box stands once for each class, and the surest of these, which are the same box, overlaps all others.
+    return _chosen(scores.argmax(axis=1) + 1, scores.max(axis=1), boxes, confidence_threshold, nms_threshold)
 
 
 def yolo_detection_output(
