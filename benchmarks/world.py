@@ -27,7 +27,7 @@ from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.schema import NetParameter
 from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
-from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.input_types import cast_inputs, index_inputs
 from pipeline.runtimes import discovery
@@ -47,7 +47,7 @@ _HEAD = (
     "",
     "Detections, regions and what a fork's Python layers do are judged like any other layer, and the references follow",
     "the definition that `tests/caffe/detectors.py` and `forks.py` name for each. What is refused, or cut off, has no",
-    "exact form (a CRF's filters, OpenCV's warping and grouping), draws at random, or has a definition that was not found.",
+    "exact form (a CRF's filters, OpenCV's warping and grouping), draws at random, or is defined nowhere that was found.",
     "",
     "Caffe2's own caffe_translator was run once on a sample of 520 networks that these belong to: 99 right, 20 wrong",
     "without a word, 39 that fail when run, the rest refused.",
@@ -135,7 +135,8 @@ def _judged(prototxt: Path, runtimes: Sequence[Runtime], cut: bool, gain: float)
     except UnsupportedError as error:
         return Verdict("refused", tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems))
     except PipelineError as error:
-        return Verdict("no network", (f"{error.where}: {error.what} {error.why}".strip(),))
+        word = {InvalidInputError: "no network", OverBudget: "refused"}.get(type(error), "not judged")
+        return Verdict(word, (f"{error.where}: {error.what} {error.why}".strip(),))
     except Exception as error:  # a bug of ours is a verdict too
         return Verdict("not judged", (f"bug: {error!r}"[:300],))
 
