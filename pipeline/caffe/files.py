@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from google.protobuf.json_format import MessageToDict
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
@@ -118,6 +119,25 @@ def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
     for layer in chosen.layer:
         layer.ClearField("unknown")
     return prototxt(chosen)
+
+
+def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
+    """Return layers as JSON values: what they are, their blobs, and their parameters by message and field."""
+    return tuple(
+        {
+            "layer": layer.name,
+            "type": layer.type,
+            "bottoms": list(layer.bottom),
+            "tops": list(layer.top),
+            "parameters": {
+                field.name: MessageToDict(value, preserving_proto_field_name=True)
+                for field, value in layer.ListFields()
+                if field.name.endswith("_param")
+            }
+            | {unknown.path: unknown.text for unknown in layer.unknown},
+        }
+        for layer in layers
+    )
 
 
 def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.caffe.files import CaffeNet
+    from pipeline.caffe.read.cut import Cut
     from pipeline.graph.inventory import Inventory, Part
     from pipeline.graph.signature import Signature
     from pipeline.graph.values import Graph
@@ -60,6 +61,7 @@ class Caffe(Format):
 
         Outputs are those of the signature while the net has them all, else Caffe's own.
         """
+        from pipeline.caffe import files
         from pipeline.caffe.read import read
         from pipeline.caffe.read.given import input_shapes
         from pipeline.graph import signature
@@ -84,6 +86,8 @@ class Caffe(Format):
         own = signature.of_graph(graph)
         if known and emitted and _same_shapes(known, own):
             return Network(graph, known)
+        if not known and (source.cut or source.outputs):
+            own = replace(own, cut=files.described(_part(net, source).left_out))
         names = ([value.name for value in side] for side in (graph.inputs, graph.outputs))
         return Network(graph, own.with_blobs(self.name, *names))
 
@@ -107,13 +111,9 @@ class Caffe(Format):
         if source.signature or not (chooses or source.cut or source.outputs):
             return source
         from pipeline.caffe import files
-        from pipeline.caffe.read import part
-        from pipeline.caffe.read.given import input_shapes
 
-        net = _net(source)
-        shapes = input_shapes(net, source.inputs, keep_loss=source.keep_loss)
-        path = folder / _SELECTED
-        path.write_text(files.selected(net, part(net, shapes, cut=source.cut, until=source.outputs).layers), "utf-8")
+        net, path = _net(source), folder / _SELECTED
+        path.write_text(files.selected(net, _part(net, source).layers), "utf-8")
         return replace(source, files={**source.files, "prototxt": path})
 
     def inventory(self, source: Source) -> Inventory:
@@ -219,6 +219,15 @@ def _net(source: Source) -> CaffeNet:
     asked = State(source.phase or "TEST", source.level, source.stages, source.not_stages)
     state = State() if source.signature else asked
     return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"), state)
+
+
+def _part(net: CaffeNet, source: Source) -> Cut:
+    """Return which layers of a net are read, and which are not."""
+    from pipeline.caffe.read import part
+    from pipeline.caffe.read.given import input_shapes
+
+    shapes = input_shapes(net, source.inputs, keep_loss=source.keep_loss)
+    return part(net, shapes, cut=source.cut, until=source.outputs)
 
 
 def _same_shapes(a: Signature, b: Signature) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.caffe.schema import LayerParameter, NetParameter, NetState, NetStateRule, Phase
+from pipeline.caffe.schema import TEST, TRAIN, LayerParameter, NetParameter, NetState, NetStateRule
 from pipeline.errors import InvalidInputError
 
 
@@ -26,7 +26,7 @@ def in_state(net: NetParameter, state: State = State(), notes: list[str] | None 
     of it only the shapes matter. So are the layers that are left out by a stage or a level.
     Raises InvalidInputError for a layer with rules of both kinds, and where no layer remains that computes anything.
     """
-    own = NetState(phase=Phase.Value(state.phase))
+    own = NetState(phase=TRAIN if state.phase == "TRAIN" else TEST)
     own.level = net.state.level if state.level is None else state.level
     own.stage.extend(each for each in state.stages or net.state.stage if each not in state.not_stages)
     kept = NetParameter()

@@ -6,10 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline.graph.batch import ANY
-from pipeline.graph.operators import BoxSuppression, Compress, ShapeError
+from pipeline.graph.operators import BoxSuppression, Compress, ScatterAdd, ShapeError
 from pipeline.graph.values import Graph, Node, TensorType, Value
 
 CHOOSING = (BoxSuppression, Compress)  # whose outputs have as many rows as the numbers make
+
+
+def bounded(graph: Graph) -> frozenset[str]:
+    """Return the names of the values that may have fewer rows than their shapes tell."""
+    found: set[str] = set()
+    for node in graph.nodes:
+        follows = any(value is not None and value.name in found for value in node.inputs)
+        if isinstance(node.operator, CHOOSING) or (follows and not isinstance(node.operator, ScatterAdd)):
+            found.update(value.name for value in node.outputs)
+    return frozenset(found)
 
 
 def needing_bounds(graph: Graph) -> Iterator[Node]:

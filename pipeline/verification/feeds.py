@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.bounds import bounded
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Shape, Value
 from pipeline.torch7 import reader
@@ -54,7 +55,7 @@ def read_reference(path: Path, graph: Graph) -> Reference:
     inputs, outputs = _arrays(path)
     _check(path, "in", inputs, graph.inputs)
     if outputs:
-        _check(path, "out", outputs, graph.outputs)
+        _check(path, "out", outputs, graph.outputs, bounded(graph))
     read = partial(_read, path)
     return Reference(path.name, tuple(map(read, inputs)), tuple(map(read, outputs)))
 
@@ -146,12 +147,23 @@ def _read(path: Path, stored: _Stored) -> Array:
         return np.ascontiguousarray(stored.read(), np.float32)
 
 
-def _check(path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value]) -> None:
+def _check(
+    path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value], fewer: Collection[str] = ()
+) -> None:
+    """Require arrays of the values' shapes; those of `fewer` may have less."""
     expected = [value.shape for value in values]
     found = [array.shape for array in arrays]
-    if expected != found:
+    fits = len(expected) == len(found) and all(
+        shape == value.shape or (value.name in fewer and _within(shape, value.shape))
+        for shape, value in zip(found, values, strict=True)
+    )
+    if not fits:
         what = {"in": "takes", "out": "gives"}[prefix]
         raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
+
+
+def _within(shape: Shape, most: Shape) -> bool:
+    return len(shape) == len(most) and all(extent <= bound for extent, bound in zip(shape, most, strict=True))
 
 
 def random_inputs(graph: Graph, seed: int) -> Reference:

@@ -158,6 +158,9 @@ def chosen(labels, scores, boxes, sure, threshold):
     return [rows[np.newaxis, np.newaxis].astype(np.float32)]
 
 
+MANY = 10000  # candidates
+
+
 def yolov3(fields, bottoms, blobs, tops):
     """eric612/MobileNet-YOLO at 1870776, yolov3_detection_output_layer.cpp."""
     param = fields["yolov3_detection_output_param"]
@@ -171,9 +174,11 @@ def yolov3(fields, bottoms, blobs, tops):
     rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
     sure = 1 / (1 + np.exp(-rows[:, 4:]))
     scores = (sure[:, 1:] * sure[:, :1]).reshape(-1)
-    labels = np.tile(np.arange(1, classes + 1), len(rows))
+    labels, places = np.tile(np.arange(1, classes + 1), len(rows)), np.arange(len(rows)).repeat(classes)
     enough = scores > param.get("confidence_threshold", 0.01)
-    return chosen(labels, scores, boxes.repeat(classes, axis=0), enough, param.get("nms_threshold", 0.45))
+    if enough.sum() > MANY:  # a box's best class suppresses the others, which only takes long to find out
+        enough &= scores == scores.reshape(-1, classes).max(axis=1).repeat(classes)
+    return chosen(labels, scores, boxes[places], enough, param.get("nms_threshold", 0.45))
 
 
 def yolov2(fields, bottoms, blobs, tops):

@@ -1,6 +1,6 @@
 """Where a network must know an extent that depends on its numbers."""
 
-from pipeline.graph.bounds import needing_bounds
+from pipeline.graph.bounds import bounded, needing_bounds
 from pipeline.graph.operators import Compress, Expand, Relu, Reshape
 from pipeline.graph.values import Graph
 from tests.graph.nets import Net
@@ -34,3 +34,8 @@ def test_what_follows_such_a_node_is_not_blamed():
         return net.add(Relu(), net.add("Add", chosen, x, name="sum"), name="y")
 
     assert names(after_a_choice(both)) == ["sum"]
+
+
+def test_what_follows_a_choice_may_have_fewer_rows():
+    graph = after_a_choice(lambda net, chosen, x: net.add(Relu(), chosen, name="y"))
+    assert bounded(graph) == {"chosen", "y"}

@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from pipeline.caffe.files import read_net
+from pipeline.caffe.files import read_net, write_pair
+from pipeline.postprocess import detection_output
+from tests.caffe.forks import FORKS
+from tests.caffe.read.test_detection import FIELDS, MAPS, detector, expected, feeds
 from tests.support import CAFFES, convert
 
 TEXT = """
@@ -39,3 +43,20 @@ def test_a_real_caffe_judges_the_part_alone(pair, tmp_path, runtime):
     assert [layer.name for layer in read_net(tmp_path / "out" / "selected.prototxt").layer] == ["x", "a", "r"]
     checks = json.loads((tmp_path / "out" / "verification.json").read_text())["checks"]
     assert {check["status"] for check in checks} == {"agrees"}
+
+
+def test_the_manifest_tells_what_stood_behind_the_cut_with_its_parameters(tmp_path):
+    paths = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    write_pair(detector(FIELDS), *paths)
+    done = convert(paths[0], tmp_path / "out", weights=paths[1], cut=("DetectionOutput",), verify=False)
+    assert done.exit_code == 0
+    (layer,) = json.loads((tmp_path / "out" / "manifest.json").read_text())["cut"]
+    assert (layer["layer"], layer["type"]) == ("det", "DetectionOutput")
+    assert layer["bottoms"] == ["loc", "conf", "priors"]
+    given = feeds(FIELDS)
+    image = np.zeros(MAPS["image"])
+    param = {"min_size": [20], "max_size": [30], "aspect_ratio": [2], "variance": [0.1, 0.1, 0.2, 0.2]}
+    fork = FORKS["PriorBox"].run
+    priors = [fork({"prior_box_param": param}, [np.zeros(MAPS[name]), image], [], 1)[0] for name in "fg"]
+    found = detection_output(*given, np.concatenate(priors, axis=2), **layer["parameters"]["detection_output_param"])
+    np.testing.assert_allclose(found, expected(FIELDS, given), rtol=1e-5, atol=1e-6)

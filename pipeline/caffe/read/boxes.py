@@ -106,10 +106,11 @@ def detections(net: CaffeReader, rows: Value, wanted: Value, found: Value, none:
 
     Where `found`, (1,), is 0, there are no detections, and the rows of `none` stand for them.
     """
-    rows = net.add(Concat(axis=0), rows, net.weight(none, "none"), part="rows_and_none")
+    most, rows = rows.shape[0], net.add(Concat(axis=0), rows, net.weight(none, "none"), part="rows_and_none")
     missing = net.add("Equal", found, net.weight(np.zeros(1, np.float32), "zero"), part="missing")
     wanted = net.add(Concat(axis=0), wanted, *(missing,) * len(none), part="wanted_or_missing")
     chosen = net.add(Compress(axis=0), rows, wanted, part="chosen")
+    chosen = net.add(Slice(starts=(0,), ends=(max(most, len(none)),), axes=(0,)), chosen, part="no_more")
     return net.add(Reshape(shape=(1, 1, -1, COLUMNS)), chosen)
 
 

@@ -15,7 +15,7 @@ from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
 from pipeline.caffe.read.weights import Weights
-from pipeline.errors import InvalidInputError, PipelineError, Problem, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError, Problem, UnsupportedError, UsageError
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Graph, Origin, Shape, Value
 
@@ -230,6 +230,10 @@ class _Walk:
             return False
         try:
             handler(layer, self.reader)
+        except OverBudget:
+            if trusted:
+                raise
+            return False  # by shapes that are guesses
         except UnsupportedError as error:
             # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
             self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))

@@ -87,7 +87,7 @@ def _propose(layer: LayerReader, net: CaffeReader, how: _Regions) -> None:
         columns(net, net.reshape(image, (1, image.size), "image"), i, i + 1, f"image{i}") for i in range(3)
     )
     corners = _clipped(net, _moved(net, how, anchors, deltas), width, height)
-    large = _large(net, how, corners, scale)
+    large: Value | None = _large(net, how, corners, scale)
     object_scores = net.add(Slice(starts=(kinds,), ends=(2 * kinds,), axes=(1,)), scores, part="objects")
     flat = net.reshape(net.add(Transpose(perm=(0, 2, 3, 1)), object_scores, part="by_place"), (1, total), "scores")
     if how.drops:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.caffe.read.boxes import VAST, check_count, columns, corners, detections, gathered, no_detections
+from pipeline.caffe.read.boxes import VAST, columns, corners, detections, gathered, no_detections
 from pipeline.caffe.read.layer import LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
-from pipeline.graph.operators import ArgMax, BoxSuppression, Cast, Concat, Expand, ReduceMax, Softmax, Transpose
+from pipeline.graph.operators import ArgMax, BoxSuppression, Cast, Concat, ReduceMax, Softmax, Transpose
 from pipeline.graph.values import Value
+
+SAME = 0.999  # of what two boxes cover that are the same but for rounding
 
 
 class _Found(NamedTuple):
@@ -31,7 +33,11 @@ class _Map(NamedTuple):
 
 @reads("Yolov3DetectionOutput")
 def yolov3(layer: LayerReader, net: CaffeReader) -> None:
-    """Each box once for each class that is sure enough (yolov3_detection_output_layer.cpp)."""
+    """Each box with its surest class (yolov3_detection_output_layer.cpp).
+
+    There it stands once for each class that is sure enough; but the surest of these overlaps all others, since they
+    are the same box, and whatever leaves it out does so to them.
+    """
     fields = layer.param("yolov3_detection_output_param")
     classes, kinds, groups = fields.int("num_classes"), fields.int("num_box"), fields.int("mask_group_num")
     biases, masks, scales = fields.floats("biases"), fields.ints("mask"), fields.ints("anchors_scale")
@@ -49,20 +55,15 @@ def yolov3(layer: LayerReader, net: CaffeReader) -> None:
         found.append(_predictions(layer, net, x, sizes, classes, scales[i]))
     rows = _joined(net, [each.rows for each in found], "rows")
     boxes = _joined(net, [each.corners for each in found], "boxes")
-    count, total = boxes.shape[0], boxes.shape[0] * classes
-    check_count(layer, total)
     sure = net.add("Sigmoid", columns(net, rows, 4, 5 + classes, "logits"), part="sure")
-    both = net.add(
-        "Mul", columns(net, sure, 1, 1 + classes, "of_class"), columns(net, sure, 0, 1, "thing"), part="both"
-    )
-    apart = net.add(Expand(shape=(count, classes, 4)), net.reshape(boxes, (count, 1, 4), "once"), part="for_classes")
-    labels = np.tile(np.arange(1, classes + 1, dtype=np.float32), count).reshape(total, 1)
-    candidates = _Found(
-        net.weight(labels, "labels"),
-        net.reshape(both, (total, 1), "confidences"),
-        net.reshape(apart, (total, 4), "corners"),
-    )
-    _give(layer, net, candidates, fields.float("confidence_threshold"), fields.float("nms_threshold"))
+    thing = columns(net, sure, 0, 1, "thing")
+    both = net.add("Mul", columns(net, sure, 1, 1 + classes, "of_class"), thing, part="both")
+    confidences = net.add(ReduceMax(axes=(1,), keepdims=1), both, part="confidences")
+    candidates = _Found(_labels(net, both), confidences, boxes)
+    overlap = fields.float("nms_threshold")
+    if overlap >= SAME:
+        layer.refuse("boxes that are the same would not overlap enough", "yolov3_detection_output_param.nms_threshold")
+    _give(layer, net, candidates, fields.float("confidence_threshold"), overlap)
 
 
 @reads("YoloDetectionOutput")
@@ -80,14 +81,16 @@ def yolov2(layer: LayerReader, net: CaffeReader) -> None:
     likely = net.add(Softmax(axis=1), columns(net, rows, 5, 5 + classes, "logits"), part="likely")
     likeliest = net.add(ReduceMax(axes=(1,), keepdims=1), likely, part="likeliest")
     thing = net.add("Sigmoid", columns(net, rows, 4, 5, "logit"), part="thing")
-    label = net.add(Cast(to="float32"), net.add(ArgMax(axis=1, keepdims=1), likely, part="class"), part="number")
-    candidates = _Found(
-        net.add("Add", label, net.constant(1, "one"), part="labels"),
-        net.add("Mul", thing, likeliest, part="confidences"),
-        boxes,
-    )
+    confidences = net.add("Mul", thing, likeliest, part="confidences")
+    candidates = _Found(_labels(net, likely), confidences, boxes)
     below = float(np.nextafter(np.float32(fields.float("confidence_threshold")), np.float32(-1)))  # so much is enough
     _give(layer, net, candidates, below, fields.float("nms_threshold"))
+
+
+def _labels(net: CaffeReader, classes: Value) -> Value:
+    """Return which of the classes (K, C) is the largest, from 1: (K, 1)."""
+    number = net.add(Cast(to="float32"), net.add(ArgMax(axis=1, keepdims=1), classes, part="class"), part="number")
+    return net.add("Add", number, net.constant(1, "one"), part="labels")
 
 
 def _joined(net: CaffeReader, values: Sequence[Value], part: str) -> Value:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipeline.caffe.schema.caffe_pb2 import (
     TEST,
+    TRAIN,
     BlobProto,
     FillerParameter,
     LayerParameter,
@@ -14,7 +15,6 @@ from pipeline.caffe.schema.caffe_pb2 import (
     NetState,
     NetStateRule,
     ParamSpec,
-    Phase,
     UnknownField,
     V0LayerParameter,
     V1LayerParameter,
@@ -22,6 +22,7 @@ from pipeline.caffe.schema.caffe_pb2 import (
 
 __all__ = [
     "TEST",
+    "TRAIN",
     "BlobProto",
     "FillerParameter",
     "LayerParameter",
@@ -29,7 +30,6 @@ __all__ = [
     "NetState",
     "NetStateRule",
     "ParamSpec",
-    "Phase",
     "UnknownField",
     "V0LayerParameter",
     "V1LayerParameter",
