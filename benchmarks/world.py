@@ -47,7 +47,7 @@ _HEAD = (
     "",
     "Detections, regions and what a fork's Python layers do are judged like any other layer, and the references follow",
     "the definition that `tests/caffe/detectors.py` and `forks.py` name for each. What is refused, or cut off, has no",
-    "exact form (a CRF's filters, OpenCV's warping and grouping), draws at random, or is defined nowhere that was found.",
+    "exact form (a CRF's filters, OpenCV's warping), draws at random, or is defined nowhere that was found.",
     "",
     "Caffe2's own caffe_translator was run once on a sample of 520 networks that these belong to: 99 right, 20 wrong",
     "without a word, 39 that fail when run, the rest refused.",
