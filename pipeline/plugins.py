@@ -1,15 +1,13 @@
 """What only the user has: Python files that register module classes of Torch7 and layers of Caffe.
 
-from pipeline.caffe import layer as caffe_layer
 from pipeline.torch7 import module
 
 @module("my.Scale")
 def scale(m, x, net):
     return net.add("Mul", x, net.weight(m.weight("factor")))
 
-@caffe_layer("Python", module="my.layers", layer="Scale")
-def scale_layer(layer, net):
-    net.give(layer, net.add("Mul", layer.bottom, net.constant(float(layer.parameters()["factor"]))))
+`layer` of the package for Caffe registers layers likewise: @layer("Python", module="my.layers", layer="Scale") marks a
+function of the layer and the net, which ends in net.give(layer, value).
 """
 
 from __future__ import annotations
