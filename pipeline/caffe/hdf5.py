@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.caffe.blobs import ABSENT, Array, StoredBlob
 from pipeline.caffe.format import HDF5
 from pipeline.caffe.schema import NetParameter
-from pipeline.errors import InvalidInputError, MachineError, Problem, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, MachineError, MissingLibrary, Problem, UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.wire.splice import Floats, Part
 
@@ -32,11 +32,11 @@ def is_hdf5(view: memoryview) -> bool:
 
 
 def require(need: str) -> None:
-    """Raise UsageError, saying the need, where h5py is not installed."""
+    """Raise MissingLibrary, saying what needs it, where h5py is not installed."""
     try:
         import h5py  # noqa: F401
     except ImportError as error:
-        raise UsageError(need, advice="pip install 'torch2caffe2[hdf5]'") from error
+        raise MissingLibrary("h5py", need) from error
 
 
 def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> list[Part]:
@@ -44,9 +44,9 @@ def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]])
 
     h5py lays the file out at `path`, where the numbers are holes that take no room; writing the parts there
     replaces it. The same weights give the same bytes. Raises UnsupportedError for a layer that cannot be a
-    group's name, UsageError without h5py, MachineError where `path` cannot be written.
+    group's name, MissingLibrary without h5py, MachineError where `path` cannot be written.
     """
-    require(f"{path.name} is HDF5, which needs h5py to be written")
+    require(f"to write {path.name}, which is HDF5,")
     problems = tuple(
         Problem(f"layer {layer.name!r}", "HDF5 has no group of this name")
         for layer in net.layer
@@ -116,10 +116,10 @@ def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
 def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
     """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
 
-    Raises UsageError where h5py is not installed, InvalidInputError where the file is not Caffe's, OverBudget where
+    Raises MissingLibrary where h5py is not installed, InvalidInputError where the file is not Caffe's, OverBudget where
     its compressed numbers are too many for a file of its size.
     """
-    require(f"{path} is an HDF5 file, which needs h5py to be read")
+    require(f"to read {path}, which is HDF5,")
     import h5py
 
     budget = Budget()

@@ -18,6 +18,7 @@ from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
+from pipeline.stages.stage import RECORDED
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
@@ -56,7 +57,7 @@ def contents(artifacts: Iterable[Artifact]) -> Delivered:
     found: Delivered = {}
     for artifact in artifacts:
         for name, entry in artifact.files.items():
-            if name != signature.FILE:
+            if name not in (signature.FILE, RECORDED):
                 blake3, size = entry["blake3"], entry["size"]
                 found[name] = DeliveredFile(blake3=blake3, size=size, kind=artifact.kind, key=artifact.key)
                 if name in artifact.manifest.get("edited", ()):

@@ -11,10 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options, refuse_missing_model, validate
-from pipeline.engine import dag, delivery, events, guards, page, record, reference, sources, start
+from pipeline.engine import (
+    dag,
+    delivery,
+    events,
+    fingerprint,
+    guards,
+    page,
+    record,
+    reference,
+    reporters,
+    sources,
+    start,
+)
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.engine.run import Outcome, Run
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import MissingLibrary, PipelineError, UsageError
 from pipeline.graph import budget
 from pipeline.runtimes import discovery
 from pipeline.stages.discovery import discover
@@ -37,9 +49,11 @@ def run(
 ) -> Outcome:
     """Convert one model. An error after the run has been recorded is in the outcome; one before is raised.
 
+    Its events are told to `report`, and kept as a log in the output folder.
     `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
     """
     stages = discover() if stages is None else stages
+    report = reporters.several([reporters.EventLog(), report])
     dag.check_options(options, stages)
     refuse_missing_model(options)
     root = options.store or default_root()
@@ -53,6 +67,8 @@ def run(
         delivery.refuse_foreign(options.output)
         if options.report:
             page.refuse_foreign(options.report)
+        if options.record:
+            reference.refuse_record(options, options.record)
         earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
@@ -60,6 +76,7 @@ def run(
         given, source = _entrance(options, earlier, before is not None, adopt, stages, store)
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
+        _refuse_missing_libraries(route)
         mark = (earlier.mark if earlier else "") or os.urandom(6).hex()
         ledger.vouch(options, mark)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
@@ -74,7 +91,7 @@ def run(
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
         return Run(
-            reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
+            reference.with_shapes(options, source), report, store, session, made, route, given, source, stop
         ).go()
 
 
@@ -118,12 +135,13 @@ def resume(
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
     `changes` are options that shall have other values than recorded.
-    No record makes a runtime execute what is in a file: the command line has to name that.
+    No record makes a runtime execute what is in a file, or keep what it computed: the command line has to ask for that.
     Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
     its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
     """
     before, changes = record.load(folder), changes or {}
-    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    options = record.to_resume(before, folder, adopt=adopt, stop_after=stop_after)
+    options = replace(options, **{"record": None, **changes})
     record.refuse_gone(options, folder)
     _refuse_executing(folder, options, changes)
     if not trust:
@@ -142,6 +160,15 @@ def _refuse_executing(folder: Path, options: Options, typed: Container[str]) -> 
             why="only a command line may ask for that",
             advice=shlex.join(["torch2caffe2", "verify", str(folder), *words]),
         )
+
+
+def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
+    """Raise MissingLibrary for what a stage needs and nobody has installed, before any of them runs."""
+    for stage in route:
+        for library in stage.libraries:
+            if fingerprint.library(library) == fingerprint.ABSENT:
+                advice = f"; or do without: --without {stage.name}" if stage.follows else ""
+                raise MissingLibrary(library, stage.name, advice)
 
 
 def _refuse_inside(output: Path, root: Path) -> None:

@@ -236,13 +236,8 @@ class Store:
         return sorted(place for place in found if (place / "lock").is_file())
 
     def dead(self) -> Iterator[Path]:
-        """Yield the sessions that processes left which died; to be called under the lock "sessions"."""
-        for place in self.sessions():
-            lock = FileLock(place / "lock", thread_local=False)
-            with suppress(Timeout):
-                lock.acquire(timeout=0)
-                lock.release()
-                yield place
+        """Return the sessions that processes left which died; to be called under the lock "sessions"."""
+        return (place for place in self.sessions() if not alive(place))
 
     def quarantined(self) -> list[Path]:
         """Return the folders of the artifacts that were put aside."""
@@ -308,6 +303,19 @@ def _require_locks(root: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     finally:
         os.close(descriptor)
+
+
+def alive(session: Path) -> bool:
+    """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
+    lock = FileLock(session / "lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except FileNotFoundError:
+        return False
+    lock.release()
+    return False
 
 
 def opened(root: Path | None) -> Store:

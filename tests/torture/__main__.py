@@ -10,7 +10,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pipeline.config import ENVIRONMENT
-from tests.torture import corruption, crash, crowd, disk, foreign, home, orphans, power, strangers, truncation
+from tests.torture import (
+    cluster,
+    corruption,
+    crash,
+    crowd,
+    disk,
+    foreign,
+    home,
+    orphans,
+    power,
+    strangers,
+    truncation,
+)
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -31,6 +43,7 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, float]] = {  # and its part of the point
     "foreign": (foreign.stores, 1),
     "strangers": (strangers.strangers, 1),
     "home": (home.home, 1),
+    "cluster": (cluster.cluster, 0.35),
 }
 WIDTH = 2048  # of four linear layers: 67 MB
 

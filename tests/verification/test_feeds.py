@@ -41,12 +41,36 @@ def test_a_reference_of_other_shapes_names_both(tmp_path):
         read_reference(path, lookup())
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04broken"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is an empty file, and no reference"),
+        (b"no zip", "is a text file, and no reference"),
+        (b"\x89PNG\r\n\x1a\n", "is a PNG image, and no reference"),
+        (b"\xff" * 9, "is no reference"),
+        (b"PK\x03\x04broken", "cannot be read as npz"),
+    ],
+)
+def test_a_file_that_is_no_reference_is_named(tmp_path, content, what):
     path = tmp_path / "io.npz"
     path.write_bytes(content)
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match=what):
         read_reference(path, lookup())
+
+
+def test_a_file_of_other_arrays_is_no_reference(tmp_path):
+    np.savez(tmp_path / "io.npz", weight=np.ones(3))
+    with pytest.raises(InvalidInputError, match="is no reference") as caught:
+        read_reference(tmp_path / "io.npz", lookup())
+    assert "in0" in caught.value.why
+
+
+def test_what_a_reference_is_called_does_not_matter(tmp_path):
+    np.savez(tmp_path / "io.npz", in0=np.ones((2, 3)), in1=np.ones(1))
+    (tmp_path / "io.npz").rename(tmp_path / "io.t7")
+    save(tmp_path / "io.npz", [[np.ones((2, 3)), np.ones(1)], np.zeros((2, 3, 2))])
+    for name in ("io.t7", "io.npz"):
+        assert [array.shape for array in read_reference(tmp_path / name, lookup()).inputs] == [(2, 3), (1,)]
 
 
 def test_a_pickle_is_not_loaded(tmp_path):

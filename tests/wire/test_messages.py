@@ -56,7 +56,25 @@ def test_an_unknown_value_of_an_enum_is_named_with_its_line():
 def test_wrong_syntax_names_the_line(text, line):
     with pytest.raises(InvalidInputError) as caught:
         parse_text(text)
-    assert caught.value.where == f"net.pbtxt, line {line}"
+    assert caught.value.where.partition(" of ")[0] == f"net.pbtxt, line {line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "opened"),
+    [
+        ('op {\n  type: "Relu"\n  inp', "line 3 of 3", 1),
+        ('op {\n  type: "Relu"\n  input: "a', "line 3 of 3", 1),
+        ('op {\n  arg {\n  name: "a" # }\n}\nop { type: "Relu" }', "line 5 of 5", 1),
+    ],
+)
+def test_text_that_is_cut_short_tells_what_it_does_not_close(text, where, opened):
+    with pytest.raises(InvalidInputError) as caught:
+        parse_text(text)
+    assert caught.value.what == "net.pbtxt is cut short, or a brace is missing"
+    assert (caught.value.where, caught.value.why) == (
+        f"net.pbtxt, {where}",
+        f"what is opened in line {opened} is never closed",
+    )
 
 
 def test_text_nested_too_deep_is_refused():
