@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -45,8 +44,8 @@ def convert(
         results = batch.convert_all(runs, report, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
         if verbose:
-            print_optimizations(Path(results[0].output), sys.stderr)
-        print_verification(Path(results[0].output), stream=sys.stderr)
+            print_optimizations(results[0], sys.stderr)
+        print_verification(results[0], stream=sys.stderr)
     code = finish(results, json, verbose)
     tell_reports(batch.write_pages(results), quiet)
     return code

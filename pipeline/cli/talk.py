@@ -86,20 +86,27 @@ def print_findings(findings: Sequence[Finding]) -> None:
     print_table(("topic", "what", "state", "detail", "what to do"), rows)
 
 
-def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
-    """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
+def _verification(result: ModelResult) -> dict[str, Any] | None:
+    """Return the verification of a run; what lies in the folder of one that made none is somebody else's."""
     from pipeline.verification import shown
 
-    if found := shown.read(folder):
+    return shown.read(Path(result.output)) if result.delivered("verification") else None
+
+
+def print_verification(result: ModelResult, stream: IO[str] | None = None) -> None:
+    """Print the verification of a run: who checked what, and how far it is apart."""
+    from pipeline.verification import shown
+
+    if found := _verification(result):
         print_table(shown.COLUMNS, shown.rows(found), stream)
         print_table(("", "", ""), shown.steps(found), stream)
         print_table(("",), [(shown.terms(found),)], stream)
 
 
-def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
-    """Print what each pass has changed, where the run of an output folder was asked for any."""
-    path = folder / "optimizations.json"
-    if not path.is_file():
+def print_optimizations(result: ModelResult, stream: IO[str] | None = None) -> None:
+    """Print what each pass has changed, where a run was asked for any."""
+    path = Path(result.output) / "optimizations.json"
+    if not (result.delivered("caffe2") and result.run["options"]["optimize"] and path.is_file()):
         return
     changes = json.loads(path.read_text(encoding="utf-8"))
     rows = [(change["by"], change["origin"], change["operator"], change["what"]) for change in changes]
@@ -136,7 +143,7 @@ def go_on(
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):
-            print_verification(Path(result.output), sys.stdout if is_data else sys.stderr)
+            print_verification(result, sys.stdout if is_data else sys.stderr)
     code = finish(results, json, verbose, data_too=not is_data)
     tell_reports(batch.write_pages(results), quiet)
     return code
@@ -180,8 +187,5 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
 
 def data(result: ModelResult) -> dict[str, Any]:
     """Return a result for programs, with its verification where there was one."""
-    told = ("model", "output", "state", "exit_code", "seconds", "errors")
-    from pipeline.verification import shown
-
-    found = shown.read(Path(result.output)) if result.converted else None
-    return {**{name: getattr(result, name) for name in told}, "run": result.run or None, "verification": found}
+    told = {name: getattr(result, name) for name in ("model", "output", "state", "exit_code", "seconds", "errors")}
+    return {**told, "run": result.run or None, "verification": _verification(result)}

@@ -35,6 +35,10 @@ class ModelResult:
         """Return whether the networks lie in the output folder, verified or not."""
         return self.state in ("done", "unverified")
 
+    def delivered(self, kind: str) -> bool:
+        """Return whether the run has made or found an artifact of a kind, so that its files lie in the folder."""
+        return self.converted and any(stage["makes"] == kind and stage["digest"] for stage in self.run["stages"])
+
     @property
     def cause(self) -> str:
         """Return in a line why it is not done."""

@@ -47,7 +47,8 @@ def gather(
         asked = run["options"]
         shown = (Path(asked["reference"]) if asked.get("reference") else None, int(asked.get("seed", 0)))
     found, no_network = _if_sound(lambda: network(folder, tuple(asked["inputs"]), *shown))
-    parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION))
+    verified = any(stage.makes == "verification" and stage.digest for stage in what.stages)
+    parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION)) if verified else (None, "")
     return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
 
 

@@ -144,3 +144,21 @@ def test_a_record_that_is_no_json_blocks_nothing(program: Program, piece: bytes)
     said = program.convert()
     assert said.code == 0
     assert "run.json is damaged: it is no JSON; it counts as none" in said.err
+
+
+@pytest.mark.parametrize("text", ['{"mine": 1}', "no json", "[1]", '{"checks": [], "passed": true}'])
+@pytest.mark.parametrize("name", ["verification.json", "optimizations.json"])
+def test_a_verdict_that_this_run_has_not_made_is_not_shown_as_its_own(program: Program, name: str, text: str) -> None:
+    program.output.mkdir()
+    (program.output / name).write_text(text)
+    for words in (["-v"], ["--json"], ["--report", program.folder / "page.html"]):
+        said = program.convert("--no-verify", *words)
+        assert said.code == 0, said.err
+        assert "checked by" not in said.err
+    assert (
+        program("convert", program.model, "--output", program.output, "--no-verify", "--json").model["verification"]
+        is None
+    )
+    assert program("resume", program.output).code == 0
+    assert program("report", program.output).code == 0
+    assert (program.output / name).read_text() == text
