@@ -104,13 +104,14 @@ def _plan(place: Place, path: Path) -> Sequence[Words]:
 
 def _go_on(place: Place, path: Path) -> Sequence[Words]:
     """Look at a run, go on with it, and begin another in its folder."""
-    again = ("-o", str(place.output), "--store", str(place.store), "--runtime", "none", "-q")
+    again = ("-o", str(place.output), "--store", str(place.store), "--runtime", "none")
     return (
         ("status", str(place.output)),
         ("report", str(place.output)),
         ("lineage", str(place.output / "init_net.pb")),
-        ("resume", str(place.output), "-q"),
+        ("resume", str(place.output)),
         ("convert", str(MODEL), "--input", INPUT, *again),
+        ("convert", str(MODEL), "--input", INPUT, *again, "--no-verify", "--json"),
     )
 
 
