@@ -27,9 +27,15 @@ DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
 
 
-def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
-    """Declare one option. Scope "run": it belongs to the whole run, not to one of several models."""
-    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope}
+def _option(  # noqa: ANN401
+    default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model", several: bool = False
+) -> Any:
+    """Declare one option.
+
+    Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
+    conversion of its own.
+    """
+    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several}
     return field(default=default, metadata=metadata)
 
 
@@ -48,7 +54,9 @@ class Options:
         "--input",
         "SPEC",
     )
-    root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
+    root: str = _option(
+        "", "Which network inside a table, as model.net; several: each by itself.", "--root", "KEY", several=True
+    )
     output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
@@ -108,8 +116,8 @@ def load(
 
     `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
     `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
-    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds.
-    With several models, an output folder that they share holds a folder for each. Raises UsageError for what cannot
+    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds,
+    several roots for a conversion each. With several of them, an output folder that they share holds a folder for each. Raises UsageError for what cannot
     be obeyed: an unknown key, a value of another type, no model, two models with one output folder; a model that is
     missing is left to its run.
     """
@@ -125,7 +133,12 @@ def load(
         alone += [False] * len(found) or ["output" in model]
         several = several or bool(found) or len(layers) > 1
     named = _named([{**layer, **around, **typed} for layer in layers])
-    runs = tuple(_build(layer, shared=several and not apart) for layer, apart in zip(named, alone, strict=True))
+    runs = tuple(
+        _build(one, shared=(several and not apart) or len(roots) > 1)
+        for layer, apart in zip(named, alone, strict=True)
+        for roots in [_roots(layer)]
+        for one in roots
+    )
     _refuse_shared_output(runs)
     return runs
 
@@ -224,7 +237,9 @@ def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa:
     import msgspec
 
     try:
-        checked = msgspec.convert(value, eval(str(OPTIONS[option].type), globals()), dec_hook=_path)
+        kind = str(OPTIONS[option].type)
+        kind = f"{kind} | tuple[{kind}, ...]" if OPTIONS[option].metadata["several"] else kind
+        checked = msgspec.convert(value, eval(kind, globals()), dec_hook=_path)
     except msgspec.ValidationError as error:
         raise UsageError(f"{option} cannot be {value!r}", where=where, why=str(error)) from error
     return _map_paths(checked, lambda path: folder / path)
@@ -292,6 +307,17 @@ def _name(layer: Sourced, depth: int = 1) -> str:
     path = Path(layer["model"][0]).absolute()
     folders = path.parts[1:-1]
     return "-".join([*folders[max(0, len(folders) - depth + 1) :], path.stem])
+
+
+def _roots(layer: Sourced) -> list[Sourced]:
+    """Return the options for each network inside a file, where several are asked for; its name ends in its place."""
+    value, origin = layer.get("root", ("", DEFAULT))
+    roots = [value] if isinstance(value, str) else list(dict.fromkeys(value)) or [""]
+    if len(roots) == 1:
+        return [{**layer, "root": (roots[0], origin)}] if "root" in layer else [layer]
+    name, named_by = layer["name"]
+    places = {root: re.sub(r"[^\w.-]+", "_", root).strip("_") for root in roots}
+    return [{**layer, "root": (root, origin), "name": (f"{name}-{places[root]}", named_by)} for root in roots]
 
 
 def _build(layer: Sourced, shared: bool) -> Options:

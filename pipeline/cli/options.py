@@ -150,7 +150,8 @@ def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
 
 def _parameter(name: str) -> inspect.Parameter:
     option = OPTIONS[name]
-    kind, absent = _TYPES.get(str(option.type), (str | None, None))
+    several = option.metadata["several"]
+    kind, absent = (list[str], []) if several else _TYPES.get(str(option.type), (str | None, None))
     metavar = option.metadata["metavar"] or None
     text = option.metadata["help"]
     if name == "model":

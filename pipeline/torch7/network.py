@@ -11,6 +11,7 @@ from pipeline.graph.format import Note, unheard
 from pipeline.torch7.modules import MODULES, NAMESAKES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
+from pipeline.torch7.tree import table_of
 
 # Packages all of whose classes are modules, but for the criterions.
 _MODULE_PACKAGES = frozenset(
@@ -163,13 +164,14 @@ def _entered(value: LuaValue, step: str | int) -> LuaValue:
     if inside is None:
         raise KeyError(step)
     number = int(step) if isinstance(step, str) and step.isdecimal() else step
-    for place in (inside, inside.get("modules")):
+    modules = table_of(value) if isinstance(value, TorchObject) else inside.get("modules")
+    for place in (inside, modules):
         if isinstance(place, Table):
             for key in (step, number, str(step)):
                 if key in place:
                     return place[key]  # type: ignore[no-any-return] # a table holds Lua values
-    if step == "branch" and isinstance(inside.get("modules"), Table):
-        return inside["modules"]  # type: ignore[no-any-return]
+    if step == "branch" and isinstance(modules, Table):
+        return modules
     raise KeyError(step)
 
 
