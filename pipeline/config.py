@@ -27,9 +27,9 @@ DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
 
 
-def _option(  # noqa: ANN401
-    default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model", several: bool = False
-) -> Any:
+def _option(
+    default: object, help: str, flag: str = "", metavar: str = "", scope: str = "model", several: bool = False
+) -> Any:  # noqa: ANN401
     """Declare one option.
 
     Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
@@ -117,9 +117,9 @@ def load(
     `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
     `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
     paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds,
-    several roots for a conversion each. With several of them, an output folder that they share holds a folder for each. Raises UsageError for what cannot
-    be obeyed: an unknown key, a value of another type, no model, two models with one output folder; a model that is
-    missing is left to its run.
+    several roots for a conversion each. With several of them, an output folder that they share holds a folder for
+    each. Raises UsageError for what cannot be obeyed: an unknown key, a value of another type, no model, two models
+    with one output folder; a model that is missing is left to its run.
     """
     environment = os.environ if environment is None else environment
     common, models = _read_toml(config) if config else ({}, [])

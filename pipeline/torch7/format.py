@@ -38,9 +38,9 @@ class Torch7(Format):
         from pipeline.graph.input_spec import parse_inputs
         from pipeline.torch7 import importer
 
-        found = importer.find_network(source.path, source.root or None, source.plugins, note)
         inputs, name = parse_inputs(source.inputs), source.path.stem
-        with plugins.no_late_imports(source.plugins):
+        with plugins.loaded(source.plugins, note), plugins.no_late_imports(source.plugins):
+            found = importer.find_network(source.path, source.root or None, note)
             graph = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
         return Network(graph, signature.of_graph(graph, importer.element_type(found.network)))
 

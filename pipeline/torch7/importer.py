@@ -12,7 +12,7 @@ from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.values import Graph, Node, Value
-from pipeline.plugins import load_plugins
+from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, Misfit, leaves
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
@@ -51,13 +51,13 @@ def read(
     `root` names the network inside a table; the rest is as for `lower`. Raises InvalidInputError for a damaged file,
     UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
     """
-    found = find_network(path, root, plugins)
-    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
+    with loaded(plugins, note):
+        found = find_network(path, root)
+        return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Found:
+def find_network(path: Path, root: str | None = None, note: Note = unheard) -> Found:
     """Find the network in a .t7 file, and note which others there are; errors as `read`."""
-    load_plugins(plugins)
     checkpoint = load(path)
     where, network = select_network(checkpoint, root, note)
     return Found(Module(network, where), checkpoint)

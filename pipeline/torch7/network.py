@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.format import Note, unheard
-from pipeline.torch7.modules import MODULES, NAMESAKES
+from pipeline.torch7.modules import MODULES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 from pipeline.torch7.tree import table_of
@@ -35,7 +35,7 @@ def is_module(value: LuaValue) -> bool:
     package, _, name = value.class_name.partition(".")
     if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or is_criterion(value):
         return False
-    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES or value.class_name in NAMESAKES:
+    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES:
         return True
     kind = value.get("_type")
     return (

@@ -43,8 +43,9 @@ def table_of(module: TorchObject) -> LuaValue:
     Old nngraph did not list them a second time (gmodule.lua, read).
     """
     nodes = module.get("forwardnodes")
-    if module.get("modules") is not None or not isinstance(nodes, Table):
-        return module.get("modules")
+    listed: LuaValue = module.get("modules")
+    if listed is not None or not isinstance(nodes, Table):
+        return listed
     data = [node.get("data") for node in nodes.array() if isinstance(node, TorchObject)]
     found = [each.get("module") for each in data if isinstance(each, Table)]
     return Table(dict(enumerate((one for one in found if one is not None), 1)))
