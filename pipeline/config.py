@@ -76,7 +76,14 @@ class Options:
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
-    keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    keep_loss: bool | None = _option(
+        None,
+        "Keep criterions and loss layers; where neither is said, Torch7's only.",
+        "--keep-loss/--drop-loss",
+    )
+    states: bool = _option(
+        False, "Make the states of a Torch7 network's recurrent layers inputs and outputs.", "--states/--no-states"
+    )
     limits: tuple[str, ...] = _option(
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )

@@ -69,9 +69,9 @@ class Caffe(Format):
         with _of(source.path):
             graph = read(
                 net,
-                None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
+                None if known else input_shapes(net, source.inputs, keep_loss=bool(source.keep_loss)),
                 outputs=outputs if emitted else None,
-                keep_loss=source.keep_loss,
+                keep_loss=bool(source.keep_loss),
                 cut=() if known else source.cut,
                 notes=notes,
             )

@@ -178,11 +178,14 @@ def _inits(source: Source) -> list[Path]:
 
 
 def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
-    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's."""
+    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's.
+
+    An artifact of a run may have other inputs than its network was given: states more, or labels less.
+    """
     from pipeline.graph.input_spec import by_name
     from pipeline.graph.signature import MANIFEST
 
-    if source.inputs:
+    if source.inputs and not (source.signature and len(source.signature.inputs) != len(source.inputs)):
         return by_name(data, source.inputs)
     known = source.recorded()
     if not known.notes(Caffe2.name):

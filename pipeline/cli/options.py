@@ -106,6 +106,7 @@ Plugins = Annotated[
 
 _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the command line, value if not typed
     "bool": (bool | None, None),
+    "bool | None": (bool | None, None),
     "int": (int | None, None),
     "float": (float | None, None),
     "Path": (Path | None, None),

@@ -58,14 +58,15 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 def _artifacts(task: Task) -> list[Candidate]:
     """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
 
-    A network inside a table is one that nobody but this program finds there.
+    A network inside a table is one that nobody but this program finds there, and nobody but this program gives it other
+    inputs and outputs.
     """
     from pipeline.verification.verification import Candidate
 
     made = [known for known in formats.FORMATS if known.is_artifact and known.name in task.inputs]
     found = [_artifact(known, task.inputs[known.name], task) for known in made]
     own = [known for known in formats.FORMATS if not known.is_artifact and known.name in task.inputs]
-    if task.options["root"]:
+    if task.options["root"] or task.options["states"] or task.options["keep_loss"] is False:
         return found
     first = found[0]
     named = [(known.name, {known.roles[0].name: task.inputs[known.name]}) for known in own]
@@ -129,7 +130,18 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=(
+        "inputs",
+        "keep_loss",
+        "cut",
+        "reference",
+        "require_runtimes",
+        "root",
+        "runtimes",
+        "seed",
+        "states",
+        "tolerance",
+    ),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

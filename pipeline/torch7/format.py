@@ -37,11 +37,15 @@ class Torch7(Format):
         from pipeline.graph import signature
         from pipeline.graph.input_spec import parse_inputs
         from pipeline.torch7 import importer
+        from pipeline.torch7.mode import Mode
 
         inputs, name = parse_inputs(source.inputs), source.path.stem
+        mode = Mode(states=source.states, drop_loss=source.keep_loss is False)
         with plugins.loaded(source.plugins, note), plugins.no_late_imports(source.plugins):
             found = importer.find_network(source.path, source.root or None, note)
-            graph = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
+            graph = importer.lower(
+                found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest, mode=mode
+            )
         return Network(graph, signature.of_graph(graph, importer.element_type(found.network)))
 
     def inventory(self, source: Source) -> Inventory:

@@ -13,31 +13,17 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageE
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, TensorType, Value
+from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
+from pipeline.torch7.states import States
 
-POISON = Value("", ())  # stands for what a refused module would have given
+POISON = Value("", ())  # stands for what a refused module would have given, or one that is left out
 
 
 class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
     """A node cannot be made because a module before it was refused."""
-
-
-class States(dict[int, TorchValue]):
-    """What a recurrent step hands on to the next, by module object; counts how often that changed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.changes = 0
-
-    def __setitem__(self, key: int, value: TorchValue) -> None:
-        self.changes += 1
-        super().__setitem__(key, value)
-
-    def forget(self, key: int) -> None:
-        """Let a module start anew."""
-        self.changes += self.pop(key, None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +59,17 @@ class Lowering:
     Modules that refuse are collected in `problems`; what depends on them is left out, all else goes on.
     """
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, mode: Mode = PLAIN) -> None:
         self.builder = builder
+        self.mode = mode
+        self.losses: list[tuple[Module, TorchValue]] = []  # those that were left out, with what they were given
         self.problems: list[Problem] = []
         self.steps: list[Step] = []
         self.entered: set[str] = set()  # places of modules that began to run
         self.unbatched: list[Module] = []  # those that took an input without its batch dimension
         self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
         self.sharing = Sharing()
-        self.states = States()
+        self.states = States(builder, mode.states)
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
@@ -135,6 +123,9 @@ class Lowering:
         return width(table)
 
     def _run(self, module: Module, x: TorchValue) -> TorchValue:
+        if self.mode.drop_loss and module.is_loss:
+            self.losses.append((module, x))
+            return POISON
         definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""

@@ -46,6 +46,11 @@ class Module:
         return Origin(self.path, self.kind)
 
     @property
+    def is_loss(self) -> bool:
+        """Return whether it is a criterion, or nngraph's module that runs one."""
+        return self.kind.endswith("Criterion")
+
+    @property
     def name(self) -> str:
         """The name for this module's node: its path and the class without its package."""
         kind = re.sub(r"[/\\\s\"']", "_", self.kind.rpartition(".")[2] or self.kind)

@@ -8,17 +8,20 @@ layers fill it. The order of gates is that of their linLayerID: i, f, g, o for a
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from pipeline.graph.operators import Concat, Gemm
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.recurrent import stacked, zeros
 from pipeline.torch7.modules.sequence import lstm_step, step_inputs
 
 GATES = {"CUDNN_LSTM": 4, "CUDNN_GRU": 3, "CUDNN_RNN_RELU": 1, "CUDNN_RNN_TANH": 1}
 Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias
+States = deque[Value | None]
 
 
 @module(
@@ -33,7 +36,8 @@ Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias
 def recurrent(m: Module, x: Value, net: Lowering) -> Value:
     """Layers of an LSTM, GRU or plain RNN over (T, N, D), or (N, T, D) with batchFirst, in one or both directions.
 
-    It starts from zeros: with rememberStates Torch goes on from where the last call ended.
+    It starts from zeros: with rememberStates Torch goes on from where the last call ended, which --states makes inputs
+    and outputs of.
     """
     mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
     if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
@@ -44,15 +48,18 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
         net.misfit(f"a sequence of 3 dimensions, the last {m.int('inputSize')}", x)
     axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
     steps = step_inputs(x, axis, net)
+    states = started(m, steps[0].shape[0], m.int("numLayers") * (1 + both), 1 + (mode == "CUDNN_LSTM"), net)
     for layer in range(1, m.int("numLayers") + 1):
         with net.inside(f"layer{layer}"):
-            outputs = run(steps, mode, next(parameters), net)
+            outputs = run(steps, mode, next(parameters), states, net)
             if both:
                 with net.inside("backward"):
-                    backward = run(steps[::-1], mode, next(parameters), net)[::-1]
+                    backward = run(steps[::-1], mode, next(parameters), states, net)[::-1]
                 pairs = enumerate(zip(outputs, backward, strict=True), 1)
                 outputs = [net.add(Concat(axis=1), *pair, part=f"t{t}") for t, pair in pairs]
         steps = outputs
+    if net.states.asked:
+        net.states[id(m.object)] = tuple([state for state in states if state is not None])
     return stacked(tuple(steps), net, axis=axis)
 
 
@@ -77,11 +84,20 @@ def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple
     return found
 
 
-def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: Lowering) -> list[Value]:
-    """Run one layer in one direction over its steps, (N, D) each."""
+def started(m: Module, batch: int, layers: int, each: int, net: Lowering) -> States:
+    """Return what layers start from, in both directions: the hidden state and, of `each` 2, the cell (None: zeros)."""
+    zero = zeros(net, batch, m.count("hiddenSize"))
+    if not net.states.asked:
+        return deque((zero, None)[:each] * layers)
+    return deque(leaves(net.states.first(m, (zero,) * (layers * each))))
+
+
+def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], states: States, net: Lowering) -> list[Value]:
+    """Run one layer in one direction over its steps, (N, D) each; of `states` its own go from the front to the end."""
     inward, inner = parameters
-    hidden = zeros(net, steps[0].shape[0], inner[0].shape[1])
-    cell: Value | None = None
+    hidden = states.popleft()
+    assert hidden is not None
+    cell = states.popleft() if mode == "CUDNN_LSTM" else None
     outputs = []
     for t, step in enumerate(steps, 1):
         with net.inside(f"t{t}"):
@@ -94,6 +110,7 @@ def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: L
                 squash = "Relu" if mode == "CUDNN_RNN_RELU" else "Tanh"
                 hidden = net.add(squash, net.add("Add", given, kept, part="sum"), part="hidden")
         outputs.append(hidden)
+    states.extend((hidden, cell) if mode == "CUDNN_LSTM" else (hidden,))
     return outputs
 
 
