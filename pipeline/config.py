@@ -67,6 +67,12 @@ class Options:
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
+    output_tolerance: float | None = _option(
+        None,
+        "Largest error of an output, relative to its max |b|; else --tolerance, or float32's own.",
+        "--output-tolerance",
+        "X",
+    )
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
         (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
@@ -369,6 +375,8 @@ def validate(options: Options) -> Options:
         refuse("jobs", "at least one model is converted at a time")
     if not 0 <= options.tolerance < float("inf"):
         refuse("tolerance", "it is a small positive number")
+    if options.output_tolerance is not None and not 0 <= options.output_tolerance < float("inf"):
+        refuse("output_tolerance", "it is a small positive number")
     if options.weights_format not in ("protobuf", "hdf5"):
         refuse("weights_format", "it is protobuf or hdf5")
     for option in ("weights", "reference"):

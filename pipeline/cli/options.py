@@ -109,6 +109,7 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
     "bool | None": (bool | None, None),
     "int": (int | None, None),
     "float": (float | None, None),
+    "float | None": (float | None, None),
     "Path": (Path | None, None),
     "Path | None": (Path | None, None),
     "tuple[str, ...]": (list[str], []),

@@ -96,12 +96,17 @@ def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
         return
     found = json.loads(path.read_text(encoding="utf-8"))
     rows = [
-        (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
+        (
+            *(check[name] for name in ("by", "reads", "status", "values", "relative")),
+            check.get("to_largest", ""),
+            _remark(check),
+        )
         for check in found["checks"]
     ]
-    print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
+    print_table(("checked by", "reads", "result", "values", "worst", "of output", "where"), rows, stream)
     print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
     compared = f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
+    compared += "; of output: relative to an output's own max |b|"
     print_table(("",), [(compared,)], stream)
 
 

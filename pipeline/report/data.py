@@ -119,7 +119,10 @@ class NetworkSummary:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What one runner found; `series` is its name among the values it was compared on."""
+    """What one runner found; `series` is its name among the values it was compared on.
+
+    `to_largest` is the largest error of an output, relative to its own max |b|.
+    """
 
     by: str
     reads: str
@@ -129,6 +132,7 @@ class CheckRow:
     status: str
     values: int
     relative: float
+    to_largest: float
     worst_at: str
     diverges_at: str
     diverges_in: str

@@ -157,6 +157,7 @@ def _parity(path: Path) -> Parity | None:
                 status=check["status"],
                 values=int(check["values"]),
                 relative=float(check["relative"]),
+                to_largest=float(check.get("to_largest", 0.0)),
                 worst_at=check["worst_at"],
                 diverges_at=check["diverges_at"],
                 diverges_in=check["diverges_in"],

@@ -42,7 +42,8 @@ def run(task: Task) -> None:
     for runtime in runtimes:
         if runtime.executes and (file := task.inputs.get(runtime.reads)):
             task.note(f"{runtime.name} executes what is in {file.name}: it was asked for by name")
-    tolerance, required = options["tolerance"], options["require_runtimes"]
+    tolerance = verification.Tolerance(options["tolerance"], options["output_tolerance"])
+    required = options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -134,6 +135,7 @@ STAGE = Stage(
         "inputs",
         "keep_loss",
         "cut",
+        "output_tolerance",
         "reference",
         "require_runtimes",
         "root",

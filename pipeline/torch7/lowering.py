@@ -36,12 +36,13 @@ class _Run:
 
 
 class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
-    """An input that does not fit: `module` was `given` it."""
+    """An input that does not fit: `module` was `given` it, and wants a table of so many `items` (0: who knows)."""
 
-    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:
+    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "", items: int = 0) -> None:
         super().__init__(what, why=why)
         self.module = module
         self.given = given
+        self.items = items
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +243,14 @@ class Lowering:
             where=f"{self._module.origin}, at byte {self._module.object.offset}",
         )
 
-    def misfit(self, expected: str, x: TorchValue) -> NoReturn:
-        """Say that an input does not fit the current module."""
+    def misfit(self, expected: str, x: TorchValue, items: int = 0) -> NoReturn:
+        """Say that an input does not fit the current module, which may want a table of so many items."""
         self._check(x)
-        raise Misfit(f"{self._module.origin} expects {expected}, and is given {spell(x)}", self._module, x)
+        what = f"{self._module.origin} expects {expected}, and is given {spell(x)}"
+        raise Misfit(what, self._module, x, items=items)
 
     def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
-        if isinstance(error, Misfit) and error.module is module:
+        if isinstance(error, Misfit) and error.module is module and not error.items:
             error.given = x  # not what the module made of it before it failed
         if isinstance(error, UsageError):
             return error

@@ -23,6 +23,8 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     definition = definition_of(module)
     for path in attempt.sources:
         tensor = tensor_at(form, path)
+        if misfit.items and isinstance(x, Value):
+            yield put(form, path, TableForm((TensorForm(),) * misfit.items))
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
     for paths in dict.fromkeys([*((path,) for path in attempt.sources), attempt.sources]):
