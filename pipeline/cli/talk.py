@@ -124,6 +124,7 @@ def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
 def _remark(check: Mapping[str, Any]) -> str:
     if check["diverges_at"]:
         place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
+        place += f": {check['why']}" if check["why"] else ""
         if check["binding"]:
             return place
         known = formats.named(check["reads"])

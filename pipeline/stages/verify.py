@@ -26,6 +26,7 @@ def run(task: Task) -> None:
 
     from pipeline.runtimes import discovery
     from pipeline.verification import divergence, feeds, verification
+    from pipeline.verification.tolerance import Tolerance
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
     if before is not None:
@@ -42,7 +43,7 @@ def run(task: Task) -> None:
     for runtime in runtimes:
         if runtime.executes and (file := task.inputs.get(runtime.reads)):
             task.note(f"{runtime.name} executes what is in {file.name}: it was asked for by name")
-    tolerance = verification.Tolerance(options["tolerance"], options["output_tolerance"])
+    tolerance = Tolerance(options["tolerance"], options["output_tolerance"])
     required = options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)

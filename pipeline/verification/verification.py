@@ -27,28 +27,10 @@ from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification import evidence
 from pipeline.verification.evidence import Evidence
 from pipeline.verification.feeds import Reference
+from pipeline.verification.tolerance import NOISES, Tolerance
 
 Array = np.ndarray[Any, Any]
 Stream = Iterable[tuple[str, Array]]
-
-
-NOISES = 10  # times float32's own rounding, by which a sum in another order may be apart
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How far values may be apart, relative to max(1, max |b|).
-
-    Outputs may be so relative to max |b| as well, but for what float32 rounds off in the network; with `to_largest`
-    they may be as far as that, and nothing is allowed for rounding.
-    """
-
-    relative: float
-    to_largest: float | None = None
-
-    def __str__(self) -> str:
-        strict = "" if self.to_largest is None else f", {self.to_largest:g} of an output's max |b|,"
-        return f"{self.relative:g}{strict}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +71,7 @@ class Check:
     worst_at: str = ""
     to_largest: float = 0.0
     diverges_at: str = ""
+    reshaped: str = ""  # how its shape is another there, if that is the difference
     skipped: str = ""
 
     @property
@@ -152,16 +135,20 @@ class Verifier:
             return Check(runner, artifact.kind, independent, binding, skipped=why)
         outputs = dict(zip(artifact.output_blobs, (v.name for v in self.graph.outputs), strict=True))
         found: dict[str, Difference] = {}
+        reshaped: dict[str, str] = {}
         for blob, array in stream:
             name = outputs.get(blob, blob)
             if name in self.known and (array.shape == self.known[name].shape or blob in outputs):
                 found[name] = compare(array, self.known[name])
+                if array.shape != self.known[name].shape:
+                    reshaped[name] = f"it is {_spelt(array.shape)}, not {_spelt(self.known[name].shape)}"
         missing = [name for name in outputs.values() if name not in found]
         if missing:
             why = f"it gives no output {', '.join(missing)}"
             return Check(runner, artifact.kind, independent, binding, skipped=why)
         worst_at = max(found, key=lambda name: found[name].relative, default="")
         apart = [name for name, difference in found.items() if not self._allows(name, difference)]
+        diverges_at = min(apart, key=self.order.__getitem__, default="")
         check = Check(
             runner,
             artifact.kind,
@@ -171,7 +158,8 @@ class Verifier:
             worst=found.get(worst_at, Difference(0.0, 0.0)),
             worst_at=worst_at if found and found[worst_at].maximum else "",
             to_largest=max((found[name].to_largest for name in outputs.values()), default=0.0),
-            diverges_at=min(apart, key=self.order.__getitem__, default=""),
+            diverges_at=diverges_at,
+            reshaped=reshaped.get(diverges_at, ""),
         )
         for name, difference in found.items():
             self.values[name][check.series] = difference
@@ -244,6 +232,10 @@ class Verifier:
         """Check outputs that somebody computed with the original, which need not be those of an edited net."""
         stream = zip(artifact.output_blobs, outputs, strict=binding)
         return self.check(runner, artifact, stream, independent=True, binding=binding)
+
+
+def _spelt(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "a number"
 
 
 def _padded(shape: Shape) -> Shape:
@@ -331,7 +323,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
                 "worst_at": check.worst_at,
                 "diverges_at": check.diverges_at,
                 "diverges_in": place(check.diverges_at) if check.diverges_at else "",
-                "why": check.skipped,
+                "why": check.skipped or check.reshaped,
             }
             for check in verification.checks
         ],
@@ -375,7 +367,8 @@ def require(verification: Verification, smallest: str = "") -> None:
     raise VerificationError(
         f"{' and '.join(check.by for check in apart)}: other numbers than the original's",
         where=f"first in {first.diverges_at}, {node.origin}" if node else first.diverges_at,
-        why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}, "
+        why=first.reshaped
+        or f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}, "
         f"and by {first.to_largest:.2g} of an output's max |b|; {verification.tolerance} is allowed",
         advice="the files are there, and verification.json tells every value; do not trust them as they are"
         + (f";\n{smallest} is the smallest part that differs: attach it to a bug report" if smallest else ""),
