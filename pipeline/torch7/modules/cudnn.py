@@ -39,16 +39,41 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
     It starts from zeros: with rememberStates Torch goes on from where the last call ended, which --states makes inputs
     and outputs of.
     """
-    mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
-    if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
-        net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
     if m.has("hiddenInput") and not m.flag("rememberStates"):
         net.refuse("starts from states that were set as its hiddenInput", "set it to nil before saving")
+    count = layers_of(m, x, net)
+    zero = zeros(net, x.shape[1 - int(m.flag("batchFirst"))], m.count("hiddenSize"))
+    each = 1 + (m.str("mode") == "CUDNN_LSTM")
+    states = States((zero, None)[:each] * count)
+    if net.states.asked:
+        states = States(leaves(net.states.first(m, (zero,) * (count * each))))
+    y = over(m, x, states, net)
+    if net.states.asked:
+        net.states[id(m.object)] = tuple([state for state in states if state is not None])
+    return y
+
+
+def layers_of(m: Module, x: Value, net: Lowering) -> int:
+    """Return how many layers there are in both directions, of a module that can be run on `x`."""
+    mode = m.str("mode")
+    if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
+        net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
     if x.rank != 3 or x.shape[2] != m.int("inputSize"):
         net.misfit(f"a sequence of 3 dimensions, the last {m.int('inputSize')}", x)
+    layers = m.int("numLayers")
+    if m.int("hiddenSize") < 1 or not 1 <= layers <= m.weight().size:
+        net.damaged("layers and a size of their state", f"{layers} layers of {m.int('hiddenSize')}")
+    return layers * (2 if m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL" else 1)
+
+
+def over(m: Module, x: Value, states: States, net: Lowering) -> Value:
+    """Run the layers over a sequence from `states`, which hold what they end with afterwards.
+
+    They are, for each layer and in it for each direction, the hidden state, and an LSTM's cell behind it (None: zeros).
+    """
+    mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
     axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
     steps = step_inputs(x, axis, net)
-    states = started(m, steps[0].shape[0], m.int("numLayers") * (1 + both), 1 + (mode == "CUDNN_LSTM"), net)
     for layer in range(1, m.int("numLayers") + 1):
         with net.inside(f"layer{layer}"):
             outputs = run(steps, mode, next(parameters), states, net)
@@ -58,16 +83,12 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
                 pairs = enumerate(zip(outputs, backward, strict=True), 1)
                 outputs = [net.add(Concat(axis=1), *pair, part=f"t{t}") for t, pair in pairs]
         steps = outputs
-    if net.states.asked:
-        net.states[id(m.object)] = tuple([state for state in states if state is not None])
     return stacked(tuple(steps), net, axis=axis)
 
 
 def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple[Linear, Linear]]:
     """Return, for each layer and direction, what maps the input and what maps the state to all gates."""
     size, layers, buffer = m.int("hiddenSize"), m.int("numLayers"), m.weight().reshape(-1)
-    if size < 1 or not 1 <= layers <= buffer.size:
-        net.damaged("layers and a size of their state", f"{layers} layers of {size}")
     inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(layers)]
     widths = [width for width in inputs for _ in range(directions)]
     rows = gates * size
@@ -82,14 +103,6 @@ def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple
         found.append(((inward, bias), (inner, state_bias)))
         start = end
     return found
-
-
-def started(m: Module, batch: int, layers: int, each: int, net: Lowering) -> States:
-    """Return what layers start from, in both directions: the hidden state and, of `each` 2, the cell (None: zeros)."""
-    zero = zeros(net, batch, m.count("hiddenSize"))
-    if not net.states.asked:
-        return deque((zero, None)[:each] * layers)
-    return deque(leaves(net.states.first(m, (zero,) * (layers * each))))
 
 
 def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], states: States, net: Lowering) -> list[Value]:
