@@ -92,6 +92,12 @@ def test_states_that_are_given_already_stay_as_they_are():
     assert (len(graph.inputs), len(graph.outputs)) == (3, 1)
 
 
+def test_a_network_without_states_of_its_own_is_told_so():
+    notes = []
+    lower(Module(as_read(nn("Tanh"))), [TensorSpec((2, 3))], mode=Mode(states=True), note=notes.append)
+    assert notes == ["no module of the network keeps a state of its own, and --states changes nothing"]
+
+
 def test_a_repeater_starts_from_zeros_all_the_same():
     step = fast_lstm(numbers(4 * SIZE, INPUTS), numbers(4 * SIZE, SIZE, seed=1), numbers(4 * SIZE))
     graph = with_states(nn("Repeater", rho=2, modules=[step]), (BATCH, INPUTS))
