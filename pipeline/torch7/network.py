@@ -131,7 +131,7 @@ def _usual(found: list[tuple[str, TorchObject]]) -> tuple[str, TorchObject]:
     raise UsageError(
         f"the file holds {len(found)} networks",
         why=_listed([f"{path} ({module.class_name})" for path, module in found]),
-        advice=f"choose one, for example --root {_quoted(found[0][0])}",
+        advice=f"choose one, for example --root {_quoted(found[0][0])}; several --root make a conversion each",
     )
 
 

@@ -76,7 +76,7 @@ def test_an_open_choice_lists_the_candidates():
     with pytest.raises(UsageError) as caught:
         select_network(root)
     assert caught.value.why == '["x y"] (nn.Tanh), encoder (nn.Linear), decoder.a (nn.Tanh)'
-    assert caught.value.advice == "choose one, for example --root '[\"x y\"]'"
+    assert caught.value.advice == "choose one, for example --root '[\"x y\"]'; several --root make a conversion each"
     assert select_network(root, "decoder.a")[1].class_name == "nn.Tanh"
 
 
