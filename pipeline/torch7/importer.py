@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.copies import without
 from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.passes.cleanup import dead_nodes
-from pipeline.graph.values import Graph, Node, Value
+from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
@@ -22,6 +23,7 @@ from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import LuaValue, Tensor
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
+from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
@@ -37,6 +39,14 @@ class Found:
 
     network: Module
     checkpoint: LuaValue
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The graph of a network, and the inputs that it is for, nested as the network takes them."""
+
+    graph: Graph
+    inputs: tuple[InputSpec, ...]
 
 
 def read(
@@ -56,7 +66,8 @@ def read(
     """
     with loaded(plugins, note):
         found = find_network(path, root)
-        return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest, mode=mode)
+        made = lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest, mode=mode)
+    return made.graph
 
 
 def find_network(path: Path, root: str | None = None, note: Note = unheard) -> Found:
@@ -99,7 +110,7 @@ def lower(
     note: Note = unheard,
     likeliest: bool = False,
     mode: Mode = PLAIN,
-) -> Graph:
+) -> Lowered:
     """Lower a network; errors as `read`.
 
     `inputs` are the shapes of what it takes: one is a tensor or table, several are a Lua table of them, which may be
@@ -111,25 +122,28 @@ def lower(
     if problems:
         raise UnsupportedError(problems)
     if inputs:
-        return _lower_given(root, inputs, name, checkpoint, note, mode)
+        return _lower_given(root, tuple(inputs), name, checkpoint, note, mode)
     solution = solve(root, checkpoint, mode)
     if not solution.settled and not (likeliest and solution.fits):
         raise solution.error()
     note(solution.note)
-    return lower_for(root, solution.inputs, name, note, mode)
+    graph = lower_for(root, solution.inputs, name, note, mode)
+    for clue in clues(graph, checkpoint) if note is not unheard else ():
+        note(clue)
+    return Lowered(graph, tuple(solution.inputs))
 
 
 def _lower_given(
-    root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, note: Note, mode: Mode
-) -> Graph:
+    root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note, mode: Mode
+) -> Lowered:
     """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
-        return lower_for(root, inputs, name, note, mode, given=True)
+        return Lowered(lower_for(root, inputs, name, note, mode, given=True), inputs)
     except Misfit as error:
         solution = solve(root, checkpoint, mode)
         nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
-        if nested is not None and nested != tuple(inputs):
-            return lower_for(root, nested, name, note, mode, given=True)
+        if nested is not None and nested != inputs:
+            return Lowered(lower_for(root, nested, name, note, mode, given=True), nested)
         error.advice = solution.advice
         raise
 
@@ -197,7 +211,7 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
         outputs = [net.add("Identity", net.current(value)) for value in [*_outputs(net, y), *leaves(net.states.last())]]
     if not outputs:
         raise UsageError("the network gives an empty table")
-    graph = without_copies(net.builder.finish(outputs))
+    graph = without(Identity, net.builder.finish(outputs))
     return graph if net.mode == PLAIN else _pruned(graph, net)
 
 
@@ -214,26 +228,6 @@ def _pruned(graph: Graph, net: Lowering) -> Graph:
     taken = {value.name for node in pruned.nodes for value in node.inputs if value is not None}
     labels = set[str]().union(*(net.builder.sources(value) for _, x in net.losses for value in leaves(x)))
     return replace(pruned, inputs=tuple(v for v in pruned.inputs if v.name in taken or v.name not in labels))
-
-
-def without_copies(graph: Graph) -> Graph:
-    """Leave out the Identity nodes: in a graph, where no value changes, a copy is the value itself.
-
-    An output that is an input or a weight of the network keeps its node.
-    """
-    given = {value.name for value in graph.inputs} | graph.weights.keys()
-    outputs = {value.name for value in graph.outputs}
-    same: dict[str, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        taken = node.taking(same)
-        source = taken.inputs[0] if isinstance(node.operator, Identity) else None
-        if source is not None and not (source.name in given and node.output.name in outputs):
-            same[node.output.name] = source
-        else:
-            nodes.append(taken)
-    final = tuple(same.get(value.name, value) for value in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
 
 
 def held(root: Module) -> int:

@@ -56,7 +56,7 @@ CASES = [
 
 
 def with_states(module, shape) -> Graph:
-    return lower(Module(as_read(module)), [TensorSpec(shape)], mode=Mode(states=True))
+    return lower(Module(as_read(module)), [TensorSpec(shape)], mode=Mode(states=True)).graph
 
 
 @pytest.mark.parametrize(("module", "axis", "states"), CASES)
@@ -88,7 +88,9 @@ def test_the_inputs_are_named_after_their_modules():
 
 def test_states_that_are_given_already_stay_as_they_are():
     shapes = [(BATCH, SIZE), (BATCH, SIZE), (BATCH, 2, INPUTS)]
-    graph = lower(Module(as_read(of_torch_rnn("LSTM", 4))), [TensorSpec(s) for s in shapes], mode=Mode(states=True))
+    graph = lower(
+        Module(as_read(of_torch_rnn("LSTM", 4))), [TensorSpec(s) for s in shapes], mode=Mode(states=True)
+    ).graph
     assert (len(graph.inputs), len(graph.outputs)) == (3, 1)
 
 

@@ -81,7 +81,7 @@ def without_loss(name_or_module, *shapes, notes=None):
     """Lower a network without its losses."""
     network = load(DATA / name_or_module / "model.t7") if isinstance(name_or_module, str) else as_read(name_or_module)
     notes = [] if notes is None else notes
-    return lower(Module(network), [spec(shape) for shape in shapes], mode=Mode(drop_loss=True), note=notes.append)
+    return lower(Module(network), [spec(shape) for shape in shapes], mode=Mode(drop_loss=True), note=notes.append).graph
 
 
 def test_without_losses_a_graph_gives_what_does_not_depend_on_them_and_takes_no_labels():
