@@ -6,12 +6,12 @@ A folder that holds anything and no mark is somebody else's, whatever its subfol
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.store.digests import canonical, digest_of
+from pipeline.store.writing import new, replace
 from pipeline.wire import plain
 
 MARK = "torch2caffe2-store.json"
@@ -22,6 +22,7 @@ def require(root: Path, format_: int) -> bool:
 
     Raises UsageError where it is another folder, or a store of another format.
     """
+    _refuse_link(root / MARK)
     try:
         text = plain.read(root / MARK)
     except FileNotFoundError:
@@ -59,14 +60,22 @@ def make(root: Path, format_: int, folders: Iterable[str]) -> None:
     """
     if not require(root, format_):
         root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root / MARK, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n")
+        text = canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n"
+        try:
+            with new(root / MARK) as stream:  # under its own name: nothing may lie in a store before its mark does
+                stream.write(text)
+        except FileExistsError:  # damaged, or another process has just begun with it
+            replace(root / MARK, text)
     for name in folders:
         (root / name).mkdir(exist_ok=True)
-        if (root / name).is_symlink():
-            raise UsageError(
-                f"{root / name} is a link",
-                why="what a store removes lies in folders of its own",
-                advice="let the store itself be a link, or choose another folder with --store",
-            )
+        _refuse_link(root / name)
+
+
+def _refuse_link(path: Path) -> None:
+    """Raise UsageError for a link, which could lead anywhere."""
+    if path.is_symlink():
+        raise UsageError(
+            f"{path} is a link",
+            why="what a store writes and removes lies in folders of its own",
+            advice="let the store itself be a link, or choose another folder with --store",
+        )

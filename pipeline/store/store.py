@@ -13,6 +13,8 @@ A process that dies leaves a session whose lock is free: the next one to open th
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
@@ -34,7 +36,7 @@ from pipeline.store import manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
-from pipeline.store.writing import replace, sync, write_durably
+from pipeline.store.writing import new, replace, sync, write_durably
 from pipeline.wire import plain
 from pipeline.wire.digest import file_digest
 
@@ -112,16 +114,23 @@ class Store:
         """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
         if create:
             mark.make(root, FORMAT, FOLDERS)
+            _require_locks(root)
         else:
             mark.require(root, FORMAT)
         self.root = root
         self.digests = Digests(root / "digests")
 
     def folder(self, key: str) -> Path:
-        """Return the place of an artifact, present or not. Raises ValueError for what is no key."""
+        """Return the place of an artifact, present or not.
+
+        Raises ValueError for what is no key, OSError where a link would lead it out of the store.
+        """
         if not KEY.fullmatch(key):
             raise ValueError(f"{key!r} is not the key of an artifact")
-        return self.root / "artifacts" / key[:2] / key
+        shelf = self.root / "artifacts" / key[:2]
+        if shelf.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(shelf))
+        return shelf / key
 
     def lock(self, name: str) -> FileLock:
         """Return the lock of a key, or of another name; it is free again when its process dies."""
@@ -178,8 +187,8 @@ class Store:
         """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
         place = self.root / "quarantine" / f"{key}.{os.urandom(4).hex()}"
         self.folder(key).rename(place)
-        with suppress(OSError):
-            (place / "quarantine.txt").write_text(reason + "\n")
+        with suppress(OSError), new(place / "quarantine.txt") as stream:
+            stream.write(f"{reason}\n".encode())
         return place
 
     def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
@@ -284,6 +293,16 @@ class Store:
             with suppress(OSError, ValueError):
                 keys.update(plain.read(place / "keys").decode().split())
         return keys
+
+
+def _require_locks(root: Path) -> None:
+    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
+    descriptor = os.open(root, os.O_RDONLY)
+    try:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    finally:
+        os.close(descriptor)
 
 
 def alive(session: Path) -> bool:

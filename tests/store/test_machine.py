@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from pipeline.engine import guards, runner
 from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
 from pipeline.store.machine import on_machine
+from pipeline.store.store import opened
 from tests.engine.fakes import EMIT, IMPORT, NAMES, TRANSLATE, VERIFY, Bench
 
 
@@ -173,3 +175,19 @@ def test_links_that_lead_round_in_a_circle_are_named(tmp_path: Path) -> None:
         with pytest.raises(MachineError) as caught, on_machine("opening", tmp_path):
             look()
         assert caught.value.where == str(loop)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_store_whose_file_system_grants_no_locks_is_told_and_waits_for_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    bench.run()
+
+    def flock(descriptor: int, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(MachineError, match="opening the store"):
+        opened(bench.root)
+    with pytest.raises(MachineError, match="opening the store"):
+        bench.run()

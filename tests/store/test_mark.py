@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.app import run
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.store import collect
 from pipeline.store.mark import MARK
 from pipeline.store.store import FOLDERS, Store
@@ -73,6 +73,24 @@ def test_a_damaged_mark_is_written_anew(bench: Bench, text: bytes) -> None:
     assert bench.ran() == []
 
 
+def test_a_damaged_mark_that_is_a_file_elsewhere_too_leaves_that_one_alone(bench: Bench) -> None:
+    bench.run()
+    thesis = bench.folder / "thesis.tex"
+    thesis.write_text("mine")
+    (bench.root / MARK).unlink()
+    (bench.root / MARK).hardlink_to(thesis)
+    bench.run()
+    assert thesis.read_text() == "mine"
+
+
+def test_a_link_in_place_of_the_mark_is_refused(bench: Bench) -> None:
+    bench.run()
+    (bench.root / MARK).rename(bench.folder / "mark")
+    (bench.root / MARK).symlink_to(bench.folder / "mark")
+    with pytest.raises(UsageError, match="is a link"):
+        bench.run()
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_link_in_place_of_a_subfolder_is_refused(bench: Bench, tmp_path: Path, name: str) -> None:
     bench.run()
@@ -109,6 +127,20 @@ def test_what_is_not_of_our_form_is_neither_swept_nor_collected_nor_in_the_way(b
     assert _tree(bench.root / "sessions") | _tree(bench.root / "quarantine") == before
     assert all(path.read_bytes() == b"mine" for path in bench.folder.rglob("thesis.*"))
     assert (home / ("a" * 64)).is_dir()
+
+
+def test_no_artifact_is_kept_where_a_link_leads_out_of_the_store(bench: Bench) -> None:
+    key = bench.run().record.stages[0].key
+    home = bench.folder / "home"
+    shelf = bench.store.folder(key).parent
+    shelf.rename(home)
+    shelf.symlink_to(home)
+    before = _tree(home)
+    with pytest.raises(OSError, match="symbolic links"):
+        bench.store.find(key)
+    assert isinstance(bench.run(root="x").error or bench.run(force=("import",)).error, MachineError)
+    assert collect.collect(bench.store, collect.Limits(older_than=0)) is not None
+    assert _tree(home) == before
 
 
 @pytest.mark.parametrize("key", ["", "x", "../../etc", "/etc", "A" * 64, "a" * 63])

@@ -74,6 +74,14 @@ def test_a_damaged_artifact_is_put_aside_and_never_served(store: Store, damage: 
     assert store.find(KEY) is None
 
 
+def test_why_an_artifact_was_put_aside_is_written_through_no_link(store: Store, tmp_path: Path) -> None:
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("mine")
+    (_publish(store).path / "quarantine.txt").symlink_to(thesis)
+    assert isinstance(store.find(KEY), Damage)
+    assert thesis.read_text() == "mine"
+
+
 def test_an_artifact_of_another_format_is_not_served(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.store.manifest.FORMAT", 1)
     _publish(store)

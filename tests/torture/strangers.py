@@ -22,8 +22,10 @@ _PRECIOUS = b"precious\n"
 
 
 def _socket(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
     with socket.socket(socket.AF_UNIX) as made:
-        made.bind(os.path.relpath(path))  # an absolute name may be too long for one
+        made.bind(f"/proc/self/fd/{folder}/{path.name}")  # the whole path may be too long for one
+    os.close(folder)
 
 
 def _folder(path: Path) -> None:

@@ -103,7 +103,8 @@ class CaffeReader(Builder):
 
     def guess(self, blob: str, shape: Shape) -> None:
         """Let a blob that no reader could make have this shape, so that the layers behind it are looked at too."""
-        self.blobs[blob] = Value(blob, shape)
+        value = self.blobs[blob] = Value(blob, shape)
+        self.budget.grow("activations", self.budget.value(value.type, blob))  # as if it were an input
 
     def _write(self, blob: str, place: str, value: Value) -> None:
         self.blobs[blob] = value

@@ -111,6 +111,13 @@ def test_a_network_without_problems_needs_no_weights_to_be_scanned():
     assert unsupported(net(text)) == ()
 
 
+def test_an_input_whose_shape_is_a_guess_counts_for_the_limits_as_one_that_is_known():
+    """Of 30 tensors of 13 MB, which an image of 224 x 224 allows."""
+    text = 'layer { name: "d" type: "Data" top: "x" } layer { name: "t" type: "Tile" bottom: "x" top: "y" '
+    text += "tile_param { tiles: 22 } }" + '\nlayer { name: "r" type: "Sigmoid" bottom: "y" top: "y" }' * 30
+    assert unsupported(net(text)) == ()
+
+
 def test_a_wrong_number_of_bottoms_or_tops_is_an_error_of_the_file():
     with pytest.raises(InvalidInputError, match="not one that Caffe can run") as error:
         layer("ReLU", "x", "x", x=(2, 3))
