@@ -162,7 +162,9 @@ def test_a_net_of_any_phase_is_read_for_test(tmp_path):
 
 def test_unknown_fields_of_a_net_name_themselves_and_their_lines(tmp_path):
     path = tmp_path / "deploy.prototxt"
-    path.write_text('flavour: UP\nlayer {\n  name: "a" type: "Odd" bottom: "x" top: "y"\n  odd_param { }\n}\ncolour { red: 1 }')
+    path.write_text(
+        'flavour: UP\nlayer {\n  name: "a" type: "Odd" bottom: "x" top: "y"\n  odd_param { }\n}\ncolour { red: 1 }'
+    )
     with pytest.raises(UnsupportedError) as caught:
         read(read_pair(path))
     told = [(problem.origin, problem.advice.partition(" ")[0]) for problem in caught.value.problems]
