@@ -12,10 +12,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pipeline import toml
 from pipeline.errors import UsageError, together
@@ -24,9 +24,10 @@ from pipeline.graph.input_spec import parse_inputs
 from pipeline.toml import Sourced
 
 COMMAND_LINE = "command line"
+CALL = "call"  # of a program
 _SHAPE = re.compile(r"\d+(x\d+)+")
 DEFAULT = "default"
-ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
+ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
 
 def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
@@ -50,15 +51,23 @@ class Options:
         "--input",
         "SPEC",
     )
-    root: str = _option("", "Which network inside a table, as model.net.", "--root", "KEY")
-    output: Path = _option(None, "Folder for the files; <name>.converted here.", "--output,-o", "DIR")
+    root: str = _option("", "Which network inside a table, as model.net; found where there is one.", "--root", "KEY")
+    output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
+    scheduler: str = _option(
+        "",
+        "Convert several models on the workers of this dask scheduler; local: on --jobs of its own.",
+        "--scheduler",
+        "ADDRESS",
+        scope="run",
+    )
+    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
+    record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
@@ -75,8 +84,18 @@ class Options:
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
     cut: tuple[str, ...] = _option(
-        (), "End a Caffe network before this layer, or layers of this type; auto.", "--cut", "LAYER"
+        (),
+        "End a Caffe network before this layer, or type of layer; auto: before each without a counterpart.",
+        "--cut",
+        "LAYER",
     )
+    outputs: tuple[str, ...] = _option((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
+    phase: Literal["", "TEST", "TRAIN"] = _option(
+        "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
+    )
+    stages: tuple[str, ...] = _option((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _option((), "Do not take those of this stage.", "--not-stage", "NAME")
+    level: int | None = _option(None, "Take a Caffe network's layers of this level.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
@@ -105,6 +124,7 @@ def load(
     config: Path | None,
     command_line: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
+    origin: str = COMMAND_LINE,
 ) -> tuple[Options, ...]:
     """Return the options of every model to convert, in order.
 
@@ -117,8 +137,8 @@ def load(
     """
     environment = os.environ if environment is None else environment
     common, models = toml.read(config, _kind_of, _judge) if config else ({}, [])
-    typed = {name: (value, COMMAND_LINE) for name, value in command_line.items()}
-    around = {name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)}
+    typed = {name: (value, origin) for name, value in command_line.items()}
+    around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
     for model in _selected(models, typed):
         layer = {**common, **model}
@@ -130,6 +150,23 @@ def load(
     runs = tuple(_build(layer, shared=several and not apart) for layer, apart in zip(named, alone, strict=True))
     _refuse_shared_output(runs)
     return runs
+
+
+def of_call(values: Mapping[str, Any]) -> Options:
+    """Return the options of the one conversion that a program asks for. Raises UsageError as `load` and `checked`."""
+    runs = load(None, checked(values), origin=CALL)
+    if len(runs) > 1:
+        raise UsageError(f"{values['model']} holds {len(runs)} networks", where=CALL, advice="convert each by itself")
+    return runs[0]
+
+
+def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a program gives, each of its type, with absolute paths.
+
+    Raises UsageError for one that is unknown or of another type.
+    """
+    here = Path.cwd()
+    return {option: toml.converted(option, value, _kind_of(option, 0), here) for option, value in values.items()}
 
 
 def to_json(options: Options) -> dict[str, Any]:
@@ -295,6 +332,8 @@ def _judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "it is a small positive number"
     elif option == "weights_format" and value not in ("protobuf", "hdf5"):
         why = "it is protobuf or hdf5"
+    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
+        why = "it is TEST or TRAIN"
     if why:
         raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
     if option == "inputs":
@@ -318,12 +357,13 @@ def refuse_missing_model(options: Options) -> None:
 def _refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
     if path.is_file():
         return
-    why, advice = of_a_folder if path.is_dir() else "it does not exist", ""
+    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
     if _SHAPE.fullmatch(path.name) and not path.exists():
         advice = f"a shape is given by --input {path.name}"
     if path.exists() and not path.is_dir():
+        what = f"{path} is not a file"
         why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(f"there is no file {path}", why=why, advice=advice)
+    raise UsageError(what, why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:
@@ -337,9 +377,3 @@ def _refuse_shared_output(runs: Sequence[Options]) -> None:
                 advice="give each [[model]] its own name or output",
             )
         seen[place] = options.name
-
-
-def default_of(option: str) -> Any:  # noqa: ANN401 - any option
-    """Return the default of an option; None where there is none (the model)."""
-    value = OPTIONS[option].default
-    return None if value is MISSING else cast(Any, value)

@@ -50,6 +50,26 @@ class UsageError(PipelineError):
     kind = "usage"
 
 
+# What installs a library that a part of the program needs, by the library's name.
+_INSTALLS = {
+    "torch": "uv pip install --torch-backend cpu torch (pip install torch may bring CUDA as well, 5.6 GB)",
+    "h5py": "pip install 'torch2caffe2[hdf5]'",
+    "netron": "pip install 'torch2caffe2[view]'",
+}
+
+
+def installing(library: str) -> str:
+    """Return the command that installs a library."""
+    return _INSTALLS.get(library, f"pip install {library}")
+
+
+class MissingLibrary(UsageError):  # noqa: N818 - nothing is wrong with it
+    """What was asked for needs a library that is not installed."""
+
+    def __init__(self, library: str, need: str, advice: str = "") -> None:
+        super().__init__(f"{need} needs {library}, which is not installed", advice=installing(library) + advice)
+
+
 class VerificationError(PipelineError):
     """The converted networks compute other numbers than the original, or nobody who had to judge them could."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import tomllib
 import typing
@@ -45,7 +46,7 @@ def read(
             option = key.replace("-", "_")
             where = f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)
             try:
-                checked = _with_paths(_converted(option, value, kind_of(option, section)), path.parent)
+                checked = converted(option, value, kind_of(option, section), path.parent)
                 judge(option, checked)
                 found[option] = checked, where
             except UsageError as fault:
@@ -92,12 +93,12 @@ def _lines(text: str) -> dict[tuple[int, str], int]:
     return found
 
 
-def _converted(option: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - any TOML value
-    """Return a value as the type that the option has."""
+def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any TOML value
+    """Return a value as the type that the option has; relative paths are relative to `folder`. Raises UsageError."""
     import msgspec
 
     try:
-        return msgspec.convert(value, kind, dec_hook=as_path)
+        return _with_paths(msgspec.convert(value, kind, dec_hook=as_path), folder)
     except msgspec.ValidationError:
         is_section = option == "model" and isinstance(value, dict)
         raise UsageError(
@@ -109,7 +110,7 @@ def _converted(option: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - any
 
 def as_path(wanted: type, value: object) -> object:
     """Make a path of a text, for msgspec, which asks for what it does not know itself."""
-    if wanted is not Path or not isinstance(value, str) or "\0" in value:
+    if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
         raise ValueError("it is no path")
     return Path(value)
 

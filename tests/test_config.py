@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from pipeline.config import DEFAULT, OPTIONS, default_of, from_json, load, nearest, refuse_missing_model, to_json
+from pipeline.config import DEFAULT, OPTIONS, from_json, load, nearest, refuse_missing_model, to_json
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -200,22 +199,3 @@ def test_options_survive_the_run_record(model: Path) -> None:
     (options,) = load(None, {"model": model, "plugins": [model], "force": ["emit"], "verify": False}, {})
     assert from_json(to_json(options)) == options
     assert from_json(to_json(options)).origins == options.origins
-
-
-def test_the_default_configuration_documents_every_option_with_its_default() -> None:
-    text = (ROOT / "configs/default.toml").read_text()
-    lines = [line[1:].strip() for line in text.splitlines() if line.startswith("#") and " = " in line]
-    shown = tomllib.loads("\n".join(line for line in lines if line.split(" = ")[0] in OPTIONS))
-    assert list(shown) == list(OPTIONS)
-    for name, value in shown.items():
-        default = default_of(name)
-        if default is not None:
-            assert (tuple(value) if isinstance(value, list) else value) == default, name
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda path: path.name)
-def test_every_example_holds_known_options_only(path: Path) -> None:
-    document = tomllib.loads(path.read_text())
-    models = document.pop("model", []) if isinstance(document.get("model"), list) else []
-    for table in (document, *models):
-        assert set(table) <= set(OPTIONS)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from google.protobuf.json_format import MessageToDict
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.lacking import unknown_fields
-from pipeline.caffe.phase import in_test_phase
+from pipeline.caffe.phase import State, in_state
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
@@ -87,24 +88,21 @@ def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
 def read_pair(
     prototxt_path: Path,
     weights_path: Path | None = None,
-    *,
-    level: int | None = None,
-    stages: Collection[str] = (),
+    state: State = State(),  # noqa: B008 - frozen
 ) -> CaffeNet:
-    """Read the TEST phase of a network, of any age, text or binary, and a caffemodel or HDF5 file of weights.
+    """Read the layers that a network has in a state, of any age, text or binary, and a file of weights.
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
-    `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a file
+    `state` selects layers as in `phase.in_state`. Raises InvalidInputError for a file
     that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
         notes: list[str] = []
-        net = in_test_phase(upgrade(net), level, stages, notes)
+        net = upgrade(net)
         if not net.layer and (problems := unknown_fields(net)):
             raise UnsupportedError(problems, what=f"{prototxt_path} holds no layers")
-        if not net.layer:
-            raise InvalidInputError("the network has no layers", where="TEST phase")
+        net = in_state(net, state, notes)
         own = {} if weights_path else scan_blobs(view)
     blobs = read_weights(weights_path, net) if weights_path else own
     return CaffeNet(
@@ -112,6 +110,33 @@ def read_pair(
         {name: tuple(blob.array for blob in group) for name, group in blobs.items()},
         frozenset(name for name, group in blobs.items() if any(blob.legacy for blob in group)),
         tuple(notes),
+    )
+
+
+def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
+    """Return the prototxt of some layers of a network, without the fields that no known Caffe has."""
+    chosen = NetParameter(name=net.net.name, layer=layers)
+    for layer in chosen.layer:
+        layer.ClearField("unknown")
+    return prototxt(chosen)
+
+
+def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
+    """Return layers as JSON values: what they are, their blobs, and their parameters by message and field."""
+    return tuple(
+        {
+            "layer": layer.name,
+            "type": layer.type,
+            "bottoms": list(layer.bottom),
+            "tops": list(layer.top),
+            "parameters": {
+                field.name: MessageToDict(value, preserving_proto_field_name=True)
+                for field, value in layer.ListFields()
+                if field.name.endswith("_param")
+            }
+            | {unknown.path: unknown.text for unknown in layer.unknown},
+        }
+        for layer in layers
     )
 
 

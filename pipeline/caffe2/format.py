@@ -186,7 +186,7 @@ def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
     from pipeline.graph.input_spec import by_name
     from pipeline.graph.signature import MANIFEST
 
-    if source.inputs:
+    if source.inputs and source.signature is None:
         return by_name(data, source.inputs)
     known = source.recorded()
     if not known.notes(Caffe2.name):

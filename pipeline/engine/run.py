@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 import pipeline
 from pipeline.config import Options
-from pipeline.engine import delivery, events, fingerprint, guards, record, resolution, sources, start
+from pipeline.engine import delivery, events, fingerprint, guards, record, reference, resolution, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.errors import (
     Interrupted,
@@ -94,6 +94,8 @@ class Run:
                 self._stages()
                 if all(isinstance(failure, VerificationError) for failure in self.failures):
                     self._deliver(finished=True)
+                    if self.options.record:
+                        reference.record(self.options.record, self.artifacts)
                     self._end("unverified" if self.failures else "done")
                     return self._outcome()
         except PipelineError as error:

@@ -112,7 +112,7 @@ def _shapes(source: Source, names: Sequence[str]) -> dict[str, Shape]:
     """Return the shapes of inputs by name: those given, else what is recorded of them, if anything."""
     from pipeline.graph.input_spec import by_name
 
-    if source.inputs:
+    if source.inputs and source.signature is None:
         return by_name(names, source.inputs)
     ports = source.recorded().inputs
     return {port.blobs[Onnx.name]: port.shape for port in ports if port.blobs.get(Onnx.name) in names}

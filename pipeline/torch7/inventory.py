@@ -71,7 +71,7 @@ def _graph(
     given, notes = parse_inputs(inputs), list[str]()
 
     def lower() -> Network:
-        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True)
+        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True).graph
         return Network(graph, signature.of_graph(graph))
 
     graph, troubles = attempt(lower, given=given is not None)

@@ -63,8 +63,9 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
         raise InvalidInputError(
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
         ) from error
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)) from error
+    except (ValueError, TypeError, OverflowError, RecursionError, SystemError) as error:
+        why = str(error.__cause__ or error)  # a SystemError comes of a field or value whose name is not UTF-8
+        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=why) from error
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Callable[[str], None] | None = None) -> M:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.caffe.files import CaffeNet, caffemodel_parts, read_net, read_pair, read_weights, write_pair
+from pipeline.caffe.phase import State
 from pipeline.caffe.read import read
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
@@ -155,7 +156,7 @@ def test_a_net_of_any_phase_is_read_for_test(tmp_path):
     )
     names = [layer.name for layer in read_pair(tmp_path / "train_val.prototxt").net.layer]
     assert names == ["b"]
-    staged = read_pair(tmp_path / "train_val.prototxt", stages=["deploy"])
+    staged = read_pair(tmp_path / "train_val.prototxt", state=State(stages=("deploy",)))
     assert [layer.name for layer in staged.net.layer] == ["b", "c"]
     assert len(read_net(tmp_path / "train_val.prototxt").layer) == 3
 

@@ -29,7 +29,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(bench: Bench) -> None:
     outcome = bench.run()
     assert isinstance(outcome.error, UsageError)
     assert (bench.output / "deploy.prototxt").read_text() == "yours"
-    assert sorted(path.name for path in bench.output.iterdir()) == ["deploy.prototxt", "run.json"]
+    assert sorted(path.name for path in bench.output.iterdir()) == ["deploy.prototxt", "events.jsonl", "run.json"]
 
 
 def test_a_file_that_was_removed_is_delivered_again(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 import io
-from zipfile import ZipFile
+import tracemalloc
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -121,3 +122,17 @@ def test_what_torch7_saved_of_inputs_and_outputs_is_a_reference_too(tmp_path):
 def test_another_file_of_torch7_is_no_reference(tmp_path, saved):
     with pytest.raises(InvalidInputError, match="is no reference"):
         read_reference(save(tmp_path / "io.t7", saved), lookup())
+
+
+def test_a_header_that_says_it_is_long_is_not_unpacked(tmp_path):
+    head = b"\x93NUMPY\x02\x00" + (1 << 31).to_bytes(4, "little")
+    with ZipFile(tmp_path / "io.npz", "w", ZIP_DEFLATED) as archive, archive.open("in0.npy", "w") as stream:
+        stream.write(head)
+        for _ in range(256):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(InvalidInputError):
+        read_reference(tmp_path / "io.npz", lookup())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20

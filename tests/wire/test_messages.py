@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.caffe.schema import NetParameter
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import messages
@@ -105,6 +106,19 @@ def test_all_unknown_fields_of_a_binary_message_are_named():
         messages.parse_binary(data, NetDef, PATH)
     reasons = [problem.reason for problem in caught.value.problems]
     assert reasons == ["NetDef has no field number 101", "OperatorDef has no field number 100"]
+
+
+@pytest.mark.parametrize("text", ["name: '\udcff'", "na\udcffme: 'x'", "\udcff: 1", "op { device_option: \udcff }"])
+def test_text_that_is_not_utf8_is_refused_outside_of_comments(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="NetDef in text form"):
+        parse_text(text)
+
+
+@pytest.mark.parametrize("name", ["\udcff", "SUM\udcff"])
+def test_a_value_of_a_choice_that_is_not_utf8_is_refused(name: str) -> None:
+    text = f'layer {{ name: "r" reduction_param {{ operation: {name} }} }}'.encode("utf-8", "surrogateescape")
+    with pytest.raises(InvalidInputError, match="NetParameter in text form"):
+        messages.parse_text(memoryview(text), NetParameter, PATH)
 
 
 def test_names_that_are_not_utf8_are_refused():

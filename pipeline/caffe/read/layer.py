@@ -14,8 +14,9 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
 if TYPE_CHECKING:
-    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
+    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
+PYTHON = "Python"  # the type of layers whose definition is code of the user's
 MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 
 # What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
@@ -44,6 +45,11 @@ _WITHOUT_MEANING = frozenset(
     }
 )
 
+
+# A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
+_PAIR = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
+
+_NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 
 _Number = int  # since Fields has a method of that name
 
@@ -83,6 +89,10 @@ class Fields:
         """Return a repeated number."""
         return tuple(self._get(name))
 
+    def text(self, name: str) -> str:
+        """Return a string, or its default."""
+        return str(self._get(name))
+
     def dims(self, name: str) -> Shape:
         """Return the extents in a BlobShape."""
         return tuple(self._get(name).dim)
@@ -98,6 +108,14 @@ class Fields:
     def int(self, name: str) -> int:
         """Return an integer, or its default."""
         return int(self._get(name))
+
+    def message(self, name: str) -> Fields:
+        """Return a message inside this one, of defaults where it is not set."""
+        return Fields(self._get(name), f"{self._path}.{name}", self._used)
+
+    def ignore(self, *names: str) -> None:
+        """Declare fields used that cannot change what the layer gives."""
+        self._used |= {f"{self._path}.{name}" for name in names}
 
     def number(self, name: str) -> _Number:
         """Return an integer, 0 where the message has no such field."""
@@ -117,6 +135,9 @@ class LayerReader:
         self._left = False
         self.name = message.name
         self.type = message.type
+        self.kind = kind(message)
+        if message.type == PYTHON:
+            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # its kind tells
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
@@ -202,7 +223,9 @@ class LayerReader:
         """Return a problem for every field that is set, that the schema lacks and that does matter."""
         for field in self._message.unknown if not self._left else ():
             outer = field.path.partition(".")[0]
-            if (
+            if field.path in self._used:
+                yield from self._unasked(field)
+            elif (
                 outer not in _OF_OTHERS
                 and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
                 and not ignored(field.path)
@@ -229,9 +252,10 @@ class LayerReader:
     def lacking(self, path: str) -> str:
         """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
 
-        A field inside a message that the schema lacks is found in the message's text.
+        A field inside a message that the schema lacks is found in the message's text. What is asked for counts as used.
         """
         outer, _, inner = path.partition(".")
+        self._used |= {path, outer}
         for unknown in self._message.unknown:
             if unknown.path == path:
                 return unknown.text
@@ -240,6 +264,21 @@ class LayerReader:
                 return found[1]
         return ""
 
+    def _unasked(self, field: UnknownField) -> Iterator[Problem]:
+        """Return a problem for every field in the text of a message of which others were asked for."""
+        for name in _NAMES.findall(field.text):
+            path = f"{field.path}.{name}"
+            if path not in self._used:
+                yield Problem(f"{self.name}.{path}", "the layer's reader has no use for it")
+
+    def parameters(self) -> dict[str, str | tuple[float, ...]]:
+        """Return what the param_str of a Python layer says: words, and lists of numbers, by name.
+
+        It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
+        """
+        text = self.param("python_param").text("param_str")
+        return {name: _literal(value) for name, value in _PAIR.findall(text)}
+
     def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
         raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
@@ -247,3 +286,20 @@ class LayerReader:
     def invalid(self, why: str) -> NoReturn:
         """Raise InvalidInputError for a layer that Caffe itself does not take."""
         raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)
+
+
+def kind(message: LayerParameter) -> str:
+    """Return what the reader of a layer is registered as: its type, with a Python layer's module and class."""
+    if message.type != PYTHON:
+        return message.type
+    return f"{PYTHON} {message.python_param.module}.{message.python_param.layer}"
+
+
+def _literal(text: str) -> str | tuple[float, ...]:
+    """Return a list of numbers, or a word without its quotes."""
+    if text[0] not in "[(":
+        return text.strip("'\"")
+    try:
+        return tuple(float(each) for each in text[1:-1].split(",") if each.strip())
+    except ValueError:
+        return text
