@@ -21,7 +21,7 @@ SCHEMA = "docs/config.schema.json"
 _OPEN = ("runtimes", "require_runtimes")  # whose values may name a version, as caffe2==1.0.1
 _EXAMPLES: Mapping[str, Any] = {  # where the default is no value, or none that shows its form
     "model": "model.t7",
-    "weights": "model.caffemodel",
+    "weights": "net.caffemodel",
     "output": "model.converted",
     "store": "store",
     "reference": "io.npz",

@@ -65,7 +65,7 @@ def test_the_published_files_are_those_of_the_declarations() -> None:
 def test_the_default_file_shows_every_option_with_its_default(tmp_path: Path) -> None:
     shown = uncommented()
     assert list(shown) == list(OPTIONS)
-    for name in ("model.t7", "model.caffemodel", "io.npz"):
+    for name in ("model.t7", "net.caffemodel", "io.npz"):
         (tmp_path / name).touch()
     files = {"weights", "reference"}
     own = tmp_path / "my.toml"
