@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
+
 from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
@@ -142,6 +144,25 @@ def permute(layer: LayerReader, net: CaffeReader) -> None:
         layer.invalid(f"order {order} for shape {x.shape}")
     rest = tuple(axis for axis in range(x.rank) if axis not in order)
     net.give(layer, net.add(Transpose(perm=order + rest), x))
+
+
+@reads("Transpose")
+def transpose(layer: LayerReader, net: CaffeReader) -> None:
+    """The axes in the order that `dim` names (transpose_layer.cpp of senlinuc/caffe_ocr)."""
+    x, order = layer.bottom, layer.param("transpose_param").ints("dim")
+    if sorted(order) != list(range(x.rank)):
+        layer.invalid(f"order {order} for shape {x.shape}")
+    net.give(layer, net.add(Transpose(perm=order), x))
+
+
+@reads("Reverse")
+def reverse(layer: LayerReader, net: CaffeReader) -> None:
+    """The bottom from its end along an axis (reverse_layer.cpp of PyPI's kendryte-caffe)."""
+    x, axis = layer.bottom, layer.param("reverse_param").int("axis")
+    if not 0 <= axis < x.rank:
+        layer.invalid(f"axis {axis} of shape {x.shape}")
+    places = net.weight(np.arange(x.shape[axis] - 1, -1, -1, dtype=np.int64), "from_the_end")
+    net.give(layer, net.add(Gather(axis=axis), x, places))
 
 
 @reads("ShuffleChannel")
