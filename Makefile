@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := tests/data/demo
 
-.PHONY: demo test lint type bench torture fuzz mutants runtimes schema clean
+.PHONY: demo test lint type bench torture fuzz mutants runtimes schema docs constraints clean
 
 demo: $(VENV)/installed
 	$(BIN)/torch2caffe2 convert $(DEMO)/model.t7 --input 2x1x32x32 --reference $(DEMO)/io.npz --output demo-output
@@ -25,7 +25,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python -m compileall -q pipeline
 	$(BIN)/python -m benchmarks
 
-# Kills runs, fills disks, flips bytes: half an hour, and 1 GB. POINTS=20 is quicker. Full disks need root.
+# Kills runs, fills disks, cuts the power, flips bytes: hours, and 1 GB. POINTS=20 is quicker. Disks need root.
 torture: $(VENV)/installed-test
 	$(BIN)/python -m tests.torture --points $(or $(POINTS),200)
 
@@ -50,25 +50,48 @@ schema:
 	PATH="build/schema/bin:$$PATH" build/schema/bin/python -m grpc_tools.protoc -I . --python_out=. --mypy_out=. \
 	  pipeline/caffe/schema/caffe.proto pipeline/caffe2/schema/caffe2.proto pipeline/onnx/schema/onnx.proto
 
-# torch is pinned to a build without CUDA; the program itself runs with any torch >= 2.2.
-$(VENV)/installed: pyproject.toml
+# torch is pinned for the same numbers everywhere; the program itself runs with any torch >= 2.2. uv knows where the build
+# without CUDA is; where that is out of reach, pip takes what its own index has.
+TORCH := torch==2.13.0
+$(VENV)/torch:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[opencv]'
-	$(BIN)/python -m compileall -q pipeline  # as pip does for all but what is editable: start-up is half as long
+	@{ $(BIN)/pip install --quiet uv \
+	   && $(BIN)/uv pip install --quiet --python $(BIN)/python --torch-backend cpu '$(TORCH)'; } 2> /dev/null \
+	  || { echo "PyTorch's index of CPU builds cannot be reached: installing torch from pip's own index," \
+	       "which for Linux may hold the build with CUDA, 5.6 GB instead of 1.0"; \
+	       $(BIN)/pip install --quiet '$(TORCH)'; }
+	touch $@
+
+$(VENV)/installed: $(VENV)/torch pyproject.toml
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[opencv]'
+	$(BIN)/python -m compileall -q pipeline torch2caffe2  # as pip does for all but what is editable: start-up is half as long
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[test]'
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[test]'
 	touch $@
 
 $(VENV)/installed-mutants: $(VENV)/installed-test
-	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[mutants]'
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[mutants]'
 	touch $@
 
 $(VENV)/installed-lint: $(VENV)/installed-test
-	$(BIN)/pip install --quiet 'torch==2.13.0' --editable '.[test,lint]'
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[test,lint]'
 	touch $@
 
+# The site, with its notebooks run: build/site.
+docs: $(VENV)/installed-test
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[docs]'
+	$(BIN)/pytest -q tests/test_site.py -k 'not site_is_built'
+	$(BIN)/mkdocs build --strict
+
+# The versions that an environment made for it has: those of the tests, for PIP_CONSTRAINT=constraints.txt make test.
+constraints:
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet '$(TORCH)' '.[test,lint]'
+	{ head -1 constraints.txt; build/constraints/bin/pip freeze --exclude torch2caffe2 | sed 's/+cpu//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
 clean:
-	rm -rf $(VENV) .runtimes demo-output build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .runtimes demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
 from pipeline.onnx.format import ONNX
+from pipeline.pytorch.exported import PT2
 from pipeline.pytorch.format import PYTORCH
 from pipeline.torch7.format import TORCH7
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
-FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH, PT2)
 READ = tuple(known for known in FORMATS if known.reads)
 UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 
@@ -58,6 +59,17 @@ def networks_in(folder: Path) -> list[Path]:
     return [path for path in _files(folder) if _is_whole(path)]
 
 
+def weights_beside(path: Path) -> Path | None:
+    """Return the file of weights beside a network that has none of its own; None where it has, or none is there."""
+    try:
+        found = recognise(path)
+    except PipelineError:
+        return None
+    if not found or not found[1].lacks_weights or not (weights := found[0].weights_role):
+        return None
+    return found[0].beside(path).get(weights.name)
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         if "run.json" in names:
@@ -89,13 +101,16 @@ def in_folder(folder: Path, among: Iterable[Format] = READ) -> tuple[tuple[Forma
 class Location:
     """A network as a user names it: a file or a run's folder, the file of its weights, and what files may not tell.
 
-    `inputs` are `--input` shapes; `root` is the place of a network in a Torch7 table.
+    `inputs` are `--input` shapes; `root` is the place of a network in a Torch7 table. Of a folder that holds several
+    networks, `format` names the one that is meant.
     """
 
     path: Path
     weights: Path | None = None
     inputs: tuple[str, ...] = ()
     root: str = ""
+    plugins: tuple[Path, ...] = ()
+    format: str = ""
 
 
 def load(location: Location) -> Graph:
@@ -122,14 +137,16 @@ def locate(location: Location, among: Sequence[Format] = READ) -> tuple[Format, 
     """
     path, weights = location.path, location.weights
     if path.is_dir():
-        known, files = next(iter(in_folder(path, among)), (None, {}))
+        meant = [each for each in among if location.format in ("", each.name)]
+        known, files = next(iter(in_folder(path, meant)), (None, {}))
         if known is None:
-            raise UsageError(f"{path} holds no network", advice="name a file, or the output folder of a run")
+            what = f"{path} holds no network" + (f" of the format {location.format}" if location.format else "")
+            raise UsageError(what, advice="name a file, or the output folder of a run")
     else:
         known, role = recognise(path) or SAYS_WHY
         files = {role.name: path} if role.only_weights else {role.name: path, **known.beside(path)}
     files = _with_weights(known, files, weights) if weights else files
-    return known, Source(files, location.inputs, location.root)
+    return known, Source(files, location.inputs, location.root, location.plugins)
 
 
 def _with_weights(known: Format, files: Mapping[str, Path], weights: Path) -> Mapping[str, Path]:

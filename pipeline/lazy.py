@@ -5,14 +5,22 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from pipeline.errors import MissingLibrary
+
 
 class LazyModule:
-    """Stands for a module that is imported when something is first asked of it."""
+    """Stands for a module that is imported when something is first asked of it; MissingLibrary where it cannot be."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - whatever the module holds
-        value = getattr(importlib.import_module(self._name), attribute)
+        try:
+            module = importlib.import_module(self._name)
+        except ModuleNotFoundError as error:
+            if error.name != self._name:
+                raise
+            raise MissingLibrary(self._name, "what was asked for") from error
+        value = getattr(module, attribute)
         setattr(self, attribute, value)
         return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,12 +14,12 @@ from google.protobuf.json_format import MessageToDict
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
-from pipeline.caffe.ignored import ignored
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.phase import State, in_state
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
-from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -99,7 +99,10 @@ def read_pair(
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
         notes: list[str] = []
-        net = in_state(upgrade(net), state, notes)
+        net = upgrade(net)
+        if not net.layer and (problems := unknown_fields(net)):
+            raise UnsupportedError(problems, what=f"{prototxt_path} holds no layers")
+        net = in_state(net, state, notes)
         own = {} if weights_path else scan_blobs(view)
     blobs = read_weights(weights_path, net) if weights_path else own
     return CaffeNet(
@@ -137,10 +140,13 @@ def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
     )
 
 
-def read_net(path: Path) -> NetParameter:
-    """Read a NetParameter of any age and phase as the current form, without blobs."""
+def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:
+    """Read a NetParameter of any age and phase as the current form, without blobs.
+
+    Raises UnsupportedError for fields that no known Caffe has, unless `note` is there to be told.
+    """
     with reading(path):
-        return upgrade(_read_net(path)[1])
+        return upgrade(_read_net(path, note)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
@@ -164,16 +170,16 @@ def _refuse_template(view: memoryview, path: Path) -> None:
         raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
 
 
-def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
+def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
+    if hdf5.is_hdf5(view):
+        raise InvalidInputError(
+            f"{path} holds weights in HDF5, and no layers", advice="give the prototxt of the network"
+        )
     if messages.is_text(view):
         _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
-        net = messages.parse_binary(strip_blobs(view), NetParameter, path)
-    lacking = [field for field in net.unknown if not ignored(field.path)]
-    if lacking:
-        problems = (Problem(f"{path}, line {f.line}", f"NetParameter has no field {f.path}") for f in lacking)
-        raise UnsupportedError(tuple(problems))
+        net = messages.parse_binary(strip_blobs(view), NetParameter, path, note)
     return view, net

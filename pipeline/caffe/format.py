@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.wire.foreign import hdf5_of_others
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _PROTOTXT, _CAFFEMODEL, _HDF5 = "deploy.prototxt", "model.caffemodel", "model.caffemodel.h5"
 _SELECTED = "selected.prototxt"
 _HEAD = 1 << 16  # bytes in which a prototxt says what it is
-_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:|name\s*:)", re.MULTILINE)
+_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
 _OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 _LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
@@ -50,7 +51,7 @@ class Caffe(Format):
         """Tell the text of layers, a NetParameter by the fields of its first layer, and HDF5 by its signature."""
         head = bytes(view[:_HEAD])
         if head.startswith(HDF5):
-            return "caffemodel"
+            return "" if hdf5_of_others(head) else "caffemodel"
         if b"\0" not in head and _LAYERS.search(head) and not _OPERATORS.search(head):
             return "prototxt"
         return "caffemodel" if _is_net(view) else ""
@@ -180,27 +181,32 @@ class Caffe(Format):
 
 def _is_net(view: memoryview) -> bool:
     """Tell a binary NetParameter by the fields of its first layer: an old one has its type as a number, at 5."""
-    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields, number_at
 
+    end = 0
     try:
         for field in fields(view, 0, len(view)):
+            end = field.end
             if field.number == _LAYER:
                 return True
             if field.number == _V1_LAYER and field.wire_type == LENGTH_DELIMITED:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
                 return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
     except InvalidInputError:
-        pass
+        return number_at(view, end) == _LAYER  # which the file ends in
     return False
 
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Let a refusal of what a prototxt says name that file."""
+    """Let an error about what a prototxt says name that file."""
     try:
         yield
     except UnsupportedError as error:
         error.where = error.where or str(path)
+        raise
+    except InvalidInputError as error:
+        error.where = ", ".join(filter(None, (str(path), error.where)))
         raise
 
 

@@ -40,6 +40,13 @@ def progress() -> Iterable[str]:
     return KINDS
 
 
+def drawings() -> Iterable[str]:
+    """Return the forms in which stages are drawn."""
+    from pipeline.engine.drawing import FORMS
+
+    return list(FORMS)
+
+
 VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
     "to": targets,
     "without": stages,

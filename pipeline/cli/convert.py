@@ -38,16 +38,15 @@ def convert(
         tell_reports,
         typed_command,
     )
-    from pipeline.engine import batch, page
+    from pipeline.engine import batch
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
-        results = batch.convert_all(runs, report, runs[0].jobs, typed_command())
+        results = batch.convert_all(runs, report, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
         if verbose:
             print_optimizations(Path(results[0].output), sys.stderr)
         print_verification(Path(results[0].output), stream=sys.stderr)
     code = finish(results, json, verbose)
-    done = [Path(result.output) for result in results if result.recorded and result.state != "interrupted"]
-    tell_reports(page.write_asked(done), quiet)
+    tell_reports(batch.write_pages(results), quiet)
     return code

@@ -33,7 +33,7 @@ def export_layer(
 ) -> int:
     """Cut a layer, or a span of layers, out as a small network with inputs and expected outputs, for a bug report.
 
-    torch2caffe2 export-layer out --from conv2 --to pool2 --output small.zip
+    torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """
     from pipeline.cli.talk import print_json, tell
     from pipeline.errors import UsageError

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import completion
 from pipeline.cli.options import Config, Json, takes_conversion_options
+
+Form = Annotated[
+    str,
+    typer.Option(
+        "--dag",
+        metavar="FORM",
+        help="Draw the stages: text, mermaid, dot or svg.",
+        autocompletion=completion.completing(completion.drawings),
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -15,27 +27,21 @@ def register(app: typer.Typer) -> None:
 
 
 @takes_conversion_options
-def plan(
-    typed: dict[str, Any],
-    config: Config = None,
-    dag: Annotated[str, typer.Option("--dag", metavar="FORM", help="Draw all stages: text, mermaid or dot.")] = "",
-    json: Json = False,
-) -> int:
-    """Say which stages a convert would run, which are cached, and why.
+def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Json = False) -> int:
+    """Say which stages a convert would run, which are cached, and why; or draw them.
+
+    --dag without a MODEL draws all stages that there are.
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
-    if dag:
-        from pipeline.engine.dag import drawn
-        from pipeline.stages.discovery import discover
-
-        print(drawn(discover(), dag))
-        return 0
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import planner
     from pipeline.visible import visible
 
+    if dag:
+        print(_drawn(typed, config, dag))
+        return 0
     plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
     if json:
         print_json({"models": [{"model": name, "stages": planner.as_json(each)} for name, each in plans.items()]})
@@ -45,3 +51,19 @@ def plan(
             print(f"{visible(name)}:")
         print_table(("stage", "state", "why"), planner.rows(stages))
     return 0
+
+
+def _drawn(typed: dict[str, Any], config: Path | None, form: str) -> str:
+    """Draw the stages that a convert of the one model would go through, with their states; of no model, all stages."""
+    from pipeline import config as configuration
+    from pipeline.engine import drawing, planner
+    from pipeline.errors import UsageError
+    from pipeline.stages.discovery import discover
+
+    if "model" not in typed and config is None:
+        return drawing.drawn(discover(), form)
+    options, *others = configuration.load(config, typed)
+    if others:
+        raise UsageError(f"{len(others) + 1} models are asked for, and one is drawn at a time", advice="name one")
+    states = {stage.stage: stage.state for stage in planner.plan(options)}
+    return drawing.drawn([stage for stage in discover() if stage.name in states], form, states)

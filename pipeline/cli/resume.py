@@ -56,7 +56,7 @@ def resume(
 ) -> int:
     """Continue a failed, killed or stopped run, or all in a folder; or go on from files edited in its folder.
 
-    torch2caffe2 resume out --input 1x3x32x32
+    torch2caffe2 resume out
     """
     from pipeline.cli.talk import go_on
 

@@ -8,13 +8,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline import formats
 from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
-from pipeline.engine.batch import ModelResult
+from pipeline.engine.job import ModelResult
 from pipeline.errors import Interrupted, MachineError, UsageError, worst
 from pipeline.visible import visible
 
@@ -28,7 +28,7 @@ KINDS = ("auto", "rich", "plain", "json", "none")
 
 @contextmanager
 def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[events.Reporter]:
-    """Return the reporter that fits the terminal and the flags; it always keeps the log of each run too."""
+    """Return the reporter that fits the terminal and the flags."""
     from pipeline.engine import reporters
 
     if kind not in KINDS:
@@ -36,18 +36,17 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
     if kind == "auto":
         lively = sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not verbosity
         kind = "none" if quiet else "rich" if lively else "plain"
-    log = reporters.EventLog()
     if kind == "rich":
         from pipeline.engine.live import Rich
 
         with Rich(sys.stderr, many, color="NO_COLOR" not in os.environ) as rich:
-            yield reporters.several([log, rich])
+            yield rich
     elif kind == "plain":
-        yield reporters.several([log, reporters.Plain(sys.stderr, many, verbosity)])
+        yield reporters.Plain(sys.stderr, many, verbosity)
     elif kind == "json":
-        yield reporters.several([log, reporters.JsonLines(sys.stderr)])
+        yield reporters.JsonLines(sys.stderr)
     else:
-        yield log
+        yield events.unheard
 
 
 def typed_command() -> tuple[str, ...]:
@@ -89,20 +88,12 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 def print_verification(folder: Path, stream: IO[str] | None = None) -> None:
     """Print the verification that lies in an output folder: who checked what, and how far it is apart."""
-    from pipeline.verification.evidence import words
+    from pipeline.verification import shown
 
-    path = folder / "verification.json"
-    if not path.is_file():
-        return
-    found = json.loads(path.read_text(encoding="utf-8"))
-    rows = [
-        (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
-        for check in found["checks"]
-    ]
-    print_table(("checked by", "reads", "result", "values", "worst", "where"), rows, stream)
-    print_table(("", "", ""), [(step["step"], *words(step)) for step in found.get("evidence", ())], stream)
-    compared = f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
-    print_table(("",), [(compared,)], stream)
+    if found := shown.read(folder):
+        print_table(shown.COLUMNS, shown.rows(found), stream)
+        print_table(("", "", ""), shown.steps(found), stream)
+        print_table(("",), [(shown.terms(found),)], stream)
 
 
 def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
@@ -114,17 +105,6 @@ def print_optimizations(folder: Path, stream: IO[str] | None = None) -> None:
     rows = [(change["by"], change["origin"], change["operator"], change["what"]) for change in changes]
     if rows:
         print_table(("pass", "layer", "operator", "change"), rows, stream)
-
-
-def _remark(check: Mapping[str, Any]) -> str:
-    if check["diverges_at"]:
-        place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
-        if check["binding"]:
-            return place
-        known = formats.named(check["reads"])
-        guessed = known is not None and not known.is_artifact  # a file of the user's, which says less than its user
-        return f"{place} ({'an opinion: it guesses some modules' if guessed else 'expected: the net was edited'})"
-    return str(check["why"] or check["worst_at"])
 
 
 def go_on(
@@ -141,22 +121,24 @@ def go_on(
 
     `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
     """
-    from pipeline.engine import batch, page, record
+    from pipeline.engine import batch, record
+    from pipeline.engine.executors.executor import chosen
+    from pipeline.engine.job import resumed_job
 
     folders = record.folders(folder)
     if len(folders) > 1 and (lone := {"model", "weights"}.intersection(how["changes"])):
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
-    jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
+    jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
     with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
-        results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)
+        alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+        results = batch.do_all(jobs, report, chosen(alone))
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):
             print_verification(Path(result.output), sys.stdout if is_data else sys.stderr)
     code = finish(results, json, verbose, data_too=not is_data)
-    done = [Path(result.output) for result in results if result.state != "interrupted"]
-    tell_reports(page.write_asked(done), quiet)
+    tell_reports(batch.write_pages(results), quiet)
     return code
 
 
@@ -199,6 +181,7 @@ def tell_reports(written: Sequence[Path], quiet: bool) -> None:
 def data(result: ModelResult) -> dict[str, Any]:
     """Return a result for programs, with its verification where there was one."""
     told = ("model", "output", "state", "exit_code", "seconds", "errors")
-    path = Path(result.output) / "verification.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if result.converted and path.is_file() else None
+    from pipeline.verification import shown
+
+    found = shown.read(Path(result.output)) if result.converted else None
     return {**{name: getattr(result, name) for name in told}, "run": result.run or None, "verification": found}

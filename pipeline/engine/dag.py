@@ -113,7 +113,20 @@ def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str])
 
 # What a run itself takes, whatever the stages are.
 _OWN_OPTIONS = frozenset(
-    {"model", "name", "weights", "inputs", "output", "store", "jobs", "force", "report"}
+    {
+        "model",
+        "name",
+        "weights",
+        "inputs",
+        "output",
+        "store",
+        "jobs",
+        "scheduler",
+        "force",
+        "report",
+        "record",
+        "limits",
+    }
     | {"to", "without", "stop_after", "verify"}
 )
 
@@ -147,23 +160,3 @@ def check_targets(kinds: Iterable[str], stages: Sequence[Stage]) -> None:
     for kind in kinds:
         if kind not in known:
             raise UsageError(f"--to: no stage makes {kind}", advice=nearest(kind, known))
-
-
-def drawn(stages: Sequence[Stage], form: str) -> str:
-    """Return the DAG of all stages as "text", "mermaid" or "dot"; what a stage merely wants is a dashed edge.
-
-    Raises UsageError for another form.
-    """
-    if form not in ("text", "mermaid", "dot"):
-        raise UsageError(f"--dag cannot be {form}", advice="one of: text, mermaid, dot")
-    graph = build(stages)
-    if form == "text":
-        import networkx as nx
-
-        return "\n".join(nx.generate_network_text(graph, ascii_only=False))
-    edges = graph.edges(data=True)
-    if form == "mermaid":
-        lines = [f"    {a} {'-->' if e['needed'] else '-.->'}|{e['kind']}| {b}" for a, b, e in edges]
-        return "\n".join(["flowchart LR", *lines])
-    lines = [f'    "{a}" -> "{b}" [label="{e["kind"]}"{"" if e["needed"] else ", style=dashed"}];' for a, b, e in edges]
-    return "\n".join(["digraph stages {", "    rankdir=LR;", *lines, "}"])

@@ -50,7 +50,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 
 def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
-    options = reference.with_shapes(options, source.kind)
+    options = reference.with_shapes(options, source)
     notes: list[str] = []
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()

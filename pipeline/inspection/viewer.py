@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import formats
-from pipeline.errors import MachineError, UsageError
+from pipeline.errors import MachineError, MissingLibrary, UsageError
 from pipeline.formats import Location
 
 LOOPBACK = "127.0.0.1"
@@ -14,7 +14,7 @@ LOOPBACK = "127.0.0.1"
 def show(path: Path, *, browse: bool = True) -> None:
     """Serve a file to the browser of this machine, and nobody else, until the user interrupts.
 
-    Raises UsageError where Netron is not installed or does not know the format, MachineError where it cannot serve.
+    Raises MissingLibrary for Netron, UsageError where it does not know the format, MachineError where it cannot serve.
     """
     known, source = formats.locate(Location(path), [known for known in formats.FORMATS if known.viewable])
     file = source.path
@@ -27,7 +27,7 @@ def show(path: Path, *, browse: bool = True) -> None:
     try:
         import netron
     except ImportError as error:
-        raise UsageError("Netron is not installed", advice="pip install 'torch2caffe2[view]'") from error
+        raise MissingLibrary("netron", "--open") from error
     try:
         netron.start(str(file), address=(LOOPBACK, 0), browse=browse)
         netron.wait()

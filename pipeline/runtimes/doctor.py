@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline import __version__
+from pipeline.errors import installing
 from pipeline.runtimes import discovery
 from pipeline.runtimes.runtime import Runtime
 
@@ -40,7 +41,7 @@ def _versions() -> Iterator[Finding]:
         try:
             yield Finding("library", name, True, metadata.version(name))
         except metadata.PackageNotFoundError:
-            yield Finding("library", name, False, "not installed", f"pip install {name}")
+            yield Finding("library", name, False, "not installed", installing(name))
 
 
 def runtimes(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -18,9 +19,15 @@ from pipeline.graph.bounds import bounded
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Shape, Value
 from pipeline.torch7 import reader
+from pipeline.torch7.format import TORCH7
 from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
+from pipeline.wire.foreign import foreign
+from pipeline.wire.mapped import map_file
 
 Array = np.ndarray[Any, Any]
+_HEADER = 1 << 16  # bytes of an array in which its header stands
+
+_REFERENCE = "a reference is an npz with in0, in1 ... and out0 ..., or a table of inputs and outputs that Torch7 saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,17 @@ def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
 
 
 def _arrays(path: Path) -> tuple[list[_Stored], list[_Stored]]:
-    return _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
+    view = map_file(path)
+    if bytes(view[:2]) == b"PK":
+        inputs, outputs = _archived(path)
+        if not inputs:
+            raise InvalidInputError(f"{path} is no reference", why="it holds no array called in0", advice=_REFERENCE)
+        return inputs, outputs
+    if TORCH7.recognise(view):
+        return _saved_by_torch(path)
+    what = foreign(view)
+    is_what = f"{path} is {what.name}, and no reference" if what else f"{path} is no reference"
+    raise InvalidInputError(is_what, advice=_REFERENCE)
 
 
 def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
@@ -91,7 +108,8 @@ def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
 
 def _shape(archive: ZipFile, name: str) -> Shape:
     """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
-    with archive.open(name) as stream:
+    with archive.open(name) as packed:
+        stream = BytesIO(packed.read(_HEADER))  # which says itself how long it is, and may lie
         first = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from pipeline.engine import runner
-from pipeline.engine.reporters import LOG, EventLog
+from pipeline.engine.events import unheard
+from pipeline.engine.reporters import LOG
 from pipeline.store import collect
 from tests.engine.fakes import NAMES, STAGES, TORCH, Bench
 
@@ -27,7 +28,7 @@ def test_eight_processes_share_a_store_and_no_stage_runs_twice(tmp_path: Path) -
             options = bench.options(model=path, output=outputs[-1])
             child = os.fork()
             if child == 0:
-                os._exit(runner.run(options, EventLog(), stages=STAGES).exit_code)
+                os._exit(runner.run(options, unheard, stages=STAGES).exit_code)
             children.append(child)
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * len(children)
     started = []

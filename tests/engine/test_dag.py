@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipeline.config import OPTIONS, Options
 from pipeline.engine import dag, events
 from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
+from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage, Task
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TRANSLATE, VERIFY, Bench
 
@@ -144,12 +147,6 @@ def test_of_several_failures_all_are_told_and_the_worst_decides(bench: Bench) ->
     assert bench.run(stages=STAGES).exit_code == 0
 
 
-@pytest.mark.parametrize(("form", "edge"), [("mermaid", "import -->|graph| emit"), ("dot", '"import" -> "emit"')])
-def test_the_dag_is_drawn_with_what_is_merely_wanted_dashed(form: str, edge: str) -> None:
-    text = dag.drawn(STAGES, form)
-    assert edge in text
-    wanted = next(line for line in text.splitlines() if "import" in line and "verify" in line)
-    assert "-.->" in wanted or "dashed" in wanted
-    assert all(name in dag.drawn(STAGES, "text") for name in NAMES)
-    with pytest.raises(UsageError, match="--dag"):
-        dag.drawn(STAGES, "svgg")
+def test_every_option_of_a_conversion_is_taken_by_a_stage_or_by_the_run_itself(tmp_path: Path) -> None:
+    origins = dict.fromkeys(OPTIONS, "command line")
+    dag.check_options(Options(model=tmp_path / "model.t7", origins=origins), discover())

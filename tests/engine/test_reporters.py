@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.engine import events, runner
+from pipeline.engine import events
 from pipeline.engine.live import Rich
 from pipeline.engine.reporters import LOG, EventLog, JsonLines, Plain, progress_text, seconds_text, several, size_text
 from pipeline.stages.stage import Task
@@ -42,11 +42,8 @@ def test_each_event_is_one_line_of_json_with_its_name(bench: Bench) -> None:
 
 
 def test_every_run_leaves_a_log_in_its_folder(bench: Bench) -> None:
-    from pipeline.engine import runner
-    from tests.engine.fakes import STAGES
-
     for _ in range(2):
-        runner.run(bench.options(), EventLog(), stages=STAGES)
+        bench.run()
     told = [json.loads(line) for line in (bench.output / LOG).read_text().splitlines()]
     assert [e["event"] for e in told if e["event"].startswith("run_")] == ["run_started", "run_finished"] * 2
     assert not [e for e in told if e["event"] == "stage_progress"]
@@ -126,11 +123,11 @@ def test_numbers_are_told_as_people_read_them() -> None:
 
 
 def test_a_log_with_a_second_name_elsewhere_is_continued_as_a_file_of_its_own(bench: Bench) -> None:
-    runner.run(bench.options(), EventLog(), stages=STAGES)
+    bench.run()
     other = bench.folder / "other"
     other.hardlink_to(bench.output / LOG)
     before = other.read_bytes()
-    runner.run(bench.options(), EventLog(), stages=STAGES)
+    bench.run()
     assert other.read_bytes() == before
     assert (bench.output / LOG).read_bytes().startswith(before)
     assert len((bench.output / LOG).read_bytes()) > len(before)

@@ -100,6 +100,7 @@ for _shape in (IMAGE, MATRIX, (5,), VOLUME):
     plain("ThresholdedRelu", _shape, alpha=0.5)
     plain("ThresholdedRelu", _shape, alpha=-0.5)
     plain("Dropout", _shape, ratio=0.3)
+    plain("FeatureDropout", _shape, ratio=0.3, map_rank=2)
     for _axis in range(-len(_shape), len(_shape)):
         plain("Softmax", _shape, axis=_axis, low=-9.0, high=9.0)
         plain("LogSoftmax", _shape, axis=_axis, low=-90.0, high=90.0)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.caffe.ignored import ignored, shown_field
+from pipeline.caffe.ignored import ignored
+from pipeline.caffe.lacking import refused
 from pipeline.caffe.read.fillers import fillers
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
 PYTHON = "Python"  # the type of layers whose definition is code of the user's
@@ -232,10 +230,7 @@ class LayerReader:
                 and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
                 and not ignored(field.path)
             ):
-                reason = f"no Caffe that is known has this field: {shown_field(field)}"
-                near = _nearest(self._message, field.path)
-                hint = f"line {field.line}" + (f": did you mean {near}?" if near else "") if field.line else ""
-                yield Problem(f"{self.name}.{field.path}", reason, hint)
+                yield Problem(f"{self.name}.{field.path}", *refused(self._message, field))
 
     def ignored(self) -> Iterator[str]:
         """Return a note for every field of a fork that is set and does not matter, with the reason."""
@@ -308,14 +303,3 @@ def _literal(text: str) -> str | tuple[float, ...]:
         return tuple(float(each) for each in text[1:-1].split(",") if each.strip())
     except ValueError:
         return text
-
-
-def _nearest(message: Message, path: str) -> str:
-    """Return the field or enum value that was meant where a path of names leads to none; "" where none is similar."""
-    known: Any = message.DESCRIPTOR
-    for name in path.split("."):
-        field = known.fields_by_name.get(name)
-        if field is None:
-            return next(iter(get_close_matches(name, list(known.fields_by_name), n=1)), "")
-        known = field.message_type or known
-    return ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.read import data
 from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at, needed_for
 from pipeline.caffe.read.layer import PYTHON, LayerReader
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
 SHOWN = 10  # faults of the weights that an error lists
+_ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
 
 
 def read(
@@ -112,7 +115,9 @@ def _walked(
         part = cut_at(network, [], part.removed | walk.refused)
         walk = _Walk(net, network, part, input_shapes)
         walk.run()
-    return walk if any(layer.bottom for layer in walk.part.layers) else first
+    found = walk if any(layer.bottom for layer in walk.part.layers) else first
+    found.problems[:0] = unknown_fields(net.net)
+    return found
 
 
 def outline(
@@ -216,7 +221,8 @@ class _Walk:
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)
         if value is None:
-            self._fault(LayerReader(message, ()), f"no layer before it has the top {name!r}")
+            why = f"no layer before it has the top {name!r}{_meant(name, self.reader.blobs)}"
+            self._fault(LayerReader(message, ()), why)
             self.guessed.add(name)
             return Value(name, UNKNOWN)
         return value
@@ -236,7 +242,8 @@ class _Walk:
                 raise
             return False  # by shapes that are guesses
         except UnsupportedError as error:
-            self.problems.extend(error.problems)
+            # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
+            self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))
             return False
         except (ShapeError, InvalidInputError, UsageError) as error:
             lacking = list(layer.unknown())
@@ -273,11 +280,18 @@ class _Walk:
 
 def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
-    reason = "its code is not in the file" if layer.type == PYTHON else "no layer of this type is known"
     if layer.type == PYTHON:
-        reason += f": it is {layer.kind.removeprefix(PYTHON).strip()}"
+        reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
+    else:
+        reason = "no layer of this type is known" + _meant(layer.type, READS)
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
     return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Ask for the name that is much like one that is not known; "" where none is."""
+    close = get_close_matches(name, list(known), n=1, cutoff=_ALIKE)
+    return f": did you mean {close[0]}?" if close else ""
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

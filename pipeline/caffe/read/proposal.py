@@ -94,9 +94,9 @@ def _propose(layer: LayerReader, net: CaffeReader, how: _Regions) -> None:
         is_large = net.add("Greater", large, net.constant(0.5, "between"), part="is_large")
         flat = net.add("Where", is_large, flat, net.constant(LOWEST, "lowest"), part="scores_of_large")
     else:
-        flat, large = net.add("Mul", flat, large, part="scores_of_large"), None
+        flat = net.add("Mul", flat, large, part="scores_of_large")
     best, places = net.add_many(TopK(k=min(how.before or total, total), axis=1), flat, part="best")
-    _give_best(layer, net, how, (corners, large, best, places))
+    _give_best(layer, net, how, (corners, large if how.drops else None, best, places))
 
 
 def _give_best(

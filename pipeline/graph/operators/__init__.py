@@ -4,6 +4,7 @@ from pipeline.graph.operators.activation import Activation as Activation
 from pipeline.graph.operators.activation import Clip as Clip
 from pipeline.graph.operators.activation import Dropout as Dropout
 from pipeline.graph.operators.activation import Elu as Elu
+from pipeline.graph.operators.activation import FeatureDropout as FeatureDropout
 from pipeline.graph.operators.activation import HardSigmoid as HardSigmoid
 from pipeline.graph.operators.activation import LeakyRelu as LeakyRelu
 from pipeline.graph.operators.activation import LogSoftmax as LogSoftmax

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.caffe.files import write_pair
 from pipeline.caffe.read import read
+from pipeline.caffe.schema import LayerParameter
 from pipeline.caffe2 import files as caffe2_files
 from pipeline.caffe2.write import write
 from pipeline.errors import UnsupportedError
@@ -186,3 +187,15 @@ def test_two_locations_for_each_box_are_those_of_textboxes(threshold):
     assert any("TextBoxes" in note for note in notes)
     assert found.shape == right.shape
     np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
+
+
+def test_boxes_are_not_judged_by_locations_that_nobody_knows():
+    network = detector(FIELDS)
+    last = next(layer for layer in network.net.layer if layer.type == "DetectionOutput")
+    unheard = LayerParameter(name="fuse", type="Unheard", bottom=[last.bottom[0]], top=["fused"])
+    last.bottom[0] = "fused"
+    network.net.layer.insert(len(network.net.layer) - 1, unheard)
+    with pytest.raises(UnsupportedError) as caught:
+        read(network)
+    assert "fuse (Unheard)" in [each.origin for each in caught.value.problems]
+    assert not any("PriorBox" in each.origin for each in caught.value.problems)

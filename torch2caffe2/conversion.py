@@ -1,0 +1,183 @@
+"""Conversions: begun, gone on with, verified again, or only looked ahead at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any, Unpack
+
+from pipeline import config, formats
+from pipeline.engine import events
+from pipeline.errors import render
+from torch2caffe2.model import Model, open
+from torch2caffe2.settings import Inputs, Path, Settings, as_options
+
+if TYPE_CHECKING:
+    from pipeline.engine.planner import StagePlan
+    from pipeline.engine.record import RunRecord
+    from pipeline.engine.runner import Outcome
+    from pipeline.engine.scan import Scan
+
+Progress = Callable[[events.Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What lies in the output folder of a run. In a notebook it shows its verification, or its files.
+
+    `record` is the run as `run.json` has it: its state, its stages with times and reasons, the digests of the files.
+    `verification` is verification.json, None where the numbers were not compared.
+    """
+
+    output: File
+    record: RunRecord
+    verification: Mapping[str, Any] | None
+
+    @classmethod
+    def at(cls, output: Path) -> Conversion:
+        """Return the conversion of an output folder. Raises UsageError where none went there."""
+        from pipeline.engine import record
+        from pipeline.verification import shown
+
+        folder = File(output).absolute()
+        return cls(folder, record.load(folder), shown.read(folder))
+
+    @property
+    def files(self) -> dict[str, File]:
+        """The files that were made, by their names."""
+        return {name: self.output / name for name in self.record.delivered}
+
+    @property
+    def evidence(self) -> tuple[Mapping[str, Any], ...]:
+        """Who bears out each step: its `state` ("judged", "differs", "itself", "not judged"), `by` whom, `why` not."""
+        return tuple(self.verification.get("evidence", ())) if self.verification else ()
+
+    def open(self, format: str = "") -> Model:
+        """Return the network that was made as "caffe", "caffe2", "graph" or "onnx"; errors as `torch2caffe2.open`."""
+        return open(self.output, format=format)
+
+    def _repr_html_(self) -> str:
+        from pipeline.inspection.table import TextTable
+        from pipeline.verification import shown
+
+        if not self.verification:
+            rows = tuple((name, path.stat().st_size) for name, path in self.files.items() if path.is_file())
+            return TextTable(f"{self.output} ({self.record.state})", ("file", "bytes"), rows).html()
+        checks = TextTable(str(self.output), shown.COLUMNS, tuple(shown.rows(self.verification)))
+        steps = TextTable("", ("", "", ""), tuple(shown.steps(self.verification)), (shown.terms(self.verification),))
+        return checks.html() + steps.html()
+
+
+def convert(
+    model: Model | Path,
+    *,
+    to: str | Sequence[str] = (),
+    inputs: Inputs = (),
+    output: Path | None = None,
+    progress: Progress = events.unheard,
+    **settings: Unpack[Settings],
+) -> Conversion:
+    """Convert a network to the formats `to`, "caffe" and "caffe2" where none is named, and verify the numbers.
+
+    The files go to the folder `output`, <name>.converted where there is none. What was made before is taken from the
+    store. `progress` is called with what happens (`pipeline.engine.events`), at times from another thread.
+    Raises PipelineError: VerificationError where numbers differ, and then `Conversion.at(output)` has the files;
+    UnsupportedError with all that has no exact counterpart; Interrupted after Ctrl-C. Of several errors the gravest is
+    raised, with the others as notes.
+    """
+    from pipeline.engine import runner
+    from pipeline.store.machine import on_machine
+
+    options = _options(model, to=to, inputs=inputs, output=output, **settings)
+    with on_machine("the conversion", options.output):
+        return _ended(runner.run(options, progress))
+
+
+def resume(
+    output: Conversion | Path,
+    *,
+    adopt: bool = False,
+    trust: bool = False,
+    progress: Progress = events.unheard,
+    **settings: Unpack[Settings],
+) -> Conversion:
+    """Go on with the run of an output folder; `adopt` goes on from files that were edited there.
+
+    `settings` have other values than recorded from now on. Raises as `convert`, and UsageError where the folder's
+    record names a store, plugins or a report that neither these nor an earlier run of this user named: `trust` believes
+    it.
+    """
+    from pipeline.engine import runner
+    from pipeline.store.machine import on_machine
+
+    folder = output.output if isinstance(output, Conversion) else File(output).absolute()
+    changes = config.checked(as_options(settings))
+    last = changes.pop("stop_after", "")
+    with on_machine("the conversion", folder):
+        return _ended(runner.resume(folder, progress, adopt=adopt, stop_after=last, changes=changes, trust=trust))
+
+
+def verify(
+    output: Conversion | Path, *, trust: bool = False, progress: Progress = events.unheard, **settings: Unpack[Settings]
+) -> Conversion:
+    """Verify a finished conversion again: with another `reference`, `seed`, `tolerance` or `runtimes`.
+
+    Raises as `resume`; VerificationError where numbers differ.
+    """
+    return resume(output, trust=trust, progress=progress, **settings | {"verify": True})
+
+
+def plan(
+    model: Model | Path,
+    *,
+    to: str | Sequence[str] = (),
+    inputs: Inputs = (),
+    output: Path | None = None,
+    **settings: Unpack[Settings],
+) -> tuple[StagePlan, ...]:
+    """Return for each stage of a `convert` whether it would run ("run", "follows") or is in the store ("hit"), and why.
+
+    Makes nothing. Raises UsageError for what could not be obeyed.
+    """
+    from pipeline.engine import planner
+
+    return planner.plan(_options(model, to=to, inputs=inputs, output=output, **settings))
+
+
+def scan(
+    model: Model | Path, *, to: str | Sequence[str] = (), inputs: Inputs = (), **settings: Unpack[Settings]
+) -> Scan:
+    """Return all `.problems` for which a `convert` would be refused, before any work.
+
+    Errors other than what is unsupported are raised, as `convert` would.
+    """
+    from pipeline.engine.scan import scan as look
+
+    return look(_options(model, to=to, inputs=inputs, **settings))
+
+
+def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN401 - settings
+    """Return the options that a call asks for; of an opened model those that it was opened with, where it says none."""
+    known: dict[str, Any] = {"model": model}
+    if isinstance(model, Model):
+        _, source = formats.locate(model.location)
+        beside = [path for path in source.files.values() if path != source.path]
+        known = {"model": source.path, "weights": next(iter(beside), None), "limits": model.limits}
+        known |= {name: getattr(model.location, name) for name in ("inputs", "root", "plugins")}
+    given = {name: value for name, value in asked.items() if value is not None and value != ()}
+    return config.of_call(as_options({name: value for name, value in known.items() if value} | given))
+
+
+def _ended(outcome: Outcome) -> Conversion:
+    """Return the conversion of a run that ended well; raise what it failed for."""
+    from pipeline.engine import batch, job
+
+    batch.write_pages([job.result_of(outcome)])
+    if error := outcome.error:
+        for other in outcome.errors:
+            if other is not error:
+                error.add_note(render(other))
+        raise error
+    return Conversion.at(os.fspath(outcome.output))

@@ -1,0 +1,169 @@
+"""A network of any format, as programs see it: what is in it, as a graph, and what it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any
+
+from pipeline import formats
+from pipeline.errors import UsageError
+from pipeline.graph import budget
+from torch2caffe2.settings import Inputs, Path, Shape, as_options, input_specs
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.diff.difference import Diff
+    from pipeline.graph.inventory import Inventory, Part
+    from pipeline.graph.values import Graph
+
+    Array = np.ndarray[Any, Any]
+    Feeds = Array | Sequence[Array] | Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network in a file, or in the output folder of a run; `open` makes one.
+
+    Nothing is read before it is asked for, and then once. Several threads may use one. In a notebook it shows the table
+    of its layers.
+    """
+
+    location: formats.Location
+    limits: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> File:
+        """The file, or the folder, that it was opened from."""
+        return self.location.path
+
+    @property
+    def format(self) -> str:
+        """What the network is written as: "t7", "graph", "caffe", "caffe2" or "onnx"."""
+        return self.location.format
+
+    def inspect(self) -> Inventory:
+        """Return what the file holds in its own terms: title, layers, inputs, outputs, sums, and what lies beside.
+
+        Raises PipelineError for what cannot be read: InvalidInputError, UnsupportedError, OverBudget ...
+        """
+        return self._inventory
+
+    @property
+    def layers(self) -> tuple[Part, ...]:
+        """The modules, layers, nodes or operators in the order of the file; errors as `inspect`."""
+        return self._inventory.parts
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The network as nodes, with ONNX's operators, and weights that are views of the file; errors as `inspect`."""
+        return self._graph(self.location)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The shapes of the inputs and of all that the nodes of the graph make, by name; errors as `graph`."""
+        graph = self.graph
+        return {value.name: value.shape for value in (*graph.inputs, *graph.values())}
+
+    def run(self, inputs: Feeds, *, every: bool = False) -> dict[str, Array]:
+        """Return the outputs by name, or with `every` also what every node makes, in running order.
+
+        `inputs` is an array, several in the order of the graph's inputs, or by their names. A network that was opened
+        without shapes is read for theirs. PyTorch computes, in float32.
+        Raises UsageError where they are not what the network takes, and as `graph`.
+        """
+        import numpy as np
+
+        from pipeline.graph import evaluation
+
+        feeds: dict[str, Array] | list[Array]
+        if isinstance(inputs, Mapping):
+            feeds = {name: np.asarray(array) for name, array in inputs.items()}
+            graph = self._graph_for({name: array.shape for name, array in feeds.items()})
+        else:
+            feeds = [np.asarray(array) for array in ([inputs] if hasattr(inputs, "shape") else inputs)]
+            graph = self._graph_for([array.shape for array in feeds])
+        if every:
+            return {value.name: array for value, array in evaluation.evaluate(graph, feeds)}
+        names = (value.name for value in graph.outputs)
+        return dict(zip(names, evaluation.run(graph, feeds), strict=True))
+
+    @cached_property
+    def _inventory(self) -> Inventory:
+        from pipeline.inspection.summary import inspect
+
+        with budget.allowing(self.limits):
+            return inspect(self.location)
+
+    def _graph(self, location: formats.Location) -> Graph:
+        with budget.allowing(self.limits):
+            return formats.load(location)
+
+    def _graph_for(self, shapes: Mapping[str, Shape] | Sequence[Shape]) -> Graph:
+        """Return the graph, read for other shapes than the file's own where nothing was said of them."""
+        known, source = formats.locate(self.location)
+        if source.inputs or (known.tells_shapes(source) and _takes(self.graph, shapes)):
+            return self.graph
+        return self._graph(replace(self.location, inputs=input_specs(shapes)))
+
+    def _repr_html_(self) -> str:
+        from pipeline.inspection import views
+
+        return views.table(self._inventory).html()
+
+
+def _takes(graph: Graph, shapes: Mapping[str, Shape] | Sequence[Shape]) -> bool:
+    named = {value.name: value.shape for value in graph.inputs}
+    return named == shapes if isinstance(shapes, Mapping) else list(named.values()) == list(shapes)
+
+
+def open(
+    path: Path,
+    *,
+    weights: Path | None = None,
+    inputs: Inputs = (),
+    root: str = "",
+    plugins: Path | Sequence[Path] = (),
+    limits: str | Sequence[str] = (),
+    format: str = "",
+) -> Model:
+    """Return the network in a file of any of the formats, or in the output folder of a run.
+
+    `weights` are looked for beside a prototxt where they are not named; `inputs` are shapes that the file may not
+    tell; `root` is the place of a network inside a Torch7 table, as "model.net". Of a folder that holds several
+    networks `format` names one. `plugins` are run, and teach modules; `limits` allow a larger network: "nodes=100000".
+    Raises UsageError where there is no file, or no network in a folder.
+    """
+    asked = as_options({"plugins": plugins, "limits": limits})
+    if format and formats.named(format) is None:
+        known = ", ".join(each.name for each in formats.READ)
+        raise UsageError(f"there is no format {format}", advice=f"one of: {known}")
+    location = formats.Location(
+        File(path).absolute(),
+        File(weights).absolute() if weights else None,
+        input_specs(inputs),
+        root,
+        tuple(File(plugin).absolute() for plugin in asked["plugins"]),
+        format,
+    )
+    budget.parse(asked["limits"])
+    found, _ = formats.locate(location)
+    return Model(replace(location, format=found.name), tuple(asked["limits"]))
+
+
+def diff(
+    before: Model | Path, after: Model | Path, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True
+) -> Diff:
+    """Return how two networks differ in meaning; `.same` says whether they do, `.changes` where.
+
+    Names, the order of independent nodes and nodes that do nothing mean nothing. With `run`, outputs are compared on
+    the same random inputs, up to `tolerance`. Raises what reading either raises.
+    """
+    from pipeline.diff import diff_files
+
+    first, second = (each if isinstance(each, Model) else open(each) for each in (before, after))
+    with budget.allowing((*first.limits, *second.limits)):
+        return diff_files.compare(first.location, second.location, tolerance=tolerance, seed=seed, run=run)

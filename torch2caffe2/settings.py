@@ -1,0 +1,80 @@
+"""What a call may ask of a conversion, as Python values; `pipeline.config.Options` declares what each means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from pipeline.config import OPTIONS
+from pipeline.graph.input_spec import TensorSpec
+
+Path = str | os.PathLike[str]
+Shape = tuple[int, ...]
+Inputs = str | Shape | Sequence[str | Shape] | Mapping[str, Shape]
+"""Shapes of inputs: (1, 3, 224, 224), several of them, by name, or as `--input` takes them: "2x3", "x=2x3"."""
+
+
+class Settings(TypedDict, total=False):
+    """The options of a conversion, as on the command line: `weights_format` is `--weights-format`.
+
+    Where there may be several, one alone needs no list.
+    """
+
+    weights: Path
+    root: str
+    store: Path
+    without: str | Sequence[str]
+    stop_after: str
+    verify: bool
+    reference: Path
+    force: str | Sequence[str]
+    tolerance: float
+    seed: int
+    runtimes: str | Sequence[str]
+    require_runtimes: str | Sequence[str]
+    report: Path
+    record: Path
+    plugins: Path | Sequence[Path]
+    keep_loss: bool
+    limits: str | Sequence[str]
+    cut: str | Sequence[str]
+    outputs: str | Sequence[str]
+    phase: str
+    stages: str | Sequence[str]
+    not_stages: str | Sequence[str]
+    level: int
+    optimize: str | Sequence[str]
+    weights_format: Literal["protobuf", "hdf5"]
+    split_init: bool
+
+
+def as_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as options have them: what may be several is a list, an input's shape is text."""
+    return {
+        name: list(input_specs(value)) if name == "inputs" else _listed(name, value) for name, value in values.items()
+    }
+
+
+def _listed(name: str, value: Any) -> Any:  # noqa: ANN401 - any setting
+    several = name in OPTIONS and str(OPTIONS[name].type).startswith("tuple")
+    return [value] if several and isinstance(value, str | os.PathLike) else value
+
+
+def input_specs(inputs: Inputs) -> tuple[str, ...]:
+    """Write the shapes of inputs as `--input` takes them.
+
+    >>> input_specs((1, 3, 8, 8)), input_specs({"image": (1, 3), "state": (4,)}), input_specs(["2x3", (4,)])
+    (('1x3x8x8',), ('image=1x3', 'state=4'), ('2x3', '4'))
+    """
+    if isinstance(inputs, str):
+        return (inputs,)
+    if isinstance(inputs, Mapping):
+        return tuple(str(TensorSpec(tuple(shape), name)) for name, shape in inputs.items())
+    if inputs and all(isinstance(extent, int) for extent in inputs):
+        return (_spec(inputs),)
+    return tuple(map(_spec, inputs))
+
+
+def _spec(shape: Any) -> str:  # noqa: ANN401 - a text, or extents
+    return shape if isinstance(shape, str) else str(TensorSpec(tuple(shape)))
