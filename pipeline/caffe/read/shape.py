@@ -11,6 +11,8 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
 from pipeline.graph.operators.resize import aligned_resize
 
+MOST_PLACES = 2**24
+
 
 def _old_axis(layer: LayerReader, fields: Fields, old: str, rank: int) -> int:
     """Read `axis`, or its name in older nets, which excludes it and does not count from the end."""
@@ -161,6 +163,8 @@ def reverse(layer: LayerReader, net: CaffeReader) -> None:
     x, axis = layer.bottom, layer.param("reverse_param").int("axis")
     if not 0 <= axis < x.rank:
         layer.invalid(f"axis {axis} of shape {x.shape}")
+    if x.shape[axis] > MOST_PLACES:
+        layer.refuse(f"{x.shape[axis]} places; up to {MOST_PLACES} are turned around")
     places = net.weight(np.arange(x.shape[axis] - 1, -1, -1, dtype=np.int64), "from_the_end")
     net.give(layer, net.add(Gather(axis=axis), x, places))
 
