@@ -13,6 +13,7 @@ import ast
 import importlib.util
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -25,6 +26,7 @@ from pipeline.errors import UsageError
 
 GROUP = "torch2caffe2.modules"  # the entry points by which an installed package registers its modules
 _loaded: dict[str, frozenset[str]] = {}  # a plugin, and the modules that were imported while it was loaded
+_loading = threading.RLock()
 
 
 def load_plugins(paths: Sequence[Path]) -> None:
@@ -32,10 +34,11 @@ def load_plugins(paths: Sequence[Path]) -> None:
 
     Raises UsageError where a file is missing or fails, or registers a class that is known already.
     """
-    for entry in entry_points(group=GROUP):
-        _once(_named(entry), f"the entry point {entry.name}", entry.load)
-    for path in paths:
-        _once(str(path.resolve()), f"the plugin {path}", partial(_run, path))
+    with _loading:
+        for entry in entry_points(group=GROUP):
+            _once(_named(entry), f"the entry point {entry.name}", entry.load)
+        for path in paths:
+            _once(str(path.resolve()), f"the plugin {path}", partial(_run, path))
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:
