@@ -25,7 +25,7 @@ bench: $(VENV)/installed-test
 	$(BIN)/python -m compileall -q pipeline
 	$(BIN)/python -m benchmarks
 
-# Kills runs, fills disks, flips bytes: half an hour, and 1 GB. POINTS=20 is quicker. Full disks need root.
+# Kills runs, fills disks, cuts the power, flips bytes: hours, and 1 GB. POINTS=20 is quicker. Disks need root.
 torture: $(VENV)/installed-test
 	$(BIN)/python -m tests.torture --points $(or $(POINTS),200)
 

@@ -8,7 +8,10 @@ import json
 import caffe
 import numpy as np
 
+from tests.caffe.detectors import no_detections
 from tests.caffe.forks import FORKS
+
+_SLOW = ("YoloDetectionOutput", "Yolov3DetectionOutput")  # on zeros, which make every box a candidate
 
 
 class ForkLayer(caffe.Layer):
@@ -17,6 +20,7 @@ class ForkLayer(caffe.Layer):
     def setup(self, bottom, top):
         """Make the blobs, which the weights then fill."""
         self.described = json.loads(self.param_str)
+        self.given, self.made = None, None
         for shape in self.described["blobs"]:
             self.blobs.add_blob(*shape)
 
@@ -36,5 +40,10 @@ class ForkLayer(caffe.Layer):
     def _computed(self, bottom, tops):
         fork = FORKS[self.described["type"]]
         arrays, blobs = ([np.array(some[i].data) for i in range(len(some))] for some in (bottom, self.blobs))
-        with np.errstate(all="ignore"):
-            return fork.run(self.described["fields"], arrays, blobs, tops)
+        if self.described["type"] in _SLOW and not any(array.any() for array in arrays):
+            return no_detections(1)  # the net is being made, and nothing was fed
+        given = [*arrays, *blobs]
+        if self.given is None or not all(map(np.array_equal, given, self.given)):
+            with np.errstate(all="ignore"):
+                self.given, self.made = given, fork.run(self.described["fields"], arrays, blobs, tops)
+        return self.made

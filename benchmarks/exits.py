@@ -24,7 +24,7 @@ import numpy as np
 
 from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
-from pipeline.graph.input_spec import parse_input_spec
+from pipeline.graph.input_spec import InputSpec, parse_input_spec
 from pipeline.graph.values import Graph
 from pipeline.onnx.files import write_model
 from pipeline.onnx.write import write
@@ -84,10 +84,15 @@ def graph_of(fixture: Fixture) -> Graph:
         return read(net, input_shapes(net, ["x".join(map(str, array.shape)) for array in fixture.inputs]))
     from pipeline.torch7 import importer
 
+    return importer.read(fixture.model, specs(fixture), fixture.meta.get("root") or None)
+
+
+def specs(fixture: Fixture) -> list[InputSpec]:
+    """Return the shapes of a Torch7 network's inputs, in tables nested as it takes them."""
     nesting = fixture.meta.get("input") or [f"T{i}" for i in range(len(fixture.inputs))]
     nesting = nesting[0] if nesting == ["T0"] and not fixture.meta.get("input") else nesting
-    texts = [_spec(part, fixture.inputs) for part in ([nesting] if isinstance(nesting, str) else nesting)]
-    return importer.read(fixture.model, [parse_input_spec(text) for text in texts], fixture.meta.get("root") or None)
+    parts = [nesting] if isinstance(nesting, str) else nesting
+    return [parse_input_spec(_spec(part, fixture.inputs)) for part in parts]
 
 
 def _spec(nesting: Any, inputs: Sequence[Array]) -> str:  # noqa: ANN401 - words and lists of them

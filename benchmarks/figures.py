@@ -14,7 +14,7 @@ from typing import Literal
 
 from benchmarks import peers
 from benchmarks.bench import Bench, folders
-from benchmarks.measure import in_turn, seconds_of
+from benchmarks.measure import Cost, in_turn, seconds_of
 from benchmarks.networks import Network, Weights, linear_chain, written
 
 MB = 1_000_000
@@ -83,21 +83,48 @@ for big, goal in (
     FIGURES[f"memory {big}"] = partial(_memory, big)
 
 
+def _onnx(bench: Bench, place: Path, *words: str) -> Cost:
+    return bench.convert("VGG-16", place, "--no-verify", "--to", "onnx", *words)
+
+
+def _one_copy(bench: Bench) -> float:
+    _, path = bench.network("VGG-16")
+    with bench.place() as place:
+        return peers.copy_and_sync(path, place, 1)
+
+
 @figure("cold onnx")
 def cold_onnx(bench: Bench) -> Figure:
     """The whole way to ONNX but for the start of the program, beside one copy of its file; the graph is written too."""
-    _, path = bench.network("VGG-16")
 
     def ours() -> float:
         with bench.place() as place:
-            return bench.convert("VGG-16", place, "--no-verify", "--to", "onnx").seconds - bench.empty.seconds
+            return _onnx(bench, place).seconds - bench.empty.seconds
 
-    def copy() -> float:
-        with bench.place() as place:
-            return peers.copy_and_sync(path, place, 1)
-
-    mine, theirs = in_turn(bench.runs, ours, copy)
+    mine, theirs = in_turn(bench.runs, ours, lambda: _one_copy(bench))
     return Figure("VGG-16: t7 to ONNX, cold", "cp + sync", mine, theirs, mine / theirs, "x", 1.2)
+
+
+@figure("onnx")
+def onnx(bench: Bench) -> Figure:
+    """The last step to ONNX, from a graph that is there, but for the start of the program: it writes one file."""
+
+    def ours() -> float:
+        with bench.place() as place:
+            _onnx(bench, place, "--stop-after", "import")
+            os.sync()
+            return _onnx(bench, place).seconds - bench.empty.seconds
+
+    mine, theirs = in_turn(bench.runs, ours, lambda: _one_copy(bench))
+    return Figure("VGG-16: graph to ONNX", "cp + sync", mine, theirs, mine / theirs, "x", None)
+
+
+@figure("memory onnx")
+def memory_onnx(bench: Bench) -> Figure:
+    """The most private memory on the whole way to ONNX, above that of a program that does nothing."""
+    with bench.place() as place:
+        ours, theirs = _onnx(bench, place).memory, bench.empty.memory
+    return Figure("VGG-16: private memory, to ONNX", "--version", ours, theirs, (ours - theirs) / MB, "MB", 150)
 
 
 @figure("translate")

@@ -26,6 +26,8 @@ only the ratios mean something. {machine}
 
 _NOTES = """- *Cold*: nothing cached, no verification, start-up of Python included; the file is in the page cache, for
   the conversion as for `cp`. Three files of its size are written and confirmed by the disk, as by three `cp` + `sync`.
+- *To ONNX*: without the start of the program. From the t7 two files of its size are written, the graph and the model,
+  and three are digested, beside one copy; from the graph, one is written.
 - *Private memory* is the peak of RssAnon over all processes, above that of `--version`; mapped files do not count.
 - *Reading the t7* maps the file: the numbers are read where they are used, once.
 - *Digests checked*: whatever the store knew of unchanged files was removed before each run, so that the t7 and all

@@ -27,7 +27,7 @@ from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.schema import NetParameter
 from pipeline.caffe2.files import write_pair
 from pipeline.caffe2.write import write
-from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.input_types import cast_inputs, index_inputs
 from pipeline.runtimes import discovery
@@ -43,7 +43,15 @@ _HEAD = (
     "Written by `python -m benchmarks.world DIR --page FILE`, over networks as people left them, with seeded weights.",
     "Right is within 0.0001 of a real Caffe's numbers, relative to max(1, max |b|), for every output; layers of forks",
     "run there by references of ours in numpy (`tests/caffe/forks.py`). A network that is cut was converted with",
-    "`--cut auto`. No network: a file that no Caffe loads, such as one that does not parse.",
+    "`--cut auto`. No network: a file that no Caffe loads, such as a template, or one that does not parse.",
+    "",
+    "Detections, regions and what a fork's Python layers do are judged like any other layer, and the references follow",
+    "the definition that `tests/caffe/detectors.py` and `forks.py` name for each. What is refused, or cut off, has no",
+    "exact form (a CRF's filters, OpenCV's warping), draws at random, or is defined nowhere that was found.",
+    "Two detections whose scores differ by rounding alone may have changed places.",
+    "",
+    "Caffe2's own caffe_translator was run once on a sample of 520 networks that these belong to: 99 right, 20 wrong",
+    "without a word, 39 that fail when run, the rest refused.",
     "",
 )
 
@@ -128,7 +136,8 @@ def _judged(prototxt: Path, runtimes: Sequence[Runtime], cut: bool, gain: float)
     except UnsupportedError as error:
         return Verdict("refused", tuple(f"{problem.origin}: {problem.reason}" for problem in error.problems))
     except PipelineError as error:
-        return Verdict("no network", (f"{error.where}: {error.what} {error.why}".strip(),))
+        word = {InvalidInputError: "no network", OverBudget: "refused"}.get(type(error), "not judged")
+        return Verdict(word, (f"{error.where}: {error.what} {error.why}".strip(),))
     except Exception as error:  # a bug of ours is a verdict too
         return Verdict("not judged", (f"bug: {error!r}"[:300],))
 
@@ -155,12 +164,26 @@ def _compared(
         return Verdict("not judged", (f"Caffe {right.stage}: {right.error}",))
     for name, wanted in zip(network.outputs, translated.wanted, strict=True):
         a, b = found.blobs[wanted], right.blobs[name]
+        if a.shape == b.shape and a.shape[:2] == (1, 1) and a.shape[-1] == 7 and a.ndim == 4:
+            a = _in_place(a, b)
         difference = compare(a, b)
         if not difference.within(TOLERANCE):
             return Verdict("wrong", (f"{name}: {a.shape} and {b.shape}, {difference}",))
         if not np.isfinite(b).all() or (b.size > 1 and np.ptp(b) == 0):
             return Verdict("not judged", (f"{name}: Caffe's numbers say nothing: {b.reshape(-1)[:3]}",))
     return Verdict("right, cut" if cut else "right")
+
+
+def _in_place(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return detections, (1, 1, K, 7), with those in place that have changed it with one of the same score.
+
+    Scores are the same that rounding could have made so.
+    """
+    ours, theirs = a[0, 0], b[0, 0]
+    if np.abs(ours[:, 2] - theirs[:, 2]).max(initial=0) > TOLERANCE:
+        return a
+    nearest = [int(np.abs(ours - row).max(axis=1).argmin()) for row in theirs]
+    return ours[nearest][np.newaxis, np.newaxis] if len(set(nearest)) == len(nearest) else a
 
 
 def _written(judged: CaffeNet, folder: Path) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pipeline.caffe import files
 from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.read import outline, part, read
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.layer import LayerReader, kind
 from pipeline.caffe.read.weights import Weights
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.errors import PipelineError, UsageError
@@ -37,6 +37,7 @@ class Prepared:
     layers: Sequence[LayerParameter]
     graph: Graph
     inputs: Mapping[str, np.ndarray]
+    notes: Sequence[str] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -55,7 +56,9 @@ class Prepared:
             given = judged.layer.add(name=f"input {name}", type="Input", top=[name])
             given.input_param.shape.add().dim.extend(array.shape)
         axes = max(array.ndim for array in self.inputs.values())
-        judged.layer.extend(_for_caffe(layer, self.net.blobs.get(layer.name, ()), axes) for layer in reversed(layers))
+        variant = " of TextBoxes" if any("TextBoxes" in note for note in self.notes) else ""
+        for layer in reversed(layers):
+            judged.layer.append(_for_caffe(layer, self.net.blobs.get(layer.name, ()), axes, variant))
         names: set[str] = set()
         for layer in judged.layer:  # weights are those of the first of one name
             layer.name = layer.name if layer.name not in names else f"{layer.name} of {layer.top[0]} {len(names)}"
@@ -80,10 +83,11 @@ def _prepared(net: CaffeNet, cut: bool, gain: float) -> Prepared:
     options = {"cut": ("auto",)} if cut else {}
     shapes = _few(net, _shapes(net, options), options)
     filled = replace(net, blobs=_weights(net, shapes, options, gain))
-    graph = read(filled, shapes, **options)
+    notes: list[str] = []
+    graph = read(filled, shapes, notes=notes, **options)
     generator = np.random.default_rng(0)
     feeds = {value.name: _feed(generator, value.name, value.shape) for value in graph.inputs}
-    return Prepared(filled, part(filled, shapes, **options).layers, graph, feeds)
+    return Prepared(filled, part(filled, shapes, **options).layers, graph, feeds, notes)
 
 
 def _feed(generator: np.random.Generator, name: str, shape: Shape) -> np.ndarray:
@@ -200,7 +204,7 @@ def _narrowed(net: CaffeNet) -> CaffeNet:
     return replace(net, net=narrow)
 
 
-def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int) -> LayerParameter:
+def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int, variant: str) -> LayerParameter:
     """Return a layer as Caffe 1.0 takes it: what a fork made is a Python layer, with its fields and blobs' shapes."""
     plain = LayerParameter()
     plain.CopyFrom(layer)
@@ -211,12 +215,17 @@ def _for_caffe(layer: LayerParameter, blobs: Sequence[np.ndarray], axes: int) ->
         if field.message_type and not field.is_repeated and "engine" in field.message_type.fields_by_name:
             value.ClearField("engine")
     plain.type = "Convolution" if layer.type in ("ConvolutionDepthwise", "DepthwiseConvolution") else layer.type
-    kind = FORKS.get(layer.type)
-    if kind is None or not kind.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
+    fork = FORKS.get(kind(layer) + variant) or FORKS.get(kind(layer))
+    if fork is None or not fork.applies(MessageToDict(layer, preserving_proto_field_name=True), axes):
         return plain
     python = LayerParameter(name=layer.name, type="Python", bottom=layer.bottom, top=layer.top)
     python.python_param.module, python.python_param.layer = "caffe_fork_layer", "ForkLayer"
     fields = MessageToDict(layer, preserving_proto_field_name=True)
-    described = {"type": layer.type, "fields": fields, "blobs": [array.shape for array in blobs]}
+    known = kind(layer) + variant
+    described = {
+        "type": known if known in FORKS else kind(layer),
+        "fields": fields,
+        "blobs": [array.shape for array in blobs],
+    }
     python.python_param.param_str = json.dumps(described)
     return python

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
@@ -18,14 +17,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.errors import UsageError
+from pipeline import toml
+from pipeline.errors import UsageError, together
 from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
+from pipeline.toml import Sourced
 
 COMMAND_LINE = "command line"
 CALL = "call"  # of a program
+_SHAPE = re.compile(r"\d+(x\d+)+")
 DEFAULT = "default"
-ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE"}
+ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
 
 def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
@@ -53,11 +55,19 @@ class Options:
     output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx or pytorch; may be repeated.", "--to", "FORMAT")
+    scheduler: str = _option(
+        "",
+        "Convert several models on the workers of this dask scheduler; local: on --jobs of its own.",
+        "--scheduler",
+        "ADDRESS",
+        scope="run",
+    )
+    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
     without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
     stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
     verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
+    record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
@@ -79,6 +89,13 @@ class Options:
         "--cut",
         "LAYER",
     )
+    outputs: tuple[str, ...] = _option((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
+    phase: Literal["", "TEST", "TRAIN"] = _option(
+        "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
+    )
+    stages: tuple[str, ...] = _option((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _option((), "Do not take those of this stage.", "--not-stage", "NAME")
+    level: int | None = _option(None, "Take a Caffe network's layers of this level.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
@@ -119,9 +136,9 @@ def load(
     missing is left to its run.
     """
     environment = os.environ if environment is None else environment
-    common, models = _read_toml(config) if config else ({}, [])
+    common, models = toml.read(config, _kind_of, _judge) if config else ({}, [])
     typed = {name: (value, origin) for name, value in command_line.items()}
-    around = {name: (Path(environment[key]), key) for name, key in ENVIRONMENT.items() if environment.get(key)}
+    around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
     for model in _selected(models, typed):
         layer = {**common, **model}
@@ -148,9 +165,8 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises UsageError for one that is unknown or of another type.
     """
-    return {
-        option: _checked(option, value, CALL, Path.cwd()) for option, value in values.items() if _known(option, CALL, 0)
-    }
+    here = Path.cwd()
+    return {option: toml.converted(option, value, _kind_of(option, 0), here) for option, value in values.items()}
 
 
 def to_json(options: Options) -> dict[str, Any]:
@@ -171,14 +187,7 @@ def from_json(record: Mapping[str, Any]) -> Options:
     """
     import msgspec
 
-    return msgspec.convert(dict(record), Options, dec_hook=_path)
-
-
-def _path(wanted: type, value: object) -> object:
-    """Make a path of a text, for msgspec, which asks for what it does not know itself."""
-    if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
-        raise ValueError("it is no path")
-    return Path(value)
+    return msgspec.convert(dict(record), Options, dec_hook=toml.as_path)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -187,70 +196,13 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
 
 
-Sourced = dict[str, tuple[Any, str]]  # option -> value and where it was set
-
-
-def _read_toml(path: Path) -> tuple[Sourced, list[Sourced]]:
-    """Read a configuration file: the options at its top, and those of each `[[model]]`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not TOML", why=str(error)) from error
-    except RecursionError as error:
-        raise UsageError(
-            f"{path} is no configuration", why="its arrays or tables lie too deep inside each other"
-        ) from error
-    models = document.pop("model", []) if isinstance(document.get("model"), list) else []
-    lines = _lines(text)
-
-    def sourced(table: Mapping[str, Any], section: int) -> Sourced:
-        if not isinstance(table, dict):
-            raise UsageError(f"{path}: every [[model]] is a table of options")
-        return {
-            option: (_checked(option, value, where, path.parent), where)
-            for key, value in table.items()
-            for option in [key.replace("-", "_")]
-            for where in [f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)]
-            if _known(option, where, section)
-        }
-
-    return sourced(document, 0), [sourced(model, number) for number, model in enumerate(models, 1)]
-
-
-def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return the line that sets each key, by section (0 is the top, 1.. the models)."""
-    found: dict[tuple[int, str], int] = {}
-    section = 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.match(r"\s*\[\[\s*model\s*\]\]", line):
-            section += 1
-        elif match := re.match(r"\s*([\w-]+)\s*=", line):
-            found.setdefault((section, match[1]), number)
-    return found
-
-
-def _known(option: str, where: str, section: int) -> bool:
+def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
+    """Return the type of an option in a section of a file; UsageError where there is none, or it has another place."""
     if option not in OPTIONS:
-        raise UsageError(f"unknown option {option}", where=where, advice=nearest(option, list(OPTIONS)))
+        raise UsageError(f"unknown option {option}", advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
-        raise UsageError(f"{option} belongs to the whole run", where=where, advice="set it above the first [[model]]")
-    return True
-
-
-def _checked(option: str, value: Any, where: str, folder: Path) -> Any:  # noqa: ANN401 - any option
-    """Validate the type of a value; its relative paths are relative to the folder."""
-    if option not in OPTIONS:
-        return value
-    import msgspec
-
-    try:
-        checked = msgspec.convert(value, eval(str(OPTIONS[option].type), globals()), dec_hook=_path)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{option} cannot be {value!r}", where=where, why=str(error)) from error
-    return _map_paths(checked, lambda path: folder / path)
+        raise UsageError(f"{option} belongs to the whole run", advice="set it above the first [[model]]")
+    return eval(str(OPTIONS[option].type), globals())
 
 
 def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401 - any option
@@ -290,7 +242,16 @@ def _networks(layer: Sourced) -> list[Sourced]:
     if found and "name" in layer:
         where = layer["name"][1]
         raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
-    return [{**layer, "model": (each, origin)} for each in found]
+    return [_with_weights({**layer, "model": (each, origin)}) for each in found]
+
+
+def _with_weights(layer: Sourced) -> Sourced:
+    """Return the options of a network in a folder with the weights that lie beside it, where it needs them."""
+    from pipeline import formats
+
+    path, origin = layer["model"]
+    weights = formats.weights_beside(path) if "weights" not in layer else None
+    return {**layer, "weights": (weights, origin)} if weights else layer
 
 
 def _named(layers: Sequence[Sourced]) -> list[Sourced]:
@@ -344,47 +305,65 @@ def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
 def validate(options: Options) -> Options:
     """Refuse values that make no sense, whatever they came from; bring input shapes to their one spelling.
 
-    Raises UsageError, which names the option and where it was set.
+    Raises UsageError, which names all such options and where they were set.
     """
-
-    def refuse(option: str, why: str) -> None:
-        where = options.origins.get(option, "")
-        raise UsageError(f"{option} cannot be {getattr(options, option)!r}", where=where, why=why)
-
-    if Path(options.name).name != options.name or options.name in ("..", "") or "\0" in options.name:
-        refuse("name", "it names a folder inside the output, and has no separator or NUL in it")
-    if options.seed < 0:
-        refuse("seed", "it is 0 or more")
-    if options.jobs < 1:
-        refuse("jobs", "at least one model is converted at a time")
-    if not 0 <= options.tolerance < float("inf"):
-        refuse("tolerance", "it is a small positive number")
-    if options.weights_format not in ("protobuf", "hdf5"):
-        refuse("weights_format", "it is protobuf or hdf5")
-    for option in ("weights", "reference"):
-        _refuse_missing(options, option)
-    budget.parse(options.limits)
-    for path in options.plugins:
-        if not path.is_file():
-            refuse("plugins", f"{path} does not exist")
+    faults = list[UsageError]()
+    for option in OPTIONS:
+        try:
+            _judge(option, getattr(options, option))
+        except UsageError as fault:
+            fault.where = fault.where or options.origins.get(option, "")
+            faults.append(fault)
+    if faults:
+        raise together(faults, f"{len(faults)} options cannot be obeyed")
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
+
+
+def _judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
+    """Raise UsageError for a value that makes no sense, whatever it came from."""
+    why = ""
+    if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
+        why = "it names a folder inside the output, and has no separator or NUL in it"
+    elif option == "seed" and value < 0:
+        why = "it is 0 or more"
+    elif option == "jobs" and value < 1:
+        why = "at least one model is converted at a time"
+    elif option == "tolerance" and not 0 <= value < float("inf"):
+        why = "it is a small positive number"
+    elif option == "weights_format" and value not in ("protobuf", "hdf5"):
+        why = "it is protobuf or hdf5"
+    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
+        why = "it is TEST or TRAIN"
+    if why:
+        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
+    if option == "inputs":
+        parse_inputs(value)
+    elif option == "limits":
+        budget.parse(value)
+    elif option in ("weights", "reference", "plugins"):
+        for path in value if isinstance(value, tuple) else filter(None, (value,)):
+            _refuse_missing(path)
 
 
 def refuse_missing_model(options: Options) -> None:
     """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
-    _refuse_missing(options, "model")
+    try:
+        _refuse_missing(options.model, "it is a folder, and holds no network")
+    except UsageError as error:
+        error.where = options.origins.get("model", "")
+        raise
 
 
-def _refuse_missing(options: Options, option: str) -> None:
-    path = getattr(options, option)
-    if path is None or path.is_file():
+def _refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
+    if path.is_file():
         return
-    why, advice = "it does not exist", ""
-    if path.is_dir():
-        why = "it is a folder, and holds no network" if option == "model" else "it is a folder"
-    elif path.exists():
+    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
+    if _SHAPE.fullmatch(path.name) and not path.exists():
+        advice = f"a shape is given by --input {path.name}"
+    if path.exists() and not path.is_dir():
+        what = f"{path} is not a file"
         why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(f"there is no file {path}", where=options.origins.get(option, ""), why=why, advice=advice)
+    raise UsageError(what, why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

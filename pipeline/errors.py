@@ -5,22 +5,32 @@ Raise these with data only; `render` is the one place where they become sentence
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pipeline.visible import visible
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing of several that are wrong: `origin` is its place, of a part of a network its path and class."""
+
+    origin: str
+    reason: str
+    advice: str = ""
+
+
 class PipelineError(Exception):
     """Base of every error that is not a bug of this program.
 
     `what` is the first line a user reads; `where` names the place in the user's own terms (module path, layer,
-    file and byte offset); `why` the cause; `advice` what to do next.
+    file and byte offset); `why` the cause; `advice` what to do next; `problems` is the list where it is several.
     """
 
     exit_code: ClassVar[int] = 1
     kind: ClassVar[str] = "bug"  # as programs are told
+    problems: tuple[Problem, ...] = ()
 
     def __init__(self, what: str, *, where: str = "", why: str = "", advice: str = "") -> None:
         super().__init__(what)
@@ -28,6 +38,9 @@ class PipelineError(Exception):
         self.where = where
         self.why = why
         self.advice = advice
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class UsageError(PipelineError):
@@ -62,15 +75,6 @@ class VerificationError(PipelineError):
 
     exit_code = 3
     kind = "numbers differ"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing in a network that cannot be converted: `origin` is its path and class, `reason` says why."""
-
-    origin: str
-    reason: str
-    advice: str = ""
 
 
 class UnsupportedError(PipelineError):
@@ -131,6 +135,18 @@ def worst(codes: Collection[int]) -> int:
     return next(outranking, max(codes, default=0))
 
 
+def together(errors: Sequence[UsageError], what: str) -> UsageError:
+    """Return several errors as one, `what`, that lists them; one stays what it is."""
+    if len(errors) == 1:
+        return errors[0]
+    whole = UsageError(what)
+    reasons = (": ".join(filter(None, (error.what, error.why))) for error in errors)
+    whole.problems = tuple(
+        Problem(error.where, reason, error.advice) for error, reason in zip(errors, reasons, strict=True)
+    )
+    return whole
+
+
 def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
     """Let an error speak of places by other names: those that its user knows; give it."""
 
@@ -141,21 +157,19 @@ def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
 
     error.what, error.where = told(error.what), told(error.where)
     error.why, error.advice = told(error.why), told(error.advice)
-    if isinstance(error, UnsupportedError):
-        error.problems = tuple(Problem(*map(told, (p.origin, p.reason, p.advice))) for p in error.problems)
+    error.problems = tuple(Problem(*map(told, (p.origin, p.reason, p.advice))) for p in error.problems)
     return error
 
 
 def as_data(error: PipelineError) -> dict[str, Any]:
     """Return an error as programs are told it: plain JSON values, "" where there is nothing to say."""
-    problems = error.problems if isinstance(error, UnsupportedError) else ()
     return {
         "kind": error.kind,
         "what": error.what,
         "where": error.where,
         "why": error.why,
         "try": error.advice,
-        "problems": [{"where": each.origin, "why": each.reason, "try": each.advice} for each in problems],
+        "problems": [{"where": each.origin, "why": each.reason, "try": each.advice} for each in error.problems],
     }
 
 
@@ -166,11 +180,10 @@ def render(error: PipelineError) -> str:
     """
     first, *rest = f"error: {error.what}".splitlines()
     lines = [first, *(f"  {line}" for line in rest)]
-    if isinstance(error, UnsupportedError):
-        for problem in error.problems:
-            lines.append("  " + f"{problem.origin}: {problem.reason}".replace("\n", "\n    "))
-            if problem.advice:
-                lines.append("    " + problem.advice.replace("\n", "\n    "))
+    for problem in error.problems:
+        lines.append("  " + f"{problem.origin}: {problem.reason}".replace("\n", "\n    "))
+        if problem.advice:
+            lines.append("    " + problem.advice.replace("\n", "\n    "))
     details = (("where", error.where), ("why", error.why), ("try", error.advice))
     for label, text in details:
         if text:

@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.graph.format import Format, Role, Source
 from pipeline.graph.neutral import GRAPH
 from pipeline.onnx.format import ONNX
+from pipeline.pytorch.exported import PT2
 from pipeline.pytorch.format import PYTORCH
 from pipeline.torch7.format import TORCH7
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
 # In the order in which a run makes them: of a run's folder, the first that is there is the original.
-FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH)
+FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH, PT2)
 READ = tuple(known for known in FORMATS if known.reads)
 UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 
@@ -56,6 +57,17 @@ def networks_in(folder: Path) -> list[Path]:
     none shall be told of.
     """
     return [path for path in _files(folder) if _is_whole(path)]
+
+
+def weights_beside(path: Path) -> Path | None:
+    """Return the file of weights beside a network that has none of its own; None where it has, or none is there."""
+    try:
+        found = recognise(path)
+    except PipelineError:
+        return None
+    if not found or not found[1].lacks_weights or not (weights := found[0].weights_role):
+        return None
+    return found[0].beside(path).get(weights.name)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,10 +1,12 @@
-"""A user's own module classes: Python files that register functions with `pipeline.torch7.module`.
+"""What only the user has: Python files that register module classes of Torch7 and layers of Caffe.
 
-from pipeline.torch7 import module
-
-@module("my.Scale")
+@module("my.Scale")  # the decorator of the package pipeline.torch7
 def scale(m, x, net):
     return net.add("Mul", x, net.weight(m.weight("factor")))
+
+@layer("Python", module="my.layers", layer="Scale")  # that of the package pipeline.caffe
+def scale_layer(layer, net):
+    net.give(layer, net.add("Mul", layer.bottom, net.constant(float(layer.parameters()["factor"]))))
 """
 
 from __future__ import annotations

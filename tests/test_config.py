@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import DEFAULT, from_json, load, to_json
+from pipeline.config import DEFAULT, OPTIONS, from_json, load, nearest, refuse_missing_model, to_json
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -68,10 +68,10 @@ def test_paths_of_a_file_are_relative_to_it(model: Path, tmp_path: Path) -> None
     ("text", "said"),
     [
         ("tolerence = 1", "unknown option tolerence"),
-        ("seed = 'x'", "seed cannot be 'x'"),
-        ("seed = true", "seed cannot be True"),
+        ("seed = 'x'", 'seed cannot be "x"'),
+        ("seed = true", "seed cannot be true"),
         ("verify = 1", "verify cannot be 1"),
-        ("inputs = '2x3'", "inputs cannot be '2x3'"),
+        ("inputs = '2x3'", 'inputs cannot be "2x3"'),
         ("inputs = ['2y3']", "cannot be read"),
         ("weights_format = 'json'", "weights_format cannot be"),
         ("jobs = 0", "jobs cannot be 0"),
@@ -90,6 +90,83 @@ def test_what_cannot_be_obeyed_is_refused(model: Path, tmp_path: Path, text: str
     typed = {} if "[[" in text or text.startswith("model") else {"model": model}
     with pytest.raises(UsageError, match=said.replace("[", r"\[")):
         load(_toml(tmp_path, text + "\n"), typed, {})
+
+
+def test_all_that_is_wrong_with_a_file_is_told_at_once_in_words_of_toml(model: Path, tmp_path: Path) -> None:
+    text = """
+tolerence = 1
+seed = "one"
+jobs = 0
+inputs = "1x3"
+plugins = [1, true]
+[convert]
+verify = true
+[[model]]
+model = "net.t7"
+store = "here"
+when = 1979-05-27
+reference = "nothing.npz"
+"""
+    file = _toml(tmp_path, text)
+    with pytest.raises(UsageError) as caught:
+        load(file, {}, {})
+    assert caught.value.what == f"{file} holds 9 options that cannot be obeyed"
+    assert [(problem.origin, problem.reason, problem.advice) for problem in caught.value.problems] == [
+        (f"{file}:2", "unknown option tolerence", "did you mean tolerance?"),
+        (f"{file}:3", 'seed cannot be "one": an integer is expected, and a string is there', ""),
+        (f"{file}:4", "jobs cannot be 0: at least one model is converted at a time", ""),
+        (f"{file}:5", 'inputs cannot be "1x3": an array of strings is expected, and a string is there', ""),
+        (
+            f"{file}:6",
+            "plugins cannot be [1, true]: an array of strings is expected, "
+            "and an array of integers and booleans is there",
+            "",
+        ),
+        (f"{file}:7", "unknown option convert", nearest("convert", list(OPTIONS))),
+        (f"{file}:11", "store belongs to the whole run", "set it above the first [[model]]"),
+        (f"{file}:12", "unknown option when", nearest("when", list(OPTIONS))),
+        (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}: it does not exist", ""),
+    ]
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes("seed = 1\n".encode("utf-16"))
+    with pytest.raises(UsageError, match="is a text file in UTF-16, and no TOML") as caught:
+        load(tmp_path / "run.toml", {}, {})
+    assert "iconv" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "advice"),
+    [
+        ("[model]\nmodel = 'net.t7'", "a string is expected, and a table is there", "two brackets"),
+        ("model = ['net.t7']", "it is a table of options", ""),
+        ("verify = 1", "a boolean is expected, and an integer is there", ""),
+        ("tolerance = 1979-05-27", "a float is expected, and a date or time is there", ""),
+        ("weights_format = 'h5'", '"protobuf" or "hdf5" is expected, and a string is there', ""),
+        ("to = []\nwithout = [[]]", "an array of strings is expected, and an array of arrays is there", ""),
+    ],
+)
+def test_a_value_of_another_type_is_told_with_the_one_that_is_expected(
+    tmp_path: Path, text: str, why: str, advice: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(_toml(tmp_path, text), {}, {})
+    assert why in caught.value.why
+    assert advice in caught.value.advice
+
+
+def test_a_shape_typed_as_a_model_is_answered_with_its_option(tmp_path: Path) -> None:
+    (options,) = load(None, {"model": tmp_path / "1x3x224x224"}, {})
+    with pytest.raises(UsageError, match="there is no file") as caught:
+        refuse_missing_model(options)
+    assert caught.value.advice == "a shape is given by --input 1x3x224x224"
+
+
+def test_all_that_is_wrong_with_a_command_line_is_told_at_once(model: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(None, {"model": model, "seed": -1, "reference": "nowhere.npz"}, {})
+    assert [problem.origin for problem in caught.value.problems] == ["command line", "command line"]
 
 
 def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(model: Path, tmp_path: Path) -> None:

@@ -18,7 +18,10 @@ ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "tests" / "data" / "demo"
 SNIPPET = re.compile(r"^## (.+?)\n.*?```python\n(.*?)```", re.MULTILINE | re.DOTALL)
 SNIPPETS = dict(SNIPPET.findall((ROOT / "docs" / "exits.md").read_text(encoding="utf-8")))
-RUNTIMES = {"ONNX Runtime": "ONNXRuntime"}  # by the title of the section, where that is not the name
+RUNTIMES = {
+    "ONNX Runtime": "ONNXRuntime",
+    "torch.export": "PyTorch",
+}  # by the title of the section, where that is not the name
 
 
 def interpreter(title: str) -> str:
@@ -32,7 +35,7 @@ def interpreter(title: str) -> str:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("exits")
-    asked = {"inputs": ("2x1x32x32",), "to": ("onnx", "pytorch", "caffe2"), "verify": False}
+    asked = {"inputs": ("2x1x32x32",), "to": ("onnx", "pt2", "caffe2"), "verify": False}
     convert(DEMO / "model.t7", place / "converted", **asked)
     with np.load(DEMO / "io.npz") as io:
         np.save(place / "converted" / "x.npy", io["in0"].astype(np.float32))
@@ -40,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_exit_has_lines_that_run_its_result() -> None:
-    assert list(SNIPPETS) == ["ONNX Runtime", "PyTorch", "Caffe", "OpenCV", "Caffe2"]
+    assert list(SNIPPETS) == ["ONNX Runtime", "PyTorch", "torch.export", "Caffe", "OpenCV", "Caffe2"]
 
 
 @pytest.mark.parametrize("title", SNIPPETS)

@@ -102,7 +102,7 @@ from pipeline.engine import batch
 from tests.engine.fakes import EMIT, IMPORT
 from tests.test_supervision import tell_and_sleep
 if __name__ == "__main__":
-    batch.convert_all(load(Path("zoo.toml"), {}, {}), print, 2, stages=(replace(IMPORT, run=tell_and_sleep), EMIT))
+    batch.convert_all(load(Path("zoo.toml"), {}, {}), print, stages=(replace(IMPORT, run=tell_and_sleep), EMIT))
 """
 
 
@@ -113,7 +113,7 @@ def tell_and_sleep(task: object) -> None:
 
 
 def test_the_processes_of_a_batch_die_with_it(tmp_path: Path) -> None:
-    lines = ["store = 'store'", "output = 'out'"]
+    lines = ["store = 'store'", "output = 'out'", "jobs = 2"]
     for name in ("a", "b"):
         (tmp_path / f"{name}.t7").write_bytes(b"\x04\0\0\0" + name.encode())
         lines += ["[[model]]", f"model = '{name}.t7'"]
@@ -148,4 +148,4 @@ def test_an_interruption_while_the_processes_of_a_batch_start_is_no_death(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProcessPoolExecutor, "submit", interrupted)
-        assert batch.convert_all(zoo(tmp_path, "a", "b", "c"), lambda event: None, 2, stages=STAGES) == []
+        assert batch.convert_all(zoo(tmp_path, "a", "b", "c", jobs=2), lambda event: None, stages=STAGES) == []

@@ -172,9 +172,9 @@ def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN4
 
 def _ended(outcome: Outcome) -> Conversion:
     """Return the conversion of a run that ended well; raise what it failed for."""
-    from pipeline.engine import batch
+    from pipeline.engine import batch, job
 
-    batch.write_pages([batch.result_of(outcome)])
+    batch.write_pages([job.result_of(outcome)])
     if error := outcome.error:
         for other in outcome.errors:
             if other is not error:

@@ -34,10 +34,16 @@ class Settings(TypedDict, total=False):
     runtimes: str | Sequence[str]
     require_runtimes: str | Sequence[str]
     report: Path
+    record: Path
     plugins: Path | Sequence[Path]
     keep_loss: bool
     limits: str | Sequence[str]
     cut: str | Sequence[str]
+    outputs: str | Sequence[str]
+    phase: str
+    stages: str | Sequence[str]
+    not_stages: str | Sequence[str]
+    level: int
     optimize: str | Sequence[str]
     weights_format: Literal["protobuf", "hdf5"]
     split_init: bool

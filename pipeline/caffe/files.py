@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from google.protobuf.json_format import MessageToDict
 
 from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
-from pipeline.caffe.ignored import ignored
-from pipeline.caffe.phase import in_test_phase
+from pipeline.caffe.lacking import unknown_fields
+from pipeline.caffe.phase import State, in_state
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
-from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
@@ -87,22 +88,21 @@ def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
 def read_pair(
     prototxt_path: Path,
     weights_path: Path | None = None,
-    *,
-    level: int | None = None,
-    stages: Collection[str] = (),
+    state: State = State(),  # noqa: B008 - frozen
 ) -> CaffeNet:
-    """Read the TEST phase of a network, of any age, text or binary, and a caffemodel or HDF5 file of weights.
+    """Read the layers that a network has in a state, of any age, text or binary, and a file of weights.
 
     The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
-    `level` and `stages` select layers as in `phase.in_test_phase`. Raises InvalidInputError for a file
+    `state` selects layers as in `phase.in_state`. Raises InvalidInputError for a file
     that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
         notes: list[str] = []
-        net = in_test_phase(upgrade(net), level, stages, notes)
-        if not net.layer:
-            raise InvalidInputError("the network has no layers", where="TEST phase")
+        net = upgrade(net)
+        if not net.layer and (problems := unknown_fields(net)):
+            raise UnsupportedError(problems, what=f"{prototxt_path} holds no layers")
+        net = in_state(net, state, notes)
         own = {} if weights_path else scan_blobs(view)
     blobs = read_weights(weights_path, net) if weights_path else own
     return CaffeNet(
@@ -113,10 +113,40 @@ def read_pair(
     )
 
 
-def read_net(path: Path) -> NetParameter:
-    """Read a NetParameter of any age and phase as the current form, without blobs."""
+def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
+    """Return the prototxt of some layers of a network, without the fields that no known Caffe has."""
+    chosen = NetParameter(name=net.net.name, layer=layers)
+    for layer in chosen.layer:
+        layer.ClearField("unknown")
+    return prototxt(chosen)
+
+
+def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
+    """Return layers as JSON values: what they are, their blobs, and their parameters by message and field."""
+    return tuple(
+        {
+            "layer": layer.name,
+            "type": layer.type,
+            "bottoms": list(layer.bottom),
+            "tops": list(layer.top),
+            "parameters": {
+                field.name: MessageToDict(value, preserving_proto_field_name=True)
+                for field, value in layer.ListFields()
+                if field.name.endswith("_param")
+            }
+            | {unknown.path: unknown.text for unknown in layer.unknown},
+        }
+        for layer in layers
+    )
+
+
+def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:
+    """Read a NetParameter of any age and phase as the current form, without blobs.
+
+    Raises UnsupportedError for fields that no known Caffe has, unless `note` is there to be told.
+    """
     with reading(path):
-        return upgrade(_read_net(path)[1])
+        return upgrade(_read_net(path, note)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
@@ -140,16 +170,16 @@ def _refuse_template(view: memoryview, path: Path) -> None:
         raise InvalidInputError(f"{path} is a template, not a network", why=f"{word} stands for a value", advice=_FILL)
 
 
-def _read_net(path: Path) -> tuple[memoryview, NetParameter]:
+def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
     """Return a net's file in binary form, and the net as it stands there, without blobs."""
     view = map_file(path)
+    if hdf5.is_hdf5(view):
+        raise InvalidInputError(
+            f"{path} holds weights in HDF5, and no layers", advice="give the prototxt of the network"
+        )
     if messages.is_text(view):
         _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())
     with reading(path):
-        net = messages.parse_binary(strip_blobs(view), NetParameter, path)
-    lacking = [field for field in net.unknown if not ignored(field.path)]
-    if lacking:
-        problems = (Problem(f"{path}, line {f.line}", f"NetParameter has no field {f.path}") for f in lacking)
-        raise UnsupportedError(tuple(problems))
+        net = messages.parse_binary(strip_blobs(view), NetParameter, path, note)
     return view, net

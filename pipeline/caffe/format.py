@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.wire.foreign import hdf5_of_others
 
 if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.caffe.files import CaffeNet
+    from pipeline.caffe.read.cut import Cut
     from pipeline.graph.inventory import Inventory, Part
     from pipeline.graph.signature import Signature
     from pipeline.graph.values import Graph
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 _PROTOTXT, _CAFFEMODEL, _HDF5 = "deploy.prototxt", "model.caffemodel", "model.caffemodel.h5"
+_SELECTED = "selected.prototxt"
 _HEAD = 1 << 16  # bytes in which a prototxt says what it is
-_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:|name\s*:)", re.MULTILINE)
+_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
 _OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
 HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
 _LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
@@ -47,7 +51,7 @@ class Caffe(Format):
         """Tell the text of layers, a NetParameter by the fields of its first layer, and HDF5 by its signature."""
         head = bytes(view[:_HEAD])
         if head.startswith(HDF5):
-            return "caffemodel"
+            return "" if hdf5_of_others(head) else "caffemodel"
         if b"\0" not in head and _LAYERS.search(head) and not _OPERATORS.search(head):
             return "prototxt"
         return "caffemodel" if _is_net(view) else ""
@@ -57,6 +61,7 @@ class Caffe(Format):
 
         Outputs are those of the signature while the net has them all, else Caffe's own.
         """
+        from pipeline.caffe import files
         from pipeline.caffe.read import read
         from pipeline.caffe.read.given import input_shapes
         from pipeline.graph import signature
@@ -73,6 +78,7 @@ class Caffe(Format):
                 outputs=outputs if emitted else None,
                 keep_loss=source.keep_loss,
                 cut=() if known else source.cut,
+                until=() if known else source.outputs,
                 notes=notes,
             )
         for text in notes:
@@ -80,6 +86,8 @@ class Caffe(Format):
         own = signature.of_graph(graph)
         if known and emitted and _same_shapes(known, own):
             return Network(graph, known)
+        if not known and (source.cut or source.outputs):
+            own = replace(own, cut=files.described(_part(net, source).left_out))
         names = ([value.name for value in side] for side in (graph.inputs, graph.outputs))
         return Network(graph, own.with_blobs(self.name, *names))
 
@@ -92,10 +100,21 @@ class Caffe(Format):
         if "caffemodel" in source.files:
             return self.read(source)
         net = _net(source)
-        graph, notes = outline(net, input_shapes(net, source.inputs), cut=source.cut)
+        graph, notes = outline(net, input_shapes(net, source.inputs), cut=source.cut, until=source.outputs)
         if notes:
             raise InvalidInputError(f"{source.path} cannot be read whole", why="\n".join(notes))
         return Network(graph, signature.of_graph(graph))
+
+    def selected(self, source: Source, folder: Path) -> Source:
+        """Return a source whose prototxt has the layers that are read, where options say that not all are."""
+        chooses = source.phase or source.stages or source.not_stages or source.level is not None
+        if source.signature or not (chooses or source.cut or source.outputs):
+            return source
+        from pipeline.caffe import files
+
+        net, path = _net(source), folder / _SELECTED
+        path.write_text(files.selected(net, _part(net, source).layers), "utf-8")
+        return replace(source, files={**source.files, "prototxt": path})
 
     def inventory(self, source: Source) -> Inventory:
         """List the layers, with or without their weights."""
@@ -162,34 +181,53 @@ class Caffe(Format):
 
 def _is_net(view: memoryview) -> bool:
     """Tell a binary NetParameter by the fields of its first layer: an old one has its type as a number, at 5."""
-    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields, number_at
 
+    end = 0
     try:
         for field in fields(view, 0, len(view)):
+            end = field.end
             if field.number == _LAYER:
                 return True
             if field.number == _V1_LAYER and field.wire_type == LENGTH_DELIMITED:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
                 return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
     except InvalidInputError:
-        pass
+        return number_at(view, end) == _LAYER  # which the file ends in
     return False
 
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Let a refusal of what a prototxt says name that file."""
+    """Let an error about what a prototxt says name that file."""
     try:
         yield
     except UnsupportedError as error:
         error.where = error.where or str(path)
         raise
+    except InvalidInputError as error:
+        error.where = ", ".join(filter(None, (str(path), error.where)))
+        raise
 
 
 def _net(source: Source) -> CaffeNet:
     from pipeline.caffe import files
+    from pipeline.caffe.phase import State
+    from pipeline.plugins import load_plugins
 
-    return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"))
+    load_plugins(source.plugins)
+    asked = State(source.phase or "TEST", source.level, source.stages, source.not_stages)
+    state = State() if source.signature else asked
+    return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"), state)
+
+
+def _part(net: CaffeNet, source: Source) -> Cut:
+    """Return which layers of a net are read, and which are not."""
+    from pipeline.caffe.read import part
+    from pipeline.caffe.read.given import input_shapes
+
+    shapes = input_shapes(net, source.inputs, keep_loss=source.keep_loss)
+    return part(net, shapes, cut=source.cut, until=source.outputs)
 
 
 def _same_shapes(a: Signature, b: Signature) -> bool:

@@ -16,12 +16,12 @@ from pipeline.caffe.blobs import ABSENT, Array, StoredBlob
 from pipeline.caffe.format import HDF5
 from pipeline.caffe.schema import NetParameter
 from pipeline.errors import InvalidInputError, MachineError, MissingLibrary, Problem, UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.wire.splice import Floats, Part
 
 if TYPE_CHECKING:
     import h5py
 
-_COMPRESSION = 2048  # no filter of HDF5 packs more bytes into one
 _MOST = 1024  # blobs of a layer; a recurrent one has a dozen
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
 
@@ -116,16 +116,19 @@ def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
 def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
     """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
 
-    Raises MissingLibrary where h5py is not installed, InvalidInputError where the file is not Caffe's.
+    Raises MissingLibrary where h5py is not installed, InvalidInputError where the file is not Caffe's, OverBudget where
+    its compressed numbers are too many for a file of its size.
     """
     require(f"to read {path}, which is HDF5,")
     import h5py
 
+    budget = Budget()
+    budget.grow("weights", len(view))
     try:
         with h5py.File(path, "r") as file:
             layers = _member(file, "data", h5py.Group)
             groups = {name: _member(layers, name, h5py.Group) for name in layers}
-            blobs = {name: tuple(_arrays(group, view)) for name, group in groups.items()}
+            blobs = {name: tuple(_arrays(group, view, budget)) for name, group in groups.items()}
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as error:
         raise InvalidInputError(f"{path} is damaged, or not the weights of a Caffe network", why=str(error)) from error
     return {name: group for name, group in blobs.items() if group}
@@ -138,7 +141,7 @@ def with_shared(blobs: Mapping[str, tuple[StoredBlob, ...]], net: NetParameter) 
     return {name: group + (StoredBlob(ABSENT),) * (counts.get(name, 0) - len(group)) for name, group in blobs.items()}
 
 
-def _arrays(group: h5py.Group, view: memoryview) -> list[StoredBlob]:
+def _arrays(group: h5py.Group, view: memoryview, budget: Budget) -> list[StoredBlob]:
     import h5py
 
     names = sorted(group, key=int)
@@ -146,11 +149,11 @@ def _arrays(group: h5py.Group, view: memoryview) -> list[StoredBlob]:
         raise ValueError(f"{group.name} holds {', '.join(names)}, not blobs by index")
     blobs = [StoredBlob(ABSENT)] * (int(names[-1]) + 1 if names else 0)
     for name in names:
-        blobs[int(name)] = StoredBlob(_array(_member(group, name, h5py.Dataset), view))
+        blobs[int(name)] = StoredBlob(_array(_member(group, name, h5py.Dataset), view, budget))
     return blobs
 
 
-def _array(dataset: h5py.Dataset, view: memoryview) -> np.ndarray[Any, Any]:
+def _array(dataset: h5py.Dataset, view: memoryview, budget: Budget) -> np.ndarray[Any, Any]:
     if dataset.dtype.kind != "f" or dataset.dtype.itemsize > 8:
         raise ValueError(f"{dataset.name} holds {dataset.dtype}, not floating-point numbers")
     if dataset.external or dataset.is_virtual:
@@ -160,8 +163,7 @@ def _array(dataset: h5py.Dataset, view: memoryview) -> np.ndarray[Any, Any]:
     offset = dataset.id.get_offset()  # None where the numbers are compressed or in pieces
     if offset is not None and offset + dataset.nbytes <= len(view):
         return np.ndarray(dataset.shape, dataset.dtype, view, offset)
-    if dataset.nbytes > _COMPRESSION * dataset.id.get_storage_size():
-        raise ValueError(f"{dataset.name} is larger than its file can hold")
+    budget.spend("weights", dataset.nbytes, dataset.name)
     values: np.ndarray[Any, Any] = dataset[()]
     return values
 

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pipeline.caffe.schema import UnknownField
-
-SHOWN = 60  # letters of a value that a message quotes
-
 _NVIDIA = "NVIDIA's fork chooses the precision and the memory of training by it"
 _RISTRETTO = "Ristretto's fork chooses by it how a separate tool rounds numbers"
 
@@ -36,9 +29,3 @@ _BY_NAME = {
 def ignored(path: str) -> str:
     """Return why the field at this path may be ignored, "" where it may not."""
     return next((_BY_NAME[name] for name in path.split(".") if name in _BY_NAME), "")
-
-
-def shown_field(field: UnknownField) -> str:
-    """Return the value of a field that the schema lacks, on one line, for a message."""
-    text = " ".join(field.text.split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.inventory import Inventory, Measure, Part, count, measured, peak_bytes
 
 if TYPE_CHECKING:
@@ -61,21 +61,22 @@ def blobs(path: Path) -> Inventory:
         held = {name: tuple(blob.array for blob in group) for name, group in files.read_weights(path).items()}
         parts = tuple(Part(name, "", weights=_numbered(group), parameters=count(group)) for name, group in held.items())
         return Inventory(title, "hdf5", "layers with weights", parts)
+    notes: tuple[str, ...] = ()
     try:
         net = files.read_pair(path)
-    except InvalidInputError:
-        net = _any_phase(path)
+    except (InvalidInputError, UnsupportedError):
+        net, notes = _as_it_is(path)
     layers = tuple(_part(layer, net.blobs.get(layer.name, ()), {}) for layer in net.net.layer)
-    return Inventory(title, "caffemodel", "layers", layers)
+    return Inventory(title, "caffemodel", "layers", layers, notes=notes)
 
 
-def _any_phase(path: Path) -> CaffeNet:
-    """Read a net whose layers are all of the TRAIN phase, or have contradicting rules."""
+def _as_it_is(path: Path) -> tuple[CaffeNet, tuple[str, ...]]:
+    """Read a net with layers of any phase and fields that nobody knows, which are told."""
     from pipeline.caffe import files
 
-    held = files.read_weights(path)
+    held, notes = files.read_weights(path), list[str]()
     arrays = {name: tuple(blob.array for blob in group) for name, group in held.items()}
-    return files.CaffeNet(files.read_net(path), arrays)
+    return files.CaffeNet(files.read_net(path, notes.append), arrays), tuple(notes)
 
 
 def _part(layer: LayerParameter, arrays: Sequence[Array], measures: Mapping[str, Measure]) -> Part:

@@ -1,42 +1,76 @@
-"""Which layers of a network are there in the TEST phase, as Net::FilterNet decides (net.cpp)."""
+"""Which layers of a network are there in a state, as Net::FilterNet decides (net.cpp)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pipeline.caffe.schema import TEST, LayerParameter, NetParameter, NetState, NetStateRule
+from pipeline.caffe.schema import TEST, TRAIN, LayerParameter, NetParameter, NetState, NetStateRule
 from pipeline.errors import InvalidInputError
 
 
-def in_test_phase(
-    net: NetParameter,
-    level: int | None = None,
-    stages: Collection[str] = (),
-    notes: list[str] | None = None,
-) -> NetParameter:
-    """Return the network of the TEST phase: without the rules, and the layers that these leave out.
+@dataclass(frozen=True, slots=True)
+class State:
+    """The state by which rules choose layers; `level` and `stages` replace those of the net's own, where given."""
 
-    `level` and `stages` replace those of the net's own `state`, where given. A layer that brings data for training
-    stays where the rest reads what nothing else brings, and is told in `notes`: of it only the shapes matter.
-    Raises InvalidInputError for a layer with rules of both kinds.
+    phase: str = "TEST"
+    level: int | None = None
+    stages: tuple[str, ...] = ()
+    not_stages: tuple[str, ...] = ()
+
+
+def in_state(net: NetParameter, state: State = State(), notes: list[str] | None = None) -> NetParameter:
+    """Return the network of a state: without the rules, and the layers that these leave out.
+
+    A layer that brings data for training stays where the rest reads what nothing else brings, and is told in `notes`:
+    of it only the shapes matter. So are the layers that are left out by a stage or a level.
+    Raises InvalidInputError for a layer with rules of both kinds, and where no layer remains that computes anything.
     """
-    state = NetState(phase=TEST, level=net.state.level if level is None else level)
-    state.stage.extend(stages or net.state.stage)
+    own = NetState(phase=TRAIN if state.phase == "TRAIN" else TEST)
+    own.level = net.state.level if state.level is None else state.level
+    own.stage.extend(each for each in state.stages or net.state.stage if each not in state.not_stages)
     kept = NetParameter()
     kept.CopyFrom(net)
     kept.ClearField("layer")
     kept.ClearField("state")
-    included = [_included(layer, state) for layer in net.layer]
+    included = [_included(layer, own) for layer in net.layer]
     borrowed = _borrowed(net.layer, included)
     for index, layer in enumerate(net.layer):
         if index in borrowed and notes is not None:
-            notes.append(f"{layer.name} ({layer.type}): the TEST phase has no such data; its tops are inputs")
+            notes.append(f"{layer.name} ({layer.type}): the {state.phase} phase has no such data; its tops are inputs")
         if included[index] or index in borrowed:
             bare = kept.layer.add()
             bare.CopyFrom(layer)
             for name in ("include", "exclude", "phase"):
                 bare.ClearField(name)
+        elif notes is not None and (asked := _stages(layer)):
+            notes.append(f"{layer.name} ({layer.type}): left out by its rules; they ask for {asked}")
+    if not any(layer.bottom for layer in kept.layer):
+        _refuse_empty(net, state)
     return kept
+
+
+def _stages(layer: LayerParameter) -> str:
+    """Return the stages and levels that a layer's rules name; "" where they name none."""
+    rules = [*layer.include, *layer.exclude]
+    stages = dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
+    leveled = any(rule.HasField("min_level") or rule.HasField("max_level") for rule in rules)
+    return ", ".join([*(f"stage {name}" for name in stages), *["a level"] * leveled])
+
+
+def _refuse_empty(net: NetParameter, state: State) -> None:
+    """Raise InvalidInputError where rules left no layer that computes; one that brings data is a network by itself."""
+    left_out = any(layer.bottom for layer in net.layer)
+    if net.layer and not left_out:
+        return
+    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
+    stages = dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
+    raise InvalidInputError(
+        "the network has no layers" if not left_out else "rules leave no layer that computes anything",
+        where=f"{state.phase} phase",
+        why=f"the stages that the file knows are {', '.join(stages)}" if stages else "",
+        advice="--stage NAME chooses one" if stages else "",
+    )
 
 
 def _borrowed(layers: Sequence[LayerParameter], included: Sequence[bool]) -> set[int]:

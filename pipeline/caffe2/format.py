@@ -23,7 +23,7 @@ _PREDICT, _TEXT, _INIT = "predict_net.pb", "predict_net.pbtxt", "init_net.pb"
 _NUMBERED = re.compile(r"init_net(_\d+)?\.pb")
 _HEAD = 1 << 16  # bytes in which a NetDef's text says what it is
 _OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)
-_OP = 2  # the field of a NetDef that holds operators
+_NAME, _OP = 1, 2  # the fields of a NetDef that hold its name, and operators
 
 
 class Caffe2(Format):
@@ -153,7 +153,11 @@ def _is_net(view: memoryview) -> bool:
     from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
 
     try:
+        names = 0
         for field in fields(view, 0, len(view)):
+            names += field.number == _NAME
+            if names > 1 or (field.number == _NAME and field.wire_type != LENGTH_DELIMITED):
+                return False
             if field.number == _OP and field.wire_type == LENGTH_DELIMITED:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
                 return (5, VARINT) not in inner and bool(inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)})
@@ -182,7 +186,7 @@ def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
     from pipeline.graph.input_spec import by_name
     from pipeline.graph.signature import MANIFEST
 
-    if source.inputs:
+    if source.inputs and source.signature is None:
         return by_name(data, source.inputs)
     known = source.recorded()
     if not known.notes(Caffe2.name):

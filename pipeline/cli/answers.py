@@ -5,12 +5,14 @@ Nothing here is imported where a command runs: the tests hold what commands prin
 
 from __future__ import annotations
 
-import inspect
-import json
-from typing import Any, TypedDict
+from dataclasses import make_dataclass
+from typing import Any, NotRequired, TypedDict
 
+from pipeline.cli.schema import published, written
 from pipeline.engine.record import DeliveredFile, RunRecord, SourceFiles, StageRecord
+from pipeline.inspection.statistics import Statistics
 from pipeline.inspection.support import Unknown
+from pipeline.report.data import Report
 from pipeline.runtimes.doctor import Finding
 from pipeline.store.collect import Entry, Removal
 from pipeline.store.lineage import Lineage
@@ -28,6 +30,62 @@ class Failure(TypedDict):
     error: Error
 
 
+class Witness(TypedDict):
+    """One that has seen values of a step, and how far they are apart at most, or "inf"."""
+
+    by: str
+    values: int
+    relative: float | str
+
+
+class Borne(TypedDict):
+    """Who bears a step out: judged, differs, itself (it agrees with itself only) or not judged; else why nobody."""
+
+    step: str
+    state: str
+    by: list[Witness]
+    why: str
+
+
+class Checked(TypedDict):
+    """What one runner found: agrees, differs, or skipped and why; numbers that are not finite are "inf"."""
+
+    by: str
+    reads: str
+    series: str
+    independent: bool
+    binding: bool
+    status: str
+    values: int
+    max_abs: float | str
+    relative: float | str
+    worst_at: str
+    diverges_at: str
+    diverges_in: str
+    why: str
+
+
+class Compared(TypedDict):
+    """A value of the network: how far it is apart, relative to max(1, max |b|), by `series`."""
+
+    name: str
+    origin: str
+    operator: str
+    relative: dict[str, float | str]
+
+
+class Verified(TypedDict):
+    """verification.json."""
+
+    passed: bool
+    tolerance: float
+    inputs: str
+    unheard: list[str]
+    evidence: list[Borne]
+    checks: list[Checked]
+    values: list[Compared]
+
+
 class Converted(TypedDict):
     """How one conversion ended; `run` is its record, where it was begun, `verification` is verification.json."""
 
@@ -38,7 +96,7 @@ class Converted(TypedDict):
     seconds: float
     errors: list[Error]
     run: RunRecord | None
-    verification: dict[str, Any] | None
+    verification: Verified | None
 
 
 class Conversions(TypedDict):
@@ -143,13 +201,18 @@ class Standings(TypedDict):
     models: list[Standing]
 
 
-class Reports(TypedDict):
-    """report: all that the page of each run tells."""
-
-    models: list[dict[str, Any]]
+# report: all that the page of each run tells.
+Reports = make_dataclass("Reports", [("generator", str), ("models", list[written(Report)])])  # type: ignore[misc]
 
 
-Weight = dict[str, Any]
+class Array(TypedDict):
+    """A weight; with --stats, what its numbers are like."""
+
+    shape: list[int]
+    dtype: str
+    statistics: NotRequired[Statistics]
+
+
 Part = TypedDict(
     "Part",
     {
@@ -167,7 +230,7 @@ Part = TypedDict(
         "activation_bytes": int | None,
         "receptive_field": list[float] | None,
         "receptive_field_step": list[float] | None,
-        "weights": dict[str, Weight],
+        "weights": dict[str, Array],
     },
 )
 
@@ -204,6 +267,14 @@ class Inspection(TypedDict):
     contents: list[Held]
 
 
+class Drawn(TypedDict):
+    """inspect --filters: the picture, and in words what it shows."""
+
+    output: str
+    title: str
+    caption: str
+
+
 class Place(TypedDict):
     """inspect --tree: a place in the tree of names, with sums over what is there and inside."""
 
@@ -213,13 +284,30 @@ class Place(TypedDict):
     multiply_adds: int
 
 
+class Changed(TypedDict):
+    """One difference: removed, added, moved, operator, attribute, weight, input or output."""
+
+    what: str
+    where: str
+    detail: str
+    before: Any
+    after: Any
+
+
+class Apart(TypedDict):
+    """How far an output is apart, absolutely and relative to max(1, max |b|); "inf" and "nan" are words."""
+
+    max_abs: float | str
+    relative: float | str
+
+
 class Difference(TypedDict):
     """diff."""
 
     same: bool
-    changes: list[dict[str, Any]]
+    changes: list[Changed]
     renamed: list[list[str]]
-    outputs: dict[str, dict[str, float | str | None]] | None
+    outputs: dict[str, Apart] | None
     outputs_agree: bool | None
     first_diverging: str
     not_compared: str
@@ -266,6 +354,7 @@ ANSWERS: dict[str, Any] = {
     "report": Reports,
     "inspect": Inspection,
     "inspect --tree": list[Place],
+    "inspect --filters": Drawn,
     "diff": Difference,
     "export-layer": Exported,
     "lineage": list[Lineage],
@@ -281,22 +370,8 @@ ANSWERS: dict[str, Any] = {
 
 
 def schema() -> str:
-    """Return the JSON Schema of all answers: `$defs` holds the parts, `commands` leads to that of each command."""
-    import msgspec
-
-    kinds = [*ANSWERS.values(), Failure]
-    schemas, parts = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
-    commands = dict(zip([*ANSWERS, "any command that stops"], schemas, strict=True))
-    parts = {name: _same_everywhere(part) for name, part in parts.items()}
-    about = {"$schema": "https://json-schema.org/draft/2020-12/schema", "version": VERSION}
-    return json.dumps({**about, "commands": commands, "$defs": parts}, indent=1) + "\n"
-
-
-def _same_everywhere(part: dict[str, Any]) -> dict[str, Any]:
-    """Return a part of a schema as any msgspec makes it: newer ones clean texts and tell empty defaults."""
-    fields = {name: {k: v for k, v in of.items() if k != "default"} for name, of in part.get("properties", {}).items()}
-    told = {"description": inspect.cleandoc(part["description"])} if "description" in part else {}
-    return {**part, **told, **({"properties": fields} if fields else {})}
+    """Return the JSON Schema of all answers."""
+    return published({**ANSWERS, "any command that stops": Failure}, VERSION)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,15 @@ from pipeline.config import OPTIONS
 
 SCHEMA = "docs/config.schema.json"
 _OPEN = ("runtimes", "require_runtimes")  # whose values may name a version, as caffe2==1.0.1
-_EXAMPLES = {  # where the default is no value, or none that shows its form
+_EXAMPLES: Mapping[str, Any] = {  # where the default is no value, or none that shows its form
     "model": "model.t7",
     "weights": "model.caffemodel",
     "output": "model.converted",
     "store": "store",
     "reference": "io.npz",
     "report": "report.html",
+    "record": "recorded.npz",
+    "level": 0,
 }
 _HEAD = f"""#:schema ../{SCHEMA}
 # Every option of a conversion, with its default; made by python -m pipeline.cli.configuration default. Copy what you

@@ -42,7 +42,7 @@ def convert(
 
     runs = configuration.load(config, typed)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
-        results = batch.convert_all(runs, report, runs[0].jobs, typed_command())
+        results = batch.convert_all(runs, report, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
         if verbose:
             print_optimizations(Path(results[0].output), sys.stderr)

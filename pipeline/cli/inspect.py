@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import AnyFile, Inputs, Json, Limits, Root, Weights
+
+if TYPE_CHECKING:
+    from pipeline.formats import Location
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +28,10 @@ def inspect(
     tree: Annotated[bool, typer.Option("--tree", help="Show names as a tree, with sums.")] = False,
     layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Tell everything about this part.")] = "",
     stats: Annotated[bool, typer.Option("--stats", help="Read the weights: minimum, mean, NaN, histogram ...")] = False,
+    filters: Annotated[
+        Path | None,
+        typer.Option("--filters", metavar="FILE.png", help="Draw the filters of the first convolution there."),
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show the network in Netron.")] = False,
     json: Json = False,
 ) -> int:
@@ -42,7 +51,10 @@ def inspect(
 
         viewer.show(path)
         return 0
-    found = look(Location(path, weights, tuple(inputs or ()), root))
+    location = Location(path, weights, tuple(inputs or ()), root)
+    if filters:
+        return _draw(location, filters, json)
+    found = look(location)
     parts = found.find(layer) if layer else found.parts
     if json and tree:
         print_json([place.as_json() for place in views.tree(found)])
@@ -60,4 +72,20 @@ def inspect(
             show(views.contents_table(found))
         if found.parts or not found.contents:
             show(views.table(found))
+    return 0
+
+
+def _draw(location: Location, target: Path, json: bool) -> int:
+    from pipeline.cli.talk import print_json
+    from pipeline.engine import own
+    from pipeline.inspection import pictures
+
+    own.refuse_foreign(target)
+    picture = pictures.of_file(location)
+    own.write(target, picture.png, "picture")
+    if json:
+        print_json({"output": str(target), "title": picture.title, "caption": picture.caption})
+    else:
+        print(target)
+        print(f"{picture.title}: {picture.caption}", file=sys.stderr)
     return 0

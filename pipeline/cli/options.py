@@ -85,6 +85,9 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Believe what DIR's record names outside of it: store, plugins, report.")
 ]
 NamedStore = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Where the run keeps its artifacts.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Keep what --runtime torch7 computed, for --reference.")
+]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page about the run.")]
 
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
@@ -108,6 +111,7 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
     "bool": (bool | None, None),
     "int": (int | None, None),
     "float": (float | None, None),
+    "int | None": (int | None, None),
     "Path": (Path | None, None),
     "Path | None": (Path | None, None),
     "tuple[str, ...]": (list[str], []),

@@ -24,7 +24,7 @@ def report(
 ) -> int:
     """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce.
 
-    Of a folder that holds several: a page for each, and one that leads to them.
+    Of a folder that holds several: a page for each, and one that leads to them. Beside each page lies its JSON.
 
     torch2caffe2 report out
     """
@@ -34,7 +34,7 @@ def report(
 
     folders = record.folders(folder)
     if json:
-        print_json({"models": [as_json(page.gather(each)) for each in folders]})
+        print_json(as_json([page.gather(each) for each in folders]))
     elif len(folders) > 1:
         print(page.write_all(folder, folders, output))
     else:

@@ -8,12 +8,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
-from pipeline.engine.batch import ModelResult
+from pipeline.engine.job import ModelResult
 from pipeline.errors import Interrupted, MachineError, UsageError, worst
 from pipeline.visible import visible
 
@@ -121,14 +122,17 @@ def go_on(
     `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
     """
     from pipeline.engine import batch, record
+    from pipeline.engine.executors.executor import chosen
+    from pipeline.engine.job import resumed_job
 
     folders = record.folders(folder)
     if len(folders) > 1 and (lone := {"model", "weights"}.intersection(how["changes"])):
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
-    jobs = [batch.resumed_job(each, command=typed_command(), **how) for each in folders]
+    jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
     with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
-        results = batch.do_all(jobs, report, record.load(folders[0]).asked().jobs)
+        alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+        results = batch.do_all(jobs, report, chosen(alone))
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):

@@ -113,7 +113,20 @@ def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str])
 
 # What a run itself takes, whatever the stages are.
 _OWN_OPTIONS = frozenset(
-    {"model", "name", "weights", "inputs", "output", "store", "jobs", "force", "report"}
+    {
+        "model",
+        "name",
+        "weights",
+        "inputs",
+        "output",
+        "store",
+        "jobs",
+        "scheduler",
+        "force",
+        "report",
+        "record",
+        "limits",
+    }
     | {"to", "without", "stop_after", "verify"}
 )
 

@@ -18,9 +18,11 @@ from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
+from pipeline.stages.stage import RECORDED
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, partial, replace, sync
+from pipeline.wire import plain
 from pipeline.wire.kernel import copy_range, synced
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
@@ -55,7 +57,7 @@ def contents(artifacts: Iterable[Artifact]) -> Delivered:
     found: Delivered = {}
     for artifact in artifacts:
         for name, entry in artifact.files.items():
-            if name != signature.FILE:
+            if name not in (signature.FILE, RECORDED):
                 blake3, size = entry["blake3"], entry["size"]
                 found[name] = DeliveredFile(blake3=blake3, size=size, kind=artifact.kind, key=artifact.key)
                 if name in artifact.manifest.get("edited", ()):
@@ -145,11 +147,13 @@ def _own_manifest(path: Path) -> bool:
 
 def _own_record(path: Path) -> bool:
     """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
-    if not _plain(path):
-        return False
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD).strip(b"\0")
-    return not head or head.startswith(b'{\n  "run": "') or _json(path).keys() >= {"run", "stages", "delivered"}
+    data = b""
+    with suppress(OSError):
+        data = plain.read(path) if _plain(path) else b"somebody else's"
+    with suppress(ValueError, RecursionError):
+        found = json.loads(data)
+        return isinstance(found, dict) and found.keys() >= {"run", "stages", "delivered"}
+    return not data.strip(b"\0") or data.startswith(b'{\n  "run": "')
 
 
 def _own_log(path: Path) -> bool:
@@ -168,12 +172,11 @@ def _plain(path: Path) -> bool:
 def _json(path: Path) -> dict[str, Any]:
     """Return a JSON object that lies in a plain file; an empty one where there is none."""
     with suppress(ValueError, OSError, RecursionError):
-        if _plain(path) and isinstance(found := json.loads(path.read_bytes()), dict):
+        if _plain(path) and isinstance(found := json.loads(plain.read(path)), dict):
             return found
     return {}
 
 
-_HEAD = 4096
 _LONGEST_LINE = 1 << 20  # bytes of an event
 OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
 

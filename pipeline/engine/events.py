@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +23,13 @@ class RunStarted(Event):
     source: str
     output: str
     stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnreadable(Event):
+    """The record in the output folder cannot be read; the run goes on as if there were none, and writes its own."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,5 +147,15 @@ def unheard(event: Event) -> None:
 
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": name, **asdict(event)}
+    return {"event": _name(type(event)), **asdict(event)}
+
+
+def _name(kind: type[Event]) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def from_json(told: Mapping[str, Any]) -> Event:
+    """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
+    kinds = {_name(kind): kind for kind in Event.__subclasses__()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return kinds[values.pop("event")](**values)

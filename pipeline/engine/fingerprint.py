@@ -28,14 +28,18 @@ def components(stage: Stage, options: Options, inputs: Mapping[str, str], digest
     """
     chosen = {name: getattr(options, name) for name in stage.options}
     values = {name: _by_content(value, digests) for name, value in chosen.items()}
+    return program(stage, options) | {"options": values, "inputs": dict(inputs)}
+
+
+def program(stage: Stage, options: Options) -> Components:
+    """Name what decides the result of `stage` on this machine: its code, its libraries, what it finds around it."""
+    chosen = {name: getattr(options, name) for name in stage.options}
     return {
         "stage": stage.name,
         "version": stage.version,
         "code": _code(stage),
         "libraries": {name: library(name) for name in stage.libraries},
-        "options": values,
         "environment": dict(stage.environment(chosen)) if stage.environment else {},
-        "inputs": dict(inputs),
     }
 
 
@@ -106,7 +110,7 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
     if value is None or value in ("", []):
         return "nothing"
     if isinstance(value, Mapping) and "blake3" in value:
-        return f"a file with the digest {value['blake3'][:8]}"
+        return f"a file with the digest {str(value['blake3'])[:8]}"
     return ", ".join(map(_brief, value)) if isinstance(value, list) else str(value)
 
 

@@ -9,9 +9,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from pipeline.errors import MachineError
 from pipeline.store.machine import on_machine
@@ -42,16 +42,58 @@ def _lock(folder: int, output: Path) -> None:
         ) from None
 
 
+@contextmanager
+def passes_stops_to(act: Callable[[int], None]) -> Iterator[None]:
+    """Call `act` with the number of what asks this process to stop, as long as the block lasts, and go on.
+
+    What is ignored stays so; only the main thread of a process is ever asked.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = [n for n in STOPS if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, frame: act(number)) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def no_signals() -> Iterator[None]:
+    """Let what asks this thread to stop wait until the block is left; processes started inside inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_WISHED: ContextVar[Callable[[], bool]] = ContextVar("_WISHED", default=lambda: False)
+
+
+@contextmanager
+def stopping_when(wished: Callable[[], bool]) -> Iterator[None]:
+    """Have runs inside the block stop after a stage as soon as `wished`: where no signal reaches them."""
+    token = _WISHED.set(wished)
+    try:
+        yield
+    finally:
+        _WISHED.reset(token)
+
+
 @dataclass(slots=True)
 class Stop:
     """Whether the user has asked a run to stop once the stage that runs is finished."""
 
+    wished: Callable[[], bool]
     asked: bool = False
     over: bool = False  # the run has ended or been stopped, and only its record is to be saved: nothing stops that
 
     def obey(self) -> None:
         """Raise KeyboardInterrupt if it was asked for: a good moment."""
-        if self.asked:
+        if self.asked or self.wished():
             raise KeyboardInterrupt
 
 
@@ -61,13 +103,10 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
 
     At once is a KeyboardInterrupt, wherever the run is. Who ignores Ctrl-C (`nohup`) goes on ignoring it.
     """
-    asked = Stop()
+    asked = Stop(_WISHED.get())
     telling: list[threading.Thread] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int) -> None:
         if asked.over:
             return
         if asked.asked or number != signal.SIGINT:
@@ -77,15 +116,12 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
         telling.append(threading.Thread(target=told))  # what the signal interrupted may hold the stream
         telling[0].start()
 
-    heard = [n for n in STOPS if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heard}
-    try:
-        yield asked
-    finally:
-        for thread in telling:
-            thread.join()  # so that nothing is said after how the run ended
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with passes_stops_to(stop):
+        try:
+            yield asked
+        finally:
+            for thread in telling:
+                thread.join()  # so that nothing is said after how the run ended
 
 
 @contextmanager

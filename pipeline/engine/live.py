@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.engine import events
-from pipeline.engine.reporters import STOPPING, note_text, progress_text, seconds_text, size_text, words
+from pipeline.engine.reporters import progress_text, remark, seconds_text, size_text, words
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -86,12 +86,9 @@ class Rich:
         elif isinstance(event, events.RunFinished):
             row = self._row(event.model if self.many else "")
             row.state, row.note = event.state, f"in {seconds_text(event.seconds)}"
-        elif isinstance(event, events.StageNote):
+        elif text := remark(event):
             prefix = f"{event.model}: " if self.many else ""
-            self.live.console.print(visible(prefix + note_text(event)), markup=False, soft_wrap=True)
-        elif isinstance(event, events.StopAsked):
-            text = f"{event.model}: {STOPPING}" if self.many else STOPPING
-            self.live.console.print(visible(text), markup=False)
+            self.live.console.print(visible(prefix + text), markup=False, soft_wrap=True)
         elif said := words(event):
             stage = str(getattr(event, "stage", ""))
             row = self._row(event.model if self.many else stage)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.engine import record
+from pipeline.engine import own, record
 from pipeline.engine.status import look
 from pipeline.errors import UsageError
 from pipeline.stages.discovery import discover
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
 from pipeline.store.store import Artifact, Store
-from pipeline.store.writing import replace
 
 if TYPE_CHECKING:
     from pipeline.report.data import Report
 
 NAME = "report.html"
-GENERATOR = b'<meta name="generator" content="torch2caffe2">'
-_HEAD = 4096  # bytes of a page in which that stands
 
 
 def gather(folder: Path) -> Report:
@@ -39,26 +36,19 @@ def gather(folder: Path) -> Report:
 
 
 def refuse_foreign(place: Path) -> None:
-    """Raise UsageError where something lies at `place` that is no report of ours."""
-    if not os.path.lexists(place):
-        return
-    with suppress(OSError):
-        if place.is_file() and not place.is_symlink():
-            with place.open("rb") as stream:
-                if GENERATOR in stream.read(_HEAD):
-                    return
-    raise UsageError(
-        f"{place} would be overwritten",
-        why="what is there is no report of this program",
-        advice="choose another file with --report, or move it away",
-    )
+    """Raise UsageError where the report that is to lie at `place`, or its JSON, would take another file's place."""
+    if place.suffix == ".json":
+        raise UsageError(f"{place} is to be a page", why="its JSON is written beside it", advice="call it .html")
+    for path in (place, place.with_suffix(".json")):
+        own.refuse_foreign(path)
 
 
 def write(folder: Path, target: Path | None = None) -> Path:
-    """Write the report of an output folder to `target`, or beside its files; give where it is."""
+    """Write the report of an output folder to `target`, or beside its files, and its JSON; give where it is."""
     from pipeline.report.render import render
 
-    return _place(target or folder / NAME, render(gather(folder)))
+    report = gather(folder)
+    return _place(target or folder / NAME, render(report), [report])
 
 
 def write_all(folder: Path, folders: Iterable[Path], target: Path | None = None) -> Path:
@@ -71,17 +61,17 @@ def write_all(folder: Path, folders: Iterable[Path], target: Path | None = None)
     place = target or folder / NAME
     reports = {each: gather(each) for each in folders}
     for each, report in reports.items():
-        _place(each / NAME, render(report))
+        _place(each / NAME, render(report), [report])
     beside = {os.path.relpath(each / NAME, place.parent): report for each, report in reports.items()}
-    return _place(place, render_index(beside))
+    return _place(place, render_index(beside), list(reports.values()))
 
 
-def _place(place: Path, page: str) -> Path:
+def _place(place: Path, page: str, reports: Sequence[Report]) -> Path:
+    from pipeline.report.data import as_json
+
     refuse_foreign(place)
-    with on_machine("writing the report", place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        replace(place, page.encode())
-    return place
+    own.write(place.with_suffix(".json"), (json.dumps(as_json(reports), indent=2) + "\n").encode(), "report")
+    return own.write(place, page.encode(), "report")
 
 
 def write_asked(folders: Iterable[Path]) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,17 +16,15 @@ import pipeline
 from pipeline.config import Options, from_json, to_json
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.store import writing
+from pipeline.store.manifest import Count, Digest, Name
+from pipeline.wire import plain
 
 RECORD = "run.json"
 FORMAT = 2
 WAITING = "waiting"
-_LARGEST = 1 << 28  # bytes that a record may have
 
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
-Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
-Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -118,12 +116,40 @@ def load(folder: Path) -> RunRecord:
     Raises UsageError where there is none; InvalidInputError where it is damaged, or says what no run of this version
     would, with the field.
     """
-    if found := previous(folder):
-        return found
-    again = "torch2caffe2 convert MODEL --output DIR starts one"
-    if (folder / RECORD).exists():
-        raise InvalidInputError(f"{folder / RECORD} is damaged", why="it is no JSON", advice=again)
-    raise UsageError(f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again)
+    path, again = folder / RECORD, "torch2caffe2 convert MODEL --output DIR starts one"
+    try:
+        data = msgspec.json.decode(plain.read(path), strict=True)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again
+        ) from None
+    except plain.NotPlainError as error:
+        raise InvalidInputError(f"{path} is not a run record", why="it is no file, or too large for one") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is damaged", why="it is no JSON", advice=again) from error
+    try:
+        if data["format"] != FORMAT:
+            raise ValueError(f"it is of format {data['format']}, and {FORMAT} is known")
+        found = msgspec.convert(data, RunRecord)
+        if not all(found.options.get(name) for name in ("model", "name", "output")) or not found.asked():
+            raise ValueError("it does not say which model went where")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is not a run record of this version", why=str(error), advice=again) from error
+    return found
+
+
+def previous(folder: Path, tell: Callable[[str], None] = lambda why: None) -> RunRecord | None:
+    """Return the record of the last run into a folder; None where there is none, or one that cannot be read.
+
+    `tell` is told why it cannot.
+    """
+    try:
+        return load(folder)
+    except UsageError:
+        return None
+    except InvalidInputError as error:
+        tell(f"{error.what}: {error.why}")
+        return None
 
 
 def folders(folder: Path) -> tuple[Path, ...]:
@@ -135,36 +161,6 @@ def folders(folder: Path) -> tuple[Path, ...]:
     if not inside:
         load(folder)
     return tuple(inside) or (folder,)
-
-
-def previous(folder: Path) -> RunRecord | None:
-    """Return the record of the last run into a folder; None where there is none, or a power cut spoilt it.
-
-    Raises InvalidInputError as `load`.
-    """
-    path = folder / RECORD
-    try:
-        data = msgspec.json.decode(_read(path), strict=True)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    try:
-        if data["format"] != FORMAT:
-            raise ValueError(f"it is of format {data['format']}, and {FORMAT} is known")
-        found = msgspec.convert(data, RunRecord)
-        if not all(found.options.get(name) for name in ("model", "name", "output")) or not found.asked():
-            raise ValueError("it does not say which model went where")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is not a run record of this version", why=str(error)) from error
-    return found
-
-
-def _read(path: Path) -> bytes:
-    """Return the bytes of a plain file; a pipe or device in its place is as none. Raises InvalidInputError, OSError."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-        kind = os.fstat(stream.fileno())
-        if not stat.S_ISREG(kind.st_mode) or kind.st_size > _LARGEST:
-            raise InvalidInputError(f"{path} is not a run record", why="it is no plain file, or too large for one")
-        return stream.read()
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:

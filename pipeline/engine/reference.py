@@ -1,21 +1,66 @@
-"""The shapes that a reference has, for a network whose own file does not tell them."""
+"""References: the shapes that one has, for a network whose own file does not tell them; and keeping a new one."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline.config import Options
+from pipeline.engine.sources import Entrance
+from pipeline.errors import UsageError, VerificationError
+from pipeline.graph.format import Source
 from pipeline.graph.input_spec import TensorSpec
-from pipeline.torch7.format import TORCH7
+from pipeline.runtimes import discovery
+from pipeline.stages.stage import RECORDED
+from pipeline.store.machine import on_machine
+from pipeline.store.store import Artifact
+from pipeline.store.writing import write_durably
 
 
-def with_shapes(options: Options, kind: str) -> Options:
-    """Return the options with the inputs of the reference, where a Torch7 file's are not given.
+def with_shapes(options: Options, source: Entrance) -> Options:
+    """Return the options with the inputs of the reference, where neither they nor the files tell any.
 
     They are a flat list: the import nests them as the network has it. Raises InvalidInputError for no npz.
     """
-    if kind != TORCH7.name or options.inputs or options.reference is None:
+    if options.inputs or options.reference is None or source.format.tells_shapes(Source(source.roles)):
         return options
     from pipeline.verification.feeds import input_shapes
 
     return replace(options, inputs=tuple(str(TensorSpec(shape)) for shape in input_shapes(options.reference)))
+
+
+def refuse_record(options: Options, place: Path) -> None:
+    """Raise UsageError where a run could keep no reference at `place`: nobody computes it, or no file can be there."""
+    if not discovery.executing((*options.runtimes, *options.require_runtimes)):
+        raise UsageError(
+            "--record keeps what the original's own program computes, and none was asked for", advice="--runtime torch7"
+        )
+    if os.path.lexists(place) and (place.is_symlink() or not place.is_file()):
+        raise _in_the_way(place)
+
+
+def record(place: Path, artifacts: Iterable[Artifact]) -> None:
+    """Keep at `place` what the original's own program computed in a run; what lies there already may be just that.
+
+    Raises VerificationError where it computed nothing, UsageError where anything else lies there.
+    """
+    found = next((artifact.path / RECORDED for artifact in artifacts if RECORDED in artifact.files), None)
+    if found is None:
+        raise VerificationError(f"{place} was not written", why="nobody could run the original: see verification.json")
+    with on_machine("writing the reference", place):
+        data = found.read_bytes()
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(place, data)
+        elif place.is_symlink() or not place.is_file() or place.read_bytes() != data:
+            raise _in_the_way(place)
+
+
+def _in_the_way(place: Path) -> UsageError:
+    return UsageError(
+        f"{place} would be overwritten",
+        why="something else than this reference lies there",
+        advice="choose another file with --record, or move it away",
+    )

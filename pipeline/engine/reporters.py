@@ -76,12 +76,17 @@ def left_text(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def note_text(event: events.StageNote) -> str:
-    """Word what a stage has found."""
-    return f"{event.stage:<10} note     {event.text}"
+def remark(event: events.Event) -> str:
+    """Word what is no state of a stage and has a line of its own; "" for other events."""
+    match event:
+        case events.RecordUnreadable(why=why):
+            return f"{why}; it counts as none, and is written anew"
+        case events.StageNote(stage=stage, text=text):
+            return f"{stage:<10} note     {text}"
+        case events.StopAsked():
+            return "stopping after this stage; Ctrl-C again stops at once"
+    return ""
 
-
-STOPPING = "stopping after this stage; Ctrl-C again stops at once"
 
 # What a stage's event says of it: a state and a note.
 _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
@@ -120,12 +125,10 @@ class Plain:
     def _line(self, event: events.Event) -> str:
         if isinstance(event, events.RunFinished):
             return f"{event.state} in {seconds_text(event.seconds)}"
-        if isinstance(event, events.StopAsked):
-            return STOPPING
         if isinstance(event, events.FileDelivered) and self.level > 0:
             return f"{event.file}  {event.how}, {size_text(event.size)}"
-        if isinstance(event, events.StageNote):
-            return note_text(event)
+        if text := remark(event):
+            return text
         said = None if isinstance(event, events.StageProgress) else words(event)
         return f"{getattr(event, 'stage', ''):<10} {said[0]:<8} {said[1]}".rstrip() if said else ""
 

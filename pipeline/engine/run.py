@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 import pipeline
 from pipeline.config import Options
-from pipeline.engine import delivery, events, fingerprint, guards, record, resolution, sources, start
+from pipeline.engine import delivery, events, fingerprint, guards, record, reference, resolution, sources, start
 from pipeline.engine.record import RunRecord, StageRecord
 from pipeline.errors import (
     Interrupted,
@@ -94,6 +94,8 @@ class Run:
                 self._stages()
                 if all(isinstance(failure, VerificationError) for failure in self.failures):
                     self._deliver(finished=True)
+                    if self.options.record:
+                        reference.record(self.options.record, self.artifacts)
                     self._end("unverified" if self.failures else "done")
                     return self._outcome()
         except PipelineError as error:
@@ -119,11 +121,12 @@ class Run:
                     artifact = self._obtain(stage, entry)
             except BaseException as error:
                 entry.state = "failed"
+                error = renamed(error, self.known_by) if isinstance(error, PipelineError) else error
                 seconds = round(time.monotonic() - began, 3)
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 if not isinstance(error, PipelineError) or isinstance(error, MachineError):
                     raise  # a bug, a wish to stop, or what the next stage would meet too
-                self.failures.append(renamed(error, self.known_by))
+                self.failures.append(error)
                 continue
             self._add(artifact)
             if failure := artifact.manifest.get("failure"):

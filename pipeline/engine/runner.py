@@ -67,7 +67,9 @@ def run(
         delivery.refuse_foreign(options.output)
         if options.report:
             page.refuse_foreign(options.report)
-        earlier = record.previous(options.output)
+        if options.record:
+            reference.refuse_record(options, options.record)
+        earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
         store.digests.ahead(_large_files(options, earlier))
@@ -89,21 +91,26 @@ def run(
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
         return Run(
-            reference.with_shapes(options, source.kind), report, store, session, made, route, given, source, stop
+            reference.with_shapes(options, source), report, store, session, made, route, given, source, stop
         ).go()
 
 
-def wait(options: Options, command: Sequence[str] = ()) -> None:
+def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:
     """Record that a run is one of several, for a resume of them all; what hinders that is told when its turn comes."""
     with suppress(PipelineError, OSError):
         _refuse_inside(options.output, options.store or default_root())
         options.output.mkdir(parents=True, exist_ok=True)
         with guards.only_one(options.output):
             delivery.refuse_foreign(options.output)
-            earlier, root = record.previous(options.output), options.store or default_root()
+            earlier, root = _earlier(options, report), options.store or default_root()
             delivery.refuse_other_model(options, earlier)
             ledger.vouch(options)
             record.wait(options, root, list(command), earlier).save(options.output)
+
+
+def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:
+    """Return the record of the last run into the output folder; one that cannot be read is told of, and is as none."""
+    return record.previous(options.output, lambda why: report(events.RecordUnreadable(options.name, why)))
 
 
 def refused(options: Options, error: PipelineError) -> None:
@@ -128,12 +135,13 @@ def resume(
     """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
 
     `changes` are options that shall have other values than recorded.
-    No record makes a runtime execute what is in a file: the command line has to name that.
+    No record makes a runtime execute what is in a file, or keep what it computed: the command line has to ask for that.
     Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
     its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
     """
     before, changes = record.load(folder), changes or {}
-    options = replace(record.to_resume(before, folder, adopt=adopt, stop_after=stop_after), **changes)
+    options = record.to_resume(before, folder, adopt=adopt, stop_after=stop_after)
+    options = replace(options, **{"record": None, **changes})
     record.refuse_gone(options, folder)
     _refuse_executing(folder, options, changes)
     if not trust:

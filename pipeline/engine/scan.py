@@ -13,7 +13,7 @@ from pipeline.config import Options, refuse_missing_model
 from pipeline.engine import dag, reference, sources
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph import budget
-from pipeline.graph.format import Network, Source
+from pipeline.graph.format import READING, Network, Source
 from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Rehearsal, Stage
 
@@ -50,7 +50,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 
 def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
-    options = reference.with_shapes(options, source.kind)
+    options = reference.with_shapes(options, source)
     notes: list[str] = []
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()
@@ -76,4 +76,4 @@ def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
 
 
 def _given(source: sources.Entrance, options: Options) -> Source:
-    return Source(source.roles, options.inputs, keep_loss=options.keep_loss, cut=options.cut)
+    return Source(source.roles, **{name: getattr(options, name) for name in READING})

@@ -52,13 +52,18 @@ def recognise(options: Options) -> Entrance:
     model, weights = options.model, options.weights
     found = formats.recognise(model)
     known, role = found or formats.SAYS_WHY
+    if found and known not in formats.CONVERTED:
+        starts = " or ".join(each.roles[0].title for each in formats.CONVERTED)
+        raise UsageError(
+            f"{model.name} is {role.title}, which no conversion starts from",
+            why=f"one starts from {starts}",
+            advice="inspect and diff read it",
+        )
     if weights is None:
         return Entrance(known, _alone(known, role, model))
     if known.weights_role is None:
-        what = None if found else foreign(map_file(model))
-        if what:
-            what_is = f"{model.name} is {what.name}, and no network"
-            raise InvalidInputError(what_is, where=str(model), advice=what.advice)
+        if found is None:
+            raise _no_network(model)
         raise UsageError(
             f"{model.name} is {role.title}, which holds its weights itself",
             where=options.origins.get("weights", ""),
@@ -68,11 +73,21 @@ def recognise(options: Options) -> Entrance:
     return Entrance(known, {known.roles[0].name: model, known.weights_role.name: weights})
 
 
+def _no_network(path: Path) -> InvalidInputError:
+    view = map_file(path)
+    what = foreign(view)
+    is_what = f"{path.name} is {what.name}, and no network" if what else f"{path.name} is no network"
+    why = "" if what else f"it begins with the bytes {bytes(view[:8]).hex(' ')}"
+    return InvalidInputError(is_what, where=str(path), why=why, advice=what.advice if what else "")
+
+
 def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
     """Return the files of a network whose weights were not named: it has them itself, or a writer of ours put them."""
     if role.lacks_weights or role.only_weights:
         lacks = "no weights" if role.lacks_weights else "only the weights of a network"
-        pair = (model.name, "FILE") if role.lacks_weights else (known.roles[0].name.upper(), model.name)
+        beside = formats.weights_beside(model)
+        pair = (model.name, beside.name if beside else "FILE")
+        pair = pair if role.lacks_weights else (known.roles[0].name.upper(), model.name)
         raise InvalidInputError(
             f"{model.name} is {role.title}, which holds {lacks}",
             where=str(model),
@@ -88,6 +103,12 @@ def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> Non
     """Raise InvalidInputError for a file of weights that is none; what nobody knows is left to its reader."""
     found = formats.recognise(weights)
     if found and found[0] is known and found[1].only_weights:
+        if role.only_weights:
+            raise InvalidInputError(
+                f"{model.name} is {role.title}, as {weights.name} is: neither says how the weights are used",
+                where=str(model),
+                advice=f"torch2caffe2 convert {known.roles[0].name.upper()} --weights {weights.name}",
+            )
         return
     if found and found[0] is known and role.only_weights:
         raise InvalidInputError(

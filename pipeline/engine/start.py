@@ -98,7 +98,8 @@ def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
     """Return the edited files that a run went on from; it may have ended before they were delivered."""
     keys = [entry["key"] for entry in record.source.get("given", ()) if entry["origin"] == "edited"]
     found = [artifact for key in keys if isinstance(artifact := store.read(key), Artifact)]
-    return {name: artifact.files[name] for artifact in found for name in artifact.manifest["edited"]}
+    edited = ((artifact, set(artifact.manifest.get("edited", ()))) for artifact in found)
+    return {name: artifact.files[name] for artifact, names in edited for name in names.intersection(artifact.files)}
 
 
 def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
@@ -132,9 +133,10 @@ def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -
     """Return the first edited artifact as it was before any edit; nothing where that was collected."""
     order = [stage.makes for stage in dag.order(stages)]
     first = min(adopted, key=lambda given: order.index(given.kind))
-    found = store.read(first.parent)
-    while isinstance(found, Artifact) and found.manifest["origin"] == "edited":
-        found = store.read(found.manifest["parents"][first.kind])
+    key, seen = first.parent, set[str]()
+    while isinstance(found := store.read(key), Artifact) and found.manifest["origin"] == "edited" and key not in seen:
+        seen.add(key)
+        key = found.manifest["parents"].get(first.kind, key)
     return (Given(first.kind, "made", key=found.key, role=ORIGINAL),) if isinstance(found, Artifact) else ()
 
 

@@ -51,13 +51,19 @@ class Role:
     title: str = ""  # a file of it, as messages call it
 
 
+# The options that say how a network is read, by the fields of a Source that they fill.
+READING = ("inputs", "plugins", "keep_loss", "cut", "outputs", "phase", "level", "stages", "not_stages")
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A network on disk: its files by role, the main one first, and what they may not tell.
 
     `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
     known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too. `cut`: layers
-    before which the network ends. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
+    before which the network ends. `outputs`: blobs with which it ends. `phase`, `level`, `stages` and `not_stages`:
+    the state by which rules choose layers. `likeliest`: where shapes are not given and several fit, the likeliest
+    are taken.
     """
 
     files: Mapping[str, Path]
@@ -66,6 +72,11 @@ class Source:
     plugins: tuple[Path, ...] = ()
     keep_loss: bool = False
     cut: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    phase: str = ""
+    level: int | None = None
+    stages: tuple[str, ...] = ()
+    not_stages: tuple[str, ...] = ()
     signature: Signature | None = None
     likeliest: bool = False
 
@@ -182,8 +193,12 @@ class Format:
         """Return an artifact's folder as a source; `options` are those of a run that say how a network is read."""
         from pipeline.graph import signature
 
-        how = {name: options[name] for name in ("inputs", "keep_loss", "cut") if name in options}
+        how = {name: options[name] for name in READING if name in options}
         return Source(self.in_folder(folder), **how, signature=signature.read(folder))
+
+    def selected(self, source: Source, folder: Path) -> Source:
+        """Return a source as other programs find it: where options choose layers, a file in `folder` has only these."""
+        return source
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
         """Return what `manifest.json` says of an artifact's files: their names by role."""

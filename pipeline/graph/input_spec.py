@@ -43,6 +43,19 @@ class TableSpec:
 InputSpec = TensorSpec | TableSpec
 
 
+def places(specs: Sequence[InputSpec], inside: str = "") -> list[str]:
+    """Return where each tensor stands in nested tables, counted as Lua does.
+
+    >>> places([parse_input_spec("2x3"), parse_input_spec("[4,[5]]")])
+    ['1', '2.1', '2.2.1']
+    """
+    found: list[str] = []
+    for number, spec in enumerate(specs, 1):
+        place = f"{inside}{number}"
+        found += [place] if isinstance(spec, TensorSpec) else places(spec.items, f"{place}.")
+    return found
+
+
 def parse_input_spec(text: str) -> InputSpec:
     """Read one `--input`; `str` of the result is its one canonical spelling.
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -23,10 +24,15 @@ HEADER_LIMIT = 100_000_000  # as the reference implementation
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Array], progress: Progress = unheard) -> str:
+def write_tensors(
+    path: Path,
+    tensors: Mapping[str, Array],
+    progress: Progress = unheard,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Write arrays, those of floats as F32, of integers as I64, and give the file's digest.
 
-    The same arrays give the same bytes.
+    The same arrays and `metadata` give the same bytes.
 
     The header lists them in their order; the integers' bytes come first, so that all are aligned.
     Raises MachineError where the file cannot be written.
@@ -37,7 +43,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Array], progress: Progress =
         end = offset + tensors[name].size * (4 if _is_float(tensors[name]) else 8)
         offsets[name] = [offset, end]
         offset = end
-    entries = {
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    entries |= {
         name: {
             "dtype": "F32" if _is_float(array) else "I64",
             "shape": list(array.shape),

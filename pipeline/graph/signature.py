@@ -40,14 +40,15 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The inputs and outputs of a network, in the original's order."""
+    """The inputs and outputs of a network, in the original's order, and what stood behind where it was cut."""
 
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
+    cut: tuple[Mapping[str, Any], ...] = ()
 
     def with_blobs(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> Signature:
         """Add which blobs of the format `name` the inputs and outputs are, in order."""
-        return Signature(_called(self.inputs, name, inputs), _called(self.outputs, name, outputs))
+        return replace(self, inputs=_called(self.inputs, name, inputs), outputs=_called(self.outputs, name, outputs))
 
     def input_blobs(self, name: str) -> list[str]:
         """Return the blobs that the inputs are in one format. Raises KeyError where that was not noted."""
@@ -66,6 +67,7 @@ class Signature:
         return {
             "inputs": [port.as_json() for port in self.inputs],
             "outputs": [port.as_json() for port in self.outputs],
+            **({"cut": [dict(layer) for layer in self.cut]} if self.cut else {}),
         }
 
 
@@ -142,7 +144,11 @@ def _signature(found: Mapping[str, Any], path: Path) -> Signature:
     sides = (found.get("inputs"), found.get("outputs"))
     if not all(isinstance(side, list) for side in sides):
         raise _damaged(path, '"inputs" and "outputs" are not lists')
-    return Signature(*(tuple(_port(entry, path) for entry in side or ()) for side in sides))
+    cut = found.get("cut", [])
+    if not isinstance(cut, list) or not all(isinstance(layer, dict) for layer in cut):
+        cut = []  # of the network that `export-layer` has cut out, or of another program
+    inputs, outputs = (tuple(_port(entry, path) for entry in side or ()) for side in sides)
+    return Signature(inputs, outputs, tuple(cut))
 
 
 def _port(entry: object, path: Path) -> Port:

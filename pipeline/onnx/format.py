@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import InvalidInputError
 from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Graph, Shape
 
 _MODEL = "model.onnx"
+_GRAPH = 7  # the field of a ModelProto that holds it
 _BEGINNING = re.compile(rb"\x08[\x03-\x7f][\x12\x1a\x22\x28\x32\x3a\x42]")  # field 1, a number; one of 2 to 8
 
 
@@ -29,8 +31,8 @@ class Onnx(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Tell a ModelProto by how all of them begin: the version, then who made it, or the graph."""
-        return "onnx" if _BEGINNING.match(view[:3]) else ""
+        """Tell a ModelProto by how all of them begin, the version, then who made it, or the graph; and by that."""
+        return "onnx" if _BEGINNING.match(view[:3]) and _has_graph(view) else ""
 
     def read(self, source: Source, note: Note = unheard) -> Network:
         """Read a model with the shapes given, or those in the manifest of the run that wrote it, or a batch of one."""
@@ -91,11 +93,26 @@ class Onnx(Format):
         return {_MODEL: files["onnx"], **({files["data"].name: files["data"]} if "data" in files else {})}
 
 
+def _has_graph(view: memoryview) -> bool:
+    """Return whether a message has a graph, which the file may end in."""
+    from pipeline.wire.scan import fields, number_at
+
+    end = 0
+    try:
+        for field in fields(view, 0, len(view)):
+            if field.number == _GRAPH:
+                return True
+            end = field.end
+    except InvalidInputError:
+        return number_at(view, end) == _GRAPH
+    return False
+
+
 def _shapes(source: Source, names: Sequence[str]) -> dict[str, Shape]:
     """Return the shapes of inputs by name: those given, else what is recorded of them, if anything."""
     from pipeline.graph.input_spec import by_name
 
-    if source.inputs:
+    if source.inputs and source.signature is None:
         return by_name(names, source.inputs)
     ports = source.recorded().inputs
     return {port.blobs[Onnx.name]: port.shape for port in ports if port.blobs.get(Onnx.name) in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -35,14 +36,17 @@ class PyTorch(Format):
         options: Mapping[str, Any] = MappingProxyType({}),
         progress: Progress = no_progress,
     ) -> Written:
-        """Write each node as a layer or an expression."""
+        """Write each node as a layer or an expression.
+
+        The metadata of the parameters tell which values submodules make, for those who compare them.
+        """
         from pipeline.graph.safetensors import write_tensors
         from pipeline.pytorch.write import write
         from pipeline.wire.splice import write as write_parts
 
         module = write(graph)
         digests = {
-            _WEIGHTS: write_tensors(folder / _WEIGHTS, module.arrays, progress),
+            _WEIGHTS: write_tensors(folder / _WEIGHTS, module.arrays, progress, {"values": json.dumps(module.values)}),
             _SOURCE: write_parts(folder / _SOURCE, [module.text.encode("ascii")]),
         }
         return Written(self.in_folder(folder), digests, module.inputs, module.outputs)

@@ -6,6 +6,8 @@ import builtins
 import keyword
 import re
 
+from pipeline.pytorch.functions import FUNCTIONS
+
 _LONGEST = 48  # characters of a name
 _FOREIGN = re.compile(r"[^0-9A-Za-z]+")
 
@@ -98,4 +100,4 @@ MODULE = frozenset(
         "zero_grad",
     )
 )
-_TAKEN = MODULE | {"self", "torch", "nn", "F", "x"}
+_TAKEN = MODULE | FUNCTIONS.keys() | {"self", "torch", "nn", "F", "x"}

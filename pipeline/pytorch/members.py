@@ -16,6 +16,7 @@ class Members:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.arrays: dict[str, Array] = {}
+        self.paths: dict[int, str] = {}  # by layer: the path of the submodule that it became
         self._layers = layers
         self._lines: list[str] = []
         self._ties: list[str] = []
@@ -55,6 +56,7 @@ class Members:
         if isinstance(module, Chain):
             return call("nn.Sequential", self._parts(module, f"{path}."))
         layer = self._layers[module]
+        self.paths[module] = path
         for name, array in layer.arrays.items():
             own = f"{path}.{name}"
             owner = self._owners.setdefault(layer.tied.get(name, own), own)

@@ -11,6 +11,7 @@ from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Value
 from pipeline.pytorch import forward
 from pipeline.pytorch.code import Code, Text, call, code, flat, refs
+from pipeline.pytorch.functions import FUNCTIONS
 from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.members import Members, sizes
 from pipeline.pytorch.steps import Array, Step, Steps
@@ -32,7 +33,7 @@ it learn further; what it has learnt is in model.safetensors.
 $imports
 
 
-class Network($base):
+${functions}class Network($base):
     """Computes what the original does.
 
 $signature
@@ -54,10 +55,14 @@ def load(weights=WEIGHTS):
 
 @dataclass(frozen=True)
 class PyTorchModule:
-    """The source of a module, its arrays, and what its inputs and outputs are called."""
+    """The source of a module, its arrays, and what its inputs and outputs are called.
+
+    `values` names the values of the graph that each submodule makes, by its path, in the order in which it runs.
+    """
 
     text: str
     arrays: Mapping[str, Array]
+    values: Mapping[str, Sequence[str]]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
@@ -81,7 +86,11 @@ def source(graph: Graph, made_of: Steps) -> PyTorchModule:
         made = _Class("nn.Sequential", [forward.RUNNING], members.of_chain(chain))
     else:
         made = _module(replace(made_of, steps=steps), members, inputs)
-    return PyTorchModule(_text(graph, made), members.arrays, inputs, tuple(value.name for value in graph.outputs))
+    values: dict[str, list[str]] = {}
+    for step in steps:
+        if step.layer >= 0:
+            values.setdefault(members.paths[step.layer], []).extend(step.outputs)
+    return PyTorchModule(_text(graph, made), members.arrays, values, inputs, tuple(v.name for v in graph.outputs))
 
 
 def _used(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Step]:
@@ -120,10 +129,12 @@ def _text(graph: Graph, made: _Class) -> str:
     title = re.sub(r"[^\w ./-]", "", graph.name, flags=re.ASCII)[:40].strip() or "A network"
     fed = ", ".join(_example(value) for value in graph.inputs)
     body = "\n".join(made.body)
+    functions = "".join(f"{text}\n\n" for name, text in FUNCTIONS.items() if f"{name}(" in body)
     return _SOURCE.substitute(
         title=title,
         example=fed,
-        imports="\n".join(_imports(body)),
+        imports="\n".join(_imports(functions + body)),
+        functions=functions,
         base=made.base,
         signature="\n".join(_signature(graph, made.arguments)),
         body=body,

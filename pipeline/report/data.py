@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.graph.values import Value
+from pipeline.inspection.pictures import Picture
 from pipeline.inspection.statistics import Statistics
 
 
@@ -93,13 +94,17 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSummary:
-    """The network, with an edge (from, to) between the places of two layers for each value that passes."""
+    """The network, with an edge (from, to) between the places of two layers for each value that passes.
+
+    `pictures` are those of its first convolution.
+    """
 
     name: str
     format: str
     layers: tuple[LayerRow, ...]
     edges: tuple[tuple[int, int], ...]
     weights: tuple[Weight, ...]
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -213,14 +218,14 @@ class Report:
     no_parity: str = ""
 
 
-def as_json(report: Report) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a report as plain JSON values; the numbers that JSON lacks become words."""
-    return _plain(asdict(report))
+def as_json(reports: Sequence[Report]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return reports as plain JSON values, without the bytes of pictures; numbers that JSON lacks become words."""
+    return {"generator": "torch2caffe2", "models": [_plain(asdict(report)) for report in reports]}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: _plain(item) for name, item in value.items() if not isinstance(item, bytes)}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

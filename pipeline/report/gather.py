@@ -16,6 +16,7 @@ from pipeline.errors import InvalidInputError, PipelineError
 from pipeline.report.data import CheckRow, Evidence, File, Option, Parity, Report, Reproduction, RunSummary, StageRun
 from pipeline.report.network import network
 from pipeline.verification.evidence import words
+from pipeline.wire import plain
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
@@ -43,7 +44,9 @@ def gather(
             for name, entry in run["delivered"].items()
         )
         reproduction = _reproduction(run, what.versions)
-    found, no_network = _if_sound(lambda: network(folder, tuple(run["options"]["inputs"])))
+        asked = run["options"]
+        shown = (Path(asked["reference"]) if asked.get("reference") else None, int(asked.get("seed", 0)))
+    found, no_network = _if_sound(lambda: network(folder, tuple(asked["inputs"]), *shown))
     parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION))
     return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
 
@@ -115,7 +118,7 @@ def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dic
 def _began(path: Path, run: str) -> dict[str, str]:
     """Return when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = plain.read(path).decode(errors="replace").splitlines()
     except OSError:
         return {}
     began: dict[str, str] = {}
@@ -142,7 +145,7 @@ def _seconds(start: str, end: str) -> float | None:
 
 def _parity(path: Path) -> Parity | None:
     try:
-        text = path.read_bytes()
+        text = plain.read(path)
     except OSError:
         return None
     with _sound(path):

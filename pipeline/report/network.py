@@ -3,28 +3,49 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline import formats
+from pipeline.errors import PipelineError
 from pipeline.formats import Location
 from pipeline.graph import cost
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Attribute, Graph, Node
+from pipeline.inspection import pictures
 from pipeline.inspection.statistics import statistics
 from pipeline.report.data import LayerRow, NetworkSummary, Weight
 from pipeline.report.words import TIMES
+from pipeline.verification.cut import values_of
+from pipeline.verification.feeds import random_inputs, read_reference
 
 INPUT = "Input"
 
 
-def network(folder: Path, inputs: tuple[str, ...] = ()) -> NetworkSummary:
+def network(folder: Path, inputs: tuple[str, ...] = (), reference: Path | None = None, seed: int = 0) -> NetworkSummary:
     """Read the network that came first in a run's folder, every number of its weights included.
 
-    `inputs` are the shapes that the run was given. Raises what its reader raises.
+    `inputs` are the shapes that the run was given; its first convolution is shown the inputs of the `reference`, where
+    they are still there, or those of the `seed`. Raises what its reader raises.
     """
     known, source = formats.locate(Location(folder, inputs=inputs))
-    return of_graph(known.read(source).graph, source.role)
+    graph = known.read(source).graph
+    return replace(of_graph(graph, source.role), pictures=tuple(_pictures(graph, reference, seed)))
+
+
+def _pictures(graph: Graph, reference: Path | None, seed: int) -> Iterator[pictures.Picture]:
+    node, filters = pictures.first_convolution(graph), pictures.first_filters(graph)
+    if node is None or filters is None:
+        return
+    yield filters
+    shown = random_inputs(graph, seed)
+    if reference is not None and reference.is_file():
+        with suppress(PipelineError):  # it has changed since
+            shown = read_reference(reference, graph)
+    found = values_of(graph, shown.inputs, [node.output])
+    yield pictures.feature_maps(node.name, found[node.output.name], shown.title)
 
 
 def of_graph(graph: Graph, kind: str = "graph") -> NetworkSummary:

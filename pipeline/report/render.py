@@ -46,7 +46,7 @@ def render(report: Report) -> str:
             style=Markup(style),  # a file of this package
             script=Markup(script),  # a file of this package
             policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-            "base-uri 'none'; form-action 'none'",
+            "img-src data:; base-uri 'none'; form-action 'none'",
         )
     )
 
@@ -82,13 +82,17 @@ def _environment() -> Environment:
     )
     names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}
-    environment.filters |= filters | {"spark": drawing.spark}
+    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri}
     environment.globals["plural"] = words.plural
     return environment
 
 
 def _asset(name: str) -> str:
     return (resources.files(_PACKAGE) / "templates" / name).read_text(encoding="utf-8").strip()
+
+
+def _as_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _digest(text: str) -> str:

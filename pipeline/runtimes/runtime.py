@@ -48,7 +48,7 @@ class Runtime:
     interpreter: str
     program: Path
     found_by: str = ""
-    pads_shapes: bool = False  # it gives tensors of one axis, or none, a second axis of 1
+    pads_shapes: bool = False  # it gives outputs axes of 1 that are not theirs
     guesses: bool = False  # what it says is an opinion, and fails no run
     executes: bool = False  # it runs code that is in the file
     doubt: Callable[[Mapping[str, Path]], str] = field(default=trusted, compare=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from pipeline.graph.format import Format, Network
 from pipeline.stages.stage import Task
@@ -19,6 +20,15 @@ def write(known: Format, network: Network, task: Task) -> Mapping[str, str]:
         ports = ports.with_blobs(known.name, written.inputs, written.outputs)
     signature.write(task.output, ports)
     return written.digests
+
+
+def environment(options: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what plugins are made of: the digests of the user's modules, and the versions of installed packages."""
+    from pipeline import plugins
+    from pipeline.wire.digest import file_digest
+
+    modules = {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}
+    return modules | {f"package {name}": version for name, version in plugins.packages().items()}
 
 
 def rehearse(known: Format, network: Network) -> Network:

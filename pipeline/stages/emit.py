@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipeline.caffe.format import CAFFE
@@ -14,11 +15,19 @@ from pipeline.stages.stage import Rehearsal, Stage, Task
 
 def run(task: Task) -> Mapping[str, str]:
     """Write each node as layers of BVLC Caffe 1.0."""
-    return conversion.write(CAFFE, GRAPH.read(GRAPH.stored(task.inputs[GRAPH.name])), task)
+    return conversion.write(CAFFE, _deployed(GRAPH.read(GRAPH.stored(task.inputs[GRAPH.name]))), task)
 
 
 def _rehearse(task: Rehearsal) -> Network:
-    return conversion.rehearse(CAFFE, task.inputs[GRAPH.name])
+    return conversion.rehearse(CAFFE, _deployed(task.inputs[GRAPH.name]))
+
+
+def _deployed(network: Network) -> Network:
+    """Return a network without what matters in training only."""
+    from pipeline.graph.copies import without
+    from pipeline.graph.operators import Dropout
+
+    return replace(network, graph=without(Dropout, network.graph))
 
 
 def _check(options: Mapping[str, Any]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.graph.format import Network
+from pipeline.graph.format import READING, Network
 from pipeline.pytorch.format import PYTORCH
-from pipeline.stages import exits
+from pipeline.stages import conversion, exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
 
@@ -27,7 +27,8 @@ STAGE = Stage(
     default=False,
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss", "cut"),
+    options=READING,
+    environment=conversion.environment,
     libraries=("numpy",),
     modules=("pipeline.graph.serialization", "pipeline.pytorch.write"),
 )

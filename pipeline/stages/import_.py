@@ -28,15 +28,6 @@ def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note, *, 
     return TORCH7.read(source, note)
 
 
-def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return what plugins are made of: the digests of the user's modules, and the versions of installed packages."""
-    from pipeline import plugins
-    from pipeline.wire.digest import file_digest
-
-    modules = {f"module {name}": file_digest(path) for name, path in plugins.sources(options["plugins"]).items()}
-    return modules | {f"package {name}": version for name, version in plugins.packages().items()}
-
-
 STAGE = Stage(
     name="import",
     makes=GRAPH.name,
@@ -45,6 +36,6 @@ STAGE = Stage(
     rehearse=_rehearse,
     options=("inputs", "root", "plugins"),
     libraries=("numpy", "torchfile"),
-    environment=_environment,
+    environment=conversion.environment,
     modules=("pipeline.graph.serialization", "pipeline.torch7.importer"),
 )

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.graph.format import no_progress, unheard
 
+RECORDED = "original.npz"  # of a verification, where the original's own program was asked: what it computed
+
 if TYPE_CHECKING:
     from pipeline.graph.format import Network
 
@@ -31,7 +33,7 @@ class Task:
 
     A stage may leave `signature.json` in its artifact, the inputs and outputs as the user knows them:
     `{"inputs": [{"name", "shape", "dtype", "caffe_blob"}], "outputs": [...]}`. It is not delivered; the last
-    stage that wrote one decides what `manifest.json` says.
+    stage that wrote one decides what `manifest.json` says. Nor is `RECORDED`, which --record asks for.
     """
 
     inputs: Mapping[str, Path]

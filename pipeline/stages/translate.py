@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.caffe.format import CAFFE
 from pipeline.caffe2.format import CAFFE2
-from pipeline.graph.format import Network
+from pipeline.graph.format import READING, Network
 from pipeline.stages import conversion
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
@@ -69,7 +69,8 @@ STAGE = Stage(
     needs=(CAFFE.name,),
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "keep_loss", "cut", "optimize", "split_init"),
+    options=(*READING, "optimize", "split_init"),
+    environment=conversion.environment,
     libraries=("numpy", "protobuf"),
     modules=("pipeline.caffe.files", "pipeline.caffe.read", "pipeline.caffe2.files", "pipeline.caffe2.write"),
     check=_check,

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
-from pipeline.stages.stage import Stage, Task
+from pipeline.graph.format import READING
+from pipeline.stages import conversion
+from pipeline.stages.stage import RECORDED, Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.format import Format
+    from pipeline.graph.signature import Signature
     from pipeline.graph.values import Graph
     from pipeline.verification.verification import Candidate
 
@@ -47,7 +50,7 @@ def run(task: Task) -> None:
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if result.original:
-        feeds.write_reference(task.output / "original.npz", reference.inputs, result.original)
+        feeds.write_reference(task.output / RECORDED, reference.inputs, result.original)
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))
 
 
@@ -67,9 +70,19 @@ def _artifacts(task: Task) -> list[Candidate]:
     own = [known for known in formats.FORMATS if not known.is_artifact and known.name in task.inputs]
     if task.options["root"]:
         return found
-    first = found[0]
-    named = [(known.name, {known.roles[0].name: task.inputs[known.name]}) for known in own]
-    return [first, *(Candidate(kind, file, None, *first.blobs) for kind, file in named), *found[1:]]
+    first, ports = found[0], made[0].stored(task.inputs[made[0].name], task.options).recorded()
+    users = [
+        Candidate(known.name, {known.roles[0].name: task.inputs[known.name]}, None, *_blobs(known, ports, first))
+        for known in own
+    ]
+    return [first, *users, *found[1:]]
+
+
+def _blobs(known: Format, ports: Signature, first: Candidate) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what the inputs and outputs of the user's own file are called: if not noted, as in what it became."""
+    if ports.inputs and ports.notes(known.name):
+        return ports.input_blobs(known.name), ports.output_blobs(known.name)
+    return first.blobs
 
 
 def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
@@ -80,7 +93,7 @@ def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
         ports = source.recorded()
         return Candidate(known.name, source.files, None, ports.input_blobs(known.name), ports.output_blobs(known.name))
     network = known.read(source)
-    graph, ports = network.graph, network.signature
+    graph, ports, source = network.graph, network.signature, known.selected(source, task.output)
     if ports.notes(known.name):
         return Candidate(known.name, source.files, graph, ports.input_blobs(known.name), ports.output_blobs(known.name))
     names = [value.name for value in graph.inputs], [value.name for value in graph.outputs]
@@ -106,7 +119,8 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    return {found.title: found.interpreter for found in discovery.runtimes(os.environ, *_named(options))}
+    found = {each.title: each.interpreter for each in discovery.runtimes(os.environ, *_named(options))}
+    return {**found, **conversion.environment(options)}
 
 
 def _check(options: Mapping[str, Any]) -> None:
@@ -129,7 +143,7 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=("inputs", "keep_loss", "cut", "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=(*READING, "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

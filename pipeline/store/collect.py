@@ -18,6 +18,8 @@ from pipeline.store.machine import on_machine
 from pipeline.store.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
+# What is kept in digests/ and history/, and what a process that died has left of it.
+_KEPT = re.compile(r"[0-9a-f]+-[0-9a-f]+|[0-9a-f]{64}\.json|\..+\.[0-9a-f]{8}\.partial")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
@@ -105,10 +107,10 @@ def _problems(store: Store) -> Iterator[tuple[str, str]]:
             if reason:
                 store.set_aside(key, reason)
                 yield key, reason
-    for place in store.sessions():
-        with store.lock("sessions"):
-            if not _alive(place):
-                yield place.name, "was left behind by a process that died; the next run removes it"
+    with store.lock("sessions"):
+        left = [place.name for place in store.dead()]
+    for name in left:
+        yield name, "was left behind by a process that died; the next run removes it"
 
 
 def _changed(artifact: Artifact) -> str:
@@ -116,18 +118,6 @@ def _changed(artifact: Artifact) -> str:
         if file_digest(artifact.path / name) != entry["blake3"]:
             return f"{name} has changed"
     return ""
-
-
-def _alive(session: Path) -> bool:
-    from filelock import FileLock
-
-    lock = FileLock(session / "lock", thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
 
 
 def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal]:
@@ -196,17 +186,17 @@ def _forget(store: Store) -> None:
     """Drop what was remembered and not looked at for a month, and the locks of absent artifacts."""
     month_ago = time.time() - 30 * 86400
     for path in (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir()):
-        half_written = path.parent.name == "history" and path.suffix != ".json"
         with suppress(OSError):
-            if path.stat().st_mtime < (time.time() - 86400 if half_written else month_ago):
+            if _KEPT.fullmatch(path.name) and path.lstat().st_mtime < month_ago:
                 path.unlink()
     for path in (store.root / "locks").glob("*.lock"):
-        lock = store.lock(path.stem)
-        with suppress(Timeout, OSError):
-            lock.acquire(timeout=0)
-            if KEY.fullmatch(path.stem) and not store.folder(path.stem).exists():
-                path.unlink()
-            lock.release()
+        if KEY.fullmatch(path.stem):
+            lock = store.lock(path.stem)
+            with suppress(Timeout, OSError):
+                lock.acquire(timeout=0)
+                if not store.folder(path.stem).exists():
+                    path.unlink()
+                lock.release()
 
 
 def _size(folder: Path) -> int:

@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from pipeline.store import writing
+from pipeline.wire import plain
 from pipeline.wire.digest import digest, file_digest
 
 # How long a file must have been left alone before its digest is remembered: two writes within one tick of the
@@ -44,9 +46,9 @@ def sealed(kind: str, facts: Mapping[str, Any]) -> bytes:
 def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
     """Return the facts that a file keeps; None where there are none that are sound."""
     try:
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(plain.read(path))
         return dict(kept["facts"]) if kept["check"] == digest_of(kind, kept["facts"]) else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
@@ -95,8 +97,9 @@ class Digests:
         line = f"{_identity(stat)} {digest}"
         place = self._place(stat)
         with suppress(OSError):
-            temporary = place.with_name(f"{place.name}.{os.getpid()}")
-            temporary.write_text(f"{line} {digest_of('stat', line)[:16]}\n")
+            temporary = writing.partial(place)
+            with writing.new(temporary) as stream:
+                stream.write(f"{line} {digest_of('stat', line)[:16]}\n".encode())
             temporary.replace(place)
 
     def relinked(self, path: Path, before: os.stat_result) -> None:
@@ -111,7 +114,7 @@ class Digests:
 
     def _recall(self, stat: os.stat_result) -> str | None:
         try:
-            *identity, digest, check = self._place(stat).read_text().split()
+            *identity, digest, check = plain.read(self._place(stat)).decode().split()
         except (OSError, ValueError):
             return None
         line = " ".join(identity)

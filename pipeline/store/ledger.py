@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.config import Options
 from pipeline.errors import PipelineError, UsageError
 from pipeline.store.digests import digest_of, sealed, unsealed
@@ -54,10 +56,10 @@ def vouch(options: Options, mark: str = "") -> None:
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
     """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
-    with suppress(OSError, PipelineError):
+    with suppress(OSError, PipelineError, msgspec.ValidationError):
         store = Store(default_root(), create=False)
         if found := _read(store, "folder", str(folder.resolve())) or (mark and _read(store, "mark", mark)):
-            return Harmful(found["store"], tuple(found["plugins"]), found["report"])
+            return msgspec.convert(found, Harmful)
     return Harmful()
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.store.digests import canonical, digest_of
+from pipeline.wire import plain
 
 MARK = "torch2caffe2-store.json"
-_LARGEST = 4096  # bytes that a mark may have
 
 
 def require(root: Path, format_: int) -> bool:
@@ -23,8 +23,7 @@ def require(root: Path, format_: int) -> bool:
     Raises UsageError where it is another folder, or a store of another format.
     """
     try:
-        with (root / MARK).open("rb") as stream:
-            text = stream.read(_LARGEST)
+        text = plain.read(root / MARK)
     except FileNotFoundError:
         if not root.exists() or not any(root.iterdir()) or (root / MARK).exists():  # made meanwhile
             return False

@@ -26,19 +26,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from pipeline.config import ENVIRONMENT
-from pipeline.store import mark
-from pipeline.store.digests import Digests, canonical, digest_of, sealed, unsealed
+from pipeline.store import manifest, mark
+from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
+from pipeline.store.manifest import FORMAT, Components
 from pipeline.store.writing import replace, sync, write_durably
+from pipeline.wire import plain
 from pipeline.wire.digest import file_digest
 
 MANIFEST = "manifest.json"
-FORMAT = 2
 FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
 KEY = re.compile(r"[0-9a-f]{64}")
+_SHELF = re.compile(r"[0-9a-f]{2}")
 _SESSION = re.compile(r"\d+-[0-9a-f]{8}")
 _QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -150,17 +153,14 @@ class Store:
         """Read an artifact's manifest without checking its files."""
         folder = self.folder(key)
         try:
-            manifest = json.loads((folder / MANIFEST).read_bytes())
-            check = manifest.pop("check")
+            found = manifest.parse(plain.read(folder / MANIFEST))
         except FileNotFoundError:
             return Damage(key, f"{MANIFEST} is missing")
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
-            return Damage(key, f"{MANIFEST} is damaged")
-        if manifest.get("format") != FORMAT:
-            return Damage(key, f"{MANIFEST} is not of format {FORMAT}, the one that this version writes")
-        if check != digest_of("manifest", manifest) or manifest.get("key") != key:
-            return Damage(key, f"{MANIFEST} is damaged")
-        return Artifact(folder, manifest)
+        except plain.NotPlainError:
+            return Damage(key, f"{MANIFEST} is no file")
+        except ValueError as error:
+            return Damage(key, f"{MANIFEST} {error}")
+        return Artifact(folder, found) if found["key"] == key else Damage(key, f"{MANIFEST} is of another artifact")
 
     def _changed(self, artifact: Artifact) -> str:
         """Say how an artifact's files differ from its manifest; empty where they do not."""
@@ -189,8 +189,8 @@ class Store:
         Raises ValueError where the folder holds what an artifact cannot.
         """
         files = seal(folder, known)
-        manifest = {**facts, "format": FORMAT, "files": files, "digest": content_digest(files)}
-        text = canonical({**manifest, "check": digest_of("manifest", manifest)})
+        digest = content_digest(files)
+        text = manifest.sealed({**facts, "files": files, "digest": digest})
         write_durably(folder / MANIFEST, text, mode=0o444)
         sync(folder)
         place = self.folder(str(facts["key"]))
@@ -201,7 +201,7 @@ class Store:
             if not place.exists():
                 raise
             present = self.check(place.name)
-            if isinstance(present, Artifact) and present.digest == manifest["digest"]:
+            if isinstance(present, Artifact) and present.digest == digest:
                 return present
             self.set_aside(place.name, present.reason if isinstance(present, Damage) else "made anew, differently")
             folder.rename(place)
@@ -209,7 +209,7 @@ class Store:
         sync(place.parent.parent)  # where the folder of its first letters may be new
         for name, entry in files.items():
             self.digests.remember(place / name, entry["blake3"])
-        return Artifact(place, manifest)
+        return Artifact(place, manifest.parse(text))
 
     def artifacts(self) -> Iterator[Artifact | Damage]:
         """Yield every artifact, of which only the manifest is checked."""
@@ -217,11 +217,18 @@ class Store:
 
     def every_key(self) -> list[str]:
         """Return the key of every artifact, sound or not."""
-        return sorted(folder.name for folder in _own(self.root.glob("artifacts/??/*"), KEY))
+        shelves = _own((self.root / "artifacts").glob("??"), _SHELF)
+        found = (folder.name for shelf in shelves for folder in _own(shelf.iterdir(), KEY))
+        return sorted(key for key in found if self.folder(key).is_dir())
 
     def sessions(self) -> list[Path]:
-        """Return the folders of the sessions, of living processes and of dead ones."""
-        return sorted(_own((self.root / "sessions").iterdir(), _SESSION))
+        """Return the folders of the sessions, of living processes and of dead ones: those that hold our lock."""
+        found = _own((self.root / "sessions").iterdir(), _SESSION)
+        return sorted(place for place in found if (place / "lock").is_file())
+
+    def dead(self) -> Iterator[Path]:
+        """Return the sessions that processes left which died; to be called under the lock "sessions"."""
+        return (place for place in self.sessions() if not alive(place))
 
     def quarantined(self) -> list[Path]:
         """Return the folders of the artifacts that were put aside."""
@@ -229,16 +236,11 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what dead processes left; to be called under the lock "sessions"."""
-        for place in self.sessions():
-            lock = FileLock(place / "lock", thread_local=False)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            except FileNotFoundError:
-                pass
-            lock.release()
+        for place in self.dead():
             shutil.rmtree(place, ignore_errors=True)
+        for place in _own((self.root / "sessions").iterdir(), _SESSION):
+            with suppress(OSError):  # as it holds something: else its process died before it had its lock
+                place.rmdir()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -266,7 +268,11 @@ class Store:
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Return the facts that were kept last; None where there are none that are sound."""
-        return unsealed("facts", self._history(what, of))
+        found = unsealed("facts", self._history(what, of))
+        with suppress(msgspec.ValidationError):
+            msgspec.convert(found, Components)
+            return found
+        return None
 
     def _history(self, what: str, of: str) -> Path:
         return self.root / "history" / f"{digest_of('history', [what, of])}.json"
@@ -275,9 +281,22 @@ class Store:
         """Return the keys that runs in progress have asked for."""
         keys: set[str] = set()
         for place in self.sessions():
-            with suppress(FileNotFoundError):
-                keys.update((place / "keys").read_text().split())
+            with suppress(OSError, ValueError):
+                keys.update(plain.read(place / "keys").decode().split())
         return keys
+
+
+def alive(session: Path) -> bool:
+    """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
+    lock = FileLock(session / "lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except FileNotFoundError:
+        return False
+    lock.release()
+    return False
 
 
 def opened(root: Path | None) -> Store:

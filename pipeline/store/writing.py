@@ -6,17 +6,22 @@ import os
 import re
 from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 
 
 def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a small file that is not there yet and have the disk confirm it."""
-    # nothing that lies there is written over, and no link is followed
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb") as stream:
+    with new(path, mode) as stream:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def new(path: Path, mode: int = 0o644) -> BinaryIO:
+    """Open a file to write that is not there yet: nothing that lies there is written over, no link is followed."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb")
 
 
 def partial(path: Path) -> Path:

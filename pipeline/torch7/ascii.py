@@ -64,7 +64,7 @@ class AsciiReader(ObjectReader):
     def read_bytes(self, count: int) -> bytes:
         """Take `count` raw bytes and the newline behind them."""
         if count > self.left:
-            raise self.damage(f"the file ends: {count} bytes are needed, {self.left} are left")
+            raise self.shortage(f"the file ends: {count} bytes are needed")
         start = self.position
         self.position += count
         if count:
@@ -78,7 +78,7 @@ class AsciiReader(ObjectReader):
         if count == 0:
             return np.empty(0, dtype)
         if (2 * count - 1 > self.left and dtype.itemsize > 1) or count > self.left:
-            raise self.damage(f"a storage announces {count} elements, {self.left} bytes are left")
+            raise self.shortage(f"a storage announces {count} elements")
         if dtype.itemsize == 1:
             start = self.position
             self.read_bytes(count)

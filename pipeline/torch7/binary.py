@@ -30,7 +30,7 @@ class BinaryReader(ObjectReader):
         """Move past `size` bytes and give the place where they begin."""
         start = self.position
         if size > self.end - start:
-            raise self.damage(f"the file ends: {size} bytes are needed, {self.end - start} are left")
+            raise self.shortage(f"the file ends: {size} bytes are needed")
         self.position = start + size
         return start
 
@@ -66,8 +66,6 @@ class BinaryReader(ObjectReader):
         dtype = np.dtype(f"{self.byte_order}i{self.long_bytes}" if code == "i8" else self.byte_order + code)
         start = self.position
         if count * dtype.itemsize > self.left:
-            raise self.damage(
-                f"a storage announces {count} elements of {dtype.itemsize} bytes, {self.left} bytes are left"
-            )
+            raise self.shortage(f"a storage announces {count} elements of {dtype.itemsize} bytes")
         self.position += count * dtype.itemsize
         return np.frombuffer(self.f, dtype, count, start) if count else np.empty(0, dtype)

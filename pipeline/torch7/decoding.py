@@ -31,10 +31,15 @@ Reading: TypeAlias = Generator[Any, LuaValue, LuaValue]
 
 
 class DamageError(InvalidInputError):
-    """What is wrong with a file, and the byte where it was noticed."""
+    """What is wrong with a file, and the byte where it was noticed, of how many."""
 
-    def __init__(self, why: str, *, path: str, offset: int) -> None:
-        super().__init__("the file is damaged", where=f"{path or 'the root object'}, byte {offset}", why=why)
+    def __init__(self, why: str, *, path: str, offset: int, size: int, cut: bool = False) -> None:
+        super().__init__(
+            "the file is cut short, or damaged" if cut else "the file is damaged",
+            where=f"{path or 'the root object'}, byte {offset} of {size}",
+            why=why,
+            advice="fetch or copy it again" if cut else "",
+        )
         self.offset = offset
 
 
@@ -81,7 +86,13 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
     def damage(self, why: str, offset: int | None = None) -> DamageError:
         """Make the error for what is being read."""
         place = self.position if offset is None else offset
-        return DamageError(why, path=format_path(self._steps), offset=place)
+        return DamageError(why, path=format_path(self._steps), offset=place, size=self.end)
+
+    def shortage(self, announced: str, offset: int | None = None) -> DamageError:
+        """Make the error for something that goes on behind the end of the file."""
+        place = self.position if offset is None else offset
+        why = f"{announced}, {self.left} bytes are left"
+        return DamageError(why, path=format_path(self._steps), offset=place, size=self.end, cut=True)
 
     @property
     def left(self) -> int:
@@ -93,7 +104,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
         start = self.position
         size = self.read_int()
         if size < 0 or size > self.left:
-            raise self.damage(f"a string announces {size} bytes, {self.left} are left", start)
+            raise self.shortage(f"a string announces {size} bytes", start)
         return self.read_bytes(size).decode("utf-8", "surrogateescape")
 
     def read_obj(self) -> LuaValue:
@@ -161,7 +172,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
     def _table(self, index: int, start: int) -> Reading:
         count = self.read_int()
         if count < 0 or count * self.least_entry > self.left:
-            raise self.damage(f"a table announces {count} entries, {self.left} bytes are left", start)
+            raise self.shortage(f"a table announces {count} entries", start)
         table = self.objects[index] = Table(offset=start)
         for _ in range(count):
             place = self.position

@@ -32,17 +32,23 @@ class Torch7(Format):
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
     def read(self, source: Source, note: Note = unheard) -> Network:
-        """Find the network in the file and lower its modules. Runs the plugins that `source` names."""
+        """Find the network in the file and lower its modules. Runs the plugins that `source` names.
+
+        Inputs in tables are called by their place there: 2.1 is the first in the table that is the second.
+        """
         from pipeline import plugins
         from pipeline.graph import signature
-        from pipeline.graph.input_spec import parse_inputs
+        from pipeline.graph.input_spec import TableSpec, parse_inputs, places
         from pipeline.torch7 import importer
 
         found = importer.find_network(source.path, source.root or None, source.plugins, note)
         inputs, name = parse_inputs(source.inputs), source.path.stem
         with plugins.no_late_imports(source.plugins):
-            graph = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
-        return Network(graph, signature.of_graph(graph, importer.element_type(found.network)))
+            made = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
+        ports = signature.of_graph(made.graph, importer.element_type(found.network))
+        if any(isinstance(spec, TableSpec) for spec in made.inputs):
+            ports = ports.with_blobs(self.name, places(made.inputs), [port.name for port in ports.outputs])
+        return Network(made.graph, ports)
 
     def inventory(self, source: Source) -> Inventory:
         """List the modules of the network."""

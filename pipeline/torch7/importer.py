@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
+from pipeline.graph.copies import without
 from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
-from pipeline.graph.values import Graph, Node, Value
+from pipeline.graph.values import Graph
 from pipeline.plugins import load_plugins
 from pipeline.torch7 import modules
 from pipeline.torch7.lowering import Lowering, Misfit, leaves
@@ -20,6 +21,7 @@ from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import LuaValue, Tensor
 from pipeline.torch7.reader import load
 from pipeline.torch7.running import count_tensors, declare, deep_recursion, depth
+from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
@@ -37,6 +39,14 @@ class Found:
     checkpoint: LuaValue
 
 
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The graph of a network, and the inputs that it is for, nested as the network takes them."""
+
+    graph: Graph
+    inputs: tuple[InputSpec, ...]
+
+
 def read(
     path: Path,
     inputs: Sequence[InputSpec] | None = None,
@@ -52,7 +62,7 @@ def read(
     UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
     """
     found = find_network(path, root, plugins)
-    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest)
+    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest).graph
 
 
 def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Found:
@@ -93,7 +103,7 @@ def lower(
     *,
     note: Note = unheard,
     likeliest: bool = False,
-) -> Graph:
+) -> Lowered:
     """Lower a network; errors as `read`.
 
     `inputs` are the shapes of what it takes: one is a tensor or table, several are a Lua table of them, which may be
@@ -105,23 +115,26 @@ def lower(
     if problems:
         raise UnsupportedError(problems)
     if inputs:
-        return _lower_given(root, inputs, name, checkpoint, note)
+        return _lower_given(root, tuple(inputs), name, checkpoint, note)
     solution = solve(root, checkpoint)
     if not solution.settled and not (likeliest and solution.fits):
         raise solution.error()
     note(solution.note)
-    return lower_for(root, solution.inputs, name)
+    graph = lower_for(root, solution.inputs, name)
+    for clue in clues(graph, checkpoint) if note is not unheard else ():
+        note(clue)
+    return Lowered(graph, tuple(solution.inputs))
 
 
-def _lower_given(root: Module, inputs: Sequence[InputSpec], name: str, checkpoint: LuaValue, note: Note) -> Graph:
+def _lower_given(root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note) -> Lowered:
     """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
-        return lower_for(root, inputs, name, note)
+        return Lowered(lower_for(root, inputs, name, note), inputs)
     except Misfit as error:
         solution = solve(root, checkpoint)
         nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
-        if nested is not None and nested != tuple(inputs):
-            return lower_for(root, nested, name, note)
+        if nested is not None and nested != inputs:
+            return Lowered(lower_for(root, nested, name, note), nested)
         error.advice = solution.advice
         raise
 
@@ -174,27 +187,7 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
         outputs = [net.add("Identity", net.current(value)) for value in leaves(y)]
     if not outputs:
         raise UsageError("the network gives an empty table")
-    return without_copies(net.builder.finish(outputs))
-
-
-def without_copies(graph: Graph) -> Graph:
-    """Leave out the Identity nodes: in a graph, where no value changes, a copy is the value itself.
-
-    An output that is an input or a weight of the network keeps its node.
-    """
-    given = {value.name for value in graph.inputs} | graph.weights.keys()
-    outputs = {value.name for value in graph.outputs}
-    same: dict[str, Value] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        taken = node.taking(same)
-        source = taken.inputs[0] if isinstance(node.operator, Identity) else None
-        if source is not None and not (source.name in given and node.output.name in outputs):
-            same[node.output.name] = source
-        else:
-            nodes.append(taken)
-    final = tuple(same.get(value.name, value) for value in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=final)
+    return without(Identity, net.builder.finish(outputs))
 
 
 def held(root: Module) -> int:

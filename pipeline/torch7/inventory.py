@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,9 @@ def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Invento
         return Inventory(f"Torch7 file {path.name}", "t7", "modules", (), notes=tuple(filter(None, why)), contents=held)
     graph, notes = _graph(Module(network, where), checkpoint, inputs, path.stem)
     measures = measured(graph, lambda node: node.origin.path) if graph else {}
-    parts = tuple(_part(m.path, m.object, where, measures) for m in modules_in(Module(network)))
+    modules = list(modules_in(Module(network)))
+    edges = _edges(modules)
+    parts = tuple(_part(m, where, measures, edges.get(m.path, ((), ()))) for m in modules)
     return Inventory(
         f"Torch7 network in {path.name}" + (f", at {where}" if where else ""),
         "t7",
@@ -69,26 +71,45 @@ def _graph(
     given, notes = parse_inputs(inputs), list[str]()
 
     def lower() -> Network:
-        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True)
+        graph = importer.lower(root, given, name, checkpoint, note=notes.append, likeliest=True).graph
         return Network(graph, signature.of_graph(graph))
 
     graph, troubles = attempt(lower, given=given is not None)
     return graph, (*notes, *troubles)
 
 
-def _part(place: str, module: TorchObject, where: str, measures: Mapping[str, Measure]) -> Part:
+Ends = tuple[tuple[str, ...], tuple[str, ...]]  # what a module takes, and what it gives
+
+
+def _edges(modules: Iterable[Module]) -> dict[str, Ends]:
+    """Return what each module inside a graph (nngraph) takes, and what each graph gives, by their paths."""
+    from pipeline.torch7.modules.nngraph import edges
+
+    found: dict[str, Ends] = {}
+    for m in modules:
+        if m.object.get("forwardnodes") is not None:
+            taken, given = edges(m.object, {id(child.object): child.path for child in reversed(m.children())})
+            found |= {path: (names, ()) for path, names in taken.items()}
+            found[m.path] = (found.get(m.path, ((), ()))[0], given)
+    return found
+
+
+def _part(m: Module, where: str, measures: Mapping[str, Measure], ends: Ends) -> Part:
+    from pipeline.torch7.module import join
     from pipeline.torch7.objects import Tensor
 
+    module, place = m.object, m.path
     held = ((name, module.get(name)) for name in _PARAMETERS)
     weights = {name: tensor.numpy() for name, tensor in held if isinstance(tensor, Tensor) and not tensor.is_empty}
     return Part(
         place or "(root)",
         module.class_name,
+        *ends,
         attributes=dict(_attributes(module)),
         weights=weights,
         parameters=count(weights.values()),
         path=tuple(place.split(".")) if place else (),
-        measure=measures.get(".".join(filter(None, (where, place)))),
+        measure=measures.get(join(where, place) if place else where),
     )
 
 

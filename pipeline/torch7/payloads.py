@@ -66,7 +66,7 @@ def read_generator(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue,
     reader.has_longs = True
     size = GENERATOR_BYTES[reader.long_bytes]
     if size > reader.left:
-        raise reader.damage(f"a torch.Generator takes {size} bytes, {reader.left} are left")
+        raise reader.shortage(f"a torch.Generator takes {size} bytes")
     reader.read_bytes(size)
     return TorchObject(head.class_name, head.version, Table(), head.start, head.index)
 
@@ -75,7 +75,7 @@ def read_hash(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaV
     """Read tds.Hash (a long, keys and values) or tds.Vec (a long, values) into fields (tds/hash.lua)."""
     count = reader.read_long()
     if count < 0 or count > reader.left:
-        raise reader.damage(f"{head.class_name} announces {count} entries, {reader.left} bytes are left")
+        raise reader.shortage(f"{head.class_name} announces {count} entries")
     found = TorchObject(head.class_name, head.version, Table(offset=head.start), head.start, head.index)
     reader.objects[head.index] = found
     for position in range(1, count + 1):

@@ -77,6 +77,8 @@ def read_bytes(data: memoryview) -> TorchFile:
             if not reader.has_longs:
                 break
             continue
+        if root is None and reader.left:
+            raise _not_torch(data)  # zeros are a nil, and any file may begin with them
         if not damages or _is_evident(reader):
             return TorchFile(root, encoding, len(data), reader.left)
     raise max(damages, key=lambda damage: getattr(damage, "offset", 0))

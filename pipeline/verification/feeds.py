@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -14,12 +15,19 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.bounds import bounded
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Shape, Value
 from pipeline.torch7 import reader
+from pipeline.torch7.format import TORCH7
 from pipeline.torch7.objects import LuaValue, Table, Tensor, describe
+from pipeline.wire.foreign import foreign
+from pipeline.wire.mapped import map_file
 
 Array = np.ndarray[Any, Any]
+_HEADER = 1 << 16  # bytes of an array in which its header stands
+
+_REFERENCE = "a reference is an npz with in0, in1 ... and out0 ..., or a table of inputs and outputs that Torch7 saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ def read_reference(path: Path, graph: Graph) -> Reference:
     inputs, outputs = _arrays(path)
     _check(path, "in", inputs, graph.inputs)
     if outputs:
-        _check(path, "out", outputs, graph.outputs)
+        _check(path, "out", outputs, graph.outputs, bounded(graph))
     read = partial(_read, path)
     return Reference(path.name, tuple(map(read, inputs)), tuple(map(read, outputs)))
 
@@ -58,7 +66,17 @@ def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
 
 
 def _arrays(path: Path) -> tuple[list[_Stored], list[_Stored]]:
-    return _saved_by_torch(path) if path.suffix == ".t7" else _archived(path)
+    view = map_file(path)
+    if bytes(view[:2]) == b"PK":
+        inputs, outputs = _archived(path)
+        if not inputs:
+            raise InvalidInputError(f"{path} is no reference", why="it holds no array called in0", advice=_REFERENCE)
+        return inputs, outputs
+    if TORCH7.recognise(view):
+        return _saved_by_torch(path)
+    what = foreign(view)
+    is_what = f"{path} is {what.name}, and no reference" if what else f"{path} is no reference"
+    raise InvalidInputError(is_what, advice=_REFERENCE)
 
 
 def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
@@ -90,7 +108,8 @@ def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
 
 def _shape(archive: ZipFile, name: str) -> Shape:
     """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
-    with archive.open(name) as stream:
+    with archive.open(name) as packed:
+        stream = BytesIO(packed.read(_HEADER))  # which says itself how long it is, and may lie
         first = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
@@ -128,12 +147,23 @@ def _read(path: Path, stored: _Stored) -> Array:
         return np.ascontiguousarray(stored.read(), np.float32)
 
 
-def _check(path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value]) -> None:
+def _check(
+    path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value], fewer: Collection[str] = ()
+) -> None:
+    """Require arrays of the values' shapes; those of `fewer` may have less."""
     expected = [value.shape for value in values]
     found = [array.shape for array in arrays]
-    if expected != found:
+    fits = len(expected) == len(found) and all(
+        shape == value.shape or (value.name in fewer and _within(shape, value.shape))
+        for shape, value in zip(found, values, strict=True)
+    )
+    if not fits:
         what = {"in": "takes", "out": "gives"}[prefix]
         raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
+
+
+def _within(shape: Shape, most: Shape) -> bool:
+    return len(shape) == len(most) and all(extent <= bound for extent, bound in zip(shape, most, strict=True))
 
 
 def random_inputs(graph: Graph, seed: int) -> Reference:

@@ -192,10 +192,10 @@ class Verifier:
         return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
 
     def _squeezed(self, blobs: Mapping[str, Array], artifact: Candidate) -> dict[str, Array]:
-        """Take away the axis of 1 that a runtime adds to outputs of one axis or none."""
+        """Take away the axes of 1 that a runtime adds to outputs."""
         shapes = {blob: v.shape for blob, v in zip(artifact.output_blobs, self.graph.outputs, strict=True)}
         return {
-            blob: array.reshape(shapes[blob]) if blob in shapes and array.shape == _padded(shapes[blob]) else array
+            blob: array.reshape(shapes[blob]) if blob in shapes and _same_but_ones(array.shape, shapes[blob]) else array
             for blob, array in blobs.items()
         }
 
@@ -205,8 +205,8 @@ class Verifier:
         return self.check(runner, artifact, stream, independent=True, binding=binding)
 
 
-def _padded(shape: Shape) -> Shape:
-    return shape + (1,) * (2 - len(shape))
+def _same_but_ones(a: Shape, b: Shape) -> bool:
+    return [extent for extent in a if extent != 1] == [extent for extent in b if extent != 1]
 
 
 def verify(

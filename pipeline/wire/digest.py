@@ -12,6 +12,8 @@ from pathlib import Path
 
 from blake3 import blake3
 
+from pipeline.wire import plain
+
 _BLOCK = 16 << 20  # bytes read and digested at once: other threads rarely have to be asked for the interpreter
 
 
@@ -24,13 +26,13 @@ def digest(chunks: Iterable[bytes | memoryview]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the digest of a file's bytes; raises OSError."""
+    """Return the digest of a file's bytes; raises OSError, for what is no file too."""
     return digest(_blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[memoryview]:
     """Return a file's bytes, a block at a time, each good until the next one is asked for."""
-    with path.open("rb", buffering=0) as stream:
+    with plain.opened(path) as stream:
         block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
-        while size := stream.readinto(block):
+        while size := stream.readinto(block):  # type: ignore[attr-defined]
             yield block[:size]

@@ -6,7 +6,7 @@ Read strictly: a field dropped in silence is a network that computes something e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,7 +42,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     """
     from google.protobuf import text_format
 
-    from pipeline.wire.unknown_fields import keep
+    from pipeline.wire.unknown_fields import keep, unclosed
 
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
@@ -51,26 +51,37 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
     except text_format.ParseError as error:
         line = error.GetLine()
         where = f"{path}, line {line}" if line else str(path)
+        if opened := unclosed(content):
+            raise InvalidInputError(
+                f"{path} is cut short, or a brace is missing",
+                where=f"{where} of {len(content.splitlines())}",
+                why=f"what is opened in line {opened} is never closed",
+            ) from error
         unknown = _UNKNOWN.search(str(error))
         if unknown and _is_field(unknown[2], content.split("\n")[(line or 1) - 1]):
             raise UnsupportedError.one(where, _wording(unknown)) from error
         raise InvalidInputError(
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
         ) from error
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=str(error)) from error
+    except (ValueError, TypeError, OverflowError, RecursionError, SystemError) as error:
+        why = str(error.__cause__ or error)  # a SystemError comes of a field or value whose name is not UTF-8
+        raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=why) from error
 
 
-def parse_binary(view: memoryview | bytes, kind: type[M], path: Path) -> M:
-    """Read a message's binary form; fields that the schema lacks are an error that names all of them."""
+def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Callable[[str], None] | None = None) -> M:
+    """Read a message's binary form; fields that the schema lacks are an error that names all, or are told to `note`."""
     from google.protobuf.message import DecodeError
 
     try:
         message = kind.FromString(bytes(view))
     except DecodeError as error:
         raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name}", why=str(error)) from error
-    problems = tuple(Problem(str(path), reason) for reason in _unknown(message))
-    if problems:
+    reasons = tuple(_unknown(message))
+    if note is not None:
+        for reason in reasons:
+            note(reason)
+    elif reasons:
+        problems = tuple(Problem(str(path), reason) for reason in reasons)
         raise UnsupportedError(problems, what=f"{path} holds fields that are not known")
     return message
 
@@ -87,19 +98,23 @@ def _wording(unknown: re.Match[str]) -> str:
     return f"{enum.rpartition('.')[2]} has no value {value.rstrip('.')}"
 
 
-def _unknown(message: Message) -> Iterator[str]:
-    """Word the fields of a message that its schema lacks; InvalidInputError for text that is not UTF-8."""
+def _unknown(message: Message, place: str = "") -> Iterator[str]:
+    """Word the fields that the schema lacks of a message, and of those in it, each with the `place` that has a name.
+
+    Raises InvalidInputError for text that is not UTF-8.
+    """
     from google.protobuf.message import Message
     from google.protobuf.unknown_fields import UnknownFieldSet
 
     name = message.DESCRIPTOR.name
     unknown = UnknownFieldSet(message)
     for index in range(len(unknown)):
-        yield f"{name} has no field number {unknown[index].field_number}"
+        yield f"{name}{place} has no field number {unknown[index].field_number}"
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in (value,) if isinstance(value, Message) else value:
-                yield from _unknown(part)
+                called = getattr(part, "name", "")
+                yield from _unknown(part, f" of {called}" if called and isinstance(called, str) else place)
         elif field.type == field.TYPE_STRING and any(
             isinstance(text, bytes) for text in ((value,) if isinstance(value, (str, bytes)) else value)
         ):

@@ -73,6 +73,14 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
         at = after
 
 
+def number_at(view: memoryview, at: int) -> int:
+    """Return the number of the field that begins there, whether or not the file holds all of it; 0 where none does."""
+    try:
+        return _varint(view, at, len(view))[0] >> 3
+    except InvalidInputError:
+        return 0
+
+
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
     """Return the fields of the message in a field; InvalidInputError where that is of another wire type."""
     payload(view, field)

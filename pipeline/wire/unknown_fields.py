@@ -49,6 +49,19 @@ class UnknownField:
     anchor: int
 
 
+def unclosed(text: str) -> int:
+    """Return the line of the innermost message that the text opens and never closes; 0 where it closes all."""
+    opened, end = list[int](), 0
+    for token in _tokens(text):
+        end = token.end
+        if token.text in _CLOSING:
+            opened.append(token.start)
+        elif token.text in _CLOSING.values() and opened:
+            opened.pop()
+    is_read = "\n" not in text[end:].strip()  # else a string is not closed, which may hide a brace
+    return text.count("\n", 0, opened[-1]) + 1 if opened and is_read else 0
+
+
 class _Irregular(Exception):  # noqa: N818 - a reason to give up, not a fault
     """Text that protobuf's own parser shall judge."""
 
@@ -81,6 +94,14 @@ def keep(text: str, kind: type[Message]) -> str:
     return "".join([*result, text[at:]])
 
 
+def _tokens(text: str) -> Iterator[Token]:
+    """Return the tokens of a text, up to something that is none."""
+    at = 0
+    while match := _TOKEN.match(text, at):
+        yield Token(match["token"], match.start("token"), match.end("token"))
+        at = match.end()
+
+
 def _escaped(text: str) -> str:
     plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -96,9 +117,9 @@ class _Scan:
 
     def _read(self) -> Iterator[Token]:
         at = 0
-        while match := _TOKEN.match(self._text, at):
-            yield Token(match["token"], match.start("token"), match.end("token"))
-            at = match.end()
+        for token in _tokens(self._text):
+            yield token
+            at = token.end
         if re.compile(_BETWEEN).fullmatch(self._text, at) is None:
             raise _Irregular
 

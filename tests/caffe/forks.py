@@ -3,7 +3,11 @@
 They run in our own tests and, as Python layers, in a real Caffe's interpreter (Python 3.6 to 3.9).
 """
 
+import re
+
 import numpy as np
+
+from tests.caffe import detectors
 
 
 class Fork:
@@ -210,8 +214,7 @@ def prior_box(fields, bottoms, blobs, tops):
             for index, size in enumerate(int(size) for size in param["min_size"]):
                 extents = [(size, size)]
                 if param.get("max_size"):
-                    size = np.sqrt(size * int(param["max_size"][index]))
-                    extents.append((size, size))
+                    extents.append((np.sqrt(size * int(param["max_size"][index])),) * 2)
                 extents += [(size * np.sqrt(r), size / np.sqrt(r)) for r in ratios if abs(r - 1) >= 1e-6]
                 for a, b in extents:
                     boxes += [(x - a / 2) / image_w, (y - b / 2) / image_h]
@@ -247,3 +250,60 @@ def roi_pooling(fields, bottoms, blobs, tops):
             if a < b and c < d:
                 y[n, :, i, j] = x[int(region[0]), :, a:b, c:d].max(axis=(1, 2))
     return [y]
+
+
+fork("DetectionOutput")(detectors.detection_output)
+fork("DetectionOutput of TextBoxes")(detectors.text_detection_output)
+fork("PriorBox of TextBoxes")(detectors.text_boxes)
+fork("Proposal")(detectors.proposal)
+fork("Yolov3DetectionOutput")(detectors.yolov3)
+fork("YoloDetectionOutput")(detectors.yolov2)
+fork("Python rpn.proposal_layer.ProposalLayer")(detectors.python_proposal)
+
+
+@fork("Python spatial_dropout.SpatialDropoutLayer")
+def spatial_dropout(fields, bottoms, blobs, tops):
+    """TimoSaemann/caffe-enet, spatial_dropout.py, where its phase is not TRAIN."""
+    p = float(re.search(r"'p'\s*:\s*'([^']*)'", fields["python_param"]["param_str"]).group(1))
+    return [bottoms[0] * np.float32(1 / (1 - p))]
+
+
+@fork("Python triplet.l2norm_layer.L2NormLayer", "Python l2norm_layer.L2NormLayer")
+def l2_norm(fields, bottoms, blobs, tops):
+    """hizhangp/triplet at 8cf9f94, triplet/l2norm_layer.py: sklearn's normalize."""
+    lengths = np.linalg.norm(bottoms[0], axis=1, keepdims=True)
+    return [bottoms[0] / np.where(lengths == 0, 1, lengths)]
+
+
+@fork("Python cut_roi_layer.layer.CutROILayer")
+def cut_roi(fields, bottoms, blobs, tops):
+    """BrotherJing/CNN_tabletennis at 50e327a, lib/cut_roi_layer/layer.py."""
+    x = bottoms[0]
+    most = x.max(axis=(1, 2, 3))
+    boxes = np.zeros((len(x), 4), np.float32)
+    for image, bound in enumerate(most / 2):
+        for line, (begin, end) in ((x[image, 0].max(axis=1), (1, 3)), (x[image, 0].max(axis=0), (0, 2))):
+            above = np.concatenate([[False], line > bound, [False]])
+            for place in range(1, len(line) + 1):
+                if above[place] and not above[place - 1]:
+                    boxes[image, begin] = place - 1
+                if above[place] and not above[place + 1]:
+                    boxes[image, end] = place
+    return [boxes, most][:tops]
+
+
+@fork("Reorg")
+def reorg(fields, bottoms, blobs, tops):
+    """reorg_cpu of caffe-yolov2's reorg_layer.hpp, as darknet: with the channels and places of the bottom."""
+    param, x = fields["reorg_param"], bottoms[0]
+    stride, reverse = param["stride"], param.get("reverse", False)
+    n, c, h, w = x.shape
+    few = c // stride**2
+    k, j, i = np.meshgrid(np.arange(c), np.arange(h), np.arange(w), indexing="ij")
+    across, down = i * stride + k // few % stride, j * stride + k // few // stride
+    at = across + w * stride * (down + h * stride * (k % few))
+    flat, y = x.reshape(n, -1), np.zeros((n, c * h * w), np.float32)
+    if reverse:
+        y[:, at.reshape(-1)] = flat
+        return [y.reshape(n, few, h * stride, w * stride)]
+    return [flat[:, at.reshape(-1)].reshape(n, c * stride**2, h // stride, w // stride)]

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.caffe.files import CaffeNet, caffemodel_parts, read_net, read_pair, read_weights, write_pair
+from pipeline.caffe.phase import State
+from pipeline.caffe.read import read
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.wire.splice import total
@@ -154,20 +156,20 @@ def test_a_net_of_any_phase_is_read_for_test(tmp_path):
     )
     names = [layer.name for layer in read_pair(tmp_path / "train_val.prototxt").net.layer]
     assert names == ["b"]
-    staged = read_pair(tmp_path / "train_val.prototxt", stages=["deploy"])
+    staged = read_pair(tmp_path / "train_val.prototxt", state=State(stages=("deploy",)))
     assert [layer.name for layer in staged.net.layer] == ["b", "c"]
     assert len(read_net(tmp_path / "train_val.prototxt").layer) == 3
 
 
 def test_unknown_fields_of_a_net_name_themselves_and_their_lines(tmp_path):
     path = tmp_path / "deploy.prototxt"
-    path.write_text('flavour: UP\nlayer {\n  name: "a"\n  quantum_param { }\n}\ncolour { red: 1 }')
+    path.write_text(
+        'flavour: UP\nlayer {\n  name: "a" type: "Odd" bottom: "x" top: "y"\n  odd_param { }\n}\ncolour { red: 1 }'
+    )
     with pytest.raises(UnsupportedError) as caught:
-        read_pair(path)
-    assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
-        (f"{path}, line 1", "NetParameter has no field flavour"),
-        (f"{path}, line 6", "NetParameter has no field colour"),
-    ]
+        read(read_pair(path))
+    told = [(problem.origin, problem.advice.partition(" ")[0]) for problem in caught.value.problems]
+    assert told == [("flavour", "line"), ("colour", "line"), ("a (Odd)", "--cut")]
 
 
 def test_unknown_fields_of_a_layer_stay_with_it(tmp_path):
@@ -239,9 +241,9 @@ def test_a_text_cut_anywhere_is_read_or_refused(pair, tmp_path):
 def test_any_bytes_are_weights_and_a_net_or_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
-    for read in (read_weights, read_pair):
+    for reading in (read_weights, read_pair):
         with contextlib.suppress(PipelineError):
-            read(path)
+            reading(path)
 
 
 def test_every_fixture_is_read_and_written_back_the_same(tmp_path):

@@ -1,14 +1,15 @@
 import pytest
 from google.protobuf import text_format
 
-from pipeline.caffe.phase import in_test_phase
+from pipeline.caffe.phase import State, in_state
 from pipeline.caffe.schema import NetParameter
 from pipeline.errors import InvalidInputError
 
 
 def kept(rules: str, state: str = "", **selection) -> bool:
-    net = text_format.Parse(f'{state} layer {{ name: "l" {rules} }}', NetParameter())
-    return [layer.name for layer in in_test_phase(net, **selection).layer] == ["l"]
+    always = 'layer { name: "always" bottom: "x" }'
+    net = text_format.Parse(f'{state} {always} layer {{ name: "l" {rules} }}', NetParameter())
+    return [layer.name for layer in in_state(net, State(**selection)).layer] == ["always", "l"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,42 @@ def test_levels_and_stages_come_from_the_caller_or_the_net():
     assert kept('include { stage: "a" }', state='state { stage: "a" }')
 
 
+def test_a_stage_of_the_net_can_be_taken_from_it():
+    assert not kept('include { stage: "a" }', state='state { stage: "a" }', not_stages=("a",))
+    assert kept('include { not_stage: "a" }', state='state { stage: "a" stage: "b" }', not_stages=("a",))
+
+
+def test_a_phase_is_test_unless_the_caller_names_one():
+    assert kept("include { phase: TRAIN }", phase="TRAIN")
+    assert not kept("include { phase: TEST }", phase="TRAIN")
+
+
+def test_layers_that_a_stage_or_a_level_leaves_out_are_told():
+    text = """
+        layer { name: "rest" bottom: "x" }
+        layer { name: "a" type: "ReLU" include { stage: "train" not_stage: "b" } }
+        layer { name: "c" type: "ReLU" include { min_level: 3 } }
+        layer { name: "d" type: "ReLU" include { phase: TRAIN } }
+    """
+    notes: list[str] = []
+    in_state(text_format.Parse(text, NetParameter()), notes=notes)
+    assert notes == [
+        "a (ReLU): left out by its rules; they ask for stage train, stage b",
+        "c (ReLU): left out by its rules; they ask for a level",
+    ]
+
+
+def test_where_nothing_remains_the_stages_that_the_file_knows_are_listed():
+    text = """
+        layer { name: "data" top: "x" }
+        layer { name: "a" bottom: "x" include { stage: "deploy" } }
+        layer { name: "b" bottom: "x" exclude { not_stage: "eval" } }
+    """
+    with pytest.raises(InvalidInputError) as caught:
+        in_state(text_format.Parse(text, NetParameter()))
+    assert caught.value.why == "the stages that the file knows are deploy, eval"
+
+
 def test_a_nets_own_phase_does_not_count():
     assert kept("include { phase: TEST }", state="state { phase: TRAIN }")
 
@@ -55,9 +92,10 @@ def test_rules_of_both_kinds_are_refused():
 
 
 def test_what_has_decided_is_gone_and_the_given_net_untouched():
-    net = text_format.Parse('state { level: 1 } layer { name: "l" phase: TEST include { } }', NetParameter())
+    text = 'state { level: 1 } layer { name: "l" bottom: "x" phase: TEST include { } }'
+    net = text_format.Parse(text, NetParameter())
     before = net.SerializeToString()
-    assert str(in_test_phase(net)) == 'layer {\n  name: "l"\n}\n'
+    assert str(in_state(net)) == 'layer {\n  name: "l"\n  bottom: "x"\n}\n'
     assert net.SerializeToString() == before
 
 
@@ -70,6 +108,6 @@ def test_data_of_training_stay_where_the_rest_lacks_them():
         layer { name: "rest" bottom: "x" bottom: "w" }
     """
     notes: list[str] = []
-    net = in_test_phase(text_format.Parse(text, NetParameter()), notes=notes)
+    net = in_state(text_format.Parse(text, NetParameter()), notes=notes)
     assert [layer.name for layer in net.layer] == ["train", "rest"]
     assert notes == ["train (): the TEST phase has no such data; its tops are inputs"]

@@ -72,7 +72,7 @@ def test_the_default_file_shows_every_option_with_its_default(tmp_path: Path) ->
     own.write_text("\n".join(f"{name} = {json.dumps(value)}" for name, value in shown.items() if value != ""))
     (options,) = load(own, {}, {})
     (usual,) = load(None, {"model": tmp_path / "model.t7"}, {})
-    same = [n for n in OPTIONS if n not in files | {"output", "store", "report"}]
+    same = [n for n in OPTIONS if n not in files | {"output", "store", "report", "record", "level"}]
     assert [getattr(options, name) for name in same] == [getattr(usual, name) for name in same]
 
 

@@ -93,6 +93,22 @@ def test_the_tree_sums_up_what_is_inside(folder: Path, capsys: pytest.CaptureFix
     )
 
 
+def test_filters_are_drawn_into_a_file_and_never_over_another_one(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "pictures" / "filters.png"
+    code, out = said(capsys, "inspect", folder, "--filters", picture)
+    assert (code, out) == (0, f"{picture}\n")
+    first = picture.read_bytes()
+    assert first.startswith(b"\x89PNG")
+    assert said(capsys, "inspect", folder, "--filters", picture)[0] == 0  # it is one of ours
+    code, out = said(capsys, "inspect", folder, "--filters", picture, "--json")
+    assert json.loads(out)["title"].startswith("Filters of ")
+    picture.write_bytes(b"\x89PNG of somebody else")
+    assert said(capsys, "inspect", folder, "--filters", picture)[0] == 2
+    assert picture.read_bytes() == b"\x89PNG of somebody else"
+
+
 def test_open_without_netron_names_the_extra(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,19 @@ def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: P
     assert states(program, program.output) == {"x-model": "done", "y-model": "done"}
 
 
+@pytest.mark.parametrize("given", ["zoo", "zoo/*.prototxt"])
+def test_a_prototxt_of_a_folder_or_pattern_takes_the_weights_beside_it(program: Program, given: str) -> None:
+    folder = program.folder / "zoo"
+    folder.mkdir()
+    (folder / "net.prototxt").write_text('name: "n"\n')
+    (folder / "net.caffemodel").write_bytes(b"\xa2\x06\x03\x0a\x01a")
+    said = program("convert", program.folder / given, "--output", program.output, "--no-verify", "-q", "--json")
+    (model,) = said.data["models"]
+    assert (said.code, model["run"]["options"]["weights"]) == (0, str(folder / "net.caffemodel"))
+    alone = program("convert", folder / "net.prototxt", "--output", program.output / "alone", "-q")
+    assert (alone.code, "convert net.prototxt --weights net.caffemodel" in alone.err) == (5, True)
+
+
 def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Program) -> None:
     zoo(program, "a.t7", "b.t7", "c.net")
     config = program.folder / "all.toml"

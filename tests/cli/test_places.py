@@ -21,11 +21,16 @@ def _said_by_whom(program: Program, *words: object) -> None:
     assert "bug" not in said.err
 
 
-@pytest.fixture(params=["a loop of links", "a long name"])
+@pytest.fixture(params=["a loop of links", "a long name", "a pipe", "a device"])
 def place(request: pytest.FixtureRequest, program: Program) -> Path:
-    """Return a path that is nothing, and can be made nothing."""
+    """Return a path that is neither a file nor a folder, and can be made neither."""
     if request.param == "a long name":
         return program.folder / LONG
+    if request.param == "a device":
+        return Path("/dev/zero")
+    if request.param == "a pipe":
+        os.mkfifo(program.folder / "pipe")
+        return program.folder / "pipe"
     (program.folder / "a").symlink_to("b")
     (program.folder / "b").symlink_to("a")
     return program.folder / "a"

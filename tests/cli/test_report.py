@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,29 @@ def test_a_page_in_the_output_folder_is_no_edit(program: Program) -> None:
     program("report", program.output)
     assert program.convert("--no-verify").code == 0
     assert (program.output / "report.html").exists()
+
+
+def test_beside_a_page_lies_the_same_for_programs(program: Program) -> None:
+    program.convert("--no-verify", "--report", program.folder / "page.html")
+    program("report", program.output)
+    printed = json.loads(program("report", program.output, "--json").out)
+    for path in (program.output / "report.json", program.folder / "page.json"):
+        assert json.loads(path.read_text()) == printed
+
+
+@pytest.mark.parametrize("name", ["page.html", "page.json"])
+def test_a_page_or_its_json_takes_no_other_files_place(program: Program, name: str) -> None:
+    (program.folder / name).write_text("mine")
+    said = program.convert("--no-verify", "--report", program.folder / "page.html")
+    assert said.code == 2
+    assert f"{program.folder / name} would be overwritten" in said.err
+    assert (program.folder / name).read_text() == "mine"
+    assert not program.output.joinpath("run.json").exists()
+
+
+def test_a_page_is_not_called_json(program: Program) -> None:
+    said = program.convert("--no-verify", "--report", program.folder / "page.json")
+    assert (said.code, "its JSON is written beside it" in said.err) == (2, True)
 
 
 def test_report_gives_json(program: Program) -> None:

@@ -41,8 +41,8 @@ def _import_or_refuse(task: Task) -> None:
 PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
 
 
-def zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
-    lines = [f"store = '{folder}/store'", "output = 'out'"]
+def zoo(folder: Path, *contents: str, jobs: int = 1, scheduler: str = "") -> tuple[Options, ...]:
+    lines = [f"store = '{folder}/store'", "output = 'out'", f"jobs = {jobs}", f"scheduler = '{scheduler}'"]
     for number, content in enumerate(contents):
         (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
         lines += ["[[model]]", f"model = 'm{number}.t7'"]
@@ -50,11 +50,11 @@ def zoo(folder: Path, *contents: str) -> tuple[Options, ...]:
     return load(folder / "zoo.toml", {}, {})
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int) -> None:
-    runs = zoo(tmp_path, "a", "unsupported", "bug", "b")
+@pytest.mark.parametrize(("jobs", "scheduler"), [(1, ""), (2, ""), (2, "local")])
+def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int, scheduler: str) -> None:
+    runs = zoo(tmp_path, "a", "unsupported", "bug", "b", jobs=jobs, scheduler=scheduler)
     told: list[events.Event] = []
-    results = batch.convert_all(runs, told.append, jobs, stages=PICKY)
+    results = batch.convert_all(runs, told.append, stages=PICKY)
     assert [(r.model, r.exit_code) for r in results] == [("m0", 0), ("m1", 4), ("m2", 1), ("m3", 0)]
     assert "nn.Strange: it is too strange" in results[1].error
     assert "a bug" in results[2].error
@@ -64,13 +64,15 @@ def test_a_failure_does_not_stop_the_other_models(tmp_path: Path, jobs: int) -> 
 
 
 def test_an_interruption_stops_the_models_that_follow(tmp_path: Path) -> None:
-    results = batch.convert_all(zoo(tmp_path, "a", "interrupt", "b"), lambda event: None, 1, stages=PICKY)
+    results = batch.convert_all(zoo(tmp_path, "a", "interrupt", "b"), lambda event: None, stages=PICKY)
     assert [r.exit_code for r in results] == [0, 130]
 
 
-@pytest.mark.parametrize("twice", [False, True])
-def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(tmp_path: Path, twice: bool) -> None:
-    runs = zoo(tmp_path, "wait 1", "wait 2", "a", "b")
+@pytest.mark.parametrize(("twice", "scheduler"), [(False, ""), (True, ""), (False, "local")])
+def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(
+    tmp_path: Path, twice: bool, scheduler: str
+) -> None:
+    runs = zoo(tmp_path, "wait 1", "wait 2", "a", "b", jobs=2, scheduler=scheduler)
     told: list[events.Event] = []
 
     def report(event: events.Event) -> None:
@@ -81,19 +83,19 @@ def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(tm
         elif asked == 2:
             (tmp_path / "store" / "asked").touch()
 
-    results = batch.convert_all(runs, report, 2, stages=PICKY)
+    results = batch.convert_all(runs, report, stages=PICKY)
     assert [(r.model, r.exit_code) for r in results] == [("m0", 130), ("m1", 130)]
     finished = [e.stage for e in told if isinstance(e, events.StageFinished)]
     assert finished == ([] if twice else ["import", "import"])
 
 
 def test_a_process_that_dies_is_the_machine(tmp_path: Path) -> None:
-    results = batch.convert_all(zoo(tmp_path, "die", "die"), lambda event: None, 2, stages=PICKY)
+    results = batch.convert_all(zoo(tmp_path, "die", "die", jobs=2), lambda event: None, stages=PICKY)
     assert [r.exit_code for r in results] == [6, 6]
 
 
 def test_models_with_the_same_bytes_share_their_work(tmp_path: Path) -> None:
     told: list[events.Event] = []
-    batch.convert_all(zoo(tmp_path, "a", "a", "a"), told.append, 2, stages=STAGES)
+    batch.convert_all(zoo(tmp_path, "a", "a", "a", jobs=2), told.append, stages=STAGES)
     started = [e.stage for e in told if isinstance(e, events.StageStarted)]
     assert sorted(started) == sorted(stage.name for stage in STAGES)

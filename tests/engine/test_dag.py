@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipeline.config import OPTIONS, Options
 from pipeline.engine import dag, events
 from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
+from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage, Task
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TRANSLATE, VERIFY, Bench
 
@@ -142,3 +145,8 @@ def test_of_several_failures_all_are_told_and_the_worst_decides(bench: Bench) ->
     assert [error.exit_code for error in outcome.errors] == [4, 5]
     assert outcome.exit_code == 5
     assert bench.run(stages=STAGES).exit_code == 0
+
+
+def test_every_option_of_a_conversion_is_taken_by_a_stage_or_by_the_run_itself(tmp_path: Path) -> None:
+    origins = dict.fromkeys(OPTIONS, "command line")
+    dag.check_options(Options(model=tmp_path / "model.t7", origins=origins), discover())

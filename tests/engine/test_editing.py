@@ -29,7 +29,7 @@ def test_a_file_of_somebody_else_is_not_overwritten(bench: Bench) -> None:
     outcome = bench.run()
     assert isinstance(outcome.error, UsageError)
     assert (bench.output / "deploy.prototxt").read_text() == "yours"
-    assert sorted(path.name for path in bench.output.iterdir()) == ["deploy.prototxt", "run.json"]
+    assert sorted(path.name for path in bench.output.iterdir()) == ["deploy.prototxt", "events.jsonl", "run.json"]
 
 
 def test_a_file_that_was_removed_is_delivered_again(bench: Bench) -> None:
@@ -48,7 +48,7 @@ def test_adopting_an_edit_runs_what_follows_and_leaves_the_rest_alone(bench: Ben
     assert bench.hits() == []
     assert (bench.output / "deploy.prototxt").read_bytes() == b"edited net"
     assert (bench.output / "predict_net.pb").read_bytes() == b"caffe2 edited net"
-    assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
+    assert json.loads((bench.output / "verification.json").read_text())["inputs"] == "random, for caffe caffe2"
 
 
 def test_an_adopted_artifact_knows_its_origin_and_parent(bench: Bench) -> None:
@@ -95,7 +95,7 @@ def test_an_edited_caffe2_net_is_verified_against_its_parent(bench: Bench) -> No
     edit(bench.output / "predict_net.pb", b"edited caffe2")
     assert bench.resume(adopt=True).exit_code == 0
     assert bench.ran() == ["verify"]
-    assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
+    assert json.loads((bench.output / "verification.json").read_text())["inputs"] == "random, for caffe caffe2"
     assert (bench.output / "predict_net.pb").read_bytes() == b"edited caffe2"
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.caffe.format import CAFFE
 from pipeline.config import load
 from pipeline.engine.reference import with_shapes
+from pipeline.engine.sources import Entrance, recognise
 from pipeline.errors import InvalidInputError
 from tests.support import convert, numbers
 from tests.torch7.writer import nn, save, sequential
@@ -24,19 +26,19 @@ def options(tmp_path):
 
 
 def test_a_reference_gives_the_shapes_that_nobody_typed(options):
-    assert with_shapes(options, "t7").inputs == ("2x3", "4")
+    assert with_shapes(options, recognise(options)).inputs == ("2x3", "4")
 
 
 def test_shapes_that_were_typed_and_those_of_other_formats_stay(options):
     typed = replace(options, inputs=("1x3",))
-    assert with_shapes(typed, "t7") is typed
-    assert with_shapes(options, "caffe") is options
+    assert with_shapes(typed, recognise(typed)) is typed
+    assert with_shapes(options, Entrance(CAFFE, {"prototxt": options.model})) is options
 
 
 def test_a_reference_that_is_no_npz_is_refused(options):
     options.reference.write_bytes(b"no zip")
     with pytest.raises(InvalidInputError, match="npz"):
-        with_shapes(options, "t7")
+        with_shapes(options, recognise(options))
 
 
 def test_a_conversion_goes_by_the_shapes_of_its_reference_and_records_what_was_asked(tmp_path):

@@ -148,7 +148,7 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     assert outcome.exit_code == 0
     assert bench.ran() == ["translate", "verify"]
     assert (bench.output / "deploy.prototxt").read_bytes() == pair["model"].read_bytes()
-    assert json.loads((bench.output / "verification.json").read_text())["seen"] == ["caffe", "caffe2"]
+    assert json.loads((bench.output / "verification.json").read_text())["inputs"] == "random, for caffe caffe2"
     pair["weights"].write_bytes(b"\xffother weights")
     bench.run(**pair)
     assert bench.ran() == ["translate", "verify"]
@@ -219,7 +219,7 @@ def test_a_failed_verification_leaves_everything_in_place_and_stays_failed(bench
     assert outcome.error is not None
     assert outcome.error.where == "conv1"
     assert outcome.record.state == "unverified"
-    assert json.loads((bench.output / "verification.json").read_text())["bad"] is True
+    assert json.loads((bench.output / "verification.json").read_text())["passed"] is False
     assert (bench.output / "manifest.json").exists()
     assert bench.run(stages=stages).exit_code == 3
     assert bench.ran() == []

@@ -80,6 +80,31 @@ def test_a_wrong_file_is_named_by_its_users_path_whatever_it_came_by(tmp_path: P
         assert caught.value.advice
 
 
+def test_a_caffemodel_given_twice_asks_for_the_prototxt(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        _recognise(tmp_path, b"\xa2\x06\x03\x0a\x01a", b"\xa2\x06\x03\x0a\x01a")
+    assert "file.bin is a caffemodel, as w is" in caught.value.what
+    assert caught.value.advice == "torch2caffe2 convert PROTOTXT --weights w"
+
+
+@pytest.mark.parametrize("data", [b"\x08\x08\x12\x01a\x3a\x02\x0a\x00", b"\x0a\x01n\x12\x06\x12\x01y\x22\x01R"])
+def test_a_network_that_no_conversion_starts_from_is_named(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(UsageError, match="which no conversion starts from"):
+        _recognise(tmp_path, data)
+
+
+def test_a_file_that_nobody_knows_is_no_torch_file_that_has_weights(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="is no network") as caught:
+        _recognise(tmp_path, b"\xff" * 20, b"\xa2\x06\x00")
+    assert "ff ff ff" in caught.value.why
+
+
+@pytest.mark.parametrize("cut", [b"\xa2\x06\x7f\x0a\x01a", b"\x0a\x01n\xa2\x06\x7f\x0a\x01a"])
+def test_a_caffemodel_that_ends_in_its_first_layer_is_known_as_one(tmp_path: Path, cut: bytes) -> None:
+    with pytest.raises(InvalidInputError, match="is a caffemodel"):
+        _recognise(tmp_path, cut)
+
+
 def test_a_caffemodel_alone_asks_for_its_prototxt(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         _recognise(tmp_path, b"\xa2\x06\x03\x0a\x01a")

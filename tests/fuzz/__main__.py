@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from tests.fuzz.campaign import Sandbox, campaign
+from tests.fuzz.campaign import Finding, Sandbox, campaign
 from tests.fuzz.targets import TARGETS
 
 
@@ -19,14 +20,16 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=list(TARGETS), help="this target only")
     asked = parser.parse_args()
     sandbox = Sandbox.make(Path(tempfile.mkdtemp(prefix="fuzz-")))
-    count = 0
+    findings: list[Finding] = []
     for name in asked.only or TARGETS:
-        print(f"{name} ...", flush=True)
-        for finding in campaign(sandbox, name, asked.seed, seconds=asked.seconds):
-            count += 1
-            print(finding, flush=True)
-    print(f"{count} findings, kept in {sandbox.root / 'findings'}")
-    return int(count > 0)
+        began, tried = time.monotonic(), 0
+        for count, found in campaign(sandbox, name, asked.seed, seconds=asked.seconds):
+            tried += count
+            findings += found
+            print(*found, sep="\n", end="\n" * bool(found), flush=True)
+        print(f"{name}: {tried} files in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{len(findings)} findings, kept in {sandbox.root / 'findings'}")
+    return int(bool(findings))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Runs commands on changed files in processes of their own, and tells what no file may make them do."""
+"""Runs commands on changed files in processes of their own, and tells what no file may make them do.
+
+A campaign begins with the files that were found once: they lie in tests/data/fuzzed, by target.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,17 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from types import FrameType
 
 from pipeline.cli.app import run
 from tests.fuzz.mutation import mutated
-from tests.fuzz.targets import TARGETS, Place, Target, prepared
+from tests.fuzz.targets import DATA, TARGETS, Place, Target, prepared
 
 SECONDS = 2.0  # of processor time for a command
 MEGABYTES = 500
@@ -79,24 +83,38 @@ class Sandbox:
         return "" if (outside / "precious").read_text() == "precious\n" else "a file outside was written to"
 
 
-def campaign(sandbox: Sandbox, name: str, seed: int, *, seconds: float = 0, inputs: int = 0) -> Iterator[Finding]:
-    """Fuzz one target for so long, or with so many inputs; the same seed gives the same inputs."""
+def campaign(
+    sandbox: Sandbox, name: str, seed: int, *, seconds: float = 0, inputs: int = 0
+) -> Iterator[tuple[int, list[Finding]]]:
+    """Try what was found once in a target, then fuzz it for so long, or with so many inputs.
+
+    Yields how many inputs were tried, and what was found in them, for one process after the other. The same seed gives
+    the same inputs.
+    """
     target, began, done = TARGETS[name], time.monotonic(), 0
     seeds = target.seeds(sandbox.place)
     assert seeds, f"{name} has nothing to start from"
+    known = [path.read_bytes() for path in sorted((DATA / "fuzzed" / name).glob("*"))]
+    found = sandbox.root / "findings" / f"{name}-{seed}"
+    yield len(known), list(_in_a_process(sandbox, target, name, known, found.with_name(f"{found.name}-known")))
     while (done < inputs) if inputs else (time.monotonic() - began < seconds):
         count = min(_BATCH, inputs - done) if inputs else _BATCH
-        found = sandbox.root / "findings" / f"{name}-{seed}-{done}"
-        yield from _in_a_process(sandbox, target, name, seeds, Random(f"{name} {seed} {done}"), count, found)
+        new = islice(_changed(Random(f"{name} {seed} {done}"), seeds, target.signed), count)
+        yield count, list(_in_a_process(sandbox, target, name, new, found.with_name(f"{found.name}-{done}")))
         done += count
 
 
+def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    while True:
+        yield signed(mutated(random, random.choice(seeds), seeds))
+
+
 def _in_a_process(
-    sandbox: Sandbox, target: Target, name: str, seeds: object, random: Random, count: int, found: Path
+    sandbox: Sandbox, target: Target, name: str, inputs: Iterable[bytes], found: Path
 ) -> Iterator[Finding]:
-    """Try `count` inputs in a child, whose death is a finding too."""
+    """Try inputs in a child, whose death is a finding too."""
     report = found.with_suffix(".report")
-    status = _in_child(lambda: _try_inputs(sandbox, target, seeds, random, count, found, report))
+    status = _in_child(lambda: _try_inputs(sandbox, target, inputs, found, report))
     lines = report.read_text().splitlines() if report.exists() else []
     told = [line.split("\t") for line in lines if line.count("\t") == 2]
     for command, what, file in told:
@@ -120,15 +138,12 @@ def _in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _try_inputs(
-    sandbox: Sandbox, target: Target, seeds: object, random: Random, count: int, found: Path, report: Path
-) -> None:
+def _try_inputs(sandbox: Sandbox, target: Target, inputs: Iterable[bytes], found: Path, report: Path) -> None:
     for number in (signal.SIGVTALRM, signal.SIGALRM):
         signal.signal(number, _stop)
     lies, current = target.lies(sandbox.place), found.with_suffix(".current")
     with report.open("a") as told, _silent():
-        for number in range(count):
-            data = mutated(random, random.choice(seeds), seeds)  # type: ignore[arg-type]
+        for number, data in enumerate(inputs):
             current.write_bytes(data)
             if target.writes:
                 sandbox.restore()
@@ -140,7 +155,7 @@ def _try_inputs(
                     told.write(f"{' '.join(words)}\t{what}\t{kept}\n")
                     told.flush()
                     break
-    current.unlink()
+    current.unlink(missing_ok=True)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

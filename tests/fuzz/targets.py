@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.app import run
+from pipeline.store import manifest
+from pipeline.store.digests import sealed
 from pipeline.torch7.reader import load
 from tests.torch7.writer import dumps
 
@@ -40,6 +43,7 @@ class Target:
     lies: Callable[[Place], Path]
     commands: Callable[[Place, Path], Sequence[Words]]
     writes: bool  # the commands change the place
+    signed: Callable[[bytes], bytes] = bytes  # with a digest of its own that is right again
 
 
 def prepared(folder: Path) -> Place:
@@ -48,6 +52,8 @@ def prepared(folder: Path) -> Place:
     words = ["convert", str(MODEL), "--input", INPUT, "-o", str(place.output), "--store", str(place.store), "-q"]
     assert run([*words, "--runtime", "none", "--report", str(folder / "page.html")]) == 0
     assert run([*words, "-o", str(folder / "hdf5"), "--weights-format", "hdf5", "--no-verify"]) == 0
+    assert run([*words, "-o", str(folder / "exits"), "--to", "onnx", "--to", "pytorch", "--no-verify"]) == 0
+    (folder / "io.npz").write_bytes(MODEL.with_name("io.npz").read_bytes())
     (folder / "run.toml").write_text(TOML.format(model=MODEL, input=INPUT))
     return place
 
@@ -84,6 +90,14 @@ def _inspect(place: Place, path: Path) -> Sequence[Words]:
     )
 
 
+def _refer(place: Place, path: Path) -> Sequence[Words]:
+    reference = ("--reference", str(path), "--store", str(place.store), "-o", str(place.folder / "layer"))
+    return (
+        ("plan", str(MODEL), *reference),
+        ("export-layer", str(place.output / "graph.json"), "--layer", "1", *reference[:2], *reference[4:]),
+    )
+
+
 def _plan(place: Place, path: Path) -> Sequence[Words]:
     return (("plan", "--config", str(path), "--store", str(place.store)),)
 
@@ -102,13 +116,29 @@ def _go_on(place: Place, path: Path) -> Sequence[Words]:
 
 def _keep(place: Place, path: Path) -> Sequence[Words]:
     store = ("--store", str(place.store))
-    return ("cache", "list", *store), ("cache", "check", *store), *_go_on(place, path)[2:]
+    return ("cache", "list", *store), *_go_on(place, path), ("cache", "check", *store)
+
+
+def _signed(kind: str) -> Callable[[bytes], bytes]:
+    """Return what gives a small file of the store the digest by which it is known to be whole, as anybody can."""
+
+    def sign(data: bytes) -> bytes:
+        try:
+            found = json.loads(data)
+            if kind == "manifest":
+                return manifest.sealed({name: found[name] for name in found if name not in ("check", "format")})
+            return sealed(kind, found["facts"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return data
+
+    return sign
 
 
 def _target(
     pattern: str,
     commands: Callable[[Place, Path], Sequence[Words]],
     seeds: Callable[[Place], Sequence[bytes]] = lambda place: (),
+    signed: Callable[[bytes], bytes] = bytes,
 ) -> Target:
     """Return the target of the first file that matches `pattern` in a place, and of others like it."""
 
@@ -119,7 +149,7 @@ def _target(
         path = lies(place)
         return (*([path.read_bytes()] if path.exists() else ()), *seeds(place))
 
-    return Target(all_seeds, lies, commands, commands in (_go_on, _keep))
+    return Target(all_seeds, lies, commands, commands in (_go_on, _keep, _refer), signed)
 
 
 TOML = """# a configuration
@@ -147,18 +177,25 @@ TARGETS: Mapping[str, Target] = {
     "hdf5": _target("hdf5/model.caffemodel.h5", _HDF5),
     "predict-net": _target("out/predict_net.pb", _inspect),
     "init-net": _target("out/init_net.pb", _inspect),
+    "onnx": _target("exits/model.onnx", _inspect),
+    "parameters": _target("exits/model.safetensors", _inspect),
+    "module": _target("exits/model.py", _inspect),
     "graph": _target("out/graph.json", _inspect),
     "safetensors": _target("out/weights.safetensors", _inspect),
+    "reference": _target("io.npz", _refer),
     "toml": _target("run.toml", _plan),
     "run": _target("out/run.json", _go_on),
     "log": _target("out/events.jsonl", _go_on),
     "manifest": _target("out/manifest.json", _go_on),
     "verification": _target("out/verification.json", _go_on),
     "artifact": _target("store/artifacts/*/*/manifest.json", _keep),
+    "artifact-signed": _target("store/artifacts/*/*/manifest.json", _keep, signed=_signed("manifest")),
     "artifact-graph": _target("store/artifacts/*/*/graph.json", _keep),
     "signature": _target("store/artifacts/*/*/signature.json", _keep),
     "history": _target("store/history/*", _keep),
+    "history-signed": _target("store/history/*", _keep, signed=_signed("facts")),
     "digests": _target("store/digests/*", _keep),
     "ledger": _target("store/ledger/*", _keep),
+    "ledger-signed": _target("store/ledger/*", _keep, signed=_signed("ledger")),
     "mark": _target("store/torch2caffe2-store.json", _keep),
 }

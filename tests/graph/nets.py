@@ -100,6 +100,7 @@ for _shape in (IMAGE, MATRIX, (5,), VOLUME):
     plain("ThresholdedRelu", _shape, alpha=0.5)
     plain("ThresholdedRelu", _shape, alpha=-0.5)
     plain("Dropout", _shape, ratio=0.3)
+    plain("FeatureDropout", _shape, ratio=0.3, map_rank=2)
     for _axis in range(-len(_shape), len(_shape)):
         plain("Softmax", _shape, axis=_axis, low=-9.0, high=9.0)
         plain("LogSoftmax", _shape, axis=_axis, low=-90.0, high=90.0)
@@ -337,6 +338,25 @@ def _rois(net: Net, x: Value) -> Value:
     return net.add("MaxRoiPool", x, rois, pooled_shape=(2, 3), spatial_scale=0.5)
 
 
+@case("BoxSuppression", (3, 6, 2))
+def _overlapping(net: Net, x: Value) -> Sequence[Value]:
+    corners = net.add("Concat", x, net.add("Add", x, net.c(2.0), part="ends"), axis=2, part="corners")
+    boxes = net.add("Reshape", net.add("Transpose", corners, perm=(1, 0, 2), part="turned"), shape=(0, -1), part="flat")
+    numbers = net.c(np.arange(18, 0, -1, dtype=np.float32).reshape(3, 6).T)
+    return net.add_many("BoxSuppression", numbers, boxes, iou_threshold=0.5, score_threshold=2.0)
+
+
+@case("ScatterAdd", (4,))
+def _scattered(net: Net, x: Value) -> Value:
+    return net.add("ScatterAdd", net.c([6, 0, 2, 0], "int64"), x, size=7)
+
+
+@case("Compress", (5, 2, 3))
+def _rows(net: Net, x: Value) -> Value:
+    positive = net.add("Greater", net.add("ReduceSum", x, axes=(1, 2), keepdims=0, part="sum"), net.c(0.0), part="some")
+    return net.add("Compress", x, positive)
+
+
 for _x in (MATRIX, SEQUENCE, IMAGE, VOLUME):
     for _scale, _bias in ((True, True), (True, False), (False, True), (False, False)):
         case(f"BatchNormalization {_x} {_scale} {_bias}", _x)(
@@ -508,3 +528,7 @@ def _shared_weight(net: Net, x: Value) -> Value:
 @case("no parameter, no computation", MATRIX)
 def _nothing(net: Net, x: Value) -> Value:
     return x
+
+
+CHOOSING = ("BoxSuppression", "Compress", "ScatterAdd")  # which only Caffe2 has
+STATIC = [each for each in CASES if not each.name.startswith(CHOOSING)]

@@ -32,6 +32,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[tuple[int, ...], ...]]] = [
     ("Im2Col", {**WINDOW, "dilations": (1, 2)}, (X,)),
     ("LocallyConnected", WINDOW, (X, (4, 5, 3, 4, 3, 2))),
     ("LocallyConnected", {**WINDOW, "pads": (0,) * 4}, (X, (2, 4, 3, 4, 3, 2), (3, 2, 4))),
+    ("FeatureDropout", {"ratio": 0.25}, (X,)),
     ("LRN", {"size": 4, "alpha": 0.5, "bias": 2.0}, (X,)),
     ("LRN", {"size": 3, "beta": -0.5, "bias": 2.0}, ((2, 5),)),
     ("LpNormalization", {"axis": 1, "p": 3}, (X,)),

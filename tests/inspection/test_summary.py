@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from pipeline.caffe.files import read_weights
+from pipeline.caffe.schema import NetParameter
 from pipeline.errors import UsageError
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory, Part
 from pipeline.inspection.summary import inspect
 from tests.support import shared
 
+MODELS = Path(__file__).parent.parent / "data" / "torch7"
 PARAMETERS = 4 * 3 * 3 * 3 + 5 * 64 + 5
 
 
@@ -106,6 +108,19 @@ def test_a_caffemodel_tells_types_and_wiring(run_folder: Path, tmp_path: Path) -
     assert part(found, "pool").inputs == ("act",)
 
 
+def test_a_caffemodel_with_fields_that_nobody_knows_is_listed_and_they_are_named(tmp_path: Path) -> None:
+    net = NetParameter(name="n")
+    net.layer.add(name="k", type="Pooling").pooling_param.MergeFromString(b"\x98\x06\x01")
+    net.layer[0].MergeFromString(b"\xf8\xe1\x04\x07")
+    (tmp_path / "n.caffemodel").write_bytes(net.SerializeToString())
+    found = look(tmp_path / "n.caffemodel")
+    assert [each.name for each in found.parts] == ["k"]
+    assert found.notes == (
+        "LayerParameter of k has no field number 9759",
+        "PoolingParameter of k has no field number 99",
+    )
+
+
 def test_hdf5_weights_are_listed_by_layer(run_folder: Path, tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "w.h5", "w") as file:
@@ -177,6 +192,35 @@ def test_a_torch7_file_is_listed_by_modules_and_given_shapes() -> None:
     assert modules[0].attributes["nOutputPlane"] == 8
     assert modules[0].weights["weight"].size == 8 * 25
     assert found.parameters == sum(module.parameters for module in modules)
+
+
+@pytest.mark.parametrize(
+    ("name", "edges"),
+    [
+        (
+            "gModule_multi_io",
+            {"1": "input_1", "2": "1", "3": "input_2", "4": "3", "5": "2 4", "6": "5", "7": "6", "8": "5"},
+        ),
+        ("gModule_split", {"1": "input", "2": "1", "3": "2", "4": "3[1] 3[3]", "5": "3[2]"}),
+        ("gModule_nested", {"1": "input", "2": "1", "2.1": "input", "2.2": "2.1", "2.3": "2.2", "3": "2 1"}),
+    ],
+)
+def test_the_modules_of_an_nngraph_tell_what_they_take(name: str, edges: dict[str, str]) -> None:
+    found = inspect(Location(MODELS / name / "model.t7"))
+    assert {part.name: " ".join(part.inputs) for part in found.parts if part.inputs} == edges
+
+
+def test_an_nngraph_tells_what_it_gives() -> None:
+    found = inspect(Location(MODELS / "gModule_multi_io" / "model.t7"))
+    assert found.parts[0].outputs == ("6", "7", "8")
+
+
+def test_an_nngraph_without_its_edges_is_listed_all_the_same(tmp_path: Path) -> None:
+    from tests.torch7.writer import nn, save
+
+    nodes = [nn("nngraph.Node", data={"module": nn("Tanh"), "mapindex": 3}), nn("nngraph.Node"), 7]
+    found = inspect(Location(save(tmp_path / "net.t7", nn("gModule", modules=[nn("Tanh")], forwardnodes=nodes))))
+    assert [part.inputs for part in found.parts] == [(), ()]
 
 
 def test_shared_weights_are_counted_once() -> None:

@@ -12,7 +12,7 @@ from pipeline.graph.operators import Resize
 from pipeline.onnx.read import read
 from pipeline.onnx.write import write
 from tests.graph.geometry import LAYERS
-from tests.graph.nets import CASES, Case
+from tests.graph.nets import STATIC, Case
 
 
 def check_round_trip(case: Case) -> None:
@@ -28,7 +28,7 @@ def check_round_trip(case: Case) -> None:
 
 
 FAMILIES: dict[str, list[Case]] = {}
-for case in CASES:
+for case in STATIC:
     FAMILIES.setdefault(case.name.split()[0], []).append(case)
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from pipeline.graph.evaluation import evaluate, run
+from pipeline.graph.evaluation import run
 from pipeline.onnx.files import write_model
+from pipeline.onnx.format import ONNX
 from pipeline.onnx.write import write
 from pipeline.runtimes.runtime import Job, Runtime
 from pipeline.runtimes.runtime import run as run_jobs
 from pipeline.wire import splice
 from tests.graph.geometry import LAYERS, made
-from tests.graph.nets import CASES, Case, Net, together
+from tests.graph.nets import STATIC, Net
+from tests.graph.trials import differences, trials
 from tests.support import ONNX_RUNTIMES, numbers
-
-NETS = 60  # cases in one net
 
 
 @pytest.fixture(scope="module", params=ONNX_RUNTIMES)
@@ -27,61 +23,13 @@ def engine(request) -> Runtime:
     return request.param
 
 
-@dataclass(frozen=True)
-class Trial:
-    """Cases in one net, ready to run, and what should come out, by value."""
-
-    cases: Sequence[Case]
-    job: Job
-    wanted: dict[str, np.ndarray]
-
-
-def trial(cases: Sequence[Case], folder: Path) -> Trial:
-    graph = together(cases)
-    model = write(graph)
-    folder.mkdir(parents=True)
-    write_model(model, folder / "model.onnx")
-    arrays = [array for case in cases for array in case.feeds()]
-    feeds = dict(zip((value.name for value in graph.inputs), arrays, strict=True))
-    outputs = [value.name for value in model.proto.graph.output]
-    wanted = {value.name: array for value, array in evaluate(graph, feeds)}
-    wanted |= dict(zip(outputs, run(graph, feeds), strict=True))
-    return Trial(cases, Job({"onnx": folder / "model.onnx"}, feeds, outputs), wanted)
-
-
-def differences(engine: Runtime, trials: Sequence[Trial], folder: Path) -> list[str]:
-    """Run the trials; where a net fails, run its cases apart to name those that do."""
-    found: list[str] = []
-    for number, (tried, result) in enumerate(zip(trials, run_jobs(engine, [t.job for t in trials]), strict=True)):
-        wrong = "" if result.ok else f"{result.stage}: {result.error}"
-        for name, want in tried.wanted.items() if result.ok else ():
-            wrong = wrong or difference(name, result.blobs[name], want)
-        if wrong and len(tried.cases) > 1:
-            apart = folder / str(number)
-            found += differences(engine, [trial([c], apart / str(i)) for i, c in enumerate(tried.cases)], apart)
-        elif wrong:
-            found.append(f"{tried.cases[0].name}: {wrong}")
-    return found
-
-
-def difference(name: str, found: np.ndarray, wanted: np.ndarray) -> str:
-    if (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
-        return f"{name} is {found.dtype} {found.shape}, not {wanted.dtype} {wanted.shape}"
-    if not np.allclose(found, wanted, rtol=2e-5, atol=1e-5, equal_nan=wanted.dtype.kind == "f"):
-        return f"{name} is off by {np.abs(found.astype(float) - wanted).max()}"
-    return ""
-
-
-def trials(cases: Sequence[Case], folder: Path) -> list[Trial]:
-    return [trial(cases[i : i + NETS], folder / str(i)) for i in range(0, len(cases), NETS)]
-
-
 def test_every_value_of_every_operator_is_the_same_in_onnx_runtime(engine, tmp_path):
-    assert differences(engine, trials(CASES, tmp_path / "nets"), tmp_path / "apart") == []
+    assert differences(ONNX, engine, trials(ONNX, STATIC, tmp_path / "nets"), tmp_path / "apart") == []
 
 
 def test_any_geometry_computes_the_same_in_onnx_runtime(engine, tmp_path):
-    assert differences(engine, trials(made(LAYERS, 200), tmp_path / "nets"), tmp_path / "apart") == []
+    nets = trials(ONNX, made(LAYERS, 200), tmp_path / "nets")
+    assert differences(ONNX, engine, nets, tmp_path / "apart") == []
 
 
 def classifier(batch: int) -> Net:

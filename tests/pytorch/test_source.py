@@ -18,7 +18,7 @@ from pipeline.pytorch.code import call, code, flat, lines
 from pipeline.pytorch.format import PYTORCH
 from pipeline.pytorch.identifiers import MODULE, identifier, word
 from pipeline.pytorch.write import write
-from tests.graph.nets import CASES, Net, together
+from tests.graph.nets import STATIC, Net, together
 from tests.torch7.fixtures import DATA, io, read, structured
 
 CONV = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
@@ -135,7 +135,7 @@ def test_parameters_are_those_of_the_graph_by_their_new_names(tmp_path):
 @pytest.mark.skipif(util.find_spec("ruff") is None, reason="ruff is not installed")
 def test_every_source_is_formatted_and_lint_clean(tmp_path):
     sources = [write(graph).text for graph in (two_containers(), residual(), shared(), long_names())]
-    sources += [write(together(CASES[i : i + 50])).text for i in range(0, 500, 50)]
+    sources += [write(together(STATIC[i : i + 50])).text for i in range(0, 500, 50)]
     for number, text in enumerate(sources):
         (tmp_path / f"model{number}.py").write_text(text)
     for command in (["format", "--check", "--diff"], ["check"]):

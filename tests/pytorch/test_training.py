@@ -15,7 +15,8 @@ from pipeline.graph.input_spec import TensorSpec
 from pipeline.pytorch.format import PYTORCH
 from pipeline.torch7.importer import read
 from tests.graph.nets import Net
-from tests.torch7.fixtures import DATA, io
+from tests.torch7.fixtures import DATA, graph_of, io
+from tests.torch7.writer import nn, sequential
 
 DEMO = DATA.parent / "demo"
 STEPS = 20
@@ -102,3 +103,25 @@ def test_a_weight_that_a_layer_and_an_expression_share_stays_one(imported, tmp_p
     network = imported(tmp_path).load()
     assert len(list(network.parameters())) == 1
     torch.testing.assert_close(network(torch.ones(6, 6)), torch.eye(6))
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "kept"),
+    [
+        (nn("Dropout", p=0.25, v2=True), (40, 50), 4 / 3),
+        (nn("Dropout", p=0.25, v2=True, inplace=True), (40, 50), 4 / 3),
+        (nn("Dropout", p=0.25), (40, 50), 1),
+        (nn("SpatialDropout", p=0.25), (40, 50, 2, 3), 1),
+        (nn("SpatialDropout", p=0.25), (2000, 2, 3), 1),
+        (nn("VolumetricDropout", p=0.25), (40, 50, 2, 1, 3), 1),
+        (nn("VolumetricDropout", p=0.25), (2000, 2, 1, 3), 1),
+    ],
+)
+def test_a_dropout_drops_in_training_as_torch7_does(imported, tmp_path, module, shape, kept):
+    PYTORCH.write(graph_of(sequential(module, nn("MulConstant", constant_scalar=2)), shape), tmp_path)
+    network = imported(tmp_path).load()
+    torch.manual_seed(0)
+    y = network.train()(torch.ones(shape)).numpy().reshape(2000, -1)
+    np.testing.assert_allclose(np.unique(y), [0, 2 * kept], rtol=1e-6)
+    assert (y == y[:, :1]).all(), "maps are dropped as a whole"
+    assert 0.2 < np.mean(y == 0) < 0.3

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.report.render import render
+from pipeline.report.render import render, render_index
 from tests.report.runs import HOSTILE, folder, residual
 
 if TYPE_CHECKING:
@@ -213,7 +214,15 @@ def test_the_accessibility_tree_has_landmarks_headings_and_names(page: Page) -> 
     tree = page.locator("body").aria_snapshot()
     for landmark in ("banner", 'navigation "Sections"', "main", "contentinfo", 'complementary "Details of a layer"'):
         assert f"- {landmark}" in tree, landmark
-    sections = ("The run", "The network", "Parity", "Weights", "Versions and files", "How to reproduce")
+    sections = (
+        "The run",
+        "The network",
+        "Parity",
+        "Weights",
+        "First convolution",
+        "Versions and files",
+        "How to reproduce",
+    )
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_role("heading", level=2).all_inner_texts() == list(sections)
     for name in sections:
@@ -281,6 +290,46 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
         assert small == 0
 
 
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a page that leads to three others: one that agrees, one that failed, one with a long name."""
+    place = tmp_path_factory.mktemp("index")
+    good, failed, long = (folder(place / name, residual(3)).report() for name in ("a", "b", "c"))
+    reports = {
+        "a/report.html": good,
+        "b/report.html": replace(failed, run=replace(failed.run, state="failed", error="the shape is needed")),
+        "c/report.html": replace(long, run=replace(long.run, model="a_network_with_quite_a_long_name_to_fold")),
+    }
+    path = place / "index.html"
+    path.write_text(render_index(reports), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_over_several_shows_all_of_it_readably(browser: Browser, index: Path, width: int, scheme: str) -> None:
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(index.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert [what for ratio, what in page.evaluate(CONTRASTS) if ratio < 4.5] == []
+        assert page.get_by_role("link").all_inner_texts()[1:] == ["m", "a_network_with_quite_a_long_name_to_fold"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_pictures_fit_the_page(browser: Browser, file: Path, width: int, scheme: str) -> None:
+    with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(file.as_uri())
+        images = page.locator("#pictures img")
+        assert images.count() == 2
+        assert images.evaluate_all("all => all.every((e) => e.complete && e.naturalWidth > 0)")
+        right = images.evaluate_all("all => Math.max(...all.map((e) => e.getBoundingClientRect().right))")
+        assert right <= width
+
+
 def test_without_scripts_a_link_still_shows_its_layer(browser: Browser, file: Path) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
@@ -308,6 +357,6 @@ def test_hostile_names_are_text_and_nothing_else(browser: Browser, tmp_path: Pat
         page.goto(path.as_uri())
         page.locator("#node-2").click()
         assert "onerror" in page.locator("#layer-2 h3").inner_text()
-        assert page.locator("img").count() == 0
+        assert page.locator("img:not([src^='data:image/png;base64,'])").count() == 0
         assert page.title().startswith("</script>")
         assert asked == [path.as_uri()]

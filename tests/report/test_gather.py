@@ -115,5 +115,5 @@ def test_a_record_of_another_version_is_an_error(tmp_path: Path) -> None:
 
 def test_a_report_is_plain_json_too(tmp_path: Path) -> None:
     report = folder(tmp_path, residual(3), {"caffe read back": float("inf")}).report()
-    text = json.dumps(as_json(report), allow_nan=False)
-    assert json.loads(text)["network"]["layers"][1]["operator"] == "Conv"
+    text = json.dumps(as_json([report]), allow_nan=False)
+    assert json.loads(text)["models"][0]["network"]["layers"][1]["operator"] == "Conv"

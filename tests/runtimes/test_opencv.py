@@ -13,6 +13,7 @@ from pipeline.runtimes.discovery import runtimes
 from pipeline.runtimes.programs import opencv
 from pipeline.runtimes.runtime import Job, Runtime, run
 from tests.support import CAFFES
+from tests.torch7.writer import nn, save, sequential
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -86,8 +87,17 @@ def test_layers_that_opencv_computes_rightly_are_not_doubted(tmp_path):
     assert opencv.doubt("caffe", {"prototxt": file}) == ""
 
 
-def test_a_torch7_file_is_not_doubted():
-    assert opencv.doubt("t7", {}) == ""
+WRONG = ("Normalize_inf", "InstanceNormalization", "SpatialMaxPooling_ceil_k1s2", "legacy_conv_padding")
+
+
+@pytest.mark.parametrize("name", [*WRONG, "shared_module_object"])
+def test_a_module_that_opencv_computes_wrongly_is_doubted_by_name(name):
+    assert "wrong about" in opencv.doubt("t7", {"t7": DATA / "torch7" / name / "model.t7"})
+
+
+@pytest.mark.parametrize("name", ["Normalize_2", "SoftMax_1d", "SpatialMaxPooling_ceil"])
+def test_a_module_that_opencv_computes_rightly_is_not_doubted(name):
+    assert opencv.doubt("t7", {"t7": DATA / "torch7" / name / "model.t7"}) == ""
 
 
 def opencv_or_skip(reads: str) -> Runtime:
@@ -102,6 +112,21 @@ def test_the_worker_gives_what_torch7_computed():
     with np.load(folder / "io.npz") as io:
         (result,) = run(opencv_or_skip("t7"), [Job({"t7": folder / "model.t7"}, {"": io["in0"]}, ["out"])])
         np.testing.assert_allclose(result.blobs["out"], io["out0"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["SoftMax_1d", "SoftMax_3d"])
+def test_a_sample_without_its_batch_dimension_is_fed_as_a_batch_of_one(name):
+    folder = DATA / "torch7" / name
+    with np.load(folder / "io.npz") as io:
+        (result,) = run(opencv_or_skip("t7"), [Job({"t7": folder / "model.t7"}, {"": io["in0"]}, ["out"])])
+        np.testing.assert_allclose(result.blobs["out"], io["out0"][None], atol=1e-6)
+
+
+def test_infinities_are_no_answer(tmp_path):
+    save(tmp_path / "model.t7", sequential(nn("LogSoftMax")))
+    scores = np.array([[0, 200]], np.float32)
+    (result,) = run(opencv_or_skip("t7"), [Job({"t7": tmp_path / "model.t7"}, {"": scores}, ["out"])])
+    assert (result.stage, "infinities" in result.error) == ("run", True)
 
 
 def test_a_file_that_opencv_refuses_is_told_with_its_reason_and_the_next_job_still_runs(tmp_path):

@@ -9,19 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.engine.runner import resume
 from pipeline.errors import UsageError
+from pipeline.graph.input_spec import places
 from pipeline.runtimes.discovery import executing, look_for, runtimes
 from pipeline.runtimes.discovery import known as known_programs
 from pipeline.runtimes.runtime import Job, Missing, Runtime, run
 from tests.support import convert
-from tests.torch7.fixtures import REFUSED, assert_close, io
+from tests.torch7.fixtures import REFUSED, assert_close, io, structured
 
 DATA = Path(__file__).parents[1] / "data" / "torch7"
 TORCH7 = next(program for program in known_programs() if program.name == "Torch7")
 # It takes the files and gives its first input back, as a network without a layer would.
 IDENTITY = """
 if [ "$1" = -e ]; then printf 'on Lua 5.1'; exit; fi
-grep -q "require 'nn'" "$1" && test -f "$2" && cp "$3/in1" "$3/out1" && head -1 "$3/inputs" > "$3/outputs"
+grep -q "require 'nn'" "$1" && test -f "$2" && cp "$3/in1" "$3/out1" || exit 1
+head -1 "$3/inputs" | cut -d' ' -f2- > "$3/outputs"
 """
 
 
@@ -72,6 +75,13 @@ def test_arrays_go_in_and_come_out_as_they_are(lua):
             ("y",),
             "unknown Torch class",
         ),
+        (
+            IDENTITY.replace(
+                "grep", r"printf 'In 1 module:\nno output\nstack traceback:\n at 0x1\n' >&2; exit 1; grep"
+            ),
+            ("y",),
+            "no output",
+        ),
         (IDENTITY.replace("grep", "exit 1; grep"), ("y",), "it ended without a word"),
     ],
 )
@@ -93,22 +103,58 @@ def test_one_without_nn_is_missing_and_the_advice_is_to_name_another(lua, text, 
         found()
 
 
-def test_a_conversion_that_asks_for_it_says_so_and_keeps_what_it_computed(lua, tmp_path):
+def test_inputs_in_nested_tables_are_told_by_their_places(lua, tmp_path):
+    lua(f"{IDENTITY}\ncp $3/inputs {tmp_path}/told")
+    inputs = ("3x4", "[3x4,[3x4]]", "3x4")
+    asked = {"inputs": inputs, "to": ("caffe2", "onnx"), "runtimes": ("torch7",)}
+    outcome = convert(DATA / "FlattenTable" / "model.t7", tmp_path / "out", **asked)
+    assert outcome.exit_code == 0  # it could not judge: this one gives a single output
+    places = [line.split()[0] for line in (tmp_path / "told").read_text().splitlines()]
+    assert places == ["1", "2.1", "2.2.1", "3"]
+
+
+IDENTITY_MODEL = DATA / "Identity" / "model.t7"
+ASKED = {"inputs": ("2x3",), "runtimes": ("torch7",)}
+
+
+def test_a_conversion_that_asks_for_it_says_so_and_records_what_it_computed(lua, tmp_path):
     lua(IDENTITY)
-    outcome = convert(DATA / "Identity" / "model.t7", tmp_path / "out", inputs=("2x3",), runtimes=("torch7",))
-    assert outcome.exit_code == 0
+    recorded = tmp_path / "new" / "io.npz"
+    assert convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=recorded).exit_code == 0
     said = json.loads((tmp_path / "out" / "verification.json").read_text())
     assert said["evidence"][0]["by"][0]["by"] == "Torch7 on Lua 5.1"
-    with np.load(tmp_path / "out" / "original.npz") as kept:
+    with np.load(recorded) as kept:
         np.testing.assert_array_equal(kept["in0"], kept["out0"])
-    again = convert(
-        DATA / "Identity" / "model.t7",
-        tmp_path / "again",
-        inputs=("2x3",),
-        runtimes=("none",),
-        reference=tmp_path / "out" / "original.npz",
-    )
-    assert again.exit_code == 0
+    asked = {"inputs": ("2x3",), "runtimes": ("none",), "reference": recorded}
+    assert convert(IDENTITY_MODEL, tmp_path / "again", **asked).exit_code == 0
+    assert convert(IDENTITY_MODEL, tmp_path / "cached", **ASKED, record=recorded).exit_code == 0
+
+
+def test_a_record_is_written_over_nothing(lua, tmp_path):
+    lua(IDENTITY)
+    mine = tmp_path / "io.npz"
+    mine.write_bytes(b"mine")
+    outcome = convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=mine)
+    assert (outcome.exit_code, mine.read_bytes()) == (2, b"mine")
+    mine.unlink()
+    mine.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="would be overwritten"):
+        convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=mine)
+
+
+def test_a_record_of_what_nobody_computes_is_refused(lua, tmp_path):
+    lua(IDENTITY.replace("grep", "exit 1; grep"))
+    with pytest.raises(UsageError, match="none was asked for"):
+        convert(IDENTITY_MODEL, tmp_path / "out", inputs=("2x3",), record=tmp_path / "io.npz")
+    assert convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=tmp_path / "io.npz").exit_code == 3
+
+
+def test_a_folder_s_own_record_has_nothing_recorded(lua, tmp_path):
+    lua(IDENTITY)
+    convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=tmp_path / "io.npz")
+    (tmp_path / "io.npz").unlink()
+    assert resume(tmp_path / "out", lambda event: None, changes={"runtimes": ("torch7",)}).exit_code == 0
+    assert not (tmp_path / "io.npz").exists()
 
 
 # ---- With a real one ----
@@ -123,10 +169,11 @@ OTHERWISE = {*REFUSED, "Index"}  # at random, or of inputs that are no float32
 def test_a_real_torch7_computes_what_it_did_when_the_fixtures_were_made():
     jobs, wanted = {}, {}
     for name in sorted({path.parent.name for path in DATA.glob("*/io.npz")} - OTHERWISE):
-        if all(isinstance(item, str) for item in json.loads((DATA / name / "meta.json").read_text())["input"]):
-            inputs, wanted[name] = io(DATA / name)
-            feeds = {str(i): array for i, array in enumerate(inputs)}
-            jobs[name] = Job({"t7": DATA / name / "model.t7"}, feeds, [str(i) for i in range(len(wanted[name]))])
+        inputs, wanted[name] = io(DATA / name)
+        nesting = json.loads((DATA / name / "meta.json").read_text())["input"]
+        specs = [structured(part, inputs) for part in ([nesting] if isinstance(nesting, str) else nesting)]
+        feeds = dict(zip(places(specs), inputs, strict=True))
+        jobs[name] = Job({"t7": DATA / name / "model.t7"}, feeds, [str(i) for i in range(len(wanted[name]))])
     results = dict(zip(jobs, run(REAL[0], list(jobs.values())), strict=True))
     wrong = {name: r.error for name, r in results.items() if not r.ok and "unknown Torch class" not in r.error}
     assert wrong == {}

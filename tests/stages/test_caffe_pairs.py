@@ -196,6 +196,23 @@ def test_a_typo_in_an_edited_prototxt_is_told_with_the_users_path(pair: Pair) ->
     assert f"  where: {prototxt}\n" in err
 
 
+def test_a_misspelt_type_or_bottom_is_told_with_the_one_that_may_be_meant(pair: Pair) -> None:
+    pair.prototxt.write_text(PROTOTXT.replace('"Pooling"', '"Poling"'))
+    code, _, err = pair.convert()
+    assert (code, "(Poling): no layer of this type is known: did you mean Pooling?\n" in err) == (4, True)
+    pair.prototxt.write_text(PROTOTXT.replace('bottom: "conv"', 'bottom: "cnv"'))
+    code, _, err = pair.convert()
+    assert (code, "no layer before it has the top 'cnv': did you mean conv?\n" in err) == (5, True)
+    assert f"  where: {pair.prototxt}\n" in err
+
+
+def test_a_prototxt_that_is_cut_short_is_told_with_the_users_path_by_all_that_speaks(pair: Pair) -> None:
+    pair.prototxt.write_text(PROTOTXT[: PROTOTXT.rindex("}")])
+    code, out, err = pair.convert("--progress", "plain")
+    assert (code, f"{pair.prototxt} is cut short, or a brace is missing" in err) == (5, True)
+    assert "artifacts" not in out + err
+
+
 def test_a_caffemodel_that_is_cut_short_is_told_with_its_bytes(pair: Pair) -> None:
     whole = pair.weights.read_bytes()
     pair.weights.write_bytes(whole[:-10])

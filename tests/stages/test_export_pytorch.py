@@ -15,6 +15,7 @@ from pipeline.runtimes.runtime import Runtime
 from tests.support import PYTORCHES, convert, edit
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
+TEXT = Path(__file__).parents[1] / "data" / "torch7" / "textcnn_kim"
 TO_PYTORCH = {"inputs": ("2x1x32x32",), "to": ("pytorch",), "verify": False}
 
 
@@ -36,12 +37,20 @@ def test_a_torch7_file_becomes_a_module_without_caffe_on_the_way(tmp_path: Path)
     assert [port["pytorch_blob"] for port in manifest["inputs"] + manifest["outputs"]] == ["input", "11_LogSoftMax"]
 
 
+def test_a_dropout_is_in_the_module_that_may_be_trained_and_not_in_the_net_that_is_deployed(tmp_path: Path) -> None:
+    (shape,) = json.loads((TEXT / "meta.json").read_text())["input_shapes"]
+    inputs = ("x".join(map(str, shape)),)
+    convert(TEXT / "model.t7", tmp_path / "out", inputs=inputs, to=("pytorch", "caffe"), verify=False)
+    assert "nn.Dropout(0.5)" in (tmp_path / "out" / "model.py").read_text()
+    assert "Dropout" not in (tmp_path / "out" / "deploy.prototxt").read_text()
+
+
 @pytest.mark.parametrize("runtime", PYTORCHES)
-def test_pytorch_bears_the_outputs_out_against_the_originals(runtime: Runtime, tmp_path: Path) -> None:
+def test_pytorch_bears_what_every_submodule_gives_out_against_the_original(runtime: Runtime, tmp_path: Path) -> None:
     asked = {**TO_PYTORCH, "verify": True, "reference": DEMO / "io.npz", "runtimes": ("pytorch",)}
     assert convert(DEMO / "model.t7", tmp_path / "out", **asked).exit_code == 0
     check = check_of(tmp_path / "out")
-    assert (check["status"], check["binding"], check["values"]) == ("agrees", True, 1)
+    assert (check["status"], check["binding"], check["values"]) == ("agrees", True, 11)
 
 
 @pytest.mark.parametrize("runtime", PYTORCHES)

@@ -17,9 +17,12 @@ from tests.support import edit_record
 def test_a_delivered_file_lies_in_the_folder(bench: Bench, field: str, name: str) -> None:
     bench.run()
     edit_record(bench.output, lambda r: r[field].update({name: r["delivered"]["graph.json"]}))
-    for run in (bench.run, bench.resume):
-        with pytest.raises(InvalidInputError, match="run record"):
-            run()
+    victim = bench.folder / "victim"
+    victim.write_bytes((bench.output / "graph.json").read_bytes())
+    with pytest.raises(InvalidInputError, match="run record"):
+        bench.resume()
+    assert bench.run(root="other").exit_code == 2  # as none: what lies there counts as the user's
+    assert victim.exists()
 
 
 @pytest.mark.parametrize("key", ["/home/me/ssh", "..", "x", "A" * 64])
@@ -29,6 +32,15 @@ def test_an_artifact_to_go_on_from_is_named_by_a_key(bench: Bench, key: str) -> 
     edit_record(bench.output, lambda record: record["source"].update(given=[given]))
     with pytest.raises(InvalidInputError, match="run record"):
         bench.resume()
+
+
+@pytest.mark.parametrize("data", [b'{\n  "run": "baseline",\n  "lr": 0.1\n}\n', b'{"run": 1, "stages": []}', b"[1]"])
+def test_somebody_elses_record_is_left_alone(bench: Bench, data: bytes) -> None:
+    bench.output.mkdir()
+    (bench.output / "run.json").write_bytes(data)
+    with pytest.raises(UsageError, match=r"run\.json"):
+        bench.run()
+    assert (bench.output / "run.json").read_bytes() == data
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 512, b'{\n  "run": "abc", "opt'])

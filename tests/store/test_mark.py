@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ def test_what_is_not_of_our_form_is_neither_swept_nor_collected_nor_in_the_way(b
     for name in ("sessions", "quarantine", "artifacts"):
         (bench.root / name / ".DS_Store").write_bytes(b"finder")
         (bench.root / name / "photos").mkdir()
+    (bench.root / "sessions" / f"2024-{'b' * 8}").mkdir()  # of our form, and without our lock
+    (bench.root / "sessions" / f"2024-{'b' * 8}" / "thesis.tex").write_text("mine")
+    for name in ("digests/thesis.tex", "history/thesis.json", "locks/thesis.lock", "ledger/thesis.json"):
+        (bench.root / name).write_text("mine")
+        os.utime(bench.root / name, (1e9, 1e9))
+    (home / ("a" * 64)).mkdir()
+    (bench.root / "artifacts" / "aa").symlink_to(home)
     (bench.root / "sessions" / f"1-{'a' * 8}").symlink_to(home)
     (bench.root / "quarantine" / f"{'a' * 64}.{'b' * 8}").symlink_to(home)
     before = _tree(bench.root / "sessions") | _tree(bench.root / "quarantine")
@@ -99,7 +107,8 @@ def test_what_is_not_of_our_form_is_neither_swept_nor_collected_nor_in_the_way(b
     assert collect.check(bench.store) == []
     assert collect.collect(bench.store, collect.Limits()) == []
     assert _tree(bench.root / "sessions") | _tree(bench.root / "quarantine") == before
-    assert (home / "thesis.tex").read_text() == "mine"
+    assert all(path.read_bytes() == b"mine" for path in bench.folder.rglob("thesis.*"))
+    assert (home / ("a" * 64)).is_dir()
 
 
 @pytest.mark.parametrize("key", ["", "x", "../../etc", "/etc", "A" * 64, "a" * 63])

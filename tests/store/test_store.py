@@ -11,6 +11,10 @@ from pipeline.store.store import MANIFEST, Artifact, Damage, Store
 from tests.engine.fakes import NAMES, Bench
 
 KEY = "ab" * 32
+FACTS = {
+    **{"kind": "graph", "stage": "import", "origin": "made", "parents": {}, "components": {}, "versions": {}},
+    **{"started": "2026-01-01T00:00:00+00:00", "run": "1", "source": {"files": {}}, "options": {}, "command": []},
+}
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def _publish(store: Store, text: bytes = b"hello", key: str = KEY) -> Artifact:
     with store.session() as session:
         folder = session.temporary("x")
         (folder / "a.txt").write_bytes(text)
-        return store.publish(folder, {"key": key, "kind": "graph"})
+        return store.publish(folder, FACTS | {"key": key})
 
 
 def test_what_was_published_is_found_and_read_only(store: Store) -> None:
@@ -71,7 +75,7 @@ def test_a_damaged_artifact_is_put_aside_and_never_served(store: Store, damage: 
 
 
 def test_an_artifact_of_another_format_is_not_served(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.store.store.FORMAT", 1)
+    monkeypatch.setattr("pipeline.store.manifest.FORMAT", 1)
     _publish(store)
     monkeypatch.undo()
     found = store.find(KEY)
@@ -96,11 +100,11 @@ def test_an_artifact_holds_plain_files_only(store: Store) -> None:
         folder = session.temporary("x")
         (folder / "inner").mkdir()
         with pytest.raises(ValueError, match="inner"):
-            store.publish(folder, {"key": KEY, "kind": "graph"})
+            store.publish(folder, FACTS | {"key": KEY})
         folder = session.temporary("x")
         (folder / "link").symlink_to("/etc/passwd")
         with pytest.raises(ValueError, match="link"):
-            store.publish(folder, {"key": KEY, "kind": "graph"})
+            store.publish(folder, FACTS | {"key": KEY})
 
 
 def test_the_disk_has_confirmed_files_and_names_before_an_artifact_appears_and_its_own_name_after(

@@ -88,7 +88,7 @@ def as_read(value: Any) -> Any:
 
 def graph_of(module: Any, *shapes: Any) -> Graph:
     """Write a module made with `writer.nn`, read it again, and lower it for inputs of these shapes."""
-    return lower(Module(as_read(module)), [spec(shape) for shape in shapes])
+    return lower(Module(as_read(module)), [spec(shape) for shape in shapes]).graph
 
 
 def spec(shape: Any) -> InputSpec:

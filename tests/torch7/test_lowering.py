@@ -43,6 +43,12 @@ def test_a_dropout_in_evaluation_is_a_copy():
     check(net, x, expected=[-x, x])
 
 
+def test_a_dropout_in_place_gives_the_tensor_that_it_took():
+    x = numbers(2, 3)
+    net = branches(sequential(nn("Dropout", v2=True, p=0.5, inplace=True), IN_PLACE), nn("Identity"))
+    check(net, x, expected=[relu(x), relu(x)])
+
+
 @pytest.mark.parametrize("view", [nn("View", size=[6]), nn("Reshape", size=[6], batchMode=False)])
 def test_a_view_and_its_base_share_what_is_written_in_place(view):
     x = numbers(2, 3)

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.torture import corruption, crash, crowd, disk
+from pipeline.config import ENVIRONMENT
+from tests.torture import (
+    cluster,
+    corruption,
+    crash,
+    crowd,
+    disk,
+    foreign,
+    home,
+    orphans,
+    power,
+    strangers,
+    truncation,
+)
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -23,6 +37,13 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, float]] = {  # and its part of the point
     "vanish": (disk.vanishes, 0.2),
     "crowd": (crowd.crowd, 0.02),
     "corruption": (corruption.flipped, 0.2),
+    "power": (power.cut, 1),
+    "truncation": (truncation.under_the_map, 1),
+    "orphans": (orphans.orphaned, 1),
+    "foreign": (foreign.stores, 1),
+    "strangers": (strangers.strangers, 1),
+    "home": (home.home, 1),
+    "cluster": (cluster.cluster, 0.35),
 }
 WIDTH = 2048  # of four linear layers: 67 MB
 
@@ -38,6 +59,7 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="torture-", dir=asked.folder) as temporary:
         folder = Path(temporary)
+        os.environ[ENVIRONMENT["store"]] = str(folder / "users")  # what the user's own store remembers
         subject = prepared(folder, asked.width, *(["--no-verify"] if asked.no_verify else []))
         print(f"a network of {subject.model.stat().st_size / 1e6:.0f} MB", flush=True)
         tallies = []

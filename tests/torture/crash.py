@@ -30,7 +30,7 @@ def by_time(subject: Subject, folder: Path, points: int) -> Tally:
             shutil.rmtree(place.folder)
             place.folder.mkdir()
             began = time.monotonic()
-            code = _killed_after(whole * (point + 0.5) / points, forked(lambda: subject.convert(place)))
+            code = killed_after(whole * (point + 0.5) / points, forked(lambda: subject.convert(place)))
             if code < 0:
                 break
             whole = time.monotonic() - began  # the machine is less busy than before
@@ -39,7 +39,7 @@ def by_time(subject: Subject, folder: Path, points: int) -> Tally:
     return _campaign("killed by time", subject, folder, range(points), kill)
 
 
-def _killed_after(seconds: float, child: int) -> int:
+def killed_after(seconds: float, child: int) -> int:
     """Kill a child after a time, unless it has ended by then; give its exit code."""
     descriptor = os.pidfd_open(child)
     if not select.select([descriptor], [], [], seconds)[0]:

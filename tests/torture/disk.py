@@ -28,17 +28,17 @@ def _refusal(place: Place, code: int, *places: Path) -> str:
 
 
 @contextmanager
-def _mounted(folder: Path, size: int) -> Iterator[Callable[[str], None]]:
+def mounted(folder: Path, size: int) -> Iterator[Callable[[str], None]]:
     """Mount a small file system; give a way to mount it anew with other options. Raises OSError where we may not."""
     folder.mkdir(exist_ok=True)
-    _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
+    mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
     try:
-        yield lambda options: _mount("-o", f"remount,{options}", str(folder))
+        yield lambda options: mount("-o", f"remount,{options}", str(folder))
     finally:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def _mount(*words: str) -> None:
+def mount(*words: str) -> None:
     done = subprocess.run(["mount", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise PermissionError(errno.EPERM, done.stderr.strip())
@@ -46,7 +46,7 @@ def _mount(*words: str) -> None:
 
 def _mounting_refused(folder: Path) -> str:
     try:
-        with _mounted(folder / "mounted", 1 << 20):
+        with mounted(folder / "mounted", 1 << 20):
             return ""
     except OSError as error:
         return f"a file system cannot be mounted: {error.strerror}"
@@ -61,7 +61,7 @@ def full(subject: Subject, folder: Path, points: int) -> Tally:
     need = _needed(subject, folder)
     for point in range(points):
         size = need * (point + 1) // (points + 1)
-        with a_place(folder, f"full {size}") as place, _mounted(place.folder, size) as again:
+        with a_place(folder, f"full {size}") as place, mounted(place.folder, size) as again:
             code = in_child(lambda place=place: subject.convert(place))
             wrong = _refusal(place, code, place.folder)
             tally.count(
@@ -74,7 +74,7 @@ def full(subject: Subject, folder: Path, points: int) -> Tally:
 
 
 def _needed(subject: Subject, folder: Path) -> int:
-    with a_place(folder, "measured") as place, _mounted(place.folder, 1 << 30):
+    with a_place(folder, "measured") as place, mounted(place.folder, 1 << 30):
         assert in_child(lambda: subject.convert(place)) == 0
         room = os.statvfs(place.folder)
         return (room.f_blocks - room.f_bfree) * room.f_frsize
@@ -96,7 +96,7 @@ def read_only(subject: Subject, folder: Path, points: int) -> Tally:
     for point in range(min(points, len(stops))):
         with a_place(folder, "read-only") as place:
             place.store.mkdir()
-            with _mounted(place.store, 1 << 30) as again:
+            with mounted(place.store, 1 << 30) as again:
                 if stop := stops[point]:
                     first = Subject(subject.model, (*subject.options, "--stop-after", stop))
                     assert in_child(lambda first=first, place=place: first.convert(place)) == 0

@@ -21,7 +21,6 @@ from pipeline.wire.digest import file_digest
 from tests.torch7.writer import save
 
 MODELS = 3
-_TALK = "stderr"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,19 @@ class Place:
     def store(self) -> Path:
         return self.folder / "store"
 
+    @property
+    def talk(self) -> Path:
+        """Return the file that holds what the last command wrote."""
+        return self.folder.with_name(f"{self.folder.name}.stderr")
+
     def said(self) -> str:
         """Return what the last command wrote to stderr."""
-        path = self.folder.with_name(f"{self.folder.name}.{_TALK}")
-        return path.read_text() if path.exists() else ""
+        return self.talk.read_text() if self.talk.exists() else ""
 
-    def delivered(self) -> dict[str, str]:
-        """Return the digest of every file of the output that a resumed run must give just the same."""
+    def delivered(self, model: str = "") -> dict[str, str]:
+        """Return the digest of every file of the output, or of that of one of several models, without the record."""
         ours = ("run.json", LOG)
-        return {path.name: file_digest(path) for path in self.output.iterdir() if path.name not in ours}
+        return {path.name: file_digest(path) for path in (self.output / model).iterdir() if path.name not in ours}
 
     def stages(self, state: str) -> set[str]:
         """Return the stages of the last run that are in a state."""
@@ -71,12 +74,12 @@ class Subject:
     def convert(self, place: Place) -> int:
         """Convert in this process; give the exit code."""
         where = ("--output", str(place.output), "--store", str(place.store))
-        return _say(place, ["convert", str(self.model), *self.options, *where, "-q"])
+        return say(place, ["convert", str(self.model), *self.options, *where, "-q"])
 
     def resume(self, place: Place, *more: str) -> int:
         """Go on in this process as a user would: from the record where there is one, else from the start."""
         if (place.output / "run.json").exists():
-            return _say(place, ["resume", str(place.output), "-q", *more])
+            return say(place, ["resume", str(place.output), "-q", *more])
         return self.convert(place)
 
     def wrong_after(self, place: Place, finished: set[str], code: int) -> str:
@@ -95,17 +98,23 @@ class Subject:
         return ""
 
 
-def _say(place: Place, words: Sequence[str]) -> int:
+def say(place: Place, words: Sequence[str]) -> int:
+    """Run a command in this process, keep what it says, and give its exit code."""
     from pipeline.cli import app
 
-    descriptor = os.open(place.folder.with_name(f"{place.folder.name}.{_TALK}"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    heard(place)
+    code = app.run(words)
+    sys.stderr.flush()
+    return code
+
+
+def heard(place: Place) -> None:
+    """Keep from now on what this process says, and nothing that was said before."""
+    descriptor = os.open(place.talk, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-    code = app.run(words)
-    sys.stderr.flush()
-    return code
 
 
 def forked(work: Callable[[], int]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import corruption, crash, crowd, disk
+from tests.torture import corruption, crash, crowd, disk, foreign, home, orphans, power, strangers, truncation
 from tests.torture.subject import Subject, prepared
 from tests.torture.tally import Tally
 
@@ -57,3 +57,27 @@ def test_a_flipped_byte_anywhere_in_the_store_is_found_put_aside_and_made_again(
     subject: Subject, tmp_path: Path
 ) -> None:
     _held(corruption.flipped(subject, tmp_path, 1), 10)
+
+
+def test_commands_on_random_files_of_a_home_folder_damage_none_of_them(subject: Subject, tmp_path: Path) -> None:
+    _held(home.home(subject, tmp_path, 8), 8)
+
+
+def test_what_a_power_cut_leaves_is_resumed_to_the_same_bytes(subject: Subject, tmp_path: Path) -> None:
+    _held(power.cut(subject, tmp_path, 2), 2)
+
+
+def test_a_file_cut_short_while_it_is_read_is_told_and_harms_no_later_run(subject: Subject, tmp_path: Path) -> None:
+    _held(truncation.under_the_map(subject, tmp_path, 3), 3)
+
+
+def test_workers_whose_parent_is_killed_die_with_it(subject: Subject, tmp_path: Path) -> None:
+    _held(orphans.orphaned(subject, tmp_path, 2), 2)
+
+
+def test_a_foreign_store_stays_as_it_is(subject: Subject, tmp_path: Path) -> None:
+    _held(foreign.stores(subject, tmp_path, 9), 9)
+
+
+def test_no_command_waits_for_or_follows_what_lies_in_a_files_place(subject: Subject, tmp_path: Path) -> None:
+    _held(strangers.strangers(subject, tmp_path, 4), 4)

@@ -1,5 +1,6 @@
 import io
-from zipfile import ZipFile
+import tracemalloc
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -40,12 +41,36 @@ def test_a_reference_of_other_shapes_names_both(tmp_path):
         read_reference(path, lookup())
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04broken"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is an empty file, and no reference"),
+        (b"no zip", "is a text file, and no reference"),
+        (b"\x89PNG\r\n\x1a\n", "is a PNG image, and no reference"),
+        (b"\xff" * 9, "is no reference"),
+        (b"PK\x03\x04broken", "cannot be read as npz"),
+    ],
+)
+def test_a_file_that_is_no_reference_is_named(tmp_path, content, what):
     path = tmp_path / "io.npz"
     path.write_bytes(content)
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match=what):
         read_reference(path, lookup())
+
+
+def test_a_file_of_other_arrays_is_no_reference(tmp_path):
+    np.savez(tmp_path / "io.npz", weight=np.ones(3))
+    with pytest.raises(InvalidInputError, match="is no reference") as caught:
+        read_reference(tmp_path / "io.npz", lookup())
+    assert "in0" in caught.value.why
+
+
+def test_what_a_reference_is_called_does_not_matter(tmp_path):
+    np.savez(tmp_path / "io.npz", in0=np.ones((2, 3)), in1=np.ones(1))
+    (tmp_path / "io.npz").rename(tmp_path / "io.t7")
+    save(tmp_path / "io.npz", [[np.ones((2, 3)), np.ones(1)], np.zeros((2, 3, 2))])
+    for name in ("io.t7", "io.npz"):
+        assert [array.shape for array in read_reference(tmp_path / name, lookup()).inputs] == [(2, 3), (1,)]
 
 
 def test_a_pickle_is_not_loaded(tmp_path):
@@ -97,3 +122,17 @@ def test_what_torch7_saved_of_inputs_and_outputs_is_a_reference_too(tmp_path):
 def test_another_file_of_torch7_is_no_reference(tmp_path, saved):
     with pytest.raises(InvalidInputError, match="is no reference"):
         read_reference(save(tmp_path / "io.t7", saved), lookup())
+
+
+def test_a_header_that_says_it_is_long_is_not_unpacked(tmp_path):
+    head = b"\x93NUMPY\x02\x00" + (1 << 31).to_bytes(4, "little")
+    with ZipFile(tmp_path / "io.npz", "w", ZIP_DEFLATED) as archive, archive.open("in0.npy", "w") as stream:
+        stream.write(head)
+        for _ in range(256):
+            stream.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(InvalidInputError):
+        read_reference(tmp_path / "io.npz", lookup())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20

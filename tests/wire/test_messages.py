@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.caffe.schema import NetParameter
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import messages
@@ -55,7 +56,25 @@ def test_an_unknown_value_of_an_enum_is_named_with_its_line():
 def test_wrong_syntax_names_the_line(text, line):
     with pytest.raises(InvalidInputError) as caught:
         parse_text(text)
-    assert caught.value.where == f"net.pbtxt, line {line}"
+    assert caught.value.where.partition(" of ")[0] == f"net.pbtxt, line {line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "opened"),
+    [
+        ('op {\n  type: "Relu"\n  inp', "line 3 of 3", 1),
+        ('op {\n  type: "Relu"\n  input: "a', "line 3 of 3", 1),
+        ('op {\n  arg {\n  name: "a" # }\n}\nop { type: "Relu" }', "line 5 of 5", 1),
+    ],
+)
+def test_text_that_is_cut_short_tells_what_it_does_not_close(text, where, opened):
+    with pytest.raises(InvalidInputError) as caught:
+        parse_text(text)
+    assert caught.value.what == "net.pbtxt is cut short, or a brace is missing"
+    assert (caught.value.where, caught.value.why) == (
+        f"net.pbtxt, {where}",
+        f"what is opened in line {opened} is never closed",
+    )
 
 
 def test_text_nested_too_deep_is_refused():
@@ -87,6 +106,19 @@ def test_all_unknown_fields_of_a_binary_message_are_named():
         messages.parse_binary(data, NetDef, PATH)
     reasons = [problem.reason for problem in caught.value.problems]
     assert reasons == ["NetDef has no field number 101", "OperatorDef has no field number 100"]
+
+
+@pytest.mark.parametrize("text", ["name: '\udcff'", "na\udcffme: 'x'", "\udcff: 1", "op { device_option: \udcff }"])
+def test_text_that_is_not_utf8_is_refused_outside_of_comments(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="NetDef in text form"):
+        parse_text(text)
+
+
+@pytest.mark.parametrize("name", ["\udcff", "SUM\udcff"])
+def test_a_value_of_a_choice_that_is_not_utf8_is_refused(name: str) -> None:
+    text = f'layer {{ name: "r" reduction_param {{ operation: {name} }} }}'.encode("utf-8", "surrogateescape")
+    with pytest.raises(InvalidInputError, match="NetParameter in text form"):
+        messages.parse_text(memoryview(text), NetParameter, PATH)
 
 
 def test_names_that_are_not_utf8_are_refused():

@@ -10,10 +10,14 @@ from pipeline.caffe.read import (
     neuron,
     normalization,
     pooling,
+    priors,
+    proposal,
+    python,
     recurrent,
     reduction,
     shape,
     unpooling,
+    yolo,
 )
 from pipeline.caffe.read.network import inputs, outline, part, read, unsupported
 from pipeline.caffe.read.reader import READS
@@ -32,10 +36,14 @@ __all__ = [
     "outline",
     "part",
     "pooling",
+    "priors",
+    "proposal",
+    "python",
     "read",
     "recurrent",
     "reduction",
     "shape",
     "unpooling",
     "unsupported",
+    "yolo",
 ]

@@ -33,6 +33,22 @@ class Cut:
         return frozenset(layer.name for layer in self.left_out)
 
 
+def needed_for(part: Cut, outputs: Collection[str]) -> Cut:
+    """Leave out the layers that these blobs do not need; what brings data stays, idle where nothing reads it."""
+    wanted = set(outputs)
+    kept: list[LayerParameter] = []
+    for layer in reversed(part.layers):
+        if is_source(layer) or wanted.intersection(layer.top):
+            kept.append(layer)
+            wanted.difference_update(set(layer.top) - set(layer.bottom))
+            wanted.update(layer.bottom)
+    names = {id(layer) for layer in kept}
+    out = tuple(layer for layer in part.layers if id(layer) not in names)
+    read = {blob for layer in kept for blob in layer.bottom} | set(outputs)
+    idle = {top for layer in kept if is_source(layer) for top in layer.top if top not in read}
+    return Cut(tuple(reversed(kept)), (*part.left_out, *out), (), part.idle | idle)
+
+
 def cut_at(network: Deployed, wanted: Sequence[str], names: Collection[str] = ()) -> Cut:
     """Leave out the layers that `wanted` names, by name or by type, and those of `names`, with all that needs them.
 

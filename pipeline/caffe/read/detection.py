@@ -1,133 +1,186 @@
-"""Layers of SSD, of weiliu89/caffe: boxes that depend on shapes alone, and what is chosen of them."""
+"""SSD's DetectionOutput (weiliu89/caffe, the branch ssd): detection_output_layer.cpp and bbox_util.cpp."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.caffe.read.boxes import (
+    VAST,
+    check_count,
+    columns,
+    detections,
+    gathered,
+    moved,
+    no_detections,
+    ordered,
+    suppressed,
+)
 from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
-from pipeline.caffe.read.weights import Array
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.operators import Cast, Clip, Concat, ReduceMax, Reshape, Slice, TopK, Transpose
+from pipeline.graph.operators.detection import LOWEST
+from pipeline.graph.values import Value
 
-_SAME_RATIO = 1e-6
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many there are: images, classes, boxes before which a class may move them, and boxes of a class to look at.
 
-@reads("PriorBox")
-def prior_box(layer: LayerReader, net: CaffeReader) -> None:
-    """Boxes around the middle of each place, and their variances: constants of shape (1, 2, 4 boxes).
-
-    Numbers as in prior_box_layer.cpp, which cuts sizes to integers; other forks do not, so that others are refused.
+    `moves` is the classes that move boxes apart: all, or 1 where they share their places.
     """
-    fields = layer.param("prior_box_param")
-    smallest, largest = fields.floats("min_size"), fields.floats("max_size")
-    ratios = _ratios(fields, fields.flag("flip"))
-    if not smallest or len(largest) not in (0, len(smallest)):
-        layer.invalid(f"{len(smallest)} of min_size and {len(largest)} of max_size")
-    if any(not 0 < ratio < np.inf for ratio in ratios) or any(not 0 < size < np.inf for size in smallest + largest):
-        layer.invalid(f"sizes {smallest + largest} and ratios {ratios}")
-    if any(not size.is_integer() for size in smallest + largest):
-        layer.refuse("forks of SSD disagree on sizes that are no integers", "prior_box_param.min_size")
-    _give(layer, net, fields, _extents(smallest, largest, ratios))
 
-
-@reads("PriorBoxClustered")
-def clustered_prior_box(layer: LayerReader, net: CaffeReader) -> None:
-    """Boxes of given widths and heights (openvinotoolkit/training_toolbox_caffe, prior_box_clustered_layer.cpp)."""
-    fields = layer.param("prior_box_param")
-    widths, heights = fields.floats("width"), fields.floats("height")
-    if not widths or len(widths) != len(heights):
-        layer.invalid(f"{len(widths)} of width and {len(heights)} of height")
-    _give(layer, net, fields, np.array([*zip(widths, heights, strict=True)], np.float32))
-
-
-def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) -> None:
-    """End a layer with the boxes of these widths and heights around each place."""
-    feature, image = layer.take(2)
-    if feature.rank != 4 or image.rank != 4:
-        layer.invalid(f"shapes {feature.shape} and {image.shape}")
-    boxes = _boxes(extents, _frame(layer, fields, feature.shape[2:], image.shape[2:]))
-    if fields.flag("clip"):
-        boxes = np.clip(boxes, 0, 1)
-    variances = fields.floats("variance") or (0.1,)
-    if len(variances) not in (1, 4):
-        layer.invalid(f"{len(variances)} numbers of variance")
-    spread = np.resize(np.array(variances, np.float32), boxes.shape)
-    net.prior_layers.append(str(layer))
-    net.give(layer, net.weight(np.stack([boxes.reshape(-1), spread.reshape(-1)])[np.newaxis], "boxes"))
-
-
-class _Frame(NamedTuple):
-    """The places of a map in an image: how many, how far apart, where the first begins; height before width."""
-
-    counts: tuple[int, int]
-    steps: tuple[np.float32, np.float32]
-    image: tuple[int, int]
-    offset: np.float32
-
-
-def _frame(layer: LayerReader, fields: Fields, counts: tuple[int, ...], image: tuple[int, ...]) -> _Frame:
-    if fields.has("img_size") or fields.has("img_h") or fields.has("img_w"):
-        one = fields.int("img_size")
-        image = (one, one) if one else (fields.int("img_h"), fields.int("img_w"))
-    steps = [np.float32(size) / np.float32(count) for size, count in zip(image, counts, strict=True)]
-    if fields.has("step") or fields.has("step_h") or fields.has("step_w"):
-        one_step = fields.float("step")
-        given = (one_step, one_step) if one_step else (fields.float("step_h"), fields.float("step_w"))
-        steps = [np.float32(step) for step in given]
-    if min(image) <= 0 or not all(0 < step < np.inf for step in steps):
-        layer.invalid(f"an image of {image} and steps of {steps}")
-    return _Frame(
-        (counts[0], counts[1]), (steps[0], steps[1]), (image[0], image[1]), np.float32(fields.float("offset"))
-    )
-
-
-def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
-    """Return the ratios of width to height but 1, each once, and their inverses with `flip`."""
-    ratios = [np.float32(1)]
-    for ratio in map(np.float32, fields.floats("aspect_ratio")):
-        if all(abs(float(ratio) - float(known)) >= _SAME_RATIO for known in ratios):
-            ratios += [ratio, np.float32(1) / ratio] if flip and ratio else [ratio]
-    return [ratio for ratio in ratios if abs(float(ratio) - 1) >= _SAME_RATIO]
-
-
-def _extents(smallest: tuple[float, ...], largest: tuple[float, ...], ratios: list[np.float32]) -> Array:
-    """Return the width and height of each box around a place, in the order of the layer."""
-    found: list[tuple[float, float]] = []
-    for index, size in enumerate(smallest):
-        found.append((size, size))
-        base = size
-        if largest:
-            base = float(np.sqrt(size * largest[index]))
-            found.append((base, base))
-        found += [(base * float(np.sqrt(ratio)), base / float(np.sqrt(ratio))) for ratio in ratios]
-    return np.array(found, np.float32)
-
-
-def _boxes(extents: Array, frame: _Frame) -> Array:
-    """Return left, top, right and bottom of every box, in parts of the image, row by row."""
-    rows, columns = (
-        (np.arange(count, dtype=np.float32) + frame.offset) * step
-        for count, step in zip(frame.counts, frame.steps, strict=True)
-    )
-    middles = np.stack([*np.meshgrid(columns, rows)], axis=-1)[:, :, np.newaxis].astype(np.float64)
-    halves = extents.astype(np.float64) / 2
-    sizes = np.array(frame.image[::-1], np.float64)
-    return np.concatenate([(middles - halves) / sizes, (middles + halves) / sizes], axis=-1).astype(np.float32)
+    images: int
+    classes: int
+    moves: int
+    boxes: int
+    looked_at: int
 
 
 @reads("DetectionOutput")
 def detection_output(layer: LayerReader, net: CaffeReader) -> None:
-    """Refused: how many boxes it gives depends on the data. The part before it can be converted by --cut.
+    """Of each class the boxes that do not overlap better ones, of all classes the best: (1, 1, how many, 7).
 
-    Its bottoms tell whether the boxes are those of SSD: TextBoxes' fork, for one, makes twice as many.
+    Where there are locations for twice as many boxes as SSD makes, the network is one of TextBoxes.
     """
-    locations, _, priors = layer.take(3, 5)[:3]
-    advice = f"--cut {layer.name} converts what is before it"
-    problems = [Problem(str(layer), "how many boxes it gives depends on the data", advice)]
-    shared = layer.lacking("detection_output_param.share_location") != "false"
-    if shared and locations.size * 2 != priors.size * locations.shape[0]:
+    locations, confidences, priors = layer.take(3, 5)[:3]
+    doubled = _of_text_boxes(layer, net, locations, priors)
+    priors = doubled or priors
+    fields = layer.param("detection_output_param")
+    fields.ignore("save_output_param", "visualize", "visualize_threshold", "save_file")
+    if fields.message("nms_param").float("eta") != 1:
+        layer.refuse("a threshold that falls while boxes are chosen", "detection_output_param.nms_param")
+    counts = _counts(layer, net, fields, (locations, confidences, priors))
+    boxes = _boxes(layer, net, fields, counts, locations, priors)
+    shape = (counts.images, counts.boxes, counts.classes)
+    scores = net.add(Transpose(perm=(0, 2, 1)), net.reshape(confidences, shape, "confidences"), part="by_class")
+    best, places = net.add_many(TopK(k=counts.looked_at, axis=2), scores, part="best_of_class")
+    near = _chosen(net, counts, boxes, places)
+    left = _left(net, fields, counts, near, best)
+    near = net.add(Clip(min=0, max=1), near, part="clipped") if doubled else near
+    net.give(layer, _best(layer, net, fields, counts, (best, near, left), numbered=not doubled))
+
+
+def _of_text_boxes(layer: LayerReader, net: CaffeReader, locations: Value, priors: Value) -> Value | None:
+    """Return TextBoxes' boxes in place of SSD's, for twice as many locations; None where they are SSD's.
+
+    MhLiao/TextBoxes at fd4d7a9 has an older DetectionOutput, which cuts its boxes to the image.
+    """
+    parts = net.joined(priors)
+    made = [net.text_boxes[part.name] for part in parts if part.name in net.text_boxes]
+    if len(made) < len(parts) or locations.size != locations.shape[0] * priors.size:
+        return None
+    net.notes.append(f"{layer}: there are two locations for each box of SSD, so the boxes are those of TextBoxes")
+    return net.weight(np.concatenate([each() for each in made], axis=2), "text_boxes")
+
+
+def _counts(layer: LayerReader, net: CaffeReader, fields: Fields, bottoms: tuple[Value, Value, Value]) -> _Counts:
+    locations, confidences, priors = bottoms
+    images, classes, boxes = locations.shape[0], fields.int("num_classes"), priors.shape[-1] // 4
+    moves = 1 if fields.flag("share_location") else classes
+    if classes < 1 or priors.size != 8 * boxes or not boxes:
+        layer.invalid(f"{classes} classes, and boxes of shape {priors.shape}")
+    if locations.size != images * boxes * moves * 4:
         reason = f"its fork makes other boxes than SSD's: {priors.shape} for locations of shape {locations.shape}"
-        problems += [Problem(prior, reason) for prior in net.prior_layers]
-    raise UnsupportedError(tuple(problems))
+        raise UnsupportedError(tuple(Problem(prior, reason) for prior in (str(layer), *net.prior_layers)))
+    if confidences.size != images * boxes * classes:
+        layer.invalid(f"confidences of shape {confidences.shape} for {boxes} boxes and {classes} classes")
+    nms = fields.message("nms_param")
+    top = nms.int("top_k") if nms.has("top_k") and nms.int("top_k") > -1 else boxes
+    check_count(layer, images, max(classes, moves), boxes)
+    return _Counts(images, classes, moves, boxes, max(1, min(top, boxes)))
+
+
+def _boxes(
+    layer: LayerReader, net: CaffeReader, fields: Fields, counts: _Counts, locations: Value, priors: Value
+) -> Value:
+    """Return the corners of all boxes: (images, moves, boxes, 4) (DecodeBBox)."""
+    shape = (counts.images, counts.boxes, counts.moves, 4)
+    offsets = net.reshape(locations, shape, "locations")
+    means, spread = (
+        net.reshape(net.add(Slice(starts=(i,), ends=(i + 1,), axes=(1,)), priors, part=part), (1, counts.boxes, 1, 4))
+        for i, part in enumerate(("priors", "variances"))
+    )
+    if not fields.flag("variance_encoded_in_target"):
+        offsets = net.add("Mul", offsets, spread, part="offsets")
+    begin, end = columns(net, means, 0, 2, "prior_begin"), columns(net, means, 2, 4, "prior_end")
+    kind = fields.word("code_type")
+    size = net.add("Sub", end, begin, part="prior_size")
+    if kind == "CENTER_SIZE":
+        both = net.add("Add", begin, end, part="prior_ends")
+        centre = net.add("Mul", both, net.constant(0.5, "middle"), part="prior_centre")
+        shift, growth = columns(net, offsets, 0, 2, "shifts"), columns(net, offsets, 2, 4, "growths")
+        corners = moved(net, centre, size, shift, growth)
+    else:
+        if kind == "CORNER_SIZE":
+            sizes = net.add(Concat(axis=3), size, size, part="prior_sizes")
+            offsets = net.add("Mul", offsets, sizes, part="corner_offsets")
+        corners = net.add("Add", means, offsets, part="corners")
+    return net.add(Transpose(perm=(0, 2, 1, 3)), corners, part="corners_by_class")
+
+
+def _chosen(net: CaffeReader, counts: _Counts, boxes: Value, places: Value) -> Value:
+    """Return the boxes at the places of each class: (images, classes, looked at, 4)."""
+    first = np.arange(counts.images * counts.moves, dtype=np.int64).reshape(counts.images, counts.moves, 1)
+    starts = net.weight(np.ascontiguousarray(first * counts.boxes), "starts")
+    table = net.reshape(boxes, (counts.images * counts.moves * counts.boxes, 4), "boxes")
+    return gathered(net, table, net.add("Add", places, starts, part="box_places"), "near")
+
+
+def _left(net: CaffeReader, fields: Fields, counts: _Counts, near: Value, best: Value) -> Value:
+    """Return 1 for each of the boxes that is left in its class, else 0: (images, classes, looked at)."""
+    threshold = fields.float("confidence_threshold") if fields.has("confidence_threshold") else LOWEST
+    sure = net.add("Greater", best, net.constant(threshold, "threshold"), part="sure")
+    foreground = np.ones((1, counts.classes, 1), np.float32)
+    if 0 <= fields.int("background_label_id") < counts.classes:
+        foreground[0, fields.int("background_label_id")] = 0
+    valid = net.add(
+        "Mul", net.add(Cast(to="float32"), sure, part="sure_ones"), net.weight(foreground, "foreground"), part="valid"
+    )
+    rows = counts.images * counts.classes
+    vast = net.add("Mul", near, net.constant(VAST, "vast"), part="enlarged")
+    limit = fields.message("nms_param").float("nms_threshold")
+    left = suppressed(
+        net,
+        net.reshape(vast, (rows, counts.looked_at, 4), "rows_of_boxes"),
+        net.reshape(valid, (rows, counts.looked_at), "rows_of_valid"),
+        limit,
+    )
+    return net.reshape(left, (counts.images, counts.classes, counts.looked_at), "left_of_class")
+
+
+def _best(
+    layer: LayerReader,
+    net: CaffeReader,
+    fields: Fields,
+    counts: _Counts,
+    found: tuple[Value, Value, Value],
+    numbered: bool,
+) -> Value:
+    """Return the best of all classes, by image, class and confidence; `numbered` tells what stands for none."""
+    scores, boxes, left = found
+    each = counts.classes * counts.looked_at
+    total, most = counts.images * each, fields.int("keep_top_k")
+    count = min(each, most) if most > -1 else each
+    if not count:
+        layer.invalid("it keeps no boxes")
+    marks = net.reshape(left, (counts.images, each), "marks_of_image")
+    flat = net.reshape(scores, (counts.images, each), "scores_of_image")
+    is_left = net.add("Greater", marks, net.constant(0, "none_left"), part="is_left")
+    candidates = net.add("Where", is_left, flat, net.constant(LOWEST, "lowest"), part="candidates")
+    images = np.repeat(np.arange(counts.images, dtype=np.float32), each)[:, np.newaxis]
+    labels = np.repeat(np.arange(counts.classes, dtype=np.float32), counts.looked_at)
+    fixed = np.concatenate([images, np.tile(labels, counts.images)[:, np.newaxis]], axis=1)
+    parts = [net.reshape(value, (total, width), "column") for value, width in ((scores, 1), (boxes, 4), (left, 1))]
+    table = net.add(Concat(axis=1), net.weight(fixed, "images_and_labels"), *parts, part="table")
+    begins = net.weight(np.arange(counts.images, dtype=np.float32)[:, np.newaxis] * each, "begins")
+    places = net.add("Add", ordered(net, candidates, count), begins, part="row_places")
+    rows = gathered(net, table, net.reshape(places, (counts.images * count,), "row_list"), "rows")
+    mark = net.add(Reshape(shape=(-1,)), columns(net, rows, 7, 8, "mark"), part="marks")
+    wanted = net.add("Greater", mark, net.constant(0, "unmarked"), part="wanted")
+    any_left = net.add(ReduceMax(axes=(0, 1), keepdims=0), marks, part="any")
+    none = no_detections(counts.images if numbered else 1)
+    none[:, 0] = none[:, 0] if numbered else -1
+    return detections(net, columns(net, rows, 0, 7, "seven"), wanted, net.reshape(any_left, (1,), "any_left"), none)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pipeline.caffe.ignored import ignored, shown_field
+from pipeline.caffe.ignored import ignored
+from pipeline.caffe.lacking import refused
 from pipeline.caffe.read.fillers import fillers
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.values import Shape, Value
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
+    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
-    from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec
-
+PYTHON = "Python"  # the type of layers whose definition is code of the user's
 MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 
 # What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
@@ -46,6 +45,11 @@ _WITHOUT_MEANING = frozenset(
     }
 )
 
+
+# A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
+_PAIR = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
+
+_NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 
 _Number = int  # since Fields has a method of that name
 
@@ -85,6 +89,10 @@ class Fields:
         """Return a repeated number."""
         return tuple(self._get(name))
 
+    def text(self, name: str) -> str:
+        """Return a string, or its default."""
+        return str(self._get(name))
+
     def dims(self, name: str) -> Shape:
         """Return the extents in a BlobShape."""
         return tuple(self._get(name).dim)
@@ -100,6 +108,14 @@ class Fields:
     def int(self, name: str) -> int:
         """Return an integer, or its default."""
         return int(self._get(name))
+
+    def message(self, name: str) -> Fields:
+        """Return a message inside this one, of defaults where it is not set."""
+        return Fields(self._get(name), f"{self._path}.{name}", self._used)
+
+    def ignore(self, *names: str) -> None:
+        """Declare fields used that cannot change what the layer gives."""
+        self._used |= {f"{self._path}.{name}" for name in names}
 
     def number(self, name: str) -> _Number:
         """Return an integer, 0 where the message has no such field."""
@@ -119,6 +135,9 @@ class LayerReader:
         self._left = False
         self.name = message.name
         self.type = message.type
+        self.kind = kind(message)
+        if message.type == PYTHON:
+            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # its kind tells
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
@@ -204,15 +223,14 @@ class LayerReader:
         """Return a problem for every field that is set, that the schema lacks and that does matter."""
         for field in self._message.unknown if not self._left else ():
             outer = field.path.partition(".")[0]
-            if (
+            if field.path in self._used:
+                yield from self._unasked(field)
+            elif (
                 outer not in _OF_OTHERS
                 and field.path.rpartition(".")[2] not in _WITHOUT_MEANING
                 and not ignored(field.path)
             ):
-                reason = f"no Caffe that is known has this field: {shown_field(field)}"
-                near = _nearest(self._message, field.path)
-                hint = f"line {field.line}" + (f": did you mean {near}?" if near else "") if field.line else ""
-                yield Problem(f"{self.name}.{field.path}", reason, hint)
+                yield Problem(f"{self.name}.{field.path}", *refused(self._message, field))
 
     def ignored(self) -> Iterator[str]:
         """Return a note for every field of a fork that is set and does not matter, with the reason."""
@@ -234,9 +252,10 @@ class LayerReader:
     def lacking(self, path: str) -> str:
         """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
 
-        A field inside a message that the schema lacks is found in the message's text.
+        A field inside a message that the schema lacks is found in the message's text. What is asked for counts as used.
         """
         outer, _, inner = path.partition(".")
+        self._used |= {path, outer}
         for unknown in self._message.unknown:
             if unknown.path == path:
                 return unknown.text
@@ -244,6 +263,21 @@ class LayerReader:
             if found:
                 return found[1]
         return ""
+
+    def _unasked(self, field: UnknownField) -> Iterator[Problem]:
+        """Return a problem for every field in the text of a message of which others were asked for."""
+        for name in _NAMES.findall(field.text):
+            path = f"{field.path}.{name}"
+            if path not in self._used:
+                yield Problem(f"{self.name}.{path}", "the layer's reader has no use for it")
+
+    def parameters(self) -> dict[str, str | tuple[float, ...]]:
+        """Return what the param_str of a Python layer says: words, and lists of numbers, by name.
+
+        It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
+        """
+        text = self.param("python_param").text("param_str")
+        return {name: _literal(value) for name, value in _PAIR.findall(text)}
 
     def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
@@ -254,12 +288,18 @@ class LayerReader:
         raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)
 
 
-def _nearest(message: Message, path: str) -> str:
-    """Return the field or enum value that was meant where a path of names leads to none; "" where none is similar."""
-    known: Any = message.DESCRIPTOR
-    for name in path.split("."):
-        field = known.fields_by_name.get(name)
-        if field is None:
-            return next(iter(get_close_matches(name, list(known.fields_by_name), n=1)), "")
-        known = field.message_type or known
-    return ""
+def kind(message: LayerParameter) -> str:
+    """Return what the reader of a layer is registered as: its type, with a Python layer's module and class."""
+    if message.type != PYTHON:
+        return message.type
+    return f"{PYTHON} {message.python_param.module}.{message.python_param.layer}"
+
+
+def _literal(text: str) -> str | tuple[float, ...]:
+    """Return a list of numbers, or a word without its quotes."""
+    if text[0] not in "[(":
+        return text.strip("'\"")
+    try:
+        return tuple(float(each) for each in text[1:-1].split(",") if each.strip())
+    except ValueError:
+        return text

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.read import data
-from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.cut import CUT_BY_ITSELF, Cut, cut_at, needed_for
+from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
 from pipeline.caffe.read.weights import Weights
-from pipeline.errors import InvalidInputError, PipelineError, Problem, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError, Problem, UnsupportedError, UsageError
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Graph, Origin, Shape, Value
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
 SHOWN = 10  # faults of the weights that an error lists
+_ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
 
 
 def read(
@@ -32,12 +35,14 @@ def read(
     outputs: Sequence[str] | None = None,
     keep_loss: bool = False,
     cut: Sequence[str] = (),
+    until: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> Graph:
     """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
 
     `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network that has one is an input.
-    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name. What only
+    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name; `until` does so
+    too, and nothing is read that these do not need. What only
     training needs is left out unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers,
     that are left out with all that needs them, so that what they take are outputs; "auto" stands for every layer
     that has no counterpart. What the user should know without its being wrong is appended to `notes`.
@@ -46,13 +51,13 @@ def read(
     everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
     inputs without a shape and for a cut at a layer that is not there.
     """
-    walk = _walked(net, input_shapes or {}, keep_loss, cut)
+    walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     if walk.problems:
         raise UnsupportedError(tuple(walk.problems))
     walk.raise_faults()
     if notes is not None:
         notes.extend(walk.notes())
-    return walk.reader.close(outputs, walk.part.ends)
+    return walk.reader.close(until or outputs, walk.part.ends)
 
 
 def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:
@@ -75,22 +80,37 @@ def unsupported(
     return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
 
 
-def part(net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, cut: Sequence[str] = ()) -> Cut:
-    """Return which layers `read` reads, and which it leaves out at the cuts."""
-    return _walked(net, input_shapes or {}, False, cut).part
+def part(
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape] | None = None,
+    *,
+    cut: Sequence[str] = (),
+    until: Sequence[str] = (),
+) -> Cut:
+    """Return which layers `read` reads, and which it leaves out."""
+    return _walked(net, input_shapes or {}, False, cut, until).part
 
 
-def _walked(net: CaffeNet, input_shapes: Mapping[str, Shape], keep_loss: bool, cut: Sequence[str]) -> _Walk:
+def _walked(
+    net: CaffeNet,
+    input_shapes: Mapping[str, Shape],
+    keep_loss: bool,
+    cut: Sequence[str],
+    until: Sequence[str] = (),
+) -> _Walk:
     """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
     part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
+    part = needed_for(part, until) if until else part
     first = walk = _Walk(net, network, part, input_shapes)
     walk.run()
     while CUT_BY_ITSELF in cut and walk.refused:
         part = cut_at(network, [], part.removed | walk.refused)
         walk = _Walk(net, network, part, input_shapes)
         walk.run()
-    return walk if any(layer.bottom for layer in walk.part.layers) else first
+    found = walk if any(layer.bottom for layer in walk.part.layers) else first
+    found.problems[:0] = unknown_fields(net.net)
+    return found
 
 
 def outline(
@@ -99,6 +119,7 @@ def outline(
     *,
     keep_loss: bool = False,
     cut: Sequence[str] = (),
+    until: Sequence[str] = (),
 ) -> tuple[Graph, tuple[str, ...]]:
     """Read as much of a network as can be: the graph of it, and notes on the rest.
 
@@ -106,7 +127,7 @@ def outline(
     layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
     no fault here.
     """
-    walk = _walked(net, input_shapes or {}, keep_loss, cut)
+    walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
     notes += [f"{fault.where}: {fault.why or fault.what}" for fault in walk.faults]
     notes += [*walk.reader.weights_file.faults[:SHOWN], *walk.notes()] if net.blobs else []
@@ -153,7 +174,7 @@ class _Walk:
         for message in self.network.left_out:
             yield f"{message.name} ({message.type}): left out; --keep-loss keeps it"
         for message in self.part.left_out:
-            yield f"{message.name} ({message.type}): left out, as the network is cut before it"
+            yield f"{message.name} ({message.type}): left out, as the network ends before it"
         for name in self.net.unused():
             yield f"{name}: the weights file has blobs for it, and the network has no such layer"
         yield from self.net.notes
@@ -180,7 +201,7 @@ class _Walk:
         fault, refusal = self.memory.fault(message), self.memory.refusal(message)
         if fault is not None:
             self._fault(layer, fault)
-        elif refusal is not None and layer.type in READS:
+        elif refusal is not None and layer.kind in READS:
             self.problems.append(Problem(str(layer), refusal, "give it a top of its own"))
         self.memory.run(message, layer.bottoms)
 
@@ -193,14 +214,15 @@ class _Walk:
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)
         if value is None:
-            self._fault(LayerReader(message, ()), f"no layer before it has the top {name!r}")
+            why = f"no layer before it has the top {name!r}{_meant(name, self.reader.blobs)}"
+            self._fault(LayerReader(message, ()), why)
             self.guessed.add(name)
             return Value(name, UNKNOWN)
         return value
 
     def _apply(self, layer: LayerReader, trusted: bool) -> bool:
         """Run the layer's reader and account for its fields; tell whether it made the tops."""
-        handler = READS.get(layer.type)
+        handler = READS.get(layer.kind)
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
         if handler is None:
@@ -208,8 +230,13 @@ class _Walk:
             return False
         try:
             handler(layer, self.reader)
+        except OverBudget:
+            if trusted:
+                raise
+            return False  # by shapes that are guesses
         except UnsupportedError as error:
-            self.problems.extend(error.problems)
+            # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
+            self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))
             return False
         except (ShapeError, InvalidInputError, UsageError) as error:
             lacking = list(layer.unknown())
@@ -246,9 +273,18 @@ class _Walk:
 
 def _unknown(layer: LayerReader) -> Problem:
     """Say that nobody knows a layer, and how the rest can be converted."""
-    reason = "its code is not in the file" if layer.type == "Python" else "no layer of this type is known"
+    if layer.type == PYTHON:
+        reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
+    else:
+        reason = "no layer of this type is known" + _meant(layer.type, READS)
     starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
     return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Ask for the name that is much like one that is not known; "" where none is."""
+    close = get_close_matches(name, list(known), n=1, cutoff=_ALIKE)
+    return f": did you mean {close[0]}?" if close else ""
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

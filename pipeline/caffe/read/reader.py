@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.caffe.read.layer import LayerReader
+from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.weights import Array, Weights
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
@@ -43,6 +43,7 @@ class CaffeReader(Builder):
         self.blobs: dict[str, Value] = {}
         self.known_inputs: set[str] = set()
         self.prior_layers: list[str] = []  # that have made boxes, which a DetectionOutput checks
+        self.text_boxes: dict[str, Callable[[], Array]] = {}  # by the name of boxes of SSD: those of TextBoxes
         self.switches: dict[str, Switches] = {}  # by the name of a mask's value
         self._idle = idle  # inputs for layers that are left out, such as labels
         self._input_shapes = dict(input_shapes)
@@ -86,6 +87,12 @@ class CaffeReader(Builder):
         for blob, value in zip(layer.tops, values, strict=True):
             passed_on = value.name in self._written or value.name in self.weights
             self._write(blob, self._place, self.add("Identity", value) if passed_on else value)
+
+    def joined(self, value: Value) -> Sequence[Value]:
+        """Return the values that a Concat has joined to this one; of any other value, that alone."""
+        made = next((node for node in self._nodes if value in node.outputs), None)
+        inputs = made.inputs if made and made.operator.name == "Concat" else (value,)
+        return [each for each in inputs if each is not None]
 
     # ---- What the walk over the layers does ----
 
@@ -152,6 +159,16 @@ class CaffeReader(Builder):
 Read = Callable[[LayerReader, CaffeReader], None]
 READS: Registry[Read] = Registry("Caffe layer")
 reads = READS.register
+
+
+def layer(kind: str, *, module: str = "", layer: str = "") -> Callable[[Read], Read]:
+    """Register a reader for layers of a type; for Python layers, of a class in a module as the prototxt names them.
+
+    Raises ValueError where there is one, or where a class is named for another type or not for Python.
+    """
+    if (kind == PYTHON) != bool(module and layer):
+        raise ValueError("module and layer tell Python layers apart, and are for these only")
+    return READS.register(f"{PYTHON} {module}.{layer}" if module else kind)
 
 
 def per_channel(array: Array, rank: int, axis: int = 1) -> Array:

@@ -157,6 +157,30 @@ def shuffle_channel(layer: LayerReader, net: CaffeReader) -> None:
     net.give(layer, net.add(Reshape(shape=(0, x.shape[1], *rest)), turned))
 
 
+@reads("Reorg")
+def reorg(layer: LayerReader, net: CaffeReader) -> None:
+    """YOLO's pass through to a coarser map, in the order of darknet (reorg_layer.hpp of caffe-yolov2 and others).
+
+    It counts channels and places as those of a map that is `stride` times finer, not coarser: a permutation, too.
+    """
+    fields, x = layer.param("reorg_param"), layer.bottom
+    stride, finer = fields.int("stride"), fields.flag("reverse")
+    block = stride * stride
+    if x.rank != 4 or stride < 1 or x.shape[1] % block or (not finer and (x.shape[2] % stride or x.shape[3] % stride)):
+        layer.invalid(f"stride {stride} for shape {x.shape}")
+    count, channels, height, width = x.shape
+    few = channels // block
+    if finer:
+        apart, perm = (count, stride, stride, few, height, width), (0, 3, 4, 1, 5, 2)
+        shape = (count, few, height * stride, width * stride)
+    else:
+        apart, perm = (count, few, height, stride, width, stride), (0, 3, 5, 1, 2, 4)
+        shape = (count, channels * block, height // stride, width // stride)
+    blocks = net.add(Reshape(shape=(0, *apart[1:])), x, part="blocks")
+    turned = net.add(Transpose(perm=perm), blocks, part="turned")
+    net.give(layer, net.add(Reshape(shape=(0, *shape[1:])), turned))
+
+
 @reads("Interp")
 def interpolation(layer: LayerReader, net: CaffeReader) -> None:
     """DeepLab's bilinear interpolation with aligned corners, after cropping (interp_layer.cpp)."""

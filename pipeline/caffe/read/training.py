@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.caffe.read.layer import PYTHON, kind
 from pipeline.caffe.schema import LayerParameter
 
 if TYPE_CHECKING:
@@ -131,9 +132,9 @@ class _Search:
         about_labels = [self._is_label(index, blob) for blob in layer.bottom]
         if layer.type == "Silence":
             return bool(about_labels) and all(about_labels)
-        if layer.type not in self._known and not layer.top:
+        if kind(layer) not in self._known and not layer.top:
             return True
-        return any(about_labels) and (was_read or layer.type not in self._known)
+        return any(about_labels) and (was_read or kind(layer) not in self._known)
 
     def _is_label(self, index: int, blob: str) -> bool:
         sources = self._derived[index].get(blob, frozenset())
@@ -167,7 +168,7 @@ class _Search:
         return found
 
     def _measures(self, layer: LayerParameter) -> bool:
-        if layer.type in LEFT_OUT or (any(layer.loss_weight) and layer.type not in self._known):
+        if layer.type in LEFT_OUT or (any(layer.loss_weight) and kind(layer) not in self._known):
             return True
-        called = layer.python_param.layer if layer.type == "Python" else layer.type
+        called = layer.python_param.layer if layer.type == PYTHON else layer.type
         return bool(layer.bottom) and _MEASURES.search(called) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.caffe.read.layer import LayerReader
 
 Array = np.ndarray[Any, Any]
+_NEAR = 0.4  # how similar a name must be that a fault mentions: fc8_flickr, fc8
 
 
 class Weights:
@@ -34,6 +36,8 @@ class Weights:
         self._members: dict[str, list[tuple[str, int]]] = {}
         self._owners: dict[str, tuple[str, Shape]] = {}
         self._seen: set[str] = set()
+        named = {layer.name for layer in net.net.layer}
+        self._strays = [name for name in net.blobs if name not in named]
         for layer in net.net.layer:
             for index, spec in enumerate(layer.param):
                 if spec.name:
@@ -81,7 +85,16 @@ class Weights:
     def _missing(self, layer: LayerReader, index: int, shape: Shape) -> str:
         filler = layer.filler(index)
         random = f", and its filler, {filler.type}, draws at random" if filler and filler.type != "constant" else ""
-        return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}"
+        near = self._near(layer.name, index, shape)
+        hint = f"; it has one for {near!r}, which is no layer here" if near else ""
+        return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}{hint}"
+
+    def _near(self, name: str, index: int, shape: Shape) -> str:
+        """Return the layer that was meant where the file has a blob for a similar name; "" where none is similar."""
+        fitting = [
+            stray for stray in self._strays if self._holds(stray, index) and self._blobs[stray][index].fits(shape)
+        ]
+        return next(iter(get_close_matches(name, fitting, n=1, cutoff=_NEAR)), "")
 
     def check_left(self, layer: LayerReader) -> None:
         """Find a fault where the file has blobs for a layer that took none."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pipeline.caffe.schema.caffe_pb2 import (
     TEST,
+    TRAIN,
     BlobProto,
     FillerParameter,
     LayerParameter,
@@ -21,6 +22,7 @@ from pipeline.caffe.schema.caffe_pb2 import (
 
 __all__ = [
     "TEST",
+    "TRAIN",
     "BlobProto",
     "FillerParameter",
     "LayerParameter",

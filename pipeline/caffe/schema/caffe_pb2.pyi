@@ -462,6 +462,7 @@ class LayerParameter(google.protobuf.message.Message):
     ROI_POOLING_PARAM_FIELD_NUMBER: builtins.int
     PERMUTE_PARAM_FIELD_NUMBER: builtins.int
     PRIOR_BOX_PARAM_FIELD_NUMBER: builtins.int
+    DETECTION_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
     NORM_PARAM_FIELD_NUMBER: builtins.int
     SHUFFLE_CHANNEL_PARAM_FIELD_NUMBER: builtins.int
     RELU6_PARAM_FIELD_NUMBER: builtins.int
@@ -472,6 +473,10 @@ class LayerParameter(google.protobuf.message.Message):
     FBTHRESHOLD_PARAM_FIELD_NUMBER: builtins.int
     BN_PARAM_FIELD_NUMBER: builtins.int
     UNPOOLING_PARAM_FIELD_NUMBER: builtins.int
+    PROPOSAL_PARAM_FIELD_NUMBER: builtins.int
+    YOLOV3_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
+    YOLO_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
+    REORG_PARAM_FIELD_NUMBER: builtins.int
     UNKNOWN_FIELD_NUMBER: builtins.int
     name: builtins.str
     type: builtins.str
@@ -601,6 +606,8 @@ class LayerParameter(google.protobuf.message.Message):
     @property
     def prior_box_param(self) -> Global___PriorBoxParameter: ...
     @property
+    def detection_output_param(self) -> Global___DetectionOutputParameter: ...
+    @property
     def norm_param(self) -> Global___NormalizeParameter: ...
     @property
     def shuffle_channel_param(self) -> Global___ShuffleChannelParameter: ...
@@ -622,6 +629,14 @@ class LayerParameter(google.protobuf.message.Message):
     def bn_param(self) -> Global___BNParameter: ...
     @property
     def unpooling_param(self) -> Global___UnpoolingParameter: ...
+    @property
+    def proposal_param(self) -> Global___ProposalParameter: ...
+    @property
+    def yolov3_detection_output_param(self) -> Global___Yolov3DetectionOutputParameter: ...
+    @property
+    def yolo_detection_output_param(self) -> Global___YoloDetectionOutputParameter: ...
+    @property
+    def reorg_param(self) -> Global___ReorgParameter: ...
     @property
     def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UnknownField]: ...
     def __init__(
@@ -690,6 +705,7 @@ class LayerParameter(google.protobuf.message.Message):
         roi_pooling_param: Global___ROIPoolingParameter | None = ...,
         permute_param: Global___PermuteParameter | None = ...,
         prior_box_param: Global___PriorBoxParameter | None = ...,
+        detection_output_param: Global___DetectionOutputParameter | None = ...,
         norm_param: Global___NormalizeParameter | None = ...,
         shuffle_channel_param: Global___ShuffleChannelParameter | None = ...,
         relu6_param: Global___ReLU6Parameter | None = ...,
@@ -700,10 +716,14 @@ class LayerParameter(google.protobuf.message.Message):
         fbthreshold_param: Global___FBThresholdParameter | None = ...,
         bn_param: Global___BNParameter | None = ...,
         unpooling_param: Global___UnpoolingParameter | None = ...,
+        proposal_param: Global___ProposalParameter | None = ...,
+        yolov3_detection_output_param: Global___Yolov3DetectionOutputParameter | None = ...,
+        yolo_detection_output_param: Global___YoloDetectionOutputParameter | None = ...,
+        reorg_param: Global___ReorgParameter | None = ...,
         unknown: collections.abc.Iterable[Global___UnknownField] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "unknown", b"unknown", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "proposal_param", b"proposal_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "proposal_param", b"proposal_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "unknown", b"unknown", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> None: ...
 
 Global___LayerParameter: typing_extensions.TypeAlias = LayerParameter
 
@@ -2494,6 +2514,267 @@ class PriorBoxParameter(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["aspect_ratio", b"aspect_ratio", "clip", b"clip", "flip", b"flip", "height", b"height", "img_h", b"img_h", "img_size", b"img_size", "img_w", b"img_w", "max_size", b"max_size", "min_size", b"min_size", "offset", b"offset", "step", b"step", "step_h", b"step_h", "step_w", b"step_w", "variance", b"variance", "width", b"width"]) -> None: ...
 
 Global___PriorBoxParameter: typing_extensions.TypeAlias = PriorBoxParameter
+
+@typing.final
+class DetectionOutputParameter(google.protobuf.message.Message):
+    """weiliu89/caffe, the branch ssd. What is left out tells where to write the results as files of their own."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _CodeType:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _CodeTypeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[DetectionOutputParameter._CodeType.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        CORNER: DetectionOutputParameter._CodeType.ValueType  # 1
+        CENTER_SIZE: DetectionOutputParameter._CodeType.ValueType  # 2
+        CORNER_SIZE: DetectionOutputParameter._CodeType.ValueType  # 3
+
+    class CodeType(_CodeType, metaclass=_CodeTypeEnumTypeWrapper): ...
+    CORNER: DetectionOutputParameter.CodeType.ValueType  # 1
+    CENTER_SIZE: DetectionOutputParameter.CodeType.ValueType  # 2
+    CORNER_SIZE: DetectionOutputParameter.CodeType.ValueType  # 3
+
+    NUM_CLASSES_FIELD_NUMBER: builtins.int
+    SHARE_LOCATION_FIELD_NUMBER: builtins.int
+    BACKGROUND_LABEL_ID_FIELD_NUMBER: builtins.int
+    NMS_PARAM_FIELD_NUMBER: builtins.int
+    SAVE_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
+    CODE_TYPE_FIELD_NUMBER: builtins.int
+    KEEP_TOP_K_FIELD_NUMBER: builtins.int
+    VARIANCE_ENCODED_IN_TARGET_FIELD_NUMBER: builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: builtins.int
+    VISUALIZE_FIELD_NUMBER: builtins.int
+    VISUALIZE_THRESHOLD_FIELD_NUMBER: builtins.int
+    SAVE_FILE_FIELD_NUMBER: builtins.int
+    num_classes: builtins.int
+    share_location: builtins.bool
+    background_label_id: builtins.int
+    code_type: Global___DetectionOutputParameter.CodeType.ValueType
+    keep_top_k: builtins.int
+    variance_encoded_in_target: builtins.bool
+    confidence_threshold: builtins.float
+    visualize: builtins.bool
+    visualize_threshold: builtins.float
+    save_file: builtins.str
+    @property
+    def nms_param(self) -> Global___NonMaximumSuppressionParameter: ...
+    @property
+    def save_output_param(self) -> Global___SaveOutputParameter: ...
+    def __init__(
+        self,
+        *,
+        num_classes: builtins.int | None = ...,
+        share_location: builtins.bool | None = ...,
+        background_label_id: builtins.int | None = ...,
+        nms_param: Global___NonMaximumSuppressionParameter | None = ...,
+        save_output_param: Global___SaveOutputParameter | None = ...,
+        code_type: Global___DetectionOutputParameter.CodeType.ValueType | None = ...,
+        keep_top_k: builtins.int | None = ...,
+        variance_encoded_in_target: builtins.bool | None = ...,
+        confidence_threshold: builtins.float | None = ...,
+        visualize: builtins.bool | None = ...,
+        visualize_threshold: builtins.float | None = ...,
+        save_file: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["background_label_id", b"background_label_id", "code_type", b"code_type", "confidence_threshold", b"confidence_threshold", "keep_top_k", b"keep_top_k", "nms_param", b"nms_param", "num_classes", b"num_classes", "save_file", b"save_file", "save_output_param", b"save_output_param", "share_location", b"share_location", "variance_encoded_in_target", b"variance_encoded_in_target", "visualize", b"visualize", "visualize_threshold", b"visualize_threshold"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["background_label_id", b"background_label_id", "code_type", b"code_type", "confidence_threshold", b"confidence_threshold", "keep_top_k", b"keep_top_k", "nms_param", b"nms_param", "num_classes", b"num_classes", "save_file", b"save_file", "save_output_param", b"save_output_param", "share_location", b"share_location", "variance_encoded_in_target", b"variance_encoded_in_target", "visualize", b"visualize", "visualize_threshold", b"visualize_threshold"]) -> None: ...
+
+Global___DetectionOutputParameter: typing_extensions.TypeAlias = DetectionOutputParameter
+
+@typing.final
+class NonMaximumSuppressionParameter(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NMS_THRESHOLD_FIELD_NUMBER: builtins.int
+    TOP_K_FIELD_NUMBER: builtins.int
+    ETA_FIELD_NUMBER: builtins.int
+    nms_threshold: builtins.float
+    top_k: builtins.int
+    eta: builtins.float
+    def __init__(
+        self,
+        *,
+        nms_threshold: builtins.float | None = ...,
+        top_k: builtins.int | None = ...,
+        eta: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["eta", b"eta", "nms_threshold", b"nms_threshold", "top_k", b"top_k"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["eta", b"eta", "nms_threshold", b"nms_threshold", "top_k", b"top_k"]) -> None: ...
+
+Global___NonMaximumSuppressionParameter: typing_extensions.TypeAlias = NonMaximumSuppressionParameter
+
+@typing.final
+class SaveOutputParameter(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OUTPUT_DIRECTORY_FIELD_NUMBER: builtins.int
+    OUTPUT_NAME_PREFIX_FIELD_NUMBER: builtins.int
+    OUTPUT_FORMAT_FIELD_NUMBER: builtins.int
+    LABEL_MAP_FILE_FIELD_NUMBER: builtins.int
+    NAME_SIZE_FILE_FIELD_NUMBER: builtins.int
+    NUM_TEST_IMAGE_FIELD_NUMBER: builtins.int
+    output_directory: builtins.str
+    output_name_prefix: builtins.str
+    output_format: builtins.str
+    label_map_file: builtins.str
+    name_size_file: builtins.str
+    num_test_image: builtins.int
+    def __init__(
+        self,
+        *,
+        output_directory: builtins.str | None = ...,
+        output_name_prefix: builtins.str | None = ...,
+        output_format: builtins.str | None = ...,
+        label_map_file: builtins.str | None = ...,
+        name_size_file: builtins.str | None = ...,
+        num_test_image: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["label_map_file", b"label_map_file", "name_size_file", b"name_size_file", "num_test_image", b"num_test_image", "output_directory", b"output_directory", "output_format", b"output_format", "output_name_prefix", b"output_name_prefix"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["label_map_file", b"label_map_file", "name_size_file", b"name_size_file", "num_test_image", b"num_test_image", "output_directory", b"output_directory", "output_format", b"output_format", "output_name_prefix", b"output_name_prefix"]) -> None: ...
+
+Global___SaveOutputParameter: typing_extensions.TypeAlias = SaveOutputParameter
+
+@typing.final
+class ProposalParameter(google.protobuf.message.Message):
+    """Faster R-CNN's, of luoyetx/mini-caffe."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FEAT_STRIDE_FIELD_NUMBER: builtins.int
+    BASE_SIZE_FIELD_NUMBER: builtins.int
+    MIN_SIZE_FIELD_NUMBER: builtins.int
+    RATIO_FIELD_NUMBER: builtins.int
+    SCALE_FIELD_NUMBER: builtins.int
+    PRE_NMS_TOPN_FIELD_NUMBER: builtins.int
+    POST_NMS_TOPN_FIELD_NUMBER: builtins.int
+    NMS_THRESH_FIELD_NUMBER: builtins.int
+    feat_stride: builtins.int
+    base_size: builtins.int
+    min_size: builtins.int
+    pre_nms_topn: builtins.int
+    post_nms_topn: builtins.int
+    nms_thresh: builtins.float
+    @property
+    def ratio(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def scale(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        feat_stride: builtins.int | None = ...,
+        base_size: builtins.int | None = ...,
+        min_size: builtins.int | None = ...,
+        ratio: collections.abc.Iterable[builtins.float] | None = ...,
+        scale: collections.abc.Iterable[builtins.float] | None = ...,
+        pre_nms_topn: builtins.int | None = ...,
+        post_nms_topn: builtins.int | None = ...,
+        nms_thresh: builtins.float | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["base_size", b"base_size", "feat_stride", b"feat_stride", "min_size", b"min_size", "nms_thresh", b"nms_thresh", "post_nms_topn", b"post_nms_topn", "pre_nms_topn", b"pre_nms_topn"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["base_size", b"base_size", "feat_stride", b"feat_stride", "min_size", b"min_size", "nms_thresh", b"nms_thresh", "post_nms_topn", b"post_nms_topn", "pre_nms_topn", b"pre_nms_topn", "ratio", b"ratio", "scale", b"scale"]) -> None: ...
+
+Global___ProposalParameter: typing_extensions.TypeAlias = ProposalParameter
+
+@typing.final
+class YoloDetectionOutputParameter(google.protobuf.message.Message):
+    """eric612/MobileNet-YOLO."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: builtins.int
+    NUM_CLASSES_FIELD_NUMBER: builtins.int
+    NUM_BOX_FIELD_NUMBER: builtins.int
+    COORDS_FIELD_NUMBER: builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: builtins.int
+    NMS_THRESHOLD_FIELD_NUMBER: builtins.int
+    BIASES_FIELD_NUMBER: builtins.int
+    LABEL_MAP_FILE_FIELD_NUMBER: builtins.int
+    side: builtins.int
+    num_classes: builtins.int
+    num_box: builtins.int
+    coords: builtins.int
+    confidence_threshold: builtins.float
+    nms_threshold: builtins.float
+    label_map_file: builtins.str
+    @property
+    def biases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        side: builtins.int | None = ...,
+        num_classes: builtins.int | None = ...,
+        num_box: builtins.int | None = ...,
+        coords: builtins.int | None = ...,
+        confidence_threshold: builtins.float | None = ...,
+        nms_threshold: builtins.float | None = ...,
+        biases: collections.abc.Iterable[builtins.float] | None = ...,
+        label_map_file: builtins.str | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["confidence_threshold", b"confidence_threshold", "coords", b"coords", "label_map_file", b"label_map_file", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes", "side", b"side"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["biases", b"biases", "confidence_threshold", b"confidence_threshold", "coords", b"coords", "label_map_file", b"label_map_file", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes", "side", b"side"]) -> None: ...
+
+Global___YoloDetectionOutputParameter: typing_extensions.TypeAlias = YoloDetectionOutputParameter
+
+@typing.final
+class Yolov3DetectionOutputParameter(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NUM_CLASSES_FIELD_NUMBER: builtins.int
+    NUM_BOX_FIELD_NUMBER: builtins.int
+    CONFIDENCE_THRESHOLD_FIELD_NUMBER: builtins.int
+    NMS_THRESHOLD_FIELD_NUMBER: builtins.int
+    BIASES_FIELD_NUMBER: builtins.int
+    ANCHORS_SCALE_FIELD_NUMBER: builtins.int
+    MASK_GROUP_NUM_FIELD_NUMBER: builtins.int
+    MASK_FIELD_NUMBER: builtins.int
+    num_classes: builtins.int
+    num_box: builtins.int
+    confidence_threshold: builtins.float
+    nms_threshold: builtins.float
+    mask_group_num: builtins.int
+    @property
+    def biases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]: ...
+    @property
+    def anchors_scale(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]: ...
+    @property
+    def mask(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        num_classes: builtins.int | None = ...,
+        num_box: builtins.int | None = ...,
+        confidence_threshold: builtins.float | None = ...,
+        nms_threshold: builtins.float | None = ...,
+        biases: collections.abc.Iterable[builtins.float] | None = ...,
+        anchors_scale: collections.abc.Iterable[builtins.int] | None = ...,
+        mask_group_num: builtins.int | None = ...,
+        mask: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["confidence_threshold", b"confidence_threshold", "mask_group_num", b"mask_group_num", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["anchors_scale", b"anchors_scale", "biases", b"biases", "confidence_threshold", b"confidence_threshold", "mask", b"mask", "mask_group_num", b"mask_group_num", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes"]) -> None: ...
+
+Global___Yolov3DetectionOutputParameter: typing_extensions.TypeAlias = Yolov3DetectionOutputParameter
+
+@typing.final
+class ReorgParameter(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STRIDE_FIELD_NUMBER: builtins.int
+    REVERSE_FIELD_NUMBER: builtins.int
+    stride: builtins.int
+    reverse: builtins.bool
+    def __init__(
+        self,
+        *,
+        stride: builtins.int | None = ...,
+        reverse: builtins.bool | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["reverse", b"reverse", "stride", b"stride"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["reverse", b"reverse", "stride", b"stride"]) -> None: ...
+
+Global___ReorgParameter: typing_extensions.TypeAlias = ReorgParameter
 
 @typing.final
 class Convolution3DParameter(google.protobuf.message.Message):

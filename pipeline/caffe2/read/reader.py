@@ -17,16 +17,17 @@ from pipeline.graph.values import Attribute, Graph, Origin, Shape, Value
 
 Array = np.ndarray[Any, Any]
 
-# How many of its outputs matter; the others are the old shape, where each input went, masks, statistics.
+# Which of its outputs matter, where not all do; the others are the old shape, where each input went, masks, statistics.
 _OUTPUTS = {
-    "Reshape": 1,
-    "Concat": 1,
-    "LRN": 1,
-    "Dropout": 1,
-    "LayerNorm": 1,
-    "InstanceNorm": 1,
-    "SpatialBN": 1,
-    "TopK": 2,
+    "Reshape": (0,),
+    "Concat": (0,),
+    "LRN": (0,),
+    "Dropout": (0,),
+    "LayerNorm": (0,),
+    "InstanceNorm": (0,),
+    "SpatialBN": (0,),
+    "TopK": (0, 1),
+    "BoxWithNMSLimit": (0, 4),
 }
 
 
@@ -86,12 +87,12 @@ class Caffe2Reader(Builder):
     def give(self, operator: GraphOperator | str, *inputs: Value | None, **attributes: Attribute) -> None:
         """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
         blobs, names = self._current.outputs, self._names
-        count = min(len(names), _OUTPUTS.get(self._current.type, len(names)))
+        read = [i for i in _OUTPUTS.get(self._current.type, range(len(names))) if i < len(names)]
         self._taken.difference_update(names)  # reserved for this
-        values = self.add_many(operator, *inputs, part="", name="", outputs=names[:count], **attributes)
+        values = self.add_many(operator, *inputs, part="", name="", outputs=[names[i] for i in read], **attributes)
         self._taken.update(names)
         self.forget(blobs)
-        self._blobs.update(zip(blobs, values, strict=False))
+        self._blobs.update(zip([blobs[i] for i in read], values, strict=False))
 
     def give_as(self, x: Value, shape: Shape) -> None:
         """Return `x` in another shape of as many elements."""

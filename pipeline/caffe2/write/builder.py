@@ -23,7 +23,11 @@ FLOAT, INT32, BOOL, INT64 = 1, 2, 5, 10  # TensorProto.DataType
 TYPES = {"float32": FLOAT, "bool": BOOL, "int64": INT64}
 
 # What the schema of an operator demands beside the output that is wanted.
-_FURTHER_OUTPUTS = {"Reshape": ("old_shape",), "Concat": ("split_info",), "LayerNorm": ("mean", "stdev")}
+_FURTHER_OUTPUTS = {
+    "Reshape": ("old_shape",),
+    "Concat": ("split_info",),
+    "LayerNorm": ("mean", "stdev"),
+}
 
 
 class Caffe2Builder:

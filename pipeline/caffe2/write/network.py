@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.bounds import CHOOSING, needing_bounds
 from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph
 
@@ -17,12 +18,30 @@ def write(graph: Graph) -> Caffe2Net:
     net, problems = _written(graph)
     if problems:
         raise UnsupportedError(problems)
-    return net.close(graph.outputs)
+    written = net.close(graph.outputs)
+    if fixed := _fixed(graph, written):
+        raise UnsupportedError(fixed)
+    return written
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
     """Return what `write` would refuse, without keeping what it writes."""
     return _written(graph)[1]
+
+
+def _fixed(graph: Graph, net: Caffe2Net) -> tuple[Problem, ...]:
+    """Return what the net would only run with as many rows as there can be, where the numbers tell how many there are.
+
+    The net is read again, since some operators are written with extents of their inputs.
+    """
+    if not any(isinstance(node.operator, CHOOSING) for node in graph.nodes):
+        return ()
+    from pipeline.caffe2.read import read
+
+    blobs = net.predict.external_input[: len(graph.inputs)]
+    again = read(net, {blob: value.shape for blob, value in zip(blobs, graph.inputs, strict=True)})
+    reason = "it needs to know how many rows there are, and that depends on the numbers"
+    return tuple(Problem(str(node.origin), reason) for node in needing_bounds(again))
 
 
 def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:

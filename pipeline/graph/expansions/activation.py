@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pipeline.graph.builder import Builder
 from pipeline.graph.expansions.registry import expands
-from pipeline.graph.operators import Elu, LogSoftmax, PRelu, ReduceMax, ReduceSum, Selu, Softplus
+from pipeline.graph.operators import (
+    Dropout,
+    Elu,
+    FeatureDropout,
+    LogSoftmax,
+    PRelu,
+    ReduceMax,
+    ReduceSum,
+    Selu,
+    Softplus,
+)
 from pipeline.graph.operators.checks import positive_axes
 from pipeline.graph.values import Node, Value
 
@@ -40,3 +50,9 @@ def softplus(node: Node[Softplus], net: Builder) -> Value:
     x = node.input(0)
     inner = net.add("Sigmoid", net.add("Abs", x, part="abs"), part="sigmoid")
     return net.add("Sub", net.add("Relu", x, part="positive"), net.add("Log", inner, part="log"))
+
+
+@expands(FeatureDropout)
+def feature_dropout(node: Node[FeatureDropout], net: Builder) -> Value:
+    """Dropout, which at inference is the same."""
+    return net.add(Dropout(ratio=node.operator.ratio), node.input(0))

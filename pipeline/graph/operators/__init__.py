@@ -4,6 +4,7 @@ from pipeline.graph.operators.activation import Activation as Activation
 from pipeline.graph.operators.activation import Clip as Clip
 from pipeline.graph.operators.activation import Dropout as Dropout
 from pipeline.graph.operators.activation import Elu as Elu
+from pipeline.graph.operators.activation import FeatureDropout as FeatureDropout
 from pipeline.graph.operators.activation import HardSigmoid as HardSigmoid
 from pipeline.graph.operators.activation import LeakyRelu as LeakyRelu
 from pipeline.graph.operators.activation import LogSoftmax as LogSoftmax
@@ -55,6 +56,9 @@ from pipeline.graph.operators.convolution import Conv as Conv
 from pipeline.graph.operators.convolution import ConvTranspose as ConvTranspose
 from pipeline.graph.operators.convolution import Im2Col as Im2Col
 from pipeline.graph.operators.convolution import LocallyConnected as LocallyConnected
+from pipeline.graph.operators.detection import BoxSuppression as BoxSuppression
+from pipeline.graph.operators.detection import Compress as Compress
+from pipeline.graph.operators.detection import ScatterAdd as ScatterAdd
 from pipeline.graph.operators.matrix import Gemm as Gemm
 from pipeline.graph.operators.matrix import MatMul as MatMul
 from pipeline.graph.operators.matrix import Product as Product

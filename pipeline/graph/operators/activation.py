@@ -173,7 +173,10 @@ class LogSoftmax(AlongAxis):
 
 @operator
 class Dropout(Operator):
-    """y = x, as at inference; kept because a Caffe net names its layer."""
+    """y = x, as at inference; in training numbers become 0 with probability `ratio`, the others are divided by 1 - it.
+
+    Kept for those who train the network further.
+    """
 
     ratio: float = 0.5
 
@@ -187,3 +190,10 @@ class Dropout(Operator):
 
     def is_identity(self, node: Node) -> bool:
         return True
+
+
+@operator
+class FeatureDropout(Dropout):
+    """y = x, as at inference; in training whole feature maps are dropped, each the last `map_rank` axes."""
+
+    map_rank: int = 2

@@ -6,6 +6,7 @@ from pipeline.graph.operators import (
     Clip,
     Dropout,
     Elu,
+    FeatureDropout,
     HardSigmoid,
     LeakyRelu,
     LogSoftmax,
@@ -96,6 +97,17 @@ def softmax(node: Node[AlongAxis], net: ModuleBuilder) -> None:
 def dropout(node: Node[Dropout], net: ModuleBuilder) -> None:
     """Dropout, which drops while the module is trained."""
     net.layer(call("nn.Dropout", node.operator.ratio), net.read(node.input(0)))
+
+
+@writes(FeatureDropout, where=lambda node, graph: node.input(0).rank - node.operator.map_rank in (1, 2))
+def feature_dropout(node: Node[FeatureDropout], net: ModuleBuilder) -> None:
+    """Dropout2d or Dropout3d, which take a batch."""
+    op, x = node.operator, net.read(node.input(0))
+    made = call(f"nn.Dropout{op.map_rank}d", op.ratio)
+    if node.input(0).rank - op.map_rank == 2:
+        net.layer(made, x)
+    else:
+        net.give(method(net.layer(made, method(x, "unsqueeze", 0), part="batch"), "squeeze", 0))
 
 
 def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:

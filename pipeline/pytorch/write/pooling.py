@@ -12,6 +12,7 @@ from pipeline.graph.operators import (
     GlobalMaxPool,
     LpPool,
     MaxPool,
+    MaxRoiPool,
     Pooling,
     RoundedPooling,
 )
@@ -126,3 +127,10 @@ def global_pool(node: Node, net: ModuleBuilder) -> None:
     """Write the adaptive layer that leaves one place."""
     kind = "Avg" if node.operator.name == GlobalAveragePool.name else "Max"
     net.layer(call(f"nn.Adaptive{kind}Pool{node.input(0).rank - 2}d", 1), net.read(node.input(0)))
+
+
+@writes(MaxRoiPool)
+def max_roi_pool(node: Node[MaxRoiPool], net: ModuleBuilder) -> None:
+    """Call the function of that name, which the source brings along."""
+    x, rois = (net.tensor(node.input(i)) for i in range(2))
+    net.give(call("max_roi_pool", x, rois, node.operator.pooled_shape, node.operator.spatial_scale))

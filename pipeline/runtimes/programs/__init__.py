@@ -9,7 +9,7 @@ as 3.7 without this package: at its top, it imports the standard library only.
     VARIABLE = "CAFFE_PYTHON"          the environment variable that names interpreters with it, separated by `:`
     RECIPES = ((python, version, packages), ...)      how to install it, the best first
     ADVICE = "pip install ..."         how to get it, where there is no recipe
-    PADS_SHAPES = True                 it gives tensors of one axis, or none, a second axis of 1
+    PADS_SHAPES = True                 it gives outputs axes of 1 that are not theirs
     OPINIONS = ("t7",)                 the formats about which it guesses: what it says is shown, and fails no run
     EXECUTES = True                    it runs code that is in a file, so it is asked only where somebody names it
     installed(site)                    its version by the files in a folder that Python imports from; None if it is not

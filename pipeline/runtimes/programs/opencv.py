@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
-    from pipeline.runtimes.doubt import Test
+    from pipeline.runtimes.doubt import ModuleTest, Test
+    from pipeline.torch7.module import Module
 
 NAME = "OpenCV"
 READS = ("caffe", "t7")
@@ -37,15 +38,16 @@ def _able(version: str) -> str:
 
 
 def doubt(reads: str, files: Mapping[str, Path]) -> str:
-    """Say which layer of a Caffe pair OpenCV is known to compute wrongly, without a word; "" where it has none.
+    """Say which layer or module OpenCV is known to compute wrongly, without a word; "" where it has none.
 
     It is not asked either where it cannot read the weights.
     """
-    if reads != "caffe":
-        return ""
     from pipeline.caffe.hdf5 import is_hdf5
-    from pipeline.runtimes.doubt import doubted_layer
+    from pipeline.runtimes.doubt import doubted_layer, doubted_module
     from pipeline.wire.mapped import map_file
+
+    if reads == "t7":
+        return doubted_module(files["t7"], _WRONG_MODULES)
 
     weights = files.get("caffemodel")
     if weights and is_hdf5(map_file(weights)):
@@ -86,6 +88,28 @@ _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
 }
 
 
+def _beyond(module: Module, again: bool) -> bool:
+    """Tell a pooling that rounds the number of its windows up, and leaves places out between them."""
+    return module.flag("ceil_mode") and any(module.int(f"d{axis}", 1) > module.int(f"k{axis}", 1) for axis in "WH")
+
+
+def _old_padding(module: Module, again: bool) -> bool:
+    """Tell a convolution that has one field for the padding of both axes."""
+    return module.int("padding", 0) != 0
+
+
+# These too, of Torch7 files: it reads a module once, adds eps to the deviation and not to the variance, takes no
+# maximum for a norm, gives 0 for a window beyond the image, and pads by `padW` and `padH` only.
+_WRONG_MODULES: dict[str, tuple[ModuleTest, str]] = {
+    "": (lambda module, again: again, "a module that stands at several places"),
+    "nn.InstanceNormalization": (lambda module, _: True, "nn.InstanceNormalization, of channels that hardly vary"),
+    "nn.Normalize": (lambda module, _: module.float("p", 2.0) == float("inf"), "nn.Normalize by the largest magnitude"),
+    "nn.SpatialConvolution": (_old_padding, "an nn.SpatialConvolution with `padding`"),
+    "nn.SpatialConvolutionMM": (_old_padding, "an nn.SpatialConvolutionMM with `padding`"),
+    "nn.SpatialMaxPooling": (_beyond, "an nn.SpatialMaxPooling that may go beyond the image"),
+}
+
+
 # ---- Inside its interpreter ----
 
 
@@ -120,9 +144,25 @@ def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> di
     with _in_short():
         loaded.setPreferableBackend(cv2.dnn.DNN_BACKEND_OPENCV)
         for name, array in feeds:
-            loaded.setInput(np.ascontiguousarray(array, dtype=np.float32), "" if from_torch else name)
-        values = [loaded.forward()] if from_torch else loaded.forward(list(wanted))
-    return dict(zip(wanted, values))
+            given = np.ascontiguousarray(array, dtype=np.float32)
+            loaded.setInput(_batch(given) if from_torch else given, "" if from_torch else name)
+        if not from_torch:
+            return dict(zip(wanted, loaded.forward(list(wanted))))
+        return {wanted[0]: _finite(loaded.forward())}
+
+
+def _batch(array: Any) -> Any:
+    """Return a vector or image of Torch7's as a batch of one: the first axis is always the batch to OpenCV."""
+    return array[None] if array.ndim in (1, 3) else array
+
+
+def _finite(array: Any) -> Any:
+    """Return an array. Raises ValueError for infinities: to OpenCV, LogSoftMax is the logarithm of what may be 0."""
+    import numpy as np
+
+    if np.isinf(array).any():
+        raise ValueError("it gives infinities, as for the logarithm of a softmax that is 0")
+    return array
 
 
 @contextmanager

@@ -1,13 +1,13 @@
-"""PyTorch itself, which runs the source of a module without anything of this program."""
+"""PyTorch itself, which runs the source of a module, or its export, without anything of this program."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 NAME = "PyTorch"
-READS = ("pytorch",)
+READS = ("pytorch", "pt2")
 VARIABLE = "PYTORCH_PYTHON"
 ADVICE = "pip install 'torch2caffe2[pytorch]'"
 
@@ -34,23 +34,45 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return the module that its source makes, with its parameters."""
+    """Return a module, and which values its submodules make: of its source, with parameters, or an exported program."""
     import importlib.util
+    import json
 
+    import safetensors
+    import torch
+
+    if "pt2" in files:
+        return torch.export.load(files["pt2"]).module(), {}
     spec = importlib.util.spec_from_file_location("model", files["module"])
     assert spec is not None
     assert spec.loader is not None
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    return model.load(files["parameters"])
+    with safetensors.safe_open(files["parameters"], "pt") as parameters:
+        return model.load(files["parameters"]), json.loads(parameters.metadata()["values"])
 
 
 def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the outputs, which have no names but their order; floats are fed as float32."""
+    """Return the outputs, which have no names but their order, and what submodules give; floats are fed as float32."""
     import torch
 
+    module, values = net
+    found: dict[str, Any] = {}
+    hooks = [module.get_submodule(path).register_forward_hook(_keep(found, names)) for path, names in values.items()]
     arrays = [array.astype("float32") if array.dtype.kind == "f" else array for _, array in feeds]
     with torch.no_grad():
-        outputs = net(*(torch.from_numpy(array.copy(order="C")) for array in arrays))
+        outputs = module(*(torch.from_numpy(array.copy(order="C")) for array in arrays))
+    for hook in hooks:
+        hook.remove()
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    return {name: value.numpy() for name, value in zip(wanted, outputs)}
+    return {**found, **{name: value.numpy() for name, value in zip(wanted, outputs)}}
+
+
+def _keep(found: dict[str, Any], names: Sequence[str]) -> Callable[[Any, Any, Any], None]:
+    """Return a hook that keeps what a submodule gives, under the next of its names each time."""
+    following = iter(names)
+
+    def hook(module: Any, taken: Any, given: Any) -> None:
+        found[next(following)] = given.numpy()
+
+    return hook

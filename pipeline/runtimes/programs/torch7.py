@@ -6,6 +6,7 @@ It is asked only where somebody names it. It is a program in Lua, so this Python
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,8 +22,8 @@ EXECUTES = True
 
 _ASK = "require 'torch'; require 'nn'; io.write('on ', jit and jit.version or _VERSION)"
 
-# Arguments: the model, and a folder with files in1, in2 ... of float32 and `inputs`, a line of sizes for each; the
-# outputs go there likewise. Several are a table, and nested ones are taken out of their tables.
+# Arguments: the model, and a folder with files in1, in2 ... of float32 and `inputs`, a line for each with its place in
+# nested tables and its sizes. The outputs go there likewise, without places, taken out of their tables.
 _FORWARD = """
 require 'nn'
 pcall(require, 'nngraph')
@@ -67,16 +68,27 @@ if kind ~= 'torch.FloatTensor' and kind ~= 'torch.DoubleTensor' then
   kind = 'torch.FloatTensor'
 end
 
-local inputs = {}
+local inputs, number = {}, 0
 for line in io.lines(folder .. '/inputs') do
+  local place, sizes = line:match('^(%S+)(.*)$')
   local size, count = {}, 1
-  for extent in line:gmatch('%d+') do
+  for extent in sizes:gmatch('%d+') do
     size[#size + 1] = tonumber(extent)
     count = count * tonumber(extent)
   end
-  local file = torch.DiskFile(folder .. '/in' .. (#inputs + 1), 'r'):binary()
-  inputs[#inputs + 1] = torch.FloatTensor(file:readFloat(count), 1, torch.LongStorage(size)):type(kind)
+  number = number + 1
+  local file = torch.DiskFile(folder .. '/in' .. number, 'r'):binary()
+  local tensor = torch.FloatTensor(file:readFloat(count), 1, torch.LongStorage(size)):type(kind)
   file:close()
+  local at, last = inputs
+  for key in place:gmatch('%d+') do
+    if last then
+      at[last] = at[last] or {}
+      at = at[last]
+    end
+    last = tonumber(key)
+  end
+  at[last] = tensor
 end
 
 local listed = io.open(folder .. '/outputs', 'w')
@@ -115,22 +127,29 @@ def load(files: Mapping[str, str]) -> str:
 
 
 def run(net: str, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the outputs, in order; several inputs are given as a table."""
+    """Return the outputs, in order; an input whose name is a place, as 2.1, is put there in nested tables."""
     with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
         place = Path(folder)
         (place / "forward.lua").write_text(_FORWARD)
-        (place / "inputs").write_text("".join(_sizes(array) + "\n" for _, array in feeds))
+        lines = [f"{_place(name, i)} {_sizes(array)}\n" for i, (name, array) in enumerate(feeds, 1)]
+        (place / "inputs").write_text("".join(lines))
         for number, (_, array) in enumerate(feeds, 1):
             (place / f"in{number}").write_bytes(array.astype("float32").tobytes())
         lua = os.environ[VARIABLE]
         done = _ran([lua, str(place / "forward.lua"), net, folder])
         if done.returncode:
-            raise ValueError(next(iter((done.stderr + done.stdout).strip().splitlines()), "it ended without a word"))
+            raise ValueError(_reason(done.stderr + done.stdout))
         return dict(zip(wanted, _outputs(place, len(wanted))))
 
 
 def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+
+def _reason(said: str) -> str:
+    """Return what Lua says last before it tells how it came there: containers put their names in front."""
+    message = said.strip().partition("\nstack traceback:")[0].splitlines()
+    return message[-1] if message else "it ended without a word"
 
 
 def _outputs(place: Path, count: int) -> list[Any]:
@@ -140,6 +159,10 @@ def _outputs(place: Path, count: int) -> list[Any]:
     if len(sizes) != count:
         raise ValueError("it gives %d outputs, not %d" % (len(sizes), count))
     return [np.fromfile(place / f"out{i}", "float32").reshape(size) for i, size in enumerate(sizes, 1)]
+
+
+def _place(name: str, number: int) -> str:
+    return name if re.match(r"\d+(\.\d+)*\Z", name) else str(number)
 
 
 def _sizes(array: Any) -> str:

@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, join, module
 from pipeline.torch7.objects import LuaValue, Table, TorchObject
+
+_MOST = 256  # names that are told of what arrives at a node
 
 # Nodes are known by their `data`: the graphs inside a gModule hold other node objects that share it.
 
 
 def data_of(node: LuaValue, net: Lowering) -> Table:
     """Return the table that a node is known by."""
-    data = node.get("data") if isinstance(node, TorchObject) else None
-    if not isinstance(data, Table):
+    data = _data(node)
+    if data is None:
         return net.damaged("nodes with a table `data`", "others")
     return data
 
 
-def items(holder: Table | TorchObject, name: str) -> list[LuaValue]:
+def _data(node: LuaValue) -> Table | None:
+    data = node.get("data") if isinstance(node, TorchObject) else None
+    return data if isinstance(data, Table) else None
+
+
+def items(holder: LuaValue, name: str) -> list[LuaValue]:
     """Return the list part of a table in a field: `children` and `mapindex` also have reverse entries."""
-    found = holder.get(name)
+    found = holder.get(name) if isinstance(holder, Table | TorchObject) else None
     return found.array() if isinstance(found, Table) else []
+
+
+def edges(graph: TorchObject, modules: Mapping[int, str]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return what each module of a graph takes, in order, and what the graph gives, by the modules' names.
+
+    `modules` holds the names, by identity. An input of the graph is called as `input_name` does; an item of a table
+    has its number behind the name: `3[2]`. Where the graph is damaged, edges are missing.
+    """
+    inner, outer = graph.get("innode"), graph.get("outnode")
+    known: dict[int, tuple[str, ...]] = {id(_data(inner)): ("input",)}
+    taken: dict[str, tuple[str, ...]] = {}
+    for data in filter(None, map(_data, (*items(graph, "forwardnodes"), outer))):
+        arriving = tuple(name for source in items(data, "mapindex") for name in known.get(id(source), ()))[:_MOST]
+        index, name = data.get("selectindex"), modules.get(id(data.get("module")))
+        if arriving and isinstance(index, int):
+            known[id(data)] = (f"input_{index}" if arriving[0] == "input" else f"{arriving[0]}[{index}]",)
+        elif name:
+            known[id(data)] = (name,)
+            taken[name] = (*taken.get(name, ()), *arriving)
+        elif id(data) not in known:
+            known[id(data)] = arriving
+    return taken, known.get(id(_data(outer)), ())
 
 
 def inputs(m: Module) -> int:

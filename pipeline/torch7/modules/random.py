@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.graph.operators import Dropout, FeatureDropout
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module, refused
@@ -14,11 +15,19 @@ def never_random(m: Module, net: Lowering, field: str) -> None:
         net.refuse(f"draws random numbers in evaluation ({field})", f"save it with {field} = false")
 
 
-def scaled_by(m: Module, x: Value, net: Lowering, factor: float) -> Value:
-    """Multiply with a constant, or give a copy where it is 1."""
-    if factor == 1:
-        return x if m.flag("inplace") else net.copy(x)
-    return in_place(m, x, net.add("Mul", x, net.constant(factor, "factor")), net)
+def dropped(m: Module, x: Value, net: Lowering, operator: Dropout, factor: float) -> Value:
+    """Drop, then multiply with a factor: what drops in the graph divides by 1 - p in training, as version 2 does."""
+    if factor != 1:
+        left = net.add(operator, x, part="dropped")
+        return in_place(m, x, net.add("Mul", left, net.constant(factor, "factor")), net)
+    y = net.add(operator, x)
+    return net.alias(y, x, lambda base: base, lambda _, new: new) if m.flag("inplace") else y
+
+
+def probability(m: Module) -> float:
+    """Return p; Torch7 makes no module with one that is not from 0 to below 1, which would drop nothing here."""
+    p = m.float("p", 0.5)
+    return p if 0 <= p < 1 else 0.0
 
 
 @module("nn.Dropout", "cudnn.Dropout")
@@ -26,14 +35,15 @@ def dropout(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation the identity; the first version, without v2, scales by 1 - p instead (Dropout.lua)."""
     never_random(m, net, "stochastic_inference")
     keeps = m.flag("v2") or m.kind == "cudnn.Dropout"
-    return scaled_by(m, x, net, 1.0 if keeps else 1 - m.float("p", 0.5))
+    return dropped(m, x, net, Dropout(ratio=probability(m)), 1.0 if keeps else 1 - m.float("p", 0.5))
 
 
 @module("nn.SpatialDropout", "nn.VolumetricDropout")
 def spatial_dropout(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation y = (1 - p) x: these have no second version."""
+    """In evaluation y = (1 - p) x: these have no second version. In training they drop whole feature maps."""
     never_random(m, net, "stochastic_inference")
-    return scaled_by(m, x, net, 1 - m.float("p", 0.5))
+    maps = FeatureDropout(ratio=probability(m), map_rank=2 if m.kind == "nn.SpatialDropout" else 3)
+    return dropped(m, x, net, maps, 1 - m.float("p", 0.5))
 
 
 @module("nn.WhiteNoise")

@@ -35,8 +35,8 @@ def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaV
     for memory in memories(attempts(form).steps)[:CONSULTED]:
         if found := _remembered(attempts, form, group, memory, exact=largest is not None):
             return found, replace(free, reason=str(memory))
-    if len(group) > 1 and not uneven:
-        for setting in settings.sides(checkpoint):
+    if not uneven:
+        for setting in _settings(form, group, checkpoint):
             if attempts(found := sizes.with_size(form, group, setting.size)).fits:
                 return found, replace(free, reason=str(setting))
     if largest is not None or uneven:
@@ -44,6 +44,17 @@ def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaV
     found = _default(attempts, form, group)
     size = "x".join(map(str, _sizes(found, group[: _rank(form, group)])))
     return found, replace(free, reason=f"{size} is a default")
+
+
+def _settings(form: Form, group: sizes.Group, checkpoint: LuaValue) -> Sequence[settings.Setting]:
+    """Return what the checkpoint says of the size of some axes: of an image's sides, or of its planes."""
+    if len(group) > 1:
+        return settings.sides(checkpoint)
+    return settings.planes(checkpoint) if _are_planes(form, group) else ()
+
+
+def _are_planes(form: Form, group: sizes.Group) -> bool:
+    return {number for _, number in group} == {1} and _rank(form, group) >= 4
 
 
 def _rank(form: Form, group: sizes.Group) -> int:
@@ -96,7 +107,7 @@ def _default(attempts: Attempts, form: Form, group: sizes.Group) -> Form:
     """Return the form with a usual size for axes that have no end."""
     unrolled = attempts(sizes.with_size(form, group, 8 * max(_sizes(form, group)))).size > 2 * attempts(form).size
     numbers = {number for _, number in group}
-    if numbers == {1} and _rank(form, group) >= 4:
+    if _are_planes(form, group):
         usual: tuple[int, ...] = (PLANES,)
     else:
         usual = (STEPS,) if unrolled else _DEFAULTS.get(len(numbers), _DEFAULT)

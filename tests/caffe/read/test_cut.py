@@ -38,7 +38,7 @@ def test_what_is_left_out_is_told():
     notes = []
     read(net(TEXT), cut=["find"], notes=notes)
     told = ["find (Odd)", "pool (ROIPooling)"]
-    assert notes == [f"{name}: left out, as the network is cut before it" for name in told]
+    assert notes == [f"{name}: left out, as the network ends before it" for name in told]
     assert [layer.name for layer in part(net(TEXT), cut=["find"]).left_out] == ["find", "pool"]
 
 
@@ -58,3 +58,37 @@ def test_a_cut_that_leaves_nothing_is_a_refusal():
     first = inputs(x=(1, 2)) + 'layer { name: "o" type: "Odd" bottom: "x" top: "y" }'
     with pytest.raises(UnsupportedError):
         read(net(first + 'layer { name: "a" type: "ReLU" bottom: "y" top: "a" }'), cut=["auto"])
+
+
+BRANCHES = (
+    inputs(x=(1, 2), other=(1, 3))
+    + 'layer { name: "a" type: "AbsVal" bottom: "x" top: "a" } '
+    + 'layer { name: "strange" type: "Strange" bottom: "other" top: "s" } '
+    + 'layer { name: "b" type: "Exp" bottom: "a" top: "b" } '
+    + 'layer { name: "in place" type: "ReLU" bottom: "b" top: "b" } '
+    + 'layer { name: "c" type: "Eltwise" bottom: "b" bottom: "s" top: "c" } '
+)
+
+
+def test_a_network_that_ends_with_a_blob_has_only_what_it_needs():
+    notes = []
+    graph = read(net(BRANCHES), until=["b"], notes=notes)
+    assert [value.name for value in graph.inputs] == ["x"]
+    assert [value.name for value in graph.outputs] == ["b"]
+    assert [node.operator.name for node in graph.nodes] == ["Abs", "Exp", "Relu"]
+    assert [note.partition(":")[0] for note in notes] == ["strange (Strange)", "c (Eltwise)"]
+
+
+def test_a_network_ends_with_blobs_in_the_order_in_which_they_are_named():
+    graph = read(net(BRANCHES), until=["b", "a"])
+    assert [value.name for value in graph.outputs] == ["b", "a"]
+
+
+def test_what_an_output_needs_is_refused_as_ever():
+    with pytest.raises(UnsupportedError):
+        read(net(BRANCHES), until=["c"])
+
+
+def test_an_output_that_is_no_blob_is_an_error_of_the_user():
+    with pytest.raises(UsageError):
+        read(net(BRANCHES), until=["nothing"])

@@ -217,3 +217,14 @@ def test_a_copy_is_a_node_of_its_own():
     graph = read(net(text))
     assert operators(graph) == ["Identity", "Identity"]
     assert [value.name for value in graph.outputs] == ["a", "b"]
+
+
+def test_a_missing_shape_is_named_before_a_limit_that_guesses_of_it_reach():
+    large = "".join(
+        f'layer {{ name: "p{i}" type: "Tile" bottom: "{"x" if not i else f"y{i - 1}"}" top: "y{i}" '
+        "tile_param { axis: 1 tiles: 100 } }"
+        for i in range(3)
+    )
+    with pytest.raises(UsageError) as caught:
+        read(net('layer { name: "x" type: "Data" top: "x" } ' + large))
+    assert caught.value.advice.startswith("--input x=")

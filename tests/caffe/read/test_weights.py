@@ -129,3 +129,22 @@ def test_layers_that_only_the_file_has_are_noted():
     notes = []
     read(net(X + product("a", "x", "u"), {"a": [numbers(3, 4), numbers(3)], "fc9": [numbers(1)]}), notes=notes)
     assert notes == ["fc9: the weights file has blobs for it, and the network has no such layer"]
+
+
+def test_a_layer_whose_name_is_nearly_that_of_a_blob_gets_a_hint():
+    error = fault(X + product("fc_new", "x", "y"), {"fc": [numbers(3, 4), numbers(3)]})
+    first, second = error.why.splitlines()
+    assert first.endswith("is not in the weights file; it has one for 'fc', which is no layer here")
+    assert second.endswith("which is no layer here")
+
+
+def test_a_blob_of_a_similar_name_and_another_shape_is_no_hint():
+    error = fault(X + product("fc_new", "x", "y"), {"fc": [numbers(5, 4), numbers(5)]})
+    assert "which is no layer here" not in error.why
+
+
+def test_the_order_of_the_weights_file_does_not_matter():
+    text = X + product("a", "x", "y") + product("b", "y", "z", outputs=2)
+    blobs = {"b": [numbers(2, 3), numbers(2)], "a": [numbers(3, 4), numbers(3)]}
+    right = (numbers(2, 4) @ blobs["a"][0].T + blobs["a"][1]) @ blobs["b"][0].T + blobs["b"][1]
+    np.testing.assert_allclose(result(read(net(text, blobs)), numbers(2, 4)), right, rtol=1e-5)

@@ -269,3 +269,16 @@ def test_a_dilated_kernel_that_is_computed_is_refused():
     how = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (0,) * 4, "output_padding": (0, 0), "dilations": (2, 1)}
     with pytest.raises(UnsupportedError):
         one("ConvTranspose", (1, 4, 3, 3), (4, 1, 3, 3), **how)
+
+
+def test_a_net_that_would_run_with_one_number_of_rows_only_is_refused():
+    net = Builder("rows")
+    x, flags = net.input("x", (6, 4)), net.input("flags", (6,))
+    wanted = net.add("Greater", flags, net.constant(0.0), name="wanted")
+    chosen = net.add("Compress", x, wanted, name="chosen")
+    condition = net.add("Greater", chosen, net.constant(0.0), name="condition")
+    row = net.add("ReduceMax", x, axes=(0,), keepdims=1, name="row")
+    with pytest.raises(UnsupportedError) as caught:
+        write(net.finish([net.add("Where", condition, chosen, row, name="y")]))  # Caffe2 repeats the row six times
+    assert len(caught.value.problems) == 1
+    assert "how many rows" in caught.value.problems[0].reason

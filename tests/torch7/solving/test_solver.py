@@ -92,6 +92,17 @@ def test_an_option_of_the_checkpoint_decides_and_is_named():
     assert typed(solution) == "--input 1x1x34x34" and "opt.image_size is 34" in solution.note
 
 
+def test_the_shape_of_a_mean_image_decides_and_is_named():
+    net = sequential(conv(1, 4, 5), pooling(4), conv(4, 8, 7), view(8), linear(8, 2))
+    solution = solved(net, {"mean": numbers(1, 33, 33), "net": net})
+    assert typed(solution) == "--input 1x1x33x33" and "the file's mean is of 1x33x33" in solution.note
+
+
+def test_a_number_of_planes_that_is_free_is_that_of_the_checkpoint():
+    solution = solved(sequential(pooling(2)), {"opt": {"input_channels": 5, "imageSize": 40}})
+    assert typed(solution) == "--input 1x5x40x40" and "opt.input_channels is 5" in solution.note
+
+
 def test_an_option_that_does_not_fit_decides_nothing():
     net = sequential(conv(1, 4, 5), pooling(4), conv(4, 8, 7), view(8), linear(8, 2))
     assert not solved(net, {"opt": {"imageSize": 64}}).settled

@@ -1,0 +1,153 @@
+"""Conversions on the workers of a dask cluster, all of which see the same store, models and output folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as Promise
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+from distributed import Client, Future, KilledWorker, LocalCluster
+
+from pipeline.config import Options
+from pipeline.engine import events
+from pipeline.engine.executors import worker
+from pipeline.engine.executors.executor import Executor, Result
+from pipeline.engine.guards import passes_stops_to
+from pipeline.engine.job import Job, ModelResult
+from pipeline.errors import MachineError, PipelineError
+from pipeline.store.store import opened
+
+LOCAL = "local"  # instead of an address: workers of this machine, for as long as the work lasts
+MEMORY = "memory"  # the resource of a worker that says how many bytes it has
+_DEATHS = 3  # of workers with one model, after which it is set aside
+_TRIES = 20  # of a model that was blamed for deaths, whether it was seen to begin or not
+_PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
+_AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
+_TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
+
+
+class Cluster(Executor):
+    """The workers of the scheduler that `options` name, or `LOCAL` ones, as many as they have jobs."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._name = f"torch2caffe2-{os.urandom(6).hex()}"  # of our plugin, and of the topic of our events
+        self._held = ExitStack()
+        self._begun: Counter[str] = Counter()  # how often each model was
+        self._futures: dict[str, Future] = {}
+        self._asked = False
+
+    def start(self, work: Sequence[Job], report: events.Reporter) -> None:
+        """Connect, and have each worker, and each that comes later, prove that it sees what is here and agrees."""
+        with _worded(self._options.scheduler):
+            self._client = self._held.enter_context(_client(self._options, len(work)))
+        session = self._held.enter_context(opened(self._options.store).session())
+        self._client.subscribe_topic(self._name, partial(self._hear, report))
+        with _worded(self._options.scheduler):
+            wanted = worker.wanted(session.path, work, self._options)
+            self._client.register_plugin(worker.Convert(self._name, wanted), self._name)
+        self._memory = _memory(self._client)
+        self._held.enter_context(passes_stops_to(self._ask))
+
+    def submit(self, job: Job) -> Result:
+        """Hand a job out: the large ones go first, and to a worker with the memory for it where workers tell theirs."""
+        promise: Promise[ModelResult | None] = Promise()
+        self._hand_out(job, promise, 1)
+        return promise.result
+
+    def stop(self) -> None:
+        """Leave the workers, and the scheduler."""
+        self._held.close()
+
+    def _hand_out(self, job: Job, promise: Promise[ModelResult | None], time: int) -> None:
+        size = sum(path.stat().st_size for path in job.reads if path.exists())
+        needs = {MEMORY: min(_AROUND + _TIMES * size, self._memory)} if self._memory else None
+        future = self._client.submit(worker.work, job, self._name, priority=size, resources=needs, pure=False)
+        self._futures[job.name] = future
+        future.add_done_callback(lambda future: self._ended(job, promise, time, future))
+
+    def _ended(self, job: Job, promise: Promise[ModelResult | None], time: int, future: Future) -> None:
+        """Take a result, which would be made anew if its worker died with it.
+
+        What waited on a worker that died is blamed by dask as well as what ran there: it gets another try.
+        """
+        try:
+            with _worded(self._options.scheduler):
+                promise.set_result(future.result())
+        except PipelineError as error:
+            killed = isinstance(error.__context__, KilledWorker)
+            if killed and self._begun[job.name] < _DEATHS and time < _TRIES:
+                self._hand_out(job, promise, time + 1)
+            else:
+                promise.set_result(None if self._asked else job.failed(error))
+        except Exception as bug:
+            promise.set_exception(bug)
+        future.release()
+
+    def _hear(self, report: events.Reporter, message: tuple[float, str]) -> None:
+        """Report the events of a message; its time is the scheduler's."""
+        for told in json.loads(message[1]):
+            event = events.from_json(told)
+            self._begun[event.model] += isinstance(event, events.RunStarted)
+            report(event)
+
+    def _ask(self, number: int) -> None:
+        """Ask the workers to stop after the stage that runs; when asked again, do not wait for them."""
+        if self._asked:
+            self._client.cancel(list(self._futures.values()), force=True)
+        else:
+            self._asked = True
+            self._client.run(worker.ask_to_stop, self._name, on_error="ignore")
+
+
+@contextmanager
+def _client(options: Options, count: int) -> Iterator[Client]:
+    """Connect to the scheduler that options name, or to one of our own."""
+    if options.scheduler != LOCAL:
+        with Client(options.scheduler, timeout=_PATIENCE, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+            yield client
+        return
+    workers = min(options.jobs, count)
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def _memory(client: Client) -> int:
+    """Return the bytes that the largest worker has; 0 where not all of them tell, for then none can be asked for."""
+    told = [each["resources"].get(MEMORY, 0) for each in client.scheduler_info(n_workers=-1)["workers"].values()]
+    return int(max(told)) if told and all(told) else 0
+
+
+@contextmanager
+def _worded(scheduler: str) -> Iterator[None]:
+    """Raise MachineError for what a cluster does to us."""
+    try:
+        yield
+    except KilledWorker as error:
+        why = f"each time with this model; the last one was {error.last_worker.address}"
+        advice = "give the workers more memory, or convert it alone"
+        raise MachineError("workers died", why=why, advice=advice) from None
+    except CancelledError:
+        advice = "start it, then run the same command again: what is finished is kept"
+        raise MachineError("the scheduler is gone", where=scheduler, advice=advice) from None
+    except ImportError as error:
+        why, advice = f"no {error.name} there", "install the same versions on the workers and here"
+        raise MachineError("a worker cannot take part", where=scheduler, why=why, advice=advice) from None
+    except TimeoutError as error:
+        advice = "dask scheduler; dask worker ADDRESS --nthreads 1"
+        raise MachineError(
+            "no scheduler with a worker answers", where=scheduler, why=str(error), advice=advice
+        ) from None
+    except (OSError, ValueError) as error:
+        raise MachineError("the scheduler cannot be reached", where=scheduler, why=str(error)) from None

@@ -1,0 +1,131 @@
+"""Conversions in processes of this machine, each of which does one job after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, suppress
+from multiprocessing import active_children, get_context
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from pipeline.engine import events
+from pipeline.engine.executors.executor import Executor, Result
+from pipeline.engine.guards import no_signals, passes_stops_to
+from pipeline.engine.job import Job, ModelResult
+from pipeline.errors import MachineError
+from pipeline.supervision import STOPS, die_with
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Event
+
+
+class Processes(Executor):
+    """At most `count` processes."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._held = ExitStack()
+
+    def start(self, work: Sequence[Job], report: events.Reporter) -> None:
+        """Make the pool; its processes start as the work is handed out."""
+        context = get_context("spawn")
+        queue: SimpleQueue[events.Event | None] = context.SimpleQueue()
+        asked = context.Event()
+
+        def listen() -> None:
+            while (event := queue.get()) is not None:
+                report(event)
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        self._held.callback(listener.join)
+        self._held.callback(queue.put, None)
+
+        def pass_on(number: int) -> None:
+            if not asked.is_set():
+                asked.set()
+            for process in active_children():
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid or 0, number)
+
+        self._held.enter_context(passes_stops_to(pass_on))
+        count = min(self.count, len(work))
+        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(queue, asked, os.getpid()))
+        self._pool = self._held.enter_context(pool)
+
+    def submit(self, job: Job) -> Result:
+        """Hand a job out; a process that this starts is deaf until it can hear."""
+        with no_signals():
+            future = self._pool.submit(_work, job)
+
+        def result() -> ModelResult | None:
+            try:
+                return future.result()
+            except BrokenProcessPool:
+                why = "it was killed, or there was too little memory"
+                return job.failed(MachineError("a process that converts died", why=why))
+
+        return result
+
+    def stop(self) -> None:
+        """Wait for the processes, then for the last of their events."""
+        self._held.close()
+
+
+_queue: SimpleQueue[events.Event | None] | None = None
+_stop: Event | None = None
+
+
+def _begin(queue: SimpleQueue[events.Event | None], stop: Event, parent: int) -> None:
+    """Remember in a new process where its events go; it hears of Ctrl-C from its parent only, and dies with that."""
+    global _queue, _stop
+    _queue, _stop = queue, stop
+    if sys.platform == "linux":
+        die_with(parent)
+    _hear_nothing()
+    os.setpgid(0, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _hear_nothing() -> None:
+    """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
+    for number in STOPS:
+        signal.signal(number, lambda number, frame: None)
+
+
+def _tell(event: events.Event) -> None:
+    """Pass an event on, whole: a signal in between would leave the queue's lock held for all processes."""
+    assert _queue is not None
+    with no_signals():
+        _queue.put(event)
+
+
+def _work(job: Job) -> ModelResult | None:
+    """Return in a process of its own how a job ended; None where it was not begun, as the user asked to stop before."""
+    assert _stop is not None
+    begun = False
+
+    def tell(event: events.Event) -> None:
+        nonlocal begun
+        begun = True
+        _tell(event)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not begun:  # from then on the run listens itself, and nothing may cost its result
+            raise KeyboardInterrupt
+
+    try:
+        for number in STOPS:
+            signal.signal(number, stop)
+        return None if _stop.is_set() else job.ended(tell)
+    except KeyboardInterrupt:
+        return None
+    finally:
+        _hear_nothing()

@@ -1,0 +1,145 @@
+"""What happens on a worker of a dask cluster: it proves that it fits the client, and does one job after the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+from pipeline.config import Options
+from pipeline.engine import events, fingerprint, guards
+from pipeline.engine.job import Job, ModelResult
+from pipeline.errors import MachineError, PipelineError
+from pipeline.stages.discovery import discover
+from pipeline.store.machine import on_machine
+from pipeline.store.store import alive
+
+_CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
+
+# What something long may follow; a message costs a small model more than its stages do.
+_TOLD_AT_ONCE = (
+    events.RunStarted,
+    events.StageStarted,
+    events.StageWaiting,
+    events.StageProgress,
+    events.StopAsked,
+    events.RunFinished,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a worker has to be like: how the client's machine looks to it."""
+
+    session: Path  # of the client in the store; its lock is held
+    files: Mapping[Path, int]  # what is to be read, with its size in bytes
+    outputs: tuple[Path, ...]  # folders that are there
+    programs: Mapping[str, fingerprint.Components]  # of each stage
+    options: Options
+    clock: float = field(default_factory=time.time)
+
+
+def wanted(session: Path, work: Sequence[Job], options: Options) -> Wanted:
+    """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
+    files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
+    outputs = tuple(job.output for job in work if job.output.is_dir())
+    return Wanted(session, files, outputs, _programs(options), options)
+
+
+def _programs(options: Options) -> dict[str, fingerprint.Components]:
+    return {stage.name: fingerprint.program(stage, options) for stage in discover()}
+
+
+class Convert(WorkerPlugin):  # type: ignore[misc]
+    """What a worker is asked, and how far it is, as long as a client has work for it."""
+
+    def __init__(self, name: str, wanted: Wanted) -> None:
+        self.name = name  # of the topic of its events, too
+        self.wanted = wanted
+        self.stopped = False  # the user wants no more
+        self.model = ""  # that is converted
+        self.untold: list[dict[str, Any]] = []  # events that wait for the next message
+
+    def setup(self, worker: Worker) -> None:
+        """Prove the worker. Raises MachineError, which names it."""
+        self.worker = worker
+        try:
+            with on_machine("trying the store", self.wanted.session):
+                _prove(worker, self.wanted)
+        except PipelineError as error:
+            raise MachineError(
+                f"the worker {worker.address} cannot take part: {error.what}",
+                where=error.where,
+                why=error.why,
+                advice=error.advice or "mend or stop that worker, then run again",
+            ) from None
+
+    def report(self, event: events.Event) -> None:
+        """Tell the client what happens."""
+        self.model = "" if isinstance(event, events.RunFinished) else event.model
+        self.untold.append(events.as_json(event))
+        if isinstance(event, _TOLD_AT_ONCE):
+            self.worker.log_event(self.name, json.dumps(self.untold))
+            self.untold = []
+
+    def ask_to_stop(self) -> None:
+        """Have the job that runs stop after its stage, and no other begin."""
+        self.stopped = True
+        if self.model:
+            self.report(events.StopAsked(self.model))
+
+
+def work(job: Job, name: str) -> ModelResult | None:
+    """Return how a job ended; None where it was not begun, as the user asked to stop before."""
+    plugin: Convert = get_worker().plugins[name]
+    with guards.stopping_when(lambda: plugin.stopped):
+        return None if plugin.stopped else job.ended(plugin.report)
+
+
+def ask_to_stop(name: str, dask_worker: Worker) -> None:
+    """Ask this worker to stop."""
+    dask_worker.plugins[name].ask_to_stop()
+
+
+def _prove(worker: Worker, wanted: Wanted) -> None:
+    """Raise MachineError for the first thing in which a worker does not fit."""
+    if (threads := worker.state.nthreads) != 1:
+        raise MachineError(f"it has {threads} threads", advice="start it with --nthreads 1, and more --nworkers")
+    ahead = time.time() - wanted.clock
+    if abs(ahead) > _CLOCKS:
+        raise MachineError(f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
+    _prove_store(wanted.session)
+    for folder in wanted.outputs:
+        if not folder.is_dir():
+            raise MachineError("it does not see the output folder", where=str(folder))
+    for path, size in wanted.files.items():
+        if not path.is_file() or path.stat().st_size != size:
+            raise MachineError("it does not see the same file", where=str(path))
+    for name, here in _programs(wanted.options).items():
+        if different := fingerprint.differences(wanted.programs.get(name, {}), here):
+            raise MachineError(
+                f"it would make other files in stage {name}",
+                why="; ".join(map(str, different[:3])),
+                advice="install the same versions on the workers and here",
+            )
+
+
+def _prove_store(session: Path) -> None:
+    """Raise MachineError where the client's store is not seen, cannot be written, or its locks keep nobody out."""
+    if not session.is_dir():
+        raise MachineError("it does not see the store", where=str(session.parents[1]))
+    probe = session / f"probe-{os.urandom(4).hex()}"
+    probe.write_bytes(bytes(4096))
+    probe.unlink()
+    if not alive(session):  # though the client holds its lock
+        raise MachineError(
+            "the locks of the store's file system do not reach it",
+            where=str(session.parents[1]),
+            advice="mount it with locks (NFS: without nolock and local_lock), or put the store on another one",
+        )

@@ -1,0 +1,110 @@
+"""One of several conversions: what is to be done, in whatever process it is, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Options
+from pipeline.engine import events, record, runner
+from pipeline.errors import PipelineError, as_data, render
+from pipeline.stages.stage import Stage
+from pipeline.store.machine import on_machine
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """How one conversion ended, as plain values that can cross between processes."""
+
+    model: str
+    output: str
+    state: str
+    exit_code: int
+    seconds: float
+    error: str = ""
+    errors: tuple[dict[str, Any], ...] = ()  # the same as data
+    trace: str = ""  # where in the code the error was raised
+    recorded: bool = False  # there is a run.json to resume from
+    run: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def converted(self) -> bool:
+        """Return whether the networks lie in the output folder, verified or not."""
+        return self.state in ("done", "unverified")
+
+    @property
+    def cause(self) -> str:
+        """Return in a line why it is not done."""
+        return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One conversion to be begun or gone on with: `go` does it, in whatever process it is called."""
+
+    name: str
+    output: Path
+    go: Callable[[events.Reporter], runner.Outcome]
+    refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
+    reads: tuple[Path, ...] = ()  # the user's files that it is known to read
+
+    def result(self, report: events.Reporter) -> ModelResult:
+        """Do it; what it refuses becomes a result. A bug is raised."""
+        try:
+            with on_machine("the conversion", self.output):
+                outcome = self.go(report)
+        except PipelineError as error:
+            if self.refused:
+                self.refused(error)
+            return self.failed(error)
+        return result_of(outcome)
+
+    def ended(self, report: events.Reporter) -> ModelResult:
+        """Do it as one of several: even a bug met in it becomes a result, and leaves the others be."""
+        try:
+            return self.result(report)
+        except Exception as bug:
+            error = PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
+            return replace(self.failed(error), trace=_trace(bug))
+
+    def failed(self, error: PipelineError) -> ModelResult:
+        """Return the result where `error` is why it was not begun."""
+        told, trace = (as_data(error),), _trace(error)
+        return ModelResult(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
+
+
+def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
+    """Return the conversion that options ask for."""
+    go = partial(runner.run, options, command=tuple(command), stages=stages)
+    return Job(options.name, options.output, go, partial(runner.refused, options), options.inputs_read)
+
+
+def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
+    """Return the conversion that went to `folder`, to be gone on with."""
+    return Job(folder.name, folder, partial(runner.resume, folder, **how))
+
+
+def result_of(outcome: runner.Outcome) -> ModelResult:
+    """Return an outcome as plain values; what several stages say alike is told once."""
+    told = {render(error): as_data(error) for error in outcome.errors}
+    return ModelResult(
+        model=outcome.record.options["name"],
+        output=str(outcome.output),
+        state=outcome.record.state,
+        exit_code=outcome.exit_code,
+        seconds=round(outcome.seconds, 3),
+        error="\n".join(told),
+        errors=tuple(told.values()),
+        trace="".join(map(_trace, outcome.errors)),
+        recorded=(outcome.output / record.RECORD).exists(),
+        run=record.as_json(outcome.record),
+    )
+
+
+def _trace(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))

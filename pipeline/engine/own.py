@@ -1,0 +1,44 @@
+"""Files for people that go where their user says: pages, their JSON, pictures. What is not ours stays as it is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.store.machine import on_machine
+from pipeline.store.writing import replace
+
+# What such a file has in its first bytes: a page, its JSON, a picture.
+MARKS = (b'<meta name="generator" content="torch2caffe2">', b'"generator": "torch2caffe2', b"Software\0torch2caffe2")
+_HEAD = 4096
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise UsageError where something lies at `path` that this program has not written."""
+    if not os.path.lexists(path):
+        return
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as stream:
+                head = stream.read(_HEAD)
+            if any(mark in head for mark in MARKS):
+                return
+    raise UsageError(
+        f"{path} would be overwritten",
+        why="what is there was not written by this program",
+        advice="choose another file, or move it away",
+    )
+
+
+def write(path: Path, data: bytes, what: str) -> Path:
+    """Write a file, `what` it is called, over one of ours at most, and return where it is.
+
+    Raises UsageError as `refuse_foreign`, MachineError where the disk refuses.
+    """
+    refuse_foreign(path)
+    with on_machine(f"writing the {what}", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, data)
+    return path

@@ -1,0 +1,144 @@
+"""Draws what a network's first convolution looks for, and what it finds: filters and feature maps as PNG."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import formats
+from pipeline.errors import UsageError
+from pipeline.formats import Location
+from pipeline.graph.operators import Conv
+from pipeline.graph.values import Graph, Node
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Array = np.ndarray[Any, Any]
+
+MARK = ("Software", "torch2caffe2")  # in each file, so that it is known as one of ours
+SMALL, LARGE = 48, 64  # pixels of a tile's longer side: one that is smaller is magnified, one that is larger reduced
+MOST_FILTERS, MOST_MAPS = 256, 64  # tiles in a picture
+PLANES = 16  # of a filter that are drawn
+_GAP = 2  # pixels between tiles
+_COLOURS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG file, and in words what it shows."""
+
+    title: str
+    caption: str
+    width: int
+    height: int
+    png: bytes
+
+
+def first_convolution(graph: Graph) -> Node | None:
+    """Return the first convolution whose filters are weights of the network."""
+    return next((node for node in graph.nodes if isinstance(node.operator, Conv) and _filters(node, graph)), None)
+
+
+def _filters(node: Node, graph: Graph) -> str:
+    value = node.inputs[1]
+    return value.name if value is not None and value.name in graph.weights else ""
+
+
+def first_filters(graph: Graph) -> Picture | None:
+    """Draw the filters of the first convolution; None where there is none."""
+    node = first_convolution(graph)
+    return filters(node.name, graph.weights[_filters(node, graph)]) if node else None
+
+
+def of_file(location: Location) -> Picture:
+    """Draw the filters of the first convolution of a network, or the first weights of that shape in a file of weights.
+
+    Raises what its reader raises, and UsageError where there are none.
+    """
+    known, source = formats.locate(location)
+    if formats.only_weights(known, source):
+        arrays = known.weights(source).items()
+        found = next((filters(name, array) for name, array in arrays if array.ndim == len("OIHW")), None)
+    else:
+        found = first_filters(known.read(replace(source, likeliest=True)).graph)
+    if found is None:
+        raise UsageError(f"{location.path} has no convolution over images, whose filters could be drawn")
+    return found
+
+
+def filters(name: str, array: Array) -> Picture:
+    """Draw filters (O, I, ...): each in colours where it has three planes, else a row of its planes.
+
+    Those along one axis are drawn with the planes as the other. Grey is 0.
+    """
+    count, planes, *kernel = array.shape
+    extents = " x ".join(map(str, (planes, *kernel)))
+    told = [f"{count} filters of {extents}"]
+    stack = np.asarray(array, np.float32)
+    if len(kernel) == 1:
+        tiles, columns = stack, 0
+    elif len(kernel) == 2 and planes in (1, _COLOURS):
+        tiles, columns = np.moveaxis(stack, 1, -1), 0
+        told += ["the three planes are red, green and blue"] if planes == _COLOURS else []
+    else:
+        stack = stack.reshape(count, -1, *kernel[-2:])
+        columns = min(stack.shape[1], PLANES)
+        told += [f"a row holds the first {columns} planes of a filter"] if columns < stack.shape[1] else []
+        tiles = stack[:, :columns].reshape(-1, *kernel[-2:])
+    shown = tiles[: MOST_FILTERS // columns * columns if columns else MOST_FILTERS]
+    told += [f"the first {len(shown) // (columns or 1)} of them"] if len(shown) < len(tiles) else []
+    most = float(np.abs(_finite(shown)).max(initial=0)) or 1.0
+    told.append(f"grey is 0, black {-most:.3g}, white {most:.3g}")
+    return _picture(f"Filters of {name}", told, _finite(shown) / (2 * most) + 0.5, columns)
+
+
+def feature_maps(name: str, array: Array, source: str) -> Picture:
+    """Draw what a convolution gives (N, C, ...) of the first sample of its input, which `source` names."""
+    first = _finite(np.asarray(array[0], np.float32))
+    maps = first[None] if first.ndim == 2 else first.reshape(-1, *first.shape[-2:])
+    shown = maps[:MOST_MAPS]
+    low, high = float(shown.min(initial=0)), float(shown.max(initial=0))
+    told = [f"{len(maps)} maps of {' x '.join(map(str, maps.shape[1:]))} (inputs: {source})"]
+    told += [f"the first {len(shown)} of them"] if len(shown) < len(maps) else []
+    told.append(f"black is {low:.3g}, white {high:.3g}")
+    return _picture(f"Feature maps of {name}", told, (shown - low) / ((high - low) or 1.0), 0)
+
+
+def _finite(array: Array) -> Array:
+    return np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _picture(title: str, told: Sequence[str], tiles: Array, columns: int) -> Picture:
+    """Lay tiles (n, height, width, maybe colours) of numbers from 0 to 1 out in rows; 0 columns: about a square."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    drawn = [_tile(tile) for tile in (255 * tiles).round().astype(np.uint8)]
+    columns = columns or math.ceil(math.sqrt(len(drawn)))
+    width, height = (max(sides) + _GAP for sides in zip(*(tile.size for tile in drawn), strict=True))
+    whole = Image.new("RGBA", (columns * width - _GAP, math.ceil(len(drawn) / columns) * height - _GAP))
+    for place, tile in enumerate(drawn):
+        whole.paste(tile, (place % columns * width, place // columns * height))
+    about = PngInfo()
+    about.add_text(*MARK)
+    stream = io.BytesIO()
+    whole.save(stream, "png", pnginfo=about)
+    return Picture(title, "; ".join(told), *whole.size, stream.getvalue())
+
+
+def _tile(pixels: Array) -> Image:
+    from PIL import Image
+
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[2:] == (1,) else pixels)
+    longer = max(image.size)
+    if longer > LARGE:
+        sides = (max(1, round(side * LARGE / longer)) for side in image.size)
+        return image.resize((next(sides), next(sides)), Image.Resampling.BOX)
+    times = max(1, SMALL // longer)
+    return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)

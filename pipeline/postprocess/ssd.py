@@ -1,0 +1,68 @@
+"""SSD's DetectionOutput, of weiliu89/caffe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.postprocess.boxes import COLUMNS, Array, around, as_blob, suppress
+
+
+def detection_output(
+    locations: Array,
+    confidences: Array,
+    priors: Array,
+    *,
+    num_classes: int,
+    share_location: bool = True,
+    background_label_id: int = 0,
+    nms_param: Mapping[str, Any] = {},
+    code_type: str = "CORNER",
+    variance_encoded_in_target: bool = False,
+    keep_top_k: int = -1,
+    confidence_threshold: float = -np.inf,
+    **_: object,
+) -> Array:
+    """Return the detections (1, 1, M, 7): image, label, confidence, left, top, right, bottom in parts of the image.
+
+    locations (N, P * 4), or P * classes * 4; confidences (N, P * classes); priors (1, 2, P * 4), boxes and variances.
+    The names are those of detection_output_param; what else it holds says where to write results and is passed over.
+    """
+    boxes, variances = priors.reshape(2, -1, 4)
+    images, moves = len(locations), 1 if share_location else num_classes
+    offsets = locations.reshape(images, len(boxes), moves, 4)
+    scores = confidences.reshape(images, len(boxes), num_classes)
+    most = int(nms_param.get("top_k", -1))
+    rows: list[Array] = []
+    for image in range(images):
+        found = [np.zeros((0, COLUMNS))]
+        for label in range(num_classes):
+            if label == background_label_id:
+                continue
+            moved = offsets[image, :, label if moves > 1 else 0]
+            corners = _decoded(boxes, moved if variance_encoded_in_target else moved * variances, code_type)
+            each = scores[image, :, label]
+            threshold = float(nms_param.get("nms_threshold", 0.3))
+            left = suppress(corners, each, threshold, above=confidence_threshold, most=most)
+            fixed = np.tile([image, label], (len(left), 1))
+            found.append(np.column_stack([fixed, each[left], corners[left]]))
+        all_labels = np.concatenate(found)
+        if -1 < keep_top_k < len(all_labels):
+            all_labels = all_labels[np.sort(np.argsort(-all_labels[:, 2], kind="stable")[:keep_top_k])]
+        rows.append(all_labels)
+    return as_blob(np.concatenate(rows), images)
+
+
+def _decoded(boxes: Array, offsets: Array, code_type: str) -> Array:
+    """Return the corners of boxes (P, 4) that are moved by offsets (P, 4). Raises ValueError for an unknown code."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    if code_type == "CENTER_SIZE":
+        middle = offsets[:, :2] * size + (boxes[:, :2] + boxes[:, 2:]) / 2
+        return around(middle, np.exp(offsets[:, 2:]) * size)
+    if code_type not in ("CORNER", "CORNER_SIZE"):
+        raise ValueError(f"there is no code_type {code_type}")
+    scale = np.concatenate([size, size], axis=1) if code_type == "CORNER_SIZE" else np.ones_like(offsets)
+    moved: Array = boxes + offsets * scale
+    return moved

@@ -1,0 +1,165 @@
+"""Reads configuration files: TOML, whose faults are told in TOML's words, with their lines, and all at once."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+from pipeline.errors import UsageError, together
+from pipeline.wire.foreign import foreign
+
+# Of an option's value and where it was set.
+Sourced = dict[str, tuple[Any, str]]
+
+_KINDS = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"), (list, "array"), (dict, "table"))
+_HEADER = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*[\].]""")
+_KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
+
+
+def read(
+    path: Path, kind_of: Callable[[str, int], Any], judge: Callable[[str, Any], None]
+) -> tuple[Sourced, list[Sourced]]:
+    """Return the options at the top of a file, and those of each `[[model]]`; relative paths are relative to the file.
+
+    `kind_of` gives the type of an option in a section (0 is the top, 1.. the models), `judge` looks at its value; both
+    raise UsageError. Raises UsageError for no TOML, and else with all that is wrong with any option.
+    """
+    text, document = _document(path)
+    lines, faults = _lines(text), list[UsageError]()
+    tables = document.pop("model") if isinstance(document.get("model"), list) else []
+
+    def sourced(table: Any, section: int) -> Sourced:  # noqa: ANN401 - any TOML value
+        found: Sourced = {}
+        if not isinstance(table, dict):
+            why = "it is a table of options, below [[model]]"
+            faults.append(UsageError(f"a model cannot be {shown(table)}", where=str(path), why=why))
+            return found
+        for key, value in table.items():
+            option = key.replace("-", "_")
+            where = f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)
+            try:
+                checked = converted(option, value, kind_of(option, section), path.parent)
+                judge(option, checked)
+                found[option] = checked, where
+            except UsageError as fault:
+                fault.where = fault.where or where
+                faults.append(fault)
+        return found
+
+    options = sourced(document, 0), [sourced(table, number) for number, table in enumerate(tables, 1)]
+    if faults:
+        raise together(faults, f"{path} holds {len(faults)} options that cannot be obeyed")
+    return options
+
+
+def _document(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        what = foreign(memoryview(data))
+        is_what = f"{path} is {what.name}, and no TOML" if what else f"{path} is not TOML"
+        raise UsageError(is_what, why="TOML is text in UTF-8", advice=what.advice if what else "") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML", why=str(error)) from error
+    except RecursionError as error:
+        raise UsageError(
+            f"{path} is no configuration", why="its arrays or tables lie too deep inside each other"
+        ) from error
+
+
+def _lines(text: str) -> dict[tuple[int, str], int]:
+    """Return the line that sets each key, or begins its table, by section (0 is the top, 1.. the models)."""
+    found: dict[tuple[int, str], int] = {}
+    section = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*\[\[\s*model\s*\]\]", line):
+            section += 1
+        elif match := _HEADER.match(line):
+            found.setdefault((0, match[1]), number)
+        elif match := _KEY.match(line):
+            found.setdefault((section, match[1]), number)
+    return found
+
+
+def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any TOML value
+    """Return a value as the type that the option has; relative paths are relative to `folder`. Raises UsageError."""
+    import msgspec
+
+    try:
+        return _with_paths(msgspec.convert(value, kind, dec_hook=as_path), folder)
+    except msgspec.ValidationError:
+        is_section = option == "model" and isinstance(value, dict)
+        raise UsageError(
+            f"{option} cannot be {shown(value)}",
+            why=f"{described(kind)} is expected, and {_kind(value)} is there",
+            advice="a model's own options stand below [[model]], in two brackets" if is_section else "",
+        ) from None
+
+
+def as_path(wanted: type, value: object) -> object:
+    """Make a path of a text, for msgspec, which asks for what it does not know itself."""
+    if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+        raise ValueError("it is no path")
+    return Path(value)
+
+
+def _with_paths(value: Any, folder: Path) -> Any:  # noqa: ANN401 - any option
+    if isinstance(value, tuple):
+        return tuple(_with_paths(item, folder) for item in value)
+    return folder / value if isinstance(value, Path) else value
+
+
+def shown(value: Any) -> str:  # noqa: ANN401 - any value
+    """Write a value as TOML does.
+
+    >>> shown(True), shown("x"), shown([1.0, "a"]), shown({"seed": float("inf")})
+    ('true', '"x"', '[1.0, "a"]', '{seed = inf}')
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | int | float | str) else f'"{value}"'
+
+
+def described(kind: Any) -> str:  # noqa: ANN401 - any type
+    """Name the type of an option as TOML does.
+
+    >>> described(tuple[Path, ...]), described(int), described(Path | None)
+    ('an array of strings', 'an integer', 'a string')
+    """
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(map(shown, typing.get_args(kind)))
+    inner = [each for each in typing.get_args(kind) if each not in (type(None), Ellipsis)]
+    if isinstance(kind, UnionType):
+        return " or ".join(map(described, inner))
+    if typing.get_origin(kind) is tuple:
+        return f"an array of {described(inner[0]).rpartition(' ')[2]}s"
+    return _with_article(next((name for known, name in _KINDS if kind is known), "string"))
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - any TOML value
+    """Name what a value is, and of an array what it holds."""
+    name = next((name for known, name in _KINDS if isinstance(value, known)), "date or time")
+    if isinstance(value, list) and value:
+        held = list(dict.fromkeys(_kind(item).rpartition(" ")[2] for item in value))
+        return f"an array of {' and '.join(f'{each}s' for each in held)}"
+    return _with_article(name)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

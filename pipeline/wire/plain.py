@@ -1,0 +1,37 @@
+"""Files in folders where others may have put something else in their place: opened only where they are files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_LARGEST = 1 << 28  # bytes of a file that is read whole
+
+
+class NotPlainError(OSError):
+    """A folder, a pipe, a device, a socket, or a file too large to be read whole lies where a file is expected."""
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file to read its bytes, unbuffered, and wait for nobody. Raises NotPlainError, OSError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        raise _not_plain(errno.EISDIR if stat.S_ISDIR(kind) else errno.ENXIO, path)
+    return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a file that is not large. Raises NotPlainError, OSError."""
+    with opened(path) as stream:
+        if os.fstat(stream.fileno()).st_size > _LARGEST:
+            raise _not_plain(errno.EFBIG, path)
+        return stream.read()
+
+
+def _not_plain(code: int, path: Path) -> NotPlainError:
+    return NotPlainError(code, os.strerror(code), str(path))
