@@ -17,6 +17,7 @@ import ast
 import importlib.util
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ class Plugin:
 
 
 _loaded: dict[str, Plugin] = {}  # each is run once in a process
+_loading = threading.RLock()
 
 
 @contextmanager
@@ -62,10 +64,11 @@ def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
 
 
 def _load(paths: Sequence[Path]) -> list[Plugin]:
-    installed = [
-        _once(_named(entry), f"the entry point {entry.name}", entry.load) for entry in entry_points(group=GROUP)
-    ]
-    return [*installed, *(_once(str(path.resolve()), f"the plugin {path}", partial(_run, path)) for path in paths)]
+    with _loading:
+        installed = [
+            _once(_named(entry), f"the entry point {entry.name}", entry.load) for entry in entry_points(group=GROUP)
+        ]
+        return [*installed, *(_once(str(path.resolve()), f"the plugin {path}", partial(_run, path)) for path in paths)]
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:
