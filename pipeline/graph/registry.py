@@ -1,13 +1,16 @@
 """A table from exact names to the one function or class that handles each; a name claimed twice is a bug.
 
-What a plugin registers is a layer of its own: it is known where `laid_over` is entered, before what is below it.
+What a plugin registers is a layer of its own: it is known where `laid_over` is entered, before what is below it. What
+this program's own modules register is known everywhere, also where a plugin is the first to import them.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -46,7 +49,7 @@ class Registry(Generic[T]):
 
     def change(self, name: str, change: Callable[[T | None], T]) -> None:
         """Register what `change` makes of the handler that `name` has in the same layer, or None."""
-        layer = _COLLECTED.get()
+        layer = None if _is_registered_here() else _COLLECTED.get()
         entries = self._entries if layer is None else layer.setdefault(self, {})
         entries[name] = change(entries.get(name))
 
@@ -73,6 +76,16 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+
+def _is_registered_here() -> bool:
+    """Return whether the module that registers something, the innermost that is being run, is of this program."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PROGRAM
+
+
+_PROGRAM = __name__.partition(".")[0]
 
 Layer: TypeAlias = dict[Registry[Any], dict[str, Any]]  # what was registered, by registry and name
 _COLLECTED: ContextVar[Layer | None] = ContextVar("collected", default=None)
