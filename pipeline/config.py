@@ -30,9 +30,15 @@ DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
 
-def _option(default: Any, help: str, flag: str = "", metavar: str = "", scope: str = "model") -> Any:  # noqa: ANN401
-    """Declare one option. Scope "run": it belongs to the whole run, not to one of several models."""
-    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope}
+def _option(
+    default: object, help: str, flag: str = "", metavar: str = "", scope: str = "model", several: bool = False
+) -> Any:  # noqa: ANN401
+    """Declare one option.
+
+    Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
+    conversion of its own.
+    """
+    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several}
     return field(default=default, metadata=metadata)
 
 
@@ -51,7 +57,13 @@ class Options:
         "--input",
         "SPEC",
     )
-    root: str = _option("", "Which network inside a table, as model.net; found where there is one.", "--root", "KEY")
+    root: str = _option(
+        "",
+        "Which network inside a table, as model.net; found where there is one. Several: each by itself.",
+        "--root",
+        "KEY",
+        several=True,
+    )
     output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
@@ -70,6 +82,12 @@ class Options:
     record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
     force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
     tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
+    output_tolerance: float | None = _option(
+        None,
+        "Largest error of an output, relative to its max |b|; else --tolerance, or float32's own.",
+        "--output-tolerance",
+        "X",
+    )
     seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
         (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
@@ -79,7 +97,14 @@ class Options:
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
-    keep_loss: bool = _option(False, "Keep criterions and loss layers.", "--keep-loss/--drop-loss")
+    keep_loss: bool | None = _option(
+        None,
+        "Keep criterions and loss layers; where neither is said, Torch7's only.",
+        "--keep-loss/--drop-loss",
+    )
+    states: bool = _option(
+        False, "Make the states of a Torch7 network's recurrent layers inputs and outputs.", "--states/--no-states"
+    )
     limits: tuple[str, ...] = _option(
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
@@ -130,10 +155,10 @@ def load(
 
     `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
     `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
-    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds.
-    With several models, an output folder that they share holds a folder for each. Raises UsageError for what cannot
-    be obeyed: an unknown key, a value of another type, no model, two models with one output folder; a model that is
-    missing is left to its run.
+    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds,
+    several roots for a conversion each. With several of them, an output folder that they share holds a folder for
+    each. Raises UsageError for what cannot be obeyed: an unknown key, a value of another type, no model, two models
+    with one output folder; a model that is missing is left to its run.
     """
     environment = os.environ if environment is None else environment
     common, models = toml.read(config, _kind_of, _judge) if config else ({}, [])
@@ -147,7 +172,12 @@ def load(
         alone += [False] * len(found) or ["output" in model]
         several = several or bool(found) or len(layers) > 1
     named = _named([{**layer, **around, **typed} for layer in layers])
-    runs = tuple(_build(layer, shared=several and not apart) for layer, apart in zip(named, alone, strict=True))
+    runs = tuple(
+        _build(one, shared=(several and not apart) or len(roots) > 1)
+        for layer, apart in zip(named, alone, strict=True)
+        for roots in [_roots(layer)]
+        for one in roots
+    )
     _refuse_shared_output(runs)
     return runs
 
@@ -202,7 +232,13 @@ def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
         raise UsageError(f"unknown option {option}", advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
         raise UsageError(f"{option} belongs to the whole run", advice="set it above the first [[model]]")
-    return eval(str(OPTIONS[option].type), globals())
+    return type_of(option)
+
+
+def type_of(option: str) -> Any:  # noqa: ANN401 - a type
+    """Return the type of an option in a file; several of one that may be given several times are a list."""
+    kind = str(OPTIONS[option].type)
+    return eval(f"{kind} | tuple[{kind}, ...]" if OPTIONS[option].metadata["several"] else kind, globals())
 
 
 def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401 - any option
@@ -278,6 +314,17 @@ def _name(layer: Sourced, depth: int = 1) -> str:
     return "-".join([*folders[max(0, len(folders) - depth + 1) :], path.stem])
 
 
+def _roots(layer: Sourced) -> list[Sourced]:
+    """Return the options for each network inside a file, where several are asked for; its name ends in its place."""
+    value, origin = layer.get("root", ("", DEFAULT))
+    roots = [value] if isinstance(value, str) else list(dict.fromkeys(value)) or [""]
+    if len(roots) == 1:
+        return [{**layer, "root": (roots[0], origin)}] if "root" in layer else [layer]
+    name, named_by = layer["name"]
+    places = {root: re.sub(r"[^\w.-]+", "_", root).strip("_") for root in roots}
+    return [{**layer, "root": (root, origin), "name": (f"{name}-{places[root]}", named_by)} for root in roots]
+
+
 def _build(layer: Sourced, shared: bool) -> Options:
     """Make one model's options of what was set; `shared`: its output folder holds other models too."""
     values = {name: _coerce(name, value) for name, (value, _) in layer.items()}
@@ -328,7 +375,7 @@ def _judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "it is 0 or more"
     elif option == "jobs" and value < 1:
         why = "at least one model is converted at a time"
-    elif option == "tolerance" and not 0 <= value < float("inf"):
+    elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
         why = "it is a small positive number"
     elif option == "weights_format" and value not in ("protobuf", "hdf5"):
         why = "it is protobuf or hdf5"

@@ -1,5 +1,7 @@
 """What only the user has: Python files that register module classes of Torch7 and layers of Caffe.
 
+What they register is known inside `loaded` only; it takes the place of what is built in under the same name.
+
 @module("my.Scale")  # the decorator of the package pipeline.torch7
 def scale(m, x, net):
     return net.add("Mul", x, net.weight(m.weight("factor")))
@@ -15,8 +17,10 @@ import ast
 import importlib.util
 import sys
 import sysconfig
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -24,31 +28,58 @@ from types import ModuleType
 
 import pipeline
 from pipeline.errors import UsageError
+from pipeline.graph.format import Note, unheard
+from pipeline.graph.registry import Layer, collected, laid_over
 
 GROUP = "torch2caffe2.modules"  # the entry points by which an installed package registers its modules
-_loaded: dict[str, frozenset[str]] = {}  # a plugin, and the modules that were imported while it was loaded
 
 
-def load_plugins(paths: Sequence[Path]) -> None:
-    """Run each plugin file, and load the entry points of installed packages, once in a process.
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What it is called, the modules that were imported while it was loaded, and what it registered."""
 
-    Raises UsageError where a file is missing or fails, or registers a class that is known already.
+    title: str
+    imported: frozenset[str]
+    layer: Layer
+
+
+_loaded: dict[str, Plugin] = {}  # each is run once in a process
+_loading = threading.RLock()
+
+
+@contextmanager
+def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
+    """Let what plugin files and the entry points of installed packages register be known in the block.
+
+    `note` is told which of that takes the place of something. Raises UsageError where a file is missing or fails, or
+    registers a class twice.
     """
-    for entry in entry_points(group=GROUP):
-        _once(_named(entry), f"the entry point {entry.name}", entry.load)
-    for path in paths:
-        _once(str(path.resolve()), f"the plugin {path}", partial(_run, path))
+    with ExitStack() as stack:
+        for plugin in _load(paths):
+            for registry, entries in plugin.layer.items():
+                for name in filter(registry.__contains__, entries):
+                    note(f"{plugin.title} takes the place of the {registry.kind} {name} that is built in")
+            stack.enter_context(laid_over(plugin.layer))
+        yield
+
+
+def _load(paths: Sequence[Path]) -> list[Plugin]:
+    with _loading:
+        installed = [
+            _once(_named(entry), f"the entry point {entry.name}", entry.load) for entry in entry_points(group=GROUP)
+        ]
+        return [*installed, *(_once(str(path.resolve()), f"the plugin {path}", partial(_run, path)) for path in paths)]
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:
     """Load the plugin files, and return the user's modules that they import, by name, at any depth.
 
-    The user's are those that belong neither to Python nor to an installed package. Raises UsageError as `load_plugins`.
+    The user's are those that belong neither to Python nor to an installed package. Raises UsageError as `loaded`.
     """
-    load_plugins(paths)
+    _load(paths)
     found: dict[str, Path] = {}
     loaded = [*(_named(entry) for entry in entry_points(group=GROUP)), *(str(path.resolve()) for path in paths)]
-    waiting = [name for plugin in loaded for name in sorted(_loaded[plugin])]
+    waiting = [name for plugin in loaded for name in sorted(_loaded[plugin].imported)]
     waiting += [name for path in paths for name in _imported(path, "")]
     while waiting:
         name = waiting.pop()
@@ -77,7 +108,8 @@ def no_late_imports(paths: Sequence[Path]) -> Iterator[None]:
     late = sorted(name for name in new - set(known) if (file := _file(name)) and _is_users(file))
     if late:
         for path in paths:
-            _loaded[str(path.resolve())] |= new  # for the next network of this process, which finds it imported
+            known_as = _loaded[str(path.resolve())]  # for the next network of this process, which finds it imported
+            _loaded[str(path.resolve())] = replace(known_as, imported=known_as.imported | new)
         raise UsageError(
             f"a plugin imports {', '.join(late)} only while it converts a module, by a name that is not in its text",
             why="a network that was made with another version of that could not be told from this one",
@@ -89,17 +121,18 @@ def _named(entry: EntryPoint) -> str:
     return f"{entry.name} = {entry.value}"
 
 
-def _once(name: str, what: str, load: Callable[[], object]) -> None:
-    if name in _loaded:
-        return
-    before = frozenset(sys.modules)
-    try:
-        load()
-    except UsageError:
-        raise
-    except Exception as error:
-        raise _failed(what, error) from error
-    _loaded[name] = frozenset(sys.modules) - before
+def _once(name: str, title: str, load: Callable[[], object]) -> Plugin:
+    if name not in _loaded:
+        before = frozenset(sys.modules)
+        with collected() as layer:
+            try:
+                load()
+            except UsageError:
+                raise
+            except Exception as error:
+                raise _failed(title, error) from error
+        _loaded[name] = Plugin(title, frozenset(sys.modules) - before, layer)
+    return _loaded[name]
 
 
 def _run(path: Path) -> None:

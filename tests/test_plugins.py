@@ -141,3 +141,33 @@ def test_what_is_installed_is_none_of_the_users(tmp_path: Path) -> None:
 
     (tmp_path / "numbers_only.py").write_text("import numpy, json, pipeline.config\n")
     assert sources([tmp_path / "numbers_only.py"]) == {}
+
+
+def test_what_a_plugin_is_the_first_to_import_of_this_program_is_known_without_it(tmp_path: Path) -> None:
+    (tmp_path / "plug.py").write_text(
+        "import pipeline.caffe.read, pipeline.torch7.modules\nfrom pipeline.torch7.module import alias\n"
+        "alias('my.Conv', 'nn.SpatialConvolution')\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", _KNOWN, tmp_path / "plug.py"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert said.stdout.split() == ["True", "True", "False", "True"]
+
+
+_KNOWN = """
+import sys
+from pathlib import Path
+from pipeline import plugins
+with plugins.loaded([Path(sys.argv[1])]):
+    pass
+from pipeline.caffe.read.reader import READS
+from pipeline.torch7.module import MODULES
+print("Pooling" in READS, "nn.Linear" in MODULES, "my.Conv" in MODULES)
+with plugins.loaded([Path(sys.argv[1])]):
+    print("my.Conv" in MODULES)
+"""

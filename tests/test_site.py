@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,20 @@ import pytest
 from pipeline.cli.reference import page
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOKS = {"torch7": (2, 2), "caffe": (1, 2)}  # how many pictures and tables each shows
+NOTEBOOKS = {"torch7": (2, 2), "caffe": (1, 2), "plugin": (0, 2)}  # how many pictures and tables each shows
 
 
 def test_the_page_of_commands_is_made_of_the_commands() -> None:
     assert (ROOT / "docs" / "cli.md").read_text() == page(), "python -m pipeline.cli.reference > docs/cli.md"
 
 
+def test_every_page_has_its_place_in_the_site() -> None:
+    places = re.findall(r"^ +- .*: ([\w./-]+)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} <= set(places)
+
+
 def test_every_notebook_is_run() -> None:
-    assert {path.stem for path in (ROOT / "docs" / "tutorial").iterdir()} - {"__pycache__"} == set(NOTEBOOKS)
+    assert {path.stem for path in (ROOT / "docs" / "tutorial").glob("*.py")} == set(NOTEBOOKS)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

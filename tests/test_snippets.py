@@ -22,6 +22,7 @@ PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^ {4,}(?:\$ )?(torch2caffe2 [a-z][^\n]*)", re.MULTILINE)
 FETCHES = "runtimes install"  # and takes gigabytes: tests/runtimes/test_install.py has it
+ON_WORKERS = "--scheduler"  # of dask: tests/engine/executors/test_cluster.py has it
 USAGE = "[OPTIONS]"  # a form, and nothing to type
 
 # One layer that our schema knows, and one that it does not, of SSD.
@@ -45,7 +46,7 @@ def with_ours() -> dict[str, str]:
 def commands() -> list[str]:
     """Return each command line that a page shows, once."""
     found = [line for page in PAGES for line in COMMAND.findall(page.read_text(encoding="utf-8"))]
-    return [line for line in dict.fromkeys(found) if FETCHES not in line and USAGE not in line]
+    return [line for line in dict.fromkeys(found) if not any(word in line for word in (FETCHES, ON_WORKERS, USAGE))]
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/library.md"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -82,5 +83,8 @@ def test_the_library_is_the_one_that_was_installed(installed: Path, tmp_path: Pa
 
 
 def test_it_brings_the_examples_of_configurations(installed: Path) -> None:
-    examples = sorted(path.name for path in (installed / "share" / "torch2caffe2" / "configs").iterdir())
-    assert examples == sorted(path.name for path in (ROOT / "configs").iterdir())
+    examples = sorted((installed / "share" / "torch2caffe2" / "configs").iterdir())
+    assert [path.name for path in examples] == sorted(path.name for path in (ROOT / "configs").iterdir())
+    for path in examples:
+        for name in re.findall(r'^(?:model|reference) = "(.*/tests/.*)"', path.read_text(), re.MULTILINE):
+            assert (path.parent / name).is_file()

@@ -30,6 +30,7 @@ class Settings(TypedDict, total=False):
     reference: Path
     force: str | Sequence[str]
     tolerance: float
+    output_tolerance: float
     seed: int
     runtimes: str | Sequence[str]
     require_runtimes: str | Sequence[str]
@@ -38,6 +39,7 @@ class Settings(TypedDict, total=False):
     plugins: Path | Sequence[Path]
     keep_loss: bool
     limits: str | Sequence[str]
+    states: bool
     cut: str | Sequence[str]
     outputs: str | Sequence[str]
     phase: str

@@ -59,8 +59,15 @@ class Caffe(Format):
     def read(self, source: Source, note: Note = unheard) -> Network:
         """Read a pair, with the shapes that the user gave for one of their own.
 
-        Outputs are those of the signature while the net has them all, else Caffe's own.
+        Outputs are those of the signature while the net has them all, else Caffe's own. Runs the plugins that `source`
+        names.
         """
+        from pipeline.plugins import loaded
+
+        with loaded(source.plugins, note):
+            return self._read(source, note)
+
+    def _read(self, source: Source, note: Note) -> Network:
         from pipeline.caffe import files
         from pipeline.caffe.read import read
         from pipeline.caffe.read.given import input_shapes
@@ -74,9 +81,9 @@ class Caffe(Format):
         with _of(source.path):
             graph = read(
                 net,
-                None if known else input_shapes(net, source.inputs, keep_loss=source.keep_loss),
+                None if known else input_shapes(net, source.inputs, keep_loss=bool(source.keep_loss)),
                 outputs=outputs if emitted else None,
-                keep_loss=source.keep_loss,
+                keep_loss=bool(source.keep_loss),
                 cut=() if known else source.cut,
                 until=() if known else source.outputs,
                 notes=notes,
@@ -96,11 +103,13 @@ class Caffe(Format):
         from pipeline.caffe.read import outline
         from pipeline.caffe.read.given import input_shapes
         from pipeline.graph import signature
+        from pipeline.plugins import loaded
 
         if "caffemodel" in source.files:
             return self.read(source)
         net = _net(source)
-        graph, notes = outline(net, input_shapes(net, source.inputs), cut=source.cut, until=source.outputs)
+        with loaded(source.plugins):
+            graph, notes = outline(net, input_shapes(net, source.inputs), cut=source.cut, until=source.outputs)
         if notes:
             raise InvalidInputError(f"{source.path} cannot be read whole", why="\n".join(notes))
         return Network(graph, signature.of_graph(graph))
@@ -111,9 +120,11 @@ class Caffe(Format):
         if source.signature or not (chooses or source.cut or source.outputs):
             return source
         from pipeline.caffe import files
+        from pipeline.plugins import loaded
 
         net, path = _net(source), folder / _SELECTED
-        path.write_text(files.selected(net, _part(net, source).layers), "utf-8")
+        with loaded(source.plugins):
+            path.write_text(files.selected(net, _part(net, source).layers), "utf-8")
         return replace(source, files={**source.files, "prototxt": path})
 
     def inventory(self, source: Source) -> Inventory:
@@ -213,9 +224,7 @@ def _of(path: Path) -> Iterator[None]:
 def _net(source: Source) -> CaffeNet:
     from pipeline.caffe import files
     from pipeline.caffe.phase import State
-    from pipeline.plugins import load_plugins
 
-    load_plugins(source.plugins)
     asked = State(source.phase or "TEST", source.level, source.stages, source.not_stages)
     state = State() if source.signature else asked
     return files.read_pair(source.files["prototxt"], source.files.get("caffemodel"), state)
@@ -226,7 +235,7 @@ def _part(net: CaffeNet, source: Source) -> Cut:
     from pipeline.caffe.read import part
     from pipeline.caffe.read.given import input_shapes
 
-    shapes = input_shapes(net, source.inputs, keep_loss=source.keep_loss)
+    shapes = input_shapes(net, source.inputs, keep_loss=bool(source.keep_loss))
     return part(net, shapes, cut=source.cut, until=source.outputs)
 
 

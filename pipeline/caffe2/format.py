@@ -182,7 +182,10 @@ def _inits(source: Source) -> list[Path]:
 
 
 def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
-    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's."""
+    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's.
+
+    An artifact of a run may have other inputs than its network was given: states more, or labels less.
+    """
     from pipeline.graph.input_spec import by_name
     from pipeline.graph.signature import MANIFEST
 

@@ -21,13 +21,15 @@ SCHEMA = "docs/config.schema.json"
 _OPEN = ("runtimes", "require_runtimes")  # whose values may name a version, as caffe2==1.0.1
 _EXAMPLES: Mapping[str, Any] = {  # where the default is no value, or none that shows its form
     "model": "model.t7",
-    "weights": "model.caffemodel",
+    "weights": "net.caffemodel",
     "output": "model.converted",
     "store": "store",
     "reference": "io.npz",
     "report": "report.html",
     "record": "recorded.npz",
     "level": 0,
+    "output_tolerance": 1e-4,
+    "keep_loss": False,
 }
 _HEAD = f"""#:schema ../{SCHEMA}
 # Every option of a conversion, with its default; made by python -m pipeline.cli.configuration default. Copy what you
@@ -85,10 +87,12 @@ def schema() -> str:
 def _schema(name: str) -> dict[str, Any]:
     import msgspec
 
-    kind = eval(str(OPTIONS[name].type), vars(config))
-    found = msgspec.json.schema(kind, schema_hook=lambda kind: {"type": "string"} if kind is Path else {})
+    found = msgspec.json.schema(
+        config.type_of(name), schema_hook=lambda kind: {"type": "string"} if kind is Path else {}
+    )
     if "anyOf" in found:  # TOML has no null
-        (found,) = (each for each in found["anyOf"] if each != {"type": "null"})
+        kinds = [each for each in found["anyOf"] if each != {"type": "null"}]
+        found = kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     return {**found, **_known(name), "description": OPTIONS[name].metadata["help"], **_default(name)}
 
 

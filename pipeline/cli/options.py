@@ -109,8 +109,10 @@ Plugins = Annotated[
 
 _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the command line, value if not typed
     "bool": (bool | None, None),
+    "bool | None": (bool | None, None),
     "int": (int | None, None),
     "float": (float | None, None),
+    "float | None": (float | None, None),
     "int | None": (int | None, None),
     "Path": (Path | None, None),
     "Path | None": (Path | None, None),
@@ -154,7 +156,8 @@ def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
 
 def _parameter(name: str) -> inspect.Parameter:
     option = OPTIONS[name]
-    kind, absent = _TYPES.get(str(option.type), (str | None, None))
+    several = option.metadata["several"]
+    kind, absent = (list[str], []) if several else _TYPES.get(str(option.type), (str | None, None))
     metavar = option.metadata["metavar"] or None
     text = option.metadata["help"]
     if name == "model":

@@ -31,8 +31,10 @@ def gather(folder: Path) -> Report:
     stored = {stage.key: store.read(stage.key) for stage in found.record.stages if stage.key}
     reads = {stage.name: stage.reads for stage in discover()}
     manifests = {key: artifact.manifest for key, artifact in stored.items() if isinstance(artifact, Artifact)}
+    named = found.record.options.get("reference") or ""
+    known = named and named == ledger.vouched(folder, found.record.mark).reference
     with on_machine("reading the output folder", folder):
-        return collect(folder, found.as_json(), reads, manifests)
+        return collect(folder, found.as_json(), reads, manifests, Path(named) if known else None)
 
 
 def refuse_foreign(place: Path) -> None:

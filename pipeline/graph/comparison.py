@@ -16,46 +16,48 @@ CHUNK = 1 << 17  # numbers compared at once, in float64: what fits a processor's
 class Difference:
     """How far a is from b.
 
-    `maximum` is the largest |a - b|, `relative` that over max(1, largest |b|), `where` its index. `mismatched`
-    counts places where just one is NaN or infinite, or they are infinite with different signs; such a place, or
-    another shape, makes both numbers inf.
+    `maximum` is the largest |a - b|, `relative` that over max(1, largest |b|), `to_largest` over the largest |b|
+    itself, and `where` its index. `mismatched` counts places where just one is NaN or infinite, or they are infinite
+    with different signs; such a place, or another shape, makes all three numbers inf.
     """
 
     maximum: float
     relative: float
     where: tuple[int, ...] | None = None
     mismatched: int = 0
+    to_largest: float = 0.0
 
     def within(self, tolerance: float) -> bool:
         """Return whether a equals b up to `tolerance`, relative to max(1, largest |b|)."""
         return self.relative <= tolerance
 
 
-APART = Difference(math.inf, math.inf)
+APART = Difference(math.inf, math.inf, to_largest=math.inf)
 
 
 def compare(a: Array, b: Array) -> Difference:
     """Compare two arrays of any element type; NaN equals NaN, and an infinity itself.
 
     >>> compare(np.array([1.0, 20.5]), np.array([1.0, 20.0]))
-    Difference(maximum=0.5, relative=0.025, where=(1,), mismatched=0)
+    Difference(maximum=0.5, relative=0.025, where=(1,), mismatched=0, to_largest=0.025)
     """
     if a.shape != b.shape:
         return APART
     flat_a, flat_b = a.reshape(-1), b.reshape(-1)
-    maximum, scale, place, mismatched = -1.0, 1.0, 0, 0
+    maximum, most, place, mismatched = -1.0, 0.0, 0, 0
     for start in range(0, flat_a.size, CHUNK):
         left = flat_a[start : start + CHUNK].astype(np.float64)
         right = flat_b[start : start + CHUNK].astype(np.float64)
         apart, worst, largest = _distances(left, right)
         mismatched += int(np.isinf(apart).sum())
-        scale = max(scale, largest)
+        most = max(most, largest)
         if apart[worst] > maximum:
             maximum, place = float(apart[worst]), start + worst
     if maximum <= 0:
         return Difference(0.0, 0.0)
     where = tuple(int(index) for index in np.unravel_index(place, a.shape))
-    return Difference(maximum, maximum / scale, where, mismatched)
+    to_largest = maximum / most if most else math.inf
+    return Difference(maximum, maximum / max(1.0, most), where, mismatched, to_largest)
 
 
 def _distances(a: Array, b: Array) -> tuple[Array, int, float]:

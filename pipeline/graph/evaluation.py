@@ -21,28 +21,29 @@ Array = np.ndarray[Any, Any]
 Feeds = Mapping[str, Array] | Sequence[Array]
 
 
-def evaluate(graph: Graph, feeds: Feeds) -> Iterator[tuple[Value, Array]]:
+def evaluate(graph: Graph, feeds: Feeds, *, double: bool = False) -> Iterator[tuple[Value, Array]]:
     """Return each value that a node makes, with its array, as soon as it is computed.
 
     `feeds` holds the inputs by name, or in their order. The arrays are read-only; what no later node takes is
-    freed as soon as the caller drops it. Weights are views of their file, converted one node at a time.
-    Raises UsageError where the feeds are not what the graph takes.
+    freed as soon as the caller drops it. Weights are views of their file, converted one node at a time. With `double`
+    all that is float32 is computed in float64. Raises UsageError where the feeds are not what the graph takes.
     """
     given = _matched(graph, feeds)
-    known = {value.name: _tensor(given[value.name], value.dtype) for value in graph.inputs}
+    known = {value.name: _tensor(given[value.name], value.dtype, double) for value in graph.inputs}
     last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value}
     for i, node in enumerate(graph.nodes):
-        results = _compute(node, graph, known)
+        results = _compute(node, graph, known, double)
         for value in node.inputs:
             if value is not None and last_use[value.name] == i:
                 known.pop(value.name, None)
-        for value, result in zip(node.outputs, results, strict=True):
+        for value, made in zip(node.outputs, results, strict=True):
+            result = made.double() if double and value.dtype == "float32" else made
             if last_use.get(value.name, -1) > i:
                 known[value.name] = result
             array = result.numpy()
             array.flags.writeable = False
             yield value, array
-        del results, result, array
+        del results, made, result, array
 
 
 def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
@@ -71,11 +72,11 @@ def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
     return dict(feeds)
 
 
-def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor], double: bool) -> tuple[Tensor, ...]:
     def argument(value: Value | None) -> Tensor | None:
         if value is None or value.name in known:
             return None if value is None else known[value.name]
-        return _tensor(graph.weights[value.name], value.dtype)
+        return _tensor(graph.weights[value.name], value.dtype, double)
 
     # Not around the whole generator: the mode would leak into the code that takes the values.
     with torch.inference_mode():
@@ -96,8 +97,9 @@ class _Writable:
         self.owner = array
 
 
-def _tensor(array: Array, dtype: str) -> Tensor:
+def _tensor(array: Array, dtype: str, double: bool) -> Tensor:
     """Return a tensor over the array's own memory if that is possible, else over a converted copy."""
+    dtype = "float64" if double and dtype == "float32" else dtype
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as when it is written
         array = array.astype(dtype, copy=False)
     if not array.flags.aligned or any(stride < 0 for stride in array.strides):

@@ -60,17 +60,18 @@ class Source:
     """A network on disk: its files by role, the main one first, and what they may not tell.
 
     `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
-    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too. `cut`: layers
-    before which the network ends. `outputs`: blobs with which it ends. `phase`, `level`, `stages` and `not_stages`:
-    the state by which rules choose layers. `likeliest`: where shapes are not given and several fit, the likeliest
-    are taken.
+    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too, or are not;
+    None leaves that to the format. `states`: those of recurrent layers are inputs and outputs. `cut`: layers before
+    which the network ends. `outputs`: blobs with which it ends. `phase`, `level`, `stages` and `not_stages`: the state
+    by which rules choose layers. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
     """
 
     files: Mapping[str, Path]
     inputs: tuple[str, ...] = ()
     root: str = ""
     plugins: tuple[Path, ...] = ()
-    keep_loss: bool = False
+    keep_loss: bool | None = None
+    states: bool = False
     cut: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     phase: str = ""

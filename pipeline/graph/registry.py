@@ -1,9 +1,17 @@
-"""A table from exact names to the one function or class that handles each; a name claimed twice is a bug."""
+"""A table from exact names to the one function or class that handles each; a name claimed twice is a bug.
+
+What a plugin registers is a layer of its own: it is known where `laid_over` is entered, before what is below it. What
+this program's own modules register is known everywhere, also where a plugin is the first to import them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -29,25 +37,77 @@ class Registry(Generic[T]):
 
         def add(handler: U) -> U:
             for name in names:
-                if name in self._entries:
-                    raise ValueError(f"{self.kind} {name} is registered twice")
-                self._entries[name] = handler  # type: ignore[assignment]  # the decorator keeps the exact type
+                self.change(name, lambda before, name=name: self._only(name, before, handler))  # type: ignore[misc]
             return handler
 
         return add
 
+    def _only(self, name: str, before: T | None, handler: Any) -> T:  # noqa: ANN401 - decorators keep the exact type
+        if before is not None:
+            raise ValueError(f"{self.kind} {name} is registered twice")
+        return handler  # type: ignore[no-any-return]
+
+    def change(self, name: str, change: Callable[[T | None], T]) -> None:
+        """Register what `change` makes of the handler that `name` has in the same layer, or None."""
+        layer = None if _is_registered_here() else _COLLECTED.get()
+        entries = self._entries if layer is None else layer.setdefault(self, {})
+        entries[name] = change(entries.get(name))
+
+    def layers(self) -> Iterator[Mapping[str, T]]:
+        """Yield the tables that are asked, one after the other."""
+        for layer in _LAID_OVER.get():
+            if self in layer:
+                yield layer[self]
+        yield self._entries
+
     def __getitem__(self, name: str) -> T:
-        return self._entries[name]
+        return next((entries for entries in self.layers() if name in entries), self._entries)[name]
 
     def get(self, name: str) -> T | None:
         """Return the handler of `name`, or None."""
-        return self._entries.get(name)
+        return next((entries[name] for entries in self.layers() if name in entries), None)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return any(name in entries for entries in self.layers())
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._entries))
+        return iter(sorted(set[str]().union(*self.layers())))
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(list(iter(self)))
+
+
+def _is_registered_here() -> bool:
+    """Return whether the module that registers something, the innermost that is being run, is of this program."""
+    frame: FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == _PROGRAM
+
+
+_PROGRAM = __name__.partition(".")[0]
+
+Layer: TypeAlias = dict[Registry[Any], dict[str, Any]]  # what was registered, by registry and name
+_COLLECTED: ContextVar[Layer | None] = ContextVar("collected", default=None)
+_LAID_OVER: ContextVar[tuple[Layer, ...]] = ContextVar("laid_over", default=())
+
+
+@contextmanager
+def collected() -> Iterator[Layer]:
+    """Let what is registered in the block go to a layer, which is given, and be known nowhere by itself."""
+    layer: Layer = {}
+    token = _COLLECTED.set(layer)
+    try:
+        yield layer
+    finally:
+        _COLLECTED.reset(token)
+
+
+@contextmanager
+def laid_over(layer: Layer) -> Iterator[None]:
+    """Let what a layer holds be known in the block, before what is known already."""
+    token = _LAID_OVER.set((layer, *_LAID_OVER.get()))
+    try:
+        yield
+    finally:
+        _LAID_OVER.reset(token)

@@ -58,9 +58,9 @@ def columns() -> tuple[str, ...]:
 
 def module_rows() -> list[Row]:
     """Return a row for each Torch7 module class."""
-    from pipeline.torch7.modules import MODULES, definitions
+    from pipeline.torch7.modules import definitions
 
-    rows = _rows("modules", {name: MODULES[name].lower for name in MODULES})
+    rows = _rows("modules", {name: one.lower for name, one in definitions() if not one.where})
     rows += [Row(name, first_line(one.lower), {}) for name, one in definitions() if one.where]
     return sorted(rows, key=lambda row: row.name)
 

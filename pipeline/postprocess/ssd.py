@@ -34,25 +34,26 @@ def detection_output(
     images, moves = len(locations), 1 if share_location else num_classes
     offsets = locations.reshape(images, len(boxes), moves, 4)
     scores = confidences.reshape(images, len(boxes), num_classes)
-    most = int(nms_param.get("top_k", -1))
+    spread = np.ones_like(variances) if variance_encoded_in_target else variances
+    threshold, most = float(nms_param.get("nms_threshold", 0.3)), int(nms_param.get("top_k", -1))
     rows: list[Array] = []
     for image in range(images):
         found = [np.zeros((0, COLUMNS))]
-        for label in range(num_classes):
-            if label == background_label_id:
-                continue
-            moved = offsets[image, :, label if moves > 1 else 0]
-            corners = _decoded(boxes, moved if variance_encoded_in_target else moved * variances, code_type)
+        for label in (each for each in range(num_classes) if each != background_label_id):
+            corners = _decoded(boxes, offsets[image, :, label if moves > 1 else 0] * spread, code_type)
             each = scores[image, :, label]
-            threshold = float(nms_param.get("nms_threshold", 0.3))
             left = suppress(corners, each, threshold, above=confidence_threshold, most=most)
-            fixed = np.tile([image, label], (len(left), 1))
-            found.append(np.column_stack([fixed, each[left], corners[left]]))
-        all_labels = np.concatenate(found)
-        if -1 < keep_top_k < len(all_labels):
-            all_labels = all_labels[np.sort(np.argsort(-all_labels[:, 2], kind="stable")[:keep_top_k])]
-        rows.append(all_labels)
+            found.append(np.column_stack([np.tile([image, label], (len(left), 1)), each[left], corners[left]]))
+        rows.append(_best(np.concatenate(found), keep_top_k))
     return as_blob(np.concatenate(rows), images)
+
+
+def _best(rows: Array, most: int) -> Array:
+    """Return the rows of the `most` best confidences, in their order; all for -1."""
+    if not -1 < most < len(rows):
+        return rows
+    best: Array = rows[np.sort(np.argsort(-rows[:, 2], kind="stable")[:most])]
+    return best
 
 
 def _decoded(boxes: Array, offsets: Array, code_type: str) -> Array:

@@ -124,7 +124,10 @@ class NetworkSummary:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What one runner found; `series` is its name among the values it was compared on."""
+    """What one runner found; `series` is its name among the values it was compared on.
+
+    `to_largest` is the largest error of an output, relative to its own max |b|.
+    """
 
     by: str
     reads: str
@@ -134,6 +137,7 @@ class CheckRow:
     status: str
     values: int
     relative: float
+    to_largest: float
     worst_at: str
     diverges_at: str
     diverges_in: str

@@ -28,13 +28,18 @@ _PLACES = frozenset({"model", "output", "store", "name", "report", "jobs", "forc
 
 
 def gather(
-    folder: Path, run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json] | None = None
+    folder: Path,
+    run: Json,
+    reads: Mapping[str, Sequence[str]],
+    manifests: Mapping[str, Json] | None = None,
+    reference: Path | None = None,
 ) -> Report:
     """Collect everything about the run that went to `folder`; nothing is changed there.
 
     `run` is the run record as JSON; `reads` names the kinds of artifact that each stage reads; `manifests` are
-    those of the artifacts that the store still has, by key. Raises InvalidInputError where the record is damaged;
-    a network or a verification that cannot be read is told as such.
+    those of the artifacts that the store still has, by key; `reference` is the run's, if its word can be taken for it.
+    Raises InvalidInputError where the record is damaged; a network or a verification that cannot be read is told as
+    such.
     """
     manifests = manifests or {}
     with _sound(folder / "run.json"):
@@ -44,9 +49,8 @@ def gather(
             for name, entry in run["delivered"].items()
         )
         reproduction = _reproduction(run, what.versions)
-        asked = run["options"]
-        shown = (Path(asked["reference"]) if asked.get("reference") else None, int(asked.get("seed", 0)))
-    found, no_network = _if_sound(lambda: network(folder, tuple(asked["inputs"]), *shown))
+        inputs, seed = tuple(run["options"]["inputs"]), int(run["options"].get("seed", 0))
+    found, no_network = _if_sound(lambda: network(folder, inputs, reference, seed))
     verified = any(stage.makes == "verification" and stage.digest for stage in what.stages)
     parity, no_parity = _if_sound(lambda: _parity(folder / VERIFICATION)) if verified else (None, "")
     return Report(str(folder), what, files, reproduction, found, no_network, parity, no_parity)
@@ -161,6 +165,7 @@ def _parity(path: Path) -> Parity | None:
                 status=check["status"],
                 values=int(check["values"]),
                 relative=float(check["relative"]),
+                to_largest=float(check.get("to_largest", 0.0)),
                 worst_at=check["worst_at"],
                 diverges_at=check["diverges_at"],
                 diverges_in=check["diverges_in"],

@@ -24,8 +24,8 @@ def _rehearse(task: Rehearsal) -> Network:
 
 def _read(files: Mapping[str, Path], options: Mapping[str, Any], note: Note, *, likeliest: bool = False) -> Network:
     file = {TORCH7.name: files[TORCH7.name]}
-    source = Source(file, options["inputs"], options["root"], options["plugins"], likeliest=likeliest)
-    return TORCH7.read(source, note)
+    how = {name: options[name] for name in STAGE.options}
+    return TORCH7.read(Source(file, **how, likeliest=likeliest), note)
 
 
 STAGE = Stage(
@@ -34,7 +34,7 @@ STAGE = Stage(
     needs=(TORCH7.name,),
     run=run,
     rehearse=_rehearse,
-    options=("inputs", "root", "plugins"),
+    options=("inputs", "root", "plugins", "keep_loss", "states"),
     libraries=("numpy", "torchfile"),
     environment=conversion.environment,
     modules=("pipeline.graph.serialization", "pipeline.torch7.importer"),

@@ -29,6 +29,7 @@ def run(task: Task) -> None:
 
     from pipeline.runtimes import discovery
     from pipeline.verification import divergence, feeds, verification
+    from pipeline.verification.tolerance import Tolerance
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
     if before is not None:
@@ -45,7 +46,8 @@ def run(task: Task) -> None:
     for runtime in runtimes:
         if runtime.executes and (file := task.inputs.get(runtime.reads)):
             task.note(f"{runtime.name} executes what is in {file.name}: it was asked for by name")
-    tolerance, required = options["tolerance"], options["require_runtimes"]
+    tolerance = Tolerance(options["tolerance"], options["output_tolerance"])
+    required = options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
     (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -61,14 +63,15 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 def _artifacts(task: Task) -> list[Candidate]:
     """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
 
-    A network inside a table is one that nobody but this program finds there.
+    A network inside a table is one that nobody but this program finds there, and nobody but this program gives it other
+    inputs and outputs.
     """
     from pipeline.verification.verification import Candidate
 
     made = [known for known in formats.FORMATS if known.is_artifact and known.name in task.inputs]
     found = [_artifact(known, task.inputs[known.name], task) for known in made]
     own = [known for known in formats.FORMATS if not known.is_artifact and known.name in task.inputs]
-    if task.options["root"]:
+    if task.options["root"] or task.options["states"] or task.options["keep_loss"] is False:
         return found
     first, ports = found[0], made[0].stored(task.inputs[made[0].name], task.options).recorded()
     users = [
@@ -143,7 +146,17 @@ STAGE = Stage(
     wants=(*(known.name for known in formats.FORMATS if not known.writes), "original"),
     follows=True,
     run=run,
-    options=(*READING, "reference", "require_runtimes", "root", "runtimes", "seed", "tolerance"),
+    options=(
+        *READING,
+        "output_tolerance",
+        "reference",
+        "require_runtimes",
+        "root",
+        "runtimes",
+        "seed",
+        "states",
+        "tolerance",
+    ),
     libraries=("numpy", "torch"),
     environment=_environment,
     check=_check,

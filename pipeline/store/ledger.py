@@ -25,17 +25,22 @@ from pipeline.store.writing import replace
 
 @dataclass(frozen=True, slots=True)
 class Harmful:
-    """What a run of a folder reaches outside of it: the store it keeps, code it runs, a page it writes; "" for none."""
+    """What a run of a folder reaches outside of it: the store it keeps, code it runs, a page it writes; "" for none.
+
+    The `reference` does no harm, but a report shows numbers of it.
+    """
 
     store: str = ""
     plugins: tuple[str, ...] = ()
     report: str = ""
+    reference: str = ""
 
     @staticmethod
     def of(options: Options) -> Harmful:
         """Return what these options reach."""
         store = "" if options.store in (None, default_root()) else str(options.store)
-        return Harmful(store, tuple(map(str, options.plugins)), str(options.report or ""))
+        plugins = tuple(map(str, options.plugins))
+        return Harmful(store, plugins, str(options.report or ""), str(options.reference or ""))
 
     def __bool__(self) -> bool:
         return self != Harmful()

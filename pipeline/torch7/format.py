@@ -40,13 +40,17 @@ class Torch7(Format):
         from pipeline.graph import signature
         from pipeline.graph.input_spec import TableSpec, parse_inputs, places
         from pipeline.torch7 import importer
+        from pipeline.torch7.mode import PLAIN, Mode
 
-        found = importer.find_network(source.path, source.root or None, source.plugins, note)
         inputs, name = parse_inputs(source.inputs), source.path.stem
-        with plugins.no_late_imports(source.plugins):
-            made = importer.lower(found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest)
+        mode = Mode(states=source.states, drop_loss=source.keep_loss is False)
+        with plugins.loaded(source.plugins, note), plugins.no_late_imports(source.plugins):
+            found = importer.find_network(source.path, source.root or None, note)
+            made = importer.lower(
+                found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest, mode=mode
+            )
         ports = signature.of_graph(made.graph, importer.element_type(found.network))
-        if any(isinstance(spec, TableSpec) for spec in made.inputs):
+        if mode == PLAIN and any(isinstance(spec, TableSpec) for spec in made.inputs):
             ports = ports.with_blobs(self.name, places(made.inputs), [port.name for port in ports.outputs])
         return Network(made.graph, ports)
 

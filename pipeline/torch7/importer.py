@@ -12,10 +12,12 @@ from pipeline.graph.copies import without
 from pipeline.graph.format import Note, unheard
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
-from pipeline.graph.values import Graph
-from pipeline.plugins import load_plugins
+from pipeline.graph.passes.cleanup import dead_nodes
+from pipeline.graph.values import Graph, Value
+from pipeline.plugins import loaded
 from pipeline.torch7 import modules
-from pipeline.torch7.lowering import Lowering, Misfit, leaves
+from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
+from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
 from pipeline.torch7.objects import LuaValue, Tensor
@@ -55,19 +57,21 @@ def read(
     *,
     note: Note = unheard,
     likeliest: bool = False,
+    mode: Mode = PLAIN,
 ) -> Graph:
     """Import the network in a .t7 file.
 
     `root` names the network inside a table; the rest is as for `lower`. Raises InvalidInputError for a damaged file,
     UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
     """
-    found = find_network(path, root, plugins)
-    return lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest).graph
+    with loaded(plugins, note):
+        found = find_network(path, root)
+        made = lower(found.network, inputs, path.stem, found.checkpoint, note=note, likeliest=likeliest, mode=mode)
+    return made.graph
 
 
-def find_network(path: Path, root: str | None = None, plugins: Sequence[Path] = (), note: Note = unheard) -> Found:
+def find_network(path: Path, root: str | None = None, note: Note = unheard) -> Found:
     """Find the network in a .t7 file, and note which others there are; errors as `read`."""
-    load_plugins(plugins)
     checkpoint = load(path)
     where, network = select_network(checkpoint, root, note)
     return Found(Module(network, where), checkpoint)
@@ -83,10 +87,12 @@ def element_type(root: Module) -> str:
     return "float64" if first.get("_type") in ("torch.DoubleTensor", "torch.CudaDoubleTensor") else "float32"
 
 
-def unsupported(root: Module) -> tuple[Problem, ...]:
-    """List every module in the tree whose class is not known here, or never has a counterpart."""
+def unsupported(root: Module, mode: Mode = PLAIN) -> tuple[Problem, ...]:
+    """List every module in the tree that would run whose class is not known here, or never has a counterpart."""
     problems = []
     for m in modules_in(root):
+        if mode.drop_loss and m.is_loss:
+            continue
         definition = definition_of(m)
         refusal = unknown(m) if definition is None else definition.refusal
         if refusal is not None:
@@ -103,6 +109,7 @@ def lower(
     *,
     note: Note = unheard,
     likeliest: bool = False,
+    mode: Mode = PLAIN,
 ) -> Lowered:
     """Lower a network; errors as `read`.
 
@@ -111,30 +118,32 @@ def lower(
     `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `note` is told what the
     user should know.
     """
-    problems = unsupported(root)
+    problems = unsupported(root, mode)
     if problems:
         raise UnsupportedError(problems)
     if inputs:
-        return _lower_given(root, tuple(inputs), name, checkpoint, note)
-    solution = solve(root, checkpoint)
+        return _lower_given(root, tuple(inputs), name, checkpoint, note, mode)
+    solution = solve(root, checkpoint, mode)
     if not solution.settled and not (likeliest and solution.fits):
         raise solution.error()
     note(solution.note)
-    graph = lower_for(root, solution.inputs, name)
+    graph = lower_for(root, solution.inputs, name, note, mode)
     for clue in clues(graph, checkpoint) if note is not unheard else ():
         note(clue)
     return Lowered(graph, tuple(solution.inputs))
 
 
-def _lower_given(root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note) -> Lowered:
+def _lower_given(
+    root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note, mode: Mode
+) -> Lowered:
     """Lower for shapes that the user gave; where they do not fit, say which do."""
     try:
-        return Lowered(lower_for(root, inputs, name, note), inputs)
+        return Lowered(lower_for(root, inputs, name, note, mode, given=True), inputs)
     except Misfit as error:
-        solution = solve(root, checkpoint)
+        solution = solve(root, checkpoint, mode)
         nested = _nested(inputs, specs(of_count(solution.form, len(inputs))))
         if nested is not None and nested != inputs:
-            return Lowered(lower_for(root, nested, name, note), nested)
+            return Lowered(lower_for(root, nested, name, note, mode, given=True), nested)
         error.advice = solution.advice
         raise
 
@@ -151,22 +160,37 @@ def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[Inp
     return tuple([arranged(spec) for spec in found])
 
 
-def lower_for(root: Module, inputs: Sequence[InputSpec], name: str, note: Note = unheard) -> Graph:
-    """Lower a network, all of whose classes are known, for inputs of these shapes; errors as `read`."""
-    net = Lowering(Builder(name))
+def lower_for(
+    root: Module,
+    inputs: Sequence[InputSpec],
+    name: str,
+    note: Note = unheard,
+    mode: Mode = PLAIN,
+    *,
+    given: bool = False,
+) -> Graph:
+    """Lower a network, all of whose classes are known, for inputs of these shapes, which the user may have `given`.
+
+    Errors as `read`.
+    """
+    net = Lowering(Builder(name), mode)
     net.builder.budget.grow("weights", held(root))
     with deep_recursion(depth(root)):
         y = net.run(root, declare(net.builder, inputs))
-    if note is not unheard and net.unbatched and not net.problems:
-        _note_batch(root, inputs, note)
+    if given and note is not unheard and net.unbatched and not net.problems:
+        _note_batch(root, inputs, note, mode)
+    if mode.states and not net.states.last():
+        note("no module of the network keeps a state of its own, and --states changes nothing")
+    for m, _ in net.losses:
+        note(f"{m.origin} is a loss and is left out, with what is computed from it")
     return finished(net, root, y)
 
 
-def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note) -> None:
+def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note, mode: Mode) -> None:
     """Say that inputs are taken as one sample, where a batch would do as well."""
     batches = tuple([_batch_of_one(spec) for spec in inputs])
     try:
-        lower_for(root, batches, "")
+        lower_for(root, batches, "", mode=mode)
     except (UsageError, UnsupportedError):
         return
     given = ", ".join(map(str, inputs))
@@ -184,10 +208,26 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
-        outputs = [net.add("Identity", net.current(value)) for value in leaves(y)]
+        outputs = [net.add("Identity", net.current(value)) for value in [*_outputs(net, y), *leaves(net.states.last())]]
     if not outputs:
         raise UsageError("the network gives an empty table")
-    return without(Identity, net.builder.finish(outputs))
+    graph = without(Identity, net.builder.finish(outputs))
+    return graph if net.mode == PLAIN else _pruned(graph, net)
+
+
+def _outputs(net: Lowering, y: TorchValue) -> list[Value]:
+    """Return what the network gives; where all of that comes from losses, what these take of it."""
+    kept = [value for value in leaves(y) if value is not POISON]
+    predictions = (leaves(x[0] if isinstance(x, tuple) and x else x) for _, x in net.losses)
+    return kept or [value for prediction in predictions for value in prediction if value is not POISON]
+
+
+def _pruned(graph: Graph, net: Lowering) -> Graph:
+    """Leave out what no output needs, and the inputs that only losses took: labels."""
+    pruned = dead_nodes(graph)
+    taken = {value.name for node in pruned.nodes for value in node.inputs if value is not None}
+    labels = set[str]().union(*(net.builder.sources(value) for _, x in net.losses for value in leaves(x)))
+    return replace(pruned, inputs=tuple(v for v in pruned.inputs if v.name in taken or v.name not in labels))
 
 
 def held(root: Module) -> int:

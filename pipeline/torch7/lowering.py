@@ -13,31 +13,17 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageE
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, TensorType, Value
+from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
+from pipeline.torch7.states import States
 
-POISON = Value("", ())  # stands for what a refused module would have given
+POISON = Value("", ())  # stands for what a refused module would have given, or one that is left out
 
 
 class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
     """A node cannot be made because a module before it was refused."""
-
-
-class States(dict[int, TorchValue]):
-    """What a recurrent step hands on to the next, by module object; counts how often that changed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.changes = 0
-
-    def __setitem__(self, key: int, value: TorchValue) -> None:
-        self.changes += 1
-        super().__setitem__(key, value)
-
-    def forget(self, key: int) -> None:
-        """Let a module start anew."""
-        self.changes += self.pop(key, None) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +36,13 @@ class _Run:
 
 
 class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
-    """An input that does not fit: `module` was `given` it."""
+    """An input that does not fit: `module` was `given` it, and wants a table of so many `items` (0: who knows)."""
 
-    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "") -> None:
+    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "", items: int = 0) -> None:
         super().__init__(what, why=why)
         self.module = module
         self.given = given
+        self.items = items
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +60,17 @@ class Lowering:
     Modules that refuse are collected in `problems`; what depends on them is left out, all else goes on.
     """
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, mode: Mode = PLAIN) -> None:
         self.builder = builder
+        self.mode = mode
+        self.losses: list[tuple[Module, TorchValue]] = []  # those that were left out, with what they were given
         self.problems: list[Problem] = []
         self.steps: list[Step] = []
         self.entered: set[str] = set()  # places of modules that began to run
         self.unbatched: list[Module] = []  # those that took an input without its batch dimension
         self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
         self.sharing = Sharing()
-        self.states = States()
+        self.states = States(builder, mode.states)
         self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
         self._given: set[str] = set()  # values that modules gave
@@ -135,6 +124,9 @@ class Lowering:
         return width(table)
 
     def _run(self, module: Module, x: TorchValue) -> TorchValue:
+        if self.mode.drop_loss and module.is_loss:
+            self.losses.append((module, x))
+            return POISON
         definition = definition_of(module)
         before = self._module, self._inner
         self._module, self._inner = module, ""
@@ -251,13 +243,14 @@ class Lowering:
             where=f"{self._module.origin}, at byte {self._module.object.offset}",
         )
 
-    def misfit(self, expected: str, x: TorchValue) -> NoReturn:
-        """Say that an input does not fit the current module."""
+    def misfit(self, expected: str, x: TorchValue, items: int = 0) -> NoReturn:
+        """Say that an input does not fit the current module, which may want a table of so many items."""
         self._check(x)
-        raise Misfit(f"{self._module.origin} expects {expected}, and is given {spell(x)}", self._module, x)
+        what = f"{self._module.origin} expects {expected}, and is given {spell(x)}"
+        raise Misfit(what, self._module, x, items=items)
 
     def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
-        if isinstance(error, Misfit) and error.module is module:
+        if isinstance(error, Misfit) and error.module is module and not error.items:
             error.given = x  # not what the module made of it before it failed
         if isinstance(error, UsageError):
             return error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeGuard
 
@@ -44,6 +44,11 @@ class Module:
     def origin(self) -> Origin:
         """Path and class, as errors and nodes show them."""
         return Origin(self.path, self.kind)
+
+    @property
+    def is_loss(self) -> bool:
+        """Return whether it is a criterion, or nngraph's module that runs one."""
+        return self.kind.endswith("Criterion")
 
     @property
     def name(self) -> str:
@@ -226,9 +231,8 @@ class Definition:
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
 
-MODULES: Registry[Definition] = Registry("module class")
-# Classes of repositories that share their name with another class, and are told by their fields.
-NAMESAKES: dict[str, list[Definition]] = {}
+# Several classes may share a name: all but the last of its definitions are told by their fields.
+MODULES: Registry[tuple[Definition, ...]] = Registry("module class")
 
 
 def module(
@@ -258,15 +262,25 @@ def module(
         takes = "tensor" if annotation == "Value" else "table" if annotation.startswith("tuple") else "any"
         if inside:
             CONTAINERS.register(*names)(inside)
-        definition = Definition(function, takes, rank, unbatched, sizes, elements, items, holds, where)
-        if where is None:
-            MODULES.register(*names)(definition)
-            return function
-        for name in names:
-            NAMESAKES.setdefault(name, []).append(definition)
+        _register(names, Definition(function, takes, rank, unbatched, sizes, elements, items, holds, where))
         return function
 
     return add
+
+
+def _register(names: Sequence[str], definition: Definition) -> None:
+    for name in names:
+
+        def added(before: tuple[Definition, ...] | None, name: str = name) -> tuple[Definition, ...]:
+            told = tuple(one for one in before or () if one.where is not None)
+            rest = (before or ())[len(told) :]
+            if definition.where is not None:
+                return *told, definition, *rest
+            if rest:
+                raise ValueError(f"{MODULES.kind} {name} is registered twice")
+            return *told, definition
+
+        MODULES.change(name, added)
 
 
 def fields(*names: str) -> Condition:
@@ -281,7 +295,7 @@ def refused(*names: str, reason: str, advice: str = "") -> None:
         return net.refuse(reason, advice)
 
     refuse.__doc__ = f"Refused: {reason}."
-    MODULES.register(*names)(Definition(refuse, refusal=(reason, advice)))
+    _register(names, Definition(refuse, refusal=(reason, advice)))
 
 
 def alias(kind: str, known: str) -> None:
@@ -289,7 +303,7 @@ def alias(kind: str, known: str) -> None:
     definition = find(known)
     if definition is None:
         raise ValueError(f"{known} is no module class that is known")
-    MODULES.register(kind)(definition)
+    _register([kind], definition)
 
 
 # Packages whose classes take the place of nn's classes of the same name.
@@ -298,16 +312,17 @@ _SUBSTITUTES = ("fbnn", "fbcunn", "clnn", "rnn", "dpnn", "nnx")
 
 def definition_of(m: Module) -> Definition | None:
     """Return what lowers a module: of several classes of its name the one that its fields tell."""
-    named = (one for one in NAMESAKES.get(m.kind, ()) if one.where is not None and one.where(m))
-    return next(named, None) or find(m.kind)
+    return next((one for one in _named(m.kind) if one.where is None or one.where(m)), None) or find(m.kind)
+
+
+def _named(kind: str) -> Iterator[Definition]:
+    return (one for layer in MODULES.layers() for one in layer.get(kind, ()))
 
 
 def definitions() -> Iterator[tuple[str, Definition]]:
     """Yield every class that is known with its definition, by name; a name that several classes share comes often."""
-    for kind in sorted({*MODULES, *NAMESAKES}):
-        yield from ((kind, one) for one in NAMESAKES.get(kind, ()))
-        if kind in MODULES:
-            yield kind, MODULES[kind]
+    for kind in MODULES:
+        yield from ((kind, one) for one in MODULES[kind])
 
 
 def modules_in(root: Module) -> Iterator[Module]:
@@ -327,4 +342,5 @@ def modules_in(root: Module) -> Iterator[Module]:
 def find(kind: str) -> Definition | None:
     """Return the definition of a class; `fbcunn.SpatialConvolution` is taken for nn's where it has none of its own."""
     package, _, name = kind.partition(".")
-    return MODULES.get(kind) or (MODULES.get(f"nn.{name}") if package in _SUBSTITUTES else None)
+    names = (kind, f"nn.{name}") if package in _SUBSTITUTES else (kind,)
+    return next((one for each in names for one in _named(each) if one.where is None), None)

@@ -8,9 +8,10 @@ from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.format import Note, unheard
-from pipeline.torch7.modules import MODULES, NAMESAKES
+from pipeline.torch7.modules import MODULES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
+from pipeline.torch7.tree import table_of
 
 # Packages all of whose classes are modules, but for the criterions.
 _MODULE_PACKAGES = frozenset(
@@ -34,7 +35,7 @@ def is_module(value: LuaValue) -> bool:
     package, _, name = value.class_name.partition(".")
     if package in _OTHER_PACKAGES or name.startswith("DataParallelTable.") or is_criterion(value):
         return False
-    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES or value.class_name in NAMESAKES:
+    if (package in _MODULE_PACKAGES and name) or value.class_name in MODULES:
         return True
     kind = value.get("_type")
     return (
@@ -130,7 +131,7 @@ def _usual(found: list[tuple[str, TorchObject]]) -> tuple[str, TorchObject]:
     raise UsageError(
         f"the file holds {len(found)} networks",
         why=_listed([f"{path} ({module.class_name})" for path, module in found]),
-        advice=f"choose one, for example --root {_quoted(found[0][0])}",
+        advice=f"choose one, for example --root {_quoted(found[0][0])}; several --root make a conversion each",
     )
 
 
@@ -163,13 +164,14 @@ def _entered(value: LuaValue, step: str | int) -> LuaValue:
     if inside is None:
         raise KeyError(step)
     number = int(step) if isinstance(step, str) and step.isdecimal() else step
-    for place in (inside, inside.get("modules")):
+    modules = table_of(value) if isinstance(value, TorchObject) else inside.get("modules")
+    for place in (inside, modules):
         if isinstance(place, Table):
             for key in (step, number, str(step)):
                 if key in place:
                     return place[key]  # type: ignore[no-any-return] # a table holds Lua values
-    if step == "branch" and isinstance(inside.get("modules"), Table):
-        return inside["modules"]  # type: ignore[no-any-return]
+    if step == "branch" and isinstance(modules, Table):
+        return modules
     raise KeyError(step)
 
 

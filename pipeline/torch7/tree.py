@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
-from pipeline.torch7.objects import Table, TorchObject, describe
+from pipeline.torch7.objects import LuaValue, Table, TorchObject, describe
 
 Held: TypeAlias = Literal["chain", "branches"]
 # Classes that cannot run without their `modules`, and whether these run one after the other or side by side; filled
@@ -18,14 +18,10 @@ CONTAINERS: Registry[Held] = Registry("container class")
 def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     """Return the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
 
-    Where a graph (nngraph) has no such table, they are the modules of its nodes, in running order.
     Raises InvalidInputError for a container without that table, a hole in it, or something in it that is no
     object. `path` is the module's own, for the message.
     """
-    table = module.get("modules")
-    nodes = module.get("forwardnodes")
-    if table is None and isinstance(nodes, Table):
-        table = _in_nodes(nodes)
+    table = table_of(module)
     if table is None and CONTAINERS.get(module.class_name) is None:
         return []
     if not isinstance(table, Table):
@@ -41,8 +37,15 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     return found
 
 
-def _in_nodes(nodes: Table) -> Table:
-    """Return the modules in a graph's nodes, which old nngraph did not list a second time (gmodule.lua, read)."""
+def table_of(module: TorchObject) -> LuaValue:
+    """Return what `modules` holds; where a graph has none, the modules of its nodes, in running order.
+
+    Old nngraph did not list them a second time (gmodule.lua, read).
+    """
+    nodes = module.get("forwardnodes")
+    listed: LuaValue = module.get("modules")
+    if listed is not None or not isinstance(nodes, Table):
+        return listed
     data = [node.get("data") for node in nodes.array() if isinstance(node, TorchObject)]
     found = [each.get("module") for each in data if isinstance(each, Table)]
     return Table(dict(enumerate((one for one in found if one is not None), 1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from pipeline.torch7.module import Module
-from pipeline.torch7.network import is_criterion, networks_within
+from pipeline.torch7.network import networks_within
 from pipeline.torch7.objects import Tensor, TorchObject
 
 _NAMED = 4  # of the networks that a module holds
@@ -23,8 +23,8 @@ def unknown(m: Module) -> tuple[str, str]:
             "runs a Lua function, of which the file has the bytecode only",
             "build it of nn modules, or lower it by a --plugin",
         )
-    if is_criterion(m.object):
-        return "is a loss that is not known here", "build the network without the loss, or lower it by a --plugin"
+    if m.is_loss:
+        return "is a loss that is not known here", "--drop-loss leaves it out; or lower it by a --plugin"
     advice, alike = "lower it by a --plugin", resembled(m.object)
     if alike:
         advice += f'; if it computes what {alike} does, alias("{kind}", "{alike}") says so there'

@@ -129,7 +129,7 @@ def keep(
                 "at": check.diverges_at,
                 "max_abs": _number(span.apart.maximum),
                 "relative": _number(span.apart.relative),
-                "tolerance": verification.tolerance,
+                "tolerance": verification.tolerance.relative,
             }
             piece = export.Piece(span.original, span.inputs, (span.expected,), about, span.candidate)
             export.save(piece, folder / FILE)
@@ -155,15 +155,24 @@ def _span(
         return None  # a network that cannot be cut, or outputs that somebody computed elsewhere
     names = dict(zip((value.name for value in original.outputs), artifact.output_blobs, strict=True))
     values = [*original.inputs, *original.values()]
+    known = cut.values_of(original, inputs, values)
     return smallest_diverging(
         original,
         artifact.graph,
-        cut.values_of(original, inputs, values),
+        known,
         check.diverges_at,
-        verification.tolerance,
+        _tolerance(verification, known[check.diverges_at]),
         _by(runtime) if runtime else _read_back,
         names.get(check.diverges_at, ""),
     )
+
+
+def _tolerance(verification: Verification, expected: Array) -> float:
+    """Return what may be apart relative to max(1, max |b|) where a small value is held to its own measure."""
+    largest = float(np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max(initial=0.0))
+    strict = verification.tolerance.to_largest
+    relative = verification.tolerance.relative if strict is None else min(strict, verification.tolerance.relative)
+    return relative * min(1.0, largest)
 
 
 def _read_back(graph: Graph, arrays: Sequence[Array]) -> Array:

@@ -11,7 +11,7 @@ from pipeline import formats
 from pipeline.verification.evidence import words
 
 FILE = "verification.json"
-COLUMNS = ("checked by", "reads", "result", "values", "worst", "where")
+COLUMNS = ("checked by", "reads", "result", "values", "worst", "of output", "where")
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -20,10 +20,18 @@ def read(folder: Path) -> dict[str, Any] | None:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
-def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, str]]:
+def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, float, str]]:
     """Return under COLUMNS who checked what, and how far it is apart."""
     return [
-        (check["by"], check["reads"], check["status"], check["values"], check["relative"], _remark(check))
+        (
+            check["by"],
+            check["reads"],
+            check["status"],
+            check["values"],
+            check["relative"],
+            check.get("to_largest", ""),
+            _remark(check),
+        )
         for check in found["checks"]
     ]
 
@@ -35,12 +43,14 @@ def steps(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def terms(found: Mapping[str, Any]) -> str:
     """Return in a line on what inputs was compared, and what is allowed."""
-    return f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|)"
+    own = "of output: relative to an output's own max |b|"
+    return f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|); {own}"
 
 
 def _remark(check: Mapping[str, Any]) -> str:
     if check["diverges_at"]:
         place = f"diverges at {check['diverges_at']}, {check['diverges_in']}"
+        place += f": {check['why']}" if check["why"] else ""
         if check["binding"]:
             return place
         known = formats.named(check["reads"])

@@ -9,9 +9,10 @@ that no mistake is shared between our readers and writers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification import evidence
 from pipeline.verification.evidence import Evidence
 from pipeline.verification.feeds import Reference
+from pipeline.verification.tolerance import NOISES, Tolerance
 
 Array = np.ndarray[Any, Any]
 Stream = Iterable[tuple[str, Array]]
@@ -56,7 +58,8 @@ class Candidate:
 class Check:
     """What one runner found: how many values it has seen, the worst and the first that differs; or why none.
 
-    A check that does not bind is an opinion: it is shown, and does not fail the run.
+    `to_largest` is how far an output is apart at most, relative to its largest |b|, however small that is. A check that
+    does not bind is an opinion: it is shown, and does not fail the run.
     """
 
     by: str
@@ -66,7 +69,9 @@ class Check:
     seen: int = 0
     worst: Difference = field(default_factory=lambda: Difference(0.0, 0.0))
     worst_at: str = ""
+    to_largest: float = 0.0
     diverges_at: str = ""
+    reshaped: str = ""  # how its shape is another there, if that is the difference
     skipped: str = ""
 
     @property
@@ -90,7 +95,7 @@ class Verification:
     was asked.
     """
 
-    tolerance: float
+    tolerance: Tolerance
     inputs: str
     checks: tuple[Check, ...]
     values: Mapping[str, Mapping[str, Difference]]
@@ -108,7 +113,7 @@ class Verification:
 class Verifier:
     """The reference's values on the inputs at hand, against which runners are checked one by one."""
 
-    def __init__(self, reference: Candidate, feeds: Sequence[Array], tolerance: float) -> None:
+    def __init__(self, reference: Candidate, feeds: Sequence[Array], tolerance: Tolerance) -> None:
         assert reference.graph is not None
         self.graph = reference.graph
         self.feeds = feeds
@@ -130,16 +135,20 @@ class Verifier:
             return Check(runner, artifact.kind, independent, binding, skipped=why)
         outputs = dict(zip(artifact.output_blobs, (v.name for v in self.graph.outputs), strict=True))
         found: dict[str, Difference] = {}
+        reshaped: dict[str, str] = {}
         for blob, array in stream:
             name = outputs.get(blob, blob)
             if name in self.known and (array.shape == self.known[name].shape or blob in outputs):
                 found[name] = compare(array, self.known[name])
+                if array.shape != self.known[name].shape:
+                    reshaped[name] = f"it is {_spelt(array.shape)}, not {_spelt(self.known[name].shape)}"
         missing = [name for name in outputs.values() if name not in found]
         if missing:
             why = f"it gives no output {', '.join(missing)}"
             return Check(runner, artifact.kind, independent, binding, skipped=why)
         worst_at = max(found, key=lambda name: found[name].relative, default="")
-        apart = [name for name, difference in found.items() if not difference.within(self.tolerance)]
+        apart = [name for name, difference in found.items() if not self._allows(name, difference)]
+        diverges_at = min(apart, key=self.order.__getitem__, default="")
         check = Check(
             runner,
             artifact.kind,
@@ -148,11 +157,31 @@ class Verifier:
             seen=len(found),
             worst=found.get(worst_at, Difference(0.0, 0.0)),
             worst_at=worst_at if found and found[worst_at].maximum else "",
-            diverges_at=min(apart, key=self.order.__getitem__, default=""),
+            to_largest=max((found[name].to_largest for name in outputs.values()), default=0.0),
+            diverges_at=diverges_at,
+            reshaped=reshaped.get(diverges_at, ""),
         )
         for name, difference in found.items():
             self.values[name][check.series] = difference
         return check
+
+    def _allows(self, name: str, difference: Difference) -> bool:
+        """Return whether a value is as it should be; an output that is small also by its own measure."""
+        strict = self.tolerance.to_largest
+        if not difference.within(self.tolerance.relative) or all(value.name != name for value in self.graph.outputs):
+            return difference.within(self.tolerance.relative)
+        if strict is not None:
+            return difference.to_largest <= strict
+        if difference.to_largest <= self.tolerance.relative:
+            return True
+        return difference.maximum <= NOISES * self.noise.get(name, math.inf)
+
+    @cached_property
+    def noise(self) -> Mapping[str, float]:
+        """How far float32's rounding takes each output: how far it is from the same network in float64."""
+        outputs = {value.name for value in self.graph.outputs}
+        exact = {v.name: a for v, a in evaluate(self.graph, self.feeds, double=True) if v.name in outputs}
+        return {name: compare(self.known[name], array).maximum for name, array in exact.items()}
 
     def read_back(self, artifact: Candidate) -> Check:
         """Check our own evaluator on an artifact that was read back into a graph."""
@@ -205,6 +234,10 @@ class Verifier:
         return self.check(runner, artifact, stream, independent=True, binding=binding)
 
 
+def _spelt(shape: Shape) -> str:
+    return "x".join(map(str, shape)) or "a number"
+
+
 def _same_but_ones(a: Shape, b: Shape) -> bool:
     return [extent for extent in a if extent != 1] == [extent for extent in b if extent != 1]
 
@@ -213,7 +246,7 @@ def verify(
     artifacts: Sequence[Candidate],
     reference: Reference,
     runtimes: Sequence[Runtime],
-    tolerance: float,
+    tolerance: Tolerance,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
     before: Candidate | None = None,
     required: Sequence[str] = (),
@@ -262,7 +295,8 @@ def as_json(verification: Verification) -> dict[str, Any]:
 
     return {
         "passed": verification.passed,
-        "tolerance": verification.tolerance,
+        "tolerance": verification.tolerance.relative,
+        "tolerance_to_largest": verification.tolerance.to_largest,
         "inputs": verification.inputs,
         "unheard": list(verification.unheard),
         "evidence": [
@@ -285,10 +319,11 @@ def as_json(verification: Verification) -> dict[str, Any]:
                 "values": check.seen,
                 "max_abs": _number(check.worst.maximum),
                 "relative": _number(check.worst.relative),
+                "to_largest": _number(check.to_largest),
                 "worst_at": check.worst_at,
                 "diverges_at": check.diverges_at,
                 "diverges_in": place(check.diverges_at) if check.diverges_at else "",
-                "why": check.skipped,
+                "why": check.skipped or check.reshaped,
             }
             for check in verification.checks
         ],
@@ -332,8 +367,9 @@ def require(verification: Verification, smallest: str = "") -> None:
     raise VerificationError(
         f"{' and '.join(check.by for check in apart)}: other numbers than the original's",
         where=f"first in {first.diverges_at}, {node.origin}" if node else first.diverges_at,
-        why=f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}; "
-        f"{verification.tolerance:g} is allowed",
+        why=first.reshaped
+        or f"off by {first.worst.relative:.2g} at most, relative to max(1, max |b|), in {first.worst_at}, "
+        f"and by {first.to_largest:.2g} of an output's max |b|; {verification.tolerance} is allowed",
         advice="the files are there, and verification.json tells every value; do not trust them as they are"
         + (f";\n{smallest} is the smallest part that differs: attach it to a bug report" if smallest else ""),
     )

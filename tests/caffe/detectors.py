@@ -224,3 +224,21 @@ def text_detection_output(fields, bottoms, blobs, tops):
         return [np.full((1, 1, 1, 7), -1, np.float32)]
     rows[..., 3:] = np.clip(rows[..., 3:], 0, 1)
     return [rows]
+
+
+def psroi_pooling(fields, bottoms, blobs, tops):
+    """daijifeng001/caffe-rfcn, psroi_pooling_layer.cu: the mean over each bin of the channel that belongs to it."""
+    param, (x, rois) = fields["psroi_pooling_param"], bottoms
+    size, count, scale = param["group_size"], param["output_dim"], np.float32(param["spatial_scale"])
+    y = np.zeros((len(rois), count, size, size), np.float32)
+    for n, roi in enumerate(rois.reshape(len(rois), 5)):
+        corners = np.sign(roi[1:]) * np.floor(np.abs(roi[1:]) + 0.5)  # C's round
+        begins = (corners[:2] * scale)[::-1]
+        bins = np.maximum(((corners[2:] + 1) * scale)[::-1] - begins, np.float32(0.1)) / np.float32(size)
+        for i, j in np.ndindex(size, size):
+            low = np.floor(np.float32([i, j]) * bins + begins).clip(0, x.shape[2:]).astype(int)
+            high = np.ceil(np.float32([i + 1, j + 1]) * bins + begins).clip(0, x.shape[2:]).astype(int)
+            if (high > low).all():
+                channels = np.arange(count) * size * size + i * size + j
+                y[n, :, i, j] = x[int(roi[0]), channels, low[0] : high[0], low[1] : high[1]].mean(axis=(1, 2))
+    return [y]

@@ -256,6 +256,7 @@ fork("DetectionOutput")(detectors.detection_output)
 fork("DetectionOutput of TextBoxes")(detectors.text_detection_output)
 fork("PriorBox of TextBoxes")(detectors.text_boxes)
 fork("Proposal")(detectors.proposal)
+fork("PSROIPooling")(detectors.psroi_pooling)
 fork("Yolov3DetectionOutput")(detectors.yolov3)
 fork("YoloDetectionOutput")(detectors.yolov2)
 fork("Python rpn.proposal_layer.ProposalLayer")(detectors.python_proposal)
@@ -307,3 +308,22 @@ def reorg(fields, bottoms, blobs, tops):
         y[:, at.reshape(-1)] = flat
         return [y.reshape(n, few, h * stride, w * stride)]
     return [flat[:, at.reshape(-1)].reshape(n, c * stride**2, h // stride, w // stride)]
+
+
+@fork("Lstm")
+def lstm(fields, bottoms, blobs, tops):
+    """junhyukoh/caffe-lstm, lstm_layer.cpp, and its variant for (T, N, I)."""
+    param, x = fields["lstm_param"], bottoms[0]
+    size, batch = param["num_output"], x.shape[1] if x.ndim == 3 else param.get("batch_size", 1)
+    rows = x.reshape(-1, batch, x.size // (x.shape[0] * (batch if x.ndim == 3 else 1)))
+    conts = bottoms[1].reshape(-1, batch, 1) != 0 if len(bottoms) > 1 else np.ones((len(rows), batch, 1), bool)
+    hidden, cell, states = np.zeros((batch, size)), np.zeros((batch, size)), []
+    for t, row in enumerate(rows):
+        cont = conts[t] & (t > 0)
+        gates = row.dot(blobs[0].T) + blobs[2] + np.where(cont, hidden.dot(blobs[1].T), 0)
+        i, f, o = (1 / (1 + np.exp(-gates[:, k * size : (k + 1) * size])) for k in range(3))
+        cell = np.where(cont, f, 0) * cell + i * np.tanh(gates[:, 3 * size :])
+        hidden = o * np.tanh(cell)
+        states.append(hidden)
+    y = np.array(states, np.float32)
+    return [y if x.ndim == 3 else y.reshape(-1, size)]

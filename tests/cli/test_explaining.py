@@ -67,9 +67,9 @@ def test_they_name_the_code_that_changed(bench: Bench, monkeypatch: pytest.Monke
 
 
 def test_they_name_the_library_that_changed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fingerprint, "_library", lambda name: "6.0")
+    monkeypatch.setattr(fingerprint, "library", lambda name: "6.0")
     bench.run()
-    monkeypatch.setattr(fingerprint, "_library", lambda name: "7.1")
+    monkeypatch.setattr(fingerprint, "library", lambda name: "7.1")
     assert _plan(bench)["emit"] == ("run", ["library protobuf changed from 6.0 to 7.1"])
     assert _status(bench)["emit"] == ("run", ["library protobuf changed from 6.0 to 7.1"])
 

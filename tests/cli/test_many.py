@@ -240,3 +240,29 @@ def test_ctrl_c_delivers_what_is_finished(program: Program, monkeypatch: pytest.
     assert said.code == (0 if is_last else 130)
     assert (program.output / "graph.json").is_file()
     assert (program.output / "manifest.json").exists() == is_last
+
+
+def test_several_roots_of_one_file_go_to_a_folder_each(program: Program) -> None:
+    model = zoo(program, "nmt.t7") / "nmt.t7"
+    said = program("convert", model, "--root", "encoder", "--root", "decoder.net[1]", "-o", program.output, "-q")
+    assert said.code == 0, said
+    assert states(program, program.output) == {"nmt-encoder": "done", "nmt-decoder.net_1": "done"}
+    told = program("status", program.output, "--json").data["models"]
+    assert {each["options"]["root"] for each in told} == {"encoder", "decoder.net[1]"}
+
+
+def test_a_configuration_lists_several_roots_and_one_typed_takes_their_place(program: Program) -> None:
+    zoo(program, "nmt.t7")
+    config = program.folder / "nmt.toml"
+    config.write_text('output = "out"\nroot = ["encoder", "decoder"]\nmodel = "zoo/nmt.t7"\n')
+    planned = program("plan", "--config", config, "--json").data["models"]
+    assert [each["model"] for each in planned] == ["nmt-encoder", "nmt-decoder"]
+    planned = program("plan", "--config", config, "--root", "decoder", "--json").data["models"]
+    assert [each["model"] for each in planned] == ["nmt"]
+
+
+def test_roots_that_would_share_a_folder_are_refused(program: Program) -> None:
+    model = zoo(program, "nmt.t7") / "nmt.t7"
+    said = program("plan", model, "--root", "net[1]", "--root", "net_1", "-o", program.output)
+    assert said.code == 2
+    assert "two models would be written to" in said.err

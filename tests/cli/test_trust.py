@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from pipeline.engine import planner, runner
+from pipeline.report import gather
 from pipeline.store.store import Store
 from tests.cli.conftest import Program
+from tests.engine.fakes import EMIT, IMPORT, TRANSLATE, VERIFY
 from tests.support import edit_record
 
 Record = dict[str, Any]
@@ -50,6 +55,27 @@ def test_what_lies_outside_is_shown_and_not_used(
     told = program("status", program.output)
     assert told.code == 0
     assert "--trust" in told.out
+
+
+def test_a_report_shows_a_reference_only_where_a_run_of_this_user_named_it(
+    program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+
+    def network(folder: Path, inputs: tuple[str, ...], reference: Path | None, seed: int) -> None:
+        shown.append(reference)
+
+    stages = (IMPORT, EMIT, TRANSLATE, replace(VERIFY, options=("seed", "reference")))
+    for module in (runner, planner):
+        monkeypatch.setattr(module, "discover", lambda: stages)
+    monkeypatch.setattr(gather, "network", network)
+    mine, theirs = tmp_path / "mine.npz", tmp_path / "theirs.npz"
+    np.savez(mine, in0=np.zeros(1))
+    assert program.convert("--reference", mine).code == 0
+    program("report", program.output)
+    edit_record(program.output, lambda record: record["options"].update(reference=str(theirs)))
+    program("report", program.output)
+    assert shown == [mine, None]
 
 
 def test_with_trust_it_is_used(program: Program, tmp_path: Path) -> None:

@@ -33,8 +33,11 @@ def test_of_differences_that_are_equally_large_the_first_is_told(monkeypatch: py
     assert compare(np.array([1, 0, 1, 0, 0, 1.0]), np.zeros(6)).where == (0,)
 
 
-def test_small_numbers_are_compared_absolutely() -> None:
-    assert compare(np.array([1e-3]), np.array([2e-3])).relative == pytest.approx(1e-3)
+def test_small_numbers_are_compared_absolutely_and_with_the_largest_of_them() -> None:
+    difference = compare(np.array([1e-3, 0]), np.array([2e-3, 0]))
+    assert difference.relative == pytest.approx(1e-3)
+    assert difference.to_largest == pytest.approx(0.5)
+    assert compare(np.array([1e-3]), np.array([0.0])).to_largest == inf
 
 
 @pytest.mark.parametrize(("a", "b"), [(nan, 1), (1, nan), (inf, 1), (inf, -inf), (nan, inf)])

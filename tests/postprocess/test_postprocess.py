@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import torch2caffe2.postprocess as library
+from pipeline import postprocess
 from pipeline.caffe.files import write_pair
 from pipeline.caffe.read import read
 from pipeline.graph.evaluation import run
@@ -104,3 +106,8 @@ def test_ctc_reads_as_the_definition_does_step_by_step():
                 right[n, place], place = label, place + 1
             previous = label
     assert ctc_greedy_decoder(steps)[:, :, 0, 0].tolist() == right.tolist()
+
+
+def test_the_library_offers_all_of_it():
+    assert sorted(library.__all__) == sorted(postprocess.__all__)
+    assert all(getattr(library, name) is getattr(postprocess, name) for name in library.__all__)

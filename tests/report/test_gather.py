@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.errors import InvalidInputError
 from pipeline.report.data import as_json
-from tests.report.runs import folder, residual
+from pipeline.report.gather import gather
+from tests.report.runs import READS, folder, residual
 
 
 def test_a_layer_is_told_with_its_shape_attributes_source_and_costs(tmp_path: Path) -> None:
@@ -111,6 +112,21 @@ def test_a_record_of_another_version_is_an_error(tmp_path: Path) -> None:
     del made.run["delivered"]
     with pytest.raises(InvalidInputError, match=r"run\.json"):
         made.report()
+
+
+def test_feature_maps_are_of_the_reference_or_of_random_numbers(tmp_path: Path) -> None:
+    made = folder(tmp_path, residual(3))
+    x = np.zeros((1, 4, 16, 16), np.float32)
+    np.savez(tmp_path / "io.npz", in0=x)
+    np.savez(tmp_path / "other.npz", in0=x[:, :2])
+    told = []
+    for name in ("io.npz", "other.npz", "gone.npz"):
+        report = gather(made.path, made.run, READS, made.manifests, tmp_path / name)
+        assert report.network is not None
+        told.append([picture.caption for picture in report.network.pictures])
+    assert "inputs: io.npz); black is 0, white 0" in told[0][1]
+    assert "inputs: random, seed 7)" in told[1][1]
+    assert told[1] == told[2]
 
 
 def test_a_report_is_plain_json_too(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def layer(kind: str, fields: str, bottom: str = "x", name: str = "it", top: str 
         layer("Log", "log_param { shift: 1 }"),
         layer("InnerProduct", "inner_product_param { num_output: 2 transpose: true }"),
         layer("Deconvolution", "convolution_param { num_output: 2 kernel_size: 3 dilation: 2 }"),
+        layer("Convolution", "convolution_param { kernel_size: 3 kernel_size: 3 kernel_size: 3 dilation: 2 }"),
         layer("Swish", "swish_param { beta: 2 }"),
         layer("Eltwise", 'bottom: "z"', top="x"),
         layer("Power", "power_param { power: 2 }", name="first", top="z")

@@ -144,13 +144,14 @@ def test_threads_convert_side_by_side(place: Path) -> None:
         assert told.count("model") == len(told) > 0
 
 
-# Threads of a program that has imported nothing yet, as a server has them.
+# Threads of a program that has imported nothing yet, as a server has them; all bring the same plugin.
 FRESH = """
 import sys, threading, torch2caffe2
 failed = []
 def go(n):
+    asked = {{"to": "caffe2", "runtimes": "none", "plugins": "slow.py"}}
     try:
-        torch2caffe2.convert({model!r}, inputs=(n, 1, 32, 32), output=f"out-{{n}}", to="caffe2", runtimes="none")
+        torch2caffe2.convert({model!r}, inputs=(n, 1, 32, 32), output=f"out-{{n}}", **asked)
     except BaseException as error:
         failed.append(error)
 threads = [threading.Thread(target=go, args=(n,)) for n in (1, 2, 3)]
@@ -161,6 +162,8 @@ sys.exit(repr(failed) if failed else 0)
 
 
 def test_a_program_hears_nothing_on_its_streams(place: Path) -> None:
+    slow = "import time; from pipeline.torch7 import module; time.sleep(0.5)"
+    (place / "slow.py").write_text(f"{slow}\n@module('mylab.Mine')\ndef mine(m, x, net):\n    return x\n")
     code = FRESH.format(model=str(DEMO / "model.t7"))
     command = [sys.executable, "-W", "error", "-c", code]
     environment = {"PYTHONPATH": str(ROOT), "TORCH2CAFFE2_STORE": "store"}

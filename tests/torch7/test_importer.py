@@ -137,9 +137,37 @@ def test_a_plugin_that_fails_is_named(tmp_path):
     assert "ZeroDivisionError" in failure.value.why
 
 
-def test_a_plugin_cannot_take_a_class_that_is_known(tmp_path):
-    plugin = tmp_path / "thief.py"
+def test_a_plugin_takes_the_place_of_a_class_that_is_known_and_no_longer_than_it_is_named(tmp_path):
+    plugin, notes = tmp_path / "mine.py", []
     plugin.write_text('from pipeline.torch7 import alias\nalias("nn.Tanh", "nn.Sigmoid")')
+    path = save(tmp_path / "net.t7", nn("Tanh"))
+    graph = read(path, [TensorSpec((2, 3))], plugins=[plugin], note=notes.append)
+    assert operators(graph) == ["Sigmoid"]
+    assert notes == [f"the plugin {plugin} takes the place of the module class nn.Tanh that is built in"]
+    assert operators(read(path, [TensorSpec((2, 3))])) == ["Tanh"]
+
+
+def test_a_plugin_of_a_name_that_several_classes_share_stands_before_all_of_them(tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text('from pipeline.torch7 import alias\nalias("nn.LSTM", "nn.Sigmoid")')
+    path = save(tmp_path / "net.t7", nn("LSTM", input_dim=3, hidden_dim=3))
+    assert operators(read(path, [TensorSpec((2, 3))], plugins=[plugin])) == ["Sigmoid"]
+
+
+def test_a_plugin_may_tell_by_fields_which_modules_it_is_for(tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from pipeline.torch7.module import fields, module\n"
+        '@module("nn.Tanh", where=fields("hard"))\n'
+        'def hard(m, x, net):\n    return net.add("Clip", x, min=-1.0, max=1.0)\n'
+    )
+    path = save(tmp_path / "net.t7", sequential(nn("Tanh"), nn("Tanh", hard=True)))
+    assert operators(read(path, [TensorSpec((2, 3))], plugins=[plugin])) == ["Tanh", "Clip"]
+
+
+def test_a_plugin_that_claims_a_name_twice_is_refused(tmp_path):
+    plugin = tmp_path / "twice.py"
+    plugin.write_text('from pipeline.torch7 import alias\nalias("my.A", "nn.Tanh")\nalias("my.A", "nn.Sigmoid")')
     with pytest.raises(UsageError) as failure:
         read(Path("net.t7"), plugins=[plugin])
     assert "registered twice" in failure.value.why

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UnsupportedError, UsageError
-from pipeline.torch7.network import find_networks, is_module, select_network
+from pipeline.torch7.module import Module, modules_in
+from pipeline.torch7.network import find_networks, is_criterion, is_module, select_network
 from pipeline.torch7.objects import LuaFunction, Table, TorchObject
 from pipeline.torch7.reader import load
 from tests.torch7.fixtures import as_read
@@ -75,7 +76,7 @@ def test_an_open_choice_lists_the_candidates():
     with pytest.raises(UsageError) as caught:
         select_network(root)
     assert caught.value.why == '["x y"] (nn.Tanh), encoder (nn.Linear), decoder.a (nn.Tanh)'
-    assert caught.value.advice == "choose one, for example --root '[\"x y\"]'"
+    assert caught.value.advice == "choose one, for example --root '[\"x y\"]'; several --root make a conversion each"
     assert select_network(root, "decoder.a")[1].class_name == "nn.Tanh"
 
 
@@ -96,6 +97,19 @@ def test_a_key_picks_any_module():
         path, module = select_network(root, key)
         assert module.class_name == kind
         assert select_network(root, path)[1] is module
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in DATA.glob("gModule_*/model.t7")))
+@pytest.mark.parametrize("of_old_nngraph", [False, True])
+def test_the_path_of_every_module_in_a_graph_picks_it(folder, of_old_nngraph):
+    network = load(DATA / folder / "model.t7")
+    for inner in modules_in(Module(network)) if of_old_nngraph else ():
+        if inner.kind == "nn.gModule":
+            del inner.object.fields["modules"]
+    for inner in modules_in(Module(network)):
+        if is_criterion(inner.object):
+            continue  # a loss is no network
+        assert select_network(network, inner.path)[1] is inner.object
 
 
 def test_a_key_of_a_table_picks_the_network_in_it():

@@ -17,6 +17,7 @@ from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Job, Result, Runtime
 from pipeline.verification import cut, divergence, feeds, verification
 from pipeline.verification.divergence import Span, keep, smallest_diverging
+from pipeline.verification.tolerance import Tolerance
 from pipeline.verification.verification import Candidate
 from tests.verification.nets import network, saved
 
@@ -98,7 +99,7 @@ def broken() -> tuple[list[Candidate], tuple[np.ndarray, ...]]:
 
 
 def failed(artifacts: list[Candidate], inputs: tuple[np.ndarray, ...]) -> verification.Verification:
-    return verification.verify(artifacts, feeds.Reference("random", inputs), [], 1e-4)
+    return verification.verify(artifacts, feeds.Reference("random", inputs), [], Tolerance(1e-4))
 
 
 def test_what_differs_is_kept_in_a_file_that_reproduces_it(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_nothing_is_kept_of_a_verification_that_passed(tmp_path: Path) -> None:
 def test_outputs_that_somebody_computed_elsewhere_cannot_be_narrowed_down(tmp_path: Path) -> None:
     artifacts, inputs = broken()
     reference = feeds.Reference("mine.npz", inputs, (np.ones((2, 5), np.float32),))
-    found = verification.verify(artifacts[:1], reference, [], 1e-4)
+    found = verification.verify(artifacts[:1], reference, [], Tolerance(1e-4))
     assert not found.passed
     assert keep(found, artifacts[:1], inputs, [], tmp_path) == ""
 
@@ -163,7 +164,7 @@ def test_an_independent_runtime_is_asked_about_parts_too(tmp_path: Path, monkeyp
         Candidate("caffe", files, graph, ["data"], ["prob"]),
     ]
     inputs = feeds.random_inputs(graph, 0).inputs
-    found = verification.verify(artifacts, feeds.Reference("random", inputs), [RUNTIME], 1e-4)
+    found = verification.verify(artifacts, feeds.Reference("random", inputs), [RUNTIME], Tolerance(1e-4))
     assert [check.by for check in verification.differing(found)] == ["Odd 1.0"]
     (tmp_path / "kept").mkdir()
     assert keep(found, artifacts, inputs, [RUNTIME], tmp_path / "kept") == divergence.FILE

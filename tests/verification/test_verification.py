@@ -13,6 +13,7 @@ from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Result, Runtime
 from pipeline.verification import verification
 from pipeline.verification.feeds import Reference, random_inputs
+from pipeline.verification.tolerance import Tolerance
 from pipeline.verification.verification import Candidate
 
 CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
@@ -37,7 +38,7 @@ def verified(artifacts, runtimes=(), reference=None, answer=None, monkeypatch=No
     if answer is not None:
         monkeypatch.setattr(verification, "run_files", lambda runtime, jobs: [answer(jobs[0])])
     reference = reference or random_inputs(two_layers(), 0)
-    return verification.verify(artifacts, reference, runtimes, 1e-4, **more)
+    return verification.verify(artifacts, reference, runtimes, Tolerance(1e-4), **more)
 
 
 def statuses(result) -> list[tuple[str, str]]:
@@ -162,3 +163,67 @@ def test_the_json_tells_every_check_and_value_and_has_no_infinities():
     assert report["checks"][0]["relative"] == "inf"
     assert report["checks"][0]["diverges_in"] == "1 (nn.AddConstant)"
     assert [value["name"] for value in report["values"]] == ["first", "second", "x"]
+
+
+def scaled(factor: float, terms: int = 3, error: float = 0.0) -> Graph:
+    """Return a net that multiplies the sum of its input by a factor, a share of which is an error."""
+    net = Builder("net")
+    x = net.input("x", (1, terms))
+    total = net.add("ReduceSum", x, axes=(1,), keepdims=1, name="total")
+    return net.finish([net.add("Mul", total, net.constant(factor * (1 + error)), name="y")])
+
+
+def judged(graph: Graph, other: Graph, inputs: np.ndarray, tolerance: Tolerance):
+    artifacts = [Candidate("graph", {}, graph, ["x"], ["y"]), Candidate("caffe", {}, other, ["x"], ["y"])]
+    return verification.verify(artifacts, Reference("given", (inputs,)), (), tolerance)
+
+
+ONES = np.ones((1, 3), np.float32)
+
+
+def test_an_output_that_is_small_is_held_to_its_own_measure():
+    result = judged(scaled(1e-3), scaled(1e-3, error=0.01), ONES, Tolerance(1e-4))
+    (check,) = result.checks
+    assert check.status == "differs" and check.worst.relative < 1e-4
+    assert check.to_largest == pytest.approx(0.01, rel=1e-3)
+    with pytest.raises(VerificationError) as raised:
+        verification.require(result)
+    assert "by 0.01 of an output's max |b|" in raised.value.why
+
+
+def test_an_output_that_is_small_may_be_apart_as_far_as_float32_rounds():
+    left, right = np.float32(1.0), np.float32(-1.0)  # of which the sum is what float32 has rounded off of them
+    inputs = np.array([[left, 3e-8, right]], np.float32)
+    result = judged(scaled(1.0), scaled(1.0), inputs, Tolerance(1e-4))
+    assert result.passed
+    other = Reference("io.npz", (inputs,), (np.array([[1e-7]], np.float32),))
+    artifact = Candidate("graph", {}, scaled(1.0), ["x"], ["y"])
+    assert verification.verify([artifact], other, (), Tolerance(1e-4)).passed
+    strict = verification.verify([artifact], other, (), Tolerance(1e-4, to_largest=1e-4))
+    assert not strict.passed
+
+
+def test_a_small_value_inside_the_network_is_measured_by_one():
+    def by_way_of(factor: float) -> Graph:
+        net = Builder("net")
+        inner = net.add("Mul", net.input("x", (1, 3)), net.constant(factor), name="inner")
+        return net.finish([net.add("Mul", inner, net.constant(1 / factor), name="y")])
+
+    result = judged(by_way_of(1e-5), by_way_of(2e-5), ONES, Tolerance(1e-4))
+    assert result.passed and result.checks[0].worst_at == "inner"
+
+
+def test_what_may_be_apart_of_the_largest_output_can_be_demanded():
+    nets = scaled(1.0), scaled(1.0, error=1e-5)
+    assert judged(*nets, ONES, Tolerance(1e-4)).passed
+    assert not judged(*nets, ONES, Tolerance(1e-4, to_largest=1e-6)).passed
+
+
+def test_an_output_of_another_shape_is_told_as_that_and_not_as_a_distance():
+    wrong = Reference("io.npz", (ONES,), (np.zeros((1, 2), np.float32),))
+    artifact = Candidate("graph", {}, scaled(1.0), ["x"], ["y"])
+    result = verification.verify([artifact], wrong, (), Tolerance(1e-4))
+    with pytest.raises(VerificationError) as raised:
+        verification.require(result)
+    assert raised.value.why == "it is 1x2, not 1x1"
+    assert verification.as_json(result)["checks"][0]["why"] == "it is 1x2, not 1x1"

@@ -47,7 +47,7 @@ _WITHOUT_MEANING = frozenset(
 
 
 # A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
-_PAIR = re.compile(r"""['"]?(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
+_PAIR = re.compile(r"""['"]?\b(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
 
 _NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 

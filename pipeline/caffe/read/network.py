@@ -16,6 +16,7 @@ from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
 from pipeline.caffe.read.weights import Weights
 from pipeline.errors import InvalidInputError, OverBudget, PipelineError, Problem, UnsupportedError, UsageError
+from pipeline.graph.bounds import bounded
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Graph, Origin, Shape, Value
 
@@ -55,9 +56,15 @@ def read(
     if walk.problems:
         raise UnsupportedError(tuple(walk.problems))
     walk.raise_faults()
+    graph = walk.reader.close(until or outputs, walk.part.ends)
     if notes is not None:
+        fewer = bounded(graph)
         notes.extend(walk.notes())
-    return walk.reader.close(until or outputs, walk.part.ends)
+        for value in graph.outputs:
+            if value.name in fewer:
+                sizes = "x".join(map(str, value.shape))
+                notes.append(f"{value.name}: how many rows it has depends on the numbers; {sizes} is the most")
+    return graph
 
 
 def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:

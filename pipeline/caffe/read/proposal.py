@@ -15,6 +15,8 @@ from pipeline.graph.operators import Cast, Compress, Concat, Reshape, Slice, Top
 from pipeline.graph.operators.detection import LOWEST
 from pipeline.graph.values import Value
 
+MOST_PIXELS = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class _Regions:
@@ -48,11 +50,18 @@ def python_proposal(layer: LayerReader, net: CaffeReader) -> None:
     unknown = found.keys() - {"feat_stride", "scales"}
     if unknown:
         layer.refuse(f"{', '.join(sorted(unknown))}: no ProposalLayer that is known reads it", "python_param.param_str")
-    stride = int(float(str(found["feat_stride"])))
+    stride = _whole(layer, found["feat_stride"])
     net.notes.append(
         f"{layer}: takes the configuration of py-faster-rcnn for tests: the 6000 best regions, 300 of them"
     )
     _propose(layer, net, _Regions(stride, 16, (0.5, 1, 2), scales))
+
+
+def _whole(layer: LayerReader, text: object) -> int:
+    """Return a whole number that a param_str holds."""
+    if not str(text).isdecimal() or len(str(text)) > 9:
+        layer.invalid(f"feat_stride is {str(text)[:20]!r}, and no whole number")
+    return int(str(text))
 
 
 @reads("Proposal")
@@ -128,8 +137,9 @@ def _give_best(
 
 def _anchors(layer: LayerReader, how: _Regions) -> Array:
     """Return the corners of the anchors at the map's first place (generate_anchors.py): (kinds, 4)."""
-    if not how.ratios or not how.scales or min(*how.ratios, *how.scales, how.stride, how.base) <= 0:
-        layer.invalid(f"ratios {how.ratios} and scales {how.scales}")
+    numbers = [*how.ratios, *how.scales, how.stride, how.base]
+    if not how.ratios or not how.scales or not all(0 < number < MOST_PIXELS for number in numbers):
+        layer.invalid(f"ratios {how.ratios}, scales {how.scales}, {how.stride} and {how.base} pixels")
     centre, area = 0.5 * (how.base - 1), how.base**2
     found = []
     for ratio in how.ratios:

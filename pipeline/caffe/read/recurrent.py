@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from math import prod
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Concat, Gemm, Reshape, Split, Squeeze, Unsqueeze
 from pipeline.graph.values import Value
 
+Steps = tuple[Value, ...]  # (N, K) each
 MOST_STEPS = 4096  # every step becomes a dozen nodes
 
 
@@ -110,13 +112,28 @@ def lstm(layer: LayerReader, net: CaffeReader) -> None:
     size = sequence.hidden
     weights, bias, *between, recurrent = _weights(layer, net, sequence, 4, (4 * size, size))
     static = _static(net, sequence, between[0] if between else None)
-    conts = _conts(net, sequence)
-    hidden, cell = _start(net, sequence, layer) or [None, None]
-    states = []
-    for t, x in enumerate(_projected(net, sequence, weights, bias)):
+    start = _start(net, sequence, layer) or [None, None]
+    xs = _projected(net, sequence, weights, bias)
+    states, cell = _unrolled(net, xs, _conts(net, sequence), recurrent, static, start)
+    last = [states[-1], cell] if sequence.states else []
+    net.give(layer, _joined(net, states), *(_joined(net, [state]) for state in last))
+
+
+def _unrolled(
+    net: CaffeReader,
+    xs: Steps,
+    conts: Steps | None,
+    recurrent: Value,
+    static: Value | None,
+    start: abc.Sequence[Value | None],
+) -> tuple[list[Value], Value]:
+    """Return the hidden states of an LSTM, (N, H) a step, and its last cell; without `conts` no sequence ends."""
+    size, states = recurrent.shape[1], list[Value]()
+    hidden, cell = start
+    for t, x in enumerate(xs):
         memory = None
         if hidden is not None:
-            kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept")
+            kept = net.add("Mul", hidden, conts[t], part=f"t{t}_kept") if conts else hidden
             memory = net.add(Gemm(transB=1), kept, recurrent, None, part=f"t{t}_memory")
         gates = _sum(net, f"t{t}_gates", x, static, memory)
         i, f, o, g = net.add_many(Split(axis=1, split=(size,) * 4), gates, part=f"t{t}_gate")
@@ -128,14 +145,50 @@ def lstm(layer: LayerReader, net: CaffeReader) -> None:
         )
         staying = None
         if cell is not None:
-            forget = net.add("Mul", net.add("Sigmoid", f, part=f"t{t}_f"), conts[t], part=f"t{t}_forget")
+            forget = net.add("Sigmoid", f, part=f"t{t}_f")
+            forget = net.add("Mul", forget, conts[t], part=f"t{t}_forget") if conts else forget
             staying = net.add("Mul", forget, cell, part=f"t{t}_staying")
         cell = _sum(net, f"t{t}_c", entering, staying)
         out = net.add("Sigmoid", o, part=f"t{t}_o")
         hidden = net.add("Mul", out, net.add("Tanh", cell, part=f"t{t}_tanh"), part=f"t{t}_h")
         states.append(hidden)
-    last = [hidden, cell] if sequence.states else []
-    net.give(layer, _joined(net, states), *(_joined(net, [state]) for state in last if state is not None))
+    assert cell is not None
+    return states, cell
+
+
+@reads("Lstm")
+def junhyuk_lstm(layer: LayerReader, net: CaffeReader) -> None:
+    """The LSTM of junhyukoh/caffe-lstm: x is (T N, ...), with batch_size N, or (T, N, I) in forks that read text.
+
+    A second bottom is `cont` of Caffe's own; without it a sequence goes on to the end.
+    """
+    fields = layer.param("lstm_param")
+    fields.ignore("clipping_threshold")
+    bottoms, size, batch = layer.take(1, 2), fields.int("num_output"), fields.int("batch_size")
+    x = bottoms[0]
+    wide = x.rank == 3
+    batch = x.shape[1] if wide else batch
+    if size < 1 or batch < 1 or x.shape[0] % (1 if wide else batch):
+        layer.invalid(f"num_output {size} and batch_size {batch} for shape {x.shape}")
+    if wide and fields.has("batch_size"):
+        layer.refuse("three axes and a batch_size: its forks disagree on them", "lstm_param.batch_size")
+    steps = x.shape[0] if wide else x.shape[0] // batch
+    if steps > MOST_STEPS:
+        layer.refuse(f"{steps} steps; up to {MOST_STEPS} are unrolled")
+    inner = x.size // (steps * batch)
+    arrays = net.parameters(layer, (4 * size, inner), (4 * size, size), (4 * size,))
+    weights, recurrent, bias = (net.weight(array, f"w{i}") for i, array in enumerate(arrays))
+    conts = None
+    if len(bottoms) == 2:
+        if bottoms[1].size != steps * batch:
+            layer.invalid(f"marks of shape {bottoms[1].shape} for {steps} steps of {batch}")
+        net.notes.append(f"{layer}: starts from zeros in every run, where Caffe goes on from the run before")
+        marks = net.add("Sign", net.add("Abs", bottoms[1], part="size"), part="marks")
+        conts = _steps(net, net.reshape(marks, (steps, batch, 1), "marks"), steps, "cont")
+    sequence = Sequence(net.reshape(x, (steps, batch, inner), "sequence"), x, None, (), size)
+    states, _ = _unrolled(net, _projected(net, sequence, weights, bias), conts, recurrent, None, (None, None))
+    joined = _joined(net, states)
+    net.give(layer, joined if wide else net.reshape(joined, (steps * batch, size), "rows"))
 
 
 @reads("RNN")

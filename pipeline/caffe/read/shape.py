@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
+
 from pipeline.caffe.read.layer import Fields, LayerReader
 from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Concat, Flatten, Gather, Reshape, Resize, Slice, Split, Tile, Transpose
 from pipeline.graph.operators.resize import aligned_resize
+
+MOST_PLACES = 2**24
 
 
 def _old_axis(layer: LayerReader, fields: Fields, old: str, rank: int) -> int:
@@ -142,6 +146,27 @@ def permute(layer: LayerReader, net: CaffeReader) -> None:
         layer.invalid(f"order {order} for shape {x.shape}")
     rest = tuple(axis for axis in range(x.rank) if axis not in order)
     net.give(layer, net.add(Transpose(perm=order + rest), x))
+
+
+@reads("Transpose")
+def transpose(layer: LayerReader, net: CaffeReader) -> None:
+    """The axes in the order that `dim` names (transpose_layer.cpp of senlinuc/caffe_ocr)."""
+    x, order = layer.bottom, layer.param("transpose_param").ints("dim")
+    if sorted(order) != list(range(x.rank)):
+        layer.invalid(f"order {order} for shape {x.shape}")
+    net.give(layer, net.add(Transpose(perm=order), x))
+
+
+@reads("Reverse")
+def reverse(layer: LayerReader, net: CaffeReader) -> None:
+    """The bottom from its end along an axis (reverse_layer.cpp of PyPI's kendryte-caffe)."""
+    x, axis = layer.bottom, layer.param("reverse_param").int("axis")
+    if not 0 <= axis < x.rank:
+        layer.invalid(f"axis {axis} of shape {x.shape}")
+    if x.shape[axis] > MOST_PLACES:
+        layer.refuse(f"{x.shape[axis]} places; up to {MOST_PLACES} are turned around")
+    places = net.weight(np.arange(x.shape[axis] - 1, -1, -1, dtype=np.int64), "from_the_end")
+    net.give(layer, net.add(Gather(axis=axis), x, places))
 
 
 @reads("ShuffleChannel")

@@ -477,6 +477,10 @@ class LayerParameter(google.protobuf.message.Message):
     YOLOV3_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
     YOLO_DETECTION_OUTPUT_PARAM_FIELD_NUMBER: builtins.int
     REORG_PARAM_FIELD_NUMBER: builtins.int
+    PSROI_POOLING_PARAM_FIELD_NUMBER: builtins.int
+    TRANSPOSE_PARAM_FIELD_NUMBER: builtins.int
+    REVERSE_PARAM_FIELD_NUMBER: builtins.int
+    LSTM_PARAM_FIELD_NUMBER: builtins.int
     UNKNOWN_FIELD_NUMBER: builtins.int
     name: builtins.str
     type: builtins.str
@@ -638,6 +642,14 @@ class LayerParameter(google.protobuf.message.Message):
     @property
     def reorg_param(self) -> Global___ReorgParameter: ...
     @property
+    def psroi_pooling_param(self) -> Global___PSROIPoolingParameter: ...
+    @property
+    def transpose_param(self) -> Global___TransposeParameter: ...
+    @property
+    def reverse_param(self) -> Global___ReverseParameter: ...
+    @property
+    def lstm_param(self) -> Global___LstmParameter: ...
+    @property
     def unknown(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___UnknownField]: ...
     def __init__(
         self,
@@ -720,10 +732,14 @@ class LayerParameter(google.protobuf.message.Message):
         yolov3_detection_output_param: Global___Yolov3DetectionOutputParameter | None = ...,
         yolo_detection_output_param: Global___YoloDetectionOutputParameter | None = ...,
         reorg_param: Global___ReorgParameter | None = ...,
+        psroi_pooling_param: Global___PSROIPoolingParameter | None = ...,
+        transpose_param: Global___TransposeParameter | None = ...,
+        reverse_param: Global___ReverseParameter | None = ...,
+        lstm_param: Global___LstmParameter | None = ...,
         unknown: collections.abc.Iterable[Global___UnknownField] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "proposal_param", b"proposal_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "type", b"type", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "proposal_param", b"proposal_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "type", b"type", "unknown", b"unknown", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "bn_param", b"bn_param", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "lrn_param", b"lrn_param", "lstm_param", b"lstm_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "proposal_param", b"proposal_param", "psroi_pooling_param", b"psroi_pooling_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "reverse_param", b"reverse_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "transform_param", b"transform_param", "transpose_param", b"transpose_param", "type", b"type", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accuracy_param", b"accuracy_param", "argmax_param", b"argmax_param", "batch_norm_param", b"batch_norm_param", "bias_param", b"bias_param", "blobs", b"blobs", "bn_param", b"bn_param", "bottom", b"bottom", "clip_param", b"clip_param", "concat_param", b"concat_param", "contrastive_loss_param", b"contrastive_loss_param", "convolution3d_param", b"convolution3d_param", "convolution_param", b"convolution_param", "crop_param", b"crop_param", "data_param", b"data_param", "detection_output_param", b"detection_output_param", "dropout_param", b"dropout_param", "dummy_data_param", b"dummy_data_param", "eltwise_param", b"eltwise_param", "elu_param", b"elu_param", "embed_param", b"embed_param", "exclude", b"exclude", "exp_param", b"exp_param", "fbthreshold_param", b"fbthreshold_param", "flatten_param", b"flatten_param", "hdf5_data_param", b"hdf5_data_param", "hdf5_output_param", b"hdf5_output_param", "hinge_loss_param", b"hinge_loss_param", "image_data_param", b"image_data_param", "include", b"include", "infogain_loss_param", b"infogain_loss_param", "inner_product_param", b"inner_product_param", "input_param", b"input_param", "interp_param", b"interp_param", "log_param", b"log_param", "loss_param", b"loss_param", "loss_weight", b"loss_weight", "lrn_param", b"lrn_param", "lstm_param", b"lstm_param", "memory_data_param", b"memory_data_param", "mvn_param", b"mvn_param", "name", b"name", "norm_param", b"norm_param", "param", b"param", "parameter_param", b"parameter_param", "permute_param", b"permute_param", "phase", b"phase", "pooling3d_param", b"pooling3d_param", "pooling_param", b"pooling_param", "power_param", b"power_param", "prelu_param", b"prelu_param", "prior_box_param", b"prior_box_param", "propagate_down", b"propagate_down", "proposal_param", b"proposal_param", "psroi_pooling_param", b"psroi_pooling_param", "python_param", b"python_param", "recurrent_param", b"recurrent_param", "reduction_param", b"reduction_param", "relu6_param", b"relu6_param", "relu_param", b"relu_param", "reorg_param", b"reorg_param", "reshape_param", b"reshape_param", "reverse_param", b"reverse_param", "roi_pooling_param", b"roi_pooling_param", "scale_param", b"scale_param", "shuffle_channel_param", b"shuffle_channel_param", "sigmoid_param", b"sigmoid_param", "slice_param", b"slice_param", "softmax_param", b"softmax_param", "spp_param", b"spp_param", "swish_param", b"swish_param", "tanh_param", b"tanh_param", "threshold_param", b"threshold_param", "tile_param", b"tile_param", "top", b"top", "transform_param", b"transform_param", "transpose_param", b"transpose_param", "type", b"type", "unknown", b"unknown", "unpooling_param", b"unpooling_param", "upsample_param", b"upsample_param", "window_data_param", b"window_data_param", "yolo_detection_output_param", b"yolo_detection_output_param", "yolov3_detection_output_param", b"yolov3_detection_output_param"]) -> None: ...
 
 Global___LayerParameter: typing_extensions.TypeAlias = LayerParameter
 
@@ -2756,6 +2772,96 @@ class Yolov3DetectionOutputParameter(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["anchors_scale", b"anchors_scale", "biases", b"biases", "confidence_threshold", b"confidence_threshold", "mask", b"mask", "mask_group_num", b"mask_group_num", "nms_threshold", b"nms_threshold", "num_box", b"num_box", "num_classes", b"num_classes"]) -> None: ...
 
 Global___Yolov3DetectionOutputParameter: typing_extensions.TypeAlias = Yolov3DetectionOutputParameter
+
+@typing.final
+class PSROIPoolingParameter(google.protobuf.message.Message):
+    """R-FCN."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SPATIAL_SCALE_FIELD_NUMBER: builtins.int
+    OUTPUT_DIM_FIELD_NUMBER: builtins.int
+    GROUP_SIZE_FIELD_NUMBER: builtins.int
+    spatial_scale: builtins.float
+    output_dim: builtins.int
+    group_size: builtins.int
+    def __init__(
+        self,
+        *,
+        spatial_scale: builtins.float | None = ...,
+        output_dim: builtins.int | None = ...,
+        group_size: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["group_size", b"group_size", "output_dim", b"output_dim", "spatial_scale", b"spatial_scale"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["group_size", b"group_size", "output_dim", b"output_dim", "spatial_scale", b"spatial_scale"]) -> None: ...
+
+Global___PSROIPoolingParameter: typing_extensions.TypeAlias = PSROIPoolingParameter
+
+@typing.final
+class TransposeParameter(google.protobuf.message.Message):
+    """bgshih/crnn's Caffe ports."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIM_FIELD_NUMBER: builtins.int
+    @property
+    def dim(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        dim: collections.abc.Iterable[builtins.int] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["dim", b"dim"]) -> None: ...
+
+Global___TransposeParameter: typing_extensions.TypeAlias = TransposeParameter
+
+@typing.final
+class ReverseParameter(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AXIS_FIELD_NUMBER: builtins.int
+    axis: builtins.int
+    def __init__(
+        self,
+        *,
+        axis: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["axis", b"axis"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["axis", b"axis"]) -> None: ...
+
+Global___ReverseParameter: typing_extensions.TypeAlias = ReverseParameter
+
+@typing.final
+class LstmParameter(google.protobuf.message.Message):
+    """Lstm, of junhyukoh/caffe-lstm; the threshold is for gradients."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NUM_OUTPUT_FIELD_NUMBER: builtins.int
+    CLIPPING_THRESHOLD_FIELD_NUMBER: builtins.int
+    WEIGHT_FILLER_FIELD_NUMBER: builtins.int
+    BIAS_FILLER_FIELD_NUMBER: builtins.int
+    BATCH_SIZE_FIELD_NUMBER: builtins.int
+    num_output: builtins.int
+    clipping_threshold: builtins.float
+    batch_size: builtins.int
+    @property
+    def weight_filler(self) -> Global___FillerParameter: ...
+    @property
+    def bias_filler(self) -> Global___FillerParameter: ...
+    def __init__(
+        self,
+        *,
+        num_output: builtins.int | None = ...,
+        clipping_threshold: builtins.float | None = ...,
+        weight_filler: Global___FillerParameter | None = ...,
+        bias_filler: Global___FillerParameter | None = ...,
+        batch_size: builtins.int | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["batch_size", b"batch_size", "bias_filler", b"bias_filler", "clipping_threshold", b"clipping_threshold", "num_output", b"num_output", "weight_filler", b"weight_filler"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["batch_size", b"batch_size", "bias_filler", b"bias_filler", "clipping_threshold", b"clipping_threshold", "num_output", b"num_output", "weight_filler", b"weight_filler"]) -> None: ...
+
+Global___LstmParameter: typing_extensions.TypeAlias = LstmParameter
 
 @typing.final
 class ReorgParameter(google.protobuf.message.Message):

@@ -77,7 +77,7 @@ class Resize(Operator):
             low = x.index_select(axis, below)
             if self.mode == "linear":
                 high = x.index_select(axis, (below + 1).clamp(max=old[axis] - 1))
-                part = (places - below).float().reshape(-1, *(1,) * (x.ndim - 1 - axis))
+                part = (places - below).to(x.dtype).reshape(-1, *(1,) * (x.ndim - 1 - axis))
                 low = torch.lerp(low, high, part)
             x = low
         return x

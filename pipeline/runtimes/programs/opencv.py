@@ -67,6 +67,12 @@ def _after_grouped_deconvolution(layer: LayerParameter, made_by: Mapping[str, La
     return before is not None and before.type == "Deconvolution" and before.convolution_param.group > 1
 
 
+def _dilated_in_space(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
+    """Tell a dilated Convolution over volumes: OpenCV gives other numbers each time."""
+    convolution = layer.convolution_param
+    return len(convolution.kernel_size) > 2 and any(d > 1 for d in convolution.dilation)
+
+
 def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
     """Tell an Eltwise whose top is its bottom: OpenCV takes that bottom into account, which Caffe has lost."""
     return list(layer.top) == list(layer.bottom[:1])
@@ -75,6 +81,7 @@ def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
 # Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
 _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
     "BatchNorm": ((_after_grouped_deconvolution, "a BatchNorm after a Deconvolution in groups"),),
+    "Convolution": ((_dilated_in_space, "a dilated Convolution of three dimensions"),),
     "Deconvolution": (
         (lambda layer, _: any(d > 1 for d in layer.convolution_param.dilation), "a dilated Deconvolution"),
     ),

@@ -1,6 +1,6 @@
 """One function a module class, one file a family; importing the package registers them all."""
 
-from pipeline.torch7.module import MODULES, NAMESAKES, definitions, modules_in
+from pipeline.torch7.module import MODULES, definitions, modules_in
 from pipeline.torch7.modules import (
     activation,
     adaptive,
@@ -32,7 +32,6 @@ from pipeline.torch7.modules import (
 
 __all__ = [
     "MODULES",
-    "NAMESAKES",
     "activation",
     "adaptive",
     "arithmetic",

@@ -31,7 +31,7 @@ def whole(m: Module, terms: Value, net: Lowering) -> Value:
 def unweighted(m: Module, net: Lowering) -> None:
     """Refuse a loss with weights."""
     if m.has("weights"):
-        net.refuse("weighs its terms, which is not known here", "build the graph without the loss, in Torch7")
+        net.refuse("is a loss that weighs its terms, which is not known here", "--drop-loss leaves it out")
 
 
 @module("nn.MSECriterion")

@@ -8,17 +8,20 @@ layers fill it. The order of gates is that of their linLayerID: i, f, g, o for a
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from pipeline.graph.operators import Concat, Gemm
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.recurrent import stacked, zeros
 from pipeline.torch7.modules.sequence import lstm_step, step_inputs
 
 GATES = {"CUDNN_LSTM": 4, "CUDNN_GRU": 3, "CUDNN_RNN_RELU": 1, "CUDNN_RNN_TANH": 1}
 Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias
+States = deque[Value | None]
 
 
 @module(
@@ -33,23 +36,50 @@ Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias
 def recurrent(m: Module, x: Value, net: Lowering) -> Value:
     """Layers of an LSTM, GRU or plain RNN over (T, N, D), or (N, T, D) with batchFirst, in one or both directions.
 
-    It starts from zeros: with rememberStates Torch goes on from where the last call ended.
+    It starts from zeros: with rememberStates Torch goes on from where the last call ended, which --states makes inputs
+    and outputs of.
     """
-    mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
-    if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
-        net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
     if m.has("hiddenInput") and not m.flag("rememberStates"):
         net.refuse("starts from states that were set as its hiddenInput", "set it to nil before saving")
+    count = layers_of(m, x, net)
+    zero = zeros(net, x.shape[1 - int(m.flag("batchFirst"))], m.count("hiddenSize"))
+    each = 1 + (m.str("mode") == "CUDNN_LSTM")
+    states = States((zero, None)[:each] * count)
+    if net.states.asked:
+        states = States(leaves(net.states.first(m, (zero,) * (count * each))))
+    y = over(m, x, states, net)
+    if net.states.asked:
+        net.states[id(m.object)] = tuple([state for state in states if state is not None])
+    return y
+
+
+def layers_of(m: Module, x: Value, net: Lowering) -> int:
+    """Return how many layers there are in both directions, of a module that can be run on `x`."""
+    mode = m.str("mode")
+    if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
+        net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
     if x.rank != 3 or x.shape[2] != m.int("inputSize"):
         net.misfit(f"a sequence of 3 dimensions, the last {m.int('inputSize')}", x)
+    layers = m.int("numLayers")
+    if m.int("hiddenSize") < 1 or not 1 <= layers <= m.weight().size:
+        net.damaged("layers and a size of their state", f"{layers} layers of {m.int('hiddenSize')}")
+    return layers * (2 if m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL" else 1)
+
+
+def over(m: Module, x: Value, states: States, net: Lowering) -> Value:
+    """Run the layers over a sequence from `states`, which hold what they end with afterwards.
+
+    They are, for each layer and in it for each direction, the hidden state, and an LSTM's cell behind it (None: zeros).
+    """
+    mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
     axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
     steps = step_inputs(x, axis, net)
     for layer in range(1, m.int("numLayers") + 1):
         with net.inside(f"layer{layer}"):
-            outputs = run(steps, mode, next(parameters), net)
+            outputs = run(steps, mode, next(parameters), states, net)
             if both:
                 with net.inside("backward"):
-                    backward = run(steps[::-1], mode, next(parameters), net)[::-1]
+                    backward = run(steps[::-1], mode, next(parameters), states, net)[::-1]
                 pairs = enumerate(zip(outputs, backward, strict=True), 1)
                 outputs = [net.add(Concat(axis=1), *pair, part=f"t{t}") for t, pair in pairs]
         steps = outputs
@@ -59,8 +89,6 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
 def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple[Linear, Linear]]:
     """Return, for each layer and direction, what maps the input and what maps the state to all gates."""
     size, layers, buffer = m.int("hiddenSize"), m.int("numLayers"), m.weight().reshape(-1)
-    if size < 1 or not 1 <= layers <= buffer.size:
-        net.damaged("layers and a size of their state", f"{layers} layers of {size}")
     inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(layers)]
     widths = [width for width in inputs for _ in range(directions)]
     rows = gates * size
@@ -77,11 +105,12 @@ def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple
     return found
 
 
-def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: Lowering) -> list[Value]:
-    """Run one layer in one direction over its steps, (N, D) each."""
+def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], states: States, net: Lowering) -> list[Value]:
+    """Run one layer in one direction over its steps, (N, D) each; of `states` its own go from the front to the end."""
     inward, inner = parameters
-    hidden = zeros(net, steps[0].shape[0], inner[0].shape[1])
-    cell: Value | None = None
+    hidden = states.popleft()
+    assert hidden is not None
+    cell = states.popleft() if mode == "CUDNN_LSTM" else None
     outputs = []
     for t, step in enumerate(steps, 1):
         with net.inside(f"t{t}"):
@@ -94,6 +123,7 @@ def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], net: L
                 squash = "Relu" if mode == "CUDNN_RNN_RELU" else "Tanh"
                 hidden = net.add(squash, net.add("Add", given, kept, part="sum"), part="hidden")
         outputs.append(hidden)
+    states.extend((hidden, cell) if mode == "CUDNN_LSTM" else (hidden,))
     return outputs
 
 

@@ -8,6 +8,7 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, join, module
 from pipeline.torch7.objects import LuaValue, Table, TorchObject
 
+MOST_ITEMS = 1000  # of a table that is given to a graph
 _MOST = 256  # names that are told of what arrives at a node
 
 # Nodes are known by their `data`: the graphs inside a gModule hold other node objects that share it.
@@ -91,6 +92,13 @@ def arrived(given: dict[int, TorchValue], net: Lowering) -> tuple[TorchValue, ..
     return tuple([given[i] for i in range(len(given))])
 
 
+def split_into(data: Table) -> int:
+    """Return how many items the table has of which a node takes one; 0 where that is not said."""
+    source = next(iter(items(data, "mapindex")), None)
+    count = source.get("nSplitOutputs") if isinstance(source, Table) else None
+    return count if isinstance(count, int) and 0 < count <= MOST_ITEMS else 0
+
+
 def run_node(m: Module, data: Table, given: dict[int, TorchValue], places: dict[int, int], net: Lowering) -> TorchValue:
     """Run one node: take an item of its table, or apply its module (none: the identity)."""
     inputs = arrived(given, net)
@@ -98,7 +106,7 @@ def run_node(m: Module, data: Table, given: dict[int, TorchValue], places: dict[
     index, found = data.get("selectindex"), data.get("module")
     if index is not None:
         if not isinstance(x, tuple) or not isinstance(index, int) or not 1 <= index <= len(x):
-            net.misfit(f"a table with an item {index}", x)
+            net.misfit(f"a table with an item {index}", x, split_into(data))
         return x[index - 1]
     if found is None:
         return x

@@ -44,7 +44,8 @@ def lstm(m: Module, x: Value, net: Lowering) -> TorchValue:
     size = m.count("outputSize")
     state = net.states.get(id(m.object))
     if state is None:
-        state = (start(m, x, net, "userPrevOutput", size), start(m, x, net, "userPrevCell", size))
+        zero = start(m, x, net, "userPrevOutput", size), start(m, x, net, "userPrevCell", size)
+        state = net.states.first(m, zero)
     output, cell = pair(net.run(m.children()[0], (x, *pair(state, net))), net)
     net.states[id(m.object)] = output, cell
     return output
@@ -55,7 +56,7 @@ def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
     """One step of a GRU: its module takes {input, output} and gives the output."""
     state = net.states.get(id(m.object))
     if state is None:
-        state = start(m, x, net, "userPrevOutput", m.count("outputSize"))
+        state = net.states.first(m, start(m, x, net, "userPrevOutput", m.count("outputSize")))
     output = net.run(m.children()[0], (x, state))
     net.states[id(m.object)] = output
     return output
@@ -63,10 +64,15 @@ def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
 
 @module("nn.Recurrent")
 def recurrent(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """One step: transfer(merge(input(x), feedback(output))), at first transfer(start(input(x)))."""
+    """One step: transfer(merge(input(x), feedback(output))), at first transfer(start(input(x))).
+
+    Where its state is asked for, the first step is one like the others.
+    """
     first, inward, feedback, transfer, merge = children_of(m, 5, net)
     y = net.run(inward, x)
     state = net.states.get(id(m.object))
+    if state is None and net.states.asked:
+        state = net.states.first(m, net.run(transfer, net.run(first, y)))
     y = net.run(first, y) if state is None else net.run(merge, (y, net.run(feedback, state)))
     output = net.run(transfer, y)
     net.states[id(m.object)] = output
@@ -88,7 +94,7 @@ def recurrence(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     if state is None:
         first = net.current(next(iter(leaves(x))))
         batch = first.shape[: first.rank - m.int("nInputDim")]
-        state = blank(m.object.get("outputSize"), batch, net)
+        state = net.states.first(m, blank(m.object.get("outputSize"), batch, net))
     output = net.run(m.children()[0], (x, state))
     net.states[id(m.object)] = output
     return output
@@ -144,8 +150,9 @@ def stacked(items: tuple[Value, ...], net: Lowering, axis: int = 0, part: str = 
 
 @module("nn.Repeater")
 def repeater(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the module inside `rho` times on the same input."""
-    return tuple(steps(m, [x] * m.count("rho"), net))
+    """Run the module inside `rho` times on the same input, which it forgets before each run."""
+    with net.states.from_zeros():
+        return tuple(steps(m, [x] * m.count("rho"), net))
 
 
 @module("nn.BiSequencerLM")

@@ -6,20 +6,34 @@ import numpy as np
 
 from pipeline.graph.operators import ReduceL1
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.lowering import Lowering, leaves
 from pipeline.torch7.module import Module, TorchValue, module
-from pipeline.torch7.modules.recurrent import stacked
+from pipeline.torch7.modules.recurrent import stacked, zeros
 
 
-def sequence_of(m: Module, x: TorchValue, net: Lowering, states: int) -> tuple[list[Value | None], Value]:
-    """Return the states before the first step (None: zeros) and the sequence (T, N, D) from x or {states..., x}."""
+def sequence_of(
+    m: Module, x: TorchValue, net: Lowering, axis: int, *sizes: int
+) -> tuple[tuple[Value | None, ...], Value]:
+    """Return the states before the first step (None: zeros) and the sequence, from x or {states..., x}.
+
+    `axis` is that of the steps, `sizes` are those of the states. Those that are not given can be asked for.
+    """
     table = (x,) if isinstance(x, Value) else x
-    if len(table) > 1 + states or not table:
-        net.misfit(f"a tensor, or a table of up to {states} states and a tensor", x)
+    if len(table) > 1 + len(sizes) or not table:
+        net.misfit(f"a tensor, or a table of up to {len(sizes)} states and a tensor", x)
     *given, last = net.tensors(table)
     if last.rank != 3:
         net.misfit("a sequence of 3 dimensions", x)
-    return [*[None] * (states - len(given)), *given], last
+    if net.states.asked and not given:
+        blank = tuple([zeros(net, last.shape[1 - axis], size) for size in sizes])
+        given = list(leaves(net.states.first(m, blank)))
+    return (*[None] * (len(sizes) - len(given)), *given), last
+
+
+def handed_on(m: Module, states: tuple[Value | None, ...], net: Lowering) -> None:
+    """Keep the states behind the last step for who asked for them."""
+    if net.states.asked and id(m.object) in net.states:
+        net.states[id(m.object)] = tuple([state for state in states if state is not None])
 
 
 def step_inputs(x: Value, axis: int, net: Lowering) -> list[Value]:
@@ -60,9 +74,10 @@ def sequence_lstm(m: Module, x: TorchValue, net: Lowering) -> Value:
 
 def lstm_over(m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], axis: int) -> Value:
     """Run an LSTM along an axis of x, of rank 3; `sizes` are those of a step's input and of the state."""
-    (cell, hidden), sequence = sequence_of(m, x, net, 2)
     inputs, size = sizes
     weight, bias = m.weight(), m.weight("bias")
+    projected = m.weight("weightO").shape[1] if m.has("weightO") else size
+    (cell, hidden), sequence = sequence_of(m, x, net, axis, size, projected)
     if weight.shape != (inputs + size, 4 * size) and not m.has("weightO"):
         net.damaged(f"a weight of {inputs + size}x{4 * size}", "x".join(map(str, weight.shape)))
     outputs = []
@@ -75,6 +90,7 @@ def lstm_over(m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], a
                 hidden = net.add("Gemm", hidden, net.weight(m.weight("weightO"), "weightO"), None, part="projected")
             cell, hidden = masked(cell, keep, net, "cell_kept"), masked(hidden, keep, net, "hidden_kept")
         outputs.append(hidden)
+    handed_on(m, (cell, hidden), net)
     return stacked(tuple(outputs), net, axis=axis)
 
 
@@ -100,8 +116,8 @@ def gru_over(
     m: Module, x: TorchValue, net: Lowering, sizes: tuple[int, int], parts: tuple[np.ndarray, np.ndarray], axis: int
 ) -> Value:
     """Run a GRU, given its weight and bias, along an axis of x, of rank 3; `sizes` as those of `lstm_over`."""
-    (hidden,), sequence = sequence_of(m, x, net, 1)
     (inputs, size), (weight, bias) = sizes, parts
+    (hidden,), sequence = sequence_of(m, x, net, axis, size)
     if weight.shape != (inputs + size, 3 * size):
         net.damaged(f"a weight of {inputs + size}x{3 * size}", "x".join(map(str, weight.shape)))
     inner = weight[inputs:]
@@ -116,6 +132,7 @@ def gru_over(
             hidden = gru_step((r, u, c), hidden, (inner[:, : 2 * size], inner[:, 2 * size :]), size, net)
             hidden = masked(hidden, keep, net, "kept")
         outputs.append(hidden)
+    handed_on(m, (hidden,), net)
     return stacked(tuple(outputs), net, axis=axis)
 
 

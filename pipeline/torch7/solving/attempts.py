@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
+from pipeline.torch7.mode import Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of
 from pipeline.torch7.running import declare, input_name
 from pipeline.torch7.solving.forms import Form, Path, TensorForm, specs, tensors
@@ -84,8 +85,9 @@ class Attempt:
 class Attempts:
     """Runs a network on forms, each once."""
 
-    def __init__(self, root: Module) -> None:
+    def __init__(self, root: Module, mode: Mode) -> None:
         self.root = root
+        self.mode = mode
         self.left = NODES
         self.furthest: Form = TensorForm()
         self._known: dict[Form, Attempt] = {}
@@ -102,7 +104,7 @@ class Attempts:
     def _run(self, form: Form) -> Attempt:
         if self.left <= 0:
             raise Exhausted
-        net = _Trial(_BoundedBuilder(min(self.left, NODES_EACH)))
+        net = _Trial(_BoundedBuilder(min(self.left, NODES_EACH)), self.mode)
         misfit: Misfit | None = None
         sources: tuple[Path, ...] = ()
         try:

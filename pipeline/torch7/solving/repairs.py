@@ -23,6 +23,8 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     definition = definition_of(module)
     for path in attempt.sources:
         tensor = tensor_at(form, path)
+        if misfit.items and isinstance(x, Value):
+            yield put(form, path, TableForm((TensorForm(),) * misfit.items))
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
     for paths in dict.fromkeys([*((path,) for path in attempt.sources), attempt.sources]):
@@ -58,6 +60,8 @@ def _of_module(definition: Definition | None, module: Module, x: TorchValue, ten
         yield replace(_of_rank(rank - 1, {axis - 1: size for axis, size in sizes.items()}, x, tensor), batch=False)
     elif rank is not None:
         yield _of_rank(rank, sizes, x, tensor)
+        if x.rank == rank == len(tensor.axes):
+            yield _by_difference(sizes, x, tensor)
 
 
 def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
@@ -81,6 +85,15 @@ def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: Tenso
         if x.rank <= len(tensor.axes) and missing and 0 <= (place := axis + count - rank) < count:
             axes[place] = Axis(size or 1, known=size is not None)
     return TensorForm(tuple(axes), batch=tensor.batch)
+
+
+def _by_difference(sizes: Mapping[int, int | None], x: Value, tensor: TensorForm) -> TensorForm:
+    """Return the input that is as much larger as `x` is too small, as where it is joined with others."""
+    axes = list(tensor.axes)
+    for axis, size in sizes.items():
+        if size is not None and axis and (new := axes[axis].size + size - x.shape[axis]) > 0:
+            axes[axis] = Axis(new, known=True)
+    return replace(tensor, axes=tuple(axes))
 
 
 def _longer(form: Form, sources: tuple[Path, ...], count: int) -> Form | None:

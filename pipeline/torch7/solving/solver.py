@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Step
+from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, definition_of
 from pipeline.torch7.objects import LuaValue
 from pipeline.torch7.running import deep_recursion, depth
@@ -25,12 +26,12 @@ from pipeline.torch7.solving.solution import Free, Solution
 _ROUNDS = 60  # repairs in a row
 
 
-def solve(root: Module, checkpoint: LuaValue = None) -> Solution:
+def solve(root: Module, checkpoint: LuaValue = None, mode: Mode = PLAIN) -> Solution:
     """Find the shape of the input of a network, all of whose classes are known; `checkpoint` is what its file holds.
 
     Raises InvalidInputError for a damaged module.
     """
-    attempts = Attempts(root)
+    attempts = Attempts(root, mode)
     with deep_recursion(depth(root)):
         try:
             form = _fitting(attempts)

@@ -105,6 +105,12 @@ def test_detections_are_those_of_the_fork(other, images):
     np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
 
 
+def test_how_many_rows_there_can_be_is_told():
+    notes = []
+    read(detector(FIELDS), notes=notes)
+    assert notes == ["out: how many rows it has depends on the numbers; 1x1x12x7 is the most"]
+
+
 def test_equal_scores_keep_the_order_of_the_boxes():
     given = feeds(FIELDS)
     given[1][:] = np.tile(np.float32([0.1, 0.5, 0.4]), BOXES)

@@ -95,7 +95,17 @@ def test_what_a_configuration_holds_that_nobody_knows_is_refused():
         read(network("Python", PYTHON.format("{'feat_stride': 16, 'new': 3}"), 9))
 
 
-@pytest.mark.parametrize("text", ["", "'scales': [8]", "'feat_stride': 16, 'scales': [a]", "'feat_stride': 0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "'scales': [8]",
+        "'feat_stride': 16, 'scales': [a]",
+        "'feat_stride': 0",
+        "'feat_stride': 1e400",
+        "'feat_stride': 16, 'scales': [nan]",
+    ],
+)
 def test_a_configuration_that_makes_no_anchors_is_an_error_of_the_file(text):
     with pytest.raises(InvalidInputError):
         read(network("Python", PYTHON.format(text), 9))

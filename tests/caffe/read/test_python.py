@@ -1,5 +1,7 @@
 """Python layers that many networks share, beside references that follow their definitions."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,10 @@ def test_a_reader_for_python_names_a_module_and_a_class_and_others_do_not():
         registered("Python")
     with pytest.raises(ValueError, match="tell Python layers apart"):
         registered("MyType", module="a", layer="B")
+
+
+def test_a_long_text_of_parameters_is_read_in_no_time():
+    began = perf_counter()
+    with pytest.raises(InvalidInputError):
+        layer("Python", "x", param=python("spatial_dropout", "SpatialDropoutLayer", "a" * 300_000), x=(2, 3, 4, 5))
+    assert perf_counter() - began < 2

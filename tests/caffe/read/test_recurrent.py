@@ -6,7 +6,8 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.evaluation import run
-from tests.caffe.read.nets import inputs, net
+from tests.caffe.forks import FORKS
+from tests.caffe.read.nets import inputs, layer, net, result
 from tests.support import numbers, sigmoid
 
 T, N, K, H, S = 4, 3, 5, 2, 6  # steps, sequences, inputs, hidden units, static inputs
@@ -114,3 +115,30 @@ def test_bottoms_that_do_not_fit_are_an_error_of_the_file(shapes):
 def test_a_network_that_would_unroll_without_end_is_refused():
     with pytest.raises(UnsupportedError, match="1 part"):
         recurrent("RNN", {"x": (10**6, N, K), "cont": (10**6, N)}, parameters("RNN", K, False))
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (6, 5, 1, 1), (3, 2, 5)])
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_lstm_of_another_fork_goes_on_to_the_end_or_as_it_is_marked(shape, marked):
+    fields = {"num_output": 4} | ({} if len(shape) == 3 else {"batch_size": 2})
+    param = " ".join(f"{name}: {value}" for name, value in fields.items())
+    blobs = [numbers(16, 5), numbers(16, 4, seed=1), numbers(16, seed=2)]
+    given = [numbers(*shape, seed=3), *([np.float32([0, 0, 1, 0, 2, 1])] if marked else [])]
+    shapes = {"x": shape} | ({"marks": (6,)} if marked else {})
+    graph = layer("Lstm", *shapes, param=f"lstm_param {{ {param} clipping_threshold: 0.1 }}", blobs=blobs, **shapes)
+    (right,) = FORKS["Lstm"].run({"lstm_param": fields}, given, blobs, 1)
+    found = result(graph, *given)
+    assert found.shape == right.shape
+    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-6)
+
+
+def test_the_lstm_of_another_fork_is_refused_where_its_own_forks_disagree():
+    blobs = [numbers(16, 5), numbers(16, 4), numbers(16)]
+    with pytest.raises(UnsupportedError):
+        layer("Lstm", "x", param="lstm_param { num_output: 4 batch_size: 2 }", blobs=blobs, x=(3, 2, 5))
+
+
+@pytest.mark.parametrize("param", ["num_output: 0", "num_output: 4 batch_size: 4"])
+def test_an_lstm_whose_steps_do_not_divide_is_an_error_of_the_file(param):
+    with pytest.raises(InvalidInputError):
+        layer("Lstm", "x", param=f"lstm_param {{ {param} }}", blobs=[numbers(16, 5)], x=(6, 5))

@@ -5,8 +5,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from pipeline.graph.evaluation import run
+from pipeline.torch7.importer import lower
+from pipeline.torch7.mode import Mode
+from pipeline.torch7.module import Module
+from pipeline.torch7.reader import load
 from tests.support import numbers, sigmoid
-from tests.torch7.fixtures import check, refusal
+from tests.torch7.fixtures import DATA, as_read, check, io, refusal, spec
 from tests.torch7.writer import nn
 
 
@@ -70,3 +75,28 @@ def test_a_cross_entropy_takes_logarithms_first_and_drops_dimensions_of_one():
 
 def test_a_loss_that_is_not_known_is_called_one():
     assert refusal(loss("HingeEmbeddingCriterion"), [numbers(3), numbers(3)]) == "is a loss that is not known here"
+
+
+def without_loss(name_or_module, *shapes, notes=None):
+    """Lower a network without its losses."""
+    network = load(DATA / name_or_module / "model.t7") if isinstance(name_or_module, str) else as_read(name_or_module)
+    notes = [] if notes is None else notes
+    return lower(Module(network), [spec(shape) for shape in shapes], mode=Mode(drop_loss=True), note=notes.append).graph
+
+
+def test_without_losses_a_graph_gives_what_does_not_depend_on_them_and_takes_no_labels():
+    (x, _), (prediction, _, hidden) = io(DATA / "gModule_loss")
+    notes = []
+    graph = without_loss("gModule_loss", (2, 5), (2,), notes=notes)
+    assert [value.name for value in graph.inputs] == ["input_1"]
+    got = run(graph, [x])
+    np.testing.assert_allclose(got[0], prediction, atol=1e-6)
+    np.testing.assert_allclose(got[1], hidden, atol=1e-6)
+    assert len(got) == 2
+    assert notes == ["7 (nn.ModuleFromCriterion) is a loss and is left out, with what is computed from it"]
+
+
+def test_a_network_that_gives_nothing_but_a_loss_gives_what_that_is_given():
+    graph = without_loss(loss("HingeEmbeddingCriterion"), (3,), (3,))
+    (y,) = run(graph, [numbers(3)])
+    np.testing.assert_array_equal(y, numbers(3))

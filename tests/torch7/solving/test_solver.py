@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
+from pipeline.graph.registry import collected, laid_over
+from pipeline.graph.values import Value
 from pipeline.torch7 import importer
-from pipeline.torch7.module import MODULES, Definition, Module
+from pipeline.torch7.module import Module, module
 from pipeline.torch7.solving.solution import Solution, options
 from pipeline.torch7.solving.solver import solve
 from tests.support import numbers
@@ -192,12 +194,14 @@ def test_a_search_ends_where_nothing_fits():
     assert not solution.fits and solution.trouble is not None and "does not fit" in solution.advice
 
 
-def test_a_plugin_that_fails_on_odd_shapes_does_not_end_the_search(monkeypatch):
-    def lower(m, x, net):
+def test_a_plugin_that_fails_on_odd_shapes_does_not_end_the_search():
+    def lower(m, x: Value, net):
         return net.reshape(x, (x.shape[0], {2: 1}[x.rank], x.size // (x.rank - 1)))
 
-    monkeypatch.setitem(MODULES._entries, "my.Picky", Definition(lower, "tensor"))
-    assert solved(sequential(nn("my.Picky"), view(5), linear(5, 2))).advice == "--input 1x5"
+    with collected() as layer:
+        module("my.Picky")(lower)
+    with laid_over(layer):
+        assert solved(sequential(nn("my.Picky"), view(5), linear(5, 2))).advice == "--input 1x5"
 
 
 LAYERS = st.lists(

@@ -13,14 +13,15 @@ def lstm_layer(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValu
     steps = list(net.tensors(x))
     if m.flag("reverse"):
         steps.reverse()
-    states: tuple[TorchValue, ...] = (zeros(net, steps[0].shape[0], m.int("nHidden")),) * 2
+    states = pair(net.states.first(m, (zeros(net, steps[0].shape[0], m.int("nHidden")),) * 2), net)
     outputs = []
     for step in steps:
         given = net.duplicate(net.run(m.child("lstmUnit"), (step, *states)))
         if not isinstance(given, tuple) or len(given) != 3:
             net.misfit("a unit that gives the cell, the hidden state and the output", given)
-        *states, output = given  # type: ignore[assignment]
+        states, output = given[:2], given[2]
         outputs.append(output)
+    net.states[id(m.object)] = states
     return tuple(outputs[::-1] if m.flag("reverse") else outputs)
 
 

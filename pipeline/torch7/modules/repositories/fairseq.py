@@ -10,7 +10,9 @@ from pipeline.graph.operators import Concat, Gemm, Pad
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
+from pipeline.torch7.modules import cudnn
 from pipeline.torch7.modules.product import matrix_product
+from pipeline.torch7.modules.recurrent import pair, stacked
 from pipeline.torch7.modules.slicing import one_pad
 from pipeline.torch7.modules.table import fold, item_of
 
@@ -29,6 +31,36 @@ def add_and_multiply(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Val
     with net.inside("sum"):
         total = fold("Sum", x, net)
     return net.add("Mul", total, net.constant(m.float("constant_scalar")))
+
+
+@module("nn.CudnnRnnTable", inside="chain", items=lambda m: 2)
+def cudnn_over_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+    """cuDNN's layers over a table of steps, {states, steps}, with what they end with: {states, outputs}.
+
+    States are the hidden ones of all layers (layers, N, H), for an LSTM {cells, hidden}.
+    """
+    states, y = pair(x, net)
+    for child in m.children():
+        if child.object is m.object.get("rnn"):
+            y, states = from_states(child, net.tensor(y), states, net)
+        else:
+            y = net.run(child, y)
+    return states, y
+
+
+def from_states(rnn: Module, x: Value, states: TorchValue, net: Lowering) -> tuple[Value, TorchValue]:
+    """Run cuDNN's layers from states that are given; return the outputs and the states behind them."""
+    layers = cudnn.layers_of(rnn, x, net)
+    given = net.tensors(states[::-1] if isinstance(states, tuple) else (states,))  # the hidden ones first
+    for state in given:
+        if state.rank != 3 or state.shape[0] != layers or len(given) != 1 + (rnn.str("mode") == "CUDNN_LSTM"):
+            net.misfit(f"states of {layers} layers, for an LSTM {{cells, hidden}}", states)
+    taken = [net.select(state, 0, k, part=f"state{k + 1}_{i}") for k in range(layers) for i, state in enumerate(given)]
+    running = cudnn.States(taken)
+    y = cudnn.over(rnn, x, running, net)
+    last = [value for value in running if value is not None]
+    ends = [stacked(tuple(last[i :: len(given)]), net, part=f"states{i}") for i in range(len(given))]
+    return y, tuple(ends[::-1]) if isinstance(states, tuple) else ends[0]
 
 
 @module("nn.GradMultiply")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.graph.operators import Tile
+from pipeline.graph.operators import ReduceSum, Tile
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, fields, module
@@ -37,6 +37,46 @@ def is_neuraltalk(m: Module) -> bool:
     core, inner = m.child("core"), m.child("core").object.get("innode")
     inputs = core.maybe_int("nInputs") or (len(items(inner, "children")) if isinstance(inner, TorchObject) else 0)
     return inputs == 1 + 2 * m.int("num_layers")
+
+
+ADAPTIVE = ("core", "lookup_table", "img_embedding", "attention")
+
+
+@module("nn.LanguageModel", where=fields(*ADAPTIVE), holds=ADAPTIVE)
+def adaptive_language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
+    """Scores of the next word, (T + 1, N, V), for {features of places, of the image, words (T, N)} (AdaptiveAttention).
+
+    The start is taken first, then each word; 0 is none. A step for which all sentences have ended gives zeros.
+    """
+    if len(x) != 3:
+        net.misfit("a table of features of places, features of the image, and words", x)
+    steps, tokens, words = m.int("seq_length"), m.int("vocab_size") + 1, net.tensor(x[2])
+    if words.rank != 2 or words.shape[0] != steps:
+        net.misfit(f"{steps} words of each sentence", words)
+    batch = words.shape[1]
+    embedded = net.duplicate(net.run(m.child("img_embedding"), x[:2]))
+    if not isinstance(embedded, tuple) or len(embedded) != 3:
+        net.misfit("an embedding that gives three tensors", embedded)
+    places, embedded_places, image = embedded
+    states: tuple[TorchValue, ...] = (zeros(net, batch, m.count("rnn_size")),) * (2 * m.count("num_layers"))
+    outputs = []
+    for t in range(steps + 1):
+        token = net.select(words, 0, t - 1, part=f"word{t}") if t else net.weight(np.full((batch,), tokens, np.float32))
+        word = net.duplicate(net.run(m.child("lookup_table"), token))
+        given = net.duplicate(net.run(m.child("core"), (word, image, *states)))
+        if not isinstance(given, tuple) or len(given) != len(states) + 2:
+            net.misfit(f"a core that gives {len(states)} states, an output and a sentinel", given)
+        states, hidden = given[: len(states)], given[len(states) :]
+        scores = net.tensor(net.duplicate(net.run(m.child("attention"), (*hidden, places, embedded_places))))
+        outputs.append(scores if not t else while_any(token, scores, t, net))
+    return stacked(tuple(outputs), net)
+
+
+def while_any(token: Value, scores: Value, t: int, net: Lowering) -> Value:
+    """Return the scores, or zeros where all of the words are 0."""
+    total = net.add(ReduceSum(axes=(0,), keepdims=1), token, part=f"words{t}")
+    some = net.reshape(net.add("Sign", total, part=f"any{t}"), (1, 1), part=f"any{t}_column")
+    return net.add("Mul", scores, some, part=f"scores{t}")
 
 
 @module(

@@ -1,6 +1,7 @@
 """torch-rnn (jcjohnson/torch-rnn): layers over whole sequences, (N, T, D), and the model made of them.
 
-Each starts from zeros, as after resetStates(): with `remember_states` Torch goes on from where the last call ended.
+Each starts from zeros, as after resetStates(): with `remember_states` Torch goes on from where the last call ended,
+which --states makes inputs and outputs of.
 Read: LSTM.lua, VanillaRNN.lua, GRU.lua (a branch), TemporalAdapter.lua and LanguageModel.lua.
 """
 
@@ -12,7 +13,7 @@ from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, fields, module
 from pipeline.torch7.modules.recurrent import stacked
-from pipeline.torch7.modules.sequence import affine, gru_over, lstm_over, sequence_of, step_inputs
+from pipeline.torch7.modules.sequence import affine, gru_over, handed_on, lstm_over, sequence_of, step_inputs
 
 OF_TORCH_RNN = fields("input_dim", "hidden_dim")
 
@@ -45,8 +46,8 @@ def gru(m: Module, x: TorchValue, net: Lowering) -> Value:
 @module("nn.VanillaRNN", "nn.SequenceRNN", where=OF_TORCH_RNN)
 def vanilla_rnn(m: Module, x: TorchValue, net: Lowering) -> Value:
     """h = tanh(x Wx + b + h Wh) over (N, T, D); weight (D + H, H); {h0, x} or x (torch-rnn)."""
-    (hidden,), sequence = sequence_of(m, x, net, 1)
     (inputs, size), weight, bias = sizes(m), m.weight(), m.weight("bias")
+    (hidden,), sequence = sequence_of(m, x, net, 1, size)
     if weight.shape != (inputs + size, size):
         net.damaged(f"a weight of {inputs + size}x{size}", "x".join(map(str, weight.shape)))
     outputs = []
@@ -55,6 +56,7 @@ def vanilla_rnn(m: Module, x: TorchValue, net: Lowering) -> Value:
             gates = affine(step, hidden, (weight[:inputs], weight[inputs:], bias), net)
             hidden = net.add("Tanh", gates, part="hidden")
         outputs.append(hidden)
+    handed_on(m, (hidden,), net)
     return stacked(tuple(outputs), net, axis=1)
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.errors import UsageError
 from tests.support import numbers
 from tests.torch7.fixtures import check, refusal, results
+from tests.torch7.modules.test_cudnn import BATCH, INPUTS, SIZE, STEPS, layer
 from tests.torch7.writer import nn, sequential
 
 
@@ -54,3 +56,26 @@ def test_a_convolution_of_the_last_step_starts_after_zeros(width):
     check(nn("LinearizedConvolution", kw=width, weight=weight, bias=bias), x, expected=expected[:, None])
     with pytest.raises(UsageError, match="for which a weight of 4x"):
         results(nn("LinearizedConvolution", kw=10**9, weight=weight, bias=bias), x)
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("cudnn.LSTM", "CUDNN_LSTM"), ("cudnn.GRU", "CUDNN_GRU")])
+def test_cudnns_layers_over_a_table_take_and_give_their_states(kind, mode):
+    layers = 2
+    rnn, ours = layer(kind, mode, layers)
+    steps = numbers(STEPS, BATCH, INPUTS)
+    hidden, cells = numbers(layers, BATCH, SIZE, seed=1), numbers(layers, BATCH, SIZE, seed=2)
+    lstm = mode == "CUDNN_LSTM"
+    view = nn("View", size=[1, -1, INPUTS], numElements=-INPUTS)
+    module = sequential(
+        sequential(view, kind="MapTable"),
+        nn("JoinTable", dimension=1),
+        rnn,
+        nn("SplitTable", dimension=1),
+        kind="CudnnRnnTable",
+        rnn=rnn,
+    )
+    first = [torch.from_numpy(state) for state in (hidden, cells)]
+    with torch.no_grad():
+        outputs, ends = ours(torch.from_numpy(steps), tuple(first) if lstm else first[0])
+    ends = [state.numpy() for state in (ends[::-1] if lstm else [ends])]  # PyTorch gives the hidden ones first
+    check(module, [[cells, hidden] if lstm else hidden, list(steps)], expected=[*ends, *outputs.numpy()])

@@ -58,3 +58,30 @@ def test_every_sample_is_given_several_times(kind, shape):
     x = numbers(*shape)
     check(nn(kind, n=3), x, expected=np.repeat(x, 3, axis=0))
     check(sequential(nn(kind, n=1), nn("Tanh")), x, expected=np.tanh(x))
+
+
+def test_an_adaptive_model_gives_zeros_where_all_sentences_have_ended():
+    steps, batch, size, vocabulary = 3, 2, 4, 5
+    table = numbers(vocabulary + 2, size)
+    table[0] = 0
+    words = np.array([[2, 3], [1, 0], [0, 0]], np.float32)
+    places, image = numbers(batch, 6, size, seed=1), numbers(batch, size, seed=2)
+
+    def select(*indices):
+        return sequential(*[nn("SelectTable", index=i) for i in indices], kind="ConcatTable")
+
+    core = sequential(nn("CAddTable"), *[nn("SelectTable", index=i) for i in (1, 1, 2)], kind="ConcatTable")
+    module = nn(
+        "LanguageModel",
+        core=core,
+        lookup_table=nn("LookupTableMaskZero", weight=table),
+        img_embedding=select(1, 1, 2),
+        attention=sequential(nn("NarrowTable", offset=1, length=2), nn("CAddTable")),
+        seq_length=steps,
+        vocab_size=vocabulary,
+        rnn_size=size,
+        num_layers=1,
+    )
+    tokens = [np.full(batch, vocabulary + 1), *words.astype(int)]
+    expected = [table[token] + image if token.any() else np.zeros((batch, size)) for token in tokens]
+    check(module, [places, image, words], expected=np.stack(expected))

@@ -1,0 +1,69 @@
+"""What recurrent modules hand on from step to step, and start from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.graph.builder import Builder
+from pipeline.torch7.module import Module, TorchValue
+
+if TYPE_CHECKING:
+    pass
+
+
+class States(dict[int, TorchValue]):
+    """What a recurrent module hands on to its next step, by module object; counts how often that changed.
+
+    Where they are `asked` for, a module starts from inputs of the network, and what it hands on last is an output.
+    """
+
+    def __init__(self, builder: Builder, asked: bool = False) -> None:
+        super().__init__()
+        self.changes = 0
+        self.asked = asked
+        self._builder = builder
+        self._started: dict[int, Module] = {}  # from inputs, in their order
+
+    def __setitem__(self, key: int, value: TorchValue) -> None:
+        self.changes += 1
+        super().__setitem__(key, value)
+
+    def forget(self, key: int) -> None:
+        """Let a module start anew; where states are asked for, it goes on."""
+        if not self.asked:
+            self.changes += self.pop(key, None) is not None
+
+    def first(self, m: Module, zeros: TorchValue) -> TorchValue:
+        """Return what a module starts from: `zeros`, or inputs of their shapes where states are asked for."""
+        if not self.asked:
+            return zeros
+        key = id(m.object)
+        if key not in self:
+            self._started[key] = m
+            count = iter(range(1, 1 + _count(zeros)))
+            self[key] = self._inputs(zeros, count, f"{m.name}_state" + ("{}" if isinstance(zeros, tuple) else ""))
+        return self[key]
+
+    def _inputs(self, zeros: TorchValue, count: Iterator[int], name: str) -> TorchValue:
+        if isinstance(zeros, tuple):
+            return tuple([self._inputs(item, count, name) for item in zeros])
+        return self._builder.input(name.format(next(count)), zeros.shape)
+
+    def last(self) -> tuple[TorchValue, ...]:
+        """Return what the modules that started from inputs hand on at the end, in the order of the inputs."""
+        return tuple([self[key] for key in self._started])
+
+    @contextmanager
+    def from_zeros(self) -> Iterator[None]:
+        """Let modules inside start from zeros, whatever is asked for."""
+        before, self.asked = self.asked, False
+        try:
+            yield
+        finally:
+            self.asked = before
+
+
+def _count(x: TorchValue) -> int:
+    return sum(map(_count, x)) if isinstance(x, tuple) else 1
