@@ -19,13 +19,12 @@ from typing import Any, Literal
 
 from pipeline import toml
 from pipeline.errors import UsageError, together
-from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
+from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
 
 COMMAND_LINE = "command line"
 CALL = "call"  # of a program
-_SHAPE = re.compile(r"\d+(x\d+)+")
 DEFAULT = "default"
 ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
 
@@ -161,7 +160,7 @@ def load(
     with one output folder; a model that is missing is left to its run.
     """
     environment = os.environ if environment is None else environment
-    common, models = toml.read(config, _kind_of, _judge) if config else ({}, [])
+    common, models = toml.read(config, _kind_of, judge) if config else ({}, [])
     typed = {name: (value, origin) for name, value in command_line.items()}
     around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
@@ -357,7 +356,7 @@ def validate(options: Options) -> Options:
     faults = list[UsageError]()
     for option in OPTIONS:
         try:
-            _judge(option, getattr(options, option))
+            judge(option, getattr(options, option))
         except UsageError as fault:
             fault.where = fault.where or options.origins.get(option, "")
             faults.append(fault)
@@ -366,51 +365,13 @@ def validate(options: Options) -> Options:
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
-def _judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
-    """Raise UsageError for a value that makes no sense, whatever it came from."""
-    why = ""
-    if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
-        why = "it names a folder inside the output, and has no separator or NUL in it"
-    elif option == "seed" and value < 0:
-        why = "it is 0 or more"
-    elif option == "jobs" and value < 1:
-        why = "at least one model is converted at a time"
-    elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
-        why = "it is a small positive number"
-    elif option == "weights_format" and value not in ("protobuf", "hdf5"):
-        why = "it is protobuf or hdf5"
-    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
-        why = "it is TEST or TRAIN"
-    if why:
-        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
-    if option == "inputs":
-        parse_inputs(value)
-    elif option == "limits":
-        budget.parse(value)
-    elif option in ("weights", "reference", "plugins"):
-        for path in value if isinstance(value, tuple) else filter(None, (value,)):
-            _refuse_missing(path)
-
-
 def refuse_missing_model(options: Options) -> None:
     """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
     try:
-        _refuse_missing(options.model, "it is a folder, and holds no network")
+        refuse_missing(options.model, "it is a folder, and holds no network")
     except UsageError as error:
         error.where = options.origins.get("model", "")
         raise
-
-
-def _refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
-    if path.is_file():
-        return
-    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
-    if _SHAPE.fullmatch(path.name) and not path.exists():
-        advice = f"a shape is given by --input {path.name}"
-    if path.exists() and not path.is_dir():
-        what = f"{path} is not a file"
-        why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(what, why=why, advice=advice)
 
 
 def _refuse_shared_output(runs: Sequence[Options]) -> None:

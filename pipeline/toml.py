@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.errors import UsageError, together
 from pipeline.wire.foreign import foreign
+from pipeline.wire.mapped import map_file
 
 # Of an option's value and where it was set.
 Sourced = dict[str, tuple[Any, str]]
@@ -61,14 +62,12 @@ def read(
 
 
 def _document(path: Path) -> tuple[str, dict[str, Any]]:
+    view = map_file(path)
     try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
+        text = str(view, "utf-8-sig")
         return text, tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}", why=error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        what = foreign(memoryview(data))
+        what = foreign(view)
         is_what = f"{path} is {what.name}, and no TOML" if what else f"{path} is not TOML"
         raise UsageError(is_what, why="TOML is text in UTF-8", advice=what.advice if what else "") from error
     except tomllib.TOMLDecodeError as error:

@@ -1,0 +1,53 @@
+"""Which values of options make sense, whatever they came from: the command line, a file, a program."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pipeline import toml
+from pipeline.errors import UsageError
+from pipeline.graph import budget
+from pipeline.graph.input_spec import parse_inputs
+
+_SHAPE = re.compile(r"\d+(x\d+)+")
+
+
+def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
+    """Raise UsageError for a value that makes no sense, whatever it came from."""
+    why = ""
+    if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
+        why = "it names a folder inside the output, and has no separator or NUL in it"
+    elif option == "seed" and value < 0:
+        why = "it is 0 or more"
+    elif option == "jobs" and value < 1:
+        why = "at least one model is converted at a time"
+    elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
+        why = "it is a small positive number"
+    elif option == "weights_format" and value not in ("protobuf", "hdf5"):
+        why = "it is protobuf or hdf5"
+    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
+        why = "it is TEST or TRAIN"
+    if why:
+        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
+    if option == "inputs":
+        parse_inputs(value)
+    elif option == "limits":
+        budget.parse(value)
+    elif option in ("weights", "reference", "plugins"):
+        for path in value if isinstance(value, tuple) else filter(None, (value,)):
+            refuse_missing(path)
+
+
+def refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
+    """Raise UsageError where a path is no file, and say what it is."""
+    if path.is_file():
+        return
+    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
+    if _SHAPE.fullmatch(path.name) and not path.exists():
+        advice = f"a shape is given by --input {path.name}"
+    if path.exists() and not path.is_dir():
+        what = f"{path} is not a file"
+        why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
+    raise UsageError(what, why=why, advice=advice)
