@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
@@ -56,8 +56,12 @@ def drawn(stages: Sequence[Stage], form: str, states: Mapping[str, str] = _NO_ST
 
 
 def _text(drawing: _Drawing) -> str:
-    """Write a line a stage: what it reads (in brackets what it merely wants), its name, what it makes, its state."""
-    sides = [(_read(stage), stage.name, stage.makes) for stage in drawing.stages]
+    """Write a line a stage: what it reads (in brackets what it merely wants), its name, what it makes, its state.
+
+    Of what it may read, that is told which the other stages make.
+    """
+    made = {stage.makes for stage in drawing.stages}
+    sides = [(_read(stage, made), stage.name, stage.makes) for stage in drawing.stages]
     left, middle, right = (max(map(len, column)) for column in zip(*sides, strict=True))
     lines = [
         f"{reads:>{left}} --> {name:^{middle}} --> {makes:<{right}} {state}".rstrip()
@@ -66,10 +70,11 @@ def _text(drawing: _Drawing) -> str:
     return "\n".join(lines)
 
 
-def _read(stage: Stage) -> str:
-    choices = [" or ".join(kinds) for kinds in (stage.needs_first, stage.needs_any) if kinds]
-    wanted = [f"[{', '.join(stage.wants)}]"] if stage.wants else []
-    return " ".join(filter(None, [", ".join((*stage.needs, *choices)), *wanted]))
+def _read(stage: Stage, made: Container[str]) -> str:
+    choices = [[kind for kind in kinds if kind in made] for kinds in (stage.needs_first, stage.needs_any)]
+    needed = ", ".join((*stage.needs, *(" or ".join(kinds) for kinds in choices if kinds)))
+    wanted = ", ".join(kind for kind in stage.wants if kind in made)
+    return f"{needed} [{wanted}]" if wanted else needed
 
 
 def _mermaid(drawing: _Drawing) -> str:
