@@ -135,9 +135,9 @@ def test_a_scheduler_that_does_not_answer_is_the_machine(tmp_path: Path, monkeyp
 def test_a_command_that_reaches_no_scheduler_ends_at_once(tmp_path: Path) -> None:
     for name in ("a.t7", "b.t7"):
         (tmp_path / name).write_bytes(b"")
+    command = [sys.executable, "-m", "pipeline", "convert", "--scheduler", "nonsense"]
     ended = subprocess.run(
-        [sys.executable, "-m", "pipeline", "convert", tmp_path / "a.t7", tmp_path / "b.t7", "-o", tmp_path / "out"]
-        + ["--store", tmp_path / "store", "--scheduler", "nonsense"],
+        [*command, tmp_path / "a.t7", tmp_path / "b.t7", "-o", tmp_path / "out", "--store", tmp_path / "store"],
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
