@@ -44,11 +44,12 @@ class Torch7(Format):
 
         inputs, name = parse_inputs(source.inputs), source.path.stem
         mode = Mode(states=source.states, drop_loss=source.keep_loss is False)
-        with plugins.loaded(source.plugins, note), plugins.no_late_imports(source.plugins):
+        with plugins.loaded(source.plugins, note):
             found = importer.find_network(source.path, source.root or None, note)
-            made = importer.lower(
-                found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest, mode=mode
-            )
+            with plugins.no_late_imports(source.plugins):
+                made = importer.lower(
+                    found.network, inputs, name, found.checkpoint, note=note, likeliest=source.likeliest, mode=mode
+                )
         ports = signature.of_graph(made.graph, importer.element_type(found.network))
         if mode == PLAIN and any(isinstance(spec, TableSpec) for spec in made.inputs):
             ports = ports.with_blobs(self.name, places(made.inputs), [port.name for port in ports.outputs])

@@ -11,6 +11,7 @@ def test_every_stage_is_found_by_its_file() -> None:
     assert [stage.name for stage in discover()] == [
         "emit",
         "export-onnx",
+        "export-pt2",
         "export-pytorch",
         "import",
         "translate",
