@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,15 +31,25 @@ ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRE
 
 
 def _option(
-    default: object, help: str, flag: str = "", metavar: str = "", scope: str = "model", several: bool = False
+    default: object,
+    help: str,
+    flag: str = "",
+    metavar: str = "",
+    scope: str = "model",
+    several: bool = False,
+    only: str = "",
 ) -> Any:  # noqa: ANN401
     """Declare one option.
 
     Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
-    conversion of its own.
+    conversion of its own. `only` names the format of the networks that it says something about.
     """
-    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several}
+    metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several, "only": only}
     return field(default=default, metadata=metadata)
+
+
+_caffe = partial(_option, only="caffe")
+_torch7 = partial(_option, only="t7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,7 @@ class Options:
         "--input",
         "SPEC",
     )
-    root: str = _option(
+    root: str = _torch7(
         "",
         "Which network inside a table, as model.net; found where there is one. Several: each by itself.",
         "--root",
@@ -101,25 +112,25 @@ class Options:
         "Keep criterions and loss layers; where neither is said, Torch7's only.",
         "--keep-loss/--drop-loss",
     )
-    states: bool = _option(
+    states: bool = _torch7(
         False, "Make the states of a Torch7 network's recurrent layers inputs and outputs.", "--states/--no-states"
     )
     limits: tuple[str, ...] = _option(
         (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
     )
-    cut: tuple[str, ...] = _option(
+    cut: tuple[str, ...] = _caffe(
         (),
         "End a Caffe network before this layer, or type of layer; auto: before each without a counterpart.",
         "--cut",
         "LAYER",
     )
-    outputs: tuple[str, ...] = _option((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
-    phase: Literal["", "TEST", "TRAIN"] = _option(
+    outputs: tuple[str, ...] = _caffe((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
+    phase: Literal["", "TEST", "TRAIN"] = _caffe(
         "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
     )
-    stages: tuple[str, ...] = _option((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
-    not_stages: tuple[str, ...] = _option((), "Do not take those of this stage.", "--not-stage", "NAME")
-    level: int | None = _option(None, "Take a Caffe network's layers of this level.", "--level", "N")
+    stages: tuple[str, ...] = _caffe((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _caffe((), "Do not take those of this stage.", "--not-stage", "NAME")
+    level: int | None = _caffe(None, "Take a Caffe network's layers of this level.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
         "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"

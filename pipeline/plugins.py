@@ -18,6 +18,7 @@ import importlib.util
 import sys
 import sysconfig
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pipeline
-from pipeline.errors import UsageError
+from pipeline.errors import PipelineError, UsageError
 from pipeline.graph.format import Note, unheard
 from pipeline.graph.registry import Layer, collected, laid_over
 
@@ -51,8 +52,8 @@ _loading = threading.RLock()
 def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
     """Let what plugin files and the entry points of installed packages register be known in the block.
 
-    `note` is told which of that takes the place of something. Raises UsageError where a file is missing or fails, or
-    registers a class twice.
+    `note` is told which of that takes the place of something. Raises UsageError where a file is missing, registers a
+    class twice, or fails: while it is loaded, or later, when what it registered is called in the block.
     """
     with ExitStack() as stack:
         for plugin in _load(paths):
@@ -60,7 +61,14 @@ def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
                 for name in filter(registry.__contains__, entries):
                     note(f"{plugin.title} takes the place of the {registry.kind} {name} that is built in")
             stack.enter_context(laid_over(plugin.layer))
-        yield
+        try:
+            yield
+        except PipelineError:
+            raise
+        except (Exception, SystemExit) as error:
+            if (path := _culprit(error, paths)) is None:
+                raise
+            raise _failed(f"the plugin {path}", error) from error
 
 
 def _load(paths: Sequence[Path]) -> list[Plugin]:
@@ -129,7 +137,7 @@ def _once(name: str, title: str, load: Callable[[], object]) -> Plugin:
                 load()
             except UsageError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 raise _failed(title, error) from error
         _loaded[name] = Plugin(title, frozenset(sys.modules) - before, layer)
     return _loaded[name]
@@ -144,7 +152,13 @@ def _run(path: Path) -> None:
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
-def _failed(what: str, error: Exception) -> UsageError:
+def _culprit(error: BaseException, paths: Sequence[Path]) -> Path | None:
+    """Return the plugin file whose code was running when an error was raised, in itself or in what it called."""
+    files = {Path(frame.f_code.co_filename).resolve() for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return next((path for path in paths if path.resolve() in files), None)
+
+
+def _failed(what: str, error: BaseException) -> UsageError:
     return UsageError(f"{what} fails", why=f"{type(error).__name__}: {error}", advice="see `pipeline.plugins`")
 
 

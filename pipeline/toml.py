@@ -21,7 +21,7 @@ from pipeline.wire.mapped import map_file
 Sourced = dict[str, tuple[Any, str]]
 
 _KINDS = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"), (list, "array"), (dict, "table"))
-_HEADER = re.compile(r"""\s*\[\s*["']?([\w-]+)["']?\s*[\].]""")
+_HEADER = re.compile(r"""\s*\[{1,2}\s*["']?([\w-]+)["']?\s*[\].]""")
 _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
@@ -100,9 +100,10 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
         return _with_paths(msgspec.convert(value, kind, dec_hook=as_path), folder)
     except msgspec.ValidationError:
         is_section = option == "model" and isinstance(value, dict)
+        why = f"{described(kind)} is expected"
         raise UsageError(
             f"{option} cannot be {shown(value)}",
-            why=f"{described(kind)} is expected, and {_kind(value)} is there",
+            why=why if typing.get_origin(kind) is typing.Literal else f"{why}, and {_kind(value)} is there",
             advice="a model's own options stand below [[model]], in two brackets" if is_section else "",
         ) from None
 

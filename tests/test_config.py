@@ -143,7 +143,7 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         ("model = ['net.t7']", "it is a table of options", ""),
         ("verify = 1", "a boolean is expected, and an integer is there", ""),
         ("tolerance = 1979-05-27", "a float is expected, and a date or time is there", ""),
-        ("weights_format = 'h5'", '"protobuf" or "hdf5" is expected, and a string is there', ""),
+        ("weights_format = 'h5'", '"protobuf" or "hdf5" is expected', ""),
         ("to = []\nwithout = [[]]", "an array of strings is expected, and an array of arrays is there", ""),
     ],
 )
@@ -174,6 +174,9 @@ def test_an_unknown_key_is_told_with_its_line_and_the_nearest_name(model: Path, 
         load(_toml(tmp_path, "seed = 1\ntolerence = 1\n"), {"model": model}, {})
     assert caught.value.where.endswith("run.toml:2")
     assert "tolerance" in caught.value.advice
+    with pytest.raises(UsageError) as caught:
+        load(_toml(tmp_path, "seed = 1\n[[models]]\nmodel = 'net.t7'\n"), {}, {})
+    assert caught.value.where.endswith("run.toml:2")
 
 
 def test_two_models_with_one_output_by_two_names_are_refused(model: Path, tmp_path: Path) -> None:

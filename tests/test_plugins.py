@@ -26,6 +26,13 @@ def scale(m, x, net):
 
 def _convert(folder: Path, *words: str) -> str:
     """Convert in a process of its own, which has loaded no plugin yet; return what it says."""
+    code, said = _told(folder, *words)
+    assert code == 0, said
+    return said
+
+
+def _told(folder: Path, *words: str) -> tuple[int, str]:
+    """Convert as `_convert`; return the exit code, and what is said."""
     command = [sys.executable, "-m", "pipeline", "convert", folder / "s.t7", "--input", "1x3", "--plugin"]
     done = subprocess.run(
         [*command, folder / "plug.py", "-o", folder / "out", "--store", folder / "store", "--no-verify", *words],
@@ -35,8 +42,7 @@ def _convert(folder: Path, *words: str) -> str:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
+    return done.returncode, done.stderr
 
 
 def _factor(folder: Path) -> float:
@@ -157,6 +163,26 @@ def test_what_a_plugin_is_the_first_to_import_of_this_program_is_known_without_i
         check=True,
     )
     assert said.stdout.split() == ["True", "True", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("imports", "inside", "code", "said"),
+    [
+        ("sys.exit(0)", "pass", 2, "why: SystemExit: 0"),
+        ("", "sys.exit(0)", 2, "why: SystemExit: 0"),
+        ("", "return net.add('Tahn', x)", 2, "why: TypeError: there is no operator 'Tahn'"),
+        ("", "return None", 4, "(mylab.Scale): is lowered by a function that returns NoneType"),
+    ],
+    ids=["ends the program", "ends it later", "fails", "returns nothing"],
+)
+def test_what_a_plugin_does_wrong_is_its_own_fault(
+    tmp_path: Path, imports: str, inside: str, code: int, said: str
+) -> None:
+    save(tmp_path / "s.t7", sequential(nn("mylab.Scale"), nn("Tanh")))
+    (tmp_path / "plug.py").write_text(PLUGIN.format(folder=str(tmp_path), imports=imports, inside=inside))
+    ended, told = _told(tmp_path)
+    assert ended == code and said in told and "bug" not in told
+    assert code != 2 or f"the plugin {tmp_path}/plug.py fails" in told
 
 
 _KNOWN = """

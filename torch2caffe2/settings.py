@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from numbers import Real
+from operator import index
 from typing import Any, Literal, TypedDict
 
 from pipeline.config import OPTIONS
+from pipeline.errors import UsageError
 from pipeline.graph.input_spec import TensorSpec
 
 Path = str | os.PathLike[str]
 Shape = tuple[int, ...]
-Inputs = str | Shape | Sequence[str | Shape] | Mapping[str, Shape]
+Inputs = str | Shape | Sequence[str | Shape] | Mapping[str, str | Shape]
 """Shapes of inputs: (1, 3, 224, 224), several of them, by name, or as `--input` takes them: "2x3", "x=2x3"."""
 
 
@@ -64,7 +67,7 @@ def _listed(name: str, value: Any) -> Any:  # noqa: ANN401 - any setting
 
 
 def input_specs(inputs: Inputs) -> tuple[str, ...]:
-    """Write the shapes of inputs as `--input` takes them.
+    """Write the shapes of inputs as `--input` takes them. Raises UsageError where they are no shapes.
 
     >>> input_specs((1, 3, 8, 8)), input_specs({"image": (1, 3), "state": (4,)}), input_specs(["2x3", (4,)])
     (('1x3x8x8',), ('image=1x3', 'state=4'), ('2x3', '4'))
@@ -72,11 +75,16 @@ def input_specs(inputs: Inputs) -> tuple[str, ...]:
     if isinstance(inputs, str):
         return (inputs,)
     if isinstance(inputs, Mapping):
-        return tuple(str(TensorSpec(tuple(shape), name)) for name, shape in inputs.items())
-    if inputs and all(isinstance(extent, int) for extent in inputs):
+        return tuple(_spec(shape, name) for name, shape in inputs.items())
+    if not isinstance(inputs, Sequence) or (inputs and any(isinstance(extent, Real) for extent in inputs)):
         return (_spec(inputs),)
     return tuple(map(_spec, inputs))
 
 
-def _spec(shape: Any) -> str:  # noqa: ANN401 - a text, or extents
-    return shape if isinstance(shape, str) else str(TensorSpec(tuple(shape)))
+def _spec(shape: Any, name: str = "") -> str:  # noqa: ANN401 - a text, or extents
+    if isinstance(shape, str):
+        return f"{name}={shape}" if name else shape
+    try:
+        return str(TensorSpec(tuple(map(index, shape)), name))
+    except TypeError as error:
+        raise UsageError(f"{shape} is no shape of an input", why=str(error), advice="as (1, 3, 224, 224)") from error

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import AnyFile, Json, StoreFolder
+from pipeline.cli.options import Json, StoreFolder
+
+Made = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Any file that a conversion made, or a copy."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -15,7 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(lineage)
 
 
-def lineage(path: AnyFile, store: StoreFolder = None, json: Json = False) -> int:
+def lineage(path: Made, store: StoreFolder = None, json: Json = False) -> int:
     """Tell from a file's bytes which model, options and versions made it, wherever it lies now.
 
     torch2caffe2 lineage out/init_net.pb

@@ -37,8 +37,11 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import planner
+    from pipeline.errors import UsageError
     from pipeline.visible import visible
 
+    if dag and json:
+        raise UsageError("a drawing is no JSON", advice="one of --dag and --json")
     if dag:
         print(_drawn(typed, config, dag))
         return 0

@@ -33,6 +33,10 @@ def with_shapes(options: Options, source: Entrance) -> Options:
 
 def refuse_record(options: Options, place: Path) -> None:
     """Raise UsageError where a run could keep no reference at `place`: nobody computes it, or no file can be there."""
+    if "verify" in options.left_out:
+        raise UsageError(
+            "--record keeps what a verification computes, and there is none", advice="leave out --no-verify"
+        )
     if not discovery.executing((*options.runtimes, *options.require_runtimes)):
         raise UsageError(
             "--record keeps what the original's own program computes, and none was asked for", advice="--runtime torch7"

@@ -18,6 +18,7 @@ from pipeline.store.writing import replace
 from pipeline.visible import visible
 
 LOG = "events.jsonl"
+_WIDTH = 10  # of the column of stages, where none has a longer name
 
 
 def size_text(size: float) -> str:
@@ -76,13 +77,13 @@ def left_text(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def remark(event: events.Event) -> str:
-    """Word what is no state of a stage and has a line of its own; "" for other events."""
+def remark(event: events.Event, width: int = _WIDTH) -> str:
+    """Word what is no state of a stage and has a line of its own, its stage as wide as others; "" for other events."""
     match event:
         case events.RecordUnreadable(why=why):
             return f"{why}; it counts as none, and is written anew"
         case events.StageNote(stage=stage, text=text):
-            return f"{stage:<10} note     {text}"
+            return f"{stage:<{width}} note     {text}"
         case events.StopAsked():
             return "stopping after this stage; Ctrl-C again stops at once"
     return ""
@@ -114,9 +115,12 @@ class Plain:
     stream: IO[str]
     many: bool = False
     level: int = 0
+    width: int = _WIDTH
 
     def __call__(self, event: events.Event) -> None:
         """Write the line of an event, if it has one."""
+        if isinstance(event, events.RunStarted):
+            self.width = max(self.width, *map(len, event.stages))
         if text := self._line(event):
             prefix = f"{event.model}: " if self.many else ""
             self.stream.write(visible(f"{prefix}{text}") + "\n")
@@ -127,10 +131,10 @@ class Plain:
             return f"{event.state} in {seconds_text(event.seconds)}"
         if isinstance(event, events.FileDelivered) and self.level > 0:
             return f"{event.file}  {event.how}, {size_text(event.size)}"
-        if text := remark(event):
+        if text := remark(event, self.width):
             return text
         said = None if isinstance(event, events.StageProgress) else words(event)
-        return f"{getattr(event, 'stage', ''):<10} {said[0]:<8} {said[1]}".rstrip() if said else ""
+        return f"{getattr(event, 'stage', ''):<{self.width}} {said[0]:<8} {said[1]}".rstrip() if said else ""
 
 
 @dataclass(slots=True)

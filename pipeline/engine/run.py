@@ -88,6 +88,8 @@ class Run:
         names = tuple(stage.name for stage in self.route)
         output = self.options.output
         self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names))
+        for text in sources.idle(self.options, self.source):
+            self.report(events.StageNote(self.model, names[0], text))
         try:
             with on_machine("the run", output):
                 self._enter()

@@ -51,7 +51,7 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
     options = reference.with_shapes(options, source)
-    notes: list[str] = []
+    notes = sources.idle(options, source)
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()
     files = {} if source.adopted else source.roles

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import formats
-from pipeline.config import Options
+from pipeline.config import OPTIONS, Options
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.format import Format, Role
 from pipeline.wire.foreign import foreign
@@ -41,6 +41,21 @@ class Entrance:
         if self.adopted:
             return self.format.artifact(self.roles)
         return {path.name: path for path in self.roles.values()}
+
+
+def idle(options: Options, source: Entrance) -> list[str]:
+    """Word which of the options that were set say nothing about a network of the source's format."""
+    about = {
+        field.metadata["flag"].partition("/")[0]: field.metadata["only"]
+        for name, field in OPTIONS.items()
+        if field.metadata["only"] and getattr(options, name) != field.default
+    }
+    titles = {known.name: known.title for known in formats.READ}
+    return [
+        f"{flag} is for {titles[only]} networks, and changes nothing"
+        for flag, only in about.items()
+        if only != source.kind
+    ]
 
 
 def recognise(options: Options) -> Entrance:

@@ -85,7 +85,7 @@ def filters(name: str, array: Array) -> Picture:
         tiles, columns = stack, 0
     elif len(kernel) == 2 and planes in (1, _COLOURS):
         tiles, columns = np.moveaxis(stack, 1, -1), 0
-        told += ["the three planes are red, green and blue"] if planes == _COLOURS else []
+        told += ["the three planes are drawn as red, green and blue"] if planes == _COLOURS else []
     else:
         stack = stack.reshape(count, -1, *kernel[-2:])
         columns = min(stack.shape[1], PLANES)

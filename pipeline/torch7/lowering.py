@@ -178,11 +178,11 @@ class Lowering:
             x = self.current(x)
         elif definition.takes == "table" and not isinstance(x, tuple):
             self.misfit("a table of tensors", x)
-        return definition.lower(module, x, self)
+        return definition.run(module, x, self)
 
     def _of_rank(self, definition: Definition, rank: int, module: Module, x: Value) -> Value:
         def layer(batch: Value) -> Value:
-            y = definition.lower(module, batch, self)
+            y = definition.run(module, batch, self)
             assert isinstance(y, Value), module
             return y
 

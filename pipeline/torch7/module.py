@@ -230,6 +230,13 @@ class Definition:
     where: Condition | None = None  # which of several classes of one name it is
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
+    def run(self, m: Module, x: TorchValue, net: Lowering) -> TorchValue:
+        """Return what the function makes of an input; refuse the module where that is nothing, as a plugin's may be."""
+        y = self.lower(m, x, net)
+        if not isinstance(y, Value | tuple):
+            net.refuse(f"is lowered by a function that returns {type(y).__name__}", "let it return net.add(...)")
+        return y
+
 
 # Several classes may share a name: all but the last of its definitions are told by their fields.
 MODULES: Registry[tuple[Definition, ...]] = Registry("module class")

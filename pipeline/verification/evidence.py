@@ -92,7 +92,9 @@ def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[s
     told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
     if step == "import" and not any(check.reads == kinds[0] for check in others):
         told.insert(0, "no outputs of the original were given (--reference)")
-    if not any(check.reads == kinds[-1] for check in others):
+    if kinds[-1] == "graph":
+        told.append("--root, --states and --drop-loss make a network that no other program finds in the file")
+    elif not any(check.reads == kinds[-1] for check in others):
         told.append(f"no runtime that reads {kinds[-1]} was asked (torch2caffe2 runtimes list)")
     return told
 

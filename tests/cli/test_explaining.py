@@ -179,3 +179,8 @@ def test_lineage_tells_from_the_bytes_of_a_copy_which_run_source_options_and_ver
     assert list(found["source"]) == [str(program.model)]
     assert found["options"]["seed"] == 7
     assert "torch2caffe2" in found["links"][0]["versions"]
+
+
+def test_lineage_is_asked_of_a_file_and_not_of_a_folder(program: Program) -> None:
+    said = program("lineage", program.folder)
+    assert (said.code, "is a directory" in said.err) == (2, True)

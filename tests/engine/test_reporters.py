@@ -30,6 +30,19 @@ def test_plain_lines_say_what_ran_and_why(bench: Bench) -> None:
     assert any(line.startswith("translate  cached") for line in lines)
 
 
+def test_the_states_of_all_stages_stand_below_each_other_however_long_a_name_is() -> None:
+    stream, stages = io.StringIO(), ("import", "export-pytorch")
+    report = Plain(stream)
+    report(events.RunStarted("m", "run", "m.t7", "out", stages))
+    for stage in stages:
+        report(events.StageHit("m", stage, "key", 0.0, 5))
+        report(events.StageNote("m", stage, "well"))
+    columns = {
+        line.index(word) for line in stream.getvalue().splitlines() for word in ("cached", "note") if word in line
+    }
+    assert columns == {len("export-pytorch ")}
+
+
 def test_each_event_is_one_line_of_json_with_its_name(bench: Bench) -> None:
     bench.run()
     stream = io.StringIO()

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.config import load
-from pipeline.engine.sources import recognise
+from pipeline.engine import events
+from pipeline.engine.sources import idle, recognise
 from pipeline.errors import InvalidInputError, UsageError
+from tests.engine.fakes import EMIT, IMPORT, TRANSLATE, Bench
 
 
 def _recognise(folder: Path, data: bytes, weights: bytes | None = None):
@@ -109,3 +112,20 @@ def test_a_caffemodel_alone_asks_for_its_prototxt(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         _recognise(tmp_path, b"\xa2\x06\x03\x0a\x01a")
     assert caught.value.advice == "torch2caffe2 convert PROTOTXT --weights file.bin"
+
+
+def test_an_option_for_another_format_is_told_to_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "net.t7").write_bytes(b"4\n1\n3\n")
+    asked: dict[str, object] = {"cut": ("auto",), "phase": "TEST", "root": "model.net", "level": None, "states": False}
+    (options,) = load(None, {"model": tmp_path / "net.t7", **asked}, {})
+    assert idle(options, recognise(options)) == [
+        "--cut is for Caffe networks, and changes nothing",
+        "--phase is for Caffe networks, and changes nothing",
+    ]
+
+
+def test_a_run_notes_an_option_that_changes_nothing_and_goes_on(bench: Bench) -> None:
+    takes_level = replace(TRANSLATE, options=(*TRANSLATE.options, "level"))
+    assert bench.run(stages=(IMPORT, EMIT, takes_level), level=1).exit_code == 0
+    notes = [event.text for event in bench.events if isinstance(event, events.StageNote)]
+    assert notes == ["--level is for Caffe networks, and changes nothing"]

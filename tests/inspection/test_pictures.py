@@ -39,7 +39,7 @@ def test_three_planes_are_colours() -> None:
     found = filters("conv", weight)
     assert pixels(found)[0, [0, -1]].tolist() == [[128, 128, 128, 255], [255, 128, 0, 255]]
     assert pixels(found)[0, 48].tolist() == [0, 0, 0, 0]  # between tiles one sees the page
-    assert "the three planes are red, green and blue" in found.caption
+    assert "the three planes are drawn as red, green and blue" in found.caption
 
 
 def test_other_planes_are_a_row_each_filter_and_the_first_of_many_are_told() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,17 @@ def test_a_t7_is_read_for_the_shapes_of_what_it_is_run_on(x: np.ndarray, y: np.n
     model = torch2caffe2.open(str(MODEL))
     np.testing.assert_allclose(model.run(x)[OUTPUT], y, rtol=0, atol=1e-5)
     np.testing.assert_allclose(model.run([x[:1]])[OUTPUT], y[:1], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [{"input": "2x1x32x32"}, np.array([2, 1, 32, 32]), list(np.array([2, 1, 32, 32]))])
+def test_a_shape_may_be_text_by_name_or_of_numpys_numbers(shape: Any) -> None:
+    assert torch2caffe2.open(MODEL, inputs=shape).shapes[OUTPUT] == (2, 10)
+
+
+@pytest.mark.parametrize("shape", [5, (1, 1, 32.0, 32), (1, None), {"input": 5}, [(1, 2), 3]])
+def test_what_is_no_shape_is_refused(shape: Any) -> None:
+    with pytest.raises(torch2caffe2.UsageError, match="is no shape of an input"):
+        torch2caffe2.open(MODEL, inputs=shape)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -63,6 +63,13 @@ def test_a_runtime_that_could_not_run_the_files_is_no_judge_and_its_reason_is_to
     assert told(NETS, [*OWN, silent])["emission"] == ("itself", ["caffe read back"], "Caffe 1.0.0: crash: signal 6")
 
 
+def test_of_a_network_that_is_not_in_the_file_as_it_is_no_runtime_is_asked_for():
+    state, by, why = told(MADE, OWN)["import"]
+    assert (state, by) == ("not judged", [])
+    assert "no other program finds" in why
+    assert "no runtime that reads" not in why
+
+
 def test_an_opinion_that_differs_is_no_judge():
     apart = replace(OPINION, diverges_at="conv")
     state, by, why = told(NETS, [apart])["import"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections import Counter
@@ -11,7 +12,8 @@ from concurrent.futures import Future as Promise
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from distributed import Client, Future, KilledWorker, LocalCluster
+from distributed import Client, Future, KilledWorker, LocalCluster, Security
+from distributed.comm import connect
 
 from pipeline.config import Options
 from pipeline.engine import events
@@ -109,6 +111,7 @@ class Cluster(Executor):
 def _client(options: Options, count: int) -> Iterator[Client]:
     """Connect to the scheduler that options name, or to one of our own."""
     if options.scheduler != LOCAL:
+        asyncio.run(_reach(options.scheduler))  # a Client that reaches nobody waits a minute more at Python's end
         with Client(options.scheduler, timeout=_PATIENCE, set_as_default=False) as client:
             client.wait_for_workers(1, timeout=_PATIENCE)
             yield client
@@ -121,6 +124,12 @@ def _client(options: Options, count: int) -> Iterator[Client]:
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+async def _reach(address: str) -> None:
+    """Return as soon as a scheduler answers. Raises OSError where none does in time, ValueError for no address."""
+    comm = await connect(address, timeout=_PATIENCE, **Security().get_connection_args("client"))
+    await comm.close()
 
 
 def _memory(client: Client) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -129,6 +130,21 @@ def test_a_scheduler_that_does_not_answer_is_the_machine(tmp_path: Path, monkeyp
     runs = zoo(tmp_path, "a", "b", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(MachineError, match="scheduler"):
         batch.convert_all(runs, lambda event: None, stages=STAGES)
+
+
+def test_a_command_that_reaches_no_scheduler_ends_at_once(tmp_path: Path) -> None:
+    for name in ("a.t7", "b.t7"):
+        (tmp_path / name).write_bytes(b"")
+    command = [sys.executable, "-m", "pipeline", "convert", "--scheduler", "nonsense"]
+    ended = subprocess.run(
+        [*command, tmp_path / "a.t7", tmp_path / "b.t7", "-o", tmp_path / "out", "--store", tmp_path / "store"],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=40,  # a client of dask that never connected waits for 60 seconds before Python may end
+        check=False,
+    )
+    assert ended.returncode == 6 and ended.stderr.startswith("error: the scheduler cannot be reached"), ended.stderr
 
 
 def test_without_dask_the_package_to_install_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
