@@ -84,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdicts there too")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the page of the documentation there")
     asked = parser.parse_args(arguments)
+    own = str(Path(__file__).parent)  # where Caffe's interpreter finds the layers of forks, and their references
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(own).parent), own, os.environ.get("PYTHONPATH", "")])
     runtimes = () if asked.no_run else tuple(_runtimes())
     if not asked.no_run and len(runtimes) < 2:
         print("it needs a Caffe2 (make runtimes) and a Caffe (CAFFE_PYTHON)", file=sys.stderr)
