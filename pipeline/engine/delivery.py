@@ -112,8 +112,10 @@ def prepare(
     return Delivery(folder, artifacts, before, wanted, kept, ours, left)
 
 
-def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]) -> None:
-    """Bring a folder up to date.
+def deliver(
+    found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]
+) -> tuple[str, ...]:
+    """Bring a folder up to date, and return the files that were removed.
 
     Files of earlier runs that this one does not have are removed. `manifest.json` goes first and comes last,
     and only where the run is `finished`.
@@ -123,7 +125,8 @@ def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callab
     manifest = _manifest(found.artifacts, wanted) if finished else None
     if found.kept != set(wanted) or not _same(folder / MANIFEST, manifest):
         (folder / MANIFEST).unlink(missing_ok=True)
-    for name in found.ours - set(wanted):
+    removed = tuple(name for name in sorted(found.ours - set(wanted)) if os.path.lexists(folder / name))
+    for name in removed:
         (folder / name).unlink(missing_ok=True)
     for path in found.left:
         path.unlink(missing_ok=True)
@@ -133,6 +136,7 @@ def deliver(found: Delivery, digests: Digests, *, finished: bool, report: Callab
     sync(folder)
     if manifest is not None and not _same(folder / MANIFEST, manifest):
         replace(folder / MANIFEST, manifest)
+    return removed
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -124,6 +124,13 @@ class FileDelivered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FilesRemoved(Event):
+    """Files that the run before delivered are gone from the output folder, as this one makes none of them."""
+
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked(Event):
     """The user has asked to stop; the stage that runs is finished first."""
 

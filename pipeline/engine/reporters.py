@@ -82,6 +82,8 @@ def remark(event: events.Event, width: int = _WIDTH) -> str:
     match event:
         case events.RecordUnreadable(why=why):
             return f"{why}; it counts as none, and is written anew"
+        case events.FilesRemoved(files=files):
+            return f"removed what the run before had made, and this one does not: {', '.join(files)}"
         case events.StageNote(stage=stage, text=text):
             return f"{stage:<{width}} note     {text}"
         case events.StopAsked():

@@ -306,12 +306,14 @@ class Run:
         self.record.pending = found.claimed
         if self.record.pending != before:
             self.record.save(output)
-        delivery.deliver(
+        removed = delivery.deliver(
             found,
             digests,
             finished=finished,
             report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
         )
+        if removed:
+            self.report(events.FilesRemoved(self.model, removed))
         self.record.delivered, self.record.pending = self.record.pending, {}
 
     def _is_input(self, path: Path) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.engine import delivery, events
 from pipeline.engine.record import load
+from pipeline.engine.reporters import remark
 from pipeline.errors import UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.digests import Digests
@@ -53,6 +54,17 @@ def test_a_second_delivery_keeps_what_is_there(bench: Bench) -> None:
     bench.run()
     after = {path.name: path.stat().st_ino for path in bench.output.iterdir()}
     assert {n for n in before if before[n] != after[n]} <= {"run.json"}
+
+
+def test_files_that_only_the_run_before_made_are_removed_and_named(bench: Bench) -> None:
+    bench.run()
+    (bench.output / "init_net.pb").unlink()
+    bench.run(to=("caffe",))
+    (told,) = (event for event in bench.events if isinstance(event, events.FilesRemoved))
+    assert "predict_net.pb" in told.files
+    assert "init_net.pb" not in told.files  # which was gone before
+    assert not set(told.files) & {path.name for path in bench.output.iterdir()}
+    assert "predict_net.pb" in remark(told)
 
 
 def test_a_run_killed_while_it_delivers_knows_its_files_again(bench: Bench) -> None:
