@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
+from pipeline.graph.neutral import GRAPH
 
 if TYPE_CHECKING:
     from pipeline.verification.verification import Candidate, Check
@@ -92,7 +93,7 @@ def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[s
     told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
     if step == "import" and not any(check.reads == kinds[0] for check in others):
         told.insert(0, "no outputs of the original were given (--reference)")
-    if kinds[-1] == "graph":
+    if kinds[-1] == GRAPH.name:
         told.append("--root, --states and --drop-loss make a network that no other program finds in the file")
     elif not any(check.reads == kinds[-1] for check in others):
         told.append(f"no runtime that reads {kinds[-1]} was asked (torch2caffe2 runtimes list)")
