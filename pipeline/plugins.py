@@ -209,7 +209,8 @@ def _is_users(file: Path) -> bool:
 @cache
 def _installed() -> tuple[Path, ...]:
     """Return the folders of Python's own modules, of installed packages, and of this program."""
-    schemes = (sysconfig.get_paths(), sysconfig.get_paths(sysconfig.get_preferred_scheme("user")))
+    with _loading:  # sysconfig hands its variables out before it has them all
+        schemes = (sysconfig.get_paths(), sysconfig.get_paths(sysconfig.get_preferred_scheme("user")))
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     found = {Path(paths[name]).resolve() for paths in schemes for name in names}
     return (*sorted(found), Path(pipeline.__file__).resolve().parent)

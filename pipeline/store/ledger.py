@@ -61,7 +61,7 @@ def vouch(options: Options, mark: str = "") -> None:
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
     """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
-    with suppress(OSError, PipelineError, msgspec.ValidationError):
+    with suppress(OSError, PipelineError, ValueError):
         store = Store(default_root(), create=False)
         if found := _read(store, "folder", str(folder.resolve())) or (mark and _read(store, "mark", mark)):
             return msgspec.convert(found, Harmful)

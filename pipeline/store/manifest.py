@@ -95,6 +95,6 @@ def parse(data: bytes) -> dict[str, Any]:
         raise ValueError("is damaged")
     try:
         msgspec.convert(found, Manifest)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of another type, or text that is no Unicode
         raise ValueError(f"says what no run would: {error}") from error
     return dict(found)

@@ -278,7 +278,7 @@ class Store:
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Return the facts that were kept last; None where there are none that are sound."""
         found = unsealed("facts", self._history(what, of))
-        with suppress(msgspec.ValidationError):
+        with suppress(ValueError):  # of another type, or text that is no Unicode
             msgspec.convert(found, Components)
             return found
         return None

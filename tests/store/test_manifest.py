@@ -28,6 +28,7 @@ def _rewritten(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     "change",
     [
         lambda found: found.update(files=5),
+        lambda found: found.update(files="\ud800"),
         lambda found: found["files"].update({"../victim": next(iter(found["files"].values()))}),
         lambda found: found["files"].update({"a": {"blake3": "x", "size": 1}}),
         lambda found: found["files"].update({"a": {"blake3": "a" * 64, "size": "1"}}),
@@ -73,7 +74,10 @@ def test_a_record_that_calls_a_made_artifact_edited_is_looked_at_all_the_same(be
     assert status.look(bench.output, STAGES).edited == ()
 
 
-@pytest.mark.parametrize("facts", [{"inputs": 5}, {"options": []}, {"files": {"graph": 1}}, {"libraries": {"x": 1}}])
+@pytest.mark.parametrize(
+    "facts",
+    [{"inputs": 5}, {"options": []}, {"files": {"graph": 1}}, {"files": {"graph": "\ud800"}}, {"libraries": {"x": 1}}],
+)
 def test_a_history_of_other_types_is_none(bench: Bench, facts: dict[str, Any]) -> None:
     bench.run()
     bench.store.remember("import", str(bench.model), facts)
