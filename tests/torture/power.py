@@ -19,17 +19,18 @@ from tests.torture.disk import mount, mounted
 from tests.torture.subject import Place, Subject, a_place, in_child
 from tests.torture.tally import Tally
 
-_SIZE = 128 << 20  # bytes of the disk
+_SIZE = 128 << 20  # bytes of the disk, beside what a run writes
+_TIMES = 4  # the model's bytes that a run writes, and some
 _OPTIONS = ("noauto_da_alloc", "auto_da_alloc", "noauto_da_alloc,nodelalloc", "noauto_da_alloc,data=writeback")
 
 
 def cut(subject: Subject, folder: Path, points: int) -> Tally:
     """Cut the power at changes of the disk that are spread over a run, with ext4's options in turn; then resume."""
     tally = Tally("the power cut")
-    if why := trace.unavailable() or _unavailable(folder):
+    if why := trace.unavailable() or _unavailable(folder, subject):
         tally.skipped = why
         return tally
-    with a_place(folder, "power counted") as place, _mounted_disk(place.folder):
+    with a_place(folder, "power counted") as place, _mounted_disk(place.folder, subject):
         changes = trace.traced(lambda: subject.convert(place)).changes
     for point in range(points):
         at, options, journal = 1 + changes * point // points, _OPTIONS[point % len(_OPTIONS)], point // 4 % 2 == 0
@@ -50,7 +51,7 @@ def _cut_and_resumed(subject: Subject, place: Place, tally: Tally, at: int, opti
         left = disk.content()
         os.kill(child, signal.SIGKILL)
 
-    with _mounted_disk(place.folder, options) as disk:
+    with _mounted_disk(place.folder, subject, options) as disk:
         trace.traced(lambda: subject.convert(place), at, cut)
         disk.replace(left or disk.content())  # of a run that was over before
         finished = place.finished()
@@ -96,12 +97,13 @@ class _Disk:
 
 
 @contextmanager
-def _mounted_disk(at: Path, options: str = "auto_da_alloc") -> Iterator[_Disk]:
-    """Make an empty disk in memory and mount it. Raises OSError."""
-    with mounted(at.with_name("memory"), 2 * _SIZE):
+def _mounted_disk(at: Path, subject: Subject, options: str = "auto_da_alloc") -> Iterator[_Disk]:
+    """Make an empty disk in memory, with room for a run, and mount it. Raises OSError."""
+    size = _SIZE + _TIMES * subject.model.stat().st_size
+    with mounted(at.with_name("memory"), 2 * size):
         disk = _Disk(at.with_name("memory") / "disk", at, options)
         with disk.image.open("wb") as stream:
-            stream.truncate(_SIZE)
+            stream.truncate(size)
         subprocess.run(["mkfs.ext4", "-q", "-F", str(disk.image)], check=True)
         disk.mount()
         try:
@@ -111,9 +113,9 @@ def _mounted_disk(at: Path, options: str = "auto_da_alloc") -> Iterator[_Disk]:
             disk.unmount()
 
 
-def _unavailable(folder: Path) -> str:
+def _unavailable(folder: Path, subject: Subject) -> str:
     try:
-        with a_place(folder, "power tried") as place, _mounted_disk(place.folder):
+        with a_place(folder, "power tried") as place, _mounted_disk(place.folder, subject):
             return ""
     except (OSError, subprocess.CalledProcessError) as error:
         return f"a disk in a file cannot be mounted: {error}"
