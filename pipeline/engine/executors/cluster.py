@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from distributed import Client, Future, KilledWorker, LocalCluster, Security
-from distributed.comm import connect
+from distributed.comm import CommClosedError, connect
 
 from pipeline.config import Options
 from pipeline.engine import events
@@ -52,9 +52,19 @@ class Cluster(Executor):
         self._client.subscribe_topic(self._name, partial(self._hear, report))
         with _worded(self._options.scheduler):
             wanted = worker.wanted(session.path, work, self._options)
-            self._client.register_plugin(worker.Convert(self._name, wanted), self._name)
+            self._prove(worker.Convert(self._name, wanted))
         self._memory = _memory(self._client)
         self._held.enter_context(passes_stops_to(self._ask))
+
+    def _prove(self, plugin: worker.Convert) -> None:
+        """Have the workers prove themselves; where one dies meanwhile, those that are left."""
+        for left in reversed(range(_DEATHS)):
+            try:
+                self._client.register_plugin(plugin, self._name)
+                return
+            except CommClosedError:
+                if not left:
+                    raise
 
     def submit(self, job: Job) -> Result:
         """Hand a job out: the large ones go first, and to a worker with the memory for it where workers tell theirs."""
