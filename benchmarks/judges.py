@@ -28,6 +28,7 @@ from pipeline.errors import PipelineError, UnsupportedError
 from pipeline.graph.comparison import compare
 from pipeline.graph.copies import without
 from pipeline.graph.evaluation import run as evaluated
+from pipeline.graph.format import Format
 from pipeline.graph.input_spec import places
 from pipeline.graph.operators import Dropout
 from pipeline.graph.values import Graph
@@ -59,12 +60,7 @@ def written(fixture: Fixture, graph: Graph, folder: Path) -> Iterator[tuple[str,
     if fixture.model.suffix == ".t7" and not fixture.meta.get("root"):
         yield "t7", Files({"t7": fixture.model}, places(specs(fixture)), names[1])
     for known in (ONNX, PYTORCH):
-        try:
-            made = known.write(graph, folder)
-        except UnsupportedError as error:
-            yield known.name, _refused(error)
-        else:
-            yield known.name, Files(made.files, made.inputs, made.outputs)
+        yield known.name, _made(known, graph, folder)
 
 
 def _to_caffe2(
@@ -82,12 +78,16 @@ def _to_caffe2(
     except UnsupportedError as error:
         yield CAFFE.name, _refused(error)
         return
+    yield CAFFE2.name, _made(CAFFE2, graph, folder)
+
+
+def _made(known: Format, graph: Graph, folder: Path) -> Files:
+    """Write a network in a format, where that takes it."""
     try:
-        made = CAFFE2.write(graph, folder)
+        made = known.write(graph, folder)
     except UnsupportedError as error:
-        yield CAFFE2.name, _refused(error)
-    else:
-        yield CAFFE2.name, Files(made.files, made.inputs, made.outputs)
+        return _refused(error)
+    return Files(made.files, made.inputs, made.outputs)
 
 
 def _refused(error: UnsupportedError) -> Files:
