@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, ended, forked, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of, ended, forked, in_child
 from tests.torture.tally import Tally
 
 _ATTEMPTS = 5  # at a moment of a run that was over before
@@ -52,8 +52,7 @@ def by_system_call(subject: Subject, folder: Path, points: int) -> Tally:
     """Kill in front of system calls that change the disk, spread evenly over all that a run makes."""
     if why := trace.unavailable():
         return Tally("killed by system call", skipped=why)
-    with a_place(folder, "counted") as place:
-        changes = trace.traced(lambda: subject.convert(place)).changes
+    changes = changes_of(subject, folder)
 
     def kill(place: Place, at: int) -> int:
         return trace.traced(lambda: subject.convert(place), at, lambda child: os.kill(child, signal.SIGKILL)).code

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of, in_child
 from tests.torture.tally import Tally
 
 REFUSED = 6
@@ -169,8 +169,7 @@ def vanishes(subject: Subject, folder: Path, points: int) -> Tally:
     if why := trace.unavailable():
         tally.skipped = why
         return tally
-    with a_place(folder, "counted") as place:
-        changes = trace.traced(lambda: subject.convert(place)).changes
+    changes = changes_of(subject, folder)
     for number in range(points):
         with a_place(folder, f"vanish {number}") as place:
             gone = (place.store, place.output)[number % 2]

@@ -19,6 +19,7 @@ from pipeline.store import collect
 from pipeline.store.store import Artifact, Store
 from pipeline.wire.digest import file_digest
 from tests.torch7.writer import save
+from tests.torture import trace
 
 MODELS = 3
 
@@ -181,3 +182,9 @@ def a_place(folder: Path, name: str) -> Iterator[Place]:
         yield place
     finally:
         shutil.rmtree(place.folder, ignore_errors=True)
+
+
+def changes_of(subject: Subject, folder: Path) -> int:
+    """Count how often an undisturbed run changes the disk."""
+    with a_place(folder, "counted") as place:
+        return trace.traced(lambda: subject.convert(place)).changes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.supervision import supervised
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, heard, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of, heard, in_child
 from tests.torture.tally import Tally
 
 
@@ -21,8 +21,7 @@ def under_the_map(subject: Subject, folder: Path, points: int) -> Tally:
     if why := trace.unavailable():
         tally.skipped = why
         return tally
-    with a_place(folder, "counted") as place:
-        changes = trace.traced(lambda: subject.convert(place)).changes
+    changes = changes_of(subject, folder)
     chance = random.Random(0)
     for point in range(points):
         at, victim, part = 1 + changes * point // points, ("model", "store")[point % 2], chance.random() ** 2
