@@ -54,9 +54,10 @@ def vouch(options: Options, mark: str = "") -> None:
     reached = Harmful.of(options)
     if reached:
         with suppress(OSError, PipelineError):
-            _write(Store(default_root()), "folder", str(options.output.resolve()), asdict(reached))
+            store = Store(default_root())
+            _write(store, "folder", str(options.output.resolve()), asdict(reached))
             if mark:
-                _write(Store(default_root()), "mark", mark, asdict(reached))
+                _write(store, "mark", mark, asdict(reached))
 
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
