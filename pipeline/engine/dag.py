@@ -113,21 +113,8 @@ def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str])
 
 # What a run itself takes, whatever the stages are.
 _OWN_OPTIONS = frozenset(
-    {
-        "model",
-        "name",
-        "weights",
-        "inputs",
-        "output",
-        "store",
-        "jobs",
-        "scheduler",
-        "force",
-        "report",
-        "record",
-        "limits",
-    }
-    | {"to", "without", "stop_after", "verify"}
+    {"model", "name", "weights", "inputs", "output", "store", "jobs", "scheduler", "force", "report", "record"}
+    | {"to", "without", "stop_after", "verify", "limits"}
 )
 
 
