@@ -174,9 +174,12 @@ class Left(TypedDict):
 
 Standing = make_dataclass(
     "Standing",
-    [("edited", list[str]), ("older", list[str]), ("resume", Left)],
+    [("edited", list[str] | None), ("older", list[str] | None), ("resume", Left | None)],
     bases=(written(RunRecord),),
-    namespace={"__doc__": "How a run stands: its record, files that were edited, and those that an earlier run left."},
+    namespace={
+        "__doc__": "How a run stands: its record; of one alone also files that were edited, and those that an earlier"
+        " run left."
+    },
 )
 
 
@@ -184,6 +187,7 @@ class Standings(TypedDict):
     """status."""
 
     models: list[Standing]  # type: ignore[valid-type]
+    totals: dict[str, int]  # by state
 
 
 # report: all that the page of each run tells.

@@ -181,6 +181,7 @@ class Run:
 
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
         """Return the artifact of a stage: the stored one, or a new one."""
+        entry.started = record.now()
         inputs = {kind: self.inputs[kind] for kind in stage.takes(self.inputs)}
         asked = resolution.question(stage, self.options, inputs, self.store)
         entry.key = key = asked.key

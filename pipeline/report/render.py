@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ from pipeline.graph.values import Value
 from pipeline.report import drawing, words
 from pipeline.report.data import LayerRow, NetworkSummary, Report
 from pipeline.report.verdict import verdict
+from pipeline.report.zoo import Row, Zoo
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,9 +24,6 @@ _PACKAGE = "pipeline.report"
 
 def render(report: Report) -> str:
     """Return the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
-    from markupsafe import Markup
-
-    style, script = _asset("style.css"), _asset("script.js")
     layers = _makers(report.network) if report.network else {}
     return (
         _environment()
@@ -43,31 +42,29 @@ def render(report: Report) -> str:
             stages=drawing.of_stages(report.run),
             time_line=drawing.time_line(report.run),
             plot=drawing.of_parity(report.parity, layers) if report.parity else None,
-            style=Markup(style),  # a file of this package
-            script=Markup(script),  # a file of this package
-            policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-            "img-src data:; base-uri 'none'; form-action 'none'",
+            **_own(),
         )
     )
 
 
-def render_index(reports: Mapping[str, Report]) -> str:
-    """Return a page that leads to the pages of several runs, given by where those are as seen from it."""
+def render_zoo(rows: Sequence[Row]) -> str:
+    """Return the page over several runs, whose table can be sorted."""
+    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own())
+
+
+def _own() -> dict[str, str]:
+    """Return the style and the script of a page, and the policy that lets it run and load nothing else."""
     from markupsafe import Markup
 
-    style = _asset("style.css")
-    entries = [{"page": quote(page), "run": report.run, "verdict": verdict(report)} for page, report in reports.items()]
-    return (
-        _environment()
-        .get_template("index.html")
-        .render(
-            entries=entries,
-            style=Markup(style),  # a file of this package
-            policy=f"default-src 'none'; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'",
-        )
+    style, script = _asset("style.css"), _asset("script.js")
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
+    return {"style": Markup(style), "script": Markup(script), "policy": policy}  # files of this package
 
 
+@cache
 def _environment() -> Environment:
     """Give Jinja with everything escaped; a name that a template misspells is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -80,9 +77,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=words.shown,
     )
-    names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural")
+    names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural", "sortable")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}
-    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri}
+    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote}
     environment.globals["plural"] = words.plural
     return environment
 

@@ -64,7 +64,6 @@ def folder(path: Path, graph: Graph | None, errors: Mapping[str, float] = SERIES
         (path / "verification.json").write_text(json.dumps(verification))
     run = _run(path, text)
     (path / "run.json").write_text(json.dumps(run))
-    (path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in _events()) + '{"event": "stage_st')
     manifest = {
         "versions": {"torch2caffe2": "0.1.0", "python": "3.11.7"},
         "components": {"libraries": {"numpy": "2.0.0", "torch": "2.1.0+cpu"}, "environment": {"OpenCV 4.9": text}},
@@ -124,6 +123,7 @@ def _evidence(errors: Mapping[str, float], text: str) -> list[dict[str, Any]]:
 
 def _run(path: Path, text: str) -> dict[str, Any]:
     states = {"import": "hit", "emit": "done", "translate": "done", "verify": "done"}
+    began = {"import": "2026-01-02T03:04:05.500+00:00", "emit": "2026-01-02T03:04:06.000+00:00"}
     makes = {"import": "graph", "emit": "caffe", "translate": "caffe2", "verify": "verification"}
     return {
         "run": "second",
@@ -141,6 +141,7 @@ def _run(path: Path, text: str) -> dict[str, Any]:
         "command": ["/usr/bin/torch2caffe2", "convert", "a net.t7", "--input", "1x4x16x16"],
         "source": {"kind": "t7", "files": {"/models/a net.t7": "5" * 64}},
         "state": "done",
+        "worker": "node7:4123",
         "edited": [],
         "version": "0.1.0",
         "started": "2026-01-02T03:04:05.000+00:00",
@@ -149,18 +150,8 @@ def _run(path: Path, text: str) -> dict[str, Any]:
         "delivered": {"graph.json": {"blake3": "a" * 64, "size": 12, "kind": "graph", "key": "key-import"}},
         "stages": [
             {"name": name, "makes": makes[name], "state": state, "key": f"key-{name}", "digest": "d" * 64}
-            | {"seconds": 1.0, "size": 1000, "reasons": [] if state == "hit" else [text]}
+            | {"started": began.get(name, ""), "seconds": 1.0, "size": 1000}
+            | {"reasons": [] if state == "hit" else [text]}
             for name, state in states.items()
         ],
     }
-
-
-def _events() -> list[dict[str, Any]]:
-    return [
-        {"time": "2026-01-01T00:00:00.000+00:00", "event": "run_started", "run": "first"},
-        {"time": "2026-01-01T00:00:01.000+00:00", "event": "stage_started", "stage": "emit"},
-        {"time": "2026-01-02T03:04:05.000+00:00", "event": "run_started", "run": "second"},
-        {"time": "2026-01-02T03:04:05.500+00:00", "event": "stage_hit", "stage": "import"},
-        {"time": "2026-01-02T03:04:06.000+00:00", "event": "stage_started", "stage": "emit"},
-        {"time": "2026-01-02T03:04:07.000+00:00", "event": "stage_started", "stage": "translate"},
-    ]

@@ -1,5 +1,5 @@
 "use strict";
-// All data is in the page already; this adds choosing, zooming and filtering. Nothing here writes HTML.
+// All data is in the page already; this adds choosing, zooming, filtering and sorting. Nothing here writes HTML.
 (() => {
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -10,6 +10,7 @@
   if (graph) network();
   plot();
   filters();
+  sorting();
   copying();
 
   function network() {
@@ -242,6 +243,31 @@
       input.addEventListener("input", () => {
         const wanted = input.value.toLowerCase();
         rows.forEach((row) => { row.hidden = !row.textContent.toLowerCase().includes(wanted); });
+      });
+    });
+  }
+
+  function sorting() {
+    const words = new Intl.Collator(undefined, { numeric: true });
+    $$("table[data-sortable]").forEach((table) => {
+      const heads = $$("thead th", table);
+      heads.forEach((head, column) => {
+        const text = (row) => row.cells[column].textContent;
+        const number = (row) => Number(row.cells[column].dataset.value || -Infinity);
+        const compare = head.classList.contains("n")
+          ? (a, b) => Number(number(a) > number(b)) - Number(number(a) < number(b))
+          : (a, b) => words.compare(text(a), text(b));
+        const button = document.createElement("button");
+        button.type = "button";
+        button.append(...head.childNodes);
+        head.append(button);
+        button.addEventListener("click", () => {
+          const rows = [...table.tBodies[0].rows].sort(compare);
+          const falling = head.getAttribute("aria-sort") === "ascending";
+          heads.forEach((each) => each.removeAttribute("aria-sort"));
+          head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+          table.tBodies[0].append(...(falling ? rows.reverse() : rows));
+        });
       });
     });
   }
