@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,21 +14,17 @@ from pipeline.engine import batch, events
 from pipeline.engine.job import ModelResult
 from pipeline.store import remote
 from tests.engine.fakes import STAGES, Bench
+from tests.engine.test_batch import zoo
 
 PLACE = "torch2caffe2-store-2/artifacts"
 _SERVED = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret"}
+_SERVED |= {"AWS_MAX_ATTEMPTS": "1"}  # else 5, with pauses
 
 
 @pytest.fixture
-def memory() -> Iterator[str]:
-    """Yield the URL of a remote store in this process's memory."""
-    from fsspec.implementations.memory import MemoryFileSystem
-
-    forget()
-    yield "memory://zoo"
-    MemoryFileSystem.store.clear()
-    MemoryFileSystem.pseudo_dirs[:] = [""]
-    forget()
+def memory() -> str:
+    """Return the URL of a remote store in this process's memory, which no other test has."""
+    return f"memory://{os.urandom(4).hex()}/zoo"
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +85,23 @@ class Machine(Bench):
         """Return every file of every artifact of the store, by its path there."""
         root = self.root / "artifacts"
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def assert_shared_by(folder: Path, **how: object) -> None:
+    """Assert that those who convert by these options fetch what is there of two models, and send what they make."""
+    url = f"file://{folder}/shared"
+    for name in ("shared", "one", "two"):
+        (folder / name).mkdir()
+
+    def convert(machine: str, *models: str, **how: object) -> list[events.Event]:
+        told: list[events.Event] = []
+        runs = zoo(folder / machine, *models, remote_store=url, **how)
+        results = batch.convert_all(runs, told.append, stages=STAGES)
+        assert [each.exit_code for each in results] == [0] * len(models)
+        return told
+
+    convert("one", "a", "b")
+    told = convert("two", "a", "b", "c", **how)
+    fetched = [event.model for event in told if isinstance(event, events.StageHit) and event.fetched]
+    assert sorted(fetched) == ["m0"] * len(STAGES) + ["m1"] * len(STAGES)
+    assert len(files(url).glob(f"{url}/**/manifest.json")) == 3 * len(STAGES)

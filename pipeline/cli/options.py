@@ -91,7 +91,7 @@ RemoteStore = Annotated[
         "--remote-store",
         metavar="URL",
         envvar="TORCH2CAFFE2_REMOTE_STORE",
-        help="Where artifacts are that others may have made, as s3://bucket/folder.",
+        help="Share artifacts with others there, as s3://bucket/folder.",
     ),
 ]
 Record = Annotated[
