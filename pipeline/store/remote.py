@@ -30,7 +30,7 @@ _PLACE = f"torch2caffe2-store-{manifest.FORMAT}/artifacts"
 _PATIENCE = 20.0  # seconds for a call that moves a block or less
 _SLOWEST = 250_000  # bytes a second that a whole file is sent with at least
 _LISTING = 600.0  # seconds in which all that is there is listed
-_REST = 60.0  # seconds for which a remote store that has failed is not asked again
+_REST = 300.0  # seconds for which a remote store that has failed is not asked again, by this command or worker
 _BLOCK = 8 << 20  # bytes that are read by one call
 _LARGEST = 4 << 20  # bytes of a manifest
 _MOST = 1000  # files of an artifact
@@ -52,7 +52,8 @@ class Remote:
     url: str
 
     def require(self) -> None:
-        """Raise UsageError where nothing that is installed reaches it. It is not asked yet."""
+        """Raise UsageError where nothing that is installed reaches it; what failed before counts no longer."""
+        _failed.pop(self.url, None)
         try:
             from fsspec import get_filesystem_class
         except ModuleNotFoundError:
@@ -109,7 +110,7 @@ class Remote:
         found: dict[str, dict[str, int]] = {}
         for name, facts in listed.items():
             path = PurePosixPath(name)
-            found.setdefault(path.parent.name, {})[path.name] = int(facts["size"])
+            found.setdefault(path.parent.name, {})[path.name] = int(facts.get("size") or 0)
         return {key: sizes for key, sizes in found.items() if KEY.fullmatch(key) and MANIFEST in sizes}
 
     def _place(self, key: str, name: str) -> str:
