@@ -88,11 +88,12 @@ def convert(
     raised, with the others as notes.
     """
     from pipeline.engine import runner
+    from pipeline.engine.behind import sending
     from pipeline.store.machine import on_machine
 
     options = _options(model, to=to, inputs=inputs, output=output, **settings)
-    with on_machine("the conversion", options.output):
-        return _ended(runner.run(options, progress))
+    with on_machine("the conversion", options.output), sending(options.remote_store, progress) as report:
+        return _ended(runner.run(options, report))
 
 
 def resume(
@@ -110,13 +111,14 @@ def resume(
     it.
     """
     from pipeline.engine import runner
+    from pipeline.engine.behind import sending
     from pipeline.store.machine import on_machine
 
     folder = output.output if isinstance(output, Conversion) else File(output).absolute()
     changes = config.checked(as_options(settings))
     last = changes.pop("stop_after", "")
-    with on_machine("the conversion", folder):
-        return _ended(runner.resume(folder, progress, adopt=adopt, stop_after=last, changes=changes, trust=trust))
+    with on_machine("the conversion", folder), sending(changes.get("remote_store", ""), progress) as report:
+        return _ended(runner.resume(folder, report, adopt=adopt, stop_after=last, changes=changes, trust=trust))
 
 
 def verify(

@@ -27,6 +27,7 @@ class Settings(TypedDict, total=False):
     weights: Path
     root: str
     store: Path
+    remote_store: str
     without: str | Sequence[str]
     stop_after: str
     verify: bool

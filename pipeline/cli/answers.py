@@ -15,6 +15,7 @@ from pipeline.inspection.support import Unknown
 from pipeline.report.data import Report
 from pipeline.runtimes.doctor import Finding
 from pipeline.store.collect import Entry, Removal
+from pipeline.store.exchange import Moved
 from pipeline.store.lineage import Lineage
 
 VERSION = 1  # raised where something is taken away or means something else
@@ -118,7 +119,7 @@ class Reason(TypedDict):
 
 
 class PlannedStage(TypedDict):
-    """What would happen to a stage: hit, run or follows."""
+    """What would happen to a stage: hit, fetch, run or follows."""
 
     stage: str
     state: str
@@ -355,6 +356,8 @@ ANSWERS: dict[str, Any] = {
     "cache list": list[Entry],
     "cache collect": list[Removal],
     "cache check": list[Damaged],
+    "cache push": list[Moved],
+    "cache pull": list[Moved],
 }
 
 

@@ -16,6 +16,7 @@ from pipeline.cli.options import (
     Progress,
     Quiet,
     Reference,
+    RemoteStore,
     Report,
     RequiredRuntimes,
     Root,
@@ -46,6 +47,7 @@ def resume(
     runtimes: Runtimes = None,
     require_runtimes: RequiredRuntimes = None,
     store: NamedStore = None,
+    remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
     trust: Trust = False,
@@ -70,6 +72,7 @@ def resume(
         require_runtimes=require_runtimes,
         without=without,
         store=store,
+        remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
     )

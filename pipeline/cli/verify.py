@@ -17,6 +17,7 @@ from pipeline.cli.options import (
     Quiet,
     Record,
     Reference,
+    RemoteStore,
     Report,
     RequiredRuntimes,
     Runtimes,
@@ -42,6 +43,7 @@ def verify(
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
     store: NamedStore = None,
+    remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
     trust: Trust = False,
@@ -66,6 +68,7 @@ def verify(
         seed=seed,
         tolerance=tolerance,
         store=store,
+        remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
     )

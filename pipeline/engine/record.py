@@ -177,6 +177,7 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         asked,
         output=folder.absolute(),
         store=Path(record.store),
+        remote_store="",  # which no record may have us connect to
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
