@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.graph.values import Value
-from pipeline.report import drawing, words
-from pipeline.report.data import LayerRow, NetworkSummary, Report
+from pipeline.report import drawing, folding, kinds, words
+from pipeline.report.data import LayerRow, NetworkSummary, Parity, Report
+from pipeline.report.drawing import NetworkDrawing
+from pipeline.report.labels import Label, label
 from pipeline.report.verdict import verdict
 from pipeline.report.zoo import Row, Zoo
 
@@ -35,9 +37,8 @@ def render(report: Report) -> str:
             network=report.network,
             parity=report.parity,
             layers=layers,
-            followers=_followers(report.network) if report.network else {},
             takers=_takers(report.network) if report.network else {},
-            diagram=drawing.of_network(report.network) if report.network else None,
+            drawings=_drawings(report.network, report.parity) if report.network else [],
             steps=drawing.steps(report.run),
             stages=drawing.of_stages(report.run),
             time_line=drawing.time_line(report.run),
@@ -79,8 +80,8 @@ def _environment() -> Environment:
     )
     names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural", "sortable")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}
-    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote}
-    environment.globals["plural"] = words.plural
+    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote, "kind": kinds.kind}
+    environment.globals |= {"plural": words.plural, "MARKS": kinds.MARKS}
     return environment
 
 
@@ -102,12 +103,14 @@ def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
     return {value.name: layer for value, layer in values}
 
 
-def _followers(network: NetworkSummary) -> dict[int, list[int]]:
-    """Map a layer's place to the places of those that take what it makes."""
-    found: dict[int, list[int]] = {layer.index: [] for layer in network.layers}
-    for start, end in network.edges:
-        found[start].append(end)
-    return found
+def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str, NetworkDrawing, list[Label]]]:
+    """Draw a network folded, where something repeats in it, and whole."""
+    ways = {"folded": folding.folded(network), "whole": folding.whole(network)}
+    return [
+        (name, drawing.of_network(network, parts), [label(part, network, parity) for part in parts])
+        for name, parts in ways.items()
+        if name == "whole" or parts != ways["whole"]
+    ]
 
 
 def _takers(network: NetworkSummary) -> dict[int, LayerRow]:
