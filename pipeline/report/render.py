@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,8 +69,9 @@ def render_index(reports: Mapping[str, Report]) -> str:
     )
 
 
+@cache  # with the templates that it has compiled, which takes longer than to fill them
 def _environment() -> Environment:
-    """Give Jinja with everything escaped; a name that a template misspells is an error."""
+    """Return Jinja with everything escaped; a name that a template misspells is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
