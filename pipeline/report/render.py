@@ -65,9 +65,9 @@ def _own() -> dict[str, str]:
     return {"style": Markup(style), "script": Markup(script), "policy": policy}  # files of this package
 
 
-@cache
+@cache  # with the templates that it has compiled, which takes longer than to fill them
 def _environment() -> Environment:
-    """Give Jinja with everything escaped; a name that a template misspells is an error."""
+    """Return Jinja with everything escaped; a name that a template misspells is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -21,13 +21,17 @@ def main() -> int:
     asked = parser.parse_args()
     sandbox = Sandbox.make(Path(tempfile.mkdtemp(prefix="fuzz-")))
     findings: list[Finding] = []
+    rows = []
     for name in asked.only or TARGETS:
-        began, tried = time.monotonic(), 0
+        began, tried, before = time.monotonic(), 0, len(findings)
         for count, found in campaign(sandbox, name, asked.seed, seconds=asked.seconds):
             tried += count
             findings += found
             print(*found, sep="\n", end="\n" * bool(found), flush=True)
-        print(f"{name}: {tried} files in {time.monotonic() - began:.0f} s", flush=True)
+        rows.append((name, tried, tried / (time.monotonic() - began), len(findings) - before))
+    print(f"{'target':24}{'inputs':>8}{'a second':>10}{'findings':>10}")
+    for name, tried, speed, count in rows:
+        print(f"{name:24}{tried:8}{speed:10.1f}{count:10}")
     print(f"{len(findings)} findings, kept in {sandbox.root / 'findings'}")
     return int(bool(findings))
 

@@ -19,13 +19,15 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
-from pipeline.cli.app import run
+import typer
+
+from pipeline.cli import app as cli
 from tests.fuzz.mutation import mutated
-from tests.fuzz.targets import DATA, TARGETS, Place, Target, prepared
+from tests.fuzz.targets import DATA, TARGETS, Place, Words, prepared
 
 SECONDS = 2.0  # of processor time for a command
 MEGABYTES = 500
-_BATCH = 50  # inputs a process
+_BATCH = 200  # inputs a process
 ALLOWED = (0, 2, 3, 4, 5, 6)
 
 
@@ -61,7 +63,8 @@ class Sandbox:
         (root / "findings").mkdir()
         os.environ["TORCH2CAFFE2_STORE"] = str(sandbox.place.store)
         os.chdir(root / "outside")
-        _in_child(lambda: prepared(sandbox.place.folder))
+        _without_what_no_input_changes()
+        prepared(sandbox.place.folder)
         shutil.copytree(sandbox.place.folder, root / "pristine", symlinks=True)
         return sandbox
 
@@ -69,10 +72,10 @@ class Sandbox:
     def place(self) -> Place:
         return Place(self.root / "work")
 
-    def restore(self) -> None:
-        """Bring the folder to work in back to what it was."""
-        shutil.rmtree(self.place.folder)
-        shutil.copytree(self.root / "pristine", self.place.folder, symlinks=True)
+    def restore(self, part: str = "") -> None:
+        """Bring the folder to work in, or a part of it, back to what it was."""
+        shutil.rmtree(self.place.folder / part)
+        shutil.copytree(self.root / "pristine" / part, self.place.folder / part, symlinks=True)
 
     def touched(self) -> str:
         """Return what was written where nothing may be written; "" for nothing."""
@@ -92,16 +95,32 @@ def campaign(
     the same inputs.
     """
     target, began, done = TARGETS[name], time.monotonic(), 0
-    seeds = target.seeds(sandbox.place)
-    assert seeds, f"{name} has nothing to start from"
-    known = [path.read_bytes() for path in sorted((DATA / "fuzzed" / name).glob("*"))]
+    sandbox.restore()
+    files = [(lies, target.seeds(lies)) for lies in target.files(sandbox.place)]
     found = sandbox.root / "findings" / f"{name}-{seed}"
-    yield len(known), list(_in_a_process(sandbox, target, name, known, found.with_name(f"{found.name}-known")))
+    known = [path.read_bytes() for path in sorted((DATA / "fuzzed" / name).glob("*"))]
+    for number, (lies, _) in enumerate(files if known else ()):
+        yield len(known), list(_in_a_process(sandbox, name, lies, known, f"{found}-known{number}"))
     while (done < inputs) if inputs else (time.monotonic() - began < seconds):
+        lies, seeds = files[done // _BATCH % len(files)]
         count = min(_BATCH, inputs - done) if inputs else _BATCH
         new = islice(_changed(Random(f"{name} {seed} {done}"), seeds, target.signed), count)
-        yield count, list(_in_a_process(sandbox, target, name, new, found.with_name(f"{found.name}-{done}")))
+        yield count, list(_in_a_process(sandbox, name, lies, new, f"{found}-{done}"))
         done += count
+
+
+def refused(sandbox: Sandbox, name: str) -> Iterator[Words]:
+    """Yield the commands that do not end well on sound files of a target, so that changed ones would show little."""
+    target = TARGETS[name]
+    sandbox.restore()
+    for lies in target.files(sandbox.place):
+        lies.write_bytes(target.seeds(lies)[0])
+        for words in target.commands(sandbox.place, lies):
+            with _silent():
+                code = cli.run(words)
+            if code:
+                yield words
+        sandbox.restore()
 
 
 def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], bytes]) -> Iterator[bytes]:
@@ -109,20 +128,16 @@ def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], b
         yield signed(mutated(random, random.choice(seeds), seeds))
 
 
-def _in_a_process(
-    sandbox: Sandbox, target: Target, name: str, inputs: Iterable[bytes], found: Path
-) -> Iterator[Finding]:
-    """Try inputs in a child, whose death is a finding too."""
-    report = found.with_suffix(".report")
-    status = _in_child(lambda: _try_inputs(sandbox, target, inputs, found, report))
+def _in_a_process(sandbox: Sandbox, name: str, lies: Path, inputs: Iterable[bytes], stem: str) -> Iterator[Finding]:
+    """Try inputs in a child, whose death is a finding too. What is found is kept in files that begin with `stem`."""
+    report, current = Path(f"{stem}.report"), Path(f"{stem}.current")
+    status = _in_child(lambda: _try_inputs(sandbox, name, lies, inputs, stem))
     lines = report.read_text().splitlines() if report.exists() else []
     told = [line.split("\t") for line in lines if line.count("\t") == 2]
     for command, what, file in told:
         yield Finding(name, command, what, Path(file))
     if status:
-        current = found.with_suffix(".current")
-        current.rename(found)
-        yield Finding(name, "", f"the process ended with {status}", found)
+        yield Finding(name, "", f"the process ended with {status}", current.rename(stem))
 
 
 def _in_child(work: Callable[[], object]) -> int:
@@ -138,24 +153,37 @@ def _in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _try_inputs(sandbox: Sandbox, target: Target, inputs: Iterable[bytes], found: Path, report: Path) -> None:
+def _try_inputs(sandbox: Sandbox, name: str, lies: Path, inputs: Iterable[bytes], stem: str) -> None:
     for number in (signal.SIGVTALRM, signal.SIGALRM):
         signal.signal(number, _stop)
-    lies, current = target.lies(sandbox.place), found.with_suffix(".current")
-    with report.open("a") as told, _silent():
+    target, current = TARGETS[name], Path(f"{stem}.current")
+    with Path(f"{stem}.report").open("a") as told, _silent():
         for number, data in enumerate(inputs):
             current.write_bytes(data)
             if target.writes:
-                sandbox.restore()
+                sandbox.restore("run")
             lies.write_bytes(data)
             for words in target.commands(sandbox.place, lies):
                 if what := _fault(words) or sandbox.touched():
-                    kept = found.with_name(f"{found.name}-{number}{lies.suffix}")
+                    kept = Path(f"{stem}-{number}{lies.suffix}")
                     kept.write_bytes(data)
                     told.write(f"{' '.join(words)}\t{what}\t{kept}\n")
                     told.flush()
                     break
     current.unlink(missing_ok=True)
+
+
+def _without_what_no_input_changes() -> None:
+    """Let a command cost little more than what its input makes it do.
+
+    The command line is built once, files need not outlast a power cut, and PyTorch starts no threads: a process that
+    has some cannot be forked.
+    """
+    import torch
+
+    cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]
+    os.fsync = lambda descriptor: None
+    torch.set_num_threads(1)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -168,7 +196,7 @@ def _fault(words: tuple[str, ...]) -> str:
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS)
     try:
-        code = run(words)
+        code = cli.run(words)
     except _TooLong:
         return f"longer than {SECONDS:g} s"
     except BaseException as error:
@@ -185,9 +213,16 @@ def _fault(words: tuple[str, ...]) -> str:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Let what commands say go nowhere."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    yield
+    streams = sys.stdout, sys.stderr
+    with Path(os.devnull).open("w") as nowhere:
+        before = [os.dup(stream.fileno()) for stream in streams]
+        try:
+            for stream in streams:
+                stream.flush()
+                os.dup2(nowhere.fileno(), stream.fileno())
+            yield
+        finally:
+            for stream, descriptor in zip(streams, before, strict=True):
+                stream.flush()
+                os.dup2(descriptor, stream.fileno())
+                os.close(descriptor)
