@@ -16,6 +16,7 @@ from pipeline.caffe.schema import BlobProto
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
+from pipeline.wire.shapes import possible
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
 from pipeline.wire.strip import Dropped, strip
 
@@ -155,7 +156,7 @@ def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, laye
     else:  # Caffe writes no shape for a scalar
         dims = [dim for message in parts.get(_SHAPE, ()) for dim in scan.inside(view, message) if dim.number == _DIM]
         shape = tuple(scan.integers(view, dims).tolist())
-    if len(shape) > 32 or any(extent < 0 for extent in shape):
+    if not possible(shape):
         _refuse(blob, layer, f"a blob of shape {shape}")
     return shape, legacy
 
