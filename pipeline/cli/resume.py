@@ -9,6 +9,7 @@ from pipeline.cli.options import (
     Folder,
     Inputs,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -48,6 +49,7 @@ def resume(
     store: NamedStore = None,
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -72,6 +74,7 @@ def resume(
         store=store,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.options import (
     Folder,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -44,6 +45,7 @@ def verify(
     store: NamedStore = None,
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -68,6 +70,7 @@ def verify(
         store=store,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"changes": {"verify": True, **changes}, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose, checks=True)
