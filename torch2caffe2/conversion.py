@@ -107,8 +107,8 @@ def resume(
     """Go on with the run of an output folder; `adopt` goes on from files that were edited there.
 
     `settings` have other values than recorded from now on. Raises as `convert`, and UsageError where the folder's
-    record names a store, plugins or a report that neither these nor an earlier run of this user named: `trust` believes
-    it.
+    record names a store, plugins, limits or a report that neither these nor an earlier run of this user named: `trust`
+    believes it.
     """
     from pipeline.engine import runner
     from pipeline.engine.behind import sending

@@ -9,6 +9,7 @@ from pipeline.cli.options import (
     Folder,
     Inputs,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -50,6 +51,7 @@ def resume(
     remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -75,6 +77,7 @@ def resume(
         remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.options import (
     Folder,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -46,6 +47,7 @@ def verify(
     remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -71,6 +73,7 @@ def verify(
         remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"changes": {"verify": True, **changes}, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose, checks=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.caffe.read.layer import LayerReader
 
 Array = np.ndarray[Any, Any]
+SHOWN = 10  # faults that an error lists; what is near them is sought for these only
 _NEAR = 0.4  # how similar a name must be that a fault mentions: fc8_flickr, fc8
 
 
@@ -97,7 +98,7 @@ class Weights:
     def _missing(self, layer: LayerReader, index: int, shape: Shape) -> str:
         filler = layer.filler(index)
         random = f", and its filler, {filler.type}, draws at random" if filler and filler.type != "constant" else ""
-        near = self._near(layer.name, index, shape)
+        near = self._near(layer.name, index, shape) if len(self.faults) < SHOWN else ""
         hint = f"; it has one for {near!r}, which is no layer here" if near else ""
         return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}{hint}"
 

@@ -1,4 +1,4 @@
-"""Shapes in files that no array has: an extent of 0 makes nothing small where the others are huge."""
+"""What a small file may say of itself: shapes that no array has, and more parts than any network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.caffe.schema import BlobProto, LayerParameter, NetParameter
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, OverBudget
 from pipeline.formats import Location
 from pipeline.inspection.summary import inspect
-from pipeline.onnx.schema import GraphProto, ModelProto, TensorProto
+from pipeline.onnx.schema import GraphProto, ModelProto, NodeProto, TensorProto
 
 Shape = tuple[int, ...]
 
@@ -63,3 +63,23 @@ def test_an_onnx_model_cannot_name_a_file_with_a_nul(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(InvalidInputError, match="not beside it"):
         inspect(Location(tmp_path / "model.onnx"))
+
+
+MANY = 50_001
+CROWDS = {
+    "layers.prototxt": b"layer {}\n" * MANY,
+    "old.prototxt": b"layers {}\n" * MANY,
+    "layers.caffemodel": NetParameter(layer=[LayerParameter()] * MANY).SerializeToString(),
+    "blobs.caffemodel": NetParameter(layer=[LayerParameter(name="l", blobs=[BlobProto()] * MANY)]).SerializeToString(),
+    "predict_net.pb": NetDef(op=[OperatorDef()] * MANY).SerializeToString(),
+    "predict_net.pbtxt": b'name: "n"\n' + b"op {}\n" * MANY,
+    "model.onnx": ModelProto(ir_version=8, graph=GraphProto(name="g", node=[NodeProto()] * MANY)).SerializeToString(),
+}
+
+
+@pytest.mark.parametrize("name", CROWDS)
+def test_more_parts_than_any_network_has_are_counted_before_they_are_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(CROWDS[name])
+    with pytest.raises(OverBudget) as caught:
+        inspect(Location(tmp_path / name))
+    assert "50,001" in str(caught.value)
