@@ -160,7 +160,6 @@ def test_a_remote_store_that_does_not_answer_is_waited_for_in_bounds(
 
     monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda self, *where, **how: time.sleep(30))
     monkeypatch.setattr(remote, "_PATIENCE", 0.2)
-    monkeypatch.setattr(Remote._ask, "__kwdefaults__", {"patience": 0.2})
     machine, began = Machine(tmp_path / "one", memory), time.monotonic()
     assert machine.convert().exit_code == 0
     assert time.monotonic() - began < 10
