@@ -46,7 +46,7 @@ def s3() -> Iterator[str]:
 
 def forget() -> None:
     """Let no connection and no failure of an earlier test count."""
-    remote._system.cache_clear()
+    remote._connected.cache_clear()
     remote._failed.clear()
 
 

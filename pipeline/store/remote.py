@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any, BinaryIO
 
 from pipeline.errors import MachineError, MissingLibrary, UsageError
@@ -60,7 +60,7 @@ class Remote:
         except ModuleNotFoundError:
             raise MissingLibrary("fsspec", "--remote-store") from None
         try:
-            get_filesystem_class(self.url.partition("://")[0])
+            get_filesystem_class(_protocol(self.url))
         except (ImportError, ValueError) as error:
             raise UsageError(f"nothing that is installed reaches {self.url}", why=str(error)) from None
 
@@ -147,10 +147,11 @@ class Remote:
     def _ask(self, method: str, *paths: str, patience: float = 0.0, **how: Any) -> Any:  # noqa: ANN401
         """Return what a method of the file system gives, within some seconds. Raises FileNotFoundError as that does."""
         promise: Future[Any] = Future()
+        caller = get_ident()
 
         def ask() -> None:
             try:
-                promise.set_result(getattr(_system(self.url), method)(*paths, **how))
+                promise.set_result(getattr(_system(self.url, caller), method)(*paths, **how))
             except BaseException as error:
                 promise.set_exception(error)
 
@@ -166,7 +167,7 @@ class Remote:
 
     def _failure(self, why: str) -> RemoteError:
         _failed[self.url] = time.monotonic()
-        _system.cache_clear()  # its connection may be what has failed
+        _connected.cache_clear()  # the connection may be what has failed
         return RemoteError("the remote store cannot be used", where=self.url, why=why)
 
 
@@ -175,14 +176,25 @@ def _patience(size: int) -> float:
     return _PATIENCE + size / _SLOWEST
 
 
+def _system(url: str, thread: int) -> Any:  # noqa: ANN401 - a file system of fsspec
+    """Return what reads and writes below a URL for a thread: of those that are not asynchronous, each has its own."""
+    from fsspec import get_filesystem_class
+
+    return _connected(url, 0 if get_filesystem_class(_protocol(url)).async_impl else thread)
+
+
 @cache
-def _system(url: str) -> Any:  # noqa: ANN401 - a file system of fsspec
-    """Return what reads and writes below a URL, with the credentials that it finds. Raises whatever it likes."""
+def _connected(url: str, thread: int) -> Any:  # noqa: ANN401
+    """Connect with the credentials that fsspec finds. Raises whatever it likes."""
     from fsspec.core import url_to_fs
     from fsspec.implementations.dirfs import DirFileSystem
 
     system, root = url_to_fs(url, skip_instance_cache=True)
     return DirFileSystem(root, system)
+
+
+def _protocol(url: str) -> str:
+    return url.partition("://")[0]
 
 
 def _sound(key: str, text: bytes) -> dict[str, Any]:

@@ -191,6 +191,12 @@ def test_a_bucket_or_folder_that_was_misspelt_is_not_made(s3: str, tmp_path: Pat
     assert not (tmp_path / "shred").exists()
 
 
+def test_threads_share_a_connection_only_where_it_is_made_for_that(s3: str, memory: str) -> None:
+    assert remote._system(s3, 1) is remote._system(s3, 2)
+    assert remote._system(memory, 1) is remote._system(memory, 1)
+    assert remote._system(memory, 1) is not remote._system(memory, 2)  # nor SSH's, where they take each other's answers
+
+
 def test_a_forced_stage_is_not_fetched(memory: str, tmp_path: Path) -> None:
     one, two = Machine(tmp_path / "one", memory), Machine(tmp_path / "two", memory)
     one.convert()
