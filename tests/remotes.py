@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +37,16 @@ def s3() -> Iterator[str]:
             patched.setenv(name, value)
         patched.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
         forget()
-        with suppress(FileExistsError):  # what a server of this process held is there again
-            files("s3://bucket").mkdir("bucket")
-        yield "s3://bucket/zoo"
+        bucket = f"s3://{os.urandom(4).hex()}"  # all servers of a process hold the same
+        files(bucket).mkdir(bucket)
+        yield f"{bucket}/zoo"
     server.stop()
     forget()
 
 
 def forget() -> None:
     """Let no connection and no failure of an earlier test count."""
-    remote._system.cache_clear()
+    remote._connected.cache_clear()
     remote._failed.clear()
 
 

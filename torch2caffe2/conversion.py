@@ -141,7 +141,7 @@ def plan(
 ) -> tuple[StagePlan, ...]:
     """Return for each stage of a `convert` whether it would run ("run", "follows") or is in the store ("hit"), and why.
 
-    Makes nothing. Raises UsageError for what could not be obeyed.
+    "fetch" is one that the remote store has. Makes nothing. Raises UsageError for what could not be obeyed.
     """
     from pipeline.engine import planner
 

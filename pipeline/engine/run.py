@@ -195,18 +195,17 @@ class Run:
             began = time.monotonic()
             before = self.store.last(stage.name, self._identity())
             answer = asked.answer(self.store.find(key), before, self.options)
-            fetched = self._fetched(stage, key, answer) if isinstance(answer, resolution.Miss) else None
-            if isinstance(answer, resolution.Hit):
-                entry.state, artifact = "hit", answer.artifact
-            elif fetched:
-                entry.state, artifact = "hit", fetched
+            found = answer.artifact if isinstance(answer, resolution.Hit) else self._fetched(stage, key, answer)
+            if found:
+                entry.state, artifact = "hit", found
             else:
-                entry.state, entry.reasons = "running", list(map(str, answer.reasons))
+                entry.state, entry.reasons, began = "running", list(map(str, answer.reasons)), time.monotonic()
                 artifact = self._make(stage, inputs, asked.parts, entry)
                 entry.state = "done"
         entry.digest, entry.size = artifact.digest, artifact.size
         entry.seconds = round(time.monotonic() - began, 3)
-        kind = partial(events.StageHit, fetched=bool(fetched)) if entry.state == "hit" else events.StageFinished
+        hit = partial(events.StageHit, fetched=isinstance(answer, resolution.Miss))
+        kind = hit if entry.state == "hit" else events.StageFinished
         self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
         entry.notes = list(artifact.manifest.get("notes", ()))
         for text in entry.notes:

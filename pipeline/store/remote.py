@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any, BinaryIO
 
 from pipeline.errors import MachineError, MissingLibrary, UsageError
@@ -27,14 +27,15 @@ from pipeline.store.writing import new
 from pipeline.wire.digest import digest
 
 _PLACE = f"torch2caffe2-store-{manifest.FORMAT}/artifacts"
-_PATIENCE = 20.0  # seconds for a call that moves a block or less
-_SLOWEST = 250_000  # bytes a second that a whole file is sent with at least
+_PATIENCE = 20.0  # seconds for a call that moves next to nothing
+_SLOWEST = 100_000  # bytes a second that the others move at least
 _LISTING = 600.0  # seconds in which all that is there is listed
 _REST = 300.0  # seconds for which a remote store that has failed is not asked again, by this command or worker
 _BLOCK = 8 << 20  # bytes that are read by one call
 _LARGEST = 4 << 20  # bytes of a manifest
 _MOST = 1000  # files of an artifact
 _LONGEST = 255  # bytes of a file's name
+_NOWHERE = "there is no such bucket or folder"
 
 Tell = Callable[[int, int, str], None]  # how much of how much, of what
 
@@ -59,7 +60,7 @@ class Remote:
         except ModuleNotFoundError:
             raise MissingLibrary("fsspec", "--remote-store") from None
         try:
-            get_filesystem_class(self.url.partition("://")[0])
+            get_filesystem_class(_protocol(self.url))
         except (ImportError, ValueError) as error:
             raise UsageError(f"nothing that is installed reaches {self.url}", why=str(error)) from None
 
@@ -106,7 +107,10 @@ class Remote:
     def held(self) -> dict[str, dict[str, int]]:
         """Return the sizes of the files of each artifact that has a manifest there, by its key and their names."""
         self._ask("invalidate_cache")
-        listed = self._ask("find", _PLACE, detail=True, patience=_LISTING)
+        try:
+            listed = self._ask("find", _PLACE, detail=True, patience=_LISTING)
+        except FileNotFoundError as error:
+            raise self._failure(_NOWHERE) from error
         found: dict[str, dict[str, int]] = {}
         for name, facts in listed.items():
             path = PurePosixPath(name)
@@ -120,10 +124,11 @@ class Remote:
         """Yield what there is of a file, `size` bytes of it at most."""
         with suppress(FileNotFoundError):
             for start in range(0, size, _BLOCK):
-                yield self._ask("cat_file", place, start=start, end=min(start + _BLOCK, size))
+                end = min(start + _BLOCK, size)
+                yield self._ask("cat_file", place, start=start, end=end, patience=_patience(end - start))
 
     def _put(self, path: Path, place: str) -> None:
-        patience = _PATIENCE + path.stat().st_size / _SLOWEST
+        patience = _patience(path.stat().st_size)
         try:
             self._ask("put_file", str(path), place, patience=patience)
         except FileNotFoundError:  # where there are folders, and its own is not yet
@@ -131,7 +136,7 @@ class Remote:
                 self._make_folders(PurePosixPath(place))
                 self._ask("put_file", str(path), place, patience=patience)
             except FileNotFoundError as error:
-                raise self._failure("there is no such bucket or folder") from error
+                raise self._failure(_NOWHERE) from error
 
     def _make_folders(self, place: PurePosixPath) -> None:
         """Make the folders below that of the URL: that one, or a bucket, is not made where it was merely misspelt."""
@@ -139,19 +144,20 @@ class Remote:
             with suppress(FileExistsError):
                 self._ask("mkdir", str(folder), create_parents=False)
 
-    def _ask(self, method: str, *paths: str, patience: float = _PATIENCE, **how: Any) -> Any:  # noqa: ANN401
+    def _ask(self, method: str, *paths: str, patience: float = 0.0, **how: Any) -> Any:  # noqa: ANN401
         """Return what a method of the file system gives, within some seconds. Raises FileNotFoundError as that does."""
         promise: Future[Any] = Future()
+        caller = get_ident()
 
         def ask() -> None:
             try:
-                promise.set_result(getattr(_system(self.url), method)(*paths, **how))
+                promise.set_result(getattr(_system(self.url, caller), method)(*paths, **how))
             except BaseException as error:
                 promise.set_exception(error)
 
         Thread(target=ask, daemon=True).start()
         try:
-            return promise.result(patience)
+            return promise.result(patience or _PATIENCE)
         except (FileNotFoundError, FileExistsError):
             raise
         except TimeoutError:
@@ -161,18 +167,34 @@ class Remote:
 
     def _failure(self, why: str) -> RemoteError:
         _failed[self.url] = time.monotonic()
-        _system.cache_clear()  # its connection may be what has failed
+        _connected.cache_clear()  # the connection may be what has failed
         return RemoteError("the remote store cannot be used", where=self.url, why=why)
 
 
+def _patience(size: int) -> float:
+    """Return how long to wait for a call that moves so many bytes."""
+    return _PATIENCE + size / _SLOWEST
+
+
+def _system(url: str, thread: int) -> Any:  # noqa: ANN401 - a file system of fsspec
+    """Return what reads and writes below a URL for a thread: of those that are not asynchronous, each has its own."""
+    from fsspec import get_filesystem_class
+
+    return _connected(url, 0 if get_filesystem_class(_protocol(url)).async_impl else thread)
+
+
 @cache
-def _system(url: str) -> Any:  # noqa: ANN401 - a file system of fsspec
-    """Return what reads and writes below a URL, with the credentials that it finds. Raises whatever it likes."""
+def _connected(url: str, thread: int) -> Any:  # noqa: ANN401
+    """Connect with the credentials that fsspec finds. Raises whatever it likes."""
     from fsspec.core import url_to_fs
     from fsspec.implementations.dirfs import DirFileSystem
 
     system, root = url_to_fs(url, skip_instance_cache=True)
     return DirFileSystem(root, system)
+
+
+def _protocol(url: str) -> str:
+    return url.partition("://")[0]
 
 
 def _sound(key: str, text: bytes) -> dict[str, Any]:

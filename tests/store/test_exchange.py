@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from pathlib import Path
 
 import pytest
 
@@ -96,10 +95,12 @@ def test_what_is_damaged_here_is_not_sent(program: Program, memory: str) -> None
     assert not files(memory).exists(_place(memory, key))
 
 
-def test_a_remote_store_that_fails_is_the_machine(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", ["file:///nowhere/at/all", "s3://nowhere/zoo"])
+def test_a_remote_store_that_is_not_there_is_the_machine(program: Program, s3: str, url: str) -> None:
     program.convert("-q")
-    said = program("cache", "push", "--remote-store", f"file://{tmp_path}/nowhere", "--json")
-    assert (said.code, said.data["error"]["why"]) == (6, "there is no such bucket or folder")
+    for command in ("push", "pull") if url.startswith("s3") else ("push",):
+        said = program("cache", command, "--remote-store", url, "--json")
+        assert (said.code, said.data["error"]["why"]) == (6, "there is no such bucket or folder")
 
 
 def test_a_command_that_no_remote_store_was_named_to_says_how(program: Program) -> None:
