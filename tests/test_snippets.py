@@ -114,5 +114,5 @@ def test_what_a_page_says_to_type_runs(
 
 def test_there_is_something_to_type_for_every_command() -> None:
     told = " ".join(commands())
-    for name in ("convert", "resume", "plan", "status", "scan", "inspect", "diff", "verify", "cache", "lineage", "report"):
+    for name in ("convert", "resume", "plan", "status", "scan", "inspect", "diff", "verify", "cache", "lineage"):
         assert f"torch2caffe2 {name}" in told
