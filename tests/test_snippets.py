@@ -70,6 +70,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(DEMO, place / "tests" / "data" / "demo")
     shutil.copy(DEMO / "model.t7", place / "model.t7")
     shutil.copy(DEMO / "io.npz", place / "io.npz")
+    shutil.copy(ROOT / "tests" / "data" / "torch7" / "checkpoint_charrnn" / "model.t7", place / "checkpoint.t7")
+    (place / "models").mkdir()
+    for name in ("model.t7", "checkpoint.t7"):
+        shutil.copy(place / name, place / "models" / name)
     assert convert(place / "model.t7", place / "out", inputs=("2x1x32x32",), runtimes=("none",)).exit_code == 0
     weights = {"weight": tensor(numbers(2, 3, 3, 3)), "bias": tensor(numbers(2))}
     window = {"nInputPlane": 3, "nOutputPlane": 2, "kW": 3, "kH": 3, "dW": 2, "dH": 2, "padW": 0, "padH": 0}
@@ -92,7 +96,9 @@ def test_what_a_page_says_to_type_runs(
     monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))
     if "1x3x" in line:  # of images with three channels
         shutil.move(place / "images.t7", place / "model.t7")
-    if words[0] in ("resume", "verify", "lineage"):  # what their own store knows
+    if "zoo" in words and words[0] != "convert":
+        assert run(["convert", "models", "-q", "-o", "zoo", "--runtime", "none"]) == 0
+    elif words[0] in ("resume", "verify", "lineage"):  # what their own store knows
         shutil.rmtree(place / "out")
         assert run(["convert", "model.t7", "-q", "-o", "out", "--input", "2x1x32x32", "--runtime", "none"]) == 0
     if "--adopt" in words:

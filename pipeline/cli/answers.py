@@ -60,6 +60,7 @@ class Checked(TypedDict):
     values: int
     max_abs: float | str
     relative: float | str
+    to_largest: float | str
     worst_at: str
     diverges_at: str
     diverges_in: str
@@ -80,6 +81,7 @@ class Verified(TypedDict):
 
     passed: bool
     tolerance: float
+    tolerance_to_largest: float | None
     inputs: str
     unheard: list[str]
     evidence: list[Borne]
