@@ -9,7 +9,7 @@ from dataclasses import make_dataclass
 from typing import Any, NotRequired, TypedDict
 
 from pipeline.cli.schema import published, written
-from pipeline.engine.record import DeliveredFile, RunRecord, SourceFiles, StageRecord
+from pipeline.engine.record import RunRecord
 from pipeline.inspection.statistics import Statistics
 from pipeline.inspection.support import Unknown
 from pipeline.report.data import Report
@@ -95,7 +95,7 @@ class Converted(TypedDict):
     exit_code: int
     seconds: float
     errors: list[Error]
-    run: RunRecord | None
+    run: written(RunRecord | None)  # type: ignore[valid-type]
     verification: Verified | None
 
 
@@ -172,33 +172,18 @@ class Left(TypedDict):
     obstacle: str
 
 
-class Standing(TypedDict):
-    """How a run stands: its record, the files that were edited, and those that are of an earlier run."""
-
-    run: str
-    options: dict[str, Any]
-    store: str
-    command: list[str]
-    source: SourceFiles
-    stages: list[StageRecord]
-    state: str
-    version: str
-    started: str
-    finished: str
-    error: str
-    delivered: dict[str, DeliveredFile]
-    pending: dict[str, DeliveredFile]
-    mark: str
-    format: int
-    edited: list[str]
-    older: list[str]
-    resume: Left
+Standing = make_dataclass(
+    "Standing",
+    [("edited", list[str]), ("older", list[str]), ("resume", Left)],
+    bases=(written(RunRecord),),
+    namespace={"__doc__": "How a run stands: its record, files that were edited, and those that an earlier run left."},
+)
 
 
 class Standings(TypedDict):
     """status."""
 
-    models: list[Standing]
+    models: list[Standing]  # type: ignore[valid-type]
 
 
 # report: all that the page of each run tells.
