@@ -31,8 +31,7 @@ torture: $(VENV)/installed-test
 
 # Damaged files of every format, SECONDS of them for each: half an hour. FUZZ="--only t7" is quicker. Coverage guides it
 # where atheris installs: on Linux, up to Python 3.13.
-fuzz: $(VENV)/installed-test
-	$(BIN)/pip install --quiet --editable '.[fuzz]' || echo "atheris does not install here: fuzzing without it"
+fuzz: $(VENV)/installed-fuzz
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(FUZZ)
 
 # Breaks the program in one place at a time, in copies of it, and lists what no test notices: 8,000 places, a night.
@@ -72,6 +71,10 @@ $(VENV)/installed: $(VENV)/torch pyproject.toml
 
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-fuzz: $(VENV)/installed-test
+	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[fuzz]' || echo "atheris does not install here: fuzzing without it"
 	touch $@
 
 $(VENV)/installed-mutants: $(VENV)/installed-test

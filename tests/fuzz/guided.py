@@ -18,7 +18,7 @@ from tests.fuzz.sandbox import Sandbox
 from tests.fuzz.targets import TARGETS, Target
 from tests.fuzz.trial import SECONDS, Attempt, Finding, Trial
 
-_SECONDS = 4 * SECONDS  # code that is watched is slower
+_SECONDS = 2 * SECONDS  # code that is watched takes twice as long
 
 
 def guided(sandbox: Sandbox, name: str, seed: int, *, seconds: float) -> Iterator[tuple[int, list[Finding]]]:
