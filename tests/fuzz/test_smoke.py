@@ -14,7 +14,8 @@ from tests.fuzz.targets import TARGETS
 _FEW = """
 import sys
 from pathlib import Path
-from tests.fuzz.campaign import Sandbox, campaign, refused
+from tests.fuzz.campaign import campaign, refused
+from tests.fuzz.sandbox import Sandbox
 sandbox = Sandbox.make(Path(sys.argv[1]))
 refusals = [f"{name} refuses what is sound: {words}" for name in sys.argv[2:] for words in refused(sandbox, name)]
 tried = [batch for name in sys.argv[2:] for batch in campaign(sandbox, name, 1, inputs=6)]
