@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,22 @@ def plan_resume(
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)
     return _plan(options, stages, given)
+
+
+def cached(folder: Path, options: Options | None = None, stages: Sequence[Stage] | None = None) -> bool:
+    """Return whether a run into `folder` by these options, or a resume of it, has nothing to make or to deliver.
+
+    A model is not read for that where nothing of it was delivered. What hinders the look is left to the run to tell.
+    """
+    with suppress(Exception):
+        record = previous(folder)
+        if record is None or not record.delivered:
+            return False
+        planned = plan(options, stages) if options else plan_resume(folder, record, stages=stages)
+        if all(stage.state == "hit" for stage in planned):
+            digests = Store(Path(record.store)).digests
+            return all(delivery.holds(folder / name, entry, digests) for name, entry in record.delivered.items())
+    return False
 
 
 def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import formats
 from pipeline.graph.neutral import GRAPH
-
-if TYPE_CHECKING:
-    from pipeline.verification.verification import Candidate, Check
+from pipeline.verification.check import Candidate, Check
 
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {

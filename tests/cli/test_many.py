@@ -101,7 +101,9 @@ def test_a_resume_of_the_folder_does_what_is_left(program: Program, monkeypatch:
         IMPORT.run(task)
 
     monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=interrupted), EMIT, TRANSLATE, VERIFY))
-    assert program("convert", folder, "--output", program.output, "-q").code == 130
+    stopped = program("convert", folder, "--output", program.output, "-q")
+    assert stopped.code == 130
+    assert stopped.err.splitlines()[-1] == f"resume with: torch2caffe2 resume {program.output}"
     assert states(program, program.output) == {"a": "done", "b": "interrupted", "c": "waiting"}
     monkeypatch.setattr(runner, "discover", lambda: STAGES)
     said = program("resume", program.output, "--progress", "plain")
