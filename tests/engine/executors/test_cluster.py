@@ -9,21 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.engine import batch, events
+from pipeline.engine import batch, events, guards
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import check
 from pipeline.store.store import Store
+from tests.engine.executors.wire import Wire
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
 from tests.engine.test_batch import zoo
+from tests.torture.disk import mounted
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -94,6 +96,66 @@ def test_the_same_command_again_does_what_is_missing_and_nothing_else(
     batch.convert_all(runs, told.append, stages=STAGES)
     assert {event.model for event in told if isinstance(event, events.StageStarted)} == {"m2"}
     assert sum(isinstance(event, events.RunFinished) for event in told) == 3
+
+
+def _wait_until(met: Callable[[], bool]) -> None:
+    while not met():
+        time.sleep(0.01)
+
+
+def _long(task: Task) -> None:
+    if b"long" in task.inputs["t7"].read_bytes():
+        _wait_until((task.output.parents[2] / "over").exists)
+    import_graph(task)
+
+
+LONG = (replace(IMPORT, run=_long), EMIT, TRANSLATE)
+
+
+def test_a_network_cut_between_client_and_scheduler_ends_the_command_and_the_same_again_goes_on(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    wire = Wire(cluster.scheduler_address)
+    runs = zoo(tmp_path, "long 1", "long 2", "b", scheduler=wire.address)
+    begun: list[str] = []
+
+    def report(event: events.Event) -> None:
+        begun.extend([event.model] if isinstance(event, events.StageStarted) else [])
+        if len(begun) == 2:
+            wire.cut()
+
+    results = batch.convert_all(runs, report, stages=LONG)
+    assert [(r.exit_code, r.errors[0]["what"]) for r in results] == [(6, "the scheduler is gone")] * 3
+    (tmp_path / "store/over").touch()
+    for name in ("m0", "m1"):
+        _wait_until(lambda output=tmp_path / "out" / name: _is_over(output))  # workers end what they have begun
+    told: list[events.Event] = []
+    runs = tuple(replace(options, scheduler=cluster.scheduler_address) for options in runs)
+    assert [r.exit_code for r in batch.convert_all(runs, told.append, stages=LONG)] == [0, 0, 0]
+    assert {event.model for event in told if isinstance(event, events.StageStarted)} == {"m2"}
+
+
+def _is_over(output: Path) -> bool:
+    with suppress(MachineError), guards.only_one(output):
+        return (output / "manifest.json").exists()
+    return False
+
+
+def test_a_full_disk_under_the_workers_is_told_and_the_same_command_goes_on_when_there_is_room(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    with ExitStack() as stack:
+        try:
+            again = stack.enter_context(mounted(tmp_path / "store", 1 << 20))
+        except OSError as error:
+            pytest.skip(f"a disk of 1 MB cannot be mounted: {error.strerror}")
+        results = batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert [(r.exit_code, r.errors[0]["why"]) for r in results] == [(6, "No space left on device")] * 2
+        assert "make room" in results[0].error
+        again("size=64m")
+        results = batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert [r.exit_code for r in results] == [0, 0]
 
 
 def _refused(tmp_path: Path, cluster: distributed.LocalCluster) -> PipelineError:
