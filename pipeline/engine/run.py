@@ -14,8 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import pipeline
 from pipeline.config import Options
 from pipeline.engine import delivery, events, fingerprint, guards, record, reference, resolution, sources, start
@@ -33,6 +31,7 @@ from pipeline.errors import (
 from pipeline.graph.signature import MANIFEST
 from pipeline.stages.stage import Stage, Task
 from pipeline.store import ledger
+from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
@@ -245,7 +244,7 @@ class Run:
         finally:
             lock.release()
 
-    def _wait(self, lock: FileLock) -> None:
+    def _wait(self, lock: Lock) -> None:
         """Wait for a lock, in which there is nothing to finish first: a wish to stop is obeyed at once."""
         while True:
             self.stop.obey()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import distributed
 from distributed import Worker, WorkerPlugin, get_worker
 
 from pipeline.config import Options
@@ -17,9 +18,11 @@ from pipeline.engine import events, fingerprint, guards
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
+from pipeline.store.locking import Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
+DEATHS = 3  # of workers with one model, after which it is set aside
 _CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
 
 # What something long may follow; a message costs a small model more than its stages do.
@@ -42,14 +45,14 @@ class Wanted:
     outputs: tuple[Path, ...]  # folders that are there
     programs: Mapping[str, fingerprint.Components]  # of each stage
     options: Options
-    clock: float = field(default_factory=time.time)
+    by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
 
 
-def wanted(session: Path, work: Sequence[Job], options: Options) -> Wanted:
+def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool) -> Wanted:
     """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
-    return Wanted(session, files, outputs, _programs(options), options)
+    return Wanted(session, files, outputs, _programs(options), options, by_files)
 
 
 def _programs(options: Options) -> dict[str, fingerprint.Components]:
@@ -95,11 +98,61 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
             self.report(events.StopAsked(self.model))
 
 
-def work(job: Job, name: str) -> ModelResult | None:
-    """Return how a job ended; None where it was not begun, as the user asked to stop before."""
+class SetAside(Exception):  # noqa: N818 - what was decided about a job, not a fault
+    """So many workers died with a job that it is not begun once more."""
+
+    def __init__(self, *workers: str) -> None:
+        super().__init__(*workers)
+        self.workers = workers
+
+
+class SchedulersLock:
+    """A lock that the scheduler grants; it is free again half a minute after its worker has died."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = distributed.Lock(f"torch2caffe2 {path}")
+
+    def acquire(self, timeout: float) -> None:
+        """Wait for it, so many seconds. Raises Timeout."""
+        if not self._lock.acquire(timeout=None if timeout < 0 else timeout):
+            raise Timeout(str(self._path))
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self._lock.release()
+        with suppress(AttributeError):  # where leases are for ever, nothing renews them
+            self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
+
+    def __enter__(self) -> None:
+        """Wait for it as long as it takes."""
+        self.acquire(-1)
+
+    def __exit__(self, *error: object) -> None:
+        """Let the next one have it."""
+        self.release()
+
+
+def work(job: Job, number: int, name: str) -> ModelResult | None:
+    """Return how a job ended; None where it was not begun, as the user asked to stop before. Raises SetAside.
+
+    That it was begun is noted in the client's session: this process may not live to tell it.
+    """
     plugin: Convert = get_worker().plugins[name]
-    with guards.stopping_when(lambda: plugin.stopped):
+    wanted = plugin.wanted
+    begun = wanted.session / f"begun-{number}"
+    begun.mkdir(exist_ok=True)
+    if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
+        raise SetAside(*died)
+    (begun / os.urandom(4).hex()).write_text(plugin.worker.address)
+    locks = nullcontext() if wanted.by_files else granted_by(SchedulersLock)
+    with guards.stopping_when(lambda: plugin.stopped), locks:
         return None if plugin.stopped else job.ended(plugin.report)
+
+
+def is_kept_out(session: Path) -> bool:
+    """Return whether the lock that the client holds keeps this worker out: the file system's locks reach it."""
+    return (session / "lock").is_file() and granted(session) and alive(session)
 
 
 def ask_to_stop(name: str, dask_worker: Worker) -> None:
@@ -111,10 +164,10 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
     """Raise MachineError for the first thing in which a worker does not fit."""
     if (threads := worker.state.nthreads) != 1:
         raise MachineError(f"it has {threads} threads", advice="start it with --nthreads 1, and more --nworkers")
-    ahead = time.time() - wanted.clock
-    if abs(ahead) > _CLOCKS:
-        raise MachineError(f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
-    _prove_store(wanted.session)
+    behind = _behind(worker)
+    if abs(behind) > _CLOCKS:
+        raise MachineError(f"its clock is {abs(behind):.0f} s {'behind' if behind > 0 else 'ahead of'} the scheduler's")
+    _prove_store(wanted)
     for folder in wanted.outputs:
         if not folder.is_dir():
             raise MachineError("it does not see the output folder", where=str(folder))
@@ -130,16 +183,22 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
             )
 
 
-def _prove_store(session: Path) -> None:
-    """Raise MachineError where the client's store is not seen, cannot be written, or its locks keep nobody out."""
+def _behind(worker: Worker) -> float:
+    """Return how many seconds the clock of a worker is behind the scheduler's, as it was told last."""
+    return float(worker.scheduler_delay)
+
+
+def _prove_store(wanted: Wanted) -> None:
+    """Raise MachineError where the client's store is not seen, cannot be written, or its locks do not reach here."""
+    session = wanted.session
     if not session.is_dir():
         raise MachineError("it does not see the store", where=str(session.parents[1]))
     probe = session / f"probe-{os.urandom(4).hex()}"
     probe.write_bytes(bytes(4096))
     probe.unlink()
-    if not alive(session):  # though the client holds its lock
+    if wanted.by_files and not is_kept_out(session):  # though it reached those that were there before
         raise MachineError(
             "the locks of the store's file system do not reach it",
             where=str(session.parents[1]),
-            advice="mount it with locks (NFS: without nolock and local_lock), or put the store on another one",
+            advice="mount it with locks as on the others (NFS: without nolock and local_lock), or run again without it",
         )
