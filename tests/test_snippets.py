@@ -23,6 +23,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^ {4,}(?:\$ )?(torch2caffe2 [a-z][^\n]*)", re.MULTILINE)
 FETCHES = "runtimes install"  # and takes gigabytes: tests/runtimes/test_install.py has it
 ON_WORKERS = "--scheduler"  # of dask: tests/engine/executors/test_cluster.py has it
+BUCKET = "s3://bucket"  # which a folder stands for: tests/store/test_remote.py has a server of S3
 USAGE = "[OPTIONS]"  # a form, and nothing to type
 
 # One layer that our schema knows, and one that it does not, of SSD.
@@ -30,6 +31,15 @@ SSD = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
 layer { name: "relu" type: "ReLU" bottom: "data" top: "relu" }
 layer { name: "detection_out" type: "DetectionOutput" bottom: "relu" top: "detection_out" }
+"""
+
+ZOO = """
+[[model]]
+model = "models/model.t7"
+inputs = ["2x1x32x32"]
+[[model]]
+model = "net.prototxt"
+weights = "net.caffemodel"
 """
 
 
@@ -82,6 +92,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(place / "out" / "model.caffemodel", place / "net.caffemodel")
     (place / "ssd.prototxt").write_text(SSD)
     (place / "ssd.caffemodel").write_bytes(b"\n\x03ssd")  # a net of that name, and no weights
+    (place / "zoo.toml").write_text(ZOO)
     (place / "swish.py").write_text(PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))[1])
     return place
 
@@ -90,7 +101,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_a_page_says_to_type_runs(
     line: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, *words = shlex.split(line)
+    _, *words = shlex.split(line.replace(BUCKET, (tmp_path / "bucket").as_uri()))
+    (tmp_path / "bucket").mkdir()
     place = shutil.copytree(files, tmp_path / "here")
     monkeypatch.chdir(place)
     monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))

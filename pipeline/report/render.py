@@ -43,26 +43,31 @@ def render(report: Report) -> str:
             stages=drawing.of_stages(report.run),
             time_line=drawing.time_line(report.run),
             plot=drawing.of_parity(report.parity, layers) if report.parity else None,
-            **_own(),
+            **_own("tables.js", "script.js"),
         )
     )
 
 
 def render_zoo(rows: Sequence[Row]) -> str:
     """Return the page over several runs, whose table can be sorted."""
-    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own())
+    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own("tables.js"))
 
 
-def _own() -> dict[str, str]:
-    """Return the style and the script of a page, and the policy that lets it run and load nothing else."""
+def _own(*names: str) -> dict[str, Any]:
+    """Return the style and the scripts of a page, and the policy that lets it run and load nothing else."""
     from markupsafe import Markup
 
-    style, script = _asset("style.css"), _asset("script.js")
+    style, scripts = _asset("style.css"), [_asset(name) for name in names]
+    digests = " ".join(f"'{_digest(script)}'" for script in scripts)
     policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src {digests}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return {"style": Markup(style), "script": Markup(script), "policy": policy}  # files of this package
+    return {
+        "style": Markup(style),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": policy,
+    }  # our own files
 
 
 @cache  # with the templates that it has compiled, which takes longer than to fill them
