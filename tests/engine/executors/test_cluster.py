@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.engine import batch, events, guards
+from pipeline.engine.job import new_job
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import check
@@ -259,6 +261,29 @@ def test_a_worker_that_comes_later_and_that_no_lock_keeps_out_does_not_take_part
 
     monkeypatch.setattr(worker, "wanted", unlocked)
     assert "locks of the store's file system do not reach it" in _refused(tmp_path, cluster).what
+
+
+def test_a_worker_that_came_later_and_does_not_fit_leaves_its_model_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfit = worker.Convert("ours", worker.Wanted(tmp_path / "gone", {}, (), {}, zoo(tmp_path, "a")[0], by_files=True))
+    left = []
+    it = SimpleNamespace(state=SimpleNamespace(nthreads=2), address="tcp://late", plugins={"ours": unfit}, close=None)
+    it.loop = SimpleNamespace(add_callback=lambda act, reason: left.append((act, reason)))
+    monkeypatch.setattr(worker, "get_worker", lambda: it)
+    with pytest.raises(MachineError, match="the worker tcp://late cannot take part: it has 2 threads"):
+        unfit.setup(it)
+    with pytest.raises(distributed.Reschedule):
+        worker.work(new_job(unfit.wanted.options), 0, "ours")
+    assert left == [(it.close, "it cannot take part")]
+
+
+def test_nothing_of_a_command_stays_with_the_workers(tmp_path: Path, cluster: distributed.LocalCluster) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        before = client.run(lambda dask_worker: list(dask_worker.plugins))
+        batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert client.run(lambda dask_worker: list(dask_worker.plugins)) == before
 
 
 def test_a_worker_of_several_threads_is_refused(tmp_path: Path) -> None:
