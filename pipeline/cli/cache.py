@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pipeline.store.remote import Remote
     from pipeline.store.store import Store
 
-What = Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="Keys, or models; all that lacks there.")]
+What = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[WHAT]...", help="Keys, or models; without any, all that the other store lacks."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -102,7 +105,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
 
 
 def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Send artifacts to a remote store: those that it lacks, or WHAT, over what is there.
+    """Send artifacts to a remote store: those that it lacks; or WHAT, over what is there.
 
     torch2caffe2 cache push --remote-store s3://bucket/folder
     """
@@ -112,7 +115,7 @@ def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 
 
 def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Take artifacts from a remote store: all that lack here, or WHAT of them.
+    """Take artifacts from a remote store: all that are not here, or WHAT of them.
 
     torch2caffe2 cache pull model.t7 --remote-store s3://bucket/folder
     """
