@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import networkx as nx
 
 from pipeline.report.data import NetworkSummary
 
 LEGIBLE = 24  # layers that a network may have before anything is folded
+CROWDED = 40  # boxes, past which rows of layers are folded, too
 SHARE = 4  # a block that does not repeat is folded where it is at most this part of the network
 PERIOD = 64  # the most blocks that repeat together
 START, END = -1, -2  # stand above the inputs and below the outputs of a network
@@ -33,15 +35,20 @@ class Part:
         return self.layers[: len(self.layers) // self.times]
 
 
-def folded(network: NetworkSummary, legible: int = LEGIBLE) -> tuple[Part, ...]:
+def folded(network: NetworkSummary, legible: int = LEGIBLE, crowded: int = CROWDED) -> tuple[Part, ...]:
     """Return the boxes that show a network of more than `legible` layers, each below those that it takes values of.
 
-    Equal blocks in a row are one box. So is a block of several branches, where it is a small part of the network.
-    Equal are blocks of the same operators with the same attributes, wired alike; channels and numbers may differ.
+    Equal blocks in a row are one box. So is a block of several branches, where it is a small part of the network; and
+    where that leaves more than `crowded` boxes, all that follows one another without a branch. Equal are blocks of the
+    same operators with the same attributes, wired alike; channels and numbers may differ.
     """
     if len(network.layers) <= legible:
         return whole(network)
-    return tuple(sorted(_Blocks(network).parts(), key=lambda part: max(part.layers)))
+    blocks = _Blocks(network)
+    parts = list(blocks.parts())
+    if len(parts) > crowded:
+        parts = list(blocks.parts(rows=True))
+    return tuple(sorted(parts, key=lambda part: max(part.layers)))
 
 
 def whole(network: NetworkSummary) -> tuple[Part, ...]:
@@ -72,14 +79,28 @@ class _Blocks:
         below = nx.immediate_dominators(self._graph.reverse(copy=False), END)
         self._next = {place: end for place, end in below.items() if place != end and above.get(end) == place}
 
-    def parts(self) -> Iterator[Part]:
-        """Yield the boxes of every chain, from the outermost in."""
+    def parts(self, rows: bool = False) -> Iterator[Part]:
+        """Yield the boxes of every chain, from the outermost in; with `rows` those of layers in a row as one."""
         drawn = set(self._next.values())
         for start in (START, *range(len(self._layers))):
             if start not in drawn:
                 chain = [self._block(inner, end) for *inner, end in self._chain(start)]
                 drawn.update(layer for block in chain for layer in block.layers)
-                yield from (Part(block.layers, block.times) for block in _repeats(chain) if END not in block.layers)
+                found = [block for block in _repeats(chain) if END not in block.layers]
+                yield from (Part(block.layers, block.times) for block in (self._rows(found) if rows else found))
+
+    def _rows(self, chain: Sequence[_Block]) -> Iterator[_Block]:
+        """Yield the blocks of a chain, with one for three or more layers that follow one another."""
+        for in_row, blocks in groupby(chain, self._is_in_row):
+            row = tuple(blocks)
+            joined = _Block(tuple(layer for block in row for layer in block.layers), None)
+            yield from (joined,) if in_row and len(row) > 2 else row
+
+    def _is_in_row(self, block: _Block) -> bool:
+        """Return whether a block is a layer that takes what one other gives, and is no output of the network."""
+        layer, *others = block.layers
+        above = self._graph.pred[layer]
+        return not others and len(above) == 1 and START not in above and END not in self._graph.succ[layer]
 
     def _chain(self, start: int) -> Iterator[tuple[int, ...]]:
         """Yield each block of the chain from a layer on, in running order: the last one is what all of it leads to."""

@@ -83,11 +83,28 @@ def test_a_resnet_of_any_depth_is_a_handful_of_boxes(stages: tuple[int, ...]) ->
     assert len(parts) == 17
 
 
-@given(st.integers(1, 30).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(*[st.integers(0, n - 1)] * 2)))))
-def test_every_layer_is_in_one_box_and_edges_go_down(drawn: tuple[int, set[tuple[int, int]]]) -> None:
-    count, pairs = drawn
-    network = summary("AB" * (count // 2) + "A" * (count % 2), sorted((a, b) for a, b in pairs if a < b))
-    parts = folded(network, legible=0)
-    assert sorted(layer for part in parts for layer in part.layers) == list(range(count))
+def test_where_too_much_is_left_rows_of_layers_are_boxes_too() -> None:
+    # two rows from one layer to two outputs: nothing repeats, and no layer ends what another begins
+    edges = [(0, 1), *pairwise(range(1, 5)), (1, 5), *pairwise(range(5, 9))]
+    network = summary("IABCDEFGH", edges)
+    assert [part.layers for part in folded(network, legible=0)] == [(place,) for place in range(9)]
+    close = [part.layers for part in folded(network, legible=0, crowded=8)]
+    assert close == [(0,), (1,), (2,), (3,), (4,), (5, 6, 7), (8,)]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> NetworkSummary:
+    """Draw a network of up to thirty layers of two operators."""
+    count = draw(st.integers(1, 30))
+    place = st.integers(0, count - 1)
+    edges = draw(st.sets(st.tuples(place, place).filter(lambda edge: edge[0] < edge[1]))) if count > 1 else set()
+    return summary(("AB" * count)[:count], sorted(edges), tuple(draw(st.sets(place, max_size=2))))
+
+
+@pytest.mark.parametrize("crowded", [0, 1000])
+@given(network=networks())
+def test_every_layer_is_in_one_box_and_edges_go_down(crowded: int, network: NetworkSummary) -> None:
+    parts = folded(network, legible=0, crowded=crowded)
+    assert sorted(layer for part in parts for layer in part.layers) == list(range(len(network.layers)))
     box_of = {layer: place for place, part in enumerate(parts) for layer in part.layers}
     assert all(box_of[start] <= box_of[end] for start, end in network.edges)
