@@ -160,7 +160,8 @@ def folders(folder: Path) -> tuple[Path, ...]:
 
     Raises UsageError where there is none.
     """
-    inside = [] if (folder / RECORD).exists() else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    one = (folder / RECORD).exists() and not (folder / RECORD).is_dir()  # several may be called anything
+    inside = [] if one else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
     if not inside:
         load(folder)
     return tuple(inside) or (folder,)
