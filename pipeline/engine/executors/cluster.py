@@ -62,6 +62,7 @@ class Cluster(Executor):
         with _worded(self._options.scheduler):
             by_files = all(self._client.run(worker.is_kept_out, session.path, on_error="ignore").values())
             self._wanted = worker.wanted(session.path, work, self._options, by_files)
+            self._held.callback(self._leave)
             self._prove(worker.Convert(self._name, self._wanted))
         self._memory = _memory(self._client)
         self._held.enter_context(passes_stops_to(self._ask))
@@ -73,6 +74,12 @@ class Cluster(Executor):
                 self._client.register_plugin(plugin, self._name)
                 return
         self._client.register_plugin(plugin, self._name)
+
+    def _leave(self) -> None:
+        """Ask nothing more of the workers, nor of those that come later."""
+        if self._client.status == "running":
+            with suppress(OSError):
+                self._client.unregister_worker_plugin(self._name)
 
     def _session(self) -> Session:
         """Open a session in the store. Where its file system grants no locks, it is one that nobody sweeps."""

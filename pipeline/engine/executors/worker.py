@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import distributed
-from distributed import Worker, WorkerPlugin, get_worker
+from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 from pipeline.config import Options
 from pipeline.engine import events, fingerprint, guards
@@ -57,13 +57,14 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
     def __init__(self, name: str, wanted: Wanted) -> None:
         self.name = name  # of the topic of its events, too
         self.wanted = wanted
+        self.proven = False
         self.stopped = False  # the user wants no more
         self.model = ""  # that is converted
         self.untold: deque[dict[str, Any]] = deque()  # events that wait for the next message
         self.telling = False  # that message is on its way
 
     def setup(self, worker: Worker) -> None:
-        """Prove the worker. Raises MachineError, which names it."""
+        """Prove the worker. Raises MachineError, which names it; dask lets one that comes later stay all the same."""
         self.worker = worker
         try:
             with on_machine("trying the store", self.wanted.session):
@@ -75,6 +76,7 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
                 why=error.why,
                 advice=error.advice or "mend or stop that worker, then run again",
             ) from None
+        self.proven = True
 
     def report(self, event: events.Event) -> None:
         """Have the client told what happens, soon."""
@@ -135,20 +137,27 @@ class SchedulersLock:
 def work(job: Job, number: int, name: str) -> ModelResult | None:
     """Return how a job ended; None where it was not begun, as the user asked to stop before. Raises SetAside.
 
-    That it was begun is noted in the client's session: this process may not live to tell it.
+    A worker that is not proven leaves the job to another one, and the cluster.
     """
     plugin: Convert = get_worker().plugins[name]
-    wanted = plugin.wanted
-    begun = wanted.session / f"begun-{number}"
-    begun.mkdir(exist_ok=True)
-    if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
-        raise SetAside(*died)
-    (begun / os.urandom(4).hex()).write_text(plugin.worker.address)
-    locks = nullcontext() if wanted.by_files else granted_by(SchedulersLock)
+    if not plugin.proven:
+        plugin.worker.loop.add_callback(plugin.worker.close, reason="it cannot take part")
+        raise Reschedule
+    with on_machine("noting in the store that a model is begun", plugin.wanted.session):
+        _note(plugin.wanted.session / f"begun-{number}", plugin.worker.address)
+    locks = nullcontext() if plugin.wanted.by_files else granted_by(SchedulersLock)
     with guards.stopping_when(lambda: plugin.stopped), locks:
         result = None if plugin.stopped else job.ended(plugin.report)
     plugin.worker.loop.add_callback(plugin.tell)  # before the result is, after which nobody listens
     return result
+
+
+def _note(begun: Path, address: str) -> None:
+    """Note that a job is begun by this worker, which may not live to tell it. Raises SetAside, OSError."""
+    begun.mkdir(exist_ok=True)
+    if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
+        raise SetAside(*died)
+    (begun / os.urandom(4).hex()).write_text(address)
 
 
 def is_kept_out(session: Path) -> bool:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pipeline.engine import batch, events, guards
+from pipeline.engine.job import new_job
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import check
@@ -50,9 +52,13 @@ def preloaded(tmp_path_factory: pytest.TempPathFactory) -> str:
 def cluster(preloaded: str) -> Iterator[distributed.LocalCluster]:
     """Two workers of somebody's, with the memory that they have."""
     how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
-    environment = {"distributed.nanny.pre-spawn-environ.LD_PRELOAD": preloaded}
+    settings = {
+        "distributed.nanny.pre-spawn-environ.LD_PRELOAD": preloaded,
+        "distributed.scheduler.locks.lease-timeout": "4s",
+        "distributed.deploy.lost-worker-timeout": "1 week",
+    }
     with (
-        dask.config.set(environment | {"distributed.deploy.lost-worker-timeout": "1 week"}),
+        dask.config.set(settings),
         distributed.LocalCluster(**how, host="127.0.0.1", memory_limit=LIMIT, resources={"memory": LIMIT}) as cluster,
     ):
         yield cluster
@@ -217,29 +223,35 @@ def test_a_worker_that_does_not_see_the_store_is_named(
 
 def _slowly(task: Task) -> None:
     time.sleep(0.3)  # so that whoever does not wait for it makes it too
-    import_graph(task)
+    _die_once(task)
 
 
 SLOW = (replace(IMPORT, run=_slowly), EMIT, TRANSLATE)
 
 
-@pytest.mark.parametrize("here_too", [False, True])
+@pytest.mark.parametrize(("content", "here_too", "dead"), [("a", False, 0), ("once", True, 1)])
 def test_where_the_file_system_grants_no_locks_the_schedulers_stand_in(
-    tmp_path: Path, cluster: distributed.LocalCluster, preloaded: str, monkeypatch: pytest.MonkeyPatch, here_too: bool
+    tmp_path: Path,
+    cluster: distributed.LocalCluster,
+    preloaded: str,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    here_too: bool,
+    dead: int,
 ) -> None:
     if not preloaded:
         pytest.skip("no C compiler makes what takes the locks away")
     folder = tmp_path / UNLOCKED
     folder.mkdir()
-    runs = zoo(folder, "a", "a", "b", scheduler=cluster.scheduler_address)
+    runs = zoo(folder, content, content, "b", scheduler=cluster.scheduler_address)
     if here_too:
         monkeypatch.setattr(fcntl, "flock", _no_locks)
     told: list[events.Event] = []
     results = batch.convert_all(runs, told.append, stages=SLOW)
     assert [(r.exit_code, r.error) for r in results] == [(0, "")] * 3
     made = [(event.model, event.stage) for event in told if isinstance(event, events.StageStarted)]
-    assert len(made) == 2 * len(SLOW)
-    assert list((folder / "store/sessions").iterdir()) == []
+    assert len(made) == 2 * len(SLOW) + dead
+    assert len(list((folder / "store/sessions").iterdir())) == dead  # of which nobody can tell that it died
 
 
 def _no_locks(descriptor: int, how: int) -> None:
@@ -259,6 +271,29 @@ def test_a_worker_that_comes_later_and_that_no_lock_keeps_out_does_not_take_part
 
     monkeypatch.setattr(worker, "wanted", unlocked)
     assert "locks of the store's file system do not reach it" in _refused(tmp_path, cluster).what
+
+
+def test_a_worker_that_came_later_and_does_not_fit_leaves_its_model_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfit = worker.Convert("ours", worker.Wanted(tmp_path / "gone", {}, (), {}, zoo(tmp_path, "a")[0], by_files=True))
+    left = []
+    it = SimpleNamespace(state=SimpleNamespace(nthreads=2), address="tcp://late", plugins={"ours": unfit}, close=None)
+    it.loop = SimpleNamespace(add_callback=lambda act, reason: left.append((act, reason)))
+    monkeypatch.setattr(worker, "get_worker", lambda: it)
+    with pytest.raises(MachineError, match="the worker tcp://late cannot take part: it has 2 threads"):
+        unfit.setup(it)
+    with pytest.raises(distributed.Reschedule):
+        worker.work(new_job(unfit.wanted.options), 0, "ours")
+    assert left == [(it.close, "it cannot take part")]
+
+
+def test_nothing_of_a_command_stays_with_the_workers(tmp_path: Path, cluster: distributed.LocalCluster) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        before = client.run(lambda dask_worker: list(dask_worker.plugins))
+        batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert client.run(lambda dask_worker: list(dask_worker.plugins)) == before
 
 
 def test_a_worker_of_several_threads_is_refused(tmp_path: Path) -> None:
