@@ -6,6 +6,7 @@ Prints a table in Markdown. The large networks are written, converted and remove
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -31,8 +32,8 @@ _BATCH = 10  # large networks that are on the disk together, with four copies ea
 _SIMULATED = (5.0, 2000)  # seconds that a simulation takes where scheduling costs nothing; models at most
 _QUIET = {  # what each worker would look at of itself, on its own machine
     "distributed.admin.system-monitor.interval": "1 h",
+    "distributed.admin.tick.interval": "1 s",
     "distributed.worker.profile.enabled": False,
-    "logging": {"distributed": "critical"},
 }
 
 Stages = Mapping[str, float]  # seconds of each
@@ -139,7 +140,7 @@ def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
     count = min(most, workers * max(1, round(ideal / each)))
     jobs = [Job(f"m{number}", place, partial(asleep, f"m{number}", stages)) for number in range(count)]
     own = {"n_workers": workers, "threads_per_worker": 1, "processes": False, "protocol": "tcp", "host": "127.0.0.1"}
-    own |= {"memory_limit": None, "dashboard_address": None, "silence_logs": False}
+    own |= {"memory_limit": None, "dashboard_address": None, "silence_logs": logging.CRITICAL}
     with dask.config.set(_QUIET), LocalCluster(**own) as cluster:
         executor = Cluster(Options(scheduler=cluster.scheduler_address, store=place / "store"))
         try:

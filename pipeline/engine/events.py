@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 
@@ -193,6 +194,7 @@ def as_json(event: Event) -> dict[str, Any]:
     return {"event": _name(type(event)), **asdict(event)}
 
 
+@cache
 def _name(kind: type[Event]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
 
