@@ -318,8 +318,8 @@ def _unlocked(place: Path) -> Iterator[None]:
 
 def alive(session: Path) -> bool:
     """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
-    lock = locking.lock(session / "lock")
     try:
+        lock = locking.lock(session / "lock")
         lock.acquire(timeout=0)
     except locking.Timeout:
         return True
