@@ -129,6 +129,7 @@ def go_on(
     `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
     """
     from pipeline.engine import batch, record
+    from pipeline.engine.behind import sending
     from pipeline.engine.executors.executor import chosen
     from pipeline.engine.job import resumed_job
 
@@ -137,8 +138,12 @@ def go_on(
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
-    with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
-        alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    remote_store = how["changes"].get("remote_store", "")
+    with (
+        reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
+        sending(remote_store, shown) as report,
+    ):
         results = batch.do_all(jobs, report, chosen(alone))
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 __all__ = ["Lock", "Timeout", "by_files", "granted", "granted_by", "lock", "require"]
 
@@ -59,10 +59,18 @@ def by_files() -> bool:
     return _GRANT.get() is None
 
 
+class _FileLock(FileLock):
+    """One whose folder has to be there: filelock would make it, and so a store without a mark of one just removed."""
+
+    def acquire(self, *args: Any, **how: Any) -> AcquireReturnProxy:  # noqa: ANN401 - all that it takes there
+        Path(self.lock_file).parent.stat()
+        return super().acquire(*args, **how)
+
+
 def lock(path: Path) -> Lock:
-    """Return the lock of this name."""
+    """Return the lock of this name, in a folder that is there; else acquiring it raises FileNotFoundError."""
     grant = _GRANT.get()
-    return grant(path) if grant else FileLock(path, poll_interval=0.02, thread_local=False)
+    return grant(path) if grant else _FileLock(path, poll_interval=0.02, thread_local=False)
 
 
 def require(folder: Path) -> None:

@@ -207,7 +207,7 @@ class Store:
         write_durably(folder / MANIFEST, text, mode=0o444)
         sync(folder)
         place = self.folder(str(facts["key"]))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
         try:
             folder.rename(place)
         except OSError:

@@ -76,3 +76,9 @@ def test_more_axes_than_any_format_has_are_refused():
 def test_a_limit_is_a_name_and_a_number(text):
     with pytest.raises(UsageError, match="--limit cannot be"):
         budget.parse([text])
+
+
+def test_a_shape_that_no_array_has_is_refused_though_it_holds_no_number():
+    with pytest.raises(UnsupportedError) as error:
+        Builder().input("x", (0, 2**62))
+    assert "no array" in error.value.problems[0].reason

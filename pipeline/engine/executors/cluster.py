@@ -33,6 +33,11 @@ _PROOFS = 3  # that are tried, as a worker may die in the middle of one
 _PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
 _AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
 _TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
+_LOCALLY = {
+    "distributed.deploy.lost-worker-timeout": "1 week",  # a worker that is restarted is not lost
+    "distributed.worker.profile.enabled": False,  # which looks at each worker a hundred times a second, for nobody
+    "distributed.admin.tick.interval": "1 s",
+}
 
 
 class Cluster(Executor):
@@ -151,7 +156,7 @@ def _client(options: Options, jobs: int) -> Iterator[Client]:
         return
     workers = min(options.jobs, jobs)
     with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 week"}),  # one that is restarted is not lost
+        dask.config.set(_LOCALLY),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -27,16 +28,7 @@ DEATHS = 3  # of workers with one model, after which it is set aside
 _LOST = 120  # seconds that a worker may take to end which dask has given up
 _LOOK = 0.2  # seconds between two looks at whether it has
 _CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
-
-# What something long may follow; a message costs a small model more than its stages do.
-_TOLD_AT_ONCE = (
-    events.RunStarted,
-    events.StageStarted,
-    events.StageWaiting,
-    events.StageProgress,
-    events.StopAsked,
-    events.RunFinished,
-)
+_TELLING = 0.1  # seconds between two messages, each of which costs a small model more than its stages do
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,8 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
         self.proven = False
         self.stopped = False  # the user wants no more
         self.model = ""  # that is converted
-        self.untold: list[dict[str, Any]] = []  # events that wait for the next message
+        self.untold: deque[dict[str, Any]] = deque()  # events that wait for the next message
+        self.telling = False  # that message is on its way
 
     def setup(self, worker: Worker) -> None:
         """Prove the worker. Raises MachineError, which names it; dask lets one that comes later stay all the same."""
@@ -89,12 +82,18 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
         self.proven = True
 
     def report(self, event: events.Event) -> None:
-        """Tell the client what happens."""
+        """Have the client told what happens, soon."""
         self.model = "" if isinstance(event, events.RunFinished) else event.model
         self.untold.append(events.as_json(event))
-        if isinstance(event, _TOLD_AT_ONCE):
-            self.worker.log_event(self.name, json.dumps(self.untold))
-            self.untold = []
+        if not self.telling:
+            self.telling = True
+            self.worker.loop.add_callback(self.worker.loop.call_later, _TELLING, self.tell)
+
+    def tell(self) -> None:
+        """Tell the client what has happened since it was told last; to be called in the worker's loop."""
+        self.telling = False
+        if told := [self.untold.popleft() for _ in range(len(self.untold))]:
+            self.worker.log_event(self.name, json.dumps(told))
 
     def ask_to_stop(self) -> None:
         """Have the job that runs stop after its stage, and no other begin."""
@@ -153,7 +152,9 @@ def work(job: Job, number: int, name: str) -> ModelResult | None:
     with guards.stopping_when(lambda: plugin.stopped), locks:
         if again:
             _wait_for(job.output, lambda: plugin.stopped)
-        return None if plugin.stopped else job.ended(plugin.report)
+        result = None if plugin.stopped else job.ended(plugin.report)
+    plugin.worker.loop.add_callback(plugin.tell)  # before the result is, after which nobody listens
+    return result
 
 
 def _note(begun: Path, address: str) -> bool:

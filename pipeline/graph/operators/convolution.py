@@ -64,6 +64,9 @@ class Conv(DilatedWindow, Product):
         return scaled
 
 
+_WIDE = 256  # strides from which oneDNN, to which PyTorch gives float32 only, takes for ever; from 32768 on it crashes
+
+
 @operator
 class ConvTranspose(DilatedWindow, Product):
     """The transpose of Conv: x (N, Cin, ...), w (Cin, Cout/group, kernel...), b (Cout).
@@ -95,7 +98,10 @@ class ConvTranspose(DilatedWindow, Product):
     def evaluate(self, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         functional, zeros = torch.nn.functional, (0,) * self.axes
         deconvolve = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
-        y: Tensor = deconvolve[self.axes - 1](x, w, None, self.strides, groups=self.group, dilation=self.dilations)
+        wide = max(self.strides) >= _WIDE
+        given = (x.double(), w.double()) if wide else (x, w)
+        y: Tensor = deconvolve[self.axes - 1](*given, None, self.strides, groups=self.group, dilation=self.dilations)
+        y = y.to(x.dtype)
         y = _padded(y, (*zeros, *self.output_padding))  # places that no window covers
         y = _padded(y, tuple(-pad for pad in self.pads))  # which may crop all that a window covers
         return y if b is None else y + b.reshape(-1, *(1,) * self.axes)

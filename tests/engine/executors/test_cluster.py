@@ -27,6 +27,7 @@ from pipeline.store.store import Store
 from tests.engine.executors.wire import Wire
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
 from tests.engine.test_batch import zoo
+from tests.remotes import assert_shared_by
 from tests.torture.disk import mounted
 
 dask = pytest.importorskip("dask")
@@ -118,6 +119,12 @@ def test_the_same_command_again_does_what_is_missing_and_nothing_else(
     batch.convert_all(runs, told.append, stages=STAGES)
     assert {event.model for event in told if isinstance(event, events.StageStarted)} == {"m2"}
     assert sum(isinstance(event, events.RunFinished) for event in told) == 3
+
+
+def test_workers_fetch_from_a_remote_store_and_what_they_make_is_sent(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    assert_shared_by(tmp_path, scheduler=cluster.scheduler_address)
 
 
 def _wait_until(met: Callable[[], bool]) -> None:
