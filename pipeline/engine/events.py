@@ -191,16 +191,16 @@ def unheard(event: Event) -> None:
 
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
-    return {"event": _name(type(event)), **asdict(event)}
+    return {"event": _name(type(event).__name__), **asdict(event)}
 
 
 @cache
-def _name(kind: type[Event]) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+def _name(kind: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
 def from_json(told: Mapping[str, Any]) -> Event:
     """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
-    kinds = {_name(kind): kind for kind in Event.__subclasses__()}
+    kinds = {_name(kind.__name__): kind for kind in Event.__subclasses__()}
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
     return kinds[values.pop("event")](**values)

@@ -62,7 +62,7 @@ def by_files() -> bool:
 class _FileLock(FileLock):
     """One whose folder has to be there: filelock would make it, and so a store without a mark of one just removed."""
 
-    def acquire(self, *args: Any, **how: Any) -> AcquireReturnProxy:  # noqa: ANN401 - all that it takes there
+    def acquire(self, *args: Any, **how: Any) -> AcquireReturnProxy[Any]:  # noqa: ANN401 - all that it takes there
         Path(self.lock_file).parent.stat()
         return super().acquire(*args, **how)
 
