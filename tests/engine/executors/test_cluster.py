@@ -70,12 +70,28 @@ def _die_once(task: Task) -> None:
     mark = task.output.parents[2] / text[4:].decode()
     if b"once" in text and not mark.exists():
         mark.touch()
+        if os.fork() == 0:
+            _hold(task.inputs["t7"].parent / "out" / task.inputs["t7"].stem, task.output.parents[1])
         os.kill(os.getpid(), signal.SIGKILL)
     if b"hog" in text:
         hoarded = b"\xff" * LIMIT
         time.sleep(60)
         assert hoarded
     import_graph(task)
+
+
+def _hold(output: Path, sessions: Path) -> None:
+    """Keep the lock of an output folder until another has begun there, as a worker that the scheduler cannot reach."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if descriptor.readlink() != output:
+                os.close(int(descriptor.name))
+    for _ in range(3000):
+        if any(len(list(begun.iterdir())) > 1 for begun in sessions.glob("*/begun-[01]")):
+            break
+        time.sleep(0.01)
+    time.sleep(0.5)
+    os._exit(0)
 
 
 MORTAL = (replace(IMPORT, run=_die_once), EMIT, TRANSLATE)
