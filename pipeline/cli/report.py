@@ -28,7 +28,7 @@ def report(
 
     torch2caffe2 report out
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import page, record
     from pipeline.report.data import as_json
 
@@ -36,7 +36,7 @@ def report(
     if json:
         print_json(as_json([page.gather(each) for each in folders]))
     elif len(folders) > 1:
-        print(page.write_all(folder, folders, output))
+        print_place(page.write_all(folder, folders, output))
     else:
-        print(page.write(folders[0], output))
+        print_place(page.write(folders[0], output))
     return 0
