@@ -76,7 +76,7 @@ def inspect(
 
 
 def _draw(location: Location, target: Path, json: bool) -> int:
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import own
     from pipeline.errors import UsageError
     from pipeline.inspection import pictures
@@ -89,6 +89,6 @@ def _draw(location: Location, target: Path, json: bool) -> int:
     if json:
         print_json({"output": str(target), "title": picture.title, "caption": picture.caption})
     else:
-        print(target)
+        print_place(target)
         print(f"{picture.title}: {picture.caption}", file=sys.stderr)
     return 0

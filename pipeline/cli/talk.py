@@ -59,6 +59,11 @@ def tell(text: str) -> None:
     print(visible(text), file=sys.stderr)
 
 
+def print_place(place: Path) -> None:
+    """Print where something is: the path's own bytes for programs, and what can be shown of them in a terminal."""
+    print(visible(str(place)) if sys.stdout.isatty() else place)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print data for programs."""
     print(json.dumps(value, indent=2))
@@ -181,7 +186,7 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
     else:
         for result in results:
             if result.converted:
-                print(result.output)
+                print_place(Path(result.output))
     return code
 
 

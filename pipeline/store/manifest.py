@@ -18,7 +18,7 @@ FORMAT = 2
 # File names stay inside their folder, keys name artifacts.
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=(1 << 63) - 1)]
 
 
 class StoredFile(TypedDict):

@@ -87,10 +87,8 @@ class ConvTranspose(DilatedWindow, Product):
             raise ShapeError(f"pads {self.pads} or {self.group} groups do not fit shape {x.shape}")
         check_shape("w", w, (channels, maps // self.group, *self.kernel_shape))
         check_shape("b", b, (maps,))
-        axes = zip(x.shape[2:], self.strides, self.extents, self.begins, self.ends, self.output_padding, strict=True)
-        spatial = tuple(
-            (size - 1) * stride + extent - begin - end + more for size, stride, extent, begin, end, more in axes
-        )
+        axes = zip(self.spans(x.shape[2:]), self.begins, self.ends, self.output_padding, strict=True)
+        spatial = tuple(span - begin - end + more for span, begin, end, more in axes)
         if min(spatial) < 1:
             raise ShapeError(f"pads {self.pads} leave nothing of shape {x.shape}: {spatial}")
         return TensorType((x.shape[0], maps, *spatial))
@@ -108,6 +106,10 @@ class ConvTranspose(DilatedWindow, Product):
 
     def multiply_adds(self, node: Node) -> int:
         return _places(node.input(0)) * node.input(1).size
+
+    def scratch_bytes(self, node: Node) -> int:
+        """Return the bytes of what is scattered to, before pads crop it."""
+        return 4 * math.prod(node.output.shape[:2]) * math.prod(self.spans(node.input(0).shape[2:]))
 
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, self.kernel_shape, self.strides, self.dilations, strict=True)
