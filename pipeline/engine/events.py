@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
 
@@ -189,18 +188,16 @@ def unheard(event: Event) -> None:
     """Tell nobody."""
 
 
+_NAMES = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in Event.__subclasses__()}
+_KINDS = {name: kind for kind, name in _NAMES.items()}
+
+
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
-    return {"event": _name(type(event).__name__), **asdict(event)}
-
-
-@cache
-def _name(kind: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).lower()
+    return {"event": _NAMES[type(event)], **asdict(event)}
 
 
 def from_json(told: Mapping[str, Any]) -> Event:
     """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
-    kinds = {_name(kind.__name__): kind for kind in Event.__subclasses__()}
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    return kinds[values.pop("event")](**values)
+    return _KINDS[values.pop("event")](**values)
