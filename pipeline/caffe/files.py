@@ -16,6 +16,7 @@ from pipeline.caffe import hdf5
 from pipeline.caffe.blobs import StoredBlob, layer_parts, scan_blobs, strip_blobs
 from pipeline.caffe.lacking import unknown_fields
 from pipeline.caffe.phase import State, in_state
+from pipeline.caffe.recognition import is_hdf5
 from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
@@ -157,7 +158,7 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
     HDF5 does not tell how many blobs a layer has that shares its last ones; `net` does.
     """
     view = map_file(path)
-    if hdf5.is_hdf5(view):
+    if is_hdf5(view):
         blobs = hdf5.read_blobs(path, view)
         return hdf5.with_shared(blobs, net) if net else blobs
     with reading(path):
@@ -178,7 +179,7 @@ def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[me
     Raises OverBudget for too many layers, before they are read.
     """
     view = map_file(path)
-    if hdf5.is_hdf5(view):
+    if is_hdf5(view):
         raise InvalidInputError(
             f"{path} holds weights in HDF5, and no layers", advice="give the prototxt of the network"
         )

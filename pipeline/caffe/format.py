@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.caffe.recognition import is_hdf5, recognise
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
-from pipeline.wire.foreign import hdf5_of_others
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 
 _PROTOTXT, _CAFFEMODEL, _HDF5 = "deploy.prototxt", "model.caffemodel", "model.caffemodel.h5"
 _SELECTED = "selected.prototxt"
-_HEAD = 1 << 16  # bytes in which a prototxt says what it is
-_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
-_OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
-HDF5 = b"\x89HDF\r\n\x1a\n"  # what such a file begins with
-_LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
 
 
 class Caffe(Format):
@@ -48,13 +42,8 @@ class Caffe(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Tell the text of layers, a NetParameter by the fields of its first layer, and HDF5 by its signature."""
-        head = bytes(view[:_HEAD])
-        if head.startswith(HDF5):
-            return "" if hdf5_of_others(head) else "caffemodel"
-        if b"\0" not in head and _LAYERS.search(head) and not _OPERATORS.search(head):
-            return "prototxt"
-        return "caffemodel" if _is_net(view) else ""
+        """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for what is none of them."""
+        return recognise(view)
 
     def read(self, source: Source, note: Note = unheard) -> Network:
         """Read a pair, with the shapes that the user gave for one of their own.
@@ -186,26 +175,7 @@ class Caffe(Format):
         from pipeline.wire.mapped import map_file
 
         weights = files["caffemodel"]
-        is_hdf5 = bytes(map_file(weights)[: len(HDF5)]) == HDF5
-        return {_PROTOTXT: files["prototxt"], _HDF5 if is_hdf5 else _CAFFEMODEL: weights}
-
-
-def _is_net(view: memoryview) -> bool:
-    """Tell a binary NetParameter by the fields of its first layer: an old one has its type as a number, at 5."""
-    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields, number_at
-
-    end = 0
-    try:
-        for field in fields(view, 0, len(view)):
-            end = field.end
-            if field.number == _LAYER:
-                return True
-            if field.number == _V1_LAYER and field.wire_type == LENGTH_DELIMITED:
-                inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
-                return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
-    except InvalidInputError:
-        return number_at(view, end) == _LAYER  # which the file ends in
-    return False
+        return {_PROTOTXT: files["prototxt"], _HDF5 if is_hdf5(map_file(weights)) else _CAFFEMODEL: weights}
 
 
 @contextmanager

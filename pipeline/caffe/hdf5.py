@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.caffe.blobs import ABSENT, Array, StoredBlob
-from pipeline.caffe.format import HDF5
 from pipeline.caffe.schema import NetParameter
 from pipeline.errors import InvalidInputError, MachineError, MissingLibrary, Problem, UnsupportedError
 from pipeline.graph.budget import Budget
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 _MOST = 1024  # blobs of a layer; a recurrent one has a dozen
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
-
-
-def is_hdf5(view: memoryview) -> bool:
-    """Tell an HDF5 file by its signature, as Caffe does."""
-    return bytes(view[: len(HDF5)]) == HDF5
 
 
 def require(need: str) -> None:

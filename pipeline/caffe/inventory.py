@@ -53,7 +53,7 @@ def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) 
 def blobs(path: Path) -> Inventory:
     """List the layers in a file of weights: a caffemodel tells their types and wiring too, HDF5 only names."""
     from pipeline.caffe import files
-    from pipeline.caffe.hdf5 import is_hdf5
+    from pipeline.caffe.recognition import is_hdf5
     from pipeline.wire.mapped import map_file
 
     title = f"Caffe weights in {path.name}"

@@ -9,12 +9,13 @@ from dataclasses import make_dataclass
 from typing import Any, NotRequired, TypedDict
 
 from pipeline.cli.schema import published, written
-from pipeline.engine.record import DeliveredFile, RunRecord, SourceFiles, StageRecord
+from pipeline.engine.record import RunRecord
 from pipeline.inspection.statistics import Statistics
 from pipeline.inspection.support import Unknown
 from pipeline.report.data import Report
 from pipeline.runtimes.doctor import Finding
 from pipeline.store.collect import Entry, Removal
+from pipeline.store.exchange import Moved
 from pipeline.store.lineage import Lineage
 
 VERSION = 1  # raised where something is taken away or means something else
@@ -59,6 +60,7 @@ class Checked(TypedDict):
     values: int
     max_abs: float | str
     relative: float | str
+    to_largest: float | str
     worst_at: str
     diverges_at: str
     diverges_in: str
@@ -79,6 +81,7 @@ class Verified(TypedDict):
 
     passed: bool
     tolerance: float
+    tolerance_to_largest: float | None
     inputs: str
     unheard: list[str]
     evidence: list[Borne]
@@ -95,7 +98,7 @@ class Converted(TypedDict):
     exit_code: int
     seconds: float
     errors: list[Error]
-    run: RunRecord | None
+    run: written(RunRecord | None)  # type: ignore[valid-type]
     verification: Verified | None
 
 
@@ -118,7 +121,7 @@ class Reason(TypedDict):
 
 
 class PlannedStage(TypedDict):
-    """What would happen to a stage: hit, run or follows."""
+    """What would happen to a stage: hit, fetch, run or follows."""
 
     stage: str
     state: str
@@ -172,33 +175,22 @@ class Left(TypedDict):
     obstacle: str
 
 
-class Standing(TypedDict):
-    """How a run stands: its record, the files that were edited, and those that are of an earlier run."""
-
-    run: str
-    options: dict[str, Any]
-    store: str
-    command: list[str]
-    source: SourceFiles
-    stages: list[StageRecord]
-    state: str
-    version: str
-    started: str
-    finished: str
-    error: str
-    delivered: dict[str, DeliveredFile]
-    pending: dict[str, DeliveredFile]
-    mark: str
-    format: int
-    edited: list[str]
-    older: list[str]
-    resume: Left
+Standing = make_dataclass(
+    "Standing",
+    [("edited", list[str] | None), ("older", list[str] | None), ("resume", Left | None)],
+    bases=(written(RunRecord),),
+    namespace={
+        "__doc__": "How a run stands: its record; of one alone also files that were edited, and those that an earlier"
+        " run left."
+    },
+)
 
 
 class Standings(TypedDict):
     """status."""
 
-    models: list[Standing]
+    models: list[Standing]  # type: ignore[valid-type]
+    totals: dict[str, int]  # by state
 
 
 # report: all that the page of each run tells.
@@ -366,6 +358,8 @@ ANSWERS: dict[str, Any] = {
     "cache list": list[Entry],
     "cache collect": list[Removal],
     "cache check": list[Damaged],
+    "cache push": list[Moved],
+    "cache pull": list[Moved],
 }
 
 

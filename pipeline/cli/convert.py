@@ -46,6 +46,6 @@ def convert(
         if verbose:
             print_optimizations(results[0], sys.stderr)
         print_verification(results[0], stream=sys.stderr)
-    code = finish(results, json, verbose)
+    code = finish(results, len(runs), json, verbose)
     tell_reports(batch.write_pages(results), quiet)
     return code

@@ -78,8 +78,11 @@ def inspect(
 def _draw(location: Location, target: Path, json: bool) -> int:
     from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import own
+    from pipeline.errors import UsageError
     from pipeline.inspection import pictures
 
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"the filters are drawn as PNG, and {target} is called otherwise", advice="a name in .png")
     own.refuse_foreign(target)
     picture = pictures.of_file(location)
     own.write(target, picture.png, "picture")

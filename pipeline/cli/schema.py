@@ -19,7 +19,7 @@ def written(kind: Any) -> Any:  # noqa: ANN401 - a type
     Bytes are left out, and numbers that JSON lacks are words.
     """
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
         told = [(each.name, written(hints[each.name])) for each in fields(kind) if hints[each.name] is not bytes]
         return make_dataclass(kind.__name__, told, namespace={"__doc__": kind.__doc__})
     inner = tuple(written(each) for each in get_args(kind) if each is not Ellipsis)
@@ -27,7 +27,7 @@ def written(kind: Any) -> Any:  # noqa: ANN401 - a type
         return functools.reduce(operator.or_, inner)
     if get_origin(kind) is Mapping:
         return dict[str, inner[1]]  # type: ignore[valid-type]
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, list):
         return list[functools.reduce(operator.or_, inner)]  # type: ignore[misc]
     return float | str if kind is float else kind
 

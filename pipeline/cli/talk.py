@@ -134,6 +134,7 @@ def go_on(
     `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
     """
     from pipeline.engine import batch, record
+    from pipeline.engine.behind import sending
     from pipeline.engine.executors.executor import chosen
     from pipeline.engine.job import resumed_job
 
@@ -142,31 +143,36 @@ def go_on(
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
-    with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
-        alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    remote_store = how["changes"].get("remote_store", "")
+    with (
+        reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
+        sending(remote_store, shown) as report,
+    ):
         results = batch.do_all(jobs, report, chosen(alone))
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):
             print_verification(result, sys.stdout if is_data else sys.stderr)
-    code = finish(results, json, verbose, data_too=not is_data)
+    code = finish(results, len(jobs), json, verbose, data_too=not is_data)
     tell_reports(batch.write_pages(results), quiet)
     return code
 
 
-def finish(results: Sequence[ModelResult], as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
+def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
     """Print how conversions ended: errors to stderr, results to stdout (`data_too`); give the worst exit code.
 
-    130 (interrupted) outranks 1 (a bug), and that any other code; of those, the highest is given.
+    They are those of `of` conversions that were begun. 130 (interrupted) outranks 1 (a bug), and that any other
+    code; of those, the highest is given.
     """
     for result in results:
         if result.trace and verbosity > 1:
             print(visible(result.trace, keep="\n"), file=sys.stderr)
         if result.error:
-            prefix = f"{visible(result.model)}: " if len(results) > 1 else ""
+            prefix = f"{visible(result.model)}: " if of > 1 else ""
             print(f"{prefix}{result.error}", file=sys.stderr)
-        if result.recorded and result.exit_code in RESUMABLE:
-            tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', result.output])}")
+    for folder in _resumable(results, of):
+        tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', str(folder)])}")
     if not results:
         print("error: interrupted", file=sys.stderr)
     code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
@@ -174,7 +180,7 @@ def finish(results: Sequence[ModelResult], as_json: bool, verbosity: int = 0, *,
         return code
     if as_json:
         print_json({"exit_code": code, "models": [data(result) for result in results]})
-    elif len(results) > 1:
+    elif of > 1:
         rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output, r.cause) for r in results]
         print_table(("model", "state", "exit", "time", "output", "cause"), rows)
     else:
@@ -182,6 +188,13 @@ def finish(results: Sequence[ModelResult], as_json: bool, verbosity: int = 0, *,
             if result.converted:
                 print_place(Path(result.output))
     return code
+
+
+def _resumable(results: Sequence[ModelResult], of: int) -> Sequence[Path]:
+    """Return the output folders of runs that can be gone on with; of several runs in one folder, that one."""
+    found = [Path(result.output) for result in results if result.recorded and result.exit_code in RESUMABLE]
+    over = {output.parent for output in found}
+    return tuple(over) if of > 1 and len(over) == 1 else found
 
 
 def tell_reports(written: Sequence[Path], quiet: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -64,6 +65,7 @@ class StageRecord:
     state: str = "pending"
     key: Key = ""
     digest: Key = ""
+    started: str = ""
     seconds: Seconds = 0.0
     size: Count = 0
     reasons: list[str] = field(default_factory=list)
@@ -91,6 +93,7 @@ class RunRecord:
     delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
     pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
     mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
+    worker: str = ""  # who does it, as HOST:PID
     format: int = FORMAT
 
     def save(self, folder: Path) -> None:
@@ -186,6 +189,7 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         asked,
         output=folder.absolute(),
         store=Path(record.store),
+        remote_store="",  # which no record may have us connect to
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
@@ -220,12 +224,13 @@ def refuse_gone(options: Options, folder: Path) -> None:
 
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
     """Begin the record of a run."""
-    return RunRecord(run, to_json(options), str(store), command, {}, [], started=now())
+    worker = f"{platform.node()}:{os.getpid()}"
+    return RunRecord(run, to_json(options), str(store), command, {}, [], started=now(), worker=worker)
 
 
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
     """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
-    made = replace(start(options, store, command, ""), state=WAITING)
+    made = replace(start(options, store, command, ""), state=WAITING, worker="")
     return (
         made
         if earlier is None

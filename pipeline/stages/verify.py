@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.graph.format import Format
     from pipeline.graph.signature import Signature
     from pipeline.graph.values import Graph
-    from pipeline.verification.verification import Candidate
+    from pipeline.verification.check import Candidate
 
 
 def run(task: Task) -> None:
@@ -66,7 +66,7 @@ def _artifacts(task: Task) -> list[Candidate]:
     A network inside a table is one that nobody but this program finds there, and nobody but this program gives it other
     inputs and outputs.
     """
-    from pipeline.verification.verification import Candidate
+    from pipeline.verification.check import Candidate
 
     made = [known for known in formats.FORMATS if known.is_artifact and known.name in task.inputs]
     found = [_artifact(known, task.inputs[known.name], task) for known in made]
@@ -89,7 +89,7 @@ def _blobs(known: Format, ports: Signature, first: Candidate) -> tuple[Sequence[
 
 
 def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
-    from pipeline.verification.verification import Candidate
+    from pipeline.verification.check import Candidate
 
     source = known.stored(folder, task.options)
     if not known.reads:

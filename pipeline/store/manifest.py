@@ -52,6 +52,15 @@ class Asked(TypedDict, total=False):
     origins: dict[str, Any]
 
 
+class Failure(TypedDict):
+    """Why a stage that has compared numbers failed, as its error says it."""
+
+    what: str
+    where: str
+    why: str
+    advice: str
+
+
 class Manifest(TypedDict):
     """What a manifest says."""
 
@@ -72,7 +81,7 @@ class Manifest(TypedDict):
     command: list[str]
     notes: NotRequired[list[str]]
     edited: NotRequired[list[str]]
-    failure: NotRequired[dict[str, str]]
+    failure: NotRequired[Failure]
 
 
 def sealed(facts: dict[str, Any]) -> bytes:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pipeline.graph.builder import Builder
 from pipeline.torch7.module import Module, TorchValue
-
-if TYPE_CHECKING:
-    pass
 
 
 class States(dict[int, TorchValue]):

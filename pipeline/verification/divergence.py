@@ -19,7 +19,8 @@ from pipeline.graph.values import Graph, Value
 from pipeline.runtimes.runtime import Job, Runtime
 from pipeline.runtimes.runtime import run as run_files
 from pipeline.verification import cut, export
-from pipeline.verification.verification import Candidate, Check, Verification, differing
+from pipeline.verification.check import Candidate, Check
+from pipeline.verification.verification import Verification, differing
 
 Array = np.ndarray[Any, Any]
 Run = Callable[[Graph, Sequence[Array]], Array]  # a network with one output, on these inputs

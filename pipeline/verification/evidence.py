@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import formats
 from pipeline.graph.neutral import GRAPH
 
-if TYPE_CHECKING:
-    from pipeline.verification.verification import Candidate, Check
+if TYPE_CHECKING:  # its words are also shown where nothing is checked
+    from pipeline.verification.check import Candidate, Check
 
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {

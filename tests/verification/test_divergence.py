@@ -15,10 +15,10 @@ from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.operators import LeakyRelu
 from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Job, Result, Runtime
-from pipeline.verification import cut, divergence, feeds, verification
+from pipeline.verification import cut, divergence, feeds, verification, verifier
+from pipeline.verification.check import Candidate
 from pipeline.verification.divergence import Span, keep, smallest_diverging
 from pipeline.verification.tolerance import Tolerance
-from pipeline.verification.verification import Candidate
 from tests.verification.nets import network, saved
 
 
@@ -154,7 +154,7 @@ def odd_runtime(jobs: Sequence[Job], folder: Path) -> list[Result]:
 
 
 def test_an_independent_runtime_is_asked_about_parts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (verification, divergence):
+    for module in (verifier, divergence):
         monkeypatch.setattr(module, "run_files", lambda _runtime, jobs: odd_runtime(jobs, tmp_path))
     folder = saved(network(), tmp_path / "run")
     files = {"prototxt": folder / "deploy.prototxt", "caffemodel": folder / "model.caffemodel"}

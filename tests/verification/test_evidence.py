@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from pipeline.graph.comparison import Difference
+from pipeline.verification.check import Candidate, Check
 from pipeline.verification.evidence import gather, words
-from pipeline.verification.verification import Candidate, Check
 from tests.verification.nets import network
 
 NET = network()

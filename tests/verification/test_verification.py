@@ -11,10 +11,10 @@ from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run as evaluate
 from pipeline.graph.values import Graph, Origin
 from pipeline.runtimes.runtime import Result, Runtime
-from pipeline.verification import verification
+from pipeline.verification import verification, verifier
+from pipeline.verification.check import Candidate
 from pipeline.verification.feeds import Reference, random_inputs
 from pipeline.verification.tolerance import Tolerance
-from pipeline.verification.verification import Candidate
 
 CAFFE2 = Runtime("Caffe2", "1.0.1", "caffe2", "python", Path("caffe2.py"))
 OPENCV = Runtime("OpenCV", "4.8.0", "caffe", "python", Path("opencv.py"), pads_shapes=True)
@@ -36,7 +36,7 @@ def artifact(kind: str, graph: Graph | None, output: str = "second") -> Candidat
 
 def verified(artifacts, runtimes=(), reference=None, answer=None, monkeypatch=None, **more):
     if answer is not None:
-        monkeypatch.setattr(verification, "run_files", lambda runtime, jobs: [answer(jobs[0])])
+        monkeypatch.setattr(verifier, "run_files", lambda runtime, jobs: [answer(jobs[0])])
     reference = reference or random_inputs(two_layers(), 0)
     return verification.verify(artifacts, reference, runtimes, Tolerance(1e-4), **more)
 

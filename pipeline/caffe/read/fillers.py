@@ -11,7 +11,7 @@ from pipeline.caffe.schema import FillerParameter
 from pipeline.graph.values import Shape
 
 if TYPE_CHECKING:
-    from pipeline.caffe.read.weights import Array
+    from pipeline.caffe.blobs import Array
     from pipeline.caffe.schema import LayerParameter
 
 _WEIGHTED = (("weight_filler", 0.0), ("bias_filler", 0.0))

@@ -42,7 +42,7 @@ def doubt(reads: str, files: Mapping[str, Path]) -> str:
 
     It is not asked either where it cannot read the weights.
     """
-    from pipeline.caffe.hdf5 import is_hdf5
+    from pipeline.caffe.recognition import is_hdf5
     from pipeline.runtimes.doubt import doubted_layer, doubted_module
     from pipeline.wire.mapped import map_file
 
