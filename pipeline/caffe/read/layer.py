@@ -51,7 +51,8 @@ _PAIR = re.compile(r"""['"]?\b(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'
 
 _NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 
-_Number, _Real = int, float  # since Fields has methods of these names
+_Number = int  # since Fields has methods of these names
+_Real = float
 
 
 class Fields:
