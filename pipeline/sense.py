@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.graph import budget
 from pipeline.graph.input_spec import parse_inputs
 
+_PASSWORD = re.compile(r"(?<=:)[^/]*(?=@)")  # in a URL
 _SHAPE = re.compile(r"\d+(x\d+)+")
 
 
@@ -31,7 +32,7 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
     elif option == "phase" and value not in ("", "TEST", "TRAIN"):
         why = "it is TEST or TRAIN"
     elif option == "remote_store":
-        why = _fault_of_url(value)
+        why, value = _fault_of_url(value), _PASSWORD.sub("***", value)
     if why:
         raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
     if option == "inputs":

@@ -259,6 +259,7 @@ def test_without_the_option_fsspec_is_not_needed_and_with_it_named(
         ("file://relative/folder", "it is a URL"),
         ("file:///mnt/shared\n", "it is a URL"),
         ("ssh://me:secret@host/x", "password"),
+        ("ssh://me:secret:@secret@host/x", "password"),
         ("s3://[x", "Invalid IPv6"),
         ("nonsense://x", "Protocol not known"),
     ],
@@ -268,6 +269,7 @@ def test_a_url_that_leads_nowhere_is_refused_before_anything_is_made(tmp_path: P
     with pytest.raises(UsageError) as caught:
         machine.convert()
     assert why in caught.value.why
+    assert "secret" not in caught.value.what  # which logs keep
     assert not machine.output.exists()
 
 
