@@ -41,7 +41,6 @@ app = typer.Typer(
     help="Turn Torch7 networks into Caffe and Caffe2 networks that compute the same numbers.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
 )
@@ -60,13 +59,17 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _program(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Hold the options of the program itself."""
+    """Hold the options of the program itself, and show which commands there are where none is named."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(UsageError.exit_code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ What = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Look after the store of artifacts.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="Look after the store of artifacts.", rich_markup_mode=None)
     group.command("list")(list_)
     group.command()(collect)
     group.command()(check)

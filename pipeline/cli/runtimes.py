@@ -13,9 +13,7 @@ from pipeline.cli.options import Json
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(
-        help="Programs that others wrote, to judge a conversion by.", no_args_is_help=True, rich_markup_mode=None
-    )
+    group = typer.Typer(help="Programs that others wrote, to judge a conversion by.", rich_markup_mode=None)
     group.command("list")(list_)
     group.command()(install)
     app.add_typer(group, name="runtimes")

@@ -31,6 +31,14 @@ def test_the_version_is_told(program: Program) -> None:
     assert program("--version").out == f"torch2caffe2 {pipeline.__version__}\n"
 
 
+def test_where_no_command_is_named_those_there_are_are_shown(program: Program) -> None:
+    said = program()
+    assert (said.code, said.out, said.err.split()[0]) == (2, "", "Usage:")
+    assert "  convert " in said.err
+    said = program("cache")
+    assert (said.code, said.err) == (2, "error: missing command\n  try: torch2caffe2 cache --help\n")
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; from pipeline.cli.app import run; run(['--help']);"
