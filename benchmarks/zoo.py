@@ -143,7 +143,7 @@ def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
     count = min(most, workers * max(1, round(ideal / each)))
     jobs = [Job(f"m{number}", place, partial(asleep, f"m{number}", stages)) for number in range(count)]
     own = {"n_workers": workers, "threads_per_worker": 1, "processes": False, "protocol": "tcp", "host": "127.0.0.1"}
-    own |= {"memory_limit": None, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    own |= {"memory_limit": None, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
     with dask.config.set(_QUIET), LocalCluster(**own) as cluster:
         executor = Cluster(Options(scheduler=cluster.scheduler_address, store=place / "store"))
         try:
