@@ -29,7 +29,7 @@ def report(
 
     torch2caffe2 report out
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import page, record
     from pipeline.report.data import as_json
 
@@ -37,7 +37,7 @@ def report(
     if json:
         print_json(as_json([page.gather(each) for each in folders]))
     elif len(folders) > 1:
-        print(page.write_all(output or folder / page.NAME, {each: each / page.NAME for each in folders}))
+        print_place(page.write_all(output or folder / page.NAME, {each: each / page.NAME for each in folders}))
     else:
-        print(page.write(folders[0], output))
+        print_place(page.write(folders[0], output))
     return 0

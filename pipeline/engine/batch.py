@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pipeline.config import Options
 from pipeline.engine import events, page, runner
-from pipeline.engine.executors.executor import Executor, chosen
+from pipeline.engine.behind import sending
+from pipeline.engine.executors.choice import chosen
+from pipeline.engine.executors.executor import Executor
 from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
 from pipeline.stages.stage import Stage
@@ -23,7 +25,8 @@ def convert_all(
     if len(runs) > 1:
         for options in runs:
             runner.wait(options, report, command)
-    return do_all([new_job(options, command, stages) for options in runs], report, chosen(runs[0]))
+    with sending(runs[0].remote_store, report) as heard:
+        return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
 
 
 def do_all(work: Sequence[Job], report: events.Reporter, executor: Executor | None = None) -> list[ModelResult]:

@@ -8,9 +8,10 @@ result may be larger than what really runs, never smaller: tests compare it with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pipeline
 from pipeline.wire.digest import digest
@@ -27,7 +28,8 @@ _QUOTED = re.compile(rf"""["']({_NAME}(?:\.\w+)+)["']""")
 _LISTS = ("iter_modules", "walk_packages")
 
 
-def code_digests(module: str) -> dict[str, str]:
+@cache
+def code_digests(module: str) -> Mapping[str, str]:
     """Return the digest of each file in the import closure of `module`, by path inside the package.
 
     The package's own `__init__.py` is left out: it holds the version number, which changes no result.
@@ -43,7 +45,7 @@ def code_digests(module: str) -> dict[str, str]:
         digests[name] = digest
         waiting.extend(needed - seen)
         seen |= needed
-    return dict(sorted(digests.items()))
+    return MappingProxyType(dict(sorted(digests.items())))
 
 
 @cache

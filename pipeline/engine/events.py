@@ -17,12 +17,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run begins; `stages` in the order in which they will go."""
+    """A run begins; `stages` in the order in which they will go, `store` the folder of their artifacts."""
 
     run: str
     source: str
     output: str
     stages: tuple[str, ...]
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ class StageProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageHit(Event):
-    """The artifact was in the store; the stage does not run."""
+    """The artifact was in the store, or has been `fetched` from the remote one; the stage does not run."""
 
     stage: str
     key: str
     seconds: float
     size: int
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,40 @@ class ArtifactDamaged(Event):
     key: str
     reason: str
     quarantine: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDamaged(Event):
+    """What the remote store at `url` has under a key is not what it should be; it is as none."""
+
+    stage: str
+    key: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFailed(Event):
+    """The remote store at `url` cannot be used; all goes on without it. Told once."""
+
+    url: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAwaited(Event):
+    """All is done but that so many artifacts are on their way to the remote store; no model's event."""
+
+    url: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSent(Event):
+    """What a stage made is in the remote store."""
+
+    stage: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,16 @@ from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
-from pipeline.store.store import Store, default_root
+from pipeline.store.remote import Remote, RemoteError
+from pipeline.store.store import Artifact, Damage, Store, default_root
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
     """What would happen to one stage.
 
-    `state`: "hit"; "run"; or "follows": a stage before it runs, and where that makes the same bytes as last
-    time, this one is a hit. Its key is known only then.
+    `state`: "hit"; "fetch", from the remote store; "run"; or "follows": a stage before it runs, and where that makes
+    the same bytes as last time, this one is a hit. Its key is known only then.
     """
 
     stage: str
@@ -104,7 +105,26 @@ def _stage(
     answer = asked.answer(store.check(asked.key), before, options)
     if isinstance(answer, resolution.Hit):
         return StagePlan(stage.name, "hit", asked.key, answer.reasons), start.stored(answer.artifact)
-    return StagePlan(stage.name, "run", asked.key, answer.reasons), None
+    if stage.name in options.force:
+        return StagePlan(stage.name, "run", asked.key, answer.reasons), None
+    there, told = _remote(options.remote_store, asked.key)
+    if there:
+        return StagePlan(stage.name, "fetch", asked.key, told), start.stored(Artifact(store.folder(asked.key), there))
+    return StagePlan(stage.name, "run", asked.key, answer.reasons + told), None
+
+
+def _remote(url: str, key: str) -> tuple[dict[str, Any] | None, tuple[Reason, ...]]:
+    """Return the manifest that a remote store has under a key, and what to tell of that."""
+    remote = Remote(url)
+    if not remote.usable:
+        return None, ()
+    try:
+        found = remote.manifest(key)
+    except RemoteError as error:
+        return None, (Reason("unreachable", url, where=error.why),)
+    if isinstance(found, Damage):
+        return None, (Reason("unreachable", url, where=found.reason),)
+    return found, (Reason("remote", url),) if found else ()
 
 
 def _following(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.graph.values import Value
-from pipeline.report import drawing, words
-from pipeline.report.data import LayerRow, NetworkSummary, Report
+from pipeline.report import drawing, folding, kinds, words
+from pipeline.report.data import LayerRow, NetworkSummary, Parity, Report
+from pipeline.report.drawing import NetworkDrawing
+from pipeline.report.labels import Label, label
 from pipeline.report.verdict import verdict
 from pipeline.report.zoo import Row, Zoo
 
@@ -35,38 +37,42 @@ def render(report: Report) -> str:
             network=report.network,
             parity=report.parity,
             layers=layers,
-            followers=_followers(report.network) if report.network else {},
             takers=_takers(report.network) if report.network else {},
-            diagram=drawing.of_network(report.network) if report.network else None,
+            drawings=_drawings(report.network, report.parity) if report.network else [],
             steps=drawing.steps(report.run),
             stages=drawing.of_stages(report.run),
             time_line=drawing.time_line(report.run),
             plot=drawing.of_parity(report.parity, layers) if report.parity else None,
-            **_own(),
+            **_own("tables.js", "script.js"),
         )
     )
 
 
 def render_zoo(rows: Sequence[Row]) -> str:
     """Return the page over several runs, whose table can be sorted."""
-    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own())
+    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own("tables.js"))
 
 
-def _own() -> dict[str, str]:
-    """Return the style and the script of a page, and the policy that lets it run and load nothing else."""
+def _own(*names: str) -> dict[str, Any]:
+    """Return the style and the scripts of a page, and the policy that lets it run and load nothing else."""
     from markupsafe import Markup
 
-    style, script = _asset("style.css"), _asset("script.js")
+    style, scripts = _asset("style.css"), [_asset(name) for name in names]
+    digests = " ".join(f"'{_digest(script)}'" for script in scripts)
     policy = (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src {digests}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return {"style": Markup(style), "script": Markup(script), "policy": policy}  # files of this package
+    return {
+        "style": Markup(style),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": policy,
+    }  # our own files
 
 
-@cache
+@cache  # with the templates that it has compiled, which takes longer than to fill them
 def _environment() -> Environment:
-    """Give Jinja with everything escaped; a name that a template misspells is an error."""
+    """Return Jinja with everything escaped; a name that a template misspells is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -79,8 +85,8 @@ def _environment() -> Environment:
     )
     names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural", "sortable")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}
-    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote}
-    environment.globals["plural"] = words.plural
+    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote, "kind": kinds.kind}
+    environment.globals |= {"plural": words.plural, "MARKS": kinds.MARKS}
     return environment
 
 
@@ -102,12 +108,14 @@ def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
     return {value.name: layer for value, layer in values}
 
 
-def _followers(network: NetworkSummary) -> dict[int, list[int]]:
-    """Map a layer's place to the places of those that take what it makes."""
-    found: dict[int, list[int]] = {layer.index: [] for layer in network.layers}
-    for start, end in network.edges:
-        found[start].append(end)
-    return found
+def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str, NetworkDrawing, list[Label]]]:
+    """Draw a network folded, where something repeats in it, and whole."""
+    ways = {"folded": folding.folded(network), "whole": folding.whole(network)}
+    return [
+        (name, drawing.of_network(network, parts), [label(part, network, parity) for part in parts])
+        for name, parts in ways.items()
+        if name == "whole" or parts != ways["whole"]
+    ]
 
 
 def _takers(network: NetworkSummary) -> dict[int, LayerRow]:

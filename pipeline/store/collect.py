@@ -20,9 +20,9 @@ from pipeline.wire.digest import file_digest
 
 # What is kept in digests/ and history/, and what a process that died has left of it.
 _KEPT = re.compile(r"[0-9a-f]+(-[0-9a-f]+){1,2}|[0-9a-f]{64}\.json|\..+\.[0-9a-f]{8}\.partial")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_DURATION = re.compile(r"(\d{1,19}(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,15 @@ def by_files() -> bool:
 
 
 def lock(path: Path) -> Lock:
-    """Return the lock of this name."""
+    """Return the lock of this name, to be taken at once.
+
+    Raises FileNotFoundError where its folder is gone: filelock would make it, and so a store without its mark.
+    """
     grant = _GRANT.get()
-    return grant(path) if grant else FileLock(path, poll_interval=0.02, thread_local=False)
+    if grant:
+        return grant(path)
+    path.parent.stat()
+    return FileLock(path, poll_interval=0.02, thread_local=False)
 
 
 def require(folder: Path) -> None:

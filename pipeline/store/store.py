@@ -207,7 +207,7 @@ class Store:
         write_durably(folder / MANIFEST, text, mode=0o444)
         sync(folder)
         place = self.folder(str(facts["key"]))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
         try:
             folder.rename(place)
         except OSError:
@@ -318,8 +318,8 @@ def _unlocked(place: Path) -> Iterator[None]:
 
 def alive(session: Path) -> bool:
     """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
-    lock = locking.lock(session / "lock")
     try:
+        lock = locking.lock(session / "lock")
         lock.acquire(timeout=0)
     except locking.Timeout:
         return True

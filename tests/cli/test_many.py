@@ -39,6 +39,12 @@ def test_several_models_go_to_a_folder_each(program: Program) -> None:
     assert "cause" not in said.out
 
 
+def test_one_of_several_may_be_called_like_a_record(program: Program) -> None:
+    folder = zoo(program, "run.json.t7", "b.t7")
+    assert program("convert", folder, "--output", program.output, "-q").code == 0
+    assert states(program, program.output) == {"run.json": "done", "b": "done"}
+
+
 def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: Program) -> None:
     folder = zoo(program, "x/model.t7", "y/model.t7")
     (folder / "notes.txt").write_text("what I did")

@@ -44,8 +44,8 @@ def _import_or_refuse(task: Task) -> None:
 PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
 
 
-def zoo(folder: Path, *contents: str, jobs: int = 1, scheduler: str = "") -> tuple[Options, ...]:
-    lines = [f"store = '{folder}/store'", "output = 'out'", f"jobs = {jobs}", f"scheduler = '{scheduler}'"]
+def zoo(folder: Path, *contents: str, **how: object) -> tuple[Options, ...]:
+    lines = [f"store = '{folder}/store'", "output = 'out'", *(f"{name} = {value!r}" for name, value in how.items())]
     for number, content in enumerate(contents):
         (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
         lines += ["[[model]]", f"model = 'm{number}.t7'"]

@@ -59,6 +59,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
+    closure.code_digests.cache_clear()
     closure._scan.cache_clear()
     closure._file.cache_clear()
 

@@ -1,86 +1,23 @@
-"""Runs commands on changed files in processes of their own, and tells what no file may make them do.
+"""Fuzzes a target: changes its files one after the other, and tries each change.
 
 A campaign begins with the files that were found once: they lie in tests/data/fuzzed, by target.
 """
 
 from __future__ import annotations
 
-import os
-import resource
-import shutil
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
 from random import Random
-from types import FrameType
 
-from pipeline.cli.app import run
+from pipeline.cli import app as cli
 from tests.fuzz.mutation import mutated
-from tests.fuzz.targets import DATA, TARGETS, Place, Target, prepared
+from tests.fuzz.sandbox import Sandbox
+from tests.fuzz.targets import DATA, TARGETS, Words
+from tests.fuzz.trial import Attempt, Finding, Trial, silent
 
-SECONDS = 2.0  # of processor time for a command
-MEGABYTES = 500
-_BATCH = 50  # inputs a process
-ALLOWED = (0, 2, 3, 4, 5, 6)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What went wrong with an input, which is kept under `file`."""
-
-    target: str
-    command: str
-    what: str
-    file: Path
-
-    def __str__(self) -> str:
-        return f"{self.target}: {self.what}: {self.command} ({self.file})"
-
-
-class _TooLong(BaseException):
-    """A command takes longer than it may."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """Two folders beside each other: one to work in, restored for each input, and one that nothing may touch."""
-
-    root: Path
-
-    @staticmethod
-    def make(root: Path) -> Sandbox:
-        """Prepare a sandbox; what the program keeps by default is kept in it too."""
-        sandbox = Sandbox(root)
-        (root / "outside").mkdir()
-        (root / "outside" / "precious").write_text("precious\n")
-        (root / "findings").mkdir()
-        os.environ["TORCH2CAFFE2_STORE"] = str(sandbox.place.store)
-        os.chdir(root / "outside")
-        _in_child(lambda: prepared(sandbox.place.folder))
-        shutil.copytree(sandbox.place.folder, root / "pristine", symlinks=True)
-        return sandbox
-
-    @property
-    def place(self) -> Place:
-        return Place(self.root / "work")
-
-    def restore(self) -> None:
-        """Bring the folder to work in back to what it was."""
-        shutil.rmtree(self.place.folder)
-        shutil.copytree(self.root / "pristine", self.place.folder, symlinks=True)
-
-    def touched(self) -> str:
-        """Return what was written where nothing may be written; "" for nothing."""
-        outside = self.root / "outside"
-        names = sorted(str(path.relative_to(self.root)) for path in (*self.root.iterdir(), *outside.iterdir()))
-        if names != ["findings", "outside", "outside/precious", "pristine", "work"]:
-            return f"there is {', '.join(names)}"
-        return "" if (outside / "precious").read_text() == "precious\n" else "a file outside was written to"
+_BATCH = 200  # inputs a process
 
 
 def campaign(
@@ -92,16 +29,37 @@ def campaign(
     the same inputs.
     """
     target, began, done = TARGETS[name], time.monotonic(), 0
-    seeds = target.seeds(sandbox.place)
-    assert seeds, f"{name} has nothing to start from"
-    known = [path.read_bytes() for path in sorted((DATA / "fuzzed" / name).glob("*"))]
-    found = sandbox.root / "findings" / f"{name}-{seed}"
-    yield len(known), list(_in_a_process(sandbox, target, name, known, found.with_name(f"{found.name}-known")))
+    yield from again(sandbox, name)
+    files = [(lies, target.seeds(lies)) for lies in target.files(sandbox.place)]
     while (done < inputs) if inputs else (time.monotonic() - began < seconds):
+        lies, seeds = files[done // _BATCH % len(files)]
         count = min(_BATCH, inputs - done) if inputs else _BATCH
         new = islice(_changed(Random(f"{name} {seed} {done}"), seeds, target.signed), count)
-        yield count, list(_in_a_process(sandbox, target, name, new, found.with_name(f"{found.name}-{done}")))
+        yield Trial(sandbox, target, lies, sandbox.root / "findings" / f"{name}-{seed}-{done}").run(partial(_each, new))
         done += count
+
+
+def again(sandbox: Sandbox, name: str) -> Iterator[tuple[int, list[Finding]]]:
+    """Try what was found once, in a sandbox as it was."""
+    sandbox.restore()
+    known = [path.read_bytes() for path in sorted((DATA / "fuzzed" / name).glob("*"))]
+    for number, lies in enumerate(TARGETS[name].files(sandbox.place) if known else ()):
+        stem = sandbox.root / "findings" / f"{name}-known{number}"
+        yield Trial(sandbox, TARGETS[name], lies, stem).run(partial(_each, known))
+
+
+def refused(sandbox: Sandbox, name: str) -> Iterator[Words]:
+    """Yield the commands that do not end well on sound files of a target, so that changed ones would show little."""
+    target = TARGETS[name]
+    sandbox.restore()
+    for lies in target.files(sandbox.place):
+        lies.write_bytes(target.seeds(lies)[0])
+        for words in target.commands(sandbox.place, lies):
+            with silent():
+                code = cli.run(words)
+            if code:
+                yield words
+        sandbox.restore()
 
 
 def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], bytes]) -> Iterator[bytes]:
@@ -109,85 +67,6 @@ def _changed(random: Random, seeds: Sequence[bytes], signed: Callable[[bytes], b
         yield signed(mutated(random, random.choice(seeds), seeds))
 
 
-def _in_a_process(
-    sandbox: Sandbox, target: Target, name: str, inputs: Iterable[bytes], found: Path
-) -> Iterator[Finding]:
-    """Try inputs in a child, whose death is a finding too."""
-    report = found.with_suffix(".report")
-    status = _in_child(lambda: _try_inputs(sandbox, target, inputs, found, report))
-    lines = report.read_text().splitlines() if report.exists() else []
-    told = [line.split("\t") for line in lines if line.count("\t") == 2]
-    for command, what, file in told:
-        yield Finding(name, command, what, Path(file))
-    if status:
-        current = found.with_suffix(".current")
-        current.rename(found)
-        yield Finding(name, "", f"the process ended with {status}", found)
-
-
-def _in_child(work: Callable[[], object]) -> int:
-    """Do something in a child, so that this process stays without threads, and can be forked again; give its status."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _try_inputs(sandbox: Sandbox, target: Target, inputs: Iterable[bytes], found: Path, report: Path) -> None:
-    for number in (signal.SIGVTALRM, signal.SIGALRM):
-        signal.signal(number, _stop)
-    lies, current = target.lies(sandbox.place), found.with_suffix(".current")
-    with report.open("a") as told, _silent():
-        for number, data in enumerate(inputs):
-            current.write_bytes(data)
-            if target.writes:
-                sandbox.restore()
-            lies.write_bytes(data)
-            for words in target.commands(sandbox.place, lies):
-                if what := _fault(words) or sandbox.touched():
-                    kept = found.with_name(f"{found.name}-{number}{lies.suffix}")
-                    kept.write_bytes(data)
-                    told.write(f"{' '.join(words)}\t{what}\t{kept}\n")
-                    told.flush()
-                    break
-    current.unlink(missing_ok=True)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise _TooLong
-
-
-def _fault(words: tuple[str, ...]) -> str:
-    """Run a command; return what it did that no input may make it do, "" for nothing."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, 30 * SECONDS)
-    try:
-        code = run(words)
-    except _TooLong:
-        return f"longer than {SECONDS:g} s"
-    except BaseException as error:
-        return f"raised {type(error).__name__}: {error}"
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
-    if code not in ALLOWED:
-        return f"exit {code}"
-    return f"{grown:.0f} MB more" if grown > MEGABYTES else ""
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Let what commands say go nowhere."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    yield
+def _each(inputs: Iterable[bytes], attempt: Attempt) -> None:
+    for data in inputs:
+        attempt(data)

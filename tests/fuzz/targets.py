@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 from pipeline.cli.app import run
 from pipeline.store import manifest
@@ -14,47 +15,66 @@ from pipeline.torch7.reader import load
 from tests.torch7.writer import dumps
 
 DATA = Path(__file__).parents[1] / "data"
-MODEL = DATA / "demo" / "model.t7"
-INPUT = "2x1x32x32"
+NETWORK = ("convert", str(DATA / "demo" / "model.t7"), "--input", "2x1x32x32", "--no-verify")
+LAYER = DATA / "torch7" / "SpatialConvolution"  # is converted in a tenth of the time
+CONVERT = ("convert", str(LAYER / "model.t7"), "--input", "2x3x7x9", "--runtime", "none")
 _SHAPES = ("1x3x8x8", "2x4", "1x3")
 Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder with one sound run of the program, of which one file is changed."""
+    """A folder with a network in every format, and a sound run of the program: one file is changed."""
 
     folder: Path
 
     @property
+    def run(self) -> Path:
+        """What commands change: all else is read."""
+        return self.folder / "run"
+
+    @property
     def output(self) -> Path:
-        return self.folder / "out"
+        return self.run / "out"
 
     @property
     def store(self) -> Path:
-        return self.folder / "store"
+        return self.run / "store"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One format. `lies` says where a changed file is put, `commands` what is done with it."""
+    """One format: the files of a place that are changed, what is done with one, and more files to start from."""
 
-    seeds: Callable[[Place], Sequence[bytes]]
-    lies: Callable[[Place], Path]
+    pattern: str
     commands: Callable[[Place, Path], Sequence[Words]]
-    writes: bool  # the commands change the place
+    others: Callable[[], Sequence[bytes]]
     signed: Callable[[bytes], bytes] = bytes  # with a digest of its own that is right again
+
+    @property
+    def writes(self) -> bool:
+        """Whether commands change the place."""
+        return self.pattern.startswith("run/")
+
+    def files(self, place: Place) -> Sequence[Path]:
+        """Return the files that are changed, one at a time."""
+        return sorted(place.folder.glob(self.pattern)) or [place.folder / self.pattern]
+
+    def seeds(self, path: Path) -> Sequence[bytes]:
+        """Return what can lie at a path, the file of the place first."""
+        return [*([path.read_bytes()] if path.exists() else []), *self.others()]
 
 
 def prepared(folder: Path) -> Place:
     """Make a place."""
     place = Place(folder)
-    words = ["convert", str(MODEL), "--input", INPUT, "-o", str(place.output), "--store", str(place.store), "-q"]
-    assert run([*words, "--runtime", "none", "--report", str(folder / "page.html")]) == 0
-    assert run([*words, "-o", str(folder / "hdf5"), "--weights-format", "hdf5", "--no-verify"]) == 0
-    assert run([*words, "-o", str(folder / "exits"), "--to", "onnx", "--to", "pytorch", "--no-verify"]) == 0
-    (folder / "io.npz").write_bytes(MODEL.with_name("io.npz").read_bytes())
-    (folder / "run.toml").write_text(TOML.format(model=MODEL, input=INPUT))
+    kept = ("-q", "--store", str(place.store))
+    assert run([*CONVERT, "-o", str(place.output), *kept, "--report", str(place.run / "page.html")]) == 0
+    (place.run / "io.npz").write_bytes((LAYER / "io.npz").read_bytes())
+    for name, words in _NETWORKS.items():
+        assert run([*NETWORK, "-q", "-o", str(folder / name), "--store", str(folder / "stored"), *words]) == 0
+    for name, text in _CONFIGURATIONS.items():
+        (folder / name).write_text(text.format(model=LAYER / "model.t7"))
     return place
 
 
@@ -63,7 +83,7 @@ def _small(pattern: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted(DATA.glob(pattern)) if path.stat().st_size < 4000]
 
 
-def _ascii(place: Place) -> list[bytes]:
+def _ascii() -> list[bytes]:
     """Return networks as Torch7 writes them in ascii."""
     paths = [path for path in sorted(DATA.glob("torch7/*/model.t7")) if path.stat().st_size < 2000]
     return [dumps(load(path), ascii=True) for path in paths]
@@ -84,17 +104,21 @@ def _read_caffe(prototxt: str, weights: str) -> Callable[[Place, Path], Sequence
 
 def _inspect(place: Place, path: Path) -> Sequence[Words]:
     return (
-        ("inspect", str(path.parent), "--stats"),
+        *_inspect_folder(place, path),
         ("inspect", str(path), "--json"),
         ("diff", str(path), str(path), "--no-run"),
     )
 
 
+def _inspect_folder(place: Place, path: Path) -> Sequence[Words]:
+    return (("inspect", str(path.parent), "--stats"),)
+
+
 def _refer(place: Place, path: Path) -> Sequence[Words]:
-    reference = ("--reference", str(path), "--store", str(place.store), "-o", str(place.folder / "layer"))
+    reference = ("--reference", str(path), "-o", str(place.run / "layer"))
     return (
-        ("plan", str(MODEL), *reference),
-        ("export-layer", str(place.output / "graph.json"), "--layer", "1", *reference[:2], *reference[4:]),
+        ("plan", *CONVERT[1:], *reference, "--store", str(place.store)),
+        ("export-layer", str(place.output / "graph.json"), "--layer", "SpatialConvolution", *reference),
     )
 
 
@@ -103,21 +127,24 @@ def _plan(place: Place, path: Path) -> Sequence[Words]:
 
 
 def _go_on(place: Place, path: Path) -> Sequence[Words]:
-    """Look at a run, go on with it, and begin another in its folder."""
-    again = ("-o", str(place.output), "--store", str(place.store), "--runtime", "none")
-    return (
-        ("status", str(place.output)),
-        ("report", str(place.output)),
+    """Look at a run in one way and go on with it in another, which a file's bytes choose."""
+    output, store = str(place.output), ("--store", str(place.store))
+    looks = (
+        ("status", output),
+        ("report", output),
         ("lineage", str(place.output / "init_net.pb")),
-        ("resume", str(place.output)),
-        ("convert", str(MODEL), "--input", INPUT, *again),
-        ("convert", str(MODEL), "--input", INPUT, *again, "--no-verify", "--json"),
+        ("cache", "list", *store),
+        ("cache", "check", *store),
     )
-
-
-def _keep(place: Place, path: Path) -> Sequence[Words]:
-    store = ("--store", str(place.store))
-    return ("cache", "list", *store), *_go_on(place, path), ("cache", "check", *store)
+    steps = (
+        ("resume", output),
+        ("verify", output, "--runtime", "none"),
+        ("cache", "collect", *store, "--max-size", "1"),
+        (*CONVERT, "-o", output, *store),
+        (*CONVERT, "-o", output, *store, "--no-verify", "--json"),
+    )
+    chosen = crc32(path.read_bytes())
+    return looks[chosen % len(looks)], steps[chosen // len(looks) % len(steps)]
 
 
 def _signed(kind: str) -> Callable[[bytes], bytes]:
@@ -138,65 +165,73 @@ def _signed(kind: str) -> Callable[[bytes], bytes]:
 def _target(
     pattern: str,
     commands: Callable[[Place, Path], Sequence[Words]],
-    seeds: Callable[[Place], Sequence[bytes]] = lambda place: (),
+    others: Callable[[], Sequence[bytes]] = tuple,
     signed: Callable[[bytes], bytes] = bytes,
 ) -> Target:
-    """Return the target of the first file that matches `pattern` in a place, and of others like it."""
-
-    def lies(place: Place) -> Path:
-        return next(iter(sorted(place.folder.glob(pattern))), place.folder / pattern)
-
-    def all_seeds(place: Place) -> Sequence[bytes]:
-        path = lies(place)
-        return (*([path.read_bytes()] if path.exists() else ()), *seeds(place))
-
-    return Target(all_seeds, lies, commands, commands in (_go_on, _keep, _refer), signed)
+    return Target(pattern, commands, others, signed)
 
 
-TOML = """# a configuration
+_NETWORKS: Mapping[str, Words] = {
+    "networks": (),
+    "hdf5": ("--weights-format", "hdf5"),
+    "exits": ("--to", "onnx", "--to", "pytorch"),
+}
+_CONFIGURATIONS = {
+    "one.toml": """# a configuration
 model = "{model}"
-inputs = ["{input}"]
+inputs = ["2x3x7x9"]
 output = "other"
 to = ["caffe"]
 verify = false
 tolerance = 1e-3
 seed = 3
 limits = ["nodes=1000"]
+""",
+    "several.toml": """output = "others"
+plugins = []
 [[model]]
 name = "a"
-plugins = []
-"""
+model = "{model}"
+inputs = ["2x3x7x9"]
+[[model]]
+model = "{model}"
+weights-format = "hdf5"
+""",
+}
 
 _CAFFE = _read_caffe("deploy.prototxt", "model.caffemodel")
 _HDF5 = _read_caffe("deploy.prototxt", "model.caffemodel.h5")
 
+_FILE = (LAYER / "model.t7").stat()  # the only one that is not new each time
+
 TARGETS: Mapping[str, Target] = {
-    "t7": _target("fuzzed.t7", _read_t7, lambda place: _small("torch7*/**/*.t7")),
+    "t7": _target("fuzzed.t7", _read_t7, lambda: _small("torch7*/**/*.t7")),
     "t7-ascii": _target("fuzzed.t7", _read_t7, _ascii),
-    "prototxt": _target("out/deploy.prototxt", _CAFFE, lambda place: _small("caffe/*/*.prototxt")),
-    "caffemodel": _target("out/model.caffemodel", _CAFFE, lambda place: _small("caffe/*/*.caffemodel")),
+    "prototxt": _target("networks/deploy.prototxt", _CAFFE, lambda: _small("caffe/*/*.prototxt")),
+    "caffemodel": _target("networks/model.caffemodel", _CAFFE, lambda: _small("caffe/*/*.caffemodel")),
     "hdf5": _target("hdf5/model.caffemodel.h5", _HDF5),
-    "predict-net": _target("out/predict_net.pb", _inspect),
-    "init-net": _target("out/init_net.pb", _inspect),
+    "predict-net": _target("networks/predict_net.pb", _inspect),
+    "init-net": _target("networks/init_net.pb", _inspect),
     "onnx": _target("exits/model.onnx", _inspect),
     "parameters": _target("exits/model.safetensors", _inspect),
-    "module": _target("exits/model.py", _inspect),
-    "graph": _target("out/graph.json", _inspect),
-    "safetensors": _target("out/weights.safetensors", _inspect),
-    "reference": _target("io.npz", _refer),
-    "toml": _target("run.toml", _plan),
-    "run": _target("out/run.json", _go_on),
-    "log": _target("out/events.jsonl", _go_on),
-    "manifest": _target("out/manifest.json", _go_on),
-    "verification": _target("out/verification.json", _go_on),
-    "artifact": _target("store/artifacts/*/*/manifest.json", _keep),
-    "artifact-signed": _target("store/artifacts/*/*/manifest.json", _keep, signed=_signed("manifest")),
-    "artifact-graph": _target("store/artifacts/*/*/graph.json", _keep),
-    "signature": _target("store/artifacts/*/*/signature.json", _keep),
-    "history": _target("store/history/*", _keep),
-    "history-signed": _target("store/history/*", _keep, signed=_signed("facts")),
-    "digests": _target("store/digests/*", _keep),
-    "ledger": _target("store/ledger/*", _keep),
-    "ledger-signed": _target("store/ledger/*", _keep, signed=_signed("ledger")),
-    "mark": _target("store/torch2caffe2-store.json", _keep),
+    "module": _target("exits/model.py", _inspect_folder),
+    "graph": _target("networks/graph.json", _inspect),
+    "safetensors": _target("networks/weights.safetensors", _inspect),
+    "toml": _target("*.toml", _plan),
+    "reference": _target("run/io.npz", _refer),
+    "run": _target("run/out/run.json", _go_on),
+    "log": _target("run/out/events.jsonl", _go_on),
+    "manifest": _target("run/out/manifest.json", _go_on),
+    "verification": _target("run/out/verification.json", _go_on),
+    "artifact": _target("run/store/artifacts/*/*/manifest.json", _go_on),
+    "artifact-signed": _target("run/store/artifacts/*/*/manifest.json", _go_on, signed=_signed("manifest")),
+    "artifact-graph": _target("run/store/artifacts/*/*/graph.json", _go_on),
+    "artifact-verification": _target("run/store/artifacts/*/*/verification.json", _go_on),
+    "signature": _target("run/store/artifacts/*/*/signature.json", _go_on),
+    "history": _target("run/store/history/*", _go_on),
+    "history-signed": _target("run/store/history/*", _go_on, signed=_signed("facts")),
+    "digests": _target(f"run/store/digests/{_FILE.st_dev:x}-{_FILE.st_ino:x}", _go_on),
+    "ledger": _target("run/store/ledger/*", _go_on),
+    "ledger-signed": _target("run/store/ledger/*", _go_on, signed=_signed("ledger")),
+    "mark": _target("run/store/torch2caffe2-store.json", _go_on),
 }

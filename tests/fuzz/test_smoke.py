@@ -14,12 +14,14 @@ from tests.fuzz.targets import TARGETS
 _FEW = """
 import sys
 from pathlib import Path
-from tests.fuzz.campaign import Sandbox, campaign
+from tests.fuzz.campaign import campaign, refused
+from tests.fuzz.sandbox import Sandbox
 sandbox = Sandbox.make(Path(sys.argv[1]))
+refusals = [f"{name} refuses what is sound: {words}" for name in sys.argv[2:] for words in refused(sandbox, name)]
 tried = [batch for name in sys.argv[2:] for batch in campaign(sandbox, name, 1, inputs=6)]
 found = [str(finding) for _, findings in tried for finding in findings]
-print(*found, sep="\\n", file=sys.stderr)
-sys.exit(len(found))
+print(*refusals, *found, sep="\\n", file=sys.stderr)
+sys.exit(len(refusals + found))
 """
 _READ = ("t7", "t7-ascii", "prototxt", "caffemodel", "hdf5", "predict-net", "init-net", "onnx", "graph", "safetensors")
 

@@ -42,6 +42,30 @@ def residual(layers: int, name: str = "residual", place: str = "features") -> Gr
     return net.finish([x])
 
 
+def resnet(*stages: int) -> Graph:
+    """Build a ResNet of bottlenecks, that many a stage, the first of each with a convolution around it (He, 2015)."""
+    numbers = np.random.default_rng(0)
+    net = Builder("resnet")
+
+    def convolution(x: Value, channels: int, size: int, stride: int = 1) -> Value:
+        weight = net.weight(numbers.standard_normal((channels, x.shape[1], size, size), np.float32))
+        geometry = {"kernel_shape": (size,) * 2, "pads": (size // 2,) * 4, "strides": (stride,) * 2}
+        x = net.add("Conv", x, weight, dilations=(1, 1), **geometry)
+        ones = [net.weight(np.ones(channels, np.float32)) for _ in range(4)]
+        return net.add("BatchNormalization", x, *ones, epsilon=1e-5)
+
+    x = net.add("Relu", convolution(net.input("data", (1, 3, 32, 32)), 4, 7))
+    for stage, blocks in enumerate(stages):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            with net.at(f"stage{stage}.{block}", Origin(f"stage{stage}.{block}", "nn.Sequential")):
+                around = x if block else convolution(x, 8 << stage, 1, stride)
+                y = net.add("Relu", convolution(x, 2 << stage, 1, stride))
+                y = net.add("Relu", convolution(y, 2 << stage, 3))
+                x = net.add("Relu", net.add("Sum", convolution(y, 8 << stage, 1), around))
+    return net.finish([net.add("GlobalAveragePool", x)])
+
+
 @dataclass(frozen=True)
 class Folder:
     """An output folder, and the record of its run."""

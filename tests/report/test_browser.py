@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.report.render import render, render_zoo
 from pipeline.report.zoo import row
-from tests.report.runs import HOSTILE, folder, residual
+from tests.report.runs import HOSTILE, folder, residual, resnet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -76,7 +76,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser, file: Path) -> Iterator[Page]:
+def page(folded: Page) -> Page:
+    """Open the report, and unfold its network."""
+    folded.get_by_role("button", name="Unfold").click()
+    return folded
+
+
+@pytest.fixture
+def folded(browser: Browser, file: Path) -> Iterator[Page]:
     """Open the report; at the end nothing may have been asked of a network, and nothing gone wrong."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         opened = context.new_page()
@@ -92,7 +99,7 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 
 def test_a_network_of_150_layers_takes_less_than_3_megabytes(file: Path) -> None:
-    assert file.read_text().count('class="node ') == LAYERS + 1
+    assert file.read_text().count('id="node-') == LAYERS + 1
     assert file.stat().st_size < 3_000_000
 
 
@@ -107,11 +114,11 @@ def test_clicking_a_layer_shows_its_shape_attributes_source_weights_and_parity(p
     assert "nn.Layer" in said
     assert "features.2_weight" in said
     assert "OpenCV 4.9, caffe\t2e−7" in said  # noqa: RUF001
-    assert page.locator(".node.chosen").count() == 1
+    assert page.locator("#whole .node.chosen").count() == 1
 
 
 def test_the_graph_is_gone_through_with_the_keyboard_alone(page: Page) -> None:
-    page.locator("[data-zoom=one]").focus()
+    page.locator("#fold").focus()
     page.keyboard.press("Tab")
     chosen = page.locator(":focus")
     assert chosen.get_attribute("id") == "node-0"
@@ -135,22 +142,22 @@ def test_the_graph_is_gone_through_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_tab_comes_to_the_graph_once(page: Page) -> None:
-    assert page.locator(".node[tabindex='0']").count() == 1
+    assert page.locator("#whole .node[tabindex='0']").count() == 1
     page.locator("#node-0").focus()
     page.keyboard.press("Tab")
-    assert page.locator(":focus").evaluate("e => !e.closest('#graph')")
+    assert page.locator(":focus").evaluate("e => !e.closest('#whole')")
 
 
-def test_the_first_tab_stop_skips_to_the_content(page: Page) -> None:
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Skip to content"
-    page.keyboard.press("Enter")
-    assert page.locator(":focus").get_attribute("id") == "main"
+def test_the_first_tab_stop_skips_to_the_content(folded: Page) -> None:
+    folded.keyboard.press("Tab")
+    assert folded.locator(":focus").inner_text() == "Skip to content"
+    folded.keyboard.press("Enter")
+    assert folded.locator(":focus").get_attribute("id") == "main"
 
 
 def test_zooming_changes_the_size_and_says_so(page: Page) -> None:
     def width() -> float:
-        return float(page.locator("#graph").evaluate("e => e.getBoundingClientRect().width"))
+        return float(page.locator("#whole").evaluate("e => e.getBoundingClientRect().width"))
 
     page.get_by_role("button", name="100 %").click()
     before = width()
@@ -160,7 +167,7 @@ def test_zooming_changes_the_size_and_says_so(page: Page) -> None:
     page.get_by_role("button", name="Fit").click()
     frame = page.locator("#viewport").bounding_box()
     assert frame is not None
-    assert page.locator("#graph").evaluate("e => e.getBoundingClientRect().height") <= frame["height"]
+    assert page.locator("#whole").evaluate("e => e.getBoundingClientRect().height") <= frame["height"]
     fitted = width()
     page.locator("#node-0").focus()
     page.keyboard.press("+")
@@ -278,6 +285,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
         page = context.new_page()
         page.goto(file.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Unfold").tap()
         page.locator("#node-1").tap()
         sheet = page.locator("#details").bounding_box()
         assert sheet is not None
@@ -382,6 +390,48 @@ def test_an_address_with_a_layer_opens_it(browser: Browser, file: Path) -> None:
         page.goto(file.as_uri() + "#layer-3")
         assert page.locator("#layer-3").is_visible()
         assert page.locator("#node-3.chosen").count() == 1
+
+
+TEXTS = """() => [...document.querySelectorAll(".graph.shown text")].filter((text) => text.textContent.trim())
+    .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""
+
+
+def test_a_network_of_340_layers_is_read_at_a_glance(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(folder(tmp_path, resnet(3, 4, 23, 3)).report()), encoding="utf-8")
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.get_by_role("button", name="Fit").click()
+        assert page.locator("#whole .node").count() == 343
+        assert page.locator(".graph.shown .node").count() <= 40
+        assert min(page.evaluate(TEXTS)) >= 9
+        frame, drawn = page.locator("#viewport").bounding_box(), page.locator(".graph.shown").bounding_box()
+        assert frame is not None
+        assert drawn is not None
+        assert (drawn["width"], drawn["height"]) <= (frame["width"], frame["height"])
+
+
+def test_a_folded_box_is_unfolded_by_mouse_and_keyboard_and_folded_again(folded: Page) -> None:
+    block = folded.locator(".graph.shown .block").first
+    held = (block.get_attribute("data-layers") or "").split()
+    block.focus()
+    folded.keyboard.press("Enter")
+    assert folded.locator(":focus").get_attribute("id") == f"node-{held[0]}"
+    assert folded.locator(".member").count() == len(held)
+    folded.get_by_role("button", name="Fold").click()
+    block.click()
+    assert folded.locator("#whole").is_visible()
+    assert not folded.locator("#folded").is_visible()
+
+
+def test_a_layer_that_is_found_while_folded_is_chosen_with_its_box(folded: Page) -> None:
+    folded.get_by_label("Find a layer").fill("features.77")
+    folded.get_by_label("Find a layer").press("Enter")
+    assert folded.get_by_role("article").get_by_role("heading", level=3).inner_text() == "Sum features.77"
+    assert folded.locator("#folded").is_visible()
+    chosen = folded.locator("#folded .chosen")
+    assert "78" in (chosen.get_attribute("data-layers") or "").split()
 
 
 def test_hostile_names_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> None:

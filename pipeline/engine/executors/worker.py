@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
 DEATHS = 3  # of workers with one model, after which it is set aside
+_LOST = 120  # seconds that a worker may take to end which dask has given up
+_LOOK = 0.2  # seconds between two looks at whether it has
 _CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
 _TELLING = 0.1  # seconds between two messages, each of which costs a small model more than its stages do
 
@@ -144,20 +147,35 @@ def work(job: Job, number: int, name: str) -> ModelResult | None:
         plugin.worker.loop.add_callback(plugin.worker.close, reason="it cannot take part")
         raise Reschedule
     with on_machine("noting in the store that a model is begun", plugin.wanted.session):
-        _note(plugin.wanted.session / f"begun-{number}", plugin.worker.address)
+        again = _note(plugin.wanted.session / f"begun-{number}", plugin.worker.address)
     locks = nullcontext() if plugin.wanted.by_files else granted_by(SchedulersLock)
     with guards.stopping_when(lambda: plugin.stopped), locks:
+        if again:
+            _wait_for(job.output, lambda: plugin.stopped)
         result = None if plugin.stopped else job.ended(plugin.report)
     plugin.worker.loop.add_callback(plugin.tell)  # before the result is, after which nobody listens
     return result
 
 
-def _note(begun: Path, address: str) -> None:
-    """Note that a job is begun by this worker, which may not live to tell it. Raises SetAside, OSError."""
+def _note(begun: Path, address: str) -> bool:
+    """Note that a job is begun by this worker, which may not live to tell it; return whether another one had done so.
+
+    Raises SetAside, OSError.
+    """
     begun.mkdir(exist_ok=True)
     if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
         raise SetAside(*died)
     (begun / os.urandom(4).hex()).write_text(address)
+    return bool(died)
+
+
+def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
+    """Wait for a worker that writes to an output folder still, though dask has given it up: it ends with its stage."""
+    until = time.monotonic() + _LOST
+    while output.is_dir() and time.monotonic() < until and not in_vain():
+        with suppress(MachineError), guards.only_one(output):
+            return
+        time.sleep(_LOOK)
 
 
 def is_kept_out(session: Path) -> bool:

@@ -27,6 +27,7 @@ from pipeline.store.store import Store
 from tests.engine.executors.wire import Wire
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
 from tests.engine.test_batch import zoo
+from tests.remotes import assert_shared_by
 from tests.torture.disk import mounted
 
 dask = pytest.importorskip("dask")
@@ -69,12 +70,28 @@ def _die_once(task: Task) -> None:
     mark = task.output.parents[2] / text[4:].decode()
     if b"once" in text and not mark.exists():
         mark.touch()
+        if os.fork() == 0:
+            _hold(task.inputs["t7"].parent / "out" / task.inputs["t7"].stem, task.output.parents[1])
         os.kill(os.getpid(), signal.SIGKILL)
     if b"hog" in text:
         hoarded = b"\xff" * LIMIT
         time.sleep(60)
         assert hoarded
     import_graph(task)
+
+
+def _hold(output: Path, sessions: Path) -> None:
+    """Keep the lock of an output folder until another has begun there, as a worker that the scheduler cannot reach."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if descriptor.readlink() != output:
+                os.close(int(descriptor.name))
+    for _ in range(3000):
+        if any(len(list(begun.iterdir())) > 1 for begun in sessions.glob("*/begun-[01]")):
+            break
+        time.sleep(0.01)
+    time.sleep(0.5)
+    os._exit(0)
 
 
 MORTAL = (replace(IMPORT, run=_die_once), EMIT, TRANSLATE)
@@ -102,6 +119,12 @@ def test_the_same_command_again_does_what_is_missing_and_nothing_else(
     batch.convert_all(runs, told.append, stages=STAGES)
     assert {event.model for event in told if isinstance(event, events.StageStarted)} == {"m2"}
     assert sum(isinstance(event, events.RunFinished) for event in told) == 3
+
+
+def test_workers_fetch_from_a_remote_store_and_what_they_make_is_sent(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    assert_shared_by(tmp_path, scheduler=cluster.scheduler_address)
 
 
 def _wait_until(met: Callable[[], bool]) -> None:
