@@ -17,6 +17,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 type: $(VENV)/installed-lint
 	$(BIN)/mypy
@@ -85,10 +86,8 @@ $(VENV)/installed-lint: $(VENV)/installed-test
 	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[test,lint]'
 	touch $@
 
-# The site, with its notebooks run: build/site.
+# The site, with its notebooks run: build/site. A test builds it, too.
 docs: $(VENV)/installed-test
-	$(BIN)/pip install --quiet '$(TORCH)' --editable '.[docs]'
-	$(BIN)/pytest -q tests/test_site.py -k 'not site_is_built'
 	$(BIN)/mkdocs build --strict
 
 # The versions that an environment made for it has: those of the tests, for PIP_CONSTRAINT=constraints.txt make test.

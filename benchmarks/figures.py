@@ -15,7 +15,8 @@ from typing import Literal
 from benchmarks import peers
 from benchmarks.bench import Bench, folders
 from benchmarks.measure import Cost, in_turn, seconds_of
-from benchmarks.networks import Network, Weights, linear_chain, written
+from benchmarks.networks import Network, written
+from benchmarks.zoo import small, written_zoo
 
 MB = 1_000_000
 
@@ -269,10 +270,8 @@ def zoo(bench: Bench) -> Figure:
     """Many small models by one process pool, beside as many processes one after the other."""
     count = 4 if bench.quick else 100
     with bench.place() as place:
-        models = [written(Network(f"model-{seed}", partial(_small, seed), "1x16"), place) for seed in range(count)]
-        table = "".join(f'[[model]]\nmodel = "{path}"\ninputs = ["1x16"]\nverify = false\n' for path in models)
-        config = place / "zoo.toml"
-        config.write_text(table)
+        config = written_zoo([small(seed) for seed in range(count)], place)
+        models = sorted(place.glob("*.t7"))
 
         def together() -> float:
             shutil.rmtree(place / "one", ignore_errors=True)
@@ -312,10 +311,6 @@ def _write_caffemodel(path: Path, layers: int) -> None:
     for number in range(layers):
         net.layer.add(name=f"ip{number}", type="InnerProduct", bottom=[f"ip{number - 1}"], top=[f"ip{number}"])
     write_pair(CaffeNet(net, {layer.name: (weight,) for layer in net.layer}), path.with_suffix(".prototxt"), path)
-
-
-def _small(seed: int, _: Weights):  # noqa: ANN202
-    return linear_chain(Weights(seed), 2, 16)
 
 
 def _alone(bench: Bench, model: Path, place: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -23,13 +24,20 @@ class _Talk(io.TextIOWrapper):
             super().flush()
 
 
+def _is_open(number: int) -> bool:
+    """Return whether a stream is there for what it is for: the first to be read, the others to be written to."""
+    try:
+        os.write(number, b"") if number else os.fstat(number)
+    except OSError as error:
+        return error.errno != errno.EBADF  # a full one is open
+    return True
+
+
 def _open_streams() -> None:
     """Give streams that were closed before the start, as cron may, a place to go, before a file gets their number."""
     for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        if not _is_open(number):
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # a path of any bytes is printed as it is

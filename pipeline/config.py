@@ -27,7 +27,11 @@ from pipeline.toml import Sourced
 COMMAND_LINE = "command line"
 CALL = "call"  # of a program
 DEFAULT = "default"
-ENVIRONMENT = {"store": "TORCH2CAFFE2_STORE", "scheduler": "DASK_SCHEDULER_ADDRESS"}
+ENVIRONMENT = {
+    "store": "TORCH2CAFFE2_STORE",
+    "remote_store": "TORCH2CAFFE2_REMOTE_STORE",
+    "scheduler": "DASK_SCHEDULER_ADDRESS",
+}
 
 
 def _option(
@@ -76,6 +80,9 @@ class Options:
     )
     output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
     store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
+    remote_store: str = _option(
+        "", "Share artifacts with others there, as s3://bucket/folder.", "--remote-store", "URL", scope="run"
+    )
     jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
     scheduler: str = _option(
         "",

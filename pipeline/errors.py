@@ -54,6 +54,7 @@ class UsageError(PipelineError):
 _INSTALLS = {
     "torch": "uv pip install --torch-backend cpu torch (pip install torch may bring CUDA as well, 5.6 GB)",
     "h5py": "pip install 'torch2caffe2[hdf5]'",
+    "fsspec": "pip install 'torch2caffe2[remote]'",
     "netron": "pip install 'torch2caffe2[view]'",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pipeline import toml
 from pipeline.errors import UsageError
@@ -29,6 +30,8 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "it is protobuf or hdf5"
     elif option == "phase" and value not in ("", "TEST", "TRAIN"):
         why = "it is TEST or TRAIN"
+    elif option == "remote_store":
+        why = _fault_of_url(value)
     if why:
         raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
     if option == "inputs":
@@ -38,6 +41,16 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
     elif option in ("weights", "reference", "plugins"):
         for path in value if isinstance(value, tuple) else filter(None, (value,)):
             refuse_missing(path)
+
+
+def _fault_of_url(value: str) -> str:
+    try:
+        told = urlsplit(value)
+    except ValueError as error:
+        return str(error)
+    if value and "://" not in value:
+        return "it is a URL, as s3://bucket/folder or file:///mnt/shared"
+    return "runs write a URL down: let fsspec's own configuration hold the password" if told.password else ""
 
 
 def refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:

@@ -70,7 +70,7 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
         what = foreign(view)
         is_what = f"{path} is {what.name}, and no TOML" if what else f"{path} is not TOML"
         raise UsageError(is_what, why="TOML is text in UTF-8", advice=what.advice if what else "") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # one of the parser, or of a number that Python finds too long
         raise UsageError(f"{path} is not TOML", why=str(error)) from error
     except RecursionError as error:
         raise UsageError(

@@ -83,6 +83,8 @@ def test_paths_of_a_file_are_relative_to_it(model: Path, tmp_path: Path) -> None
         ("reference = 'nothing.npz'", "there is no file"),
         ("[[model]]\njobs = 2", "jobs belongs to the whole run"),
         ("model = ", "is not TOML"),
+        (f"seed = {'9' * 5000}", "is not TOML"),
+        (f"limits = ['value={'9' * 5000}']", "--limit cannot be value=9999"),
         ("origins = 1", "unknown option origins"),
     ],
 )

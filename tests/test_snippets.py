@@ -23,6 +23,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^ {4,}(?:\$ )?(torch2caffe2 [a-z][^\n]*)", re.MULTILINE)
 FETCHES = "runtimes install"  # and takes gigabytes: tests/runtimes/test_install.py has it
 ON_WORKERS = "--scheduler"  # of dask: tests/engine/executors/test_cluster.py has it
+BUCKET = "s3://bucket"  # which a folder stands for: tests/store/test_remote.py has a server of S3
 USAGE = "[OPTIONS]"  # a form, and nothing to type
 
 # One layer that our schema knows, and one that it does not, of SSD.
@@ -30,6 +31,15 @@ SSD = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 8 dim: 8 }
 layer { name: "relu" type: "ReLU" bottom: "data" top: "relu" }
 layer { name: "detection_out" type: "DetectionOutput" bottom: "relu" top: "detection_out" }
+"""
+
+ZOO = """
+[[model]]
+model = "models/model.t7"
+inputs = ["2x1x32x32"]
+[[model]]
+model = "net.prototxt"
+weights = "net.caffemodel"
 """
 
 
@@ -70,6 +80,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(DEMO, place / "tests" / "data" / "demo")
     shutil.copy(DEMO / "model.t7", place / "model.t7")
     shutil.copy(DEMO / "io.npz", place / "io.npz")
+    shutil.copy(ROOT / "tests" / "data" / "torch7" / "checkpoint_charrnn" / "model.t7", place / "checkpoint.t7")
+    (place / "models").mkdir()
+    for name in ("model.t7", "checkpoint.t7"):
+        shutil.copy(place / name, place / "models" / name)
     assert convert(place / "model.t7", place / "out", inputs=("2x1x32x32",), runtimes=("none",)).exit_code == 0
     weights = {"weight": tensor(numbers(2, 3, 3, 3)), "bias": tensor(numbers(2))}
     window = {"nInputPlane": 3, "nOutputPlane": 2, "kW": 3, "kH": 3, "dW": 2, "dH": 2, "padW": 0, "padH": 0}
@@ -78,6 +92,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(place / "out" / "model.caffemodel", place / "net.caffemodel")
     (place / "ssd.prototxt").write_text(SSD)
     (place / "ssd.caffemodel").write_bytes(b"\n\x03ssd")  # a net of that name, and no weights
+    (place / "zoo.toml").write_text(ZOO)
     (place / "swish.py").write_text(PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))[1])
     return place
 
@@ -86,13 +101,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_a_page_says_to_type_runs(
     line: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, *words = shlex.split(line)
+    _, *words = shlex.split(line.replace(BUCKET, (tmp_path / "bucket").as_uri()))
+    (tmp_path / "bucket").mkdir()
     place = shutil.copytree(files, tmp_path / "here")
     monkeypatch.chdir(place)
     monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))
     if "1x3x" in line:  # of images with three channels
         shutil.move(place / "images.t7", place / "model.t7")
-    if words[0] in ("resume", "verify", "lineage"):  # what their own store knows
+    if "zoo" in words and words[0] != "convert":
+        assert run(["convert", "models", "-q", "-o", "zoo", "--no-verify"]) == 0
+    elif words[0] in ("resume", "verify", "lineage"):  # what their own store knows
         shutil.rmtree(place / "out")
         assert run(["convert", "model.t7", "-q", "-o", "out", "--input", "2x1x32x32", "--runtime", "none"]) == 0
     if "--adopt" in words:

@@ -88,11 +88,12 @@ def convert(
     raised, with the others as notes.
     """
     from pipeline.engine import runner
+    from pipeline.engine.behind import sending
     from pipeline.store.machine import on_machine
 
     options = _options(model, to=to, inputs=inputs, output=output, **settings)
-    with on_machine("the conversion", options.output):
-        return _ended(runner.run(options, progress))
+    with on_machine("the conversion", options.output), sending(options.remote_store, progress) as report:
+        return _ended(runner.run(options, report))
 
 
 def resume(
@@ -106,17 +107,18 @@ def resume(
     """Go on with the run of an output folder; `adopt` goes on from files that were edited there.
 
     `settings` have other values than recorded from now on. Raises as `convert`, and UsageError where the folder's
-    record names a store, plugins or a report that neither these nor an earlier run of this user named: `trust` believes
-    it.
+    record names a store, plugins, limits or a report that neither these nor an earlier run of this user named: `trust`
+    believes it.
     """
     from pipeline.engine import runner
+    from pipeline.engine.behind import sending
     from pipeline.store.machine import on_machine
 
     folder = output.output if isinstance(output, Conversion) else File(output).absolute()
     changes = config.checked(as_options(settings))
     last = changes.pop("stop_after", "")
-    with on_machine("the conversion", folder):
-        return _ended(runner.resume(folder, progress, adopt=adopt, stop_after=last, changes=changes, trust=trust))
+    with on_machine("the conversion", folder), sending(changes.get("remote_store", ""), progress) as report:
+        return _ended(runner.resume(folder, report, adopt=adopt, stop_after=last, changes=changes, trust=trust))
 
 
 def verify(
@@ -139,7 +141,7 @@ def plan(
 ) -> tuple[StagePlan, ...]:
     """Return for each stage of a `convert` whether it would run ("run", "follows") or is in the store ("hit"), and why.
 
-    Makes nothing. Raises UsageError for what could not be obeyed.
+    "fetch" is one that the remote store has. Makes nothing. Raises UsageError for what could not be obeyed.
     """
     from pipeline.engine import planner
 

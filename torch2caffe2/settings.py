@@ -18,6 +18,9 @@ Inputs = str | Shape | Sequence[str | Shape] | Mapping[str, str | Shape]
 """Shapes of inputs: (1, 3, 224, 224), several of them, by name, or as `--input` takes them: "2x3", "x=2x3"."""
 
 
+OF_SEVERAL = frozenset({"name", "jobs", "scheduler"})  # options of a run of several models
+
+
 class Settings(TypedDict, total=False):
     """The options of a conversion, as on the command line: `weights_format` is `--weights-format`.
 
@@ -27,6 +30,7 @@ class Settings(TypedDict, total=False):
     weights: Path
     root: str
     store: Path
+    remote_store: str
     without: str | Sequence[str]
     stop_after: str
     verify: bool
@@ -55,7 +59,12 @@ class Settings(TypedDict, total=False):
 
 
 def as_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as options have them: what may be several is a list, an input's shape is text."""
+    """Return settings as options have them: what may be several is a list, an input's shape is text.
+
+    Raises UsageError for an option that is of no use to a call, for it is of a run of several models.
+    """
+    for name in values.keys() & OF_SEVERAL:
+        raise UsageError(f"{name} is for several models, and a call converts one", advice="call from several threads")
     return {
         name: list(input_specs(value)) if name == "inputs" else _listed(name, value) for name, value in values.items()
     }

@@ -14,8 +14,10 @@ import numpy as np
 
 from pipeline.caffe.schema import BlobProto
 from pipeline.errors import InvalidInputError, UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
+from pipeline.wire.shapes import possible
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints
 from pipeline.wire.strip import Dropped, strip
 
@@ -63,7 +65,7 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
     """Find the blobs of every layer that has some, by name, in the file's order.
 
     Reads the current form, V1 and V0; of two layers of one name the last counts, as in Caffe.
-    Raises InvalidInputError with the layer and the byte offset.
+    Raises InvalidInputError with the layer and the byte offset, OverBudget for too many blobs of one layer.
     """
     found: dict[str, tuple[StoredBlob, ...]] = {}
     forms = set()
@@ -72,6 +74,7 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
             continue
         forms.add(field.number)
         name, blobs = (_layer if field.number == _LAYER else _v1_layer)(view, field)
+        Budget().check("values", len(blobs), f"layer {name!r}")
         if blobs:
             found.pop(name, None)
             found[name] = tuple(_blob(view, blob, name) for blob in blobs)
@@ -155,7 +158,7 @@ def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, laye
     else:  # Caffe writes no shape for a scalar
         dims = [dim for message in parts.get(_SHAPE, ()) for dim in scan.inside(view, message) if dim.number == _DIM]
         shape = tuple(scan.integers(view, dims).tolist())
-    if len(shape) > 32 or any(extent < 0 for extent in shape):
+    if not possible(shape):
         _refuse(blob, layer, f"a blob of shape {shape}")
     return shape, legacy
 

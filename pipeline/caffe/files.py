@@ -21,10 +21,12 @@ from pipeline.caffe.schema import LayerParameter, NetParameter
 from pipeline.caffe.text import prototxt
 from pipeline.caffe.upgrade import upgrade
 from pipeline.errors import InvalidInputError, UnsupportedError
+from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
 _NONE: Mapping[str, str] = MappingProxyType({})
+_LAYERS = ((100, "layer"), (2, "layers"))  # the fields of a NetParameter that hold them, of the current form and V1
 _TEMPLATE = re.compile(rb"\$#\w+#\$")
 _FILL = "put the values in, then convert the file"
 _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
@@ -172,12 +174,18 @@ def _refuse_template(view: memoryview, path: Path) -> None:
 
 
 def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
-    """Return a net's file in binary form, and the net as it stands there, without blobs."""
+    """Return a net's file in binary form, and the net as it stands there, without blobs.
+
+    Raises OverBudget for too many layers, before they are read.
+    """
     view = map_file(path)
     if is_hdf5(view):
         raise InvalidInputError(
             f"{path} holds weights in HDF5, and no layers", advice="give the prototxt of the network"
         )
+    with reading(path):
+        layers = sum(messages.count_parts(view, number, word=word) for number, word in _LAYERS)
+        Budget().check("layers", layers, path)
     if messages.is_text(view):
         _refuse_template(view, path)
         view = memoryview(messages.parse_text(view, NetParameter, path).SerializeToString())

@@ -15,9 +15,11 @@ from google.protobuf import text_format
 from pipeline.caffe2.fills import init_parts, scan_fills
 from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError
+from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
 
+_OP = 2  # of NetDef
 _SEVERAL = "--split-init writes it as several files, each below 2 GiB"
 
 
@@ -88,9 +90,10 @@ def read_pair(predict_path: Path, *init_paths: Path) -> Caffe2Net:
 
 
 def read_net(path: Path) -> NetDef:
-    """Read a NetDef, binary or text."""
+    """Read a NetDef, binary or text. Raises OverBudget for too many operators."""
     view = _map(path)
     with reading(path):
+        _check_count(view, path)
         return messages.parse(view, NetDef, path)
 
 
@@ -113,7 +116,14 @@ def _map(path: Path) -> memoryview:
 
 def _fills(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     view = _map(path)
+    with reading(path):
+        _check_count(view, path)
     if messages.is_text(view):
         view = memoryview(messages.parse_text(view, NetDef, path).SerializeToString())
     with reading(path):
         return scan_fills(view)
+
+
+def _check_count(view: memoryview, path: Path) -> None:
+    """Raise OverBudget for too many operators, before they are read."""
+    Budget().check("layers", messages.count_parts(view, _OP, word="op"), path)

@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
 from pipeline.wire.scan import Field, fields
+from pipeline.wire.shapes import possible
 from pipeline.wire.splice import Floats, Part, length_delimited, message, packed_varints, total
 
 Array = np.ndarray[Any, Any]
@@ -162,7 +163,7 @@ def _integer(op: RawOperator, name: str, default: int) -> int:
 
 def _shape(view: memoryview, op: RawOperator) -> tuple[int, ...]:
     shape = tuple(scan.integers(view, op.arguments.get("shape", {}).get(_INTS, [])).tolist())
-    if len(shape) > 32 or any(extent < 0 for extent in shape) or prod(shape) >= 1 << 31:
+    if not possible(shape) or prod(shape) >= 1 << 31:
         raise _damaged(op, f"a blob of shape {shape}")
     return shape
 

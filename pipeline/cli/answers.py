@@ -15,6 +15,7 @@ from pipeline.inspection.support import Unknown
 from pipeline.report.data import Report
 from pipeline.runtimes.doctor import Finding
 from pipeline.store.collect import Entry, Removal
+from pipeline.store.exchange import Moved
 from pipeline.store.lineage import Lineage
 
 VERSION = 1  # raised where something is taken away or means something else
@@ -59,6 +60,7 @@ class Checked(TypedDict):
     values: int
     max_abs: float | str
     relative: float | str
+    to_largest: float | str
     worst_at: str
     diverges_at: str
     diverges_in: str
@@ -79,6 +81,7 @@ class Verified(TypedDict):
 
     passed: bool
     tolerance: float
+    tolerance_to_largest: float | None
     inputs: str
     unheard: list[str]
     evidence: list[Borne]
@@ -118,7 +121,7 @@ class Reason(TypedDict):
 
 
 class PlannedStage(TypedDict):
-    """What would happen to a stage: hit, run or follows."""
+    """What would happen to a stage: hit, fetch, run or follows."""
 
     stage: str
     state: str
@@ -174,9 +177,12 @@ class Left(TypedDict):
 
 Standing = make_dataclass(
     "Standing",
-    [("edited", list[str]), ("older", list[str]), ("resume", Left)],
+    [("edited", list[str] | None), ("older", list[str] | None), ("resume", Left | None)],
     bases=(written(RunRecord),),
-    namespace={"__doc__": "How a run stands: its record, files that were edited, and those that an earlier run left."},
+    namespace={
+        "__doc__": "How a run stands: its record; of one alone also files that were edited, and those that an earlier"
+        " run left."
+    },
 )
 
 
@@ -184,6 +190,7 @@ class Standings(TypedDict):
     """status."""
 
     models: list[Standing]  # type: ignore[valid-type]
+    totals: dict[str, int]  # by state
 
 
 # report: all that the page of each run tells.
@@ -351,6 +358,8 @@ ANSWERS: dict[str, Any] = {
     "cache list": list[Entry],
     "cache collect": list[Removal],
     "cache check": list[Damaged],
+    "cache push": list[Moved],
+    "cache pull": list[Moved],
 }
 
 

@@ -162,7 +162,7 @@ def _bug(error: Exception, arguments: Sequence[str]) -> PipelineError:
         ]
     )
     handle, name = tempfile.mkstemp(prefix=f"{PROGRAM}-bug-", suffix=".txt")
-    with os.fdopen(handle, "w") as stream:
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(report)
     what = f"this is a bug in {PROGRAM}: {type(error).__name__}: {error}"
     return PipelineError(what, advice=f"report it with {Path(name)}")

@@ -1,14 +1,25 @@
-"""`torch2caffe2 cache list`, `cache collect` and `cache check`."""
+"""`torch2caffe2 cache list`, `cache collect`, `cache check`, `cache push` and `cache pull`."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Json, StoreFolder
+from pipeline.cli.options import Json, RemoteStore, StoreFolder
+
+if TYPE_CHECKING:
+    from pipeline.store.exchange import Moved
+    from pipeline.store.remote import Remote
+    from pipeline.store.store import Store
+
+What = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[WHAT]...", help="Keys, or models; without any, all that the other store lacks."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +28,8 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command()(collect)
     group.command()(check)
+    group.command()(push)
+    group.command()(pull)
     app.add_typer(group, name="cache")
 
 
@@ -89,3 +102,52 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
         print_table(("", ""), problems)
         print(f"{len(problems)} problems" if problems else "the store is sound", file=sys.stderr)
     return 6 if problems else 0
+
+
+def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
+    """Send artifacts to a remote store: those that it lacks; or WHAT, over what is there.
+
+    torch2caffe2 cache push --remote-store s3://bucket/folder
+    """
+    from pipeline.store import exchange
+
+    return _tell_moved(exchange.push(*_stores(store, remote_store), what or ()), "sent", json)
+
+
+def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
+    """Take artifacts from a remote store: all that are not here, or WHAT of them.
+
+    torch2caffe2 cache pull model.t7 --remote-store s3://bucket/folder
+    """
+    from pipeline.store import exchange
+
+    return _tell_moved(exchange.pull(*_stores(store, remote_store), what or ()), "taken", json)
+
+
+def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
+    """Open the store and the remote one. Raises UsageError where that is not named, or out of reach."""
+    from pipeline.errors import UsageError
+    from pipeline.sense import judge
+    from pipeline.store.remote import Remote
+    from pipeline.store.store import opened
+
+    if not url:
+        raise UsageError("no remote store was named", advice="--remote-store URL, or TORCH2CAFFE2_REMOTE_STORE")
+    judge("remote_store", url)
+    Remote(url).require()
+    return opened(store), Remote(url)
+
+
+def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
+    """Print which artifacts are in the other store now; exit code 6 tells of damaged ones."""
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.engine.reporters import size_text
+
+    if json:
+        print_json([asdict(each) for each in moved])
+    else:
+        rows = [(e.key[:12], e.kind, size_text(e.size), e.model, e.problem) for e in moved]
+        print_table(("key", "kind", "size", "model", "problem"), rows if moved else ())
+        sound = [each for each in moved if not each.problem]
+        print(f"{len(sound)} artifacts were {verb}, {size_text(sum(e.size for e in sound))}", file=sys.stderr)
+    return 6 if any(each.problem for each in moved) else 0

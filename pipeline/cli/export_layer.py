@@ -35,7 +35,7 @@ def export_layer(
 
     torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """
-    from pipeline.cli.talk import print_json, tell
+    from pipeline.cli.talk import print_json, print_place, tell
     from pipeline.errors import UsageError
     from pipeline.formats import Location, load
     from pipeline.verification import export, feeds
@@ -49,7 +49,7 @@ def export_layer(
     if json:
         print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
         return 0
-    print(output)
+    print_place(output)
     tell(f"{len(found.graph.nodes)} nodes")
     for note in notes:
         tell(f"left out: {note}")

@@ -76,16 +76,19 @@ def inspect(
 
 
 def _draw(location: Location, target: Path, json: bool) -> int:
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import own
+    from pipeline.errors import UsageError
     from pipeline.inspection import pictures
 
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"the filters are drawn as PNG, and {target} is called otherwise", advice="a name in .png")
     own.refuse_foreign(target)
     picture = pictures.of_file(location)
     own.write(target, picture.png, "picture")
     if json:
         print_json({"output": str(target), "title": picture.title, "caption": picture.caption})
     else:
-        print(target)
+        print_place(target)
         print(f"{picture.title}: {picture.caption}", file=sys.stderr)
     return 0

@@ -85,6 +85,15 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Believe what DIR's record names outside of it: store, plugins, report.")
 ]
 NamedStore = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Where the run keeps its artifacts.")]
+RemoteStore = Annotated[
+    str,
+    typer.Option(
+        "--remote-store",
+        metavar="URL",
+        envvar="TORCH2CAFFE2_REMOTE_STORE",
+        help="Share artifacts with others there, as s3://bucket/folder.",
+    ),
+]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Keep what --runtime torch7 computed, for --reference.")
 ]

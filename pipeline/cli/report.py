@@ -24,11 +24,12 @@ def report(
 ) -> int:
     """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce.
 
-    Of a folder that holds several: a page for each, and one that leads to them. Beside each page lies its JSON.
+    Of a folder that holds several: a page for each, and one over all, a table that can be sorted. Beside each page
+    lies its JSON.
 
     torch2caffe2 report out
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.talk import print_json, print_place
     from pipeline.engine import page, record
     from pipeline.report.data import as_json
 
@@ -36,7 +37,7 @@ def report(
     if json:
         print_json(as_json([page.gather(each) for each in folders]))
     elif len(folders) > 1:
-        print(page.write_all(folder, folders, output))
+        print_place(page.write_all(output or folder / page.NAME, {each: each / page.NAME for each in folders}))
     else:
-        print(page.write(folders[0], output))
+        print_place(page.write(folders[0], output))
     return 0

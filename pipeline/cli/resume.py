@@ -9,6 +9,7 @@ from pipeline.cli.options import (
     Folder,
     Inputs,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -16,6 +17,7 @@ from pipeline.cli.options import (
     Progress,
     Quiet,
     Reference,
+    RemoteStore,
     Report,
     RequiredRuntimes,
     Root,
@@ -46,8 +48,10 @@ def resume(
     runtimes: Runtimes = None,
     require_runtimes: RequiredRuntimes = None,
     store: NamedStore = None,
+    remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -70,8 +74,10 @@ def resume(
         require_runtimes=require_runtimes,
         without=without,
         store=store,
+        remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

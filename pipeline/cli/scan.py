@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import typer
@@ -34,8 +35,7 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     for name, each in () if json else found.items():
         if len(found) > 1:
             print(f"{visible(name)}:")
-        for note in each.notes:
-            tell(f"note: {note}")
+        print_table(("", ""), [("note:", note) for note in each.notes], sys.stderr)
         if each.problems:
             rows = [(problem.origin, problem.reason, problem.advice) for problem in each.problems]
             print_table(("where", "why", "what to do"), rows)

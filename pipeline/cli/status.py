@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from pipeline.cli.options import Folder, Json
+from pipeline.cli.options import Config, Json
+
+if TYPE_CHECKING:
+    from pipeline.engine.status import Status
+
+Folders = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[DIR]...", help="The output folder of a run, or one that holds several."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -12,30 +23,50 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
-def status(folder: Folder, json: Json = False) -> int:
+def status(folders: Folders = None, config: Config = None, json: Json = False) -> int:
     """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do.
 
-    Of a folder that holds several: a line for each.
+    Of several, those of --config or in a folder, while they run or later: a line for each, and how many are how far.
 
     torch2caffe2 status out
     """
+    from pipeline import config as configuration
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine import record
-    from pipeline.engine.status import look
+    from pipeline.engine.status import asked, look, stand, totals
+    from pipeline.errors import UsageError
     from pipeline.visible import visible
 
-    several = [look(each) for each in record.folders(folder)]
-    found = several[0]
+    places = [each for folder in folders or () for each in record.folders(folder)]
+    wanted = configuration.load(config, {}) if config else ()
+    if not places and not wanted:
+        raise UsageError("status of what?", advice="torch2caffe2 status DIR, or --config FILE")
+    if len(places) + len(wanted) == 1:
+        return _of_one(look(places[0] if places else wanted[0].output), json)
+    several = [*map(stand, places), *map(asked, wanted)]
+    counts = totals(several)
     if json:
-        print_json({"models": [each.as_json() for each in several]})
-    elif len(several) > 1:
-        print_table(("model", "state", "left to do", "output", "cause"), [each.line() for each in several])
+        print_json({"models": [each.as_json() for each in several], "totals": counts})
     else:
-        print_table(("", ""), found.rows())
-        if found.obstacle:
-            obstacle = visible(found.obstacle, keep="\n")
-            print(f"\n{visible(found.command)} would fail: {obstacle}")
-        elif rows := found.plan_rows():
-            print(f"\n{visible(found.command)} would do:")
-            print_table(("stage", "state", "why"), rows)
+        print_table(("model", "state", "stage", "time", "worker", "output", "cause"), [e.line() for e in several])
+        told = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+        print(visible(f"{len(several):,} models: {told}"))
+    return 0
+
+
+def _of_one(found: Status, json: bool) -> int:
+    from pipeline.cli.talk import print_json, print_table
+    from pipeline.engine.status import totals
+    from pipeline.visible import visible
+
+    if json:
+        print_json({"models": [found.as_json()], "totals": totals([found])})
+        return 0
+    print_table(("", ""), found.rows())
+    if found.obstacle:
+        obstacle = visible(found.obstacle, keep="\n")
+        print(f"\n{visible(found.command)} would fail: {obstacle}")
+    elif rows := found.plan_rows():
+        print(f"\n{visible(found.command)} would do:")
+        print_table(("stage", "state", "why"), rows)
     return 0

@@ -59,6 +59,11 @@ def tell(text: str) -> None:
     print(visible(text), file=sys.stderr)
 
 
+def print_place(place: Path) -> None:
+    """Print where something is: the path's own bytes for programs, and what can be shown of them in a terminal."""
+    print(visible(str(place)) if sys.stdout.isatty() else place)
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print data for programs."""
     print(json.dumps(value, indent=2))
@@ -129,6 +134,7 @@ def go_on(
     `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
     """
     from pipeline.engine import batch, record
+    from pipeline.engine.behind import sending
     from pipeline.engine.executors.executor import chosen
     from pipeline.engine.job import resumed_job
 
@@ -137,8 +143,12 @@ def go_on(
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
-    with reporting(progress, quiet, verbose, many=len(jobs) > 1) as report:
-        alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    remote_store = how["changes"].get("remote_store", "")
+    with (
+        reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
+        sending(remote_store, shown) as report,
+    ):
         results = batch.do_all(jobs, report, chosen(alone))
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
@@ -176,7 +186,7 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
     else:
         for result in results:
             if result.converted:
-                print(result.output)
+                print_place(Path(result.output))
     return code
 
 

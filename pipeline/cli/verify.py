@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.options import (
     Folder,
     Json,
+    Limits,
     MovedModel,
     MovedWeights,
     NamedStore,
@@ -17,6 +18,7 @@ from pipeline.cli.options import (
     Quiet,
     Record,
     Reference,
+    RemoteStore,
     Report,
     RequiredRuntimes,
     Runtimes,
@@ -42,8 +44,10 @@ def verify(
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
     tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
     store: NamedStore = None,
+    remote_store: RemoteStore = "",
     plugins: Plugins = None,
     report_file: Report = None,
+    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -66,8 +70,10 @@ def verify(
         seed=seed,
         tolerance=tolerance,
         store=store,
+        remote_store=remote_store or None,
         plugins=plugins,
         report=report_file,
+        limits=limits,
     )
     how = {"changes": {"verify": True, **changes}, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose, checks=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.config import Options
 from pipeline.engine import events, page, runner
+from pipeline.engine.behind import sending
 from pipeline.engine.executors.executor import Executor, chosen
 from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
@@ -23,35 +24,40 @@ def convert_all(
     if len(runs) > 1:
         for options in runs:
             runner.wait(options, report, command)
-    return do_all([new_job(options, command, stages) for options in runs], report, chosen(runs[0]))
+    with sending(runs[0].remote_store, report) as heard:
+        return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
 
 
 def do_all(work: Sequence[Job], report: events.Reporter, executor: Executor | None = None) -> list[ModelResult]:
     """Do every job; give the results in their order. A failure does not stop the others.
 
     An interruption does: the results are those of the jobs that were begun. Several go side by side where there is
-    an `executor`. Raises what its `start` raises.
+    an `executor`, but for those that are cached. Raises what its `start` raises.
     """
     if len(work) == 1:
         return [work[0].result(report)]
-    if executor:
-        return _side_by_side(work, report, executor)
-    results: list[ModelResult] = []
-    for job in work:
-        results.append(job.ended(report))
-        if results[-1].exit_code == Interrupted.exit_code:
-            break
-    return results
+    results: dict[int, ModelResult | None] = {}
+    left: dict[int, Job] = {}
+    for number, job in enumerate(work):
+        if executor and not job.cached():
+            left[number] = job
+        else:
+            results[number] = found = job.ended(report)
+            if found.exit_code == Interrupted.exit_code:
+                break
+    else:
+        if executor and left:
+            results |= zip(left, _side_by_side(list(left.values()), report, executor), strict=True)
+    return [found for _, found in sorted(results.items()) if found]
 
 
-def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Executor) -> list[ModelResult]:
+def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Executor) -> list[ModelResult | None]:
     try:
         executor.start(work, report)
         waiting = [executor.submit(job) for job in work]
-        found = [result() for result in waiting]
+        return [result() for result in waiting]
     finally:
         executor.stop()
-    return [one for one in found if one is not None]
 
 
 def write_pages(results: Sequence[ModelResult]) -> list[Path]:

@@ -114,7 +114,7 @@ def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str])
 # What a run itself takes, whatever the stages are.
 _OWN_OPTIONS = frozenset(
     {"model", "name", "weights", "inputs", "output", "store", "jobs", "scheduler", "force", "report", "record"}
-    | {"to", "without", "stop_after", "verify", "limits"}
+    | {"remote_store", "to", "without", "stop_after", "verify", "limits"}
 )
 
 

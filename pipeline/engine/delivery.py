@@ -103,13 +103,18 @@ def prepare(
     Raises UsageError where a file there is neither what was delivered before nor what is to be delivered now.
     """
     wanted = contents(artifacts)
-    ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not is_input(folder / n))
+    ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not _others(folder / n, is_input))
     kept = frozenset(name for name, entry in wanted.items() if holds(folder / name, entry, digests))
     foreign = {name for name in wanted if name not in ours and os.path.lexists(folder / name)}
     refuse_edited(folder, (foreign | {*edited(folder, before, digests)}) - kept)
     refuse_foreign(folder)
     left = tuple(p for p in left_partial(folder, {MANIFEST, *OWN, *wanted, *before}) if not is_input(p))
     return Delivery(folder, artifacts, before, wanted, kept, ours, left)
+
+
+def _others(path: Path, is_input: Callable[[Path], bool]) -> bool:
+    """Return whether what lies in a delivered file's place is the user's: a run's input, or a link, as none brings."""
+    return path.is_symlink() or is_input(path)
 
 
 def deliver(

@@ -15,11 +15,11 @@ _NO_STATES: Mapping[str, str] = MappingProxyType({})
 _SIZE = (150.0, 44.0)  # of a box of the SVG, in pixels
 _STYLE = """
   text { font: 13px system-ui, sans-serif; text-anchor: middle; fill: #1b1f24 }
-  rect { fill: #fff; stroke: #57606a; stroke-width: 1.5 } .hit { fill: #dcecff } .run { fill: #ffe8c7 }
+  rect { fill: #fff; stroke: #57606a; stroke-width: 1.5 } .hit, .fetch { fill: #dcecff } .run { fill: #ffe8c7 }
   path { fill: none; stroke: #57606a; stroke-width: 1.5 } .wanted { stroke-dasharray: 5 4 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } rect { fill: #21262d; stroke: #9198a1 } path { stroke: #9198a1 }
-    .hit { fill: #16385f } .run { fill: #5a3d0c }
+    .hit, .fetch { fill: #16385f } .run { fill: #5a3d0c }
   }
 """
 

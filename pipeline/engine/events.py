@@ -17,12 +17,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run begins; `stages` in the order in which they will go."""
+    """A run begins; `stages` in the order in which they will go, `store` the folder of their artifacts."""
 
     run: str
     source: str
     output: str
     stages: tuple[str, ...]
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,13 @@ class StageProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageHit(Event):
-    """The artifact was in the store; the stage does not run."""
+    """The artifact was in the store, or has been `fetched` from the remote one; the stage does not run."""
 
     stage: str
     key: str
     seconds: float
     size: int
+    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,40 @@ class ArtifactDamaged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteDamaged(Event):
+    """What the remote store at `url` has under a key is not what it should be; it is as none."""
+
+    stage: str
+    key: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFailed(Event):
+    """The remote store at `url` cannot be used; all goes on without it. Told once."""
+
+    url: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAwaited(Event):
+    """All is done but that so many artifacts are on their way to the remote store; no model's event."""
+
+    url: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSent(Event):
+    """What a stage made is in the remote store."""
+
+    stage: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileDelivered(Event):
     """A file of the output folder is in place; `how`: copied, reflinked, linked or kept."""
 
@@ -152,17 +188,16 @@ def unheard(event: Event) -> None:
     """Tell nobody."""
 
 
+_NAMES = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in Event.__subclasses__()}
+_KINDS = {name: kind for kind, name in _NAMES.items()}
+
+
 def as_json(event: Event) -> dict[str, Any]:
     """Return an event as JSON values, with its name as `event`: StageHit is "stage_hit"."""
-    return {"event": _name(type(event)), **asdict(event)}
-
-
-def _name(kind: type[Event]) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+    return {"event": _NAMES[type(event)], **asdict(event)}
 
 
 def from_json(told: Mapping[str, Any]) -> Event:
     """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
-    kinds = {_name(kind): kind for kind in Event.__subclasses__()}
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-    return kinds[values.pop("event")](**values)
+    return _KINDS[values.pop("event")](**values)

@@ -94,6 +94,8 @@ _SENTENCES = {
     "forced": "--force asks for it",
     "damaged": "its artifact was damaged: {name}",
     "missing": "its artifact is no longer in the store",
+    "remote": "{name} has it",
+    "unreachable": "{name} is of no use",
     "follows": "the {name} it reads is made anew; it stays cached if that comes out the same",
     "option": "option {name} changed from {before} to {after}",
     "code": "code changed: {name}",

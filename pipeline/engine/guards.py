@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import MachineError
+from pipeline.store import locking
 from pipeline.store.machine import on_machine
 from pipeline.supervision import STOPS
 
 
 @contextmanager
 def only_one(output: Path) -> Iterator[None]:
-    """Hold the output folder itself for this run. Raises MachineError where another run has it."""
+    """Hold the output folder itself for this run. Raises MachineError where another run has it.
+
+    Where a cluster's locks stand in for the file system's, it is held as far as that one's reach.
+    """
     with on_machine("locking the output folder", output):
         folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -33,7 +37,8 @@ def only_one(output: Path) -> Iterator[None]:
 def _lock(folder: int, output: Path) -> None:
     try:
         with on_machine("locking the output folder", output):
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if locking.by_files() or locking.granted(output):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise MachineError(
             "another run is writing there",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
-from pipeline.engine import events, record, runner
+from pipeline.engine import events, planner, record, runner
 from pipeline.errors import PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
@@ -45,6 +45,10 @@ class ModelResult:
         return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
 
 
+def _unknown() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One conversion to be begun or gone on with: `go` does it, in whatever process it is called."""
@@ -54,6 +58,7 @@ class Job:
     go: Callable[[events.Reporter], runner.Outcome]
     refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
     reads: tuple[Path, ...] = ()  # the user's files that it is known to read
+    cached: Callable[[], bool] = _unknown  # whether there is nothing to make or to deliver
 
     def result(self, report: events.Reporter) -> ModelResult:
         """Do it; what it refuses becomes a result. A bug is raised."""
@@ -83,12 +88,15 @@ class Job:
 def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
     """Return the conversion that options ask for."""
     go = partial(runner.run, options, command=tuple(command), stages=stages)
-    return Job(options.name, options.output, go, partial(runner.refused, options), options.inputs_read)
+    cached = partial(planner.cached, options.output, options, stages)
+    return Job(options.name, options.output, go, partial(runner.refused, options), options.inputs_read, cached)
 
 
 def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
     """Return the conversion that went to `folder`, to be gone on with."""
-    return Job(folder.name, folder, partial(runner.resume, folder, **how))
+    go = partial(runner.resume, folder, **how)
+    changed = any(how.get(name) for name in ("adopt", "stop_after", "changes"))
+    return Job(folder.name, folder, go, cached=_unknown if changed else partial(planner.cached, folder))
 
 
 def result_of(outcome: runner.Outcome) -> ModelResult:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STYLES: Mapping[str, str] = {
     "cached": "green",
+    "fetched": "green",
     "done": "green",
     "failed": "bold red",
     "interrupted": "yellow",
@@ -87,7 +88,7 @@ class Rich:
             row = self._row(event.model if self.many else "")
             row.state, row.note = event.state, f"in {seconds_text(event.seconds)}"
         elif text := remark(event):
-            prefix = f"{event.model}: " if self.many else ""
+            prefix = f"{event.model}: " if self.many and event.model else ""
             self.live.console.print(visible(prefix + text), markup=False, soft_wrap=True)
         elif said := words(event):
             stage = str(getattr(event, "stage", ""))

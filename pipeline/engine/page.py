@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.engine import own, record
 from pipeline.engine.status import look
@@ -47,38 +47,40 @@ def refuse_foreign(place: Path) -> None:
 
 def write(folder: Path, target: Path | None = None) -> Path:
     """Write the report of an output folder to `target`, or beside its files, and its JSON; give where it is."""
-    from pipeline.report.render import render
-
-    report = gather(folder)
-    return _place(target or folder / NAME, render(report), [report])
+    return _write(gather(folder), target or folder / NAME)
 
 
-def write_all(folder: Path, folders: Iterable[Path], target: Path | None = None) -> Path:
-    """Write the reports of several output folders beside their files, and a page that leads to them; give where it is.
-
-    That is `target`, or in the `folder` that holds them.
-    """
-    from pipeline.report.render import render, render_index
-
-    place = target or folder / NAME
-    reports = {each: gather(each) for each in folders}
-    for each, report in reports.items():
-        _place(each / NAME, render(report), [report])
-    beside = {os.path.relpath(each / NAME, place.parent): report for each, report in reports.items()}
-    return _place(place, render_index(beside), list(reports.values()))
-
-
-def _place(place: Path, page: str, reports: Sequence[Report]) -> Path:
-    from pipeline.report.data import as_json
+def write_all(place: Path, pages: Mapping[Path, Path]) -> Path:
+    """Write the report of each output folder to its page, and to `place` one over all of them; give where it is."""
+    from pipeline.report import zoo
+    from pipeline.report.render import render_zoo
 
     refuse_foreign(place)
-    own.write(place.with_suffix(".json"), (json.dumps(as_json(reports), indent=2) + "\n").encode(), "report")
+    rows = []
+    for folder, page in pages.items():
+        report = gather(folder)
+        _write(report, page)
+        rows.append(zoo.row(report, *(os.path.relpath(path, place.parent) for path in (page, folder))))
+    return _place(place, render_zoo(rows), zoo.as_json(rows))
+
+
+def _write(report: Report, place: Path) -> Path:
+    from pipeline.report.data import as_json
+    from pipeline.report.render import render
+
+    return _place(place, render(report), as_json([report]))
+
+
+def _place(place: Path, page: str, data: Any) -> Path:  # noqa: ANN401 - any JSON value
+    refuse_foreign(place)
+    own.write(place.with_suffix(".json"), (json.dumps(data, indent=2) + "\n").encode(), "report")
     return own.write(place, page.encode(), "report")
 
 
 def write_asked(folders: Iterable[Path]) -> list[Path]:
-    """Write the reports that runs were asked for; those that share a file get one each, named after the model.
+    """Write the reports that runs were asked for, and give where they are.
 
+    Those that share a file get one each beside it, named after the model, and it is the page over all.
     A folder whose record is gone, which its run has told of, gets none.
     """
     asked: dict[Path, list[tuple[Path, str]]] = {}
@@ -87,7 +89,8 @@ def write_asked(folders: Iterable[Path]) -> list[Path]:
         if options and options.report is not None:
             asked.setdefault(options.report, []).append((folder, options.name))
     return [
-        write(folder, target if len(sharing) == 1 else target.with_name(f"{target.stem}-{name}{target.suffix}"))
+        write(sharing[0][0], target)
+        if len(sharing) == 1
+        else write_all(target, {f: target.with_name(f"{target.stem}-{name}{target.suffix}") for f, name in sharing})
         for target, sharing in asked.items()
-        for folder, name in sharing
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
-from pipeline.store.store import Store, default_root
+from pipeline.store.remote import Remote, RemoteError
+from pipeline.store.store import Artifact, Damage, Store, default_root
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
     """What would happen to one stage.
 
-    `state`: "hit"; "run"; or "follows": a stage before it runs, and where that makes the same bytes as last
-    time, this one is a hit. Its key is known only then.
+    `state`: "hit"; "fetch", from the remote store; "run"; or "follows": a stage before it runs, and where that makes
+    the same bytes as last time, this one is a hit. Its key is known only then.
     """
 
     stage: str
@@ -53,6 +55,22 @@ def plan_resume(
     with on_machine("reading the output folder", folder):
         given = start.adopt(folder, record, stages, store) if adopt else start.from_record(record, folder, store)
     return _plan(options, stages, given)
+
+
+def cached(folder: Path, options: Options | None = None, stages: Sequence[Stage] | None = None) -> bool:
+    """Return whether a run into `folder` by these options, or a resume of it, has nothing to make or to deliver.
+
+    A model is not read for that where nothing of it was delivered. What hinders the look is left to the run to tell.
+    """
+    with suppress(Exception):
+        record = previous(folder)
+        if record is None or not record.delivered:
+            return False
+        planned = plan(options, stages) if options else plan_resume(folder, record, stages=stages)
+        if all(stage.state == "hit" for stage in planned):
+            digests = Store(Path(record.store)).digests
+            return all(delivery.holds(folder / name, entry, digests) for name, entry in record.delivered.items())
+    return False
 
 
 def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, ...]) -> tuple[StagePlan, ...]:
@@ -87,7 +105,26 @@ def _stage(
     answer = asked.answer(store.check(asked.key), before, options)
     if isinstance(answer, resolution.Hit):
         return StagePlan(stage.name, "hit", asked.key, answer.reasons), start.stored(answer.artifact)
-    return StagePlan(stage.name, "run", asked.key, answer.reasons), None
+    if stage.name in options.force:
+        return StagePlan(stage.name, "run", asked.key, answer.reasons), None
+    there, told = _remote(options.remote_store, asked.key)
+    if there:
+        return StagePlan(stage.name, "fetch", asked.key, told), start.stored(Artifact(store.folder(asked.key), there))
+    return StagePlan(stage.name, "run", asked.key, answer.reasons + told), None
+
+
+def _remote(url: str, key: str) -> tuple[dict[str, Any] | None, tuple[Reason, ...]]:
+    """Return the manifest that a remote store has under a key, and what to tell of that."""
+    remote = Remote(url)
+    if not remote.usable:
+        return None, ()
+    try:
+        found = remote.manifest(key)
+    except RemoteError as error:
+        return None, (Reason("unreachable", url, where=error.why),)
+    if isinstance(found, Damage):
+        return None, (Reason("unreachable", url, where=found.reason),)
+    return found, (Reason("remote", url),) if found else ()
 
 
 def _following(

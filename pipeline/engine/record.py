@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, NoReturn, NotRequired, TypedDict
 
 import msgspec
 
@@ -64,6 +65,7 @@ class StageRecord:
     state: str = "pending"
     key: Key = ""
     digest: Key = ""
+    started: str = ""
     seconds: Seconds = 0.0
     size: Count = 0
     reasons: list[str] = field(default_factory=list)
@@ -91,6 +93,7 @@ class RunRecord:
     delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
     pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
     mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
+    worker: str = ""  # who does it, as HOST:PID
     format: int = FORMAT
 
     def save(self, folder: Path) -> None:
@@ -118,14 +121,14 @@ def load(folder: Path) -> RunRecord:
     """
     path, again = folder / RECORD, "torch2caffe2 convert MODEL --output DIR starts one"
     try:
-        data = msgspec.json.decode(plain.read(path), strict=True)
+        data = _decoded(plain.read(path))
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"{folder} is not the output folder of a run", why=f"it holds no {RECORD}", advice=again
         ) from None
     except plain.NotPlainError as error:
         raise InvalidInputError(f"{path} is not a run record", why="it is no file, or too large for one") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path} is damaged", why="it is no JSON", advice=again) from error
     try:
         if data["format"] != FORMAT:
@@ -133,8 +136,19 @@ def load(folder: Path) -> RunRecord:
         found = msgspec.convert(data, RunRecord)
         if not all(found.options.get(name) for name in ("model", "name", "output")) or not found.asked():
             raise ValueError("it does not say which model went where")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not a run record of this version", why=str(error), advice=again) from error
+    return found
+
+
+def _decoded(data: bytes) -> Any:  # noqa: ANN401 - whatever stands there
+    """Return what JSON says. Raises ValueError for none, and for text that is neither Unicode nor a path's bytes."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is no number")
+
+    found = json.loads(data, parse_constant=refuse)
+    json.dumps(found, ensure_ascii=False).encode("utf-8", "surrogateescape")  # as a path of other bytes is written
     return found
 
 
@@ -157,7 +171,8 @@ def folders(folder: Path) -> tuple[Path, ...]:
 
     Raises UsageError where there is none.
     """
-    inside = [] if (folder / RECORD).exists() else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+    one = (folder / RECORD).exists() and not (folder / RECORD).is_dir()  # several may be called anything
+    inside = [] if one else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
     if not inside:
         load(folder)
     return tuple(inside) or (folder,)
@@ -174,6 +189,7 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         asked,
         output=folder.absolute(),
         store=Path(record.store),
+        remote_store="",  # which no record may have us connect to
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
@@ -208,12 +224,13 @@ def refuse_gone(options: Options, folder: Path) -> None:
 
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
     """Begin the record of a run."""
-    return RunRecord(run, to_json(options), str(store), command, {}, [], started=now())
+    worker = f"{platform.node()}:{os.getpid()}"
+    return RunRecord(run, to_json(options), str(store), command, {}, [], started=now(), worker=worker)
 
 
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
     """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
-    made = replace(start(options, store, command, ""), state=WAITING)
+    made = replace(start(options, store, command, ""), state=WAITING, worker="")
     return (
         made
         if earlier is None

@@ -77,18 +77,24 @@ def left_text(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+# What is said of an event that is no state of a stage.
+_REMARKS: dict[type[events.Event], Callable[[Any], str]] = {
+    events.RecordUnreadable: lambda event: f"{event.why}; it counts as none, and is written anew",
+    events.FilesRemoved: lambda event: (
+        f"removed what the run before had made, and this one does not: {', '.join(event.files)}"
+    ),
+    events.RemoteFailed: lambda event: f"going on without the remote store {event.url}: {event.why}",
+    events.RemoteAwaited: lambda event: f"sending {event.count} artifacts to {event.url}; Ctrl-C leaves it at that",
+    events.StopAsked: lambda event: "stopping after this stage; Ctrl-C again stops at once",
+}
+
+
 def remark(event: events.Event, width: int = _WIDTH) -> str:
     """Word what is no state of a stage and has a line of its own, its stage as wide as others; "" for other events."""
-    match event:
-        case events.RecordUnreadable(why=why):
-            return f"{why}; it counts as none, and is written anew"
-        case events.FilesRemoved(files=files):
-            return f"removed what the run before had made, and this one does not: {', '.join(files)}"
-        case events.StageNote(stage=stage, text=text):
-            return f"{stage:<{width}} note     {text}"
-        case events.StopAsked():
-            return "stopping after this stage; Ctrl-C again stops at once"
-    return ""
+    if isinstance(event, events.StageNote):
+        return f"{event.stage:<{width}} note     {event.text}"
+    word = _REMARKS.get(type(event))
+    return word(event) if word else ""
 
 
 # What a stage's event says of it: a state and a note.
@@ -96,11 +102,12 @@ _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
     events.StageStarted: lambda event: ("running", "; ".join(event.reasons[:3])),
     events.StageProgress: lambda event: ("running", progress_text(event)),
     events.StageWaiting: lambda event: ("waiting", "another run is making the same"),
-    events.StageHit: lambda event: ("cached", size_text(event.size)),
+    events.StageHit: lambda event: ("fetched" if event.fetched else "cached", size_text(event.size)),
     events.StageFinished: lambda event: ("done", f"{seconds_text(event.seconds)}, {size_text(event.size)}"),
     events.StageFailed: lambda event: ("failed", event.error),
     events.StageSkipped: lambda event: ("skipped", event.reason),
     events.ArtifactDamaged: lambda event: ("damaged", f"{event.reason}; put aside in {event.quarantine}"),
+    events.RemoteDamaged: lambda event: ("damaged", f"{event.reason}, in {event.url}; not used"),
 }
 
 
@@ -124,7 +131,7 @@ class Plain:
         if isinstance(event, events.RunStarted):
             self.width = max(self.width, *map(len, event.stages))
         if text := self._line(event):
-            prefix = f"{event.model}: " if self.many else ""
+            prefix = f"{event.model}: " if self.many and event.model else ""
             self.stream.write(visible(f"{prefix}{text}") + "\n")
             self.stream.flush()
 

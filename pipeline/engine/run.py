@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 import pipeline
 from pipeline.config import Options
@@ -32,7 +31,9 @@ from pipeline.errors import (
 from pipeline.graph.signature import MANIFEST
 from pipeline.stages.stage import Stage, Task
 from pipeline.store import ledger
+from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
+from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
@@ -87,7 +88,8 @@ class Run:
         """Run every stage, deliver, and record how it ended."""
         names = tuple(stage.name for stage in self.route)
         output = self.options.output
-        self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names))
+        store = str(self.store.root)
+        self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names, store))
         for text in sources.idle(self.options, self.source):
             self.report(events.StageNote(self.model, names[0], text))
         try:
@@ -135,7 +137,9 @@ class Run:
                 entry.state = "failed"
                 self.report(events.StageFailed(self.model, stage.name, entry.seconds, failure["what"]))
                 advice = self._with_paths(failure["advice"], artifact)
-                self.failures.append(VerificationError(**failure | {"advice": advice}))
+                self.failures.append(
+                    VerificationError(failure["what"], where=failure["where"], why=failure["why"], advice=advice)
+                )
 
     def _with_paths(self, text: str, artifact: Artifact) -> str:
         """Say of the files that an artifact's text names where they are delivered."""
@@ -181,6 +185,7 @@ class Run:
 
     def _obtain(self, stage: Stage, entry: StageRecord) -> Artifact:
         """Return the artifact of a stage: the stored one, or a new one."""
+        entry.started = record.now()
         inputs = {kind: self.inputs[kind] for kind in stage.takes(self.inputs)}
         asked = resolution.question(stage, self.options, inputs, self.store)
         entry.key = key = asked.key
@@ -189,16 +194,17 @@ class Run:
             began = time.monotonic()
             before = self.store.last(stage.name, self._identity())
             answer = asked.answer(self.store.find(key), before, self.options)
-            if isinstance(answer, resolution.Hit):
-                entry.state, artifact = "hit", answer.artifact
+            found = answer.artifact if isinstance(answer, resolution.Hit) else self._fetched(stage, key, answer)
+            if found:
+                entry.state, artifact = "hit", found
             else:
-                entry.state, entry.reasons = "running", list(map(str, answer.reasons))
-                self._tell_damage(stage, key, answer.damage)
+                entry.state, entry.reasons, began = "running", list(map(str, answer.reasons)), time.monotonic()
                 artifact = self._make(stage, inputs, asked.parts, entry)
                 entry.state = "done"
         entry.digest, entry.size = artifact.digest, artifact.size
         entry.seconds = round(time.monotonic() - began, 3)
-        kind = events.StageHit if entry.state == "hit" else events.StageFinished
+        hit = partial(events.StageHit, fetched=isinstance(answer, resolution.Miss))
+        kind = hit if entry.state == "hit" else events.StageFinished
         self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
         entry.notes = list(artifact.manifest.get("notes", ()))
         for text in entry.notes:
@@ -207,6 +213,23 @@ class Run:
         if entry.state != "hit":  # which costs nothing to find again, and the disk much to be told
             self.record.save(self.options.output)
         return artifact
+
+    def _fetched(self, stage: Stage, key: str, answer: resolution.Miss) -> Artifact | None:
+        """Return the artifact that the store lacks, from the remote one; None where that has none, or fails."""
+        if damage := answer.damage:
+            self.report(events.ArtifactDamaged(self.model, stage.name, key, damage.reason, str(damage.quarantine)))
+        remote = Remote(self.options.remote_store)
+        if not remote.usable or stage.name in self.options.force:
+            return None
+        try:
+            found = remote.fetch(key, self.store, self.session, self._progress(stage.name))
+        except RemoteError as error:
+            self.report(events.RemoteFailed(self.model, remote.url, error.why))
+            return None
+        if isinstance(found, Damage):
+            self.report(events.RemoteDamaged(self.model, stage.name, key, remote.url, found.reason))
+            return None
+        return found
 
     @contextmanager
     def _locked(self, stage: Stage, key: str) -> Iterator[None]:
@@ -221,7 +244,7 @@ class Run:
         finally:
             lock.release()
 
-    def _wait(self, lock: FileLock) -> None:
+    def _wait(self, lock: Lock) -> None:
         """Wait for a lock, in which there is nothing to finish first: a wish to stop is obeyed at once."""
         while True:
             self.stop.obey()
@@ -291,10 +314,6 @@ class Run:
                 self.report(events.StageProgress(self.model, stage, done, total, unit))
 
         return tell
-
-    def _tell_damage(self, stage: Stage, key: str, damage: Damage | None) -> None:
-        if damage:
-            self.report(events.ArtifactDamaged(self.model, stage.name, key, damage.reason, str(damage.quarantine)))
 
     def _identity(self) -> str:
         """Name the source in the history: the same file under the same path, whatever its content."""

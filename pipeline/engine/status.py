@@ -1,29 +1,57 @@
-"""How the run of an output folder stands, from its record and from what lies there now."""
+"""How the run of an output folder stands, from its record and what lies there now; of several, by their records."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import Options
 from pipeline.engine import guards, planner, record, start
-from pipeline.engine.reporters import seconds_text, size_text
+from pipeline.engine.reporters import left_text, seconds_text, size_text
 from pipeline.errors import MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
-from pipeline.store.store import Store
+from pipeline.store.store import Store, default_root
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """A run's record; `state` is "killed" where the record says running and no process does."""
+class Standing:
+    """What a run's record says; `state` is "killed" where that is running and no process does it."""
 
     folder: Path
     state: str
     record: record.RunRecord
+
+    @property
+    def at(self) -> str:
+        """The stage that runs, and for how long; of a run that ended before it was done, the stage where that was."""
+        for stage in self.record.stages:
+            if stage.state not in ("done", "hit", "skipped"):
+                running = self.state == stage.state == "running"
+                return f"{stage.name}, for {left_text(_seconds(stage.started))}" if running else stage.name
+        return ""
+
+    def line(self) -> tuple[str, ...]:
+        """Return the line of a table of several runs: model, state, stage, time, worker, output, cause."""
+        run = self.record
+        took = seconds_text(_seconds(run.started, run.finished)) if run.finished else ""
+        return (run.options["name"], self.state, self.at, took, run.worker, str(self.folder), run.error)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record as JSON values, and the place of what only a look at the folder tells."""
+        return {**record.as_json(self.record), "state": self.state, "edited": None, "older": None, "resume": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Standing):
+    """How a run stands, what of its files was changed, and what a resume would do."""
+
     edited: tuple[str, ...]
     plan: tuple[planner.StagePlan, ...]  # of a resume, which adopts what was edited
     obstacle: str = ""  # why there is no plan
@@ -45,8 +73,7 @@ class Status:
         """Return the status as JSON values."""
         resume = {"command": self.command, "stages": planner.as_json(self.plan), "obstacle": self.obstacle}
         return {
-            **record.as_json(self.record),
-            "state": self.state,
+            **Standing.as_json(self),
             "edited": list(self.edited),
             "older": self.older,
             "resume": resume,
@@ -59,6 +86,8 @@ class Status:
             ("model", asked["model"]),
             ("state", self.state + (f": {run.error}" if run.error else "")),
             ("started", run.started),
+            *([("worker", run.worker)] if run.worker else []),
+            *([("stage", self.at)] if self.state == "running" else []),
             *([("finished", run.finished)] if run.finished else []),
             *([("edited", ", ".join(self.edited))] if self.edited else []),
             *([("files", f"of an earlier run, not of this one: {', '.join(self.older)}")] if self.older else []),
@@ -71,13 +100,6 @@ class Status:
             rows.extend(("", reason) for reason in stage.reasons)
         return rows
 
-    def line(self) -> tuple[str, ...]:
-        """Return the line of a table of several runs: model, state, what is left to do, output, cause."""
-        todo = [planned.stage for planned in self.plan if planned.state != "hit"]
-        left = "cannot go on" if self.obstacle else ", ".join(todo)
-        cause = self.record.error or self.obstacle.partition("\n")[0]
-        return (self.record.options["name"], self.state, left, str(self.folder), cause)
-
     def plan_rows(self) -> list[tuple[str, ...]]:
         """Return the lines of a table of what a resume would do; none where every stage is a hit."""
         if all(planned.state == "hit" for planned in self.plan):
@@ -87,17 +109,46 @@ class Status:
 
 def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
     """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
-    found = record.load(folder)
+    standing = stand(folder)
+    found = standing.record
     store = Store(ledger.own_store(folder, found.mark, found.store), create=False)
     with on_machine("reading the output folder", folder):
         edited = tuple(start.not_adopted(found, folder, store))
-    alive = found.state == "running" and _alive(folder)
-    state = "killed" if found.state == "running" and not alive else found.state
     try:
         plan = planner.plan_resume(folder, found, adopt=bool(edited), stages=stages)
     except PipelineError as error:
-        return Status(folder, state, found, edited, (), render(error).removeprefix("error: "))
-    return Status(folder, state, found, edited, plan)
+        return Status(folder, standing.state, found, edited, (), render(error).removeprefix("error: "))
+    return Status(folder, standing.state, found, edited, plan)
+
+
+def stand(folder: Path) -> Standing:
+    """Read how the run of an output folder stands, as quickly as a zoo needs it. Raises as `look`."""
+    found = record.load(folder)
+    if found.state != "running" or _alive(folder):
+        return Standing(folder, found.state, found)
+    found = record.load(folder)  # as it may have ended just now
+    return Standing(folder, "killed" if found.state == "running" else found.state, found)
+
+
+def asked(options: Options) -> Standing:
+    """Return how the run of these options stands; one that has left no record yet waits for its turn."""
+    if (options.output / record.RECORD).exists():
+        return stand(options.output)
+    waiting = record.wait(options, options.store or default_root(), [], None)
+    return Standing(options.output, waiting.state, waiting)
+
+
+def totals(standings: Iterable[Standing]) -> dict[str, int]:
+    """Return how many runs are in which state."""
+    return dict(Counter(each.state for each in standings).most_common())
+
+
+def _seconds(began: str, ended: str = "") -> float:
+    """Return the seconds between two times in ISO 8601, or up to now; 0 where a record holds something else."""
+    try:
+        return max(0.0, (datetime.fromisoformat(ended or record.now()) - datetime.fromisoformat(began)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0
 
 
 def _alive(folder: Path) -> bool:

@@ -7,6 +7,7 @@ levels deep; a padding of a billion rows; a weight of one number, repeated. What
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from pipeline.errors import OverBudget, UnsupportedError, UsageError
-from pipeline.graph.input_spec import MAX_RANK
+from pipeline.wire.shapes import MAX_RANK, possible
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Node, TensorType
@@ -52,7 +53,7 @@ def parse(texts: Sequence[str]) -> dict[str, int]:
     found = {}
     for text in texts:
         name, _, number = text.partition("=")
-        if name not in LIMITS or not (number.isascii() and number.isdecimal()):
+        if name not in LIMITS or not re.fullmatch("[0-9]{1,19}", number):
             raise UsageError(
                 f"--limit cannot be {text}",
                 why="it is NAME=NUMBER",
@@ -105,12 +106,15 @@ class Budget:
         """Count one more node, and the tensors that it makes; errors as `spend` and `value`."""
         self.spend("nodes", 1, node.origin)
         self.spend("activations", sum(self.value(value.type, node.origin) for value in node.outputs), node.origin)
+        self.check("value", node.operator.scratch_bytes(node), node.origin)
         self.spend("multiply-adds", node.operator.multiply_adds(node), node.origin)
 
     def value(self, type_: TensorType, place: object) -> int:
-        """Return the bytes of one tensor. Raises OverBudget where they are too many, UnsupportedError for axes."""
-        if len(type_.shape) > MAX_RANK:
-            raise UnsupportedError.one(str(place), f"gives {len(type_.shape)} axes, and {MAX_RANK} are the most")
+        """Return the bytes of one tensor. Raises OverBudget where they are too many, UnsupportedError for no shape."""
+        if not possible(type_.shape):
+            many = len(type_.shape) > MAX_RANK
+            told = f"{len(type_.shape)} axes, and {MAX_RANK} are the most" if many else f"no array: {type_.shape}"
+            raise UnsupportedError.one(str(place), f"gives {told}")
         size = type_.bytes
         self.check("value", size, place)
         return size

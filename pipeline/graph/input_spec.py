@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from math import prod
 
 from pipeline.errors import UsageError
+from pipeline.wire.shapes import MAX_RANK
 
 AUTO = "auto"
 MAX_DEPTH = 64
-MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
 MAX_ELEMENTS = 1 << 40
 
 _NAME = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*=")
-_SHAPE = re.compile(r"\s*(scalar|\d+(?:\s*[xX\u00d7]\s*\d+)*)\s*")
+_SHAPE = re.compile(r"\s*(scalar|\d{1,19}(?:\s*[xX\u00d7]\s*\d{1,19})*)\s*")
 
 
 @dataclass(frozen=True, slots=True)

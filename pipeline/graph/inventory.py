@@ -170,13 +170,15 @@ def peak_bytes(graph: Graph) -> int:
     last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value is not None}
     last_use |= {value.name: len(graph.nodes) for value in graph.outputs}
     alive = {value.name: value.type.bytes for value in graph.inputs}
-    peak = sum(alive.values())
+    peak = held = sum(alive.values())
     for i, node in enumerate(graph.nodes):
-        alive |= {value.name: value.type.bytes for value in node.outputs}
-        peak = max(peak, sum(alive.values()))
+        made = {value.name: value.type.bytes for value in node.outputs}
+        alive |= made
+        held += sum(made.values())
+        peak = max(peak, held)
         for value in (*node.inputs, *node.outputs):
             if value is not None and last_use.get(value.name, -1) <= i:
-                alive.pop(value.name, None)
+                held -= alive.pop(value.name, 0)
     return peak
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.shapes import possible
 from pipeline.wire.splice import Floats, Part, Progress, unheard, write
 
 Array = np.ndarray[Any, Any]
@@ -115,7 +116,7 @@ def _tensor(name: str, entry: Any, data: memoryview) -> Array:  # noqa: ANN401 -
     shape, offsets = entry["shape"], entry["data_offsets"]
     if not isinstance(entry["dtype"], str) or entry["dtype"] not in DTYPES:
         _damaged(f"{name!r} has dtype {entry['dtype']!r}, not one of {', '.join(DTYPES)}")
-    if not (is_shape(shape) and is_shape(offsets) and len(offsets) == 2):
+    if not (is_shape(shape) and possible(shape) and is_shape(offsets) and len(offsets) == 2):
         _damaged(f"{name!r} has shape {shape!r} and offsets {offsets!r}")
     dtype, count, (start, end) = np.dtype(DTYPES[entry["dtype"]]), math.prod(shape), offsets
     if not (start <= end <= len(data) and end - start == count * dtype.itemsize):

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import InvalidInputError
+from pipeline.graph.budget import Budget
 from pipeline.onnx import tensors
 from pipeline.onnx.schema import GraphProto, ModelProto
-from pipeline.wire import messages, splice
+from pipeline.wire import messages, scan, splice
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.strip import strip
 
 Array = np.ndarray[Any, Any]
-_GRAPH = 7  # of ModelProto
+_GRAPH, _NODE = 7, 1  # of ModelProto, of GraphProto
 _PAGE = 4096  # where a weight in a file of its own begins: runtimes may map it
 _OUTSIDE = 1024  # bytes from which a weight goes there; shapes and axes stay, since shape inference reads them
 
@@ -98,11 +99,12 @@ def _outside(weights: Mapping[str, Array]) -> tuple[list[splice.Part], dict[str,
 def read_model(path: Path) -> OnnxModel:
     """Read a model; its weights are views of its files.
 
-    Raises InvalidInputError for a damaged file, UnsupportedError for fields that are not known (training, functions,
-    sparse tensors) and for weights that are no floats or integers.
+    Raises InvalidInputError for a damaged file, OverBudget for too many nodes, UnsupportedError for fields that are not
+    known (training, functions, sparse tensors) and for weights that are no floats or integers.
     """
     view = map_file(path)
     with reading(path):
+        Budget().check("nodes", scan.count(view, _GRAPH, _NODE), path)
         weights = tensors.scan_weights(view, path.parent)
         proto = messages.parse_binary(strip(view, tensors.WITHOUT_WEIGHTS), ModelProto, path)
         if not proto.HasField("graph"):

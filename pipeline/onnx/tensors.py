@@ -18,6 +18,7 @@ from pipeline.onnx.schema import StringStringEntryProto, TensorProto
 from pipeline.wire import scan
 from pipeline.wire.mapped import map_file
 from pipeline.wire.scan import Field, fields
+from pipeline.wire.shapes import possible
 from pipeline.wire.splice import Floats, Part, length_delimited, message
 
 Array = np.ndarray[Any, Any]
@@ -74,7 +75,7 @@ class Beside(dict[str, memoryview]):
         self.folder = folder
 
     def __missing__(self, name: str) -> memoryview:
-        if not name or Path(name).name != name:
+        if not name or "\0" in name or Path(name).name != name:
             raise InvalidInputError(f"the model names the file {name!r}, which is not beside it")
         self[name] = map_file(self.folder / name)
         return self[name]
@@ -111,7 +112,7 @@ def _weight(view: memoryview, tensor: Field, beside: Beside) -> tuple[str, Array
         parts.setdefault(part.number, []).append(part)
     name = scan.text(view, parts[_NAME][-1]) if _NAME in parts else ""
     shape = tuple(scan.integers(view, parts.get(_DIMS, [])).tolist())
-    if len(shape) > 32 or any(extent < 0 for extent in shape):
+    if not possible(shape):
         raise _damaged(tensor, f"{name!r} of shape {shape}")
     kind = parts[_TYPE][-1].value if _TYPE in parts else 0
     dtype = _NUMBERS.get(kind)  # type: ignore[call-overload]  # an enum's numbers are ints

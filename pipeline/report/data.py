@@ -34,6 +34,7 @@ class RunSummary:
 
     model: str
     state: str
+    worker: str  # who did it, as HOST:PID
     error: str
     source_kind: str
     source_title: str  # what people call the format it was read from
@@ -224,12 +225,13 @@ class Report:
 
 def as_json(reports: Sequence[Report]) -> Any:  # noqa: ANN401 - any JSON value
     """Return reports as plain JSON values, without the bytes of pictures; numbers that JSON lacks become words."""
-    return {"generator": "torch2caffe2", "models": [_plain(asdict(report)) for report in reports]}
+    return {"generator": "torch2caffe2", "models": [as_words(asdict(report)) for report in reports]}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any field
+def as_words(value: Any) -> Any:  # noqa: ANN401 - any field
+    """Return a value as JSON has it: without bytes, and with a word for a number that JSON lacks."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items() if not isinstance(item, bytes)}
+        return {name: as_words(item) for name, item in value.items() if not isinstance(item, bytes)}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [as_words(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pipeline.report.columns import in_columns
 from pipeline.report.data import LayerRow, NetworkSummary, Parity, RunSummary
+from pipeline.report.folding import Part
 from pipeline.report.layout import Edge, Layout, Point, layered
 from pipeline.report.words import MINUS
 
@@ -35,8 +37,8 @@ class Diagram:
 
 
 def diagram(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Diagram:
-    """Draw boxes and the edges between them, top to bottom."""
-    drawn = layered(sizes, edges)
+    """Draw boxes and the edges between them, top to bottom, in columns where there are many."""
+    drawn = in_columns(layered(sizes, edges), sizes, edges)
     boxes = tuple(
         Box(round(x - width / 2 + MARGIN, 1), round(y - height / 2 + MARGIN, 1), width, height)
         for (x, y), (width, height) in zip(drawn.centres, sizes, strict=True)
@@ -49,11 +51,11 @@ def _paths(drawn: Layout) -> tuple[str, ...]:
 
 
 def _path(route: Sequence[Point]) -> str:
-    """Join points by curves that leave and arrive upright, and by straight lines where they lie below each other."""
+    """Join points by curves that leave and arrive upright, by straight lines below or beside each other."""
     (x, y), *_ = route
     words = [f"M{x:.0f} {y:.0f}"]
     for (x, y), (next_x, next_y) in pairwise(route):
-        if abs(x - next_x) < 1:
+        if abs(x - next_x) < 1 or abs(y - next_y) < 1:
             words.append(f"L{next_x:.0f} {next_y:.0f}")
         else:
             middle = (y + next_y) / 2
@@ -65,9 +67,29 @@ LAYER = (188.0, 58.0)
 STAGE = (156.0, 44.0)
 
 
-def of_network(network: NetworkSummary) -> Diagram:
-    """Draw the layers of a network."""
-    return diagram([LAYER] * len(network.layers), network.edges)
+@dataclass(frozen=True, slots=True)
+class NetworkDrawing:
+    """The boxes of a network, the edges between their places, and where all of it lies."""
+
+    parts: tuple[Part, ...]
+    edges: tuple[Edge, ...]
+    diagram: Diagram
+
+    @property
+    def below(self) -> Mapping[int, list[int]]:
+        """The places of the boxes that take what the one at a place makes."""
+        found: dict[int, list[int]] = {place: [] for place in range(len(self.parts))}
+        for start, end in self.edges:
+            found[start].append(end)
+        return found
+
+
+def of_network(network: NetworkSummary, parts: Sequence[Part]) -> NetworkDrawing:
+    """Draw a network with its layers in boxes."""
+    box_of = {layer: place for place, part in enumerate(parts) for layer in part.layers}
+    pairs = dict.fromkeys((box_of[start], box_of[end]) for start, end in network.edges)
+    edges = tuple((start, end) for start, end in pairs if start != end)
+    return NetworkDrawing(tuple(parts), edges, diagram([LAYER] * len(parts), edges))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from pipeline.wire import plain
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
-EVENTS = "events.jsonl"
 VERIFICATION = "verification.json"
 _PACKAGE = "torch2caffe2"
 # Options that say where things lie, or who is told: they change no file.
@@ -43,7 +42,7 @@ def gather(
     """
     manifests = manifests or {}
     with _sound(folder / "run.json"):
-        what = _run(run, reads, manifests, _began(folder / EVENTS, run["run"]))
+        what = _run(run, reads, manifests)
         files = tuple(
             File(name, entry["kind"], entry["size"], entry["blake3"], name in run.get("edited", ()))
             for name, entry in run["delivered"].items()
@@ -73,9 +72,7 @@ def _sound(path: Path) -> Iterator[None]:
         raise InvalidInputError(f"{path} is damaged, or of another version", why=repr(error)) from error
 
 
-def _run(
-    run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json], began: Mapping[str, str]
-) -> RunSummary:
+def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, Json]) -> RunSummary:
     stages = tuple(
         StageRun(
             stage["name"],
@@ -83,7 +80,7 @@ def _run(
             tuple(reads.get(stage["name"], ())),
             stage["state"],
             tuple(stage["reasons"]),
-            _seconds(run["started"], began.get(stage["name"], "")),
+            _seconds(run["started"], stage["started"]),
             float(stage["seconds"]),
             int(stage["size"]),
             stage["key"],
@@ -96,6 +93,7 @@ def _run(
     return RunSummary(
         model=run["options"]["name"],
         state=run["state"],
+        worker=run["worker"],
         error=run["error"],
         source_kind=kind,
         source_title=known.title if (known := formats.named(kind)) else "Source",
@@ -118,26 +116,6 @@ def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dic
         versions |= manifest["components"].get("libraries", {})
         runtimes |= {name: str(what) for name, what in manifest["components"].get("environment", {}).items()}
     return versions, runtimes
-
-
-def _began(path: Path, run: str) -> dict[str, str]:
-    """Return when each stage of a run began (ISO 8601), by the log; what cannot be read there is left out."""
-    try:
-        lines = plain.read(path).decode(errors="replace").splitlines()
-    except OSError:
-        return {}
-    began: dict[str, str] = {}
-    ours = False
-    for line in lines:
-        try:
-            event = json.loads(line)
-            if event["event"] == "run_started":
-                ours = event["run"] == run
-            elif ours and event["event"] in ("stage_started", "stage_hit", "stage_waiting"):
-                began.setdefault(str(event["stage"]), str(event["time"]))
-        except (ValueError, TypeError, KeyError):
-            continue  # a killed run's last line may be cut short
-    return began
 
 
 def _seconds(start: str, end: str) -> float | None:

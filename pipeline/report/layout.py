@@ -16,7 +16,7 @@ Edge = tuple[int, int]
 Point = tuple[float, float]
 
 GAP = 24.0  # between two boxes of a row, and a box and a passing edge
-ROW = 36.0  # between two rows
+ROW = 30.0  # between two rows
 BEND = 4.0  # the room an edge takes where it passes a row
 SWEEPS = 8
 MOST_BENDS = 40_000  # with more, edges go straight through: the drawing is hopeless anyway

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.graph.values import Value
-from pipeline.report import drawing, words
-from pipeline.report.data import LayerRow, NetworkSummary, Report
+from pipeline.report import drawing, folding, kinds, words
+from pipeline.report.data import LayerRow, NetworkSummary, Parity, Report
+from pipeline.report.drawing import NetworkDrawing
+from pipeline.report.labels import Label, label
 from pipeline.report.verdict import verdict
+from pipeline.report.zoo import Row, Zoo
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,9 +26,6 @@ _PACKAGE = "pipeline.report"
 
 def render(report: Report) -> str:
     """Return the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
-    from markupsafe import Markup
-
-    style, script = _asset("style.css"), _asset("script.js")
     layers = _makers(report.network) if report.network else {}
     return (
         _environment()
@@ -37,36 +37,37 @@ def render(report: Report) -> str:
             network=report.network,
             parity=report.parity,
             layers=layers,
-            followers=_followers(report.network) if report.network else {},
             takers=_takers(report.network) if report.network else {},
-            diagram=drawing.of_network(report.network) if report.network else None,
+            drawings=_drawings(report.network, report.parity) if report.network else [],
             steps=drawing.steps(report.run),
             stages=drawing.of_stages(report.run),
             time_line=drawing.time_line(report.run),
             plot=drawing.of_parity(report.parity, layers) if report.parity else None,
-            style=Markup(style),  # a file of this package
-            script=Markup(script),  # a file of this package
-            policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-            "img-src data:; base-uri 'none'; form-action 'none'",
+            **_own("tables.js", "script.js"),
         )
     )
 
 
-def render_index(reports: Mapping[str, Report]) -> str:
-    """Return a page that leads to the pages of several runs, given by where those are as seen from it."""
+def render_zoo(rows: Sequence[Row]) -> str:
+    """Return the page over several runs, whose table can be sorted."""
+    return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own("tables.js"))
+
+
+def _own(*names: str) -> dict[str, Any]:
+    """Return the style and the scripts of a page, and the policy that lets it run and load nothing else."""
     from markupsafe import Markup
 
-    style = _asset("style.css")
-    entries = [{"page": quote(page), "run": report.run, "verdict": verdict(report)} for page, report in reports.items()]
-    return (
-        _environment()
-        .get_template("index.html")
-        .render(
-            entries=entries,
-            style=Markup(style),  # a file of this package
-            policy=f"default-src 'none'; style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'",
-        )
+    style, scripts = _asset("style.css"), [_asset(name) for name in names]
+    digests = " ".join(f"'{_digest(script)}'" for script in scripts)
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src {digests}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
+    return {
+        "style": Markup(style),
+        "scripts": [Markup(script) for script in scripts],
+        "policy": policy,
+    }  # our own files
 
 
 @cache  # with the templates that it has compiled, which takes longer than to fill them
@@ -82,10 +83,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=words.shown,
     )
-    names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural")
+    names = ("short", "shape", "size", "count", "seconds", "number", "moment", "plural", "sortable")
     filters: dict[str, Any] = {name: getattr(words, name) for name in names}
-    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri}
-    environment.globals["plural"] = words.plural
+    environment.filters |= filters | {"spark": drawing.spark, "as_uri": _as_uri, "url": quote, "kind": kinds.kind}
+    environment.globals |= {"plural": words.plural, "MARKS": kinds.MARKS}
     return environment
 
 
@@ -107,12 +108,14 @@ def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
     return {value.name: layer for value, layer in values}
 
 
-def _followers(network: NetworkSummary) -> dict[int, list[int]]:
-    """Map a layer's place to the places of those that take what it makes."""
-    found: dict[int, list[int]] = {layer.index: [] for layer in network.layers}
-    for start, end in network.edges:
-        found[start].append(end)
-    return found
+def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str, NetworkDrawing, list[Label]]]:
+    """Draw a network folded, where something repeats in it, and whole."""
+    ways = {"folded": folding.folded(network), "whole": folding.whole(network)}
+    return [
+        (name, drawing.of_network(network, parts), [label(part, network, parity) for part in parts])
+        for name, parts in ways.items()
+        if name == "whole" or parts != ways["whole"]
+    ]
 
 
 def _takers(network: NetworkSummary) -> dict[int, LayerRow]:

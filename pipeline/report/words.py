@@ -50,6 +50,8 @@ def _scaled(amount: float, units: Sequence[str]) -> str:
 
 def seconds(duration: float) -> str:
     """Return a duration."""
+    if duration >= 3600:
+        return f"{duration // 3600:.0f} h {duration % 3600 // 60:.0f} min"
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.1f} s"
 
 
@@ -61,6 +63,11 @@ def number(value: float | None) -> str:
         return "NaN" if math.isnan(value) else "∞" if value > 0 else f"{MINUS}∞"
     mantissa, _, power = f"{value:.3g}".partition("e")
     return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", MINUS)
+
+
+def sortable(value: float | None) -> str:
+    """Return a number as a script sorts it: NaN with infinity, and nothing where there is none."""
+    return "" if value is None else repr(value) if math.isfinite(value) else "Infinity"
 
 
 def moment(text: str) -> str:

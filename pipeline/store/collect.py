@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from filelock import Timeout
-
 from pipeline.errors import UsageError
+from pipeline.store import locking
+from pipeline.store.locking import Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
 # What is kept in digests/ and history/, and what a process that died has left of it.
-_KEPT = re.compile(r"[0-9a-f]+-[0-9a-f]+|[0-9a-f]{64}\.json|\..+\.[0-9a-f]{8}\.partial")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_KEPT = re.compile(r"[0-9a-f]+(-[0-9a-f]+){1,2}|[0-9a-f]{64}\.json|\..+\.[0-9a-f]{8}\.partial")
+_DURATION = re.compile(r"(\d{1,19}(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,19}(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ def check(store: Store) -> list[tuple[str, str]]:
     Damaged artifacts are put aside on the way. Raises MachineError.
     """
     with on_machine("checking the store", store.root):
+        locking.require(store.root)
         return list(_problems(store))
 
 
@@ -127,6 +128,7 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
     Raises MachineError.
     """
     with on_machine("collecting from the store", store.root):
+        locking.require(store.root)
         return _collect(store, limits, dry_run)
 
 
@@ -176,7 +178,7 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
             return False
         if not dry_run:
             shutil.rmtree(store.set_aside(key, "collected"))  # out of sight in one step, then file by file
-            Path(lock.lock_file).unlink(missing_ok=True)
+            store.lock_file(key).unlink(missing_ok=True)
         return True
     finally:
         lock.release()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -54,7 +55,10 @@ def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Digests of files, remembered in `folder` by device, inode, size and both times, until the machine restarts."""
+    """Digests of files, remembered in `folder` by device, inode, size and both times, until the machine restarts.
+
+    Each machine that shares the folder remembers for itself.
+    """
 
     folder: Path
     _begun: dict[Path, Thread] = field(default_factory=dict, compare=False)
@@ -110,7 +114,7 @@ class Digests:
             self.remember(path, known)
 
     def _place(self, stat: os.stat_result) -> Path:
-        return self.folder / f"{stat.st_dev:x}-{stat.st_ino:x}"
+        return self.folder / f"{_machine()}-{stat.st_dev:x}-{stat.st_ino:x}"
 
     def _recall(self, stat: os.stat_result) -> str | None:
         try:
@@ -121,6 +125,12 @@ class Digests:
         if line != _identity(stat) or check != digest_of("stat", f"{line} {digest}")[:16]:
             return None
         return digest
+
+
+@cache
+def _machine() -> str:
+    """Return what tells this machine from the others of its network, in eight hexadecimal digits."""
+    return digest_of("machine", platform.node())[:8]
 
 
 @cache

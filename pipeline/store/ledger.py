@@ -27,20 +27,22 @@ from pipeline.store.writing import replace
 class Harmful:
     """What a run of a folder reaches outside of it: the store it keeps, code it runs, a page it writes; "" for none.
 
-    The `reference` does no harm, but a report shows numbers of it.
+    So are the `limits` that it raises, which save this machine's memory. The `reference` does no harm, but a report
+    shows numbers of it.
     """
 
     store: str = ""
     plugins: tuple[str, ...] = ()
     report: str = ""
     reference: str = ""
+    limits: tuple[str, ...] = ()
 
     @staticmethod
     def of(options: Options) -> Harmful:
         """Return what these options reach."""
         store = "" if options.store in (None, default_root()) else str(options.store)
         plugins = tuple(map(str, options.plugins))
-        return Harmful(store, plugins, str(options.report or ""), str(options.reference or ""))
+        return Harmful(store, plugins, str(options.report or ""), str(options.reference or ""), options.limits)
 
     def __bool__(self) -> bool:
         return self != Harmful()
@@ -82,6 +84,8 @@ def refuse_unvouched(folder: Path, mark: str, options: Options, typed: Container
         words += [word for path in asked.plugins for word in ("--plugin", path)]
     if "report" not in typed and asked.report not in ("", known.report):
         words += ["--report", asked.report]
+    if "limits" not in typed and asked.limits not in ((), known.limits):
+        words += [word for limit in asked.limits for word in ("--limit", limit)]
     if words:
         raise UsageError(
             f"the record in {folder} asks for what lies outside of it, and no run of yours is known to have",

@@ -18,7 +18,7 @@ FORMAT = 2
 # File names stay inside their folder, keys name artifacts.
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=(1 << 63) - 1)]
 
 
 class StoredFile(TypedDict):
@@ -52,6 +52,15 @@ class Asked(TypedDict, total=False):
     origins: dict[str, Any]
 
 
+class Failure(TypedDict):
+    """Why a stage that has compared numbers failed, as its error says it."""
+
+    what: str
+    where: str
+    why: str
+    advice: str
+
+
 class Manifest(TypedDict):
     """What a manifest says."""
 
@@ -72,7 +81,7 @@ class Manifest(TypedDict):
     command: list[str]
     notes: NotRequired[list[str]]
     edited: NotRequired[list[str]]
-    failure: NotRequired[dict[str, str]]
+    failure: NotRequired[Failure]
 
 
 def sealed(facts: dict[str, Any]) -> bytes:

@@ -8,13 +8,13 @@
     ledger/               what outside the store its user has vouched for
     digests/, locks/      the digest cache; one lock file a key
 
-A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away.
+A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away. One without a
+lock, where the file system's do not reach all machines, is nobody's to sweep.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -29,10 +29,9 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from pipeline.config import ENVIRONMENT
-from pipeline.store import manifest, mark
+from pipeline.store import locking, manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
@@ -114,7 +113,8 @@ class Store:
         """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
         if create:
             mark.make(root, FORMAT, FOLDERS)
-            _require_locks(root)
+            if locking.by_files():
+                locking.require(root)
         else:
             mark.require(root, FORMAT)
         self.root = root
@@ -132,9 +132,13 @@ class Store:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(shelf))
         return shelf / key
 
-    def lock(self, name: str) -> FileLock:
+    def lock_file(self, name: str) -> Path:
+        """Return the file of a lock."""
+        return self.root / "locks" / f"{name}.lock"
+
+    def lock(self, name: str) -> locking.Lock:
         """Return the lock of a key, or of another name; it is free again when its process dies."""
-        return FileLock(self.root / "locks" / f"{name}.lock", poll_interval=0.02, thread_local=False)
+        return locking.lock(self.lock_file(name))
 
     def find(self, key: str) -> Artifact | Damage | None:
         """Look an artifact up and check every byte of it (files unchanged since their last check by stat).
@@ -203,7 +207,7 @@ class Store:
         write_durably(folder / MANIFEST, text, mode=0o444)
         sync(folder)
         place = self.folder(str(facts["key"]))
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
         try:
             folder.rename(place)
         except OSError:
@@ -254,19 +258,26 @@ class Store:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """Open a session for a run; sweeps what dead processes left, and its own folder at the end."""
-        base = self.root / "sessions"
+        place = self.root / "sessions" / f"{os.getpid()}-{os.urandom(4).hex()}"
+        try:
+            with self._begun(place) if locking.by_files() else _unlocked(place):
+                yield Session(place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def _begun(self, place: Path) -> Iterator[None]:
+        """Make the folder of a session, and hold its lock."""
         with self.lock("sessions"):
             self.sweep()
-            place = base / f"{os.getpid()}-{os.urandom(4).hex()}"
             place.mkdir()
-            held = FileLock(place / "lock", thread_local=False)
-            held.acquire()
+            held = locking.lock(place / "lock")
+            held.acquire(timeout=-1)
         try:
-            yield Session(place)
+            yield
         finally:
             with suppress(OSError):
                 held.release()
-            shutil.rmtree(place, ignore_errors=True)
 
     def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
@@ -289,28 +300,28 @@ class Store:
     def keys_in_use(self) -> set[str]:
         """Return the keys that runs in progress have asked for."""
         keys: set[str] = set()
-        for place in self.sessions():
+        for place in _own((self.root / "sessions").iterdir(), _SESSION):
             with suppress(OSError, ValueError):
                 keys.update(plain.read(place / "keys").decode().split())
         return keys
 
 
-def _require_locks(root: Path) -> None:
-    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
-    descriptor = os.open(root, os.O_RDONLY)
-    try:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    finally:
-        os.close(descriptor)
+@contextmanager
+def _unlocked(place: Path) -> Iterator[None]:
+    """Make the folder of a session by which nobody can tell whether its process lives: never empty, it is not swept."""
+    fresh = place.with_name(f".{place.name}")
+    fresh.mkdir()
+    (fresh / "keys").touch()
+    fresh.rename(place)
+    yield
 
 
 def alive(session: Path) -> bool:
     """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
-    lock = FileLock(session / "lock", thread_local=False)
     try:
+        lock = locking.lock(session / "lock")
         lock.acquire(timeout=0)
-    except Timeout:
+    except locking.Timeout:
         return True
     except FileNotFoundError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
@@ -163,7 +164,7 @@ def _entered(value: LuaValue, step: str | int) -> LuaValue:
     inside = entries(value)
     if inside is None:
         raise KeyError(step)
-    number = int(step) if isinstance(step, str) and step.isdecimal() else step
+    number = int(step) if isinstance(step, str) and re.fullmatch("[0-9]{1,19}", step) else step
     modules = table_of(value) if isinstance(value, TorchObject) else inside.get("modules")
     for place in (inside, modules):
         if isinstance(place, Table):

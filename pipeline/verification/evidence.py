@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import formats
 from pipeline.graph.neutral import GRAPH
-from pipeline.verification.check import Candidate, Check
+
+if TYPE_CHECKING:  # its words are also shown where nothing is checked
+    from pipeline.verification.check import Candidate, Check
 
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {

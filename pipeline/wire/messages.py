@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
+from pipeline.wire import scan
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -28,6 +29,16 @@ def is_text(view: memoryview) -> bool:
     A small binary net may have none either: one of just a name is a line feed, a length and that name.
     """
     return _TEXT.match(view) is not None and _BINARY.search(view) is None
+
+
+def count_parts(view: memoryview, *path: int, word: str) -> int:
+    """Return how many messages lie at a path of fields, without reading them; in text: after a `word`, be it a remark.
+
+    Errors as `scan.fields`.
+    """
+    if is_text(view):
+        return sum(1 for _ in re.finditer(rb"\b%b\s*:?\s*[{<]" % word.encode(), view))
+    return scan.count(view, *path)
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:

@@ -52,6 +52,7 @@ def commands(folder: Path) -> Iterator[list[str]]:
             yield from (["inspect", str(path), *more] for more in ([], ["--tree"], ["--stats"]))
             yield ["operators", "--missing", str(path)]
         yield ["inspect", str(out / "predict_net.pb"), "--layer", "data"]
+        yield ["scan", str(model)]
         yield ["status", str(out)]
         yield ["lineage", str(out / "graph.json"), store]
         yield ["diff", str(out / "graph.json"), str(folder / "out" / NETWORKS[0] / "deploy.prototxt")]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.app import run
+from pipeline.cli.talk import print_place
 from pipeline.engine import events
 from pipeline.engine.live import Rich
 from pipeline.engine.reporters import JsonLines, Plain
@@ -69,6 +71,16 @@ def test_an_error_begins_one_line_at_the_edge(error: Exception) -> None:
     text = render(error)  # type: ignore[arg-type]
     assert not UNSEEN & set(text)
     assert [line for line in text.splitlines() if not line.startswith(" ")] == text.splitlines()[:1]
+
+
+def test_a_path_is_printed_as_it_is_for_programs_and_calmly_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_place(Path(HOSTILE))
+    assert capsys.readouterr().out == HOSTILE + "\n"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_place(Path(HOSTILE))
+    assert _is_calm(capsys.readouterr().out)
 
 
 def test_progress_is_calm_in_every_form() -> None:

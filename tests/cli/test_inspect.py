@@ -109,6 +109,13 @@ def test_filters_are_drawn_into_a_file_and_never_over_another_one(
     assert picture.read_bytes() == b"\x89PNG of somebody else"
 
 
+def test_a_picture_is_not_called_what_it_is_not(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, "inspect", folder, "--filters", tmp_path / "filters.jpg")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_open_without_netron_names_the_extra(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

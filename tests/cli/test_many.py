@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import runner
+from pipeline.engine import runner, status
 from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
@@ -36,6 +37,12 @@ def test_several_models_go_to_a_folder_each(program: Program) -> None:
     assert said.code == 0
     assert sorted(path.name for path in program.output.iterdir()) == ["a", "b"]
     assert "cause" not in said.out
+
+
+def test_one_of_several_may_be_called_like_a_record(program: Program) -> None:
+    folder = zoo(program, "run.json.t7", "b.t7")
+    assert program("convert", folder, "--output", program.output, "-q").code == 0
+    assert states(program, program.output) == {"run.json": "done", "b": "done"}
 
 
 def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: Program) -> None:
@@ -124,9 +131,54 @@ def test_a_model_that_could_not_begin_is_begun_by_a_resume_once_it_is_there(prog
 def test_status_of_a_folder_has_a_line_for_each(program: Program) -> None:
     folder = zoo(program, "a.t7")
     program("convert", folder / "a.t7", folder / "gone.t7", "--output", program.output, "-q")
-    header, *rows = program("status", program.output).out.splitlines()
-    assert header.split() == ["model", "state", "left", "to", "do", "output", "cause"]
+    header, *rows, last = program("status", program.output).out.splitlines()
+    assert header.split() == ["model", "state", "time", "worker", "output", "cause"]
     assert [row.split()[:2] for row in rows] == [["a", "done"], ["gone", "failed"]]
+    assert last == "2 models: 1 done, 1 failed"
+
+
+def test_status_tells_of_a_zoo_while_it_runs(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, config = zoo(program, "a.t7", "b.t7", "c.t7"), program.folder / "zoo.toml"
+    config.write_text('output = "out"\n[[model]]\nmodel = "zoo/*.t7"\n[[model]]\nmodel = "later.t7"\n')
+    me = f"{platform.node()}:{os.getpid()}"
+    said = []
+
+    def looked_at(task: Task) -> None:
+        if b"b.t7" in task.inputs["t7"].read_bytes():
+            said.append(program("status", "--config", config).out.splitlines())
+            said.append(program("status", program.output, "--json").data)
+        IMPORT.run(task)
+
+    monkeypatch.setattr(runner, "discover", lambda: (replace(IMPORT, run=looked_at), EMIT, TRANSLATE, VERIFY))
+    program("convert", folder, "--output", program.output, "--progress", "none")
+    (_, a, b, c, later, last), data = said
+    assert (a.split()[1], a.split()[-2:]) == ("done", [me, str(program.output / "a")])
+    assert b.split()[:4] + b.split()[-2:] == ["b", "running", "import,", "for", me, str(program.output / "b")]
+    assert [row.split()[:2] for row in (c, later)] == [["c", "waiting"], ["later", "waiting"]]
+    assert last == "4 models: 2 waiting, 1 done, 1 running"
+    assert data["totals"] == {"done": 1, "running": 1, "waiting": 1}
+    assert [model["worker"] for model in data["models"]] == [me, me, ""]
+    assert data["models"][1]["stages"][0]["started"] > data["models"][1]["started"]
+
+
+def test_a_run_that_ends_while_status_looks_was_not_killed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    program.convert("-q")
+    done = (program.output / "run.json").read_text()
+    (program.output / "run.json").write_text(
+        done.replace('"state": "done",\n  "version"', '"state": "running",\n  "version"')
+    )
+    assert program("status", program.output, "--json").model["state"] == "killed"
+
+    def ended(folder: Path) -> bool:
+        (folder / "run.json").write_text(done)
+        return False
+
+    monkeypatch.setattr(status, "_alive", ended)
+    assert program("status", program.output, "--json").model["state"] == "done"
+
+
+def test_status_asks_of_what(program: Program) -> None:
+    assert program("status").code == 2
 
 
 def test_a_page_leads_to_the_reports_of_all(program: Program) -> None:

@@ -110,13 +110,18 @@ def test_a_page_that_cannot_be_written_is_the_machines_fault(program: Program) -
     assert "error: writing the report failed" in said.err
 
 
-def test_models_that_share_a_report_get_one_each(program: Program) -> None:
+def test_models_that_share_a_report_get_one_each_beside_one_over_all(program: Program) -> None:
     text = "output = 'zoo'\nverify = false\n[[model]]\nmodel = 'model.t7'\n[[model]]\nmodel = 'other.t7'\n"
     (program.folder / "other.t7").write_bytes(program.model.read_bytes())
     (program.folder / "zoo.toml").write_text(text)
     said = program("convert", "--config", program.folder / "zoo.toml", "--report", program.folder / "page.html", "-q")
     assert said.code == 0
-    assert _pages(program.folder) == ["page-model.html", "page-other.html"]
+    assert _pages(program.folder) == ["page-model.html", "page-other.html", "page.html"]
+    rows = json.loads((program.folder / "page.json").read_text())["models"]
+    assert [(row["model"], row["page"], row["folder"]) for row in rows] == [
+        ("model", "page-model.html", "zoo/model"),
+        ("other", "page-other.html", "zoo/other"),
+    ]
 
 
 def test_the_report_survives_a_store_that_is_gone(program: Program) -> None:

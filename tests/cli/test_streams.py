@@ -22,14 +22,23 @@ def model(tmp_path: Path) -> Path:
 def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
     )
 
 
 CONVERT = f"{PROGRAM} convert model.t7 --input 1x3 --no-verify -o out"
 
 
-@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", ">&- 2>&-", "0<&- >&- 2>&-", ">&-"])
+@pytest.mark.parametrize(
+    "streams", ["2>&-", "2>/dev/full", ">&- 2>&-", "0<&- >&- 2>&-", ">&-", "1</dev/null 2</dev/null"]
+)
 def test_a_conversion_needs_no_open_streams(model: Path, streams: str) -> None:
     assert _shell(f"{CONVERT} {streams}", model.parent).returncode == 0
     assert (model.parent / "out" / "manifest.json").exists()
@@ -55,3 +64,12 @@ def test_a_model_through_a_pipe_is_called_one(model: Path) -> None:
 def test_a_reader_of_our_data_may_go_away(model: Path) -> None:
     done = _shell(f"{PROGRAM} operators | true; exit ${{PIPESTATUS[0]}}", model.parent)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_run_of_paths_that_are_no_unicode_is_known_again(model: Path) -> None:
+    model.rename(model.parent / os.fsdecode(b"\xff\xfe.t7"))
+    output = r"$'\xe9'"
+    commands = [CONVERT.replace("model.t7", r"$'\xff\xfe.t7'").replace("-o out", f"-o {output}")]
+    commands += [f"{PROGRAM} {word} {output}" for word in ("resume", "status", "report")]
+    done = _shell(" && ".join(commands), model.parent)
+    assert done.returncode == 0, done.stderr

@@ -39,7 +39,11 @@ def _store(record: Record, path: Path) -> None:
     record["store"] = str(path.parent / "theirs")
 
 
-@pytest.mark.parametrize("harm", [_plugins, _report, _store])
+def _limits(record: Record, path: Path) -> None:
+    record["options"]["limits"] = ["value=99999999999"]
+
+
+@pytest.mark.parametrize("harm", [_plugins, _report, _store, _limits])
 @pytest.mark.parametrize("command", ["resume", "verify"])
 def test_what_lies_outside_is_shown_and_not_used(
     program: Program, precious: Path, harm: Callable[[Record, Path], None], command: str
@@ -50,7 +54,7 @@ def test_what_lies_outside_is_shown_and_not_used(
     said = program(command, program.output)
     assert said.code == 2
     assert "--trust" in said.err
-    assert str(precious.parent) in said.err
+    assert str(precious.parent) in said.err or "--limit value=99999999999" in said.err
     assert precious.read_text() == "mine"
     told = program("status", program.output)
     assert told.code == 0
@@ -94,7 +98,7 @@ def test_what_is_typed_needs_no_trust(program: Program, tmp_path: Path) -> None:
 
 
 def test_what_this_user_asked_for_needs_no_trust_either(program: Program, tmp_path: Path) -> None:
-    program.convert("--store", tmp_path / "other", "--report", tmp_path / "page.html")
+    program.convert("--store", tmp_path / "other", "--report", tmp_path / "page.html", "--limit", "value=8000000000")
     assert program("resume", program.output).code == 0
     assert program("verify", program.output).code == 0
     moved = program.output.rename(tmp_path / "moved")
@@ -141,6 +145,7 @@ def test_no_record_makes_torch7_execute_the_model(program: Program, option: str,
         lambda record: record["options"].update(output=None),
         lambda record: record.update(format=99),
         lambda record: record.update(store=None),
+        lambda record: record["stages"][0].update(size=10**4000),
     ],
 )
 def test_a_record_of_other_types_is_bad_input_and_blocks_nothing(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from pipeline.config import Options, load
 from pipeline.engine import batch, events
+from pipeline.engine.executors.executor import Executor, Result
+from pipeline.engine.job import Job, new_job
 from pipeline.errors import UnsupportedError
 from pipeline.stages.stage import Task
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TORCH, TRANSLATE, import_graph
@@ -41,8 +44,8 @@ def _import_or_refuse(task: Task) -> None:
 PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
 
 
-def zoo(folder: Path, *contents: str, jobs: int = 1, scheduler: str = "") -> tuple[Options, ...]:
-    lines = [f"store = '{folder}/store'", "output = 'out'", f"jobs = {jobs}", f"scheduler = '{scheduler}'"]
+def zoo(folder: Path, *contents: str, **how: object) -> tuple[Options, ...]:
+    lines = [f"store = '{folder}/store'", "output = 'out'", *(f"{name} = {value!r}" for name, value in how.items())]
     for number, content in enumerate(contents):
         (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
         lines += ["[[model]]", f"model = 'm{number}.t7'"]
@@ -99,3 +102,37 @@ def test_models_with_the_same_bytes_share_their_work(tmp_path: Path) -> None:
     batch.convert_all(zoo(tmp_path, "a", "a", "a", jobs=2), told.append, stages=STAGES)
     started = [e.stage for e in told if isinstance(e, events.StageStarted)]
     assert sorted(started) == sorted(stage.name for stage in STAGES)
+
+
+class _Sent(Executor):
+    """Keeps the names of the jobs that it is given, and does none."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def start(self, work: Sequence[Job], report: events.Reporter) -> None:
+        assert work
+
+    def submit(self, job: Job) -> Result:
+        self.names.append(job.name)
+        return lambda: None
+
+    def stop(self) -> None:
+        pass
+
+
+def _sent(runs: Sequence[Options]) -> tuple[list[str], list[str]]:
+    """Return which of these models are done here, and which are sent away."""
+    executor = _Sent()
+    done = batch.do_all([new_job(options, stages=STAGES) for options in runs], lambda event: None, executor)
+    return [result.model for result in done], executor.names
+
+
+def test_what_is_cached_and_lies_as_delivered_is_sent_nowhere(tmp_path: Path) -> None:
+    runs = zoo(tmp_path, "a", "b", "c", "d")
+    assert _sent(runs) == ([], ["m0", "m1", "m2", "m3"])
+    batch.convert_all(runs, lambda event: None, stages=STAGES)
+    assert _sent(runs) == (["m0", "m1", "m2", "m3"], [])
+    (tmp_path / "m0.t7").write_bytes(TORCH + b"other")
+    (tmp_path / "out/m1/predict_net.pb").unlink()
+    assert _sent([*runs[:2], replace(runs[2], force=("emit",)), runs[3]]) == (["m3"], ["m0", "m1", "m2"])

@@ -67,6 +67,21 @@ def test_files_that_only_the_run_before_made_are_removed_and_named(bench: Bench)
     assert "predict_net.pb" in remark(told)
 
 
+def test_a_link_that_the_user_has_put_in_a_files_place_stays(bench: Bench, tmp_path: Path) -> None:
+    bench.run()
+    link, moved = bench.output / "init_net.pb", tmp_path / "moved.pb"
+    link.rename(moved)
+    link.symlink_to(moved)
+    data = moved.read_bytes()
+    assert bench.run().exit_code == 0
+    assert bench.run(to=("caffe",)).exit_code == 0  # which has no init_net
+    assert link.is_symlink() and moved.read_bytes() == data
+    bench.model.write_bytes(TORCH + b"of other weights")
+    outcome = bench.run()
+    assert isinstance(outcome.error, UsageError) and "init_net.pb" in outcome.error.what
+    assert link.is_symlink() and moved.read_bytes() == data
+
+
 def test_a_run_killed_while_it_delivers_knows_its_files_again(bench: Bench) -> None:
     bench.run()
     record = load(bench.output)

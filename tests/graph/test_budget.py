@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import OverBudget, UnsupportedError, UsageError
 from pipeline.graph import budget
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import Pad, Tile
+from pipeline.graph.operators import AveragePool, Conv, ConvTranspose, MaxPool, Pad, Tile
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 
@@ -28,6 +28,30 @@ def test_a_tensor_is_refused_by_its_shape():
     assert error.value.where == "3 (nn.Pad)"
     assert error.value.exit_code == 4
     assert error.value.advice.endswith(f"--limit value={3 * (2 * 10**6 + 8) ** 2 * 4}")
+
+
+@pytest.mark.parametrize(
+    ("operator", "more"),
+    [
+        (MaxPool(kernel_shape=(1, 1), strides=(40000,) * 2, pads=(0, 0, 40000, 40000), dilations=(1, 1)), ()),
+        (AveragePool(kernel_shape=(1, 1), strides=(40000,) * 2, pads=(0, 0, 40000, 40000)), ()),
+        (Conv(kernel_shape=(1, 1), strides=(40000,) * 2, pads=(40000,) * 4, dilations=(1, 1)), ((1, 1, 1, 1),)),
+        (
+            ConvTranspose(
+                **{"kernel_shape": (1, 1), "strides": (40000,) * 2, "pads": (100000,) * 4, "dilations": (1, 1)},
+                output_padding=(0, 0),
+            ),
+            ((1, 1, 1, 1),),
+        ),
+    ],
+    ids=lambda each: getattr(each, "name", ""),
+)
+def test_what_windows_span_is_refused_however_few_there_are(operator, more):
+    net = Builder()
+    x = net.input("x", (1, 1, 8, 8))
+    weights = [net.weight(np.ones(shape, np.float32)) for shape in more]
+    with pytest.raises(OverBudget, match="bytes of one tensor"):
+        net.add(operator, x, *weights)
 
 
 def test_all_tensors_together_may_be_so_much_larger_than_the_inputs():
@@ -76,3 +100,9 @@ def test_more_axes_than_any_format_has_are_refused():
 def test_a_limit_is_a_name_and_a_number(text):
     with pytest.raises(UsageError, match="--limit cannot be"):
         budget.parse([text])
+
+
+def test_a_shape_that_no_array_has_is_refused_though_it_holds_no_number():
+    with pytest.raises(UnsupportedError) as error:
+        Builder().input("x", (0, 2**62))
+    assert "no array" in error.value.problems[0].reason

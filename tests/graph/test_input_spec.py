@@ -29,7 +29,23 @@ def test_tables_nest_and_their_parts_may_have_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2x", "x2", "2x3]", "[2x3", "[]", "[2x3,]", "0x3", "-1x3", "2x3 4", "1,3,224", "[" * 100, "a=b=2"]
+    "text",
+    [
+        "",
+        "2x",
+        "x2",
+        "2x3]",
+        "[2x3",
+        "[]",
+        "[2x3,]",
+        "0x3",
+        "-1x3",
+        "2x3 4",
+        "1,3,224",
+        "[" * 100,
+        "a=b=2",
+        f"{'9' * 5000}x3",
+    ],
 )
 def test_what_is_no_shape_is_refused_with_the_place(text: str) -> None:
     with pytest.raises(UsageError, match="character"):

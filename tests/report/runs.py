@@ -42,6 +42,30 @@ def residual(layers: int, name: str = "residual", place: str = "features") -> Gr
     return net.finish([x])
 
 
+def resnet(*stages: int) -> Graph:
+    """Build a ResNet of bottlenecks, that many a stage, the first of each with a convolution around it (He, 2015)."""
+    numbers = np.random.default_rng(0)
+    net = Builder("resnet")
+
+    def convolution(x: Value, channels: int, size: int, stride: int = 1) -> Value:
+        weight = net.weight(numbers.standard_normal((channels, x.shape[1], size, size), np.float32))
+        geometry = {"kernel_shape": (size,) * 2, "pads": (size // 2,) * 4, "strides": (stride,) * 2}
+        x = net.add("Conv", x, weight, dilations=(1, 1), **geometry)
+        ones = [net.weight(np.ones(channels, np.float32)) for _ in range(4)]
+        return net.add("BatchNormalization", x, *ones, epsilon=1e-5)
+
+    x = net.add("Relu", convolution(net.input("data", (1, 3, 32, 32)), 4, 7))
+    for stage, blocks in enumerate(stages):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            with net.at(f"stage{stage}.{block}", Origin(f"stage{stage}.{block}", "nn.Sequential")):
+                around = x if block else convolution(x, 8 << stage, 1, stride)
+                y = net.add("Relu", convolution(x, 2 << stage, 1, stride))
+                y = net.add("Relu", convolution(y, 2 << stage, 3))
+                x = net.add("Relu", net.add("Sum", convolution(y, 8 << stage, 1), around))
+    return net.finish([net.add("GlobalAveragePool", x)])
+
+
 @dataclass(frozen=True)
 class Folder:
     """An output folder, and the record of its run."""
@@ -64,7 +88,6 @@ def folder(path: Path, graph: Graph | None, errors: Mapping[str, float] = SERIES
         (path / "verification.json").write_text(json.dumps(verification))
     run = _run(path, text)
     (path / "run.json").write_text(json.dumps(run))
-    (path / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in _events()) + '{"event": "stage_st')
     manifest = {
         "versions": {"torch2caffe2": "0.1.0", "python": "3.11.7"},
         "components": {"libraries": {"numpy": "2.0.0", "torch": "2.1.0+cpu"}, "environment": {"OpenCV 4.9": text}},
@@ -124,6 +147,7 @@ def _evidence(errors: Mapping[str, float], text: str) -> list[dict[str, Any]]:
 
 def _run(path: Path, text: str) -> dict[str, Any]:
     states = {"import": "hit", "emit": "done", "translate": "done", "verify": "done"}
+    began = {"import": "2026-01-02T03:04:05.500+00:00", "emit": "2026-01-02T03:04:06.000+00:00"}
     makes = {"import": "graph", "emit": "caffe", "translate": "caffe2", "verify": "verification"}
     return {
         "run": "second",
@@ -141,6 +165,7 @@ def _run(path: Path, text: str) -> dict[str, Any]:
         "command": ["/usr/bin/torch2caffe2", "convert", "a net.t7", "--input", "1x4x16x16"],
         "source": {"kind": "t7", "files": {"/models/a net.t7": "5" * 64}},
         "state": "done",
+        "worker": "node7:4123",
         "edited": [],
         "version": "0.1.0",
         "started": "2026-01-02T03:04:05.000+00:00",
@@ -149,18 +174,8 @@ def _run(path: Path, text: str) -> dict[str, Any]:
         "delivered": {"graph.json": {"blake3": "a" * 64, "size": 12, "kind": "graph", "key": "key-import"}},
         "stages": [
             {"name": name, "makes": makes[name], "state": state, "key": f"key-{name}", "digest": "d" * 64}
-            | {"seconds": 1.0, "size": 1000, "reasons": [] if state == "hit" else [text]}
+            | {"started": began.get(name, ""), "seconds": 1.0, "size": 1000}
+            | {"reasons": [] if state == "hit" else [text]}
             for name, state in states.items()
         ],
     }
-
-
-def _events() -> list[dict[str, Any]]:
-    return [
-        {"time": "2026-01-01T00:00:00.000+00:00", "event": "run_started", "run": "first"},
-        {"time": "2026-01-01T00:00:01.000+00:00", "event": "stage_started", "stage": "emit"},
-        {"time": "2026-01-02T03:04:05.000+00:00", "event": "run_started", "run": "second"},
-        {"time": "2026-01-02T03:04:05.500+00:00", "event": "stage_hit", "stage": "import"},
-        {"time": "2026-01-02T03:04:06.000+00:00", "event": "stage_started", "stage": "emit"},
-        {"time": "2026-01-02T03:04:07.000+00:00", "event": "stage_started", "stage": "translate"},
-    ]

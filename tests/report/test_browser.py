@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.report.render import render, render_index
-from tests.report.runs import HOSTILE, folder, residual
+from pipeline.report.render import render, render_zoo
+from pipeline.report.zoo import row
+from tests.report.runs import HOSTILE, folder, residual, resnet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -74,7 +76,14 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser, file: Path) -> Iterator[Page]:
+def page(folded: Page) -> Page:
+    """Open the report, and unfold its network."""
+    folded.get_by_role("button", name="Unfold").click()
+    return folded
+
+
+@pytest.fixture
+def folded(browser: Browser, file: Path) -> Iterator[Page]:
     """Open the report; at the end nothing may have been asked of a network, and nothing gone wrong."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         opened = context.new_page()
@@ -90,7 +99,7 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 
 def test_a_network_of_150_layers_takes_less_than_3_megabytes(file: Path) -> None:
-    assert file.read_text().count('class="node ') == LAYERS + 1
+    assert file.read_text().count('id="node-') == LAYERS + 1
     assert file.stat().st_size < 3_000_000
 
 
@@ -105,11 +114,11 @@ def test_clicking_a_layer_shows_its_shape_attributes_source_weights_and_parity(p
     assert "nn.Layer" in said
     assert "features.2_weight" in said
     assert "OpenCV 4.9, caffe\t2e−7" in said  # noqa: RUF001
-    assert page.locator(".node.chosen").count() == 1
+    assert page.locator("#whole .node.chosen").count() == 1
 
 
 def test_the_graph_is_gone_through_with_the_keyboard_alone(page: Page) -> None:
-    page.locator("[data-zoom=one]").focus()
+    page.locator("#fold").focus()
     page.keyboard.press("Tab")
     chosen = page.locator(":focus")
     assert chosen.get_attribute("id") == "node-0"
@@ -133,22 +142,22 @@ def test_the_graph_is_gone_through_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_tab_comes_to_the_graph_once(page: Page) -> None:
-    assert page.locator(".node[tabindex='0']").count() == 1
+    assert page.locator("#whole .node[tabindex='0']").count() == 1
     page.locator("#node-0").focus()
     page.keyboard.press("Tab")
-    assert page.locator(":focus").evaluate("e => !e.closest('#graph')")
+    assert page.locator(":focus").evaluate("e => !e.closest('#whole')")
 
 
-def test_the_first_tab_stop_skips_to_the_content(page: Page) -> None:
-    page.keyboard.press("Tab")
-    assert page.locator(":focus").inner_text() == "Skip to content"
-    page.keyboard.press("Enter")
-    assert page.locator(":focus").get_attribute("id") == "main"
+def test_the_first_tab_stop_skips_to_the_content(folded: Page) -> None:
+    folded.keyboard.press("Tab")
+    assert folded.locator(":focus").inner_text() == "Skip to content"
+    folded.keyboard.press("Enter")
+    assert folded.locator(":focus").get_attribute("id") == "main"
 
 
 def test_zooming_changes_the_size_and_says_so(page: Page) -> None:
     def width() -> float:
-        return float(page.locator("#graph").evaluate("e => e.getBoundingClientRect().width"))
+        return float(page.locator("#whole").evaluate("e => e.getBoundingClientRect().width"))
 
     page.get_by_role("button", name="100 %").click()
     before = width()
@@ -158,7 +167,7 @@ def test_zooming_changes_the_size_and_says_so(page: Page) -> None:
     page.get_by_role("button", name="Fit").click()
     frame = page.locator("#viewport").bounding_box()
     assert frame is not None
-    assert page.locator("#graph").evaluate("e => e.getBoundingClientRect().height") <= frame["height"]
+    assert page.locator("#whole").evaluate("e => e.getBoundingClientRect().height") <= frame["height"]
     fitted = width()
     page.locator("#node-0").focus()
     page.keyboard.press("+")
@@ -276,6 +285,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
         page = context.new_page()
         page.goto(file.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_role("button", name="Unfold").tap()
         page.locator("#node-1").tap()
         sheet = page.locator("#details").bounding_box()
         assert sheet is not None
@@ -291,30 +301,66 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(browser: Browser, fi
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a page that leads to three others: one that agrees, one that failed, one with a long name."""
-    place = tmp_path_factory.mktemp("index")
-    good, failed, long = (folder(place / name, residual(3)).report() for name in ("a", "b", "c"))
-    reports = {
-        "a/report.html": good,
-        "b/report.html": replace(failed, run=replace(failed.run, state="failed", error="the shape is needed")),
-        "c/report.html": replace(long, run=replace(long.run, model="a_network_with_quite_a_long_name_to_fold")),
-    }
-    path = place / "index.html"
-    path.write_text(render_index(reports), encoding="utf-8")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the page over a thousand runs, of which one has failed, one has a long name, and none has a page."""
+    good = row(folder(tmp_path_factory.mktemp("good"), residual(3)).report(), "m/report.html", "m")
+    rows = [
+        replace(good, model=f"model-{i}", seconds=1000.0 - i, worst=1e-9 * i, worker=f"node{i % 7}:{i}")
+        for i in range(998)
+    ]
+    failed = replace(good, model="failed", tone="bad", result="Failed", seconds=0.1, worst=None, why="no shape")
+    long = replace(good, model="a_network_with_quite_a_long_name_to_fold", worst=float("inf"))
+    path = tmp_path_factory.mktemp("zoo") / "zoo.html"
+    path.write_text(render_zoo([failed, long, *rows]), encoding="utf-8")
     return path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
-def test_the_page_over_several_shows_all_of_it_readably(browser: Browser, index: Path, width: int, scheme: str) -> None:
+def test_the_page_over_several_shows_all_of_it_readably(browser: Browser, zoo: Path, width: int, scheme: str) -> None:
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(index.as_uri())
+        page.goto(zoo.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth")
         assert [what for ratio, what in page.evaluate(CONTRASTS) if ratio < 4.5] == []
-        assert page.get_by_role("link").all_inner_texts()[1:] == ["m", "a_network_with_quite_a_long_name_to_fold"]
+        assert page.locator("tbody tr").count() == 1000
+
+
+def test_a_thousand_runs_are_sorted_at_once_by_click_and_by_key(browser: Browser, zoo: Path) -> None:
+    assert zoo.stat().st_size < 1_000_000
+    with browser.new_context() as context:
+        page = context.new_page()
+        began = time.monotonic()
+        page.goto(zoo.as_uri())
+        page.get_by_role("button", name="Time").click()
+        assert _first(page, 2) == ["failed", "model-997"]
+        assert time.monotonic() - began < 5
+        assert page.get_by_role("columnheader", name="Time").get_attribute("aria-sort") == "ascending"
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        assert _first(page, 2) == ["a_network_with_quite_a_long_name_to_fold", "model-997"]
+        assert page.locator("[aria-sort]").all_inner_texts() == ["Worst error"]
+        page.get_by_role("button", name="Model").click()
+        assert _first(page, 4)[1:] == ["failed", "model-0", "model-1"]
+        page.get_by_label("Show only").fill("node3:10")
+        assert _first(page, 4) == ["model-10", "model-101", "model-108"]
+
+
+def test_the_page_over_several_is_a_plain_table_without_scripts(browser: Browser, zoo: Path) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(zoo.as_uri())
+        assert _first(page, 3) == ["failed", "a_network_with_quite_a_long_name_to_fold", "model-0"]
+        assert page.get_by_role("button").count() == 0
+        assert page.get_by_role("link", name="model-0").get_attribute("href") == "m/report.html"
+
+
+def _first(page: Page, count: int) -> list[str]:
+    return page.get_by_role("rowheader").all_inner_texts()[:count]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -344,6 +390,48 @@ def test_an_address_with_a_layer_opens_it(browser: Browser, file: Path) -> None:
         page.goto(file.as_uri() + "#layer-3")
         assert page.locator("#layer-3").is_visible()
         assert page.locator("#node-3.chosen").count() == 1
+
+
+TEXTS = """() => [...document.querySelectorAll(".graph.shown text")].filter((text) => text.textContent.trim())
+    .map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""
+
+
+def test_a_network_of_340_layers_is_read_at_a_glance(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(folder(tmp_path, resnet(3, 4, 23, 3)).report()), encoding="utf-8")
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.get_by_role("button", name="Fit").click()
+        assert page.locator("#whole .node").count() == 343
+        assert page.locator(".graph.shown .node").count() <= 40
+        assert min(page.evaluate(TEXTS)) >= 9
+        frame, drawn = page.locator("#viewport").bounding_box(), page.locator(".graph.shown").bounding_box()
+        assert frame is not None
+        assert drawn is not None
+        assert (drawn["width"], drawn["height"]) <= (frame["width"], frame["height"])
+
+
+def test_a_folded_box_is_unfolded_by_mouse_and_keyboard_and_folded_again(folded: Page) -> None:
+    block = folded.locator(".graph.shown .block").first
+    held = (block.get_attribute("data-layers") or "").split()
+    block.focus()
+    folded.keyboard.press("Enter")
+    assert folded.locator(":focus").get_attribute("id") == f"node-{held[0]}"
+    assert folded.locator(".member").count() == len(held)
+    folded.get_by_role("button", name="Fold").click()
+    block.click()
+    assert folded.locator("#whole").is_visible()
+    assert not folded.locator("#folded").is_visible()
+
+
+def test_a_layer_that_is_found_while_folded_is_chosen_with_its_box(folded: Page) -> None:
+    folded.get_by_label("Find a layer").fill("features.77")
+    folded.get_by_label("Find a layer").press("Enter")
+    assert folded.get_by_role("article").get_by_role("heading", level=3).inner_text() == "Sum features.77"
+    assert folded.locator("#folded").is_visible()
+    chosen = folded.locator("#folded .chosen")
+    assert "78" in (chosen.get_attribute("data-layers") or "").split()
 
 
 def test_hostile_names_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> None:

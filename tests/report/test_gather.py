@@ -42,16 +42,10 @@ def test_weights_are_told_by_their_numbers(tmp_path: Path) -> None:
     assert sum(weight.statistics.histogram) == array.size
 
 
-def test_stages_began_when_the_log_of_this_run_says(tmp_path: Path) -> None:
+def test_stages_began_when_the_record_says(tmp_path: Path) -> None:
     run = folder(tmp_path, residual(3)).report().run
-    assert [stage.began for stage in run.stages] == [0.5, 1.0, 2.0, None]
+    assert [stage.began for stage in run.stages] == [0.5, 1.0, None, None]
     assert run.seconds == 4.0
-
-
-def test_a_run_without_a_log_has_no_times(tmp_path: Path) -> None:
-    made = folder(tmp_path, residual(3))
-    (tmp_path / "events.jsonl").unlink()
-    assert [stage.began for stage in made.report().run.stages] == [None] * 4
 
 
 def test_versions_come_from_the_artifacts(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_sizes_are_read(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("parse", [parse_duration, parse_size])
-@pytest.mark.parametrize("text", ["", "many", "-3G", "3 y"])
+@pytest.mark.parametrize("text", ["", "many", "-3G", "3 y", f"{'9' * 5000}d", f"{'9' * 400}G"])
 def test_other_texts_are_refused(parse: object, text: str) -> None:
     with pytest.raises(UsageError):
         parse(text)  # type: ignore[operator]

@@ -139,3 +139,18 @@ def test_a_file_is_read_again_after_the_machine_was_restarted(
     read = _count(monkeypatch)
     cache.of(path)
     assert read == [path]
+
+
+def test_machines_that_share_a_store_remember_each_for_itself(
+    cache: Digests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"hello")
+    cache.of(path)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(digests, "_machine", lambda: "0123abcd")
+        elsewhere.setattr(digests, "_boot", lambda: "another")
+        cache.of(path)
+    read = _count(monkeypatch)
+    cache.of(path)
+    assert read == []

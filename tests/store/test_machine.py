@@ -14,8 +14,9 @@ import pytest
 from pipeline.engine import guards, runner
 from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
+from pipeline.store.collect import Limits, collect
 from pipeline.store.machine import on_machine
-from pipeline.store.store import opened
+from pipeline.store.store import Store, opened
 from tests.engine.fakes import EMIT, IMPORT, NAMES, TRANSLATE, VERIFY, Bench
 
 
@@ -191,3 +192,5 @@ def test_a_store_whose_file_system_grants_no_locks_is_told_and_waits_for_nobody(
         opened(bench.root)
     with pytest.raises(MachineError, match="opening the store"):
         bench.run()
+    with pytest.raises(MachineError, match="collecting from the store"):
+        collect(Store(bench.root, create=False), Limits())

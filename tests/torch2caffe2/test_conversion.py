@@ -13,6 +13,7 @@ import torch2caffe2
 from pipeline.config import OPTIONS
 from pipeline.engine import events
 from tests.support import edit
+from torch2caffe2 import settings
 from torch2caffe2.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,7 @@ def test_edited_files_are_gone_on_from(place: Path) -> None:
         ({"tolerance": "much"}, 'tolerance cannot be "much"'),
         ({"seed": -1}, "seed cannot be -1"),
         ({"inputs": "2x"}, "2x"),
+        ({"jobs": 2}, "jobs is for several models"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused_before_anything_is_made(place: Path, asked: dict, what: str) -> None:
@@ -120,8 +122,7 @@ def test_a_page_is_written_where_it_is_asked_for(place: Path) -> None:
 
 def test_a_call_takes_every_option_of_the_command_line() -> None:
     own = {"model", "to", "inputs", "output"}  # of the call itself
-    whole_run = {"name", "jobs", "scheduler"}  # for several models
-    assert set(get_type_hints(Settings)) == set(OPTIONS) - own - whole_run
+    assert set(get_type_hints(Settings)) == set(OPTIONS) - own - settings.OF_SEVERAL
 
 
 def test_threads_convert_side_by_side(place: Path) -> None:

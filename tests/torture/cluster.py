@@ -11,6 +11,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.engine.reporters import LOG
 from pipeline.errors import MachineError
 from pipeline.store import collect
 from pipeline.store.store import Store
@@ -66,23 +67,29 @@ def cluster(subject: Subject, folder: Path, points: int) -> Tally:
         tally.skipped = "no dask is installed"
         return tally
     draw = random.Random(points)
-    longest = 1.0  # seconds that a whole run takes, once one has been seen
+    with a_place(folder, "undisturbed") as place, _Cluster(place.folder) as running:
+        _convert(subject, place, running).wait()
+        stages = len(_started(place))
     for number in range(points):
         with a_place(folder, f"cluster {number}") as place, _Cluster(place.folder) as running:
             victim = _VICTIMS[number % len(_VICTIMS)]
-            began = time.monotonic()
-            tally.add(f"{number}, {victim}", _killed(subject, place, running, victim, draw.uniform(0.5, longest)))
-            longest = max(longest, min(time.monotonic() - began, 20))
+            moment = draw.uniform(0, stages)
+            tally.add(f"{number}, {victim} at {moment:.2f}", _killed(subject, place, running, victim, moment))
             tally.count(f"times the {victim}")
+            tally.count("stages run again", _again(place))
     return tally
 
 
-def _killed(subject: Subject, place: Place, running: _Cluster, victim: str, after: float) -> str:
+def _killed(subject: Subject, place: Place, running: _Cluster, victim: str, moment: float) -> str:
+    """Kill a victim once so many stages were begun, and up to a tenth of a second more; say what is wrong then."""
     client = _convert(subject, place, running)
-    time.sleep(after)
+    while len(_started(place)) <= int(moment) and client.poll() is None:
+        time.sleep(0.002)
+    time.sleep((moment % 1) / 10)
     process = {"worker": running.workers[0], "scheduler": running.scheduler, "client": client}[victim]
     process.kill()
     process.wait()
+    published = _published(place)
     if victim == "worker":
         running.workers[0] = running.worker()
     code = client.wait()
@@ -95,7 +102,28 @@ def _killed(subject: Subject, place: Place, running: _Cluster, victim: str, afte
         running.__enter__()
         if code := _convert(subject, place, running).wait():
             return f"exit {code} of the same command again: {place.said()}"
+    if not published.items() <= _published(place).items():
+        return "what was published is published anew"
+    if _again(place) > (1 if victim == "worker" else WORKERS):
+        return f"{_again(place)} stages ran again"
     return _wrong(subject, place)
+
+
+def _published(place: Place) -> dict[str, bytes]:
+    """Return the manifest of every artifact, which tells when and by which run it was made, by its key."""
+    return {path.parent.name: path.read_bytes() for path in place.store.glob("artifacts/??/*/manifest.json")}
+
+
+def _started(place: Place) -> list[tuple[str, str]]:
+    """Return the model and stage of each stage that was started, in all runs into a place."""
+    lines = [line for path in place.output.glob(f"*/{LOG}") for line in path.read_text().splitlines()]
+    told = [json.loads(line) for line in lines if line.endswith("}")]  # a killed process leaves half a one
+    return [(event["model"], event["stage"]) for event in told if event["event"] == "stage_started"]
+
+
+def _again(place: Place) -> int:
+    """Return how often a stage was started that had been started before."""
+    return len(_started(place)) - len(set(_started(place)))
 
 
 def _convert(subject: Subject, place: Place, running: _Cluster) -> subprocess.Popen[bytes]:

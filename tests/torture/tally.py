@@ -24,9 +24,9 @@ class Tally:
         else:
             self.held += 1
 
-    def count(self, fact: str) -> None:
+    def count(self, fact: str, times: int = 1) -> None:
         """Count something worth knowing that is neither right nor wrong."""
-        self.facts[fact] = self.facts.get(fact, 0) + 1
+        self.facts[fact] = self.facts.get(fact, 0) + times
 
     def __str__(self) -> str:
         if self.skipped:

@@ -50,9 +50,12 @@ def fillers(layer: LayerParameter) -> tuple[FillerParameter, ...]:
 
 
 def filled(filler: FillerParameter, shape: Shape) -> Array | None:
-    """Return the numbers of a blob, None where they are random or the filler is none of Caffe's (filler.hpp)."""
+    """Return the numbers of a blob, None where they are random or the filler is none of Caffe's (filler.hpp).
+
+    A number or a window that repeats is a view, and takes no memory.
+    """
     if filler.type == "constant":
-        return np.full(shape, filler.value, np.float32)
+        return np.broadcast_to(np.float32(filler.value), shape)
     if filler.type == "bilinear" and len(shape) == 4 and shape[2] == shape[3]:
         half = ceil(shape[3] / 2)
         centre = (2 * half - 1 - half % 2) / (2 * half)

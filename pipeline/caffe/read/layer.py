@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline.caffe.ignored import ignored
@@ -51,14 +51,16 @@ _PAIR = re.compile(r"""['"]?\b(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'
 
 _NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
 
-_Number = int  # since Fields has a method of that name
+_Number = int  # since Fields has methods of these names
+_Real = float
 
 
 class Fields:
     """A parameter message of a layer, such as `convolution_param`; what is asked for counts as used."""
 
-    def __init__(self, message: Any, path: str, used: set[str]) -> None:  # noqa: ANN401 - any of the messages
+    def __init__(self, message: Any, layer: str, path: str, used: set[str]) -> None:  # noqa: ANN401 - any message
         self._message = message
+        self._layer = layer
         self._path = path
         self._used = used
 
@@ -86,8 +88,8 @@ class Fields:
         return tuple(self._get(name))
 
     def floats(self, name: str) -> tuple[float, ...]:
-        """Return a repeated number."""
-        return tuple(self._get(name))
+        """Return a repeated number; errors as `float`."""
+        return tuple(self._finite(name, value) for value in self._get(name))
 
     def text(self, name: str) -> str:
         """Return a string, or its default."""
@@ -111,7 +113,7 @@ class Fields:
 
     def message(self, name: str) -> Fields:
         """Return a message inside this one, of defaults where it is not set."""
-        return Fields(self._get(name), f"{self._path}.{name}", self._used)
+        return Fields(self._get(name), self._layer, f"{self._path}.{name}", self._used)
 
     def ignore(self, *names: str) -> None:
         """Declare fields used that cannot change what the layer gives."""
@@ -122,8 +124,18 @@ class Fields:
         return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
 
     def float(self, name: str) -> float:
-        """Return a number, or its default."""
-        return float(self._get(name))
+        """Return a number, or its default. Raises UnsupportedError for one that is not finite."""
+        return self._finite(name, self._get(name))
+
+    def bound(self, name: str) -> _Real:
+        """Return a number, or its default, which may be infinite. Raises UnsupportedError for NaN."""
+        value: _Real = self._get(name)
+        return value if math.isinf(value) else self._finite(name, value)
+
+    def _finite(self, name: str, value: _Real) -> _Real:
+        if not math.isfinite(value):
+            raise UnsupportedError.one(f"{self._layer}.{self._path}.{name}", f"is {value}, and no finite number")
+        return value
 
 
 class LayerReader:
@@ -165,7 +177,7 @@ class LayerReader:
 
     def param(self, name: str) -> Fields:
         """Return a parameter message, of defaults where the layer has none."""
-        return Fields(getattr(self._message, name), name, self._used)
+        return Fields(getattr(self._message, name), self.name, name, self._used)
 
     def has(self, name: str) -> bool:
         """Return whether the layer has a parameter message."""
@@ -194,7 +206,7 @@ class LayerReader:
 
     def check_size(self, shape: Shape) -> None:
         """Require a shape that a blob can have: no extent below 0, and no more numbers than an int counts."""
-        if any(extent < 0 for extent in shape) or prod(shape) > MOST_NUMBERS:
+        if any(extent < 0 for extent in shape) or math.prod(shape) > MOST_NUMBERS:
             self.invalid(f"a blob of shape {shape}")
 
     def axis(self, index: int, rank: int) -> int:

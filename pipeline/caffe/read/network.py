@@ -14,7 +14,7 @@ from pipeline.caffe.read.layer import PYTHON, LayerReader
 from pipeline.caffe.read.memory import Memory
 from pipeline.caffe.read.reader import READS, CaffeReader
 from pipeline.caffe.read.training import Deployed, deployed, is_source
-from pipeline.caffe.read.weights import Weights
+from pipeline.caffe.read.weights import SHOWN, Weights
 from pipeline.errors import InvalidInputError, OverBudget, PipelineError, Problem, UnsupportedError, UsageError
 from pipeline.graph.bounds import bounded
 from pipeline.graph.operators import ShapeError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
 UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
-SHOWN = 10  # faults of the weights that an error lists
 _ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
+_SOUGHT, _LATEST, _LONG = 100, 1000, 200  # names that are looked for, among how many, and how long they may be
 
 
 def read(
@@ -153,6 +153,7 @@ class _Walk:
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
     refused: frozenset[str] = frozenset()
+    meant: dict[str, list[str]] = field(default_factory=dict)  # by a name that is not known, what is like it
     memory: Memory = field(init=False)
     reader: CaffeReader = field(init=False)
 
@@ -164,13 +165,15 @@ class _Walk:
         reserved = {top for layer in layers for top in layer.top} | set(places)
         weights = Weights(self.net)
         self.reader = CaffeReader(self.net.net.name, weights, self.input_shapes, reserved, self.part.idle)
+        refusing = set[str]()
         for place, message in zip(places, layers, strict=True):
             known = len(self.problems)
             with self.reader.at(place, Origin(message.name, message.type)):
                 self._layer(message)
-            origins = {problem.origin for problem in self.problems[known:]}
-            if origins:  # a layer can refuse others before it, too
-                self.refused |= {message.name, *(each.name for each in layers if str(LayerReader(each, ())) in origins)}
+            if len(self.problems) > known:
+                refusing.add(message.name)
+        origins = {problem.origin for problem in self.problems}  # a layer can refuse others before it, too
+        self.refused = frozenset(refusing).union(each.name for each in layers if str(LayerReader(each, ())) in origins)
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
 
@@ -221,7 +224,7 @@ class _Walk:
     def _bottom(self, message: LayerParameter, name: str) -> Value:
         value = self.reader.consume(name)
         if value is None:
-            why = f"no layer before it has the top {name!r}{_meant(name, self.reader.blobs)}"
+            why = f"no layer before it has the top {name!r}{self._meant(name, self.reader.blobs)}"
             self._fault(LayerReader(message, ()), why)
             self.guessed.add(name)
             return Value(name, UNKNOWN)
@@ -233,7 +236,7 @@ class _Walk:
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
         if handler is None:
-            self.problems.append(_unknown(layer))
+            self.problems.append(self._unknown(layer))
             return False
         try:
             handler(layer, self.reader)
@@ -254,6 +257,22 @@ class _Walk:
         self.problems.extend(layer.unread())
         self.reader.notes.extend(layer.ignored())
         return True
+
+    def _unknown(self, layer: LayerReader) -> Problem:
+        """Say that nobody knows a layer, and how the rest can be converted."""
+        if layer.type == PYTHON:
+            reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
+        else:
+            reason = "no layer of this type is known" + self._meant(layer.type, READS)
+        starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
+        return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
+
+    def _meant(self, name: str, known: Iterable[str]) -> str:
+        """Ask for the name that is much like one that is not known; "" where none is, or many were looked for."""
+        if name not in self.meant and len(self.meant) < _SOUGHT and len(name) < _LONG:
+            self.meant[name] = get_close_matches(name, list(known)[-_LATEST:], n=1, cutoff=_ALIKE)
+        close = self.meant.get(name)
+        return f": did you mean {close[0]}?" if close else ""
 
     def _fault(self, layer: LayerReader, why: str) -> None:
         self.faults.append(InvalidInputError("the network is not one that Caffe can run", where=str(layer), why=why))
@@ -276,22 +295,6 @@ class _Walk:
             more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
             what = "the weights do not fit the network" if self.net.blobs else "the network has no weights"
             raise InvalidInputError(what, why="\n".join([*faults[:SHOWN], *more]))
-
-
-def _unknown(layer: LayerReader) -> Problem:
-    """Say that nobody knows a layer, and how the rest can be converted."""
-    if layer.type == PYTHON:
-        reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
-    else:
-        reason = "no layer of this type is known" + _meant(layer.type, READS)
-    starts = [f"--input {top}=SHAPE takes its top as an input" for top in layer.tops[:1]]
-    return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """Ask for the name that is much like one that is not known; "" where none is."""
-    close = get_close_matches(name, list(known), n=1, cutoff=_ALIKE)
-    return f": did you mean {close[0]}?" if close else ""
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:

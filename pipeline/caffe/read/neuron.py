@@ -92,7 +92,7 @@ def clip(layer: LayerReader, net: CaffeReader) -> None:
     fields = layer.param("clip_param")
     if not (fields.has("min") and fields.has("max")):
         layer.invalid("it needs clip_param with min and max")
-    net.give(layer, net.add(Clip(min=fields.float("min"), max=fields.float("max")), layer.bottom))
+    net.give(layer, net.add(Clip(min=fields.bound("min"), max=fields.bound("max")), layer.bottom))
 
 
 @reads("Threshold")

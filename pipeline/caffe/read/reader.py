@@ -37,7 +37,7 @@ class CaffeReader(Builder):
         reserved: Collection[str] = (),
         idle: Collection[str] = (),
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, budget=weights.budget)
         self.weights_file = weights
         self.notes: list[str] = []
         self.blobs: dict[str, Value] = {}
@@ -57,9 +57,7 @@ class CaffeReader(Builder):
 
     def parameters(self, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
         """Return the layer's blobs as views of these shapes; see `Weights.take`."""
-        arrays = self.weights_file.take(layer, *shapes, exact=exact)
-        self.budget.grow("weights", sum(array.nbytes for array in arrays))
-        return arrays
+        return self.weights_file.take(layer, *shapes, exact=exact)
 
     def data(self, layer: LayerReader, blob: str, shape: Shape | None) -> None:
         """Declare an input of the network; `shape`, where the prototxt has one, gives way to the user's.

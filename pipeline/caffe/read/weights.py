@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.caffe.blobs import ABSENT, StoredBlob
 from pipeline.caffe.read.fillers import filled
+from pipeline.graph.budget import Budget
 from pipeline.graph.values import Shape
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.caffe.read.layer import LayerReader
 
 Array = np.ndarray[Any, Any]
+SHOWN = 10  # faults that an error lists; what is near them is sought for these only
 _NEAR = 0.4  # how similar a name must be that a fault mentions: fc8_flickr, fc8
 
 
@@ -29,9 +31,11 @@ class Weights:
     def __init__(self, net: CaffeNet) -> None:
         self.faults: list[str] = []
         self.notes: list[str] = []
+        self.budget = Budget()
         self._blobs = {
             name: tuple(StoredBlob(array, name in net.legacy) for array in group) for name, group in net.blobs.items()
         }
+        self.budget.grow("weights", sum(blob.array.nbytes for group in self._blobs.values() for blob in group))
         self._file_order = {name: place for place, name in enumerate(net.blobs)}
         self._members: dict[str, list[tuple[str, int]]] = {}
         self._owners: dict[str, tuple[str, Shape]] = {}
@@ -69,23 +73,32 @@ class Weights:
                 blob = self._filled(layer, index, shape) if own is None else None
             if blob is None:
                 self.faults.append(self._missing(layer, index, shape))
-            arrays.append(np.broadcast_to(np.float32(0), shape) if blob is None else blob.array.reshape(shape))
+                blob = self._stand_in(shape)
+            arrays.append(blob.array.reshape(shape))
         return tuple(arrays)
 
     def _filled(self, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
         """Return what the layer's filler makes of a parameter that the file lacks; None where that is random."""
         filler = layer.filler(index)
-        array = filled(filler, shape) if filler else None
-        if filler is None or array is None:
+        if filler is None:
+            return None
+        self.budget.check("weights", 4 * prod(shape), layer)
+        array = filled(filler, shape)
+        if array is None:
             return None
         said = f"{filler.type} {filler.value:g}" if filler.type == "constant" else filler.type
         self.notes.append(f"{layer}: the weights file has no parameter {index}; its filler is {said}, and taken")
         return StoredBlob(array)
 
+    def _stand_in(self, shape: Shape) -> StoredBlob:
+        """Return zeros for a parameter that cannot be had: nothing is written of them, however many they are."""
+        self.budget.grow("weights", 4 * prod(shape))
+        return StoredBlob(np.broadcast_to(np.float32(0), shape))
+
     def _missing(self, layer: LayerReader, index: int, shape: Shape) -> str:
         filler = layer.filler(index)
         random = f", and its filler, {filler.type}, draws at random" if filler and filler.type != "constant" else ""
-        near = self._near(layer.name, index, shape)
+        near = self._near(layer.name, index, shape) if len(self.faults) < SHOWN else ""
         hint = f"; it has one for {near!r}, which is no layer here" if near else ""
         return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}{hint}"
 
@@ -115,7 +128,7 @@ class Weights:
         if len(blobs) != len(shapes):
             fault = f"{layer}: the weights file has {len(blobs)} blobs for it instead of {len(shapes)}"
             self.faults.append(fault)
-            return tuple(StoredBlob(np.broadcast_to(np.float32(0), shape)) for shape in shapes)
+            return tuple(self._stand_in(shape) for shape in shapes)
         return tuple(
             None if blob.array is ABSENT else self._fitting(layer, index, blob, shape, exact)
             for index, (blob, shape) in enumerate(zip(blobs, shapes, strict=True))
@@ -126,7 +139,7 @@ class Weights:
             return blob
         found = blob.array.shape
         self.faults.append(f"{layer}: blob {index} in the weights file has the shape {found} instead of {shape}")
-        return StoredBlob(np.broadcast_to(np.float32(0), shape))
+        return self._stand_in(shape)
 
     def _shared(self, name: str, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
         """Return a parameter that several layers name: of those in the file, the last, which overwrites the others."""
@@ -135,7 +148,7 @@ class Weights:
         if not (prod(owned) == prod(shape) if permissive else owned == shape):
             fault = f"{layer}: parameter {name!r} has the shape {shape}, and {owned} in {owner}, which shares it"
             self.faults.append(fault)
-            return StoredBlob(np.broadcast_to(np.float32(0), shape))
+            return self._stand_in(shape)
         sources = [(self._file_order[at], at, i) for at, i in self._members[name] if self._holds(at, i)]
         if not sources:
             return None
@@ -144,5 +157,5 @@ class Weights:
         if blob.array.size != prod(shape):
             found = blob.array.shape
             self.faults.append(f"{layer}: blob {place} of {source} has the shape {found} instead of {shape}")
-            return StoredBlob(np.broadcast_to(np.float32(0), shape))
+            return self._stand_in(shape)
         return blob

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as Promise
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from itertools import count
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Security
 from distributed.comm import CommClosedError, connect
 
@@ -22,15 +23,21 @@ from pipeline.engine.executors.executor import Executor, Result
 from pipeline.engine.guards import passes_stops_to
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
-from pipeline.store.store import opened
+from pipeline.store import locking
+from pipeline.store.store import Session, opened
 
 LOCAL = "local"  # instead of an address: workers of this machine, for as long as the work lasts
 MEMORY = "memory"  # the resource of a worker that says how many bytes it has
-_DEATHS = 3  # of workers with one model, after which it is set aside
-_TRIES = 20  # of a model that was blamed for deaths, whether it was seen to begin or not
+_RESTARTED = "worker-restart-memory"  # the topic under which dask tells which worker exceeded its memory
+_PROOFS = 3  # that are tried, as a worker may die in the middle of one
 _PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
 _AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
 _TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
+_LOCALLY = {
+    "distributed.deploy.lost-worker-timeout": "1 week",  # a worker that is restarted is not lost
+    "distributed.worker.profile.enabled": False,  # which looks at each worker a hundred times a second, for nobody
+    "distributed.admin.tick.interval": "1 s",
+}
 
 
 class Cluster(Executor):
@@ -40,73 +47,88 @@ class Cluster(Executor):
         self._options = options
         self._name = f"torch2caffe2-{os.urandom(6).hex()}"  # of our plugin, and of the topic of our events
         self._held = ExitStack()
-        self._begun: Counter[str] = Counter()  # how often each model was
-        self._futures: dict[str, Future] = {}
+        self._futures: dict[int, Future] = {}
+        self._numbers = count()  # of the jobs
+        self._full: set[str] = set()  # addresses of workers that exceeded their memory
         self._asked = False
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
         """Connect, and have each worker, and each that comes later, prove that it sees what is here and agrees."""
         with _worded(self._options.scheduler):
             self._client = self._held.enter_context(_client(self._options, len(work)))
-        session = self._held.enter_context(opened(self._options.store).session())
-        self._client.subscribe_topic(self._name, partial(self._hear, report))
+        session = self._session()
+        self._client.subscribe_topic(self._name, partial(_hear, report))
+        self._client.subscribe_topic(_RESTARTED, lambda message: self._full.add(message[1]["worker"]))
         with _worded(self._options.scheduler):
-            wanted = worker.wanted(session.path, work, self._options)
-            self._prove(worker.Convert(self._name, wanted))
+            by_files = all(self._client.run(worker.is_kept_out, session.path, on_error="ignore").values())
+            self._wanted = worker.wanted(session.path, work, self._options, by_files)
+            self._held.callback(self._leave)
+            self._prove(worker.Convert(self._name, self._wanted))
         self._memory = _memory(self._client)
         self._held.enter_context(passes_stops_to(self._ask))
 
     def _prove(self, plugin: worker.Convert) -> None:
         """Have the workers prove themselves; where one dies meanwhile, those that are left."""
-        for left in reversed(range(_DEATHS)):
-            try:
+        for _ in range(_PROOFS - 1):
+            with suppress(CommClosedError):
                 self._client.register_plugin(plugin, self._name)
                 return
-            except CommClosedError:
-                if not left:
-                    raise
+        self._client.register_plugin(plugin, self._name)
+
+    def _leave(self) -> None:
+        """Ask nothing more of the workers, nor of those that come later."""
+        if self._client.status == "running":
+            with suppress(OSError):
+                self._client.unregister_worker_plugin(self._name)
+
+    def _session(self) -> Session:
+        """Open a session in the store. Where its file system grants no locks, it is one that nobody sweeps."""
+        with locking.granted_by(worker.SchedulersLock):
+            store = opened(self._options.store)
+            if not locking.granted(store.root):
+                return self._held.enter_context(store.session())
+        return self._held.enter_context(store.session())
 
     def submit(self, job: Job) -> Result:
         """Hand a job out: the large ones go first, and to a worker with the memory for it where workers tell theirs."""
         promise: Promise[ModelResult | None] = Promise()
-        self._hand_out(job, promise, 1)
+        self._hand_out(job, next(self._numbers), promise)
         return promise.result
 
     def stop(self) -> None:
         """Leave the workers, and the scheduler."""
         self._held.close()
 
-    def _hand_out(self, job: Job, promise: Promise[ModelResult | None], time: int) -> None:
-        size = sum(path.stat().st_size for path in job.reads if path.exists())
+    def _hand_out(self, job: Job, number: int, promise: Promise[ModelResult | None]) -> None:
+        size = sum(self._wanted.files.get(path, 0) for path in job.reads)
         needs = {MEMORY: min(_AROUND + _TIMES * size, self._memory)} if self._memory else None
-        future = self._client.submit(worker.work, job, self._name, priority=size, resources=needs, pure=False)
-        self._futures[job.name] = future
-        future.add_done_callback(lambda future: self._ended(job, promise, time, future))
+        future = self._client.submit(worker.work, job, number, self._name, priority=size, resources=needs, pure=False)
+        self._futures[number] = future
+        future.add_done_callback(lambda future: self._ended(job, number, promise, future))
 
-    def _ended(self, job: Job, promise: Promise[ModelResult | None], time: int, future: Future) -> None:
+    def _ended(self, job: Job, number: int, promise: Promise[ModelResult | None], future: Future) -> None:
         """Take a result, which would be made anew if its worker died with it.
 
-        What waited on a worker that died is blamed by dask as well as what ran there: it gets another try.
+        What dask gives up goes out again: it may merely have waited where workers died. A worker knows what ran there.
         """
         try:
             with _worded(self._options.scheduler):
                 promise.set_result(future.result())
+        except KilledWorker:
+            self._hand_out(job, number, promise)
+        except worker.SetAside as decided:
+            promise.set_result(job.failed(self._died(decided.workers)))
         except PipelineError as error:
-            killed = isinstance(error.__context__, KilledWorker)
-            if killed and self._begun[job.name] < _DEATHS and time < _TRIES:
-                self._hand_out(job, promise, time + 1)
-            else:
-                promise.set_result(None if self._asked else job.failed(error))
+            promise.set_result(None if self._asked else job.failed(error))
         except Exception as bug:
             promise.set_exception(bug)
         future.release()
 
-    def _hear(self, report: events.Reporter, message: tuple[float, str]) -> None:
-        """Report the events of a message; its time is the scheduler's."""
-        for told in json.loads(message[1]):
-            event = events.from_json(told)
-            self._begun[event.model] += isinstance(event, events.RunStarted)
-            report(event)
+    def _died(self, workers: Sequence[str]) -> MachineError:
+        """Return the error where these workers died with a model."""
+        why = ", ".join(f"{each} (more memory than it has)" if each in self._full else each for each in workers)
+        advice = "give the workers more memory, or convert it alone"
+        return MachineError(f"{len(workers)} workers died with this model", why=why, advice=advice)
 
     def _ask(self, number: int) -> None:
         """Ask the workers to stop after the stage that runs; when asked again, do not wait for them."""
@@ -117,8 +139,14 @@ class Cluster(Executor):
             self._client.run(worker.ask_to_stop, self._name, on_error="ignore")
 
 
+def _hear(report: events.Reporter, message: tuple[float, str]) -> None:
+    """Report the events of a message; its time is the scheduler's."""
+    for told in json.loads(message[1]):
+        report(events.from_json(told))
+
+
 @contextmanager
-def _client(options: Options, count: int) -> Iterator[Client]:
+def _client(options: Options, jobs: int) -> Iterator[Client]:
     """Connect to the scheduler that options name, or to one of our own."""
     if options.scheduler != LOCAL:
         asyncio.run(_reach(options.scheduler))  # a Client that reaches nobody waits a minute more at Python's end
@@ -126,8 +154,9 @@ def _client(options: Options, count: int) -> Iterator[Client]:
             client.wait_for_workers(1, timeout=_PATIENCE)
             yield client
         return
-    workers = min(options.jobs, count)
+    workers = min(options.jobs, jobs)
     with (
+        dask.config.set(_LOCALLY),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
         ) as cluster,
@@ -153,10 +182,6 @@ def _worded(scheduler: str) -> Iterator[None]:
     """Raise MachineError for what a cluster does to us."""
     try:
         yield
-    except KilledWorker as error:
-        why = f"each time with this model; the last one was {error.last_worker.address}"
-        advice = "give the workers more memory, or convert it alone"
-        raise MachineError("workers died", why=why, advice=advice) from None
     except CancelledError:
         advice = "start it, then run the same command again: what is finished is kept"
         raise MachineError("the scheduler is gone", where=scheduler, advice=advice) from None

@@ -5,32 +5,30 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Worker, WorkerPlugin, get_worker
+import distributed
+from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 from pipeline.config import Options
 from pipeline.engine import events, fingerprint, guards
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
+from pipeline.store.locking import Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
+DEATHS = 3  # of workers with one model, after which it is set aside
+_LOST = 120  # seconds that a worker may take to end which dask has given up
+_LOOK = 0.2  # seconds between two looks at whether it has
 _CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
-
-# What something long may follow; a message costs a small model more than its stages do.
-_TOLD_AT_ONCE = (
-    events.RunStarted,
-    events.StageStarted,
-    events.StageWaiting,
-    events.StageProgress,
-    events.StopAsked,
-    events.RunFinished,
-)
+_TELLING = 0.1  # seconds between two messages, each of which costs a small model more than its stages do
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +40,14 @@ class Wanted:
     outputs: tuple[Path, ...]  # folders that are there
     programs: Mapping[str, fingerprint.Components]  # of each stage
     options: Options
-    clock: float = field(default_factory=time.time)
+    by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
 
 
-def wanted(session: Path, work: Sequence[Job], options: Options) -> Wanted:
+def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool) -> Wanted:
     """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
-    return Wanted(session, files, outputs, _programs(options), options)
+    return Wanted(session, files, outputs, _programs(options), options, by_files)
 
 
 def _programs(options: Options) -> dict[str, fingerprint.Components]:
@@ -62,12 +60,14 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
     def __init__(self, name: str, wanted: Wanted) -> None:
         self.name = name  # of the topic of its events, too
         self.wanted = wanted
+        self.proven = False
         self.stopped = False  # the user wants no more
         self.model = ""  # that is converted
-        self.untold: list[dict[str, Any]] = []  # events that wait for the next message
+        self.untold: deque[dict[str, Any]] = deque()  # events that wait for the next message
+        self.telling = False  # that message is on its way
 
     def setup(self, worker: Worker) -> None:
-        """Prove the worker. Raises MachineError, which names it."""
+        """Prove the worker. Raises MachineError, which names it; dask lets one that comes later stay all the same."""
         self.worker = worker
         try:
             with on_machine("trying the store", self.wanted.session):
@@ -79,14 +79,21 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
                 why=error.why,
                 advice=error.advice or "mend or stop that worker, then run again",
             ) from None
+        self.proven = True
 
     def report(self, event: events.Event) -> None:
-        """Tell the client what happens."""
+        """Have the client told what happens, soon."""
         self.model = "" if isinstance(event, events.RunFinished) else event.model
         self.untold.append(events.as_json(event))
-        if isinstance(event, _TOLD_AT_ONCE):
-            self.worker.log_event(self.name, json.dumps(self.untold))
-            self.untold = []
+        if not self.telling:
+            self.telling = True
+            self.worker.loop.add_callback(self.worker.loop.call_later, _TELLING, self.tell)
+
+    def tell(self) -> None:
+        """Tell the client what has happened since it was told last; to be called in the worker's loop."""
+        self.telling = False
+        if told := [self.untold.popleft() for _ in range(len(self.untold))]:
+            self.worker.log_event(self.name, json.dumps(told))
 
     def ask_to_stop(self) -> None:
         """Have the job that runs stop after its stage, and no other begin."""
@@ -95,11 +102,85 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
             self.report(events.StopAsked(self.model))
 
 
-def work(job: Job, name: str) -> ModelResult | None:
-    """Return how a job ended; None where it was not begun, as the user asked to stop before."""
+class SetAside(Exception):  # noqa: N818 - what was decided about a job, not a fault
+    """So many workers died with a job that it is not begun once more."""
+
+    def __init__(self, *workers: str) -> None:
+        super().__init__(*workers)
+        self.workers = workers
+
+
+class SchedulersLock:
+    """A lock that the scheduler grants; it is free again half a minute after its worker has died."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = distributed.Lock(f"torch2caffe2 {path}")
+
+    def acquire(self, timeout: float) -> None:
+        """Wait for it, so many seconds. Raises Timeout."""
+        if not self._lock.acquire(timeout=None if timeout < 0 else timeout):
+            raise Timeout(str(self._path))
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self._lock.release()
+        with suppress(AttributeError):  # where leases are for ever, nothing renews them
+            self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
+
+    def __enter__(self) -> None:
+        """Wait for it as long as it takes."""
+        self.acquire(-1)
+
+    def __exit__(self, *error: object) -> None:
+        """Let the next one have it."""
+        self.release()
+
+
+def work(job: Job, number: int, name: str) -> ModelResult | None:
+    """Return how a job ended; None where it was not begun, as the user asked to stop before. Raises SetAside.
+
+    A worker that is not proven leaves the job to another one, and the cluster.
+    """
     plugin: Convert = get_worker().plugins[name]
-    with guards.stopping_when(lambda: plugin.stopped):
-        return None if plugin.stopped else job.ended(plugin.report)
+    if not plugin.proven:
+        plugin.worker.loop.add_callback(plugin.worker.close, reason="it cannot take part")
+        raise Reschedule
+    with on_machine("noting in the store that a model is begun", plugin.wanted.session):
+        again = _note(plugin.wanted.session / f"begun-{number}", plugin.worker.address)
+    locks = nullcontext() if plugin.wanted.by_files else granted_by(SchedulersLock)
+    with guards.stopping_when(lambda: plugin.stopped), locks:
+        if again:
+            _wait_for(job.output, lambda: plugin.stopped)
+        result = None if plugin.stopped else job.ended(plugin.report)
+    plugin.worker.loop.add_callback(plugin.tell)  # before the result is, after which nobody listens
+    return result
+
+
+def _note(begun: Path, address: str) -> bool:
+    """Note that a job is begun by this worker, which may not live to tell it; return whether another one had done so.
+
+    Raises SetAside, OSError.
+    """
+    begun.mkdir(exist_ok=True)
+    if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
+        raise SetAside(*died)
+    (begun / os.urandom(4).hex()).write_text(address)
+    return bool(died)
+
+
+def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
+    """Wait for a worker that writes to an output folder still, though dask has given it up: it ends with its stage."""
+    until = time.monotonic() + _LOST
+    while output.is_dir() and time.monotonic() < until and not in_vain():
+        with suppress(MachineError), guards.only_one(output):
+            return
+        time.sleep(_LOOK)
+
+
+def is_kept_out(session: Path) -> bool:
+    """Return whether the lock that the client holds keeps this worker out: the file system's locks reach it."""
+    return (session / "lock").is_file() and granted(session) and alive(session)
 
 
 def ask_to_stop(name: str, dask_worker: Worker) -> None:
@@ -111,10 +192,10 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
     """Raise MachineError for the first thing in which a worker does not fit."""
     if (threads := worker.state.nthreads) != 1:
         raise MachineError(f"it has {threads} threads", advice="start it with --nthreads 1, and more --nworkers")
-    ahead = time.time() - wanted.clock
-    if abs(ahead) > _CLOCKS:
-        raise MachineError(f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}")
-    _prove_store(wanted.session)
+    behind = _behind(worker)
+    if abs(behind) > _CLOCKS:
+        raise MachineError(f"its clock is {abs(behind):.0f} s {'behind' if behind > 0 else 'ahead of'} the scheduler's")
+    _prove_store(wanted)
     for folder in wanted.outputs:
         if not folder.is_dir():
             raise MachineError("it does not see the output folder", where=str(folder))
@@ -130,16 +211,22 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
             )
 
 
-def _prove_store(session: Path) -> None:
-    """Raise MachineError where the client's store is not seen, cannot be written, or its locks keep nobody out."""
+def _behind(worker: Worker) -> float:
+    """Return how many seconds the clock of a worker is behind the scheduler's, as it was told last."""
+    return float(worker.scheduler_delay)
+
+
+def _prove_store(wanted: Wanted) -> None:
+    """Raise MachineError where the client's store is not seen, cannot be written, or its locks do not reach here."""
+    session = wanted.session
     if not session.is_dir():
         raise MachineError("it does not see the store", where=str(session.parents[1]))
     probe = session / f"probe-{os.urandom(4).hex()}"
     probe.write_bytes(bytes(4096))
     probe.unlink()
-    if not alive(session):  # though the client holds its lock
+    if wanted.by_files and not is_kept_out(session):  # though it reached those that were there before
         raise MachineError(
             "the locks of the store's file system do not reach it",
             where=str(session.parents[1]),
-            advice="mount it with locks (NFS: without nolock and local_lock), or put the store on another one",
+            advice="mount it with locks as on the others (NFS: without nolock and local_lock), or run again without it",
         )

@@ -64,6 +64,9 @@ class Conv(DilatedWindow, Product):
         return scaled
 
 
+_WIDE = 256  # strides from which oneDNN, to which PyTorch gives float32 only, takes for ever; from 32768 on it crashes
+
+
 @operator
 class ConvTranspose(DilatedWindow, Product):
     """The transpose of Conv: x (N, Cin, ...), w (Cin, Cout/group, kernel...), b (Cout).
@@ -84,10 +87,8 @@ class ConvTranspose(DilatedWindow, Product):
             raise ShapeError(f"pads {self.pads} or {self.group} groups do not fit shape {x.shape}")
         check_shape("w", w, (channels, maps // self.group, *self.kernel_shape))
         check_shape("b", b, (maps,))
-        axes = zip(x.shape[2:], self.strides, self.extents, self.begins, self.ends, self.output_padding, strict=True)
-        spatial = tuple(
-            (size - 1) * stride + extent - begin - end + more for size, stride, extent, begin, end, more in axes
-        )
+        axes = zip(self.spans(x.shape[2:]), self.begins, self.ends, self.output_padding, strict=True)
+        spatial = tuple(span - begin - end + more for span, begin, end, more in axes)
         if min(spatial) < 1:
             raise ShapeError(f"pads {self.pads} leave nothing of shape {x.shape}: {spatial}")
         return TensorType((x.shape[0], maps, *spatial))
@@ -95,13 +96,20 @@ class ConvTranspose(DilatedWindow, Product):
     def evaluate(self, x: Tensor, w: Tensor, b: Tensor | None = None) -> Tensor:
         functional, zeros = torch.nn.functional, (0,) * self.axes
         deconvolve = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
-        y: Tensor = deconvolve[self.axes - 1](x, w, None, self.strides, groups=self.group, dilation=self.dilations)
+        wide = max(self.strides) >= _WIDE
+        given = (x.double(), w.double()) if wide else (x, w)
+        y: Tensor = deconvolve[self.axes - 1](*given, None, self.strides, groups=self.group, dilation=self.dilations)
+        y = y.to(x.dtype)
         y = _padded(y, (*zeros, *self.output_padding))  # places that no window covers
         y = _padded(y, tuple(-pad for pad in self.pads))  # which may crop all that a window covers
         return y if b is None else y + b.reshape(-1, *(1,) * self.axes)
 
     def multiply_adds(self, node: Node) -> int:
         return _places(node.input(0)) * node.input(1).size
+
+    def scratch_bytes(self, node: Node) -> int:
+        """Return the bytes of what is scattered to, before pads crop it."""
+        return 4 * math.prod(node.output.shape[:2]) * math.prod(self.spans(node.input(0).shape[2:]))
 
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         axes = zip(seen, self.kernel_shape, self.strides, self.dilations, strict=True)

@@ -87,6 +87,10 @@ class Operator:
         sizes = (value.size for value in (*node.inputs, *node.outputs[:1]) if value is not None)
         return 0 if self.moves_only else max(sizes)
 
+    def scratch_bytes(self, node: Node) -> int:
+        """Return the bytes of the largest tensor that comes up besides inputs and outputs."""
+        return 0
+
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
         """Return what a place of the output sees where one of the input sees `seen`; None for all or unknown."""
         return seen if self.keeps_places else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from pipeline.graph.operators.checks import check_rank, check_windows
 from pipeline.graph.operators.operator import Ints, Operator, ShapeError
@@ -62,6 +63,15 @@ class Window(Operator):
                 raise ShapeError(f"a window of {extent} does not fit axis {axis} of {x.shape} with pads {self.pads}")
             spatial.append(span // stride + 1)
         return tuple(spatial)
+
+    def scratch_bytes(self, node: Node) -> int:
+        """Return the bytes of a padded input: of as much as its windows span."""
+        return 4 * prod(node.input(0).shape[:2]) * prod(self.spans(node.output.shape[2:]))
+
+    def spans(self, counts: Shape) -> Shape:
+        """Return how many places so many windows span along each axis, those between them included."""
+        axes = zip(counts, self.strides, self.extents, strict=True)
+        return tuple((count - 1) * stride + extent for count, stride, extent in axes)
 
     def mixes(self, node: Node, axis: int) -> bool:
         return axis > 0

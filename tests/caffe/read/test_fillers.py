@@ -6,7 +6,7 @@ import pytest
 from pipeline.caffe.read import read
 from pipeline.caffe.read.fillers import filled
 from pipeline.caffe.schema import FillerParameter
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, OverBudget
 from pipeline.graph.evaluation import run
 from tests.caffe.read.nets import inputs, net
 from tests.support import numbers
@@ -61,3 +61,19 @@ def test_random_fillers_are_named():
 def test_a_layer_without_weights_and_without_a_filler_is_none_of_the_files():
     with pytest.raises(InvalidInputError):
         computed("Convolution", "convolution_param { num_output: 1 kernel_size: 1 }", None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "param"),
+    [
+        ("InnerProduct", "inner_product_param { num_output: 60000000 weight_filler { value: 1 } }"),
+        ("Deconvolution", 'convolution_param { num_output: 1 kernel_size: 30000 weight_filler { type: "bilinear" } }'),
+        ("Scale", "scale_param { axis: 0 num_axes: -1 filler { value: 2 } }"),
+    ],
+)
+def test_what_fillers_make_is_given_by_nobody_and_is_bounded(kind, param):
+    x = inputs(x=(30000, 30000) if kind == "Scale" else (1, 2, 4, 4))
+    layer = f'layer {{ name: "l" type: "{kind}" bottom: "x" top: "y" {param} }}'
+    with pytest.raises(OverBudget, match="bytes of weights") as caught:
+        read(net(x + layer))
+    assert caught.value.where == f"l ({kind})"

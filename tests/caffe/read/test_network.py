@@ -228,3 +228,15 @@ def test_a_missing_shape_is_named_before_a_limit_that_guesses_of_it_reach():
     with pytest.raises(UsageError) as caught:
         read(net('layer { name: "x" type: "Data" top: "x" } ' + large))
     assert caught.value.advice.startswith("--input x=")
+
+
+def test_names_that_may_be_meant_are_sought_for_the_first_hundred_only():
+    text = (
+        X
+        + act("ReLU", "x", "rightmost", "r")
+        + "".join(act("TanH", f"rightmost{i}", f"y{i}", f"l{i}") for i in range(300))
+    )
+    with pytest.raises(InvalidInputError) as error:
+        read(net(text))
+    lines = error.value.why.splitlines()
+    assert len(lines) == 300 and ["did you mean" in line for line in lines] == [True] * 100 + [False] * 200

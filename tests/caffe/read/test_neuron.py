@@ -111,3 +111,36 @@ def test_what_drops_at_random_in_every_phase_is_refused():
     with pytest.raises(UnsupportedError) as caught:
         layer("Dropout", "x", param="dropout_param { sample_weights_test: true }", x=(2, 3))
     assert caught.value.problems[0].origin == "y.dropout_param.sample_weights_test"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("ReLU", "relu_param.negative_slope"),
+        ("ELU", "elu_param.alpha"),
+        ("Swish", "swish_param.beta"),
+        ("Power", "power_param.scale"),
+        ("Exp", "exp_param.base"),
+        ("Log", "log_param.shift"),
+        ("Threshold", "threshold_param.threshold"),
+        ("Dropout", "dropout_param.dropout_ratio"),
+        ("LRN", "lrn_param.alpha"),
+        ("MVN", "mvn_param.eps"),
+        ("Reduction", "reduction_param.coeff"),
+        ("Eltwise", "eltwise_param.coeff"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_refused_by_its_field(kind, field, value):
+    message, name = field.split(".")
+    bottoms = ("x", "x") if kind == "Eltwise" else ("x",)
+    given = f"{message} {{ " + f"{name}: {value} " * len(bottoms) + "}"
+    with pytest.raises(UnsupportedError) as error:
+        layer(kind, *bottoms, param=given, x=X.shape)
+    (problem,) = error.value.problems
+    assert problem.origin.endswith(field) and problem.reason == f"is {value}, and no finite number"
+
+
+def test_a_bound_may_be_infinite_and_is_none_then():
+    graph = layer("Clip", "x", param="clip_param { min: 0 max: inf }", x=X.shape)
+    np.testing.assert_array_equal(result(graph, X), np.maximum(X, 0))

@@ -1,43 +1,97 @@
 from __future__ import annotations
 
+import errno
+import fcntl
+import importlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from pipeline.engine import batch, events
+from pipeline.engine import batch, events, guards
+from pipeline.engine.job import new_job
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import check
 from pipeline.store.store import Store
+from tests.engine.executors.wire import Wire
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
 from tests.engine.test_batch import zoo
+from tests.remotes import assert_shared_by
+from tests.torture.disk import mounted
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 from pipeline.engine.executors import worker  # noqa: E402
 
+LIMIT = 600_000_000  # bytes that a worker may take
+UNLOCKED = "without locks"  # a folder in which no process of the cluster is granted a lock, where there is a compiler
+
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[distributed.LocalCluster]:
+def preloaded(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the library by which the workers get no locks; empty where it cannot be made."""
+    library = tmp_path_factory.mktemp("preloaded") / "flock.so"
+    if sys.platform != "linux" or not (compiler := shutil.which("cc")):
+        return ""
+    source = Path(__file__).with_name("flock.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True, timeout=60)
+    return str(library)
+
+
+@pytest.fixture(scope="module")
+def cluster(preloaded: str) -> Iterator[distributed.LocalCluster]:
     """Two workers of somebody's, with the memory that they have."""
     how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": 50}
-    with distributed.LocalCluster(**how, host="127.0.0.1", resources={"memory": 1e9}) as cluster:
+    settings = {
+        "distributed.nanny.pre-spawn-environ.LD_PRELOAD": preloaded,
+        "distributed.scheduler.locks.lease-timeout": "4s",
+        "distributed.deploy.lost-worker-timeout": "1 week",
+    }
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(**how, host="127.0.0.1", memory_limit=LIMIT, resources={"memory": LIMIT}) as cluster,
+    ):
         yield cluster
 
 
 def _die_once(task: Task) -> None:
     text = task.inputs["t7"].read_bytes()
     mark = task.output.parents[2] / text[4:].decode()
-    if b"always" in text or (b"once" in text and not mark.exists()):
+    if b"once" in text and not mark.exists():
         mark.touch()
+        if os.fork() == 0:
+            _hold(task.inputs["t7"].parent / "out" / task.inputs["t7"].stem, task.output.parents[1])
         os.kill(os.getpid(), signal.SIGKILL)
+    if b"hog" in text:
+        hoarded = b"\xff" * LIMIT
+        time.sleep(60)
+        assert hoarded
     import_graph(task)
+
+
+def _hold(output: Path, sessions: Path) -> None:
+    """Keep the lock of an output folder until another has begun there, as a worker that the scheduler cannot reach."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if descriptor.readlink() != output:
+                os.close(int(descriptor.name))
+    for _ in range(3000):
+        if any(len(list(begun.iterdir())) > 1 for begun in sessions.glob("*/begun-[01]")):
+            break
+        time.sleep(0.01)
+    time.sleep(0.5)
+    os._exit(0)
 
 
 MORTAL = (replace(IMPORT, run=_die_once), EMIT, TRANSLATE)
@@ -46,10 +100,11 @@ MORTAL = (replace(IMPORT, run=_die_once), EMIT, TRANSLATE)
 def test_what_a_killed_worker_had_begun_is_done_by_another_and_a_model_that_kills_is_set_aside(
     tmp_path: Path, cluster: distributed.LocalCluster
 ) -> None:
-    runs = zoo(tmp_path, "a", "once", "always", "b", scheduler=cluster.scheduler_address)
+    runs = zoo(tmp_path, "a", "once", "hog", "b", scheduler=cluster.scheduler_address)
     results = batch.convert_all(runs, lambda event: None, stages=MORTAL)
     assert [(r.model, r.exit_code) for r in results] == [("m0", 0), ("m1", 0), ("m2", 6), ("m3", 0)]
-    assert "workers died" in results[2].error
+    assert results[2].errors[0]["what"] == "3 workers died with this model"
+    assert results[2].errors[0]["why"].count("(more memory than it has)") == 3
     store = Store(tmp_path / "store")
     assert len(store.every_key()) == 3 * len(MORTAL)
     assert [what for _, what in check(store) if "left behind" not in what] == []
@@ -66,6 +121,72 @@ def test_the_same_command_again_does_what_is_missing_and_nothing_else(
     assert sum(isinstance(event, events.RunFinished) for event in told) == 3
 
 
+def test_workers_fetch_from_a_remote_store_and_what_they_make_is_sent(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    assert_shared_by(tmp_path, scheduler=cluster.scheduler_address)
+
+
+def _wait_until(met: Callable[[], bool]) -> None:
+    while not met():
+        time.sleep(0.01)
+
+
+def _long(task: Task) -> None:
+    if b"long" in task.inputs["t7"].read_bytes():
+        _wait_until((task.output.parents[2] / "over").exists)
+    import_graph(task)
+
+
+LONG = (replace(IMPORT, run=_long), EMIT, TRANSLATE)
+
+
+def test_a_network_cut_between_client_and_scheduler_ends_the_command_and_the_same_again_goes_on(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    wire = Wire(cluster.scheduler_address)
+    runs = zoo(tmp_path, "long 1", "long 2", "b", scheduler=wire.address)
+    begun: list[str] = []
+
+    def report(event: events.Event) -> None:
+        begun.extend([event.model] if isinstance(event, events.StageStarted) else [])
+        if len(begun) == 2:
+            wire.cut()
+
+    results = batch.convert_all(runs, report, stages=LONG)
+    assert [(r.exit_code, r.errors[0]["what"]) for r in results] == [(6, "the scheduler is gone")] * 3
+    (tmp_path / "store/over").touch()
+    for name in ("m0", "m1"):
+        _wait_until(lambda output=tmp_path / "out" / name: _is_over(output))  # workers end what they have begun
+    told: list[events.Event] = []
+    runs = tuple(replace(options, scheduler=cluster.scheduler_address) for options in runs)
+    assert [r.exit_code for r in batch.convert_all(runs, told.append, stages=LONG)] == [0, 0, 0]
+    assert {event.model for event in told if isinstance(event, events.StageStarted)} == {"m2"}
+
+
+def _is_over(output: Path) -> bool:
+    with suppress(MachineError), guards.only_one(output):
+        return (output / "manifest.json").exists()
+    return False
+
+
+def test_a_full_disk_under_the_workers_is_told_and_the_same_command_goes_on_when_there_is_room(
+    tmp_path: Path, cluster: distributed.LocalCluster
+) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    with ExitStack() as stack:
+        try:
+            again = stack.enter_context(mounted(tmp_path / "store", 1 << 20))
+        except OSError as error:
+            pytest.skip(f"a disk of 1 MB cannot be mounted: {error.strerror}")
+        results = batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert [(r.exit_code, r.errors[0]["why"]) for r in results] == [(6, "No space left on device")] * 2
+        assert "make room" in results[0].error
+        again("size=64m")
+        results = batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert [r.exit_code for r in results] == [0, 0]
+
+
 def _refused(tmp_path: Path, cluster: distributed.LocalCluster) -> PipelineError:
     runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
     with pytest.raises(PipelineError) as caught:
@@ -73,24 +194,44 @@ def _refused(tmp_path: Path, cluster: distributed.LocalCluster) -> PipelineError
     return caught.value
 
 
+@contextmanager
+def _one_where(cluster: distributed.LocalCluster, module: str, name: str, value: object) -> Iterator[str]:
+    """Have a name of a module be another value in the last worker; gives that one's address."""
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        *_, address = client.scheduler_info(n_workers=-1)["workers"]
+        client.run(_replace, module, name, value, workers=[address])
+        try:
+            yield str(address)
+        finally:
+            client.run(_put_back, module, name, workers=[address])
+
+
+def _replace(module: str, name: str, value: object) -> None:
+    there = importlib.import_module(module)
+    there.__dict__[f"{name} before"] = getattr(there, name)
+    setattr(there, name, value)
+
+
+def _put_back(module: str, name: str) -> None:
+    there = importlib.import_module(module)
+    setattr(there, name, there.__dict__.pop(f"{name} before"))
+
+
 def test_a_worker_with_other_versions_is_named_with_what_differs(
-    tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cluster: distributed.LocalCluster
 ) -> None:
-    monkeypatch.setattr("pipeline.engine.fingerprint.library", lambda name: "0.0.1")  # here, not in the workers
-    error = _refused(tmp_path, cluster)
-    assert isinstance(error, MachineError)
-    assert "the worker tcp://127.0.0.1:" in error.what
-    assert "would make other files in stage" in error.what
-    assert "changed from 0.0.1 to" in error.why
+    with _one_where(cluster, "pipeline.engine.fingerprint", "library", lambda name: "0.0.1") as address:
+        error = _refused(tmp_path, cluster)
+    assert error.exit_code == 6
+    assert error.what.startswith(f"the worker {address} cannot take part: it would make other files in stage")
+    assert "to 0.0.1" in error.why
 
 
-def test_a_worker_whose_clock_differs_by_an_hour_is_named(
-    tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = worker.wanted
-    monkeypatch.setattr(worker, "wanted", lambda *how: replace(wanted(*how), clock=time.time() + 3600))
-    error = _refused(tmp_path, cluster)
-    assert "its clock is 3600 s behind" in error.what
+def test_a_worker_whose_clock_differs_by_an_hour_is_named(tmp_path: Path, cluster: distributed.LocalCluster) -> None:
+    with _one_where(cluster, worker.__name__, "_behind", lambda worker: 3600) as address:
+        error = _refused(tmp_path, cluster)
+    assert error.what == f"the worker {address} cannot take part: its clock is 3600 s behind the scheduler's"
 
 
 def test_a_worker_that_does_not_see_the_store_is_named(
@@ -103,18 +244,79 @@ def test_a_worker_that_does_not_see_the_store_is_named(
     assert error.where == str(tmp_path)
 
 
-def test_a_store_whose_locks_keep_nobody_out_is_refused(
+def _slowly(task: Task) -> None:
+    time.sleep(0.3)  # so that whoever does not wait for it makes it too
+    _die_once(task)
+
+
+SLOW = (replace(IMPORT, run=_slowly), EMIT, TRANSLATE)
+
+
+@pytest.mark.parametrize(("content", "here_too", "dead"), [("a", False, 0), ("once", True, 1)])
+def test_where_the_file_system_grants_no_locks_the_schedulers_stand_in(
+    tmp_path: Path,
+    cluster: distributed.LocalCluster,
+    preloaded: str,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    here_too: bool,
+    dead: int,
+) -> None:
+    if not preloaded:
+        pytest.skip("no C compiler makes what takes the locks away")
+    folder = tmp_path / UNLOCKED
+    folder.mkdir()
+    runs = zoo(folder, content, content, "b", scheduler=cluster.scheduler_address)
+    if here_too:
+        monkeypatch.setattr(fcntl, "flock", _no_locks)
+    told: list[events.Event] = []
+    results = batch.convert_all(runs, told.append, stages=SLOW)
+    assert [(r.exit_code, r.error) for r in results] == [(0, "")] * 3
+    made = [(event.model, event.stage) for event in told if isinstance(event, events.StageStarted)]
+    assert len(made) == 2 * len(SLOW) + dead
+    assert len(list((folder / "store/sessions").iterdir())) == dead  # of which nobody can tell that it died
+
+
+def _no_locks(descriptor: int, how: int) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def test_a_worker_that_comes_later_and_that_no_lock_keeps_out_does_not_take_part(
     tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "is_kept_out", lambda session: True)  # said by those that were there before
     free = tmp_path / "store/sessions/free"  # whose lock nobody holds: as on a file system where it reaches one host
     wanted = worker.wanted
 
-    def unlocked(*how: object) -> worker.Wanted:
+    def unlocked(*how: Any) -> worker.Wanted:
         free.mkdir()
         return replace(wanted(*how), session=free)
 
     monkeypatch.setattr(worker, "wanted", unlocked)
     assert "locks of the store's file system do not reach it" in _refused(tmp_path, cluster).what
+
+
+def test_a_worker_that_came_later_and_does_not_fit_leaves_its_model_to_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfit = worker.Convert("ours", worker.Wanted(tmp_path / "gone", {}, (), {}, zoo(tmp_path, "a")[0], by_files=True))
+    left = []
+    it = SimpleNamespace(state=SimpleNamespace(nthreads=2), address="tcp://late", plugins={"ours": unfit}, close=None)
+    it.loop = SimpleNamespace(add_callback=lambda act, reason: left.append((act, reason)))
+    monkeypatch.setattr(worker, "get_worker", lambda: it)
+    with pytest.raises(MachineError, match="the worker tcp://late cannot take part: it has 2 threads"):
+        unfit.setup(it)
+    with pytest.raises(distributed.Reschedule):
+        worker.work(new_job(unfit.wanted.options), 0, "ours")
+    assert left == [(it.close, "it cannot take part")]
+
+
+def test_nothing_of_a_command_stays_with_the_workers(tmp_path: Path, cluster: distributed.LocalCluster) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        before = client.run(lambda dask_worker: list(dask_worker.plugins))
+        batch.convert_all(runs, lambda event: None, stages=STAGES)
+        assert client.run(lambda dask_worker: list(dask_worker.plugins)) == before
 
 
 def test_a_worker_of_several_threads_is_refused(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ def test_conv_transpose_scatters_each_place(axes: int, data: st.DataObject) -> N
     close(y, transposed(x, w, g, group, extra) + b.reshape(-1, *(1,) * axes))
 
 
+def test_conv_transpose_takes_strides_that_onednn_crashes_on() -> None:
+    x, w, stride = numbers(2, 4, 5, 6), numbers(4, 4, 3, 3, seed=1), 65536
+    window = {"kernel_shape": (3, 3), "strides": (1, stride), "dilations": (1, 1), "pads": (0,) * 4}
+    y = apply("ConvTranspose", x, w, **window, group=1, output_padding=(0, 0))
+    assert y.shape == (2, 4, 7, 5 * stride + 3) and not y[..., 3:stride].any()
+    apart = apply("ConvTranspose", x, w, **{**window, "strides": (1, 3)}, group=1, output_padding=(0, 0))
+    close(y.reshape(-1, y.shape[-1])[:, stride : stride + 3], apart.reshape(-1, apart.shape[-1])[:, 3:6])
+
+
 def test_conv_transpose_may_crop_all_that_its_windows_cover() -> None:
     x, w, b = numbers(1, 1, 1), numbers(1, 1, 1, seed=1), numbers(1, seed=2)
     ones = {"kernel_shape": (1,), "strides": (1,), "dilations": (1,)}

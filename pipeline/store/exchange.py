@@ -1,0 +1,126 @@
+"""Artifacts between a store and a remote one: sent there and taken from there, a few side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
+from typing import Any, TypeVar
+
+from pipeline.store.machine import on_machine
+from pipeline.store.remote import Remote
+from pipeline.store.store import Artifact, Damage, Store
+
+_BESIDE = 8  # artifacts on their way at once: most of what a small one takes is to wait for answers
+_NAMES = 8  # characters of a key that name it
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An artifact that is in the other store now; or that is not, being damaged as `problem` says."""
+
+    key: str
+    kind: str = ""
+    model: str = ""
+    size: int = 0
+    problem: str = ""
+
+
+def push(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved]:
+    """Send what is `wanted`, by key or model, over what is there; without a word, all that is not there.
+
+    Raises RemoteError, and MachineError for what the machine refuses.
+    """
+
+    def send(key: str) -> Moved:
+        found = store.check(key)
+        if isinstance(found, Artifact):
+            remote.send(found)
+        return _moved(key, found)
+
+    with on_machine("reading the store", store.root):
+        held = {} if wanted else remote.held()
+        here = (artifact for artifact in store.artifacts() if isinstance(artifact, Artifact))
+        chosen = (each.key for each in here if _is_called(each.key, each.manifest, wanted) and not _is_in(held, each))
+        return _all(send, chosen)
+
+
+def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved]:
+    """Take what is `wanted`, by key or model, into the store; without a word, all that is not here. As `push`."""
+
+    def take(key: str) -> Moved | None:
+        if wanted and not _is_called(key, remote.manifest(key), wanted):
+            return None
+        session.uses(key)
+        with store.lock(key):
+            return _moved(key, remote.fetch(key, store, session, lambda *told: None))
+
+    with on_machine("writing into the store", store.root), store.session() as session:
+        return _all(take, (key for key in remote.held() if not isinstance(store.read(key), Artifact)))
+
+
+def beside(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """Yield what `work` makes of each item, as it is done. Raises what it raises.
+
+    Then, and when its caller closes it, nothing more is begun; nobody waits for what was, Python's end neither.
+    """
+    source, lock, over = iter(items), Lock(), Event()
+    results: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def go() -> None:
+        try:
+            while not over.is_set():
+                with lock:
+                    item = next(source)
+                results.put((work(item), None))
+        except BaseException as error:  # StopIteration where there are no more
+            results.put((None, error))
+
+    for _ in range(_BESIDE):
+        Thread(target=go, daemon=True).start()
+    running = _BESIDE
+    try:
+        while running:
+            result, error = results.get()
+            running -= isinstance(error, StopIteration)
+            if error is None:
+                yield result
+            elif not isinstance(error, StopIteration):
+                raise error
+    finally:
+        over.set()
+
+
+def _all(work: Callable[[str], Moved | None], keys: Iterable[str]) -> list[Moved]:
+    with closing(beside(work, keys)) as moved:  # type: ignore[type-var]
+        return sorted(filter(None, moved), key=lambda each: each.key)
+
+
+def _moved(key: str, found: Artifact | Damage | None) -> Moved:
+    if isinstance(found, Artifact):
+        return Moved(key, found.kind, _model(found.manifest), found.size)
+    return Moved(key, problem=found.reason if found else "it was removed meanwhile")
+
+
+def _is_called(key: str, manifest: Mapping[str, Any] | Damage | None, words: Sequence[str]) -> bool:
+    """Return whether one of `words`, or no word, is the start of an artifact's key or the model it is of."""
+    if not words or any(len(word) >= _NAMES and key.startswith(word) for word in words):
+        return True
+    model = Path(_model(manifest)) if isinstance(manifest, Mapping) else Path()
+    return any(word in (model.name, model.stem) or Path(word).absolute() == model for word in words)
+
+
+def _model(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["options"].get("model", ""))
+
+
+def _is_in(held: Mapping[str, Mapping[str, int]], artifact: Artifact) -> bool:
+    """Return whether a remote store holds an artifact, as far as sizes tell."""
+    sizes = held.get(artifact.key, {})
+    return bool(sizes) and all(sizes.get(name) == entry["size"] for name, entry in artifact.files.items())
