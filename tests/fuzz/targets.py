@@ -230,7 +230,7 @@ TARGETS: Mapping[str, Target] = {
     "signature": _target("run/store/artifacts/*/*/signature.json", _go_on),
     "history": _target("run/store/history/*", _go_on),
     "history-signed": _target("run/store/history/*", _go_on, signed=_signed("facts")),
-    "digests": _target(f"run/store/digests/{_FILE.st_dev:x}-{_FILE.st_ino:x}", _go_on),
+    "digests": _target(f"run/store/digests/*-{_FILE.st_dev:x}-{_FILE.st_ino:x}", _go_on),
     "ledger": _target("run/store/ledger/*", _go_on),
     "ledger-signed": _target("run/store/ledger/*", _go_on, signed=_signed("ledger")),
     "mark": _target("run/store/torch2caffe2-store.json", _go_on),
