@@ -116,7 +116,7 @@ def _fault(words: tuple[str, ...], seconds: float) -> str:
     except _TooLong:
         return f"longer than {seconds:g} s"
     except BaseException as error:
-        return f"raised {type(error).__name__}: {error}"
+        return " ".join(f"raised {type(error).__name__}: {error}".split())  # one line of the report
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
