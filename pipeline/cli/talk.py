@@ -135,7 +135,7 @@ def go_on(
     """
     from pipeline.engine import batch, record
     from pipeline.engine.behind import sending
-    from pipeline.engine.executors.executor import chosen
+    from pipeline.engine.executors.choice import chosen
     from pipeline.engine.job import resumed_job
 
     folders = record.folders(folder)

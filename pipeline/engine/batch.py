@@ -8,7 +8,8 @@ from pathlib import Path
 from pipeline.config import Options
 from pipeline.engine import events, page, runner
 from pipeline.engine.behind import sending
-from pipeline.engine.executors.executor import Executor, chosen
+from pipeline.engine.executors.choice import chosen
+from pipeline.engine.executors.executor import Executor
 from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
 from pipeline.stages.stage import Stage

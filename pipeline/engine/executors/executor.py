@@ -1,14 +1,12 @@
-"""What does jobs side by side, and which of them options ask for."""
+"""What does jobs side by side."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
-from pipeline.config import Options
 from pipeline.engine import events
 from pipeline.engine.job import Job, ModelResult
-from pipeline.errors import UsageError
 
 Result = Callable[[], ModelResult | None]  # waits for it; None where the user asked to stop before the job was begun
 
@@ -30,22 +28,3 @@ class Executor(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Wait until all is done, and let go of what `start` took; also where that has raised."""
-
-
-def chosen(options: Options) -> Executor | None:
-    """Return who does several jobs by these options; None for one after the other in this process.
-
-    Raises UsageError where dask is asked for and not installed.
-    """
-    if options.scheduler:
-        try:
-            from pipeline.engine.executors.cluster import Cluster
-        except ModuleNotFoundError as error:
-            advice = "pip install 'torch2caffe2[distributed]'"
-            raise UsageError("--scheduler needs dask", why=f"{error.name} is not installed", advice=advice) from None
-        return Cluster(options)
-    if options.jobs > 1:
-        from pipeline.engine.executors.processes import Processes
-
-        return Processes(options.jobs)
-    return None
