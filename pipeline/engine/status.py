@@ -153,7 +153,6 @@ def _seconds(began: str, ended: str = "") -> float:
 
 def _alive(folder: Path) -> bool:
     try:
-        with guards.only_one(folder):
-            return False
+        return guards.is_held(folder)
     except MachineError:
         return True
