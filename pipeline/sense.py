@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pipeline import toml
 from pipeline.errors import UsageError
@@ -48,9 +48,15 @@ def _fault_of_url(value: str) -> str:
         told = urlsplit(value)
     except ValueError as error:
         return str(error)
-    if value and "://" not in value:
+    if value and not _leads_somewhere(value, told):
         return "it is a URL, as s3://bucket/folder or file:///mnt/shared"
     return "runs write a URL down: let fsspec's own configuration hold the password" if told.password else ""
+
+
+def _leads_somewhere(value: str, told: SplitResult) -> bool:
+    """Return whether a URL has a scheme and a place, which is the same one for every process that it is given to."""
+    relative = told.scheme in ("file", "local") and told.netloc
+    return bool("://" in value and value.isprintable() and told.scheme and (told.netloc or told.path)) and not relative
 
 
 def refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:

@@ -111,7 +111,9 @@ def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
     """
     from pipeline.store import exchange
 
-    return _tell_moved(exchange.push(*_stores(store, remote_store), what or ()), "sent", json)
+    moved = exchange.push(*_stores(store, remote_store), what or ())
+    _tell_unmet(exchange.unmet(what or (), moved), "is here")
+    return _tell_moved(moved, "sent", json)
 
 
 def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
@@ -121,7 +123,9 @@ def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
     """
     from pipeline.store import exchange
 
-    return _tell_moved(exchange.pull(*_stores(store, remote_store), what or ()), "taken", json)
+    moved = exchange.pull(*_stores(store, remote_store), what or ())
+    _tell_unmet(exchange.unmet(what or (), moved), "lacks here")
+    return _tell_moved(moved, "taken", json)
 
 
 def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
@@ -136,6 +140,14 @@ def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
     judge("remote_store", url)
     Remote(url).require()
     return opened(store), Remote(url)
+
+
+def _tell_unmet(words: list[str], where: str) -> None:
+    """Print which words call nothing; that is no failure, as what a model needs may not have been made yet."""
+    from pipeline.cli.talk import tell
+
+    for word in words:
+        tell(f"no artifact that {where} is called {word}; cache list names those here")
 
 
 def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:

@@ -29,15 +29,19 @@ def report(
 
     torch2caffe2 report out
     """
-    from pipeline.cli.talk import print_json, print_place
+    from pipeline.cli.talk import print_faults, print_json, print_place
     from pipeline.engine import page, record
+    from pipeline.engine.status import each
     from pipeline.report.data import as_json
 
     folders = record.folders(folder)
-    if json:
-        print_json(as_json([page.gather(each) for each in folders]))
-    elif len(folders) > 1:
-        print_place(page.write_all(output or folder / page.NAME, {each: each / page.NAME for each in folders}))
-    else:
+    if len(folders) == 1 and not json:
         print_place(page.write(folders[0], output))
-    return 0
+        return 0
+    found, faults = each(folders) if len(folders) > 1 else ([], [])
+    readable = [standing.folder for standing in found] or folders
+    if json:
+        print_json(as_json([page.gather(place) for place in readable]))
+    else:
+        print_place(page.write_all(output or folder / page.NAME, {place: place / page.NAME for place in readable}))
+    return print_faults(faults)

@@ -24,34 +24,34 @@ def register(app: typer.Typer) -> None:
 
 
 def status(folders: Folders = None, config: Config = None, json: Json = False) -> int:
-    """Show how the run of an output folder stands: stages, states, times, digests, edits, and what is left to do.
+    """Show how the run of an output folder stands: stages, states, times, keys, edits, and what is left to do.
 
     Of several, those of --config or in a folder, while they run or later: a line for each, and how many are how far.
 
     torch2caffe2 status out
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.talk import print_faults, print_json, print_table
     from pipeline.engine import record
-    from pipeline.engine.status import asked, look, stand, totals
+    from pipeline.engine.status import each, look, totals
     from pipeline.errors import UsageError
     from pipeline.visible import visible
 
-    places = [each for folder in folders or () for each in record.folders(folder)]
+    places = [place for folder in folders or () for place in record.folders(folder)]
     wanted = configuration.load(config, {}) if config else ()
     if not places and not wanted:
         raise UsageError("status of what?", advice="torch2caffe2 status DIR, or --config FILE")
     if len(places) + len(wanted) == 1:
         return _of_one(look(places[0] if places else wanted[0].output), json)
-    several = [*map(stand, places), *map(asked, wanted)]
+    several, faults = each(places, wanted)
     counts = totals(several)
     if json:
-        print_json({"models": [each.as_json() for each in several], "totals": counts})
+        print_json({"models": [e.as_json() for e in several], "totals": counts})
     else:
         print_table(("model", "state", "stage", "time", "worker", "output", "cause"), [e.line() for e in several])
         told = ", ".join(f"{count:,} {state}" for state, count in counts.items())
         print(visible(f"{len(several):,} models: {told}"))
-    return 0
+    return print_faults(faults)
 
 
 def _of_one(found: Status, json: bool) -> int:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pipeline.cli.columns import Cell, lines, terminal_width
 from pipeline.engine import events
 from pipeline.engine.job import ModelResult
-from pipeline.errors import Interrupted, MachineError, UsageError, worst
+from pipeline.errors import Interrupted, MachineError, PipelineError, UsageError, render, worst
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ def typed_command() -> tuple[str, ...]:
 def tell(text: str) -> None:
     """Say something to the user, in one line."""
     print(visible(text), file=sys.stderr)
+
+
+def print_faults(faults: Sequence[PipelineError]) -> int:
+    """Print what keeps some of several from being told of, and give the worst exit code; 0 for nothing."""
+    for fault in faults:
+        print(render(fault), file=sys.stderr)
+    return worst([fault.exit_code for fault in faults])
 
 
 def print_place(place: Path) -> None:

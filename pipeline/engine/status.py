@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import guards, planner, record, start
 from pipeline.engine.reporters import left_text, seconds_text, size_text
-from pipeline.errors import MachineError, PipelineError, render
+from pipeline.errors import InvalidInputError, MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
@@ -95,7 +96,7 @@ class Status(Standing):
         for stage in run.stages:
             facts = [stage.state]
             if stage.digest:
-                facts += [seconds_text(stage.seconds), size_text(stage.size), stage.digest[:12]]
+                facts += [seconds_text(stage.seconds), size_text(stage.size), stage.key[:12]]
             rows.append((stage.name, "  ".join(facts)))
             rows.extend(("", reason) for reason in stage.reasons)
         return rows
@@ -136,6 +137,17 @@ def asked(options: Options) -> Standing:
         return stand(options.output)
     waiting = record.wait(options, options.store or default_root(), [], None)
     return Standing(options.output, waiting.state, waiting)
+
+
+def each(folders: Iterable[Path], wanted: Iterable[Options] = ()) -> tuple[list[Standing], list[InvalidInputError]]:
+    """Return how the runs of folders and of options stand, and what is wrong with the records of the others."""
+    found, faults = [], []
+    for look_at in (*(partial(stand, folder) for folder in folders), *(partial(asked, each) for each in wanted)):
+        try:
+            found.append(look_at())
+        except InvalidInputError as error:
+            faults.append(error)
+    return found, faults
 
 
 def totals(standings: Iterable[Standing]) -> dict[str, int]:

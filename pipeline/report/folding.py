@@ -7,7 +7,7 @@ Structure Tree, 1994). Blocks that follow each other so are a chain, in which eq
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -45,9 +45,10 @@ def folded(network: NetworkSummary, legible: int = LEGIBLE, crowded: int = CROWD
     if len(network.layers) <= legible:
         return whole(network)
     blocks = _Blocks(network)
-    parts = list(blocks.parts())
-    if len(parts) > crowded:
-        parts = list(blocks.parts(rows=True))
+    chains = list(blocks.chains())
+    if sum(map(len, chains)) > crowded:
+        chains = [list(blocks.in_rows(chain)) for chain in chains]
+    parts = (Part(block.layers, block.times) for chain in chains for block in chain)
     return tuple(sorted(parts, key=lambda part: max(part.layers)))
 
 
@@ -79,17 +80,16 @@ class _Blocks:
         below = nx.immediate_dominators(self._graph.reverse(copy=False), END)
         self._next = {place: end for place, end in below.items() if place != end and above.get(end) == place}
 
-    def parts(self, rows: bool = False) -> Iterator[Part]:
-        """Yield the boxes of every chain, from the outermost in; with `rows` those of layers in a row as one."""
+    def chains(self) -> Iterator[list[_Block]]:
+        """Yield the boxes of every chain, from the outermost in."""
         drawn = set(self._next.values())
         for start in (START, *range(len(self._layers))):
             if start not in drawn:
                 chain = [self._block(inner, end) for *inner, end in self._chain(start)]
                 drawn.update(layer for block in chain for layer in block.layers)
-                found = [block for block in _repeats(chain) if END not in block.layers]
-                yield from (Part(block.layers, block.times) for block in (self._rows(found) if rows else found))
+                yield [block for block in _repeats(chain) if END not in block.layers]
 
-    def _rows(self, chain: Sequence[_Block]) -> Iterator[_Block]:
+    def in_rows(self, chain: Sequence[_Block]) -> Iterator[_Block]:
         """Yield the blocks of a chain, with one for three or more layers that follow one another."""
         for in_row, blocks in groupby(chain, self._is_in_row):
             row = tuple(blocks)
@@ -111,9 +111,10 @@ class _Blocks:
             start = end
 
     def _between(self, start: int, end: int) -> set[int]:
+        """Return the layers between two; of those that are too many to be folded, just too many."""
         found: set[int] = set()
         waiting = [start]
-        while waiting:
+        while waiting and not self._is_most(found):
             new = {place for place in self._graph.succ[waiting.pop()] if place != end} - found
             found |= new
             waiting += new
@@ -124,8 +125,11 @@ class _Blocks:
 
     def _stays_open(self, inner: Sequence[int]) -> bool:
         """Return whether the layers within a block are shown: inputs, outputs, and most of the network."""
-        at_an_end = any(START in self._graph.pred[place] or END in self._graph.succ[place] for place in inner)
-        return at_an_end or len(inner) * SHARE > len(self._layers)
+        ends = (START in self._graph.pred[place] or END in self._graph.succ[place] for place in inner)
+        return self._is_most(inner) or any(ends)
+
+    def _is_most(self, inner: Collection[int]) -> bool:
+        return len(inner) * SHARE > len(self._layers)
 
     def _pattern(self, layers: Sequence[int]) -> Hashable:
         places = {layer: place for place, layer in enumerate(layers)}

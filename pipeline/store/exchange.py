@@ -47,7 +47,8 @@ def push(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
     with on_machine("reading the store", store.root):
         held = {} if wanted else remote.held()
         here = (artifact for artifact in store.artifacts() if isinstance(artifact, Artifact))
-        chosen = (each.key for each in here if _is_called(each.key, each.manifest, wanted) and not _is_in(held, each))
+        lacking = (artifact for artifact in here if not _is_in(held, artifact))
+        chosen = (each.key for each in lacking if _is_called(each.key, _model(each.manifest), wanted))
         return _all(send, chosen)
 
 
@@ -55,7 +56,7 @@ def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
     """Take what is `wanted`, by key or model, into the store; without a word, all that is not here. As `push`."""
 
     def take(key: str) -> Moved | None:
-        if wanted and not _is_called(key, remote.manifest(key), wanted):
+        if wanted and not _is_called(key, _model(remote.manifest(key)), wanted):
             return None
         session.uses(key)
         with store.lock(key):
@@ -63,6 +64,11 @@ def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
 
     with on_machine("writing into the store", store.root), store.session() as session:
         return _all(take, (key for key in remote.held() if not isinstance(store.read(key), Artifact)))
+
+
+def unmet(wanted: Sequence[str], moved: Sequence[Moved]) -> list[str]:
+    """Return those of the words that call nothing that was moved."""
+    return [word for word in wanted if not any(_is_called(each.key, each.model, (word,)) for each in moved)]
 
 
 def beside(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
@@ -108,16 +114,17 @@ def _moved(key: str, found: Artifact | Damage | None) -> Moved:
     return Moved(key, problem=found.reason if found else "it was removed meanwhile")
 
 
-def _is_called(key: str, manifest: Mapping[str, Any] | Damage | None, words: Sequence[str]) -> bool:
+def _is_called(key: str, model: str, words: Sequence[str]) -> bool:
     """Return whether one of `words`, or no word, is the start of an artifact's key or the model it is of."""
     if not words or any(len(word) >= _NAMES and key.startswith(word) for word in words):
         return True
-    model = Path(_model(manifest)) if isinstance(manifest, Mapping) else Path()
-    return any(word in (model.name, model.stem) or Path(word).absolute() == model for word in words)
+    path = Path(model)
+    return any(word in (path.name, path.stem) or Path(word).absolute() == path for word in words)
 
 
-def _model(manifest: Mapping[str, Any]) -> str:
-    return str(manifest["options"].get("model", ""))
+def _model(manifest: Mapping[str, Any] | Damage | None) -> str:
+    """Return the model that an artifact is of; "" where that is not known."""
+    return str(manifest["options"].get("model", "")) if isinstance(manifest, Mapping) else ""
 
 
 def _is_in(held: Mapping[str, Mapping[str, int]], artifact: Artifact) -> bool:

@@ -85,9 +85,11 @@ def test_plan_says_why_in_words_and_in_data(program: Program) -> None:
 
 def test_status_tells_states_and_edits(program: Program) -> None:
     program.convert("-q")
-    assert program("status", program.output, "--json").model["state"] == "done"
+    model = program("status", program.output, "--json").model
+    assert model["state"] == "done"
     (program.output / "deploy.prototxt").write_text("mine")
     said = program("status", program.output)
+    assert all(f"  {stage['key'][:12]}\n" in said.out for stage in model["stages"])  # as `cache list` has them
     assert "edited" in said.out
     assert [name for name in NAMES if name in said.out] == NAMES
 

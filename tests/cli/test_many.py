@@ -193,6 +193,19 @@ def test_a_page_leads_to_the_reports_of_all(program: Program) -> None:
     assert f"there is no file {folder / 'gone.t7'}" in page.read_text()
 
 
+@pytest.mark.parametrize("record", ["", '{"format": 0}', "[" * 100_000])
+def test_a_record_that_is_damaged_hides_none_of_the_others(program: Program, record: str) -> None:
+    folder = zoo(program, "a.t7", "b.t7", "c.t7")
+    program("convert", folder, "--output", program.output, "-q")
+    (program.output / "b" / "run.json").write_text(record)
+    assert states(program, program.output) == {"a": "done", "c": "done"}
+    for command in ("status", "report"):
+        said = program(command, program.output)
+        assert (said.code, said.err.count("error: "), "b/run.json is" in said.err) == (5, 1, True)
+    assert not (program.output / "b" / "report.html").exists()
+    assert (program.output / "c" / "report.html").exists()
+
+
 def test_a_folder_without_runs_is_refused(program: Program) -> None:
     for command in ("status", "resume", "verify", "report"):
         assert program(command, program.folder).code == 2

@@ -63,6 +63,13 @@ def test_one_model_or_one_key_is_moved_by_its_name(program: Program, pushed: str
     assert len(program("cache", "pull", "model", *other).data) == 3  # all but what is there
 
 
+def test_a_word_that_calls_nothing_is_told(program: Program, pushed: str) -> None:
+    said = program("cache", "push", "another.t7", program.model)
+    assert (said.code, said.err.count("no artifact that is here is called"), "another.t7" in said.err) == (0, 1, True)
+    said = program("cache", "pull", "model.t7")
+    assert (said.code, "no artifact that lacks here is called model.t7" in said.err) == (0, True)
+
+
 def test_an_object_that_is_corrupt_is_not_taken_and_is_replaced_by_its_name(program: Program, pushed: str) -> None:
     key = _first(program, "graph")
     path = f"{_place(pushed, key)}/weights.safetensors"

@@ -254,6 +254,10 @@ def test_without_the_option_fsspec_is_not_needed_and_with_it_named(
     ("url", "why"),
     [
         ("/mnt/shared", "it is a URL"),
+        ("s3://", "it is a URL"),
+        ("://bucket", "it is a URL"),
+        ("file://relative/folder", "it is a URL"),
+        ("file:///mnt/shared\n", "it is a URL"),
         ("ssh://me:secret@host/x", "password"),
         ("s3://[x", "Invalid IPv6"),
         ("nonsense://x", "Protocol not known"),
