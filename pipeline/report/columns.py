@@ -66,10 +66,12 @@ def _set(drawn: Layout, sizes: Sizes, edges: Sequence[Edge], columns: Sequence[S
     for (_, end), route in zip(edges, drawn.routes, strict=True):
         corners[column_of[end]] += route[1:]
     moves: list[Point] = []
+    gutters: list[float] = []  # to the left of each column
     width = height = 0.0
     for column in corners:
         (left, right), (top, bottom) = ((min(along), max(along)) for along in zip(*column, strict=True))
         moves.append((width - left, -top))
+        gutters.append(width - GAP / 2)
         width += right - left + GAP
         height = max(height, bottom - top)
     routes = []
@@ -78,8 +80,8 @@ def _set(drawn: Layout, sizes: Sizes, edges: Sequence[Edge], columns: Sequence[S
         if first == last:
             routes.append(tuple(_moved(corner, first) for corner in route))
         else:
-            gutter = min(x for x, _ in corners[column_of[end]]) + last[0] - GAP / 2
-            routes.append(_around(_moved(route[0], first), [_moved(corner, last) for corner in route[1:]], gutter))
+            rest = [_moved(corner, last) for corner in route[1:]]
+            routes.append(_around(_moved(route[0], first), rest, gutters[column_of[end]]))
     centres = tuple(_moved(centre, moves[column_of[box]]) for box, centre in enumerate(drawn.centres))
     return Layout(centres, tuple(routes), width - GAP, height)
 

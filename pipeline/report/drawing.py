@@ -75,9 +75,8 @@ class NetworkDrawing:
     edges: tuple[Edge, ...]
     diagram: Diagram
 
-    @property
     def below(self) -> Mapping[int, list[int]]:
-        """The places of the boxes that take what the one at a place makes."""
+        """Map the place of each box to those of the boxes that take what it makes."""
         found: dict[int, list[int]] = {place: [] for place in range(len(self.parts))}
         for start, end in self.edges:
             found[start].append(end)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from itertools import combinations, pairwise
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_chain_of_thirty_is_set_in_columns_that_fit_the_page_legibly() -> None
     drawn = columns(30, list(pairwise(range(30))))
     assert len({x for x, _ in drawn.centres}) == 4
     assert min(PAGE[0] / drawn.width, PAGE[1] / drawn.height) > 0.85
+
+
+def test_thousands_of_edges_from_one_column_to_the_next_are_led_in_seconds() -> None:
+    edges = list(combinations(range(400), 2))  # the first layer is a column of its own
+    drawn = layered([BOX] * 400, edges)
+    start = time.process_time()
+    in_columns(drawn, [BOX] * 400, edges)
+    assert time.process_time() - start < 2.5
 
 
 def test_a_column_is_read_downwards_and_columns_rightwards() -> None:

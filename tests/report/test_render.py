@@ -6,6 +6,7 @@ import html
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.graph.builder import Builder
 from pipeline.report import words
 from pipeline.report.render import render
 from tests.report.runs import HOSTILE, folder, residual
@@ -104,6 +106,17 @@ def test_every_link_and_label_leads_to_something(hostile: str) -> None:
 def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
     made = folder(tmp_path, residual(8))
     assert render(made.report()) == render(made.report())
+
+
+def test_a_network_of_thousands_of_layers_has_a_page_in_seconds(tmp_path: Path) -> None:
+    net = Builder("deep")
+    x = net.input("data", (1, 4))
+    for layer in range(3000):
+        x = net.add("Relu" if layer % 3 else "Tanh", x)
+    report = folder(tmp_path / "run", net.finish([x])).report()
+    start = time.process_time()
+    assert render(report).count('id="node-') == 3001
+    assert time.process_time() - start < 4
 
 
 def test_a_run_that_did_not_come_far_has_a_page(tmp_path: Path) -> None:
