@@ -39,7 +39,7 @@ class Column:
 def terminal_width(stream: IO[str]) -> int:
     """Return the columns of the terminal that a stream goes to, or those that COLUMNS says; 0 where it goes to none."""
     asked = os.environ.get("COLUMNS", "")
-    if asked.isdecimal() and int(asked) > 0:
+    if asked.isdecimal() and len(asked) < 10 and int(asked) > 0:
         return int(asked)
     try:
         return os.get_terminal_size(stream.fileno()).columns
@@ -58,7 +58,8 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0
     """
     if not rows:
         return []
-    kept = [_column(columns[i], [row[i] for row in rows]) for i in range(len(columns)) if any(r[i] != "" for r in rows)]
+    filled = [i for i in range(len(columns)) if any(row[i] != "" for row in rows)] or [0]
+    kept = [_column(columns[i], [row[i] for row in rows]) for i in filled]
     bands = list(_bands(kept, width)) if width else [([c.widest for c in kept], kept)]
     first = 0 if any(columns) else 1
     return [

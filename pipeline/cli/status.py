@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(folders: Folders = None, config: Config = None, json: Json = False) -> int:
-    """Show how the run of an output folder stands: stages, states, times, keys, edits, and what is left to do.
+    """Show how the run of an output folder stands: stages, states, times, keys, digests, edits, and what is left to do.
 
     Of several, those of --config or in a folder, while they run or later: a line for each, and how many are how far.
 

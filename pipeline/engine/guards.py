@@ -7,8 +7,9 @@ import gc
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pipeline.store import locking
 from pipeline.store.machine import on_machine
 from pipeline.supervision import STOPS
 
+_GLANCE = 0.1  # seconds for which one who asks whether a folder is held may keep it from a run
+
 
 @contextmanager
 def only_one(output: Path) -> Iterator[None]:
@@ -25,26 +28,42 @@ def only_one(output: Path) -> Iterator[None]:
 
     Where a cluster's locks stand in for the file system's, it is held as far as that one's reach.
     """
+    with _opened(output) as folder:
+        until = time.monotonic() + _GLANCE
+        while not _locked(folder, output, fcntl.LOCK_EX):
+            if time.monotonic() > until:
+                raise MachineError(
+                    "another run is writing there",
+                    where=str(output),
+                    advice="wait for it, or choose another --output",
+                )
+            time.sleep(_GLANCE / 10)
+        yield
+
+
+def is_held(output: Path) -> bool:
+    """Return whether a run holds an output folder. Raises MachineError where that cannot be told."""
+    with _opened(output) as folder:
+        return not _locked(folder, output, fcntl.LOCK_SH)
+
+
+@contextmanager
+def _opened(output: Path) -> Iterator[int]:
     with on_machine("locking the output folder", output):
         folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _lock(folder, output)
-        yield
+        yield folder
     finally:
         os.close(folder)
 
 
-def _lock(folder: int, output: Path) -> None:
-    try:
-        with on_machine("locking the output folder", output):
-            if locking.by_files() or locking.granted(output):
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise MachineError(
-            "another run is writing there",
-            where=str(output),
-            advice="wait for it, or choose another --output",
-        ) from None
+def _locked(folder: int, output: Path, how: int) -> bool:
+    """Lock an open folder, if its file system grants locks; return False where another process has it."""
+    with on_machine("locking the output folder", output), suppress(BlockingIOError):
+        if locking.by_files() or locking.granted(output):
+            fcntl.flock(folder, how | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 @contextmanager

@@ -96,7 +96,8 @@ class Status(Standing):
         for stage in run.stages:
             facts = [stage.state]
             if stage.digest:
-                facts += [seconds_text(stage.seconds), size_text(stage.size), stage.key[:12]]
+                facts += [seconds_text(stage.seconds), size_text(stage.size)]
+                facts += [f"key {stage.key[:12]}", f"digest {stage.digest[:12]}"]
             rows.append((stage.name, "  ".join(facts)))
             rows.extend(("", reason) for reason in stage.reasons)
         return rows
@@ -165,7 +166,6 @@ def _seconds(began: str, ended: str = "") -> float:
 
 def _alive(folder: Path) -> bool:
     try:
-        with guards.only_one(folder):
-            return False
+        return guards.is_held(folder)
     except MachineError:
         return True

@@ -105,6 +105,7 @@ class Budget:
     def node(self, node: Node) -> None:
         """Count one more node, and the tensors that it makes; errors as `spend` and `value`."""
         self.spend("nodes", 1, node.origin)
+        self.check("values", len(node.outputs), node.origin)
         self.spend("activations", sum(self.value(value.type, node.origin) for value in node.outputs), node.origin)
         self.check("value", node.operator.scratch_bytes(node), node.origin)
         self.spend("multiply-adds", node.operator.multiply_adds(node), node.origin)

@@ -82,10 +82,23 @@ def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor], double: bool
     with torch.inference_mode():
         try:
             results = node.operator.evaluate(*map(argument, node.inputs))
+        except IndexError as error:
+            raise UsageError(
+                f"the inputs hold an index that {node.origin} has no row for",
+                where=node.name,
+                why=f"it has {_rows(node)}",
+                advice="the numbers of a --reference are what the network was given, counted as it counts",
+            ) from error
         except Exception as error:
             error.add_note(f"while computing {node.name}, {node.operator.name} of {node.origin}")
             raise
     return results if isinstance(results, tuple) else (results,)
+
+
+def _rows(node: Node) -> str:
+    """Tell how many rows a node chooses from, as far as it says so."""
+    counts = sorted({*node.operator.index_rows(node).values()})
+    return f"{' and '.join(map(str, counts)) or 'fewer'} rows"
 
 
 class _Writable:

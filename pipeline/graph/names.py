@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class Names(set[str]):
     """The names that are taken.
@@ -11,11 +13,16 @@ class Names(set[str]):
     ('conv_2', 'conv_3', 'pool')
     """
 
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        super().__init__(taken)
+        self._counts: dict[str, int] = {}  # the last number that a name was given: those before are taken
+
     def claim(self, name: str) -> str:
         """Take `name`, or the first of `name_2`, `name_3` ... that is free."""
-        candidate, count = name, 1
+        candidate, count = name, self._counts.get(name, 1)
         while candidate in self:
             count += 1
             candidate = f"{name}_{count}"
+        self._counts[name] = count
         self.add(candidate)
         return candidate

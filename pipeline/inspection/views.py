@@ -37,7 +37,7 @@ def table(inventory: Inventory) -> TextTable:
         "from",
     )
     rows = [_row(part) for part in inventory.parts]
-    kept = [i for i, column in enumerate(columns) if column and any(row[i] != "" for row in rows)]
+    kept = [i for i, column in enumerate(columns) if column and any(row[i] != "" for row in rows)] or [0]
     return TextTable(
         inventory.title,
         tuple(columns[i] for i in kept),

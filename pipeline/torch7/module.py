@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
 _REQUIRED: Any = object()
+_LARGEST = 3.4028234663852886e38  # FLT_MAX: a float32 of more is infinite
 _LISTED = 1 << 20  # numbers that a field which lists them may have
 
 
@@ -168,13 +169,13 @@ class Module:
         return int(value)
 
     def float(self, name: str, default: float = _REQUIRED) -> float:
-        """Return a field that is a number, perhaps infinite."""
+        """Return a field that is a number, perhaps infinite, as one is that no float32 holds."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             self._wrong(name, "a number", value)
-        return float(value)
+        return float(value) if abs(value) <= _LARGEST else math.copysign(math.inf, value)
 
     def str(self, name: str, default: str = _REQUIRED) -> str:
         """Return a field that is a string."""

@@ -97,7 +97,8 @@ def test_status_tells_states_and_edits(program: Program) -> None:
     assert model["state"] == "done"
     (program.output / "deploy.prototxt").write_text("mine")
     said = program("status", program.output)
-    assert all(f"  {stage['key'][:12]}\n" in said.out for stage in model["stages"])  # as `cache list` has them
+    facts = [f"key {stage['key'][:12]}  digest {stage['digest'][:12]}" for stage in model["stages"]]
+    assert all(each in said.out for each in facts)
     assert "edited" in said.out
     assert [name for name in NAMES if name in said.out] == NAMES
 

@@ -122,3 +122,9 @@ def test_open_without_netron_names_the_extra(
     monkeypatch.setitem(__import__("sys").modules, "netron", None)
     assert run(["inspect", str(folder), "--open"]) == 2
     assert "torch2caffe2[view]" in capsys.readouterr().err
+
+
+def test_a_layer_without_any_word_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bare.caffemodel").write_bytes(b"\xa2\x06\x00")
+    assert run(["inspect", str(tmp_path / "bare.caffemodel")]) == 0
+    assert "1 layer" in capsys.readouterr().out

@@ -41,6 +41,11 @@ class Place:
     def store(self) -> Path:
         return self.run / "store"
 
+    @property
+    def remote(self) -> Words:
+        """What commands are told of the store that others write to."""
+        return "--remote-store", (self.run / "remote").as_uri()
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -70,6 +75,8 @@ def prepared(folder: Path) -> Place:
     place = Place(folder)
     kept = ("-q", "--store", str(place.store))
     assert run([*CONVERT, "-o", str(place.output), *kept, "--report", str(place.run / "page.html")]) == 0
+    (place.run / "remote").mkdir()
+    assert run(["cache", "push", "--store", str(place.store), *place.remote]) == 0
     (place.run / "io.npz").write_bytes((LAYER / "io.npz").read_bytes())
     for name, words in _NETWORKS.items():
         assert run([*NETWORK, "-q", "-o", str(folder / name), "--store", str(folder / "stored"), *words]) == 0
@@ -145,6 +152,13 @@ def _go_on(place: Place, path: Path) -> Sequence[Words]:
     )
     chosen = crc32(path.read_bytes())
     return looks[chosen % len(looks)], steps[chosen // len(looks) % len(steps)]
+
+
+def _take(place: Place, path: Path) -> Sequence[Words]:
+    """Take what others made into a store that has nothing, or convert by it: a file's bytes choose."""
+    kept = ("--store", str(place.run / "new"), *place.remote)
+    ways = ("cache", "pull", *kept), (*CONVERT, "-o", str(place.run / "taken"), *kept)
+    return (ways[crc32(path.read_bytes()) % len(ways)],)
 
 
 def _signed(kind: str) -> Callable[[bytes], bytes]:
@@ -230,8 +244,11 @@ TARGETS: Mapping[str, Target] = {
     "signature": _target("run/store/artifacts/*/*/signature.json", _go_on),
     "history": _target("run/store/history/*", _go_on),
     "history-signed": _target("run/store/history/*", _go_on, signed=_signed("facts")),
-    "digests": _target(f"run/store/digests/{_FILE.st_dev:x}-{_FILE.st_ino:x}", _go_on),
+    "digests": _target(f"run/store/digests/*-{_FILE.st_dev:x}-{_FILE.st_ino:x}", _go_on),
     "ledger": _target("run/store/ledger/*", _go_on),
     "ledger-signed": _target("run/store/ledger/*", _go_on, signed=_signed("ledger")),
+    "remote": _target("run/remote/*/artifacts/*/*/manifest.json", _take),
+    "remote-signed": _target("run/remote/*/artifacts/*/*/manifest.json", _take, signed=_signed("manifest")),
+    "remote-graph": _target("run/remote/*/artifacts/*/*/graph.json", _take),
     "mark": _target("run/store/torch2caffe2-store.json", _go_on),
 }

@@ -112,14 +112,15 @@ def _fault(words: tuple[str, ...], seconds: float) -> str:
     signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     signal.setitimer(signal.ITIMER_REAL, 30 * seconds)
     try:
-        code = cli.run(words)
-    except _TooLong:
+        try:
+            code = cli.run(words)
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _TooLong:  # also one that comes as the command ends
         return f"longer than {seconds:g} s"
     except BaseException as error:
-        return f"raised {type(error).__name__}: {error}"
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        return " ".join(f"raised {type(error).__name__}: {error}".split())  # one line of the report
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000
     if code not in ALLOWED:
         return f"exit {code}"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.errors import OverBudget, UnsupportedError, UsageError
 from pipeline.graph import budget
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import AveragePool, Conv, ConvTranspose, MaxPool, Pad, Tile
+from pipeline.graph.operators import AveragePool, Conv, ConvTranspose, MaxPool, Pad, Split, Tile
 
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 
@@ -106,3 +106,9 @@ def test_a_shape_that_no_array_has_is_refused_though_it_holds_no_number():
     with pytest.raises(UnsupportedError) as error:
         Builder().input("x", (0, 2**62))
     assert "no array" in error.value.problems[0].reason
+
+
+def test_a_node_gives_so_many_tensors():
+    net = Builder()
+    with pytest.raises(OverBudget, match="20,000 tensors in one table"):
+        net.add_many(Split(axis=1, split=(1,) * 20_000), net.input("x", (1, 20_000)))

@@ -144,11 +144,26 @@ def test_feeds_that_do_not_fit_are_refused(feeds: object, message: str) -> None:
         run(chain(1), feeds)  # type: ignore[arg-type]
 
 
-def test_a_failure_names_the_node_and_its_origin() -> None:
+def test_a_failure_names_the_node_and_its_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     net = Builder()
-    x, indices = net.input("x", (3, 2)), net.input("i", (1,), "int64")
-    with net.at("table", Origin("net.2", "nn.LookupTable")):
-        graph = net.finish([net.add("Gather", x, indices)])
-    with pytest.raises(IndexError) as failure:
-        run(graph, [numbers(3, 2), np.array([7])])
-    assert failure.value.__notes__ == ["while computing table, Gather of net.2 (nn.LookupTable)"]
+    with net.at("table", Origin("net.2", "nn.Tanh")):
+        graph = net.finish([net.add("Tanh", net.input("x", (3, 2)))])
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(type(graph.nodes[0].operator), "evaluate", fail)
+    with pytest.raises(RuntimeError) as failure:
+        run(graph, [numbers(3, 2)])
+    assert failure.value.__notes__ == ["while computing table, Tanh of net.2 (nn.Tanh)"]
+
+
+@pytest.mark.parametrize("index", [-1, 3, 2**40])
+def test_an_index_that_has_no_row_is_told_as_the_inputs_fault(index):
+    net = Builder()
+    rows = net.weight(np.eye(3, dtype=np.float32))
+    with net.at("words", "2 (nn.LookupTable)"):
+        graph = net.finish([net.add("Gather", rows, net.input("x", (2,), "int64"))])
+    with pytest.raises(UsageError, match=r"an index that 2 \(nn.LookupTable\) has no row for") as caught:
+        run(graph, [np.array([0, index])])
+    assert caught.value.why == "it has 3 rows"

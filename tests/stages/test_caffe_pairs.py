@@ -136,7 +136,7 @@ def test_plan_scan_and_inspect_take_a_pair(pair: Pair) -> None:
     code, out, _ = pair("plan", "--json")
     assert (code, [stage["stage"] for stage in json.loads(out)["models"][0]["stages"]]) == (0, ["translate", "verify"])
     code, _, err = pair("scan")
-    assert (code, err.splitlines()[0]) == (0, "note: loss (SoftmaxWithLoss): left out; --keep-loss keeps it")
+    assert (code, err.splitlines()[0]) == (0, "note:  loss (SoftmaxWithLoss): left out; --keep-loss keeps it")
     code, _, err = pair("scan", "--keep-loss")
     assert (code, "note" in err) == (0, False)
     code, out, _ = pair("inspect")

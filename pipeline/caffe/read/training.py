@@ -116,7 +116,7 @@ class _Search:
         readers: dict[str, list[int]] = {}  # of each blob, behind the layer that is looked at
         for index in range(len(self._layers) - 1, -1, -1):
             layer = self._layers[index]
-            reading = [at for top in layer.top for at in readers.get(top, ())]
+            reading = [at for top in layer.top for at in readers.pop(top, ())]  # before it is another blob's name
             if all(out[at] for at in reading):
                 out[index] = self._goes(index, bool(reading))
             for blob in layer.bottom:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.graph.names import Names
 from pipeline.graph.operators import Add, BatchNormalization, Mul, Product
 from pipeline.graph.passes.cleanup import with_nodes
 from pipeline.graph.passes.registry import PASSES
@@ -43,7 +44,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
     consumers = graph.consumers()
     outputs = {value.name for value in graph.outputs}
     weights = dict(graph.weights)
-    taken = {value.name for value in (*graph.inputs, *graph.values())} | weights.keys()
+    taken = Names((*weights, *(value.name for value in (*graph.inputs, *graph.values()))))
     nodes: list[Node] = []
     places: dict[str, int] = {}
     for node in graph.nodes:
@@ -53,7 +54,9 @@ def fold_batchnorm(graph: Graph) -> Graph:
             producer = nodes[place]
             if computes(producer, Product) and (product := _product(producer, weights)):
                 arrays = _folded(producer, product, affine)
-                values = [_new(f"{node.output.name}_{part}", array, taken) for part, array in arrays.items()]
+                values = [
+                    Value(taken.claim(f"{node.output.name}_{part}"), array.shape) for part, array in arrays.items()
+                ]
                 weights |= {value.name: array for value, array in zip(values, arrays.values(), strict=True)}
                 nodes[place] = _with_weights(producer, values, node.output)
                 places[node.output.name] = place
@@ -133,13 +136,3 @@ def _bias(producer: Node[Product], weights: Weights) -> Array | None:
         return None
     bias = producer.operator.bias(weights[value.name].astype(np.float64), producer.output.rank)
     return _per_channel(bias, producer.output, producer.output)
-
-
-def _new(name: str, array: Array, taken: set[str]) -> Value:
-    """Name a new weight `name`, or the first of `name_2`, `name_3` ... that is free."""
-    count, unique = 1, name
-    while unique in taken:
-        count += 1
-        unique = f"{name}_{count}"
-    taken.add(unique)
-    return Value(unique, array.shape)

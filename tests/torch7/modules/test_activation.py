@@ -87,3 +87,9 @@ def test_a_prelu_has_its_channels_along_the_second_of_several_axes():
         check(nn("PReLU", nOutputPlane=3, weight=slope), x, expected=np.where(x > 0, x, column * x))
     with pytest.raises(UsageError, match="3 channels along dimension 2"):
         graph_of(nn("PReLU", nOutputPlane=3, weight=slope), (3, 4, 5))
+
+
+def test_a_number_that_no_float32_holds_is_infinite_as_it_is_in_torch():
+    x = numbers(2, 3)
+    check(nn("Clamp", min_val=-1e308, max_val=0.5), x, expected=np.minimum(x, 0.5))
+    check(nn("LeakyReLU", negval=1e308), np.abs(x), expected=np.abs(x))
