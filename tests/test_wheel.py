@@ -52,7 +52,8 @@ def installed(wheel: Path) -> Path:
     (folder,) = place.glob("lib/python*/site-packages")
     (folder / "libraries.pth").write_text("\n".join(site.getsitepackages()))
     how = ("--quiet", "--no-index", "--no-deps", wheel)
-    done(sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", *how)
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # where pip would find it
+    done(sys.executable, "-m", "pip", "--python", place / "bin" / "python", "install", *how, env=alone)
     return place
 
 
