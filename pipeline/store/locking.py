@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 __all__ = ["Lock", "Timeout", "by_files", "granted", "granted_by", "lock", "require"]
 
+_POLL = 0.004  # seconds between two tries: a store is locked for a millisecond when each run of a zoo begins
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that grants no locks
 
 
@@ -68,7 +69,7 @@ def lock(path: Path) -> Lock:
     if grant:
         return grant(path)
     path.parent.stat()
-    return FileLock(path, poll_interval=0.02, thread_local=False)
+    return FileLock(path, poll_interval=_POLL, thread_local=False)
 
 
 def require(folder: Path) -> None:
