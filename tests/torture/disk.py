@@ -163,6 +163,12 @@ def _failing(subject: Subject, place: Place, number: int) -> int:
     return subject.convert(place)
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder, though other threads of the run may still make files in it."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def vanishes(subject: Subject, folder: Path, points: int) -> Tally:
     """Remove the store, or the output folder, in front of a system call of the run; then convert again."""
     tally = Tally("a folder that disappears")
@@ -176,7 +182,7 @@ def vanishes(subject: Subject, folder: Path, points: int) -> Tally:
             traced = trace.traced(
                 lambda place=place: subject.convert(place),
                 1 + changes * number // points,
-                lambda child, gone=gone: shutil.rmtree(gone, ignore_errors=True),
+                lambda child, gone=gone: _remove(gone),
             )
             tally.count("noticed" if traced.code else "not needed any more")
             wrong = _refusal(place, traced.code, place.folder) if traced.code else ""
