@@ -138,8 +138,9 @@ def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
     if not url:
         raise UsageError("no remote store was named", advice="--remote-store URL, or TORCH2CAFFE2_REMOTE_STORE")
     judge("remote_store", url)
-    Remote(url).require()
-    return opened(store), Remote(url)
+    remote = Remote(url)
+    remote.require()
+    return opened(store), remote
 
 
 def _tell_unmet(words: list[str], where: str) -> None:

@@ -27,8 +27,9 @@ def sending(url: str, report: events.Reporter) -> Iterator[events.Reporter]:
     if not url:
         yield report
         return
-    Remote(url).require()
-    sender = _Sender(Remote(url), report)
+    remote = Remote(url)
+    remote.require()
+    sender = _Sender(remote, report)
     try:
         yield sender
         sender.wait()
