@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Wanted:
     session: Path  # of the client in the store; its lock is held
     files: Mapping[Path, int]  # what is to be read, with its size in bytes
     outputs: tuple[Path, ...]  # folders that are there
-    programs: Mapping[str, fingerprint.Components]  # of each stage
+    programs: Mapping[str, fingerprint.Components]  # of each stage that runs
     options: Options
     by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
 
@@ -47,11 +47,13 @@ def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool)
     """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
-    return Wanted(session, files, outputs, _programs(options), options, by_files)
+    left_out = set.intersection(*(set(job.without) for job in work))
+    run = {stage.name for stage in discover()} - left_out
+    return Wanted(session, files, outputs, _programs(run, options), options, by_files)
 
 
-def _programs(options: Options) -> dict[str, fingerprint.Components]:
-    return {stage.name: fingerprint.program(stage, options) for stage in discover()}
+def _programs(run: Container[str], options: Options) -> dict[str, fingerprint.Components]:
+    return {stage.name: fingerprint.program(stage, options) for stage in discover() if stage.name in run}
 
 
 class Convert(WorkerPlugin):  # type: ignore[misc]
@@ -202,8 +204,8 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
     for path, size in wanted.files.items():
         if not path.is_file() or path.stat().st_size != size:
             raise MachineError("it does not see the same file", where=str(path))
-    for name, here in _programs(wanted.options).items():
-        if different := fingerprint.differences(wanted.programs.get(name, {}), here):
+    for name, here in _programs(wanted.programs, wanted.options).items():
+        if different := fingerprint.differences(wanted.programs[name], here):
             raise MachineError(
                 f"it would make other files in stage {name}",
                 why="; ".join(map(str, different[:3])),
