@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.store import locking
 from pipeline.store.locking import Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.store import KEY, Artifact, Damage, Store
@@ -96,7 +95,6 @@ def check(store: Store) -> list[tuple[str, str]]:
     Damaged artifacts are put aside on the way. Raises MachineError.
     """
     with on_machine("checking the store", store.root):
-        locking.require(store.root)
         return list(_problems(store))
 
 
@@ -128,7 +126,6 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
     Raises MachineError.
     """
     with on_machine("collecting from the store", store.root):
-        locking.require(store.root)
         return _collect(store, limits, dry_run)
 
 
