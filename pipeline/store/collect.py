@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from pipeline.errors import UsageError
 from pipeline.store.locking import Timeout
 from pipeline.store.machine import on_machine
+from pipeline.store.manifest import Moment
 from pipeline.store.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
@@ -84,7 +86,7 @@ def _entry(artifact: Artifact) -> Entry:
         str(manifest.get("origin", "")),
         str(manifest.get("options", {}).get("model", "")),
         artifact.size,
-        datetime.fromisoformat(manifest["started"]).timestamp(),
+        msgspec.convert(manifest["started"], Moment).timestamp(),
         artifact.path.stat().st_mtime,
     )
 
