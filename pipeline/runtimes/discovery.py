@@ -6,7 +6,7 @@ import importlib
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
@@ -131,11 +131,16 @@ def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[
         if name:
             path = Path(name).absolute()
             yield path, str(path), _sites(path)
-    yield Path(sys.executable), _HERE, [Path(entry) for entry in sys.path]
-    for folder in folders():
+    yield Path(sys.executable), _HERE, _open_to_us(map(Path, sys.path))
+    for folder in _open_to_us(folders()):
         for mark in sorted(folder.glob(f"{program.name.lower()}-*/{COMPLETE}")):
             path = mark.parent / "bin" / "python"
             yield path.absolute(), "torch2caffe2 runtimes install", _sites(path)
+
+
+def _open_to_us(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders that we may look into: who runs us as somebody else may have handed on their own."""
+    return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK, effective_ids=True)]
 
 
 def _sites(interpreter: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import UsageError
 from tests.torture import trace
 from tests.torture.subject import Place, Subject, a_place, changes_of, in_child
 from tests.torture.tally import Tally
@@ -81,7 +82,11 @@ def _needed(subject: Subject, folder: Path) -> int:
 
 
 def _resumed(subject: Subject, place: Place, *more: str) -> str:
-    finished = place.finished()
+    """Go on; say what is wrong then, or that what was left is no store any more."""
+    try:
+        finished = place.finished()
+    except UsageError as error:
+        return error.what
     code = in_child(lambda: subject.resume(place, *more))
     return subject.wrong_after(place, finished, code)
 

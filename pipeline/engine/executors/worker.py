@@ -20,7 +20,7 @@ from pipeline.engine import events, fingerprint, guards
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
-from pipeline.store.locking import Timeout, granted, granted_by
+from pipeline.store.locking import Lock, Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
@@ -112,7 +112,7 @@ class SetAside(Exception):  # noqa: N818 - what was decided about a job, not a f
         self.workers = workers
 
 
-class SchedulersLock:
+class SchedulersLock(Lock):
     """A lock that the scheduler grants; it is free again half a minute after its worker has died."""
 
     def __init__(self, path: Path) -> None:
@@ -129,14 +129,6 @@ class SchedulersLock:
         self._lock.release()
         with suppress(AttributeError):  # where leases are for ever, nothing renews them
             self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
-
-    def __enter__(self) -> None:
-        """Wait for it as long as it takes."""
-        self.acquire(-1)
-
-    def __exit__(self, *error: object) -> None:
-        """Let the next one have it."""
-        self.release()
 
 
 def work(job: Job, number: int, name: str) -> ModelResult | None:
