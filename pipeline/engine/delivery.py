@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline import formats
 from pipeline.config import DEFAULT, Options
-from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
+from pipeline.engine.record import LOG, RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
@@ -188,7 +188,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 _LONGEST_LINE = 1 << 20  # bytes of an event
-OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
+OWN = {MANIFEST: _own_manifest, RECORD: _own_record, LOG: _own_log}  # what runs write themselves
 
 
 def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
