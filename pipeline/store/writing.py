@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +19,7 @@ from pipeline.wire import plain
 
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 _SMALL = 1 << 20  # bytes: the system begins by itself to write what is larger
+_AT_ONCE = 8  # files that are waited for at once
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -85,16 +88,25 @@ def keep(path: Path, data: bytes) -> None:
 
 
 def confirm(*paths: Path) -> None:
-    """Have the disk confirm the bytes of files, and the names in folders. Raises OSError.
+    """Have the disk confirm the bytes of files, and the names in folders, in whatever order. Raises OSError.
 
-    It is handed all of them before any is waited for: together, small files cost little more than one of them.
+    It is handed all of them before any is waited for, and all are waited for at once: small files cost little more
+    together than one of them, as one commit of the journal and one flush of the disk's cache do for all.
     """
     with ExitStack() as opened:
         descriptors = [_opened(path, opened) for path in paths]
         for descriptor in descriptors:
             _begin(descriptor)
-        for descriptor in descriptors:
-            os.fsync(descriptor)
+        if len(descriptors) == 1:
+            os.fsync(descriptors[0])
+        else:
+            list(_waiting(os.getpid()).map(os.fsync, descriptors))
+
+
+@cache
+def _waiting(process: int) -> ThreadPoolExecutor:
+    """Return the threads with which a process waits for the disk; those of its parent do not come with a fork."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"disk-{process}")
 
 
 def _opened(path: Path, until: ExitStack) -> int:
