@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-__all__ = ["Lock", "Timeout", "by_files", "granted", "granted_by", "lock", "require"]
+__all__ = ["Lock", "Timeout", "by_files", "granted", "granted_by", "is_held", "lock", "require"]
 
 _POLL = 0.004  # seconds between two tries: a store is locked for a millisecond when each run of a zoo begins
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that grants no locks
@@ -72,14 +72,24 @@ def lock(path: Path) -> Lock:
     return FileLock(path, poll_interval=_POLL, thread_local=False)
 
 
-def require(folder: Path) -> None:
-    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def is_held(path: Path) -> bool:
+    """Return whether somebody holds the file system's lock of a file or folder, for which nothing is made.
+
+    Raises OSError where it is gone, or no locks are granted.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
+
+
+def require(folder: Path) -> None:
+    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
+    is_held(folder)
 
 
 def granted(folder: Path) -> bool:
