@@ -67,8 +67,10 @@ def run(
         delivery.refuse_foreign(options.output)
         if options.report:
             page.refuse_foreign(options.report)
+            delivery.refuse_names(options.output, page.files(options.report))
         if options.record:
             reference.refuse_record(options, options.record)
+            delivery.refuse_names(options.output, [options.record])
         earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
