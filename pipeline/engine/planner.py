@@ -98,7 +98,7 @@ def _stage(
 ) -> tuple[StagePlan, start.Input | None]:
     """Plan one stage; `inputs` holds None for a kind that will be made anew."""
     asked = resolution.question(stage, options, inputs, store)
-    before = store.last(stage.name, str(options.model))
+    before = store.last(stage.name, resolution.names(options))
     waiting = sorted(kind for kind in stage.takes(inputs) if inputs[kind] is None)
     if waiting:
         return _following(stage, before, asked.told, waiting), None

@@ -277,17 +277,19 @@ class Store:
             with suppress(OSError):
                 held.release()
 
-    def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
-        """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
-        with suppress(OSError):
-            keep(self._history(what, of), sealed("facts", facts))
+    def remember(self, what: str, names: Iterable[str], facts: Mapping[str, Any]) -> None:
+        """Keep facts that only explain or save time; for a stage and a run's names, the components of the last key."""
+        for of in names:
+            with suppress(OSError):
+                keep(self._history(what, of), sealed("facts", facts))
 
-    def last(self, what: str, of: str) -> dict[str, Any] | None:
-        """Return the facts that were kept last; None where there are none that are sound."""
-        found = unsealed("facts", self._history(what, of))
-        with suppress(ValueError):  # of another type, or text that is no Unicode
-            msgspec.convert(found, Components)
-            return found
+    def last(self, what: str, names: Iterable[str]) -> dict[str, Any] | None:
+        """Return the facts that were kept last under the first name that has any; None where none are sound."""
+        for of in names:
+            found = unsealed("facts", self._history(what, of))
+            with suppress(ValueError):  # of another type, or text that is no Unicode
+                msgspec.convert(found, Components)
+                return found
         return None
 
     def _history(self, what: str, of: str) -> Path:
