@@ -90,7 +90,7 @@ class Run:
         output = self.options.output
         store = str(self.store.root)
         self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names, store))
-        for text in sources.idle(self.options, self.source):
+        for text in sources.idle(self.record.asked(), self.source):
             self.report(events.StageNote(self.model, names[0], text))
         try:
             with on_machine("the run", output):

@@ -92,9 +92,8 @@ def run(
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
-        return Run(
-            reference.with_shapes(options, source), report, store, session, made, route, given, source, stop
-        ).go()
+        heard = reference.with_shapes(sources.without_idle(options, source), source)
+        return Run(heard, report, store, session, made, route, given, source, stop).go()
 
 
 def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:
