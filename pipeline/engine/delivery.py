@@ -24,8 +24,7 @@ from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import left_partial, replace, replace_all
 from pipeline.wire import plain
-from pipeline.wire.kernel import copy_range, synced
-from pipeline.wire.splice import LARGE
+from pipeline.wire.kernel import LARGE, copy_range, synced
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file

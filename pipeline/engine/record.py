@@ -112,8 +112,10 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record in one step, confirmed by the disk. Raises OSError."""
-        text = json.dumps(as_json(self), indent=2) + "\n"
-        writing.replace(folder / RECORD, text.encode())
+        text = json.dumps(as_json(self))
+        with suppress(msgspec.DecodeError):  # of a name that is no Unicode: it is all one line
+            text = msgspec.json.format(text, indent=2)
+        writing.replace(folder / RECORD, f"{text}\n".encode())
 
     def asked(self) -> Options:
         """Return the options of the run."""

@@ -273,6 +273,9 @@ class Run:
                 known = stage.run(Task(paths, chosen, folder, self._progress(stage.name), notes.append))
             except VerificationError as error:
                 failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
+            except PipelineError:
+                self._refuse_moved_inputs(inputs)  # of which the reader's error would come
+                raise
         self._refuse_moved_inputs(inputs)
         facts = self._facts() | {
             "kind": stage.makes,

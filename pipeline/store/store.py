@@ -315,14 +315,9 @@ def _unlocked(place: Path) -> Iterator[None]:
 def alive(session: Path) -> bool:
     """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
     try:
-        lock = locking.lock(session / "lock")
-        lock.acquire(timeout=0)
-    except locking.Timeout:
-        return True
-    except FileNotFoundError:
+        return locking.is_held(session / "lock")
+    except FileNotFoundError:  # it has just ended
         return False
-    lock.release()
-    return False
 
 
 def opened(root: Path | None) -> Store:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.store import MANIFEST, Artifact, Damage, Store
+from pipeline.store.store import MANIFEST, Artifact, Damage, Store, alive
 from tests.engine.fakes import NAMES, Bench
 
 KEY = "ab" * 32
@@ -178,6 +178,14 @@ def test_what_a_dead_process_left_is_swept(store: Store) -> None:
     (dead / "lock").touch()
     with store.session():
         assert not dead.exists()
+
+
+def test_a_look_at_whether_a_session_lives_makes_nothing_of_one_that_has_just_ended(store: Store) -> None:
+    ended = store.root / "sessions" / "1-deadbeef"
+    assert not alive(ended)
+    ended.mkdir()
+    assert not alive(ended)
+    assert list(ended.iterdir()) == []
 
 
 def test_a_flipped_byte_in_the_store_is_found_at_the_next_run_and_made_again(bench: Bench) -> None:

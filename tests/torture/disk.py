@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from pipeline.errors import UsageError
 from tests.torture import trace
 from tests.torture.subject import Place, Subject, a_place, changes_of, in_child
 from tests.torture.tally import Tally
@@ -82,7 +83,11 @@ def _needed(subject: Subject, folder: Path) -> int:
 
 
 def _resumed(subject: Subject, place: Place, *more: str) -> str:
-    finished = place.finished()
+    """Go on; say what is wrong then, or that what was left is no store any more."""
+    try:
+        finished = place.finished()
+    except UsageError as error:
+        return error.what
     code = in_child(lambda: subject.resume(place, *more))
     return subject.wrong_after(place, finished, code)
 
