@@ -112,10 +112,14 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record in one step, confirmed by the disk. Raises OSError."""
+        writing.replace_all(folder, {RECORD: self.write})
+
+    def write(self, path: Path) -> None:
+        """Write the record to a new file. Raises OSError."""
         text = json.dumps(as_json(self))
         with suppress(msgspec.DecodeError):  # of a name that is no Unicode: it is all one line
             text = msgspec.json.format(text, indent=2)
-        writing.replace(folder / RECORD, f"{text}\n".encode())
+        writing.write(path, f"{text}\n".encode())
 
     def asked(self) -> Options:
         """Return the options of the run."""

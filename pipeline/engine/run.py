@@ -328,11 +328,10 @@ class Run:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
         found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
         self.record.pending = found.claimed
-        if self.record.pending != before:
-            self.record.save(output)
         removed = delivery.deliver(
             found,
             digests,
+            record=self.record.write,
             finished=finished,
             report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
         )
