@@ -334,7 +334,7 @@ class Session:
     path: Path
 
     def uses(self, key: str) -> None:
-        """Report the collector to leave this key alone; to be called before the key is looked up."""
+        """Have the collector leave this key alone; to be called before the key is looked up."""
         with (self.path / "keys").open("a") as stream:
             stream.write(key + "\n")
 
