@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -149,8 +150,12 @@ class Run:
 
     def _enter(self) -> None:
         """Take in what the run starts from, and meanwhile import what its stages will need."""
+        absent = [stage for stage in self.route if not sys.modules.keys() >= set(stage.modules)]
+        if not absent:
+            self._take_in()
+            return
         with ThreadPoolExecutor(1) as beside:
-            ready = beside.submit(self._get_ready)
+            ready = beside.submit(self._get_ready, absent)
             self._take_in()
             ready.result()
 
@@ -172,9 +177,9 @@ class Run:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.users(Path(path), digest)
 
-    def _get_ready(self) -> None:
+    def _get_ready(self, stages: Iterable[Stage]) -> None:
         """Import what stages need that never ran for this model."""
-        for stage in self.route:
+        for stage in stages:
             if self.store.last(stage.name, self._identity()) is None:
                 for name in stage.modules:
                     import_module(name)
@@ -323,11 +328,10 @@ class Run:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
         found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
         self.record.pending = found.claimed
-        if self.record.pending != before:
-            self.record.save(output)
         removed = delivery.deliver(
             found,
             digests,
+            record=self.record.write,
             finished=finished,
             report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
         )

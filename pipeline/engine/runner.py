@@ -77,7 +77,7 @@ def run(
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
         _refuse_missing_libraries(route)
-        mark = (earlier.mark if earlier else "") or os.urandom(6).hex()
+        mark = record.mark(earlier)
         ledger.vouch(options, mark)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
         made = record.start(options, root, list(command), os.urandom(6).hex())
@@ -104,8 +104,9 @@ def wait(options: Options, report: events.Reporter, command: Sequence[str] = ())
             delivery.refuse_foreign(options.output)
             earlier, root = _earlier(options, report), options.store or default_root()
             delivery.refuse_other_model(options, earlier)
-            ledger.vouch(options)
-            record.wait(options, root, list(command), earlier).save(options.output)
+            waiting = record.wait(options, root, list(command), earlier)
+            ledger.vouch(options, waiting.mark)
+            waiting.save(options.output)
 
 
 def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:

@@ -49,14 +49,14 @@ class Harmful:
         return self != Harmful()
 
 
-def vouch(options: Options, mark: str = "") -> None:
+def vouch(options: Options, mark: str) -> None:
     """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets.
 
     It is remembered of the folder, and of the `mark` in its record: the folder may be moved.
     """
     reached = Harmful.of(options)
     if reached:
-        names = [("folder", str(options.output.resolve())), *([("mark", mark)] if mark else [])]
+        names = (("folder", str(options.output.resolve())), ("mark", mark))
         with suppress(OSError, PipelineError):
             _write(dict.fromkeys(names, asdict(reached)))
 
