@@ -35,6 +35,7 @@ from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
+from pipeline.wire.paths import canonical
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
 _PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
@@ -340,7 +341,7 @@ class Run:
 
     def _is_input(self, path: Path) -> bool:
         """Return whether a file is the user's for having been read, by this run or an earlier one."""
-        return path.resolve() in self.options.inputs_read or ledger.is_input(path)
+        return canonical(path) in self.options.inputs_read or ledger.is_input(path)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

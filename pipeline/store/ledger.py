@@ -21,6 +21,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
 from pipeline.store.writing import replace
+from pipeline.wire.paths import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def vouch(options: Options, mark: str = "") -> None:
     if reached:
         with suppress(OSError, PipelineError):
             store = Store(default_root())
-            _write(store, "folder", str(options.output.resolve()), asdict(reached))
+            _write(store, "folder", str(canonical(options.output)), asdict(reached))
             if mark:
                 _write(store, "mark", mark, asdict(reached))
 
@@ -66,7 +67,7 @@ def vouched(folder: Path, mark: str = "") -> Harmful:
     """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
     with suppress(OSError, PipelineError, ValueError):
         store = Store(default_root(), create=False)
-        if found := _read(store, "folder", str(folder.resolve())) or (mark and _read(store, "mark", mark)):
+        if found := _read(store, "folder", str(canonical(folder))) or (mark and _read(store, "mark", mark)):
             return msgspec.convert(found, Harmful)
     return Harmful()
 
@@ -107,13 +108,13 @@ def note_inputs(paths: Iterable[Path]) -> None:
     for path in paths:
         if (path.parent / "run.json").exists():
             with suppress(OSError, PipelineError):
-                _write(Store(default_root()), "input", str(path.resolve()), {"path": str(path)})
+                _write(Store(default_root()), "input", str(canonical(path)), {"path": str(path)})
 
 
 def is_input(path: Path) -> bool:
     """Return whether a run of this user has read this file, in a place where runs deliver to."""
     with suppress(OSError, PipelineError):
-        return _read(Store(default_root(), create=False), "input", str(path.resolve())) is not None
+        return _read(Store(default_root(), create=False), "input", str(canonical(path))) is not None
     return False
 
 
