@@ -174,7 +174,8 @@ def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
 
 def _refuse_inside(output: Path, root: Path) -> None:
     """Raise UsageError for an output folder among those that the store sweeps and collects."""
-    if any(canonical(output).is_relative_to(canonical(root / name)) for name in FOLDERS):
+    place, store = canonical(output), canonical(root)
+    if any(place.is_relative_to(store / name) for name in FOLDERS):
         raise UsageError(
             f"{output} lies inside the store",
             where=str(root),

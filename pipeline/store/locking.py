@@ -110,14 +110,24 @@ def lock(path: Path) -> Lock:
     return grant(path) if grant else FileLock(path)
 
 
-def require(folder: Path) -> None:
-    """Raise OSError where the file system grants no locks."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def is_held(path: Path) -> bool:
+    """Return whether somebody holds the file system's lock of a file or folder, for which nothing is made.
+
+    Raises OSError where it is gone, or no locks are granted.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
+
+
+def require(folder: Path) -> None:
+    """Raise OSError where the file system grants no locks."""
+    is_held(folder)
 
 
 def granted(folder: Path) -> bool:

@@ -61,7 +61,7 @@ def test_the_interpreters_that_the_environment_names_come_first_and_in_order(env
         ("1.0.1", str(other)),
         ("1.4.0", str(made)),
     ]
-    assert found[0].found_by == "CAFFE2_PYTHON" and found[2].found_by == str(tmp_path / "made")
+    assert [each.build for each in found] == [str(one), str(other), "torch2caffe2 runtimes install"]
 
 
 def test_what_was_not_installed_to_its_end_is_not_found(environment_of, monkeypatch, tmp_path):

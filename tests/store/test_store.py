@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.store.store import MANIFEST, Artifact, Damage, Store
+from pipeline.store.store import MANIFEST, Artifact, Damage, Store, alive
 from tests.engine.fakes import NAMES, Bench
 
 KEY = "ab" * 32
@@ -131,6 +131,21 @@ def test_the_disk_has_confirmed_files_and_names_before_an_artifact_appears_and_i
     assert (place.parent.stat().st_ino, True) in synced
 
 
+def test_the_disk_has_confirmed_the_name_of_a_shelf_before_an_artifact_lies_in_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real, early = store.folder(KEY), os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        early.append((os.fstat(descriptor).st_ino, place.parent.exists() and not place.exists()))
+        real(descriptor)
+
+    place.parent.mkdir()  # by another process, which may not have come farther
+    monkeypatch.setattr(os, "fsync", fsync)
+    _publish(store)
+    assert ((store.root / "artifacts").stat().st_ino, True) in early
+
+
 def test_the_same_artifact_published_twice_is_kept_once(store: Store) -> None:
     first = _publish(store)
     inode = (first.path / "a.txt").stat().st_ino
@@ -163,6 +178,14 @@ def test_what_a_dead_process_left_is_swept(store: Store) -> None:
     (dead / "lock").touch()
     with store.session():
         assert not dead.exists()
+
+
+def test_a_look_at_whether_a_session_lives_makes_nothing_of_one_that_has_just_ended(store: Store) -> None:
+    ended = store.root / "sessions" / "1-deadbeef"
+    assert not alive(ended)
+    ended.mkdir()
+    assert not alive(ended)
+    assert list(ended.iterdir()) == []
 
 
 def test_a_flipped_byte_in_the_store_is_found_at_the_next_run_and_made_again(bench: Bench) -> None:

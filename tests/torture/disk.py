@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -154,12 +155,10 @@ def _fsyncs(subject: Subject, place: Place, folder: Path) -> int:
 
 
 def _failing(subject: Subject, place: Place, number: int) -> int:
-    real, count = os.fsync, 0
+    real, counted = os.fsync, count(1)
 
     def fsync(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == number:
+        if next(counted) == number:
             (place.folder / "failed").write_text(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(descriptor)

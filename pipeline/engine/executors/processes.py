@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.engine import events
 from pipeline.engine.executors.executor import Executor, Result
+from pipeline.engine.executors.telling import Telling
 from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError
@@ -24,6 +25,8 @@ from pipeline.supervision import STOPS, die_with
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
     from multiprocessing.synchronize import Event
+
+    Told = SimpleQueue[Sequence[events.Event] | None]  # None is the end
 
 
 class Processes(Executor):
@@ -36,12 +39,13 @@ class Processes(Executor):
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
         """Make the pool; its processes start as the work is handed out."""
         context = get_context("spawn")
-        queue: SimpleQueue[events.Event | None] = context.SimpleQueue()
+        queue: Told = context.SimpleQueue()
         asked = context.Event()
 
         def listen() -> None:
-            while (event := queue.get()) is not None:
-                report(event)
+            while (told := queue.get()) is not None:
+                for event in told:
+                    report(event)
 
         listener = threading.Thread(target=listen, daemon=True)
         listener.start()
@@ -79,19 +83,25 @@ class Processes(Executor):
         self._held.close()
 
 
-_queue: SimpleQueue[events.Event | None] | None = None
+_telling: Telling | None = None
 _stop: Event | None = None
 
 
-def _begin(queue: SimpleQueue[events.Event | None], stop: Event, parent: int) -> None:
+def _begin(queue: Told, stop: Event, parent: int) -> None:
     """Remember in a new process where its events go; it hears of Ctrl-C from its parent only, and dies with that."""
-    global _queue, _stop
-    _queue, _stop = queue, stop
+    global _telling, _stop
+    _telling, _stop = Telling(queue.put, _later), stop
     if sys.platform == "linux":
         die_with(parent)
     _hear_nothing()
     os.setpgid(0, 0)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _later(seconds: float, act: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
 
 
 def _hear_nothing() -> None:
@@ -100,22 +110,17 @@ def _hear_nothing() -> None:
         signal.signal(number, lambda number, frame: None)
 
 
-def _tell(event: events.Event) -> None:
-    """Pass an event on, whole: a signal in between would leave the queue's lock held for all processes."""
-    assert _queue is not None
-    with no_signals():
-        _queue.put(event)
-
-
 def _work(job: Job) -> ModelResult | None:
     """Return in a process of its own how a job ended; None where it was not begun, as the user asked to stop before."""
+    assert _telling is not None
     assert _stop is not None
     begun = False
 
     def tell(event: events.Event) -> None:
         nonlocal begun
         begun = True
-        _tell(event)
+        with no_signals():  # one in between would leave what this thread holds held for ever
+            _telling(event)
 
     def stop(number: int, frame: FrameType | None) -> None:
         if not begun:  # from then on the run listens itself, and nothing may cost its result
@@ -128,4 +133,6 @@ def _work(job: Job) -> ModelResult | None:
     except KeyboardInterrupt:
         return None
     finally:
+        with no_signals():
+            _telling.tell()  # before the result is told, after which nobody listens
         _hear_nothing()

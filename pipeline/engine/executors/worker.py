@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import distributed
 from distributed import Reschedule, Worker, WorkerPlugin, get_worker
 
 from pipeline.config import Options
 from pipeline.engine import events, fingerprint, guards
+from pipeline.engine.executors.telling import Telling
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
@@ -28,7 +28,6 @@ DEATHS = 3  # of workers with one model, after which it is set aside
 _LOST = 120  # seconds that a worker may take to end which dask has given up
 _LOOK = 0.2  # seconds between two looks at whether it has
 _CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
-_TELLING = 0.1  # seconds between two messages, each of which costs a small model more than its stages do
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Wanted:
     session: Path  # of the client in the store; its lock is held
     files: Mapping[Path, int]  # what is to be read, with its size in bytes
     outputs: tuple[Path, ...]  # folders that are there
-    programs: Mapping[str, fingerprint.Components]  # of each stage
+    programs: Mapping[str, fingerprint.Components]  # of each stage that runs
     options: Options
     by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
 
@@ -47,11 +46,13 @@ def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool)
     """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
-    return Wanted(session, files, outputs, _programs(options), options, by_files)
+    left_out = set.intersection(*(set(job.without) for job in work))
+    run = {stage.name for stage in discover()} - left_out
+    return Wanted(session, files, outputs, _programs(run, options), options, by_files)
 
 
-def _programs(options: Options) -> dict[str, fingerprint.Components]:
-    return {stage.name: fingerprint.program(stage, options) for stage in discover()}
+def _programs(run: Container[str], options: Options) -> dict[str, fingerprint.Components]:
+    return {stage.name: fingerprint.program(stage, options) for stage in discover() if stage.name in run}
 
 
 class Convert(WorkerPlugin):  # type: ignore[misc]
@@ -63,8 +64,6 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
         self.proven = False
         self.stopped = False  # the user wants no more
         self.model = ""  # that is converted
-        self.untold: deque[dict[str, Any]] = deque()  # events that wait for the next message
-        self.telling = False  # that message is on its way
 
     def setup(self, worker: Worker) -> None:
         """Prove the worker. Raises MachineError, which names it; dask lets one that comes later stay all the same."""
@@ -79,21 +78,16 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
                 why=error.why,
                 advice=error.advice or "mend or stop that worker, then run again",
             ) from None
+        self.telling = Telling(self._send, partial(worker.loop.add_callback, worker.loop.call_later))
         self.proven = True
 
     def report(self, event: events.Event) -> None:
         """Have the client told what happens, soon."""
         self.model = "" if isinstance(event, events.RunFinished) else event.model
-        self.untold.append(events.as_json(event))
-        if not self.telling:
-            self.telling = True
-            self.worker.loop.add_callback(self.worker.loop.call_later, _TELLING, self.tell)
+        self.telling(event)
 
-    def tell(self) -> None:
-        """Tell the client what has happened since it was told last; to be called in the worker's loop."""
-        self.telling = False
-        if told := [self.untold.popleft() for _ in range(len(self.untold))]:
-            self.worker.log_event(self.name, json.dumps(told))
+    def _send(self, told: Sequence[events.Event]) -> None:
+        self.worker.log_event(self.name, json.dumps(list(map(events.as_json, told))))
 
     def ask_to_stop(self) -> None:
         """Have the job that runs stop after its stage, and no other begin."""
@@ -145,7 +139,7 @@ def work(job: Job, number: int, name: str) -> ModelResult | None:
         if again:
             _wait_for(job.output, lambda: plugin.stopped)
         result = None if plugin.stopped else job.ended(plugin.report)
-    plugin.worker.loop.add_callback(plugin.tell)  # before the result is, after which nobody listens
+    plugin.telling.tell()  # before the result is, after which nobody listens
     return result
 
 
@@ -194,8 +188,8 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
     for path, size in wanted.files.items():
         if not path.is_file() or path.stat().st_size != size:
             raise MachineError("it does not see the same file", where=str(path))
-    for name, here in _programs(wanted.options).items():
-        if different := fingerprint.differences(wanted.programs.get(name, {}), here):
+    for name, here in _programs(wanted.programs, wanted.options).items():
+        if different := fingerprint.differences(wanted.programs[name], here):
             raise MachineError(
                 f"it would make other files in stage {name}",
                 why="; ".join(map(str, different[:3])),
