@@ -322,7 +322,7 @@ class Run:
 
     def _deliver(self, finished: bool) -> None:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
-        found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
+        found = delivery.prepare(output, self.artifacts, before, digests, self._tells_inputs())
         self.record.pending = found.claimed
         if self.record.pending != before:
             self.record.save(output)
@@ -336,9 +336,10 @@ class Run:
             self.report(events.FilesRemoved(self.model, removed))
         self.record.delivered, self.record.pending = self.record.pending, {}
 
-    def _is_input(self, path: Path) -> bool:
-        """Return whether a file is the user's for having been read, by this run or an earlier one."""
-        return canonical(path) in self.options.inputs_read or ledger.is_input(path)
+    def _tells_inputs(self) -> Callable[[Path], bool]:
+        """Return what tells whether a file is the user's for having been read, by this run or an earlier one."""
+        read = self.options.inputs_read
+        return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

@@ -100,20 +100,20 @@ def own_store(folder: Path, mark: str, store: str) -> Path:
 
 
 def note_inputs(paths: Iterable[Path]) -> None:
-    """Remember files that a run reads where a run delivers to, so that no later one counts them as its own.
+    """Remember files, by canonical paths, that a run reads where runs deliver to: no later one counts them as its own.
 
     In the user's own store, whichever one the runs keep.
     """
     for path in paths:
         if (path.parent / "run.json").exists():
             with suppress(OSError, PipelineError):
-                _write({("input", str(canonical(path))): {"path": str(path)}})
+                _write({("input", str(path)): {"path": str(path)}})
 
 
 def is_input(path: Path) -> bool:
-    """Return whether a run of this user has read this file, in a place where runs deliver to."""
+    """Return whether a run of this user has read the file of this canonical path, where runs deliver to."""
     with suppress(OSError, PipelineError):
-        return _read(Store(default_root(), create=False), "input", str(canonical(path))) is not None
+        return _read(Store(default_root(), create=False), "input", str(path)) is not None
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,8 +23,10 @@ def canonical(path: Path) -> Path:
 def _listed(folder: Path, name: str) -> str:
     """Return a name as its folder lists it."""
     other = name.swapcase()
-    with suppress(OSError):  # as there is no such thing: where case counts, nearly always
-        if other != name and (folder / other).samefile(folder / name):
+    if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
+        return name
+    with suppress(OSError):
+        if (folder / other).samefile(folder / name):
             names = [path.name for path in folder.iterdir()]
             if name not in names:
                 return next((each for each in names if each.casefold() == name.casefold()), name)
