@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import Options
+from pipeline.config import Options, refuse_shared_output
 from pipeline.engine import events, page, runner
 from pipeline.engine.behind import sending
 from pipeline.engine.executors.choice import chosen
@@ -25,6 +25,7 @@ def convert_all(
     if len(runs) > 1:
         for options in runs:
             runner.wait(options, report, command)
+        refuse_shared_output(runs)
     with sending(runs[0].remote_store, report) as heard:
         return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
 

@@ -26,6 +26,7 @@ from pipeline.store.store import Artifact
 from pipeline.store.writing import Writer, left_partial, replace_all, write
 from pipeline.wire import plain
 from pipeline.wire.kernel import LARGE, copy_range, synced
+from pipeline.wire.paths import canonical
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
@@ -202,7 +203,7 @@ def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
     if earlier is None or not earlier.delivered or options.origins.get("output") != DEFAULT:
         return
     model = str(earlier.options["model"])
-    if Path(model).resolve() != options.model.resolve():
+    if canonical(Path(model)) != canonical(options.model):
         raise UsageError(
             f"{options.output} holds the networks made from {model}",
             why="both models would go to the folder that is named after their files",

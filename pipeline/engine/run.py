@@ -36,6 +36,7 @@ from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
+from pipeline.wire.paths import canonical
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
 _PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
@@ -326,7 +327,7 @@ class Run:
 
     def _deliver(self, finished: bool) -> None:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
-        found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
+        found = delivery.prepare(output, self.artifacts, before, digests, self._tells_inputs())
         self.record.pending = found.claimed
         removed = delivery.deliver(
             found,
@@ -339,9 +340,10 @@ class Run:
             self.report(events.FilesRemoved(self.model, removed))
         self.record.delivered, self.record.pending = self.record.pending, {}
 
-    def _is_input(self, path: Path) -> bool:
-        """Return whether a file is the user's for having been read, by this run or an earlier one."""
-        return path.resolve() in self.options.inputs_read or ledger.is_input(path)
+    def _tells_inputs(self) -> Callable[[Path], bool]:
+        """Return what tells whether a file is the user's for having been read, by this run or an earlier one."""
+        read = self.options.inputs_read
+        return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

@@ -34,6 +34,7 @@ from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
 from pipeline.store.store import FOLDERS, Store, default_root
+from pipeline.wire.paths import canonical
 
 __all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
@@ -174,7 +175,7 @@ def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
 
 def _refuse_inside(output: Path, root: Path) -> None:
     """Raise UsageError for an output folder among those that the store sweeps and collects."""
-    place, store = output.resolve(), root.resolve()
+    place, store = canonical(output), canonical(root)
     if any(place.is_relative_to(store / name) for name in FOLDERS):
         raise UsageError(
             f"{output} lies inside the store",
