@@ -149,7 +149,7 @@ def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
         try:
             executor.start(jobs, events.unheard)
             began, used = time.perf_counter(), time.process_time()
-            for result in [executor.submit(job) for job in jobs]:
+            for result in executor.submit(jobs):
                 result()
             seconds, used = time.perf_counter() - began, time.process_time() - used
         finally:

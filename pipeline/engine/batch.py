@@ -55,8 +55,7 @@ def do_all(work: Sequence[Job], report: events.Reporter, executor: Executor | No
 def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Executor) -> list[ModelResult | None]:
     try:
         executor.start(work, report)
-        waiting = [executor.submit(job) for job in work]
-        return [result() for result in waiting]
+        return [result() for result in executor.submit(work)]
     finally:
         executor.stop()
 
