@@ -385,8 +385,9 @@ def validate(options: Options) -> Options:
 
 def refuse_missing_model(options: Options) -> None:
     """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
+    may_look = os.access(options.model, os.R_OK | os.X_OK, effective_ids=True)
     try:
-        refuse_missing(options.model, "it is a folder, and holds no network")
+        refuse_missing(options.model, f"it is a folder, {'and holds no network' if may_look else 'closed to you'}")
     except UsageError as error:
         error.where = options.origins.get("model", "")
         raise

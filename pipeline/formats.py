@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,9 +54,11 @@ def networks_in(folder: Path) -> list[Path]:
     """Return the files below a folder that a conversion may start from, in order; those of runs' outputs are left out.
 
     A network whose weights do not lie beside it is none, nor is what cannot be read; but what is called .t7 and is
-    none shall be told of.
+    none shall be told of. So shall a folder that cannot be looked into: it comes last, as if it were a network.
     """
-    return [path for path in _files(folder) if _is_whole(path)]
+    dark: list[OSError] = []
+    found = [path for path in _files(folder, dark.append) if _is_whole(path)]
+    return [*found, *(Path(error.filename) for error in dark)]
 
 
 def weights_beside(path: Path) -> Path | None:
@@ -70,8 +72,8 @@ def weights_beside(path: Path) -> Path | None:
     return found[0].beside(path).get(weights.name)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+def _files(folder: Path, dark: Callable[[OSError], object]) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder, onerror=dark):
         if "run.json" in names:
             folders.clear()
             continue
@@ -80,12 +82,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    try:
-        found = recognise(path) if path.is_file() else None
-    except PipelineError:
-        return False
     if path.suffix == ".t7":
         return True
+    try:
+        found = recognise(path) if path.is_file() else None
+    except (PipelineError, OSError):
+        return False
     if not found or found[0] not in CONVERTED or found[1].only_weights:
         return False
     weights = found[0].weights_role

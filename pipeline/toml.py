@@ -22,6 +22,14 @@ Sourced = dict[str, tuple[Any, str]]
 
 _KINDS = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"), (list, "array"), (dict, "table"))
 _HEADER = re.compile(r"""\s*\[{1,2}\s*["']?([\w-]+)["']?\s*[\].]""")
+# What may hold dots and is no key: strings and comments. Keys of many dots take the parser memory with their square.
+_NO_KEY = re.compile(
+    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}|'{3}(?:[^']|'(?!''))*+'{3}|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*'|\#[^\n]*""",
+    re.DOTALL,
+)
+_LONG_KEY = re.compile(r"""(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){16}""")
+_LARGEST = 1 << 20  # bytes of a file
+_FAULTS = 100  # that are told of one file
 _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
@@ -44,6 +52,8 @@ def read(
             faults.append(UsageError(f"a model cannot be {shown(table)}", where=str(path), why=why))
             return found
         for key, value in table.items():
+            if len(faults) == _FAULTS:
+                break
             option = key.replace("-", "_")
             where = f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)
             try:
@@ -57,14 +67,19 @@ def read(
 
     options = sourced(document, 0), [sourced(table, number) for number, table in enumerate(tables, 1)]
     if faults:
-        raise together(faults, f"{path} holds {len(faults)} options that cannot be obeyed")
+        many = ", and is read no further" if len(faults) == _FAULTS else ""
+        raise together(faults, f"{path} holds {len(faults)} options that cannot be obeyed{many}")
     return options
 
 
 def _document(path: Path) -> tuple[str, dict[str, Any]]:
     view = map_file(path)
+    if len(view) > _LARGEST:
+        raise UsageError(f"{path} is no configuration", why=f"it has more than {_LARGEST:,} bytes: {len(view):,}")
     try:
         text = str(view, "utf-8-sig")
+        if _LONG_KEY.search(_NO_KEY.sub('""', text)):
+            raise UsageError(f"{path} is no configuration", why="it has a key of more than 16 parts")
         return text, tomllib.loads(text)
     except UnicodeDecodeError as error:
         what = foreign(view)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,33 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a text file in UTF-16, and no TOML") as caught:
         load(tmp_path / "run.toml", {}, {})
     assert "iconv" in caught.value.advice
+
+
+_LONG = ".".join("abcdefghijklmnopqrstuvwxyz")
+
+
+@pytest.mark.parametrize("text", [f"{_LONG} = 1", f"[[{_LONG}]]", f"a={{{_LONG}=1}}", '"a" . ' * 20 + '"b c" = 1'])
+def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tomllib, "loads", None)
+    with pytest.raises(UsageError) as caught:
+        load(_toml(tmp_path, f"seed = 1 # 'no string\n{text}\n"), {}, {})
+    assert caught.value.why == "it has a key of more than 16 parts"
+
+
+@pytest.mark.parametrize("quotes", ["'{}'", '"{}"', "'''a\n\"{}'''", '"""\\"\n""{}"""', "'x' # {}"])
+def test_a_string_or_comment_may_hold_dots_as_it_likes(quotes: str, tmp_path: Path) -> None:
+    (options,) = load(_toml(tmp_path, f"model = 'net.t7'\nname = {quotes.format(_LONG)} # = 1"), {}, {})
+    assert "#" in quotes or _LONG in options.name
+
+
+def test_a_file_that_is_too_large_or_all_wrong_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(_toml(tmp_path, "#" * (1 << 20) + "\n"), {}, {})
+    assert caught.value.why == "it has more than 1,048,576 bytes: 1,048,577"
+    with pytest.raises(UsageError, match=r"holds 100 options .*, and is read no further$"):
+        load(_toml(tmp_path, "".join(f"k{i} = 1\n" for i in range(50_000))), {}, {})
 
 
 @pytest.mark.parametrize(

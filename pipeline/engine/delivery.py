@@ -7,23 +7,24 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline import formats
 from pipeline.config import DEFAULT, Options
-from pipeline.engine.record import RECORD, DeliveredFile, RunRecord
+from pipeline.engine.record import LOG, RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.stages.stage import RECORDED
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
-from pipeline.store.writing import left_partial, partial, replace, sync
+from pipeline.store.writing import left_partial, replace, replace_all
 from pipeline.wire import plain
-from pipeline.wire.kernel import copy_range, synced
+from pipeline.wire.kernel import LARGE, copy_range, synced
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
@@ -126,7 +127,6 @@ def deliver(
     and only where the run is `finished`.
     """
     folder, wanted = found.folder, found.wanted
-    sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
     manifest = _manifest(found.artifacts, wanted) if finished else None
     if found.kept != set(wanted) or not _same(folder / MANIFEST, manifest):
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -135,10 +135,10 @@ def deliver(
         (folder / name).unlink(missing_ok=True)
     for path in found.left:
         path.unlink(missing_ok=True)
+    sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
+    how = place({name: sources[name] for name in wanted if name not in found.kept}, folder, digests)
     for name, entry in wanted.items():
-        how = "kept" if name in found.kept else place(sources[name], folder / name, digests)
-        report(name, entry["size"], how)
-    sync(folder)
+        report(name, entry["size"], how.get(name, "kept"))
     if manifest is not None and not _same(folder / MANIFEST, manifest):
         replace(folder / MANIFEST, manifest)
     return removed
@@ -187,7 +187,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 _LONGEST_LINE = 1 << 20  # bytes of an event
-OWN = {MANIFEST: _own_manifest, RECORD: _own_record, "events.jsonl": _own_log}  # what runs write themselves
+OWN = {MANIFEST: _own_manifest, RECORD: _own_record, LOG: _own_log}  # what runs write themselves
 
 
 def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
@@ -203,17 +203,17 @@ def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
         )
 
 
-def place(source: Path, target: Path, digests: Digests) -> str:
-    """Put a file of the store at `target` in one step; give how: copied, reflinked or linked."""
-    temporary = partial(target)
-    before = source.stat()
-    try:
-        how = _transfer(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if how == "linked":
-        digests.relinked(source, before)
+def place(sources: Mapping[str, Path], folder: Path, digests: Digests) -> dict[str, str]:
+    """Put files of the store into a folder under these names, and return how: copied, reflinked or linked."""
+    how, before = dict[str, str](), {name: source.stat() for name, source in sources.items()}
+
+    def transfer(name: str, target: Path) -> None:
+        how[name] = _transfer(sources[name], target)
+
+    replace_all(folder, {name: partial(transfer, name) for name in sources})
+    for name, source in sources.items():
+        if how[name] == "linked":
+            digests.relinked(source, before[name])
     return how
 
 
@@ -239,14 +239,14 @@ def reflink(source: Path, target: Path) -> bool:
         except OSError:
             target.unlink()
             return False
-        os.fsync(write.fileno())
     return True
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file's bytes and have the disk confirm them; the copy can be written to."""
-    with source.open("rb") as read, target.open("xb") as write, synced(write):
-        copied = copy_range(read.fileno(), write.fileno(), 0, source.stat().st_size)
+    """Copy a file's bytes, while the disk writes those of a large one; the copy can be written to."""
+    size = source.stat().st_size
+    with source.open("rb") as read, target.open("xb") as write, synced(write) if size >= LARGE else nullcontext():
+        copied = copy_range(read.fileno(), write.fileno(), 0, size)
         read.seek(copied)
         write.seek(copied)
         shutil.copyfileobj(read, write, 1 << 22)

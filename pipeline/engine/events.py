@@ -68,17 +68,19 @@ class StageHit(Event):
     key: str
     seconds: float
     size: int
+    digest: str = ""
     fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StageFinished(Event):
-    """A stage ran and its artifact is in the store; `size` in bytes."""
+    """A stage ran and its artifact, of this content, is in the store; `size` in bytes."""
 
     stage: str
     key: str
     seconds: float
     size: int
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Job:
     refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
     reads: tuple[Path, ...] = ()  # the user's files that it is known to read
     cached: Callable[[], bool] = _unknown  # whether there is nothing to make or to deliver
+    without: tuple[str, ...] = ()  # stages that it is known to leave out
 
     def result(self, report: events.Reporter) -> ModelResult:
         """Do it; what it refuses becomes a result. A bug is raised."""
@@ -89,7 +90,8 @@ def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stag
     """Return the conversion that options ask for."""
     go = partial(runner.run, options, command=tuple(command), stages=stages)
     cached = partial(planner.cached, options.output, options, stages)
-    return Job(options.name, options.output, go, partial(runner.refused, options), options.inputs_read, cached)
+    refused = partial(runner.refused, options)
+    return Job(options.name, options.output, go, refused, options.inputs_read, cached, options.left_out)
 
 
 def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes

@@ -1,13 +1,17 @@
-"""The run record, `run.json` in the output folder: what was asked, how far it came, what was delivered."""
+"""The run record, `run.json` in the output folder: what was asked, how far it came, what was delivered.
+
+It is written, and confirmed by the disk, when a run begins, before it delivers, and when it ends. How far it is in
+between, its log tells, whose every event costs the disk nothing; after a power cut, the store alone.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, NotRequired, TypedDict
@@ -22,8 +26,17 @@ from pipeline.store.manifest import Count, Digest, Name
 from pipeline.wire import plain
 
 RECORD = "run.json"
+LOG = "events.jsonl"
 FORMAT = 2
 WAITING = "waiting"
+
+_STATES = {  # of a stage, by the event that tells of it
+    "stage_started": "running",
+    "stage_hit": "hit",
+    "stage_finished": "done",
+    "stage_failed": "failed",
+    "stage_skipped": "skipped",
+}
 
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
@@ -117,7 +130,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
 
 
 def load(folder: Path) -> RunRecord:
-    """Read the record of an output folder.
+    """Read the record of an output folder, and for a run that has not ended, how far it is.
 
     Raises UsageError where there is none; InvalidInputError where it is damaged, or says what no run of this version
     would, with the field.
@@ -141,7 +154,31 @@ def load(folder: Path) -> RunRecord:
             raise ValueError("it does not say which model went where")
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not a run record of this version", why=str(error), advice=again) from error
+    if found.state == "running":
+        with suppress(OSError, ValueError, TypeError, RecursionError):
+            found.stages = _followed(found, plain.read(folder / LOG))
     return found
+
+
+def _followed(record: RunRecord, log: bytes) -> list[StageRecord]:
+    """Return how the stages of a run fare, as the log in its folder tells. Raises ValueError, TypeError for no log."""
+    stages, is_its_own = {stage.name: asdict(stage) for stage in record.stages}, False
+    for event in _events(log):
+        kind, stage = event.get("event"), stages.get(event.get("stage", ""))
+        if kind == "run_started":
+            is_its_own = event.get("run") == record.run
+        elif is_its_own and stage and kind in _STATES:
+            stage |= {name: event[name] for name in stage.keys() & event.keys()} | {"state": _STATES[kind]}
+            stage["started"] = event.get("time", "") if kind == "stage_started" else stage["started"]
+    return msgspec.convert(list(stages.values()), list[StageRecord])
+
+
+def _events(log: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the events of a log; what is broken off is none."""
+    for line in log.splitlines():
+        with suppress(ValueError):
+            if isinstance(event := json.loads(line), dict):
+                yield event
 
 
 def _decoded(data: bytes) -> Any:  # noqa: ANN401 - whatever stands there

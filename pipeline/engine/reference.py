@@ -16,7 +16,7 @@ from pipeline.runtimes import discovery
 from pipeline.stages.stage import RECORDED
 from pipeline.store.machine import on_machine
 from pipeline.store.store import Artifact
-from pipeline.store.writing import write_durably
+from pipeline.store.writing import confirm, write
 
 
 def with_shapes(options: Options, source: Entrance) -> Options:
@@ -57,7 +57,8 @@ def record(place: Path, artifacts: Iterable[Artifact]) -> None:
         data = found.read_bytes()
         if not os.path.lexists(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(place, data)
+            write(place, data)
+            confirm(place)
         elif place.is_symlink() or not place.is_file() or place.read_bytes() != data:
             raise _in_the_way(place)
 

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.engine import events
-from pipeline.engine.record import now
+from pipeline.engine.record import LOG, now
 from pipeline.store.writing import replace
 from pipeline.visible import visible
 
-LOG = "events.jsonl"
 _WIDTH = 10  # of the column of stages, where none has a longer name
 
 

@@ -205,13 +205,11 @@ class Run:
         entry.seconds = round(time.monotonic() - began, 3)
         hit = partial(events.StageHit, fetched=isinstance(answer, resolution.Miss))
         kind = hit if entry.state == "hit" else events.StageFinished
-        self.report(kind(self.model, stage.name, key, entry.seconds, entry.size))
+        self.report(kind(self.model, stage.name, key, entry.seconds, entry.size, entry.digest))
         entry.notes = list(artifact.manifest.get("notes", ()))
         for text in entry.notes:
             self.report(events.StageNote(self.model, stage.name, text))
         self.store.remember(stage.name, self._identity(), asked.told)
-        if entry.state != "hit":  # which costs nothing to find again, and the disk much to be told
-            self.record.save(self.options.output)
         return artifact
 
     def _fetched(self, stage: Stage, key: str, answer: resolution.Miss) -> Artifact | None:
@@ -260,7 +258,6 @@ class Run:
         entry: StageRecord,
     ) -> Artifact:
         self.report(events.StageStarted(self.model, stage.name, entry.key, tuple(entry.reasons)))
-        self.record.save(self.options.output)
         folder = self.session.temporary(stage.name)
         chosen = {name: getattr(self.options, name) for name in stage.options}
         paths = {kind: item.path for kind, item in inputs.items()}
@@ -271,6 +268,9 @@ class Run:
                 known = stage.run(Task(paths, chosen, folder, self._progress(stage.name), notes.append))
             except VerificationError as error:
                 failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
+            except PipelineError:
+                self._refuse_moved_inputs(inputs)  # of which the reader's error would come
+                raise
         self._refuse_moved_inputs(inputs)
         facts = self._facts() | {
             "kind": stage.makes,

@@ -6,7 +6,7 @@ import importlib
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipeline.runtimes import programs
 from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 NOBODY = "none"
+_HERE = "this Python"
 COMPLETE = "complete"  # a file beside what was installed to its end
 
 
@@ -102,8 +103,8 @@ def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime |
     no module of Python is asked by this Python.
     """
     found: dict[str, list[Runtime | Missing]] = {}
-    for interpreter, found_by, sites in _places(program, environment):
-        named = found_by == program.variable
+    for interpreter, build, sites in _places(program, environment):
+        named = build == str(interpreter)
         try:
             version = _version(program, interpreter, sites, ask=named or program.installed is None)
         except (ImportError, MachineError) as error:
@@ -112,25 +113,34 @@ def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime |
             found[str(interpreter)] = _missing(program, f"{interpreter}: {why}" if named else why, advice)
         else:
             if version is not None:
-                found.setdefault(version, _runtimes(program, version, interpreter, found_by))
+                found.setdefault(version, _runtimes(program, version, interpreter, build))
     if not found:
         found[""] = _missing(program, "it was not found", program.how_to_get)
     return [each for several in found.values() for each in several]
 
 
 def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
-    """Return interpreters that may have it, what named each, and the folders from which each imports."""
+    """Return interpreters that may have it, which build of it each has, and the folders from which each imports.
+
+    What pip installed is what was released under its version, wherever it lies: on two machines it is the same build.
+    """
     if program.installed is None:
-        yield Path(sys.executable), "this Python", []
+        yield Path(sys.executable), _HERE, []
         return
     for name in environment.get(program.variable, "").split(os.pathsep):
         if name:
-            yield Path(name).absolute(), program.variable, _sites(Path(name))
-    yield Path(sys.executable), "this Python", [Path(entry) for entry in sys.path]
-    for folder in folders():
+            path = Path(name).absolute()
+            yield path, str(path), _sites(path)
+    yield Path(sys.executable), _HERE, _open_to_us(map(Path, sys.path))
+    for folder in _open_to_us(folders()):
         for mark in sorted(folder.glob(f"{program.name.lower()}-*/{COMPLETE}")):
             path = mark.parent / "bin" / "python"
-            yield path.absolute(), str(folder), _sites(path)
+            yield path.absolute(), "torch2caffe2 runtimes install", _sites(path)
+
+
+def _open_to_us(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders that we may look into: who runs us as somebody else may have handed on their own."""
+    return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK, effective_ids=True)]
 
 
 def _sites(interpreter: Path) -> list[Path]:
@@ -146,7 +156,7 @@ def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bo
     return version_of(str(interpreter), program.file) if told or ask else None
 
 
-def _runtimes(program: Program, version: str, interpreter: Path, found_by: str) -> list[Runtime | Missing]:
+def _runtimes(program: Program, version: str, interpreter: Path, build: str) -> list[Runtime | Missing]:
     return [
         Runtime(
             program.name,
@@ -154,7 +164,7 @@ def _runtimes(program: Program, version: str, interpreter: Path, found_by: str) 
             reads,
             str(interpreter),
             program.file,
-            found_by,
+            build,
             pads_shapes=program.pads_shapes,
             guesses=reads in program.opinions,
             executes=program.executes,

@@ -47,7 +47,7 @@ class Runtime:
     reads: str  # the kind of artifact: "t7", "caffe" or "caffe2"
     interpreter: str
     program: Path
-    found_by: str = ""
+    build: str = ""  # what tells it from others of its version: the interpreter that somebody named, or how it came
     pads_shapes: bool = False  # it gives outputs axes of 1 that are not theirs
     guesses: bool = False  # what it says is an opinion, and fails no run
     executes: bool = False  # it runs code that is in the file

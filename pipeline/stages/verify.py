@@ -122,7 +122,7 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
     """Name the runtimes that would be asked: with another set, a verification says something else."""
     from pipeline.runtimes import discovery
 
-    found = {each.title: each.interpreter for each in discovery.runtimes(os.environ, *_named(options))}
+    found = {each.title: each.build for each in discovery.runtimes(os.environ, *_named(options))}
     return {**found, **conversion.environment(options)}
 
 

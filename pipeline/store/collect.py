@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from pipeline.errors import UsageError
-from pipeline.store import locking
 from pipeline.store.locking import Timeout
 from pipeline.store.machine import on_machine
+from pipeline.store.manifest import Moment
 from pipeline.store.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
@@ -85,7 +86,7 @@ def _entry(artifact: Artifact) -> Entry:
         str(manifest.get("origin", "")),
         str(manifest.get("options", {}).get("model", "")),
         artifact.size,
-        datetime.fromisoformat(manifest["started"]).timestamp(),
+        msgspec.convert(manifest["started"], Moment).timestamp(),
         artifact.path.stat().st_mtime,
     )
 
@@ -96,7 +97,6 @@ def check(store: Store) -> list[tuple[str, str]]:
     Damaged artifacts are put aside on the way. Raises MachineError.
     """
     with on_machine("checking the store", store.root):
-        locking.require(store.root)
         return list(_problems(store))
 
 
@@ -128,7 +128,6 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
     Raises MachineError.
     """
     with on_machine("collecting from the store", store.root):
-        locking.require(store.root)
         return _collect(store, limits, dry_run)
 
 

@@ -1,7 +1,8 @@
 """Content digests: of JSON values, and of files with a cache keyed by what `stat` says.
 
 The cache only saves time. It never decides anything: a key is always made of content digests, and an entry
-that is torn, foreign or out of date is as good as none.
+that is torn, foreign or out of date is as good as none. A small file is read again each time: that takes no longer than
+to look up what is remembered of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pipeline.wire.digest import digest, file_digest
 # file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_000_000_000
+_WORTH = 1 << 16  # bytes from which it pays to remember a digest
 _LARGE = 1 << 20  # bytes from which a thread of its own pays
 
 
@@ -99,12 +101,9 @@ class Digests:
         """Keep what is known of a file that nobody else writes; a store that cannot be written forgets."""
         stat = path.stat()
         line = f"{_identity(stat)} {digest}"
-        place = self._place(stat)
-        with suppress(OSError):
-            temporary = writing.partial(place)
-            with writing.new(temporary) as stream:
-                stream.write(f"{line} {digest_of('stat', line)[:16]}\n".encode())
-            temporary.replace(place)
+        if stat.st_size >= _WORTH:
+            with suppress(OSError):
+                writing.keep(self._place(stat), f"{line} {digest_of('stat', line)[:16]}\n".encode())
 
     def relinked(self, path: Path, before: os.stat_result) -> None:
         """Carry what is known across a hard link made since `before`, which changes the file's ctime only."""
@@ -117,6 +116,8 @@ class Digests:
         return self.folder / f"{_machine()}-{stat.st_dev:x}-{stat.st_ino:x}"
 
     def _recall(self, stat: os.stat_result) -> str | None:
+        if stat.st_size < _WORTH:
+            return None
         try:
             *identity, digest, check = plain.read(self._place(stat)).decode().split()
         except (OSError, ValueError):

@@ -6,11 +6,11 @@ user recorded the same for that folder here.
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from pipeline.config import Options
 from pipeline.errors import PipelineError, UsageError
 from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
-from pipeline.store.writing import replace
+from pipeline.store.writing import replace_all, write
+from pipeline.wire import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,9 @@ def vouch(options: Options, mark: str = "") -> None:
     """
     reached = Harmful.of(options)
     if reached:
+        names = [("folder", str(options.output.resolve())), *([("mark", mark)] if mark else [])]
         with suppress(OSError, PipelineError):
-            store = Store(default_root())
-            _write(store, "folder", str(options.output.resolve()), asdict(reached))
-            if mark:
-                _write(store, "mark", mark, asdict(reached))
+            _write(dict.fromkeys(names, asdict(reached)))
 
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
@@ -107,7 +106,7 @@ def note_inputs(paths: Iterable[Path]) -> None:
     for path in paths:
         if (path.parent / "run.json").exists():
             with suppress(OSError, PipelineError):
-                _write(Store(default_root()), "input", str(path.resolve()), {"path": str(path)})
+                _write({("input", str(path.resolve())): {"path": str(path)}})
 
 
 def is_input(path: Path) -> bool:
@@ -121,10 +120,13 @@ def _place(store: Store, what: str, name: str) -> Path:
     return store.root / "ledger" / f"{digest_of(what, name)}.json"
 
 
-def _write(store: Store, what: str, name: str, facts: dict[str, Any]) -> None:
-    text = sealed("ledger", facts)
-    if _read(store, what, name) != json.loads(text)["facts"]:
-        replace(_place(store, what, name), text)
+def _write(facts: Mapping[tuple[str, str], dict[str, Any]]) -> None:
+    """Remember facts by what they are of and its name."""
+    store = Store(default_root())
+    texts = {_place(store, *of): sealed("ledger", known) for of, known in facts.items()}
+    new = {place: text for place, text in texts.items() if not place.is_file() or plain.read(place) != text}
+    if new:
+        replace_all(store.root / "ledger", {place.name: partial(write, data=text) for place, text in new.items()})
 
 
 def _read(store: Store, what: str, name: str) -> dict[str, Any] | None:

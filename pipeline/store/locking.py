@@ -9,37 +9,81 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
-
-from filelock import FileLock, Timeout
-
-__all__ = ["Lock", "Timeout", "by_files", "granted", "granted_by", "is_held", "lock", "require"]
 
 _POLL = 0.004  # seconds between two tries: a store is locked for a millisecond when each run of a zoo begins
 _UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that grants no locks
+_HELD = (BlockingIOError, PermissionError)  # what one says of a lock that another holds
 
 
-class Lock(Protocol):
+class Timeout(TimeoutError):  # noqa: N818 - what waiting came to, no fault
+    """Another holds the lock, and has not released it in time."""
+
+
+class Lock(ABC):
     """A lock that one holder has at a time."""
 
-    def acquire(self, timeout: float) -> object:
-        """Wait for it, so many seconds. Raises Timeout, OSError."""
+    @abstractmethod
+    def acquire(self, timeout: float) -> None:
+        """Wait for it, so many seconds; as long as it takes where they are negative. Raises Timeout, OSError."""
 
-    def release(self) -> object:
+    @abstractmethod
+    def release(self) -> None:
         """Let the next one have it."""
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> None:
         """Wait for it as long as it takes. Raises OSError."""
+        self.acquire(-1)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Let the next one have it."""
+        self.release()
+
+
+class FileLock(Lock):
+    """The lock of a file, which is made where it is missing; its folder never is.
+
+    The folder of a store that was removed under a run would come back without the mark: so does it with the library
+    filelock, which makes it before each wait.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._held = ExitStack()
+
+    def acquire(self, timeout: float) -> None:
+        """Wait for it, so many seconds; as long as it takes where they are negative.
+
+        Raises Timeout, FileNotFoundError where its folder is gone, OSError.
+        """
+        end = time.monotonic() + timeout
+        while not self._taken():
+            if timeout >= 0 and time.monotonic() >= end:
+                raise Timeout(str(self._path))
+            time.sleep(_POLL)
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        self._held.close()
+
+    def _taken(self) -> bool:
+        """Return whether the lock was free, and is ours now."""
+        with ExitStack() as opened:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(self._path, flags, 0o644)
+            opened.callback(os.close, descriptor)
+            with suppress(*_HELD):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_nlink:  # else it was removed meanwhile, and the next one makes another
+                    opened.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)  # a fork may hold the descriptor open
+                    self._held = opened.pop_all()
+                    return True
+        return False
 
 
 _GRANT: ContextVar[Callable[[Path], Lock] | None] = ContextVar("_GRANT", default=None)
@@ -61,15 +105,9 @@ def by_files() -> bool:
 
 
 def lock(path: Path) -> Lock:
-    """Return the lock of this name, to be taken at once.
-
-    Raises FileNotFoundError where its folder is gone: filelock would make it, and so a store without its mark.
-    """
+    """Return the lock of this name."""
     grant = _GRANT.get()
-    if grant:
-        return grant(path)
-    path.parent.stat()
-    return FileLock(path, poll_interval=_POLL, thread_local=False)
+    return grant(path) if grant else FileLock(path)
 
 
 def is_held(path: Path) -> bool:
@@ -88,7 +126,7 @@ def is_held(path: Path) -> bool:
 
 
 def require(folder: Path) -> None:
-    """Raise OSError where the file system grants no locks: filelock would make do with files that outlive a process."""
+    """Raise OSError where the file system grants no locks."""
     is_held(folder)
 
 

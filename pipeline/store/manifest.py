@@ -19,6 +19,7 @@ FORMAT = 2
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=(1 << 63) - 1)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # in ISO 8601, with its zone
 
 
 class StoredFile(TypedDict):
@@ -74,7 +75,7 @@ class Manifest(TypedDict):
     parents: dict[str, Digest]
     components: Components
     versions: dict[str, str]
-    started: datetime
+    started: Moment
     run: str
     source: Source
     options: Asked

@@ -15,12 +15,10 @@ lock, where the file system's do not reach all machines, is nobody's to sweep.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
@@ -35,7 +33,7 @@ from pipeline.store import locking, manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
-from pipeline.store.writing import new, replace, sync, write_durably
+from pipeline.store.writing import confirm, keep, new, write
 from pipeline.wire import plain
 from pipeline.wire.digest import file_digest
 
@@ -199,15 +197,16 @@ class Store:
         """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
 
         `known` is the digest of those files whose writer gave it; `facts` must hold `key` and `kind`.
+        The disk has confirmed all that is in it before it appears, and when this returns, its name.
         Raises ValueError where the folder holds what an artifact cannot.
         """
         files = seal(folder, known)
         digest = content_digest(files)
         text = manifest.sealed({**facts, "files": files, "digest": digest})
-        write_durably(folder / MANIFEST, text, mode=0o444)
-        sync(folder)
+        write(folder / MANIFEST, text, mode=0o444)
+        confirm(*(folder / name for name in (*files, MANIFEST)), folder)
         place = self.folder(str(facts["key"]))
-        place.parent.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
+        _make_shelf(place.parent)
         try:
             folder.rename(place)
         except OSError:
@@ -218,8 +217,7 @@ class Store:
                 return present
             self.set_aside(place.name, present.reason if isinstance(present, Damage) else "made anew, differently")
             folder.rename(place)
-        sync(place.parent)
-        sync(place.parent.parent)  # where the folder of its first letters may be new
+        confirm(place.parent)
         for name, entry in files.items():
             self.digests.remember(place / name, entry["blake3"])
         return Artifact(place, manifest.parse(text))
@@ -282,9 +280,7 @@ class Store:
     def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
         with suppress(OSError):
-            text = sealed("facts", facts)
-            if self.last(what, of) != json.loads(text)["facts"]:
-                replace(self._history(what, of), text)
+            keep(self._history(what, of), sealed("facts", facts))
 
     def last(self, what: str, of: str) -> dict[str, Any] | None:
         """Return the facts that were kept last; None where there are none that are sound."""
@@ -338,7 +334,7 @@ class Session:
     path: Path
 
     def uses(self, key: str) -> None:
-        """Report the collector to leave this key alone; to be called before the key is looked up."""
+        """Have the collector leave this key alone; to be called before the key is looked up."""
         with (self.path / "keys").open("a") as stream:
             stream.write(key + "\n")
 
@@ -354,8 +350,16 @@ def _own(paths: Iterable[Path], form: re.Pattern[str]) -> Iterator[Path]:
     return (path for path in paths if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
+def _make_shelf(shelf: Path) -> None:
+    """Make the folder for artifacts whose keys begin alike; the disk confirms its name before anything lies in it."""
+    shelf.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
+    with os.scandir(shelf) as found:
+        if not any(found):
+            confirm(shelf.parent)
+
+
 def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
-    """Make the files of a folder read-only and durable; give their digest (where not `known`) and size by name.
+    """Make the files of a folder read-only; return their digest (where not `known`) and size by name.
 
     Raises ValueError for anything but plain files, and for a file with the manifest's name.
     """
@@ -364,12 +368,6 @@ def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, 
         if path.is_symlink() or not path.is_file() or path.name == MANIFEST:
             raise ValueError(f"a stage left {path.name}, which an artifact cannot hold")
         path.chmod(0o444)
-    with ThreadPoolExecutor(max_workers=2) as pool:  # the disk writes while the bytes are hashed
-        synced = [pool.submit(sync, path) for path in paths]
-        files = {
-            path.name: {"blake3": known.get(path.name) or file_digest(path), "size": path.stat().st_size}
-            for path in paths
-        }
-        for done in synced:
-            done.result()
-    return files
+    return {
+        path.name: {"blake3": known.get(path.name) or file_digest(path), "size": path.stat().st_size} for path in paths
+    }

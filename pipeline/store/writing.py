@@ -1,22 +1,31 @@
-"""Writes small files so that a reader, or whoever comes after a crash, finds the old bytes or the new ones."""
+"""Writes files so that a reader, or whoever comes after a crash, finds the old bytes or the new ones.
+
+A name is given to bytes that the disk has confirmed, and is confirmed itself before anything relies on it
+(`replace_all`). Only where a reader knows what is torn, and can do without, is that left to the system (`keep`).
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.wire import plain
+
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
+_SMALL = 1 << 20  # bytes: the system begins by itself to write what is larger
+_AT_ONCE = 8  # files that are waited for at once
 
 
-def write_durably(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a small file that is not there yet and have the disk confirm it."""
+def write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a small file that is not there yet; the disk has still to confirm it."""
     with new(path, mode) as stream:
         stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def new(path: Path, mode: int = 0o644) -> BinaryIO:
@@ -38,23 +47,78 @@ def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace a small file in one step: a reader, and whoever comes after a power cut, sees the old bytes or the new.
+    """Replace a small file in one step, as `replace_all` does."""
+    replace_all(path.parent, {path.name: lambda place: write(place, data)})
 
-    When it returns the disk has confirmed the new ones.
+
+def replace_all(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
+    """Replace files of a folder, each in one step; each writer makes a new file, at the path that it is given.
+
+    The order is: all are written, the disk confirms their bytes, they get their names, the disk confirms the names.
+    So a reader, and whoever comes after a power cut, sees of each file the old bytes or the new; and where one cannot
+    be written, none is replaced.
     """
-    temporary = partial(path)
+    written = {partial(folder / name): folder / name for name in writers}
     try:
-        write_durably(temporary, data)
-        temporary.replace(path)
+        for place, make in zip(written, writers.values(), strict=True):
+            make(place)
+        confirm(*written)
+        for place, path in written.items():
+            place.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
-    sync(path.parent)
+        for place in written:
+            place.unlink(missing_ok=True)
+    confirm(folder)
 
 
-def sync(path: Path) -> None:
-    """Have the disk confirm the bytes of a file, or the names in a folder."""
+def keep(path: Path, data: bytes) -> None:
+    """Replace a small file of which a reader knows whether it is whole, and can do without: no disk is waited for.
+
+    One that holds these bytes already is left alone.
+    """
+    with suppress(OSError):
+        if plain.read(path) == data:
+            return
+    place = partial(path)
+    try:
+        write(place, data)
+        place.replace(path)
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def confirm(*paths: Path) -> None:
+    """Have the disk confirm the bytes of files, and the names in folders, in whatever order. Raises OSError.
+
+    It is handed all of them before any is waited for, and all are waited for at once: small files cost little more
+    together than one of them, as one commit of the journal and one flush of the disk's cache do for all.
+    """
+    with ExitStack() as opened:
+        descriptors = [_opened(path, opened) for path in paths]
+        for descriptor in descriptors:
+            _begin(descriptor)
+        if len(descriptors) == 1:
+            os.fsync(descriptors[0])
+        else:
+            list(_waiting(os.getpid()).map(os.fsync, descriptors))
+
+
+@cache
+def _waiting(process: int) -> ThreadPoolExecutor:
+    """Return the threads with which a process waits for the disk; those of its parent do not come with a fork."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=f"disk-{process}")
+
+
+def _opened(path: Path, until: ExitStack) -> int:
     descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    until.callback(os.close, descriptor)
+    return descriptor
+
+
+def _begin(descriptor: int) -> None:
+    """Have the system begin to write a small file: what it advises to drop from memory, Linux writes first.
+
+    Nothing is dropped as long as it is being written.
+    """
+    if hasattr(os, "posix_fadvise") and os.fstat(descriptor).st_size < _SMALL:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -16,6 +16,7 @@ from pipeline.graph.passes.cleanup import dead_nodes
 from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
+from pipeline.torch7.counting import check_layers
 from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
@@ -121,6 +122,7 @@ def lower(
     problems = unsupported(root, mode)
     if problems:
         raise UnsupportedError(problems)
+    check_layers(root)
     if inputs:
         return _lower_given(root, tuple(inputs), name, checkpoint, note, mode)
     solution = solve(root, checkpoint, mode)

@@ -261,8 +261,8 @@ def module(
     checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
     a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
     input: the shape of a network's input is found from them. `inside`: the class cannot run without its `modules`,
-    which are a chain or branches; `holds` names other fields with modules that it runs. `where` tells the class from
-    others of the same name: `where=fields("input_dim", "hidden_dim")`.
+    and which of them run (see `tree.CONTAINERS`); `holds` names other fields with modules that it runs. `where` tells
+    the class from others of the same name: `where=fields("input_dim", "hidden_dim")`.
     """
 
     def add(function: Function) -> Function:

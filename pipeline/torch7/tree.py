@@ -9,9 +9,9 @@ from pipeline.errors import InvalidInputError
 from pipeline.graph.registry import Registry
 from pipeline.torch7.objects import LuaValue, Table, TorchObject, describe
 
-Held: TypeAlias = Literal["chain", "branches"]
-# Classes that cannot run without their `modules`, and whether these run one after the other or side by side; filled
-# where the classes are defined (`@module(inside=...)`).
+Held: TypeAlias = Literal["chain", "branches", "items", "replicas"]
+# Classes that cannot run without their `modules`, and whether these run one after the other, side by side on one input
+# or on an item of it each, or are copies of one that runs; filled where the classes are (`@module(inside=...)`).
 CONTAINERS: Registry[Held] = Registry("container class")
 
 
@@ -42,13 +42,19 @@ def table_of(module: TorchObject) -> LuaValue:
 
     Old nngraph did not list them a second time (gmodule.lua, read).
     """
-    nodes = module.get("forwardnodes")
     listed: LuaValue = module.get("modules")
-    if listed is not None or not isinstance(nodes, Table):
-        return listed
+    nodes = in_nodes(module) if listed is None else None
+    return listed if nodes is None else Table(dict(enumerate(nodes, 1)))
+
+
+def in_nodes(module: TorchObject) -> list[LuaValue] | None:
+    """Return what the nodes of a graph run, in running order, as often as they do; None for what is no graph."""
+    nodes = module.get("forwardnodes")
+    if not isinstance(nodes, Table):
+        return None
     data = [node.get("data") for node in nodes.array() if isinstance(node, TorchObject)]
     found = [each.get("module") for each in data if isinstance(each, Table)]
-    return Table(dict(enumerate((one for one in found if one is not None), 1)))
+    return [one for one in found if one is not None]
 
 
 def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
@@ -84,7 +90,7 @@ def validate(module: TorchObject) -> None:
 
 
 def _step(parent: TorchObject, path: str, position: int) -> str:
-    step = f"branch[{position}]" if CONTAINERS.get(parent.class_name) == "branches" else str(position)
+    step = f"branch[{position}]" if CONTAINERS.get(parent.class_name) in ("branches", "items") else str(position)
     return f"{path}.{step}" if path else step
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from io import BufferedWriter
 from threading import Event
 
+LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
 _SYNC_SECONDS = 0.02  # between two times that the disk is asked for what was written: some 50 MB
 
 

@@ -16,13 +16,12 @@ import numpy as np
 
 from pipeline.errors import MachineError, Problem, UnsupportedError
 from pipeline.wire.digest import digest
-from pipeline.wire.kernel import copy_range, synced
+from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.mapped import MappedFile
 from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
 STEP = 32 << 20  # bytes written between two reports of progress
-LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
 LIMIT = 1 << 31  # protobuf's sizes are signed 32-bit numbers: Caffe and Caffe2 read one byte less than this
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import runner, status
+from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
+from tests.support import unprivileged
 
 
 def zoo(program: Program, *names: str) -> Path:
@@ -52,6 +54,20 @@ def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: P
     said = program("convert", folder, "--output", program.output, "-q")
     assert said.code == 0
     assert states(program, program.output) == {"x-model": "done", "y-model": "done"}
+
+
+def test_what_may_not_be_read_in_a_folder_is_told_and_costs_only_itself(program: Program) -> None:
+    folder = zoo(program, "a.t7", "b.t7", "dark/c.t7", "blind/d.t7")
+    (folder / "a.t7").chmod(0)
+    (folder / "dark").chmod(0)
+    (folder / "blind").chmod(0o400)  # its names can be read, and nothing else
+    with unprivileged():
+        said = program("convert", folder, "--output", program.output, "-q")
+    (folder / "dark").chmod(0o700)
+    (folder / "blind").chmod(0o700)
+    assert said.code == MachineError.exit_code
+    assert states(program, program.output) == {"a": "failed", "b": "done", "d": "failed", "dark": "failed"}
+    assert "it is a folder, closed to you" in said.err
 
 
 @pytest.mark.parametrize("given", ["zoo", "zoo/*.prototxt"])

@@ -33,7 +33,7 @@ def test_where_links_are_impossible_the_file_is_copied(tmp_path: Path, monkeypat
     monkeypatch.setattr(delivery, "reflink", lambda *_: False)
     source = tmp_path / "a"
     source.write_bytes(b"x" * (1 << 20))
-    assert delivery.place(source, tmp_path / "b", Digests(tmp_path)) == "copied"
+    assert delivery.place({"b": source}, tmp_path, Digests(tmp_path)) == {"b": "copied"}
     assert (tmp_path / "b").read_bytes() == source.read_bytes()
 
 

@@ -43,8 +43,9 @@ class Disk:
 
 
 def _read_later(bench: Bench, path: Path) -> bool:
-    """Return whether a later run reads a file; of digests that are torn it takes no notice."""
-    return path.parent != bench.root / "digests" and (bench.root / "sessions") not in path.parents
+    """Return whether a later run needs a file; of digests and of history that are torn it takes no notice."""
+    cached = (bench.root / "digests", bench.root / "history")
+    return path.parent not in cached and (bench.root / "sessions") not in path.parents
 
 
 def test_every_name_that_a_later_run_reads_is_given_to_confirmed_bytes_and_confirmed_itself(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,6 +284,16 @@ def test_an_artifact_that_changes_while_a_stage_reads_it_makes_nothing(bench: Be
     assert "weights.safetensors changed while it was read" in outcome.error.what
     assert bench.resume().exit_code == 0
     assert "import" in bench.ran()
+
+
+def test_what_a_reader_says_of_a_store_that_is_removed_meanwhile_is_the_machines_fault(bench: Bench) -> None:
+    def removed(task: Task) -> None:
+        shutil.rmtree(bench.root)
+        raise UsageError("graph.json has no weights.safetensors beside it")
+
+    outcome = bench.run(stages=(IMPORT, replace(EMIT, run=removed), TRANSLATE))
+    assert outcome.exit_code == MachineError.exit_code
+    assert bench.run().exit_code == 0
 
 
 def test_an_interrupted_run_says_so_and_goes_on_later(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from pipeline.formats import FORMATS
 from pipeline.runtimes import discovery, serve
 from pipeline.runtimes.discovery import Program, known, look_for, runtimes, search
 from pipeline.runtimes.runtime import Missing, Runtime
+from tests.support import unprivileged
 
 CAFFE2 = next(program for program in known() if program.name == "Caffe2")
 
@@ -60,7 +61,7 @@ def test_the_interpreters_that_the_environment_names_come_first_and_in_order(env
         ("1.0.1", str(other)),
         ("1.4.0", str(made)),
     ]
-    assert found[0].found_by == "CAFFE2_PYTHON" and found[2].found_by == str(tmp_path / "made")
+    assert [each.build for each in found] == [str(one), str(other), "torch2caffe2 runtimes install"]
 
 
 def test_what_was_not_installed_to_its_end_is_not_found(environment_of, monkeypatch, tmp_path):
@@ -68,6 +69,15 @@ def test_what_was_not_installed_to_its_end_is_not_found(environment_of, monkeypa
     (tmp_path / "made" / "caffe2-1.0.1" / "complete").unlink()
     monkeypatch.setattr(discovery, "folders", lambda: iter((tmp_path / "made",)))
     assert [type(found) for found in look_for(CAFFE2, {})] == [Missing]
+
+
+def test_folders_that_belong_to_somebody_else_hold_no_program(monkeypatch, tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "theirs" / "site-packages")])
+    monkeypatch.setattr(discovery, "folders", lambda: [tmp_path / "theirs" / "runtimes"])
+    with unprivileged():
+        assert search({})
+    (tmp_path / "theirs").chmod(0o700)
 
 
 def test_a_version_is_taken_once(environment_of, monkeypatch, tmp_path):

@@ -17,6 +17,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Digests:
     (tmp_path / "digests").mkdir()
     monkeypatch.setattr(digests, "_TICK_NS", -1)
     monkeypatch.setattr(digests, "_COARSE_TICK_NS", -1)
+    monkeypatch.setattr(digests, "_WORTH", 0)
     return Digests(tmp_path / "digests")
 
 
@@ -61,6 +62,18 @@ def test_a_file_just_written_is_not_remembered(cache: Digests, tmp_path: Path, m
     cache.of(path)
     cache.of(path)
     assert len(read) == 2
+
+
+def test_a_small_file_is_read_each_time_and_nothing_is_kept_of_it(tmp_path: Path) -> None:
+    path, cache = tmp_path / "a", Digests(tmp_path / "digests")
+    cache.folder.mkdir()
+    path.write_bytes(b"hello")
+    cache.remember(path, "wrong")
+    assert cache.of(path) == blake3(b"hello").hexdigest()
+    assert list(cache.folder.iterdir()) == []
+    path.write_bytes(b"x" * (1 << 16))
+    cache.remember(path, "remembered")
+    assert cache.of(path) == "remembered"
 
 
 @pytest.mark.parametrize("junk", [b"", b"1 2 3", b"\xff\xfe", b"x" * 200])

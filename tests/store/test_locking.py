@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from pipeline.store import locking
 from pipeline.store.store import Store
@@ -24,7 +25,7 @@ def _refusing(number: int) -> Callable[[int, int], None]:
 
 def _others(path: Path) -> locking.Lock:
     """Return a lock by another file than the one that is asked for, in place of a scheduler's."""
-    return FileLock(path.with_name(f"other-{path.name}"), thread_local=False)
+    return locking.FileLock(path.with_name(f"other-{path.name}"))
 
 
 def test_that_a_file_system_knows_no_locks_is_told_from_what_else_fails(
@@ -67,9 +68,42 @@ def test_one_holder_has_a_lock_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_lock_in_a_store_that_was_removed_does_not_make_its_folder_again_which_would_have_no_mark(
-    tmp_path: Path,
+def test_a_store_that_is_removed_before_a_lock_is_taken_or_while_it_is_waited_for_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(FileNotFoundError), locking.lock(tmp_path / "store" / "locks" / "one"):
+    store = Store(tmp_path / "store")
+    asked, waiting = store.lock("a"), store.lock("b")
+    with store.lock("b"):
+        monkeypatch.setattr(time, "sleep", lambda _: shutil.rmtree(store.root, ignore_errors=True))
+        with pytest.raises(FileNotFoundError):
+            waiting.acquire(timeout=-1)
+    with pytest.raises(FileNotFoundError):
+        asked.acquire(timeout=0)
+    assert not store.root.exists()
+
+
+def test_who_waits_for_a_lock_whose_file_its_holder_removes_gets_that_of_the_next_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one"
+    first, second = locking.lock(path), locking.lock(path)
+    first.acquire(timeout=0)
+    real = fcntl.flock
+
+    def flock(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        path.unlink()  # which the second one has opened, and not yet locked
+        first.release()
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    second.acquire(timeout=1)
+    with pytest.raises(locking.Timeout):
+        locking.lock(path).acquire(timeout=0)
+
+
+def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"), locking.lock(tmp_path / "one"):
         pass
-    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "elsewhere").exists()

@@ -7,6 +7,7 @@ import fcntl
 import os
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -89,12 +90,10 @@ def test_too_little_memory_is_the_machine_and_not_a_bug(bench: Bench) -> None:
 
 
 def test_an_fsync_that_fails_publishes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, count = os.fsync, 0
+    real, counted = os.fsync, count(1)
 
     def failing(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == 8:
+        if next(counted) == 8:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(descriptor)
 

@@ -131,6 +131,21 @@ def test_the_disk_has_confirmed_files_and_names_before_an_artifact_appears_and_i
     assert (place.parent.stat().st_ino, True) in synced
 
 
+def test_the_disk_has_confirmed_the_name_of_a_shelf_before_an_artifact_lies_in_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real, early = store.folder(KEY), os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        early.append((os.fstat(descriptor).st_ino, place.parent.exists() and not place.exists()))
+        real(descriptor)
+
+    place.parent.mkdir()  # by another process, which may not have come farther
+    monkeypatch.setattr(os, "fsync", fsync)
+    _publish(store)
+    assert ((store.root / "artifacts").stat().st_ino, True) in early
+
+
 def test_the_same_artifact_published_twice_is_kept_once(store: Store) -> None:
     first = _publish(store)
     inode = (first.path / "a.txt").stat().st_ino

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.errors import OverBudget, PipelineError
 from pipeline.graph.input_spec import parse_input_spec
 from pipeline.torch7 import importer
+from pipeline.torch7.counting import check_layers
+from pipeline.torch7.lowering import Lowering
+from pipeline.torch7.module import Module
 from tests.support import numbers
-from tests.torch7.fixtures import check, graph_of
+from tests.torch7.fixtures import as_read, check, graph_of
 from tests.torch7.writer import nn, sequential
 
 FILES = Path(__file__).parents[1] / "data" / "torch7_costly"
@@ -54,6 +57,41 @@ def test_a_module_that_runs_twice_on_one_value_is_one_node():
     assert [node.operator.name for node in graph.nodes] == ["Tanh", *["Sum"] * 5]
     x = numbers(2, 3)
     check(_doubled(nn("Tanh"), 5), x, expected=32 * np.tanh(x))
+
+
+def _thrice(m):
+    return sequential(m, m, m)
+
+
+def _in_nodes(m):
+    nodes = [nn("nngraph.Node", data={"module": m, "mapindex": []}) for _ in range(2)]
+    return nn("gModule", modules=[m], forwardnodes=nodes, innode=nn("nngraph.Node"), outnode=nn("nngraph.Node"))
+
+
+def _on_two_items(m):
+    both = sequential(nn("Tanh"), nn("Sigmoid"), kind="ConcatTable")
+    return sequential(both, sequential(m, m, kind="ParallelTable"), nn("CAddTable"))
+
+
+@pytest.mark.parametrize("nested", [_thrice, _in_nodes, _on_two_items])
+def test_what_runs_too_many_modules_is_refused_before_any_runs(nested, monkeypatch):
+    monkeypatch.setattr(Lowering, "run", None)
+    module = nn("Tanh")
+    for _ in range(60):
+        module = nested(module)
+    with pytest.raises(OverBudget, match=r"^the network is too large: [0-9]{2},[0-9]{3,} layers") as error:
+        graph_of(module, (1, 4))
+    assert "nn." in error.value.where
+
+
+def test_replicas_and_branches_of_one_input_count_once():
+    layer = sequential(*[nn("Tanh")] * 300)
+    layers = sequential(*[layer] * 150)
+    replicas = sequential(*[layers] * 8, kind="DataParallelTable")
+    branches = sequential(sequential(replicas, replicas, kind="ConcatTable"), nn("CAddTable"))
+    check_layers(Module(as_read(branches)))
+    with pytest.raises(OverBudget):
+        check_layers(Module(as_read(sequential(branches, branches))))
 
 
 def test_a_module_in_place_runs_twice_all_the_same():

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
+from pipeline.errors import UsageError
 from tests.torture import trace
 from tests.torture.subject import Place, Subject, a_place, changes_of, in_child
 from tests.torture.tally import Tally
@@ -81,7 +83,11 @@ def _needed(subject: Subject, folder: Path) -> int:
 
 
 def _resumed(subject: Subject, place: Place, *more: str) -> str:
-    finished = place.finished()
+    """Go on; say what is wrong then, or that what was left is no store any more."""
+    try:
+        finished = place.finished()
+    except UsageError as error:
+        return error.what
     code = in_child(lambda: subject.resume(place, *more))
     return subject.wrong_after(place, finished, code)
 
@@ -149,12 +155,10 @@ def _fsyncs(subject: Subject, place: Place, folder: Path) -> int:
 
 
 def _failing(subject: Subject, place: Place, number: int) -> int:
-    real, count = os.fsync, 0
+    real, counted = os.fsync, count(1)
 
     def fsync(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == number:
+        if next(counted) == number:
             (place.folder / "failed").write_text(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         real(descriptor)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.errors import MachineError, UnsupportedError
+from pipeline.wire.kernel import LARGE
 from pipeline.wire.mapped import map_file
-from pipeline.wire.splice import CHUNK, LARGE, Floats, check_size, float_bytes, message, packed_varints, total, write
+from pipeline.wire.splice import CHUNK, Floats, check_size, float_bytes, message, packed_varints, total, write
 
 
 def joined(array) -> bytes:

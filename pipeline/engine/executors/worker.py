@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from pipeline.engine.executors.telling import Telling
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
-from pipeline.store.locking import Timeout, granted, granted_by
+from pipeline.store.locking import Lock, Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
@@ -37,7 +37,7 @@ class Wanted:
     session: Path  # of the client in the store; its lock is held
     files: Mapping[Path, int]  # what is to be read, with its size in bytes
     outputs: tuple[Path, ...]  # folders that are there
-    programs: Mapping[str, fingerprint.Components]  # of each stage
+    programs: Mapping[str, fingerprint.Components]  # of each stage that runs
     options: Options
     by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
 
@@ -46,11 +46,13 @@ def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool)
     """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
-    return Wanted(session, files, outputs, _programs(options), options, by_files)
+    left_out = set.intersection(*(set(job.without) for job in work))
+    run = {stage.name for stage in discover()} - left_out
+    return Wanted(session, files, outputs, _programs(run, options), options, by_files)
 
 
-def _programs(options: Options) -> dict[str, fingerprint.Components]:
-    return {stage.name: fingerprint.program(stage, options) for stage in discover()}
+def _programs(run: Container[str], options: Options) -> dict[str, fingerprint.Components]:
+    return {stage.name: fingerprint.program(stage, options) for stage in discover() if stage.name in run}
 
 
 class Convert(WorkerPlugin):  # type: ignore[misc]
@@ -108,7 +110,7 @@ class SetAside:
 Ended = ModelResult | SetAside | None  # None where it was not begun, as the user asked to stop before
 
 
-class SchedulersLock:
+class SchedulersLock(Lock):
     """A lock that the scheduler grants; it is free again half a minute after its worker has died."""
 
     def __init__(self, path: Path) -> None:
@@ -125,14 +127,6 @@ class SchedulersLock:
         self._lock.release()
         with suppress(AttributeError):  # where leases are for ever, nothing renews them
             self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
-
-    def __enter__(self) -> None:
-        """Wait for it as long as it takes."""
-        self.acquire(-1)
-
-    def __exit__(self, *error: object) -> None:
-        """Let the next one have it."""
-        self.release()
 
 
 def work(jobs: Sequence[tuple[int, Job]], name: str) -> list[Ended]:
@@ -209,8 +203,8 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
     for path, size in wanted.files.items():
         if not path.is_file() or path.stat().st_size != size:
             raise MachineError("it does not see the same file", where=str(path))
-    for name, here in _programs(wanted.options).items():
-        if different := fingerprint.differences(wanted.programs.get(name, {}), here):
+    for name, here in _programs(wanted.programs, wanted.options).items():
+        if different := fingerprint.differences(wanted.programs[name], here):
             raise MachineError(
                 f"it would make other files in stage {name}",
                 why="; ".join(map(str, different[:3])),

@@ -69,7 +69,7 @@ def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     return tuple([net.run(child, x) for child in m.children(branches=True)])
 
 
-@module("nn.ParallelTable", inside="branches", items=lambda m: len(m.children()))
+@module("nn.ParallelTable", inside="items", items=lambda m: len(m.children()))
 def parallel_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Run the i-th module on the i-th item."""
     children = m.children(branches=True)
@@ -90,7 +90,7 @@ def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     return tuple(outputs)
 
 
-@module("nn.Parallel", inside="branches")
+@module("nn.Parallel", inside="items")
 def parallel(m: Module, x: Value, net: Lowering) -> Value:
     """Run the i-th module on the i-th slice along `inputDimension`, and join along `outputDimension`."""
     axis = axis_of(m.int("inputDimension"), x, net)
@@ -122,7 +122,7 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     return net.reshape(y, (*x.shape[:extra], *y.shape[1:]))
 
 
-@module("nn.DataParallelTable", "nn.DataParallel", inside="chain")
+@module("nn.DataParallelTable", "nn.DataParallel", inside="replicas")
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
     return net.run(m.children()[0], x)

@@ -229,6 +229,24 @@ def test_a_worker_with_other_versions_is_named_with_what_differs(
     assert "to 0.0.1" in error.why
 
 
+def _none_here(*how: object) -> list[object]:
+    return []
+
+
+@pytest.mark.parametrize("without", [[], ["verify"]])
+def test_a_worker_with_other_runtimes_takes_part_where_nothing_is_verified(
+    tmp_path: Path, cluster: distributed.LocalCluster, without: list[str]
+) -> None:
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address, without=without)
+    with _one_where(cluster, "pipeline.runtimes.discovery", "runtimes", _none_here) as address:
+        if without:
+            results = batch.convert_all(runs, lambda event: None, stages=STAGES)
+            assert [result.exit_code for result in results] == [0, 0]
+        else:
+            with pytest.raises(MachineError, match=f"{address} cannot take part.* in stage verify"):
+                batch.convert_all(runs, lambda event: None, stages=STAGES)
+
+
 def test_a_worker_whose_clock_differs_by_an_hour_is_named(tmp_path: Path, cluster: distributed.LocalCluster) -> None:
     with _one_where(cluster, worker.__name__, "_behind", lambda worker: 3600) as address:
         error = _refused(tmp_path, cluster)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import record
+from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, Bench
+
+
+def _killed_in_emit(bench: Bench, **typed: object) -> None:
+    """Run in a child that is killed while the second stage runs."""
+    child = os.fork()
+    if child == 0:
+        bench.run(stages=(IMPORT, replace(EMIT, run=lambda task: os.kill(os.getpid(), signal.SIGKILL))), **typed)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def _states(bench: Bench) -> list[str]:
+    return [stage.state for stage in record.load(bench.output).stages]
+
+
+def test_a_record_is_written_where_a_run_begins_before_it_delivers_and_where_it_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, save = [], record.RunRecord.save
+
+    def look(found: record.RunRecord, folder: Path) -> None:
+        saved.append((found.state, {stage.state for stage in found.stages}, bool(found.pending)))
+        save(found, folder)
+
+    monkeypatch.setattr(record.RunRecord, "save", look)
+    bench.run()
+    assert saved == [("running", {"pending"}, False), ("running", {"done"}, True), ("done", {"done"}, False)]
+
+
+def test_of_a_run_that_was_killed_the_log_tells_how_far_it_was(bench: Bench) -> None:
+    _killed_in_emit(bench)
+    first, second = record.load(bench.output).stages
+    (artifact,) = bench.store.artifacts()
+    assert (first.state, first.key, first.digest, first.size) == ("done", artifact.key, artifact.digest, artifact.size)
+    assert (second.state, second.reasons) == ("running", ["it has not run for this model yet"])
+    assert second.started > record.load(bench.output).started
+
+
+def test_a_stage_that_was_forced_and_finished_is_not_made_once_more(bench: Bench) -> None:
+    _killed_in_emit(bench, force=["import", "emit"])
+    bench.resume(stages=(IMPORT, EMIT))
+    assert (bench.hits(), bench.ran()) == (["import"], ["emit"])
+
+
+def test_a_log_of_another_run_tells_nothing(bench: Bench) -> None:
+    bench.run()
+    path = bench.output / record.RECORD
+    told = json.loads(path.read_text())
+    for stage in told["stages"]:
+        stage["state"] = "pending"
+    path.write_text(json.dumps({**told, "state": "running"}))
+    assert _states(bench) == ["done"] * 4
+    path.write_text(json.dumps({**told, "state": "running", "run": "another"}))
+    assert _states(bench) == ["pending"] * 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "stage_finished", "stage": "import", "size": "large"}',
+        '{"event": "stage_finished", "stage": "import", "key": "../x"}',
+        '{"event": "stage_started", "stage": "import", "time": 7}',
+        '{"event": "stage_finished", "stage": ["import"]}',
+        '{"event": ["stage_finished"], "stage": "import"}',
+        "[" * 100_000,
+    ],
+)
+def test_a_log_that_says_what_none_would_tells_nothing(bench: Bench, line: str) -> None:
+    _killed_in_emit(bench)
+    with (bench.output / record.LOG).open("a") as log:
+        log.write(f"{line}\n")
+    assert _states(bench) == ["pending", "pending"]
+
+
+@pytest.mark.parametrize("line", ["", '{"event": "stage_fin', "7", "\0" * 100, '{"event": "unheard"}'])
+def test_what_is_broken_off_in_a_log_hides_nothing_else(bench: Bench, line: str) -> None:
+    _killed_in_emit(bench)
+    with (bench.output / record.LOG).open("a") as log:
+        log.write(f"{line}\n")
+    assert _states(bench) == ["done", "running"]
+    assert bench.resume(stages=STAGES).exit_code == 0
+    assert (bench.hits(), bench.ran()) == (["import"], NAMES[1:])
