@@ -41,6 +41,7 @@ _STATES = {  # of a stage, by the event that tells of it
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+FEW = msgspec.Meta(max_length=1000)  # stages, and files of one run
 
 
 class DeliveredFile(TypedDict):
@@ -98,14 +99,15 @@ class RunRecord:
     store: str
     command: list[str]
     source: SourceFiles
-    stages: list[StageRecord]
+    stages: Annotated[list[StageRecord], FEW]
     state: str = "running"
     version: str = pipeline.__version__
     started: str = ""
     finished: str = ""
     error: str = ""
-    delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
-    pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
+    delivered: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
+    # Files that are being delivered, and perhaps are not there yet.
+    pending: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
     mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
     worker: str = ""  # who does it, as HOST:PID
     format: int = FORMAT

@@ -118,7 +118,7 @@ class Run:
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
             if missing := stage.lacks(self.inputs):
-                entry.state, entry.reasons = "skipped", [f"the {kind} that it needs was not made" for kind in missing]
+                entry.state, entry.reasons = "skipped", [f"it needs {kind}, which no stage made" for kind in missing]
                 self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
                 continue
             began = time.monotonic()
