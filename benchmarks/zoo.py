@@ -29,7 +29,7 @@ WORKERS = (4, 16, 64, 256)
 LINEAR = 0.85  # of twice as fast that two processes shall reach
 DASK = 1.1  # times as long that dask may take
 _BATCH = 10  # large networks that are on the disk together, with four copies each
-_SIMULATED = (5.0, 2000)  # seconds that a simulation takes where scheduling costs nothing; models at most
+_SIMULATED = (5.0, 8000)  # seconds that a simulation takes where scheduling costs nothing; models at most
 _QUIET = {  # what each worker would look at of itself, on its own machine
     "distributed.admin.system-monitor.interval": "1 h",
     "distributed.admin.tick.interval": "1 s",
@@ -128,8 +128,8 @@ def _seconds(run: record.RunRecord) -> float:
     return (datetime.fromisoformat(run.finished) - datetime.fromisoformat(run.started)).total_seconds()
 
 
-def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
-    """Have dask do models whose stages only sleep, and tell what time of a processor a model costs beside.
+def simulated(zoo: str, size: int, stages: Stages, workers: int, place: Path) -> Row:
+    """Have dask do models of `size` bytes whose stages only sleep; tell what time of a processor a model costs beside.
 
     All workers are threads of this process, as is the scheduler: they share that processor, which real ones do not.
     """
@@ -141,7 +141,10 @@ def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
     each = sum(stages.values())
     ideal, most = _SIMULATED
     count = min(most, workers * max(1, round(ideal / each)))
-    jobs = [Job(f"m{number}", place, partial(asleep, f"m{number}", stages)) for number in range(count)]
+    model = place / "model"
+    model.touch()
+    os.truncate(model, size)
+    jobs = [Job(f"m{n}", place, partial(asleep, f"m{n}", stages), reads=(model,)) for n in range(count)]
     own = {"n_workers": workers, "threads_per_worker": 1, "processes": False, "protocol": "tcp", "host": "127.0.0.1"}
     own |= {"memory_limit": None, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
     with dask.config.set(_QUIET), LocalCluster(**own) as cluster:
@@ -149,7 +152,7 @@ def simulated(zoo: str, stages: Stages, workers: int, place: Path) -> Row:
         try:
             executor.start(jobs, events.unheard)
             began, used = time.perf_counter(), time.process_time()
-            for result in [executor.submit(job) for job in jobs]:
+            for result in executor.submit(jobs):
                 result()
             seconds, used = time.perf_counter() - began, time.process_time() - used
         finally:
@@ -182,19 +185,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     few, many = (min(asked.large, 2), min(asked.small, 100)) if asked.quick else (asked.large, asked.small)
     zoos = {
-        f"{many:,} small": ([small(seed) for seed in range(many)], many, LINEAR),
-        f"{few} of 20 to 250 MB": ([large(number, few) for number in range(few)], _BATCH, 0.0),
+        f"{many:,} small": (10_000, [small(seed) for seed in range(many)], many, LINEAR),
+        f"{few} of 20 to 250 MB": (100_000_000, [large(number, few) for number in range(few)], _BATCH, 0.0),
     }
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="zoo-", dir=asked.folder) as temporary:
         bench = Bench(Path(temporary), runs=1)
-        for zoo, (networks, batch, goal) in zoos.items():
+        for zoo, (size, networks, batch, goal) in zoos.items():
             if networks:
                 found, stages = measured(bench, zoo, networks, batch, goal)
                 rows += found
                 for workers in WORKERS:
                     print(f"{zoo}, simulated by {workers} workers ...", file=sys.stderr)
-                    rows.append(simulated(zoo, stages, workers, bench.folder))
+                    rows.append(simulated(zoo, size, stages, workers, bench.folder))
     print(table(rows))
     return int(any(row.met is False for row in rows))
 

@@ -133,12 +133,12 @@ def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]
     begin = next((i for i in range(least) if a[i] != b[i]), least)
     end = next((i for i in range(least - begin) if a[-1 - i] != b[-1 - i]), least - begin)
     yield from ((i, i) for i in range(begin))
-    inner = [kinds[begin : len(kinds) - end] for kinds in (a, b)]
-    if len(inner[0]) * len(inner[1]) <= _COMPARISONS:
-        blocks = SequenceMatcher(None, *inner, autojunk=False).get_matching_blocks()
+    some, others = a[begin : len(a) - end], b[begin : len(b) - end]
+    if len(some) * len(others) <= _COMPARISONS:
+        blocks = SequenceMatcher(None, some, others, autojunk=False).get_matching_blocks()
         yield from ((begin + x + i, begin + y + i) for x, y, size in blocks for i in range(size))
     else:
-        yield from ((begin + x, begin + y) for x, y in _one_by_one(*inner))
+        yield from ((begin + x, begin + y) for x, y in _one_by_one(some, others))
     yield from ((len(a) - i, len(b) - i) for i in range(end, 0, -1))
 
 
@@ -154,7 +154,7 @@ def _one_by_one(a: Sequence[Kind], b: Sequence[Kind]) -> list[tuple[int, int]]:
     ends, last, before = list[int](), list[int](), list[int]()
     for i, (_, y) in enumerate(pairs):
         length = bisect_left(ends, y)
-        ends[length:], last[length:] = [y, *ends[length + 1 :]], [i, *last[length + 1 :]]
+        ends[length : length + 1], last[length : length + 1] = [y], [i]
         before.append(last[length - 1] if length else -1)
     kept, i = list[tuple[int, int]](), last[-1] if last else -1
     while i >= 0:

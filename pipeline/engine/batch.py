@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.config import Options
+from pipeline.config import Options, refuse_shared_output
 from pipeline.engine import events, page, runner
 from pipeline.engine.behind import sending
 from pipeline.engine.executors.choice import chosen
@@ -13,6 +14,8 @@ from pipeline.engine.executors.executor import Executor
 from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
 from pipeline.stages.stage import Stage
+
+_AT_ONCE = 8  # records that the disk confirms together
 
 
 def convert_all(
@@ -23,8 +26,9 @@ def convert_all(
 ) -> list[ModelResult]:
     """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
     if len(runs) > 1:
-        for options in runs:
-            runner.wait(options, report, command)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(lambda options: runner.wait(options, report, command), runs))
+        refuse_shared_output(runs)
     with sending(runs[0].remote_store, report) as heard:
         return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
 
@@ -55,8 +59,7 @@ def do_all(work: Sequence[Job], report: events.Reporter, executor: Executor | No
 def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Executor) -> list[ModelResult | None]:
     try:
         executor.start(work, report)
-        waiting = [executor.submit(job) for job in work]
-        return [result() for result in waiting]
+        return [result() for result in executor.submit(work)]
     finally:
         executor.stop()
 

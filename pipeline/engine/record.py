@@ -114,10 +114,14 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record in one step, confirmed by the disk. Raises OSError."""
+        writing.replace_all(folder, {RECORD: self.write})
+
+    def write(self, path: Path) -> None:
+        """Write the record to a new file. Raises OSError."""
         text = json.dumps(as_json(self))
         with suppress(msgspec.DecodeError):  # of a name that is no Unicode: it is all one line
             text = msgspec.json.format(text, indent=2)
-        writing.replace(folder / RECORD, f"{text}\n".encode())
+        writing.write(path, f"{text}\n".encode())
 
     def asked(self) -> Options:
         """Return the options of the run."""
@@ -272,12 +276,13 @@ def start(options: Options, store: Path, command: list[str], run: str) -> RunRec
 
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
     """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
-    made = replace(start(options, store, command, ""), state=WAITING, worker="")
-    return (
-        made
-        if earlier is None
-        else replace(made, delivered=earlier.delivered, pending=earlier.pending, mark=earlier.mark)
-    )
+    made = replace(start(options, store, command, ""), state=WAITING, worker="", mark=mark(earlier))
+    return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
+
+
+def mark(earlier: RunRecord | None) -> str:
+    """Return the mark of a run into a folder: that of the `earlier` ones there, or a new one."""
+    return (earlier.mark if earlier else "") or os.urandom(6).hex()
 
 
 def now() -> str:

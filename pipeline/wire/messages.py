@@ -62,9 +62,9 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
 
     for word in _WORDS.finditer(view):
         if word.end() - word.start() > _LONGEST and word[0][:1] != b"#":
-            line = 1 + bytes(view[: word.start()]).count(b"\n")
+            number = 1 + bytes(view[: word.start()]).count(b"\n")
             why = f"there is a word of {word.end() - word.start():,} bytes, and {_LONGEST:,} are the most"
-            raise InvalidInputError(f"{path} is no network", where=f"{path}, line {line}", why=why)
+            raise InvalidInputError(f"{path} is no network", where=f"{path}, line {number}", why=why)
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:

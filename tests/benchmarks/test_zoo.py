@@ -7,7 +7,7 @@ from tests.cli.conftest import Program
 
 def test_simulated_workers_do_all_models_and_no_faster_than_they_sleep(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(zoo, "_SIMULATED", (0.2, 8))
-    row = simulated("some", {"import": 0.04, "besides": 0.01}, 2, tmp_path)
+    row = simulated("some", 10_000, {"import": 0.04, "besides": 0.01}, 2, tmp_path)
     assert (row.zoo, row.how, row.models) == ("simulated: some, 0.05 s each", "2 workers", 8)
     assert row.seconds >= 0.2
     assert 0 < float(row.share.split()[0]) <= 1

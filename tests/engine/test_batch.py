@@ -113,9 +113,9 @@ class _Sent(Executor):
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
         assert work
 
-    def submit(self, job: Job) -> Result:
-        self.names.append(job.name)
-        return lambda: None
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        self.names += [job.name for job in work]
+        return [lambda: None for _ in work]
 
     def stop(self) -> None:
         pass

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import Future as Promise
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from typing import Any
 
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Security
@@ -31,6 +32,9 @@ MEMORY = "memory"  # the resource of a worker that says how many bytes it has
 _RESTARTED = "worker-restart-memory"  # the topic under which dask tells which worker exceeded its memory
 _PROOFS = 3  # that are tried, as a worker may die in the middle of one
 _PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
+_TOGETHER = 8  # small models in a task at most: each task takes as long as half of one
+_TURNS = 4  # that each worker has at least, so that all of them end at about the same time
+_SMALL = 1_000_000  # bytes of files up to which a model is one
 _AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
 _TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
 _LOCALLY = {
@@ -40,6 +44,16 @@ _LOCALLY = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A job with its number, the bytes of its files, and who waits for its result."""
+
+    number: int
+    job: Job
+    size: int
+    promise: Promise[ModelResult | None]
+
+
 class Cluster(Executor):
     """The workers of the scheduler that `options` name, or `LOCAL` ones, as many as they have jobs."""
 
@@ -47,8 +61,7 @@ class Cluster(Executor):
         self._options = options
         self._name = f"torch2caffe2-{os.urandom(6).hex()}"  # of our plugin, and of the topic of our events
         self._held = ExitStack()
-        self._futures: dict[int, Future] = {}
-        self._numbers = count()  # of the jobs
+        self._futures: list[Future] = []
         self._full: set[str] = set()  # addresses of workers that exceeded their memory
         self._asked = False
 
@@ -64,7 +77,7 @@ class Cluster(Executor):
             self._wanted = worker.wanted(session.path, work, self._options, by_files)
             self._held.callback(self._leave)
             self._prove(worker.Convert(self._name, self._wanted))
-        self._memory = _memory(self._client)
+        self._workers = self._client.scheduler_info(n_workers=-1)["workers"]
         self._held.enter_context(passes_stops_to(self._ask))
 
     def _prove(self, plugin: worker.Convert) -> None:
@@ -89,39 +102,54 @@ class Cluster(Executor):
                 return self._held.enter_context(store.session())
         return self._held.enter_context(store.session())
 
-    def submit(self, job: Job) -> Result:
-        """Hand a job out: the large ones go first, and to a worker with the memory for it where workers tell theirs."""
-        promise: Promise[ModelResult | None] = Promise()
-        self._hand_out(job, next(self._numbers), promise)
-        return promise.result
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        """Hand jobs out: the large ones go first, and to a worker with the memory for it where workers tell theirs.
+
+        Small ones go together, a few to a worker at a time.
+        """
+        asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
+        small = [each for each in asked if each.size <= _SMALL]
+        few = max(1, min(_TOGETHER, len(small) // (_TURNS * len(self._workers) or 1)))
+        for each in asked:
+            if each.size > _SMALL:
+                self._hand_out([each])
+        for first in range(0, len(small), few):
+            self._hand_out(small[first : first + few])
+        return [each.promise.result for each in asked]
+
+    def _size(self, job: Job) -> int:
+        return sum(self._wanted.files.get(path, 0) for path in job.reads)
 
     def stop(self) -> None:
         """Leave the workers, and the scheduler."""
         self._held.close()
 
-    def _hand_out(self, job: Job, number: int, promise: Promise[ModelResult | None]) -> None:
-        size = sum(self._wanted.files.get(path, 0) for path in job.reads)
-        needs = {MEMORY: min(_AROUND + _TIMES * size, self._memory)} if self._memory else None
-        future = self._client.submit(worker.work, job, number, self._name, priority=size, resources=needs, pure=False)
-        self._futures[number] = future
-        future.add_done_callback(lambda future: self._ended(job, number, promise, future))
+    def _hand_out(self, task: Sequence[_Asked]) -> None:
+        size, most = max(each.size for each in task), _memory(self._workers)
+        needs = {MEMORY: min(_AROUND + _TIMES * size, most)} if most else None
+        jobs = [(each.number, each.job) for each in task]
+        future = self._client.submit(worker.work, jobs, self._name, priority=size, resources=needs, pure=False)
+        self._futures.append(future)
+        future.add_done_callback(partial(self._ended, task))
 
-    def _ended(self, job: Job, number: int, promise: Promise[ModelResult | None], future: Future) -> None:
-        """Take a result, which would be made anew if its worker died with it.
+    def _ended(self, task: Sequence[_Asked], future: Future) -> None:
+        """Take results, which would be made anew if their worker died with them.
 
         What dask gives up goes out again: it may merely have waited where workers died. A worker knows what ran there.
         """
         try:
             with _worded(self._options.scheduler):
-                promise.set_result(future.result())
+                for each, ended in zip(task, future.result(), strict=True):
+                    aside = each.job.failed(self._died(ended.workers)) if isinstance(ended, worker.SetAside) else None
+                    each.promise.set_result(aside or ended)
         except KilledWorker:
-            self._hand_out(job, number, promise)
-        except worker.SetAside as decided:
-            promise.set_result(job.failed(self._died(decided.workers)))
+            self._hand_out(task)
         except PipelineError as error:
-            promise.set_result(None if self._asked else job.failed(error))
+            for each in task:
+                each.promise.set_result(None if self._asked else each.job.failed(error))
         except Exception as bug:
-            promise.set_exception(bug)
+            for each in task:
+                each.promise.set_exception(bug)
         future.release()
 
     def _died(self, workers: Sequence[str]) -> MachineError:
@@ -133,7 +161,7 @@ class Cluster(Executor):
     def _ask(self, number: int) -> None:
         """Ask the workers to stop after the stage that runs; when asked again, do not wait for them."""
         if self._asked:
-            self._client.cancel(list(self._futures.values()), force=True)
+            self._client.cancel(self._futures, force=True)
         else:
             self._asked = True
             self._client.run(worker.ask_to_stop, self._name, on_error="ignore")
@@ -171,9 +199,9 @@ async def _reach(address: str) -> None:
     await comm.close()
 
 
-def _memory(client: Client) -> int:
+def _memory(workers: Mapping[str, Any]) -> int:
     """Return the bytes that the largest worker has; 0 where not all of them tell, for then none can be asked for."""
-    told = [each["resources"].get(MEMORY, 0) for each in client.scheduler_info(n_workers=-1)["workers"].values()]
+    told = [each["resources"].get(MEMORY, 0) for each in workers.values()]
     return int(max(told)) if told and all(told) else 0
 
 

@@ -22,8 +22,8 @@ class Executor(ABC):
         """Be ready to do this work; `report` hears the events of all jobs. Raises PipelineError where it cannot be."""
 
     @abstractmethod
-    def submit(self, job: Job) -> Result:
-        """Have a job done, now or later."""
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        """Have the work done, in whatever order; return the results in its own."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
+from functools import partial
 from multiprocessing import active_children, get_context
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -64,23 +65,22 @@ class Processes(Executor):
         pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(queue, asked, os.getpid()))
         self._pool = self._held.enter_context(pool)
 
-    def submit(self, job: Job) -> Result:
-        """Hand a job out; a process that this starts is deaf until it can hear."""
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        """Hand jobs out; a process that this starts is deaf until it can hear."""
         with no_signals():
-            future = self._pool.submit(_work, job)
-
-        def result() -> ModelResult | None:
-            try:
-                return future.result()
-            except BrokenProcessPool:
-                why = "it was killed, or there was too little memory"
-                return job.failed(MachineError("a process that converts died", why=why))
-
-        return result
+            return [partial(_result, job, self._pool.submit(_work, job)) for job in work]
 
     def stop(self) -> None:
         """Wait for the processes, then for the last of their events."""
         self._held.close()
+
+
+def _result(job: Job, future: Future[ModelResult | None]) -> ModelResult | None:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        why = "it was killed, or there was too little memory"
+        return job.failed(MachineError("a process that converts died", why=why))
 
 
 _telling: Telling | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +89,10 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
     def _send(self, told: Sequence[events.Event]) -> None:
         self.worker.log_event(self.name, json.dumps(list(map(events.as_json, told))))
 
+    def in_vain(self) -> bool:
+        """Return whether nobody wants another job done: the user asked to stop, or the client has died."""
+        return self.stopped or (self.wanted.by_files and not alive(self.wanted.session))
+
     def ask_to_stop(self) -> None:
         """Have the job that runs stop after its stage, and no other begin."""
         self.stopped = True
@@ -96,12 +100,14 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
             self.report(events.StopAsked(self.model))
 
 
-class SetAside(Exception):  # noqa: N818 - what was decided about a job, not a fault
-    """So many workers died with a job that it is not begun once more."""
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What was decided about a job: as many workers died with it, it is not begun once more."""
 
-    def __init__(self, *workers: str) -> None:
-        super().__init__(*workers)
-        self.workers = workers
+    workers: tuple[str, ...]
+
+
+Ended = ModelResult | SetAside | None  # None where it was not begun, as the user asked to stop before
 
 
 class SchedulersLock(Lock):
@@ -123,36 +129,45 @@ class SchedulersLock(Lock):
             self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
 
 
-def work(job: Job, number: int, name: str) -> ModelResult | None:
-    """Return how a job ended; None where it was not begun, as the user asked to stop before. Raises SetAside.
+def work(jobs: Sequence[tuple[int, Job]], name: str) -> list[Ended]:
+    """Do numbered jobs one after the other, and return how they ended.
 
-    A worker that is not proven leaves the job to another one, and the cluster.
+    A worker that is not proven leaves them to another one, and the cluster.
     """
     plugin: Convert = get_worker().plugins[name]
     if not plugin.proven:
         plugin.worker.loop.add_callback(plugin.worker.close, reason="it cannot take part")
         raise Reschedule
-    with on_machine("noting in the store that a model is begun", plugin.wanted.session):
-        again = _note(plugin.wanted.session / f"begun-{number}", plugin.worker.address)
     locks = nullcontext() if plugin.wanted.by_files else granted_by(SchedulersLock)
     with guards.stopping_when(lambda: plugin.stopped), locks:
-        if again:
-            _wait_for(job.output, lambda: plugin.stopped)
-        result = None if plugin.stopped else job.ended(plugin.report)
+        ended = [_done(job, plugin.wanted.session / f"begun-{number}", plugin) for number, job in jobs]
     plugin.telling.tell()  # before the result is, after which nobody listens
-    return result
+    return ended
 
 
-def _note(begun: Path, address: str) -> bool:
-    """Note that a job is begun by this worker, which may not live to tell it; return whether another one had done so.
+def _done(job: Job, begun: Path, plugin: Convert) -> Ended:
+    """Do a job of which the folder `begun` tells which workers had begun it, and did not live to end it."""
+    note = begun / os.urandom(4).hex()
+    try:
+        with on_machine("noting in the store that a model is begun", begun):
+            begun.mkdir(exist_ok=True)
+            if len(died := tuple(_noted(begun))) >= DEATHS:
+                return SetAside(died)
+            note.write_text(plugin.worker.address)
+    except MachineError as error:
+        return job.failed(error)
+    if died:
+        _wait_for(job.output, plugin.in_vain)
+    ended = None if plugin.in_vain() else job.ended(plugin.report)
+    with suppress(OSError):
+        note.unlink()
+    return ended
 
-    Raises SetAside, OSError.
-    """
-    begun.mkdir(exist_ok=True)
-    if len(died := [path.read_text() for path in begun.iterdir()]) >= DEATHS:
-        raise SetAside(*died)
-    (begun / os.urandom(4).hex()).write_text(address)
-    return bool(died)
+
+def _noted(begun: Path) -> Iterator[str]:
+    for note in begun.iterdir():
+        with suppress(FileNotFoundError):  # of one that the cluster had lost, and that has just ended it
+            yield note.read_text()
 
 
 def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
