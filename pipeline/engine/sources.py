@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline import formats
 from pipeline.config import OPTIONS, Options
@@ -55,7 +56,8 @@ def idle(options: Options, source: Entrance) -> list[str]:
 
 def without_idle(options: Options, source: Entrance) -> Options:
     """Return the options without those that say nothing about the source's network: no key of a stage counts them."""
-    return replace(options, **{name: OPTIONS[name].default for name in _idle(options, source)})
+    defaults: dict[str, Any] = {name: OPTIONS[name].default for name in _idle(options, source)}
+    return replace(options, **defaults)
 
 
 def _idle(options: Options, source: Entrance) -> list[str]:
