@@ -76,6 +76,7 @@ class Lowering:
         self._given: set[str] = set()  # values that modules gave
         self._again = 0  # how often a module gave another output than before
         self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input: what it gave
+        self._widths: dict[int, tuple[TorchValue, int]] = {}  # by table, with the table, so that its id stays its own
         self._running: set[int] = set()  # module objects, from the network down to the current one
         self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
         self._module = Module(TorchObject("network"))
@@ -110,18 +111,13 @@ class Lowering:
         """Count what may make a module give another output for the same input: writes, states, other runs."""
         return self.sharing.writes, self.states.changes, self._again
 
-    def _width(self, table: tuple[TorchValue, ...]) -> int:
+    def _width(self, x: TorchValue) -> int:
         """Count the tensors of a nested table, in which a table may stand at many places."""
-        widths: dict[int, int] = {}
-
-        def width(x: TorchValue) -> int:
-            if not isinstance(x, tuple):
-                return 1
-            if id(x) not in widths:
-                widths[id(x)] = sum(map(width, x))
-            return widths[id(x)]
-
-        return width(table)
+        if not isinstance(x, tuple):
+            return 1
+        if id(x) not in self._widths:
+            self._widths[id(x)] = x, sum(map(self._width, x))
+        return self._widths[id(x)][1]
 
     def _run(self, module: Module, x: TorchValue) -> TorchValue:
         if self.mode.drop_loss and module.is_loss:
@@ -392,12 +388,14 @@ class Lowering:
 
 
 def leaves(x: TorchValue | None) -> Iterator[Value]:
-    """Return the tensors of a nested table, left to right."""
-    if isinstance(x, tuple):
-        for item in x:
-            yield from leaves(item)
-    elif x is not None:
-        yield x
+    """Yield the tensors of a nested table, however deep, left to right."""
+    waiting = [x]
+    while waiting:
+        first = waiting.pop()
+        if isinstance(first, tuple):
+            waiting.extend(reversed(first))
+        elif first is not None:
+            yield first
 
 
 def spell(x: TorchValue) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pipeline.errors import InvalidInputError
 
-LONGEST = 1024  # characters of a name; networks' are seldom longer than 100
+LONGEST = 1024  # characters of a class, or of a key; they are seldom longer than 30
+LONGEST_PATH = 1 << 16  # of a layer or blob, which is called after the way to it through modules inside each other
 
 
-def check_name(name: str, what: str, where: str = "") -> None:
+def check_name(name: str, what: str, where: str = "", most: int = LONGEST) -> None:
     """Raise InvalidInputError where `what`, a name, is too long."""
-    if len(name) > LONGEST:
-        why = f"{LONGEST:,} are the most"
+    if len(name) > most:
+        why = f"{most:,} are the most"
         raise InvalidInputError(f"{what} has {len(name):,} characters: {name[:40]!r} ...", where=where, why=why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from pipeline.torch7 import importer
 from pipeline.torch7.counting import check_layers
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module
-from tests.support import numbers
+from tests.support import convert, numbers
 from tests.torch7.fixtures import as_read, check, graph_of
-from tests.torch7.writer import nn, sequential
+from tests.torch7.writer import nn, save, sequential
 
 FILES = Path(__file__).parents[1] / "data" / "torch7_costly"
 SHAPES = {"pad|pool|adaptive|bilinear|upsampling|conv_|featurelp": "1x3x8x8", "convmap": "1x2x8x8", "dynamick": "1x4x8"}
@@ -92,6 +93,23 @@ def test_replicas_and_branches_of_one_input_count_once():
     check_layers(Module(as_read(branches)))
     with pytest.raises(OverBudget):
         check_layers(Module(as_read(sequential(branches, branches))))
+
+
+def test_tables_inside_each_other_are_counted_once():
+    net = nn("Tanh")
+    for _ in range(1900):
+        net = sequential(net, kind="ConcatTable")
+    began = time.process_time()
+    assert len(graph_of(net, (1, 4)).nodes) == 1
+    assert time.process_time() - began < 2
+
+
+def test_layers_deep_inside_each_other_are_read_back_by_their_long_names(tmp_path):
+    net = nn("Tanh")
+    for _ in range(400):
+        net = sequential(sequential(net, kind="ConcatTable"), nn("SelectTable", index=1))
+    outcome = convert(save(tmp_path / "net.t7", net), tmp_path / "out", inputs=("1x4",), runtimes=("none",))
+    assert outcome.exit_code == 0
 
 
 def test_a_module_in_place_runs_twice_all_the_same():

@@ -53,7 +53,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: M
             raise InvalidInputError(f"an operator {operator.type} has no output")
         needed.update((blob, None) for blob in operator.inputs if blob not in made)
         made.update(operator.outputs)
-    known = [*net.predict.external_input, *needed]
+    known = dict.fromkeys((*net.predict.external_input, *needed))
     for blob in input_shapes:
         if blob not in known:
             raise UsageError(f"the net has no input {blob}", advice=f"it takes {', '.join(known)}")
@@ -64,7 +64,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: M
             why="a NetDef does not tell the shapes of its inputs",
             advice=f"--input {missing[0]}=... with its sizes joined by x",
         )
-    return {blob: tuple(input_shapes[blob]) for blob in dict.fromkeys(known) if blob in input_shapes}
+    return {blob: tuple(input_shapes[blob]) for blob in known if blob in input_shapes}
 
 
 def _read(operator: OperatorReader, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
