@@ -48,6 +48,7 @@ class Caffe2Reader(Builder):
         self._parameters = {blob: array for blob, array in weights.items() if blob not in inputs}
         self._blobs = {blob: self.input(blob, shape) for blob, shape in inputs.items()}
         self._writes: Counter[str] = Counter()
+        self._fixed: set[str] = set()  # blobs that are inputs or parameters, whose names no operator gets
         self._operator: OperatorReader | None = None
         self._names: list[str] = []
 
@@ -107,14 +108,14 @@ class Caffe2Reader(Builder):
         """Keep the names of all blobs for the values that they are, before anything inside takes one."""
         self._writes = Counter(blob for operator in operators for blob in operator.outputs)
         self._taken.update(self._writes, self._parameters)
+        self._fixed = {*self._parameters, *(value.name for value in self._inputs)}
 
     def read(self, operator: OperatorReader, reader: Callable[[OperatorReader, Caffe2Reader], None]) -> None:
         """Let an operator's reader add its nodes, under the names that its outputs will have."""
         self._operator, self._names = operator, []
         for blob in operator.outputs:
             self._writes[blob] -= 1
-            fixed = blob in self._parameters or any(value.name == blob for value in self._inputs)
-            final = not self._writes[blob] and not fixed
+            final = not self._writes[blob] and blob not in self._fixed
             self._names.append(blob if final else self.unique(f"{blob}_{operator.type}"))
         with self.at(self._names[0], Origin(operator.outputs[0], operator.type)):
             reader(operator, self)
