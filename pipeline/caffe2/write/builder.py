@@ -141,13 +141,14 @@ class Caffe2Builder:
 
     def close(self, outputs: Sequence[Value]) -> Caffe2Net:
         """Return the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
-        made = {name for operator in self._net.op for name in operator.output}
+        made, given = {name for operator in self._net.op for name in operator.output}, dict[str, None]()
         for value in outputs:
             blob = value.name
-            if blob not in made or blob in self._net.external_output:
+            if blob not in made or blob in given:
                 blob = self.unique(f"{value.name}_output")
                 self.op("Copy", [self.blob(value)], [blob])
-            self._net.external_output.append(blob)
+            given[blob] = None
+        self._net.external_output.extend(given)
         self._net.external_input.extend([*self._inputs, *self._parameters])
         return Caffe2Net(self._net, dict(self._parameters))
 
