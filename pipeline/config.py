@@ -23,6 +23,7 @@ from pipeline.errors import UsageError, together
 from pipeline.graph.input_spec import parse_inputs
 from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
+from pipeline.wire.paths import canonical
 
 COMMAND_LINE = "command line"
 CALL = "call"  # of a program
@@ -154,9 +155,9 @@ class Options:
 
     @property
     def inputs_read(self) -> tuple[Path, ...]:
-        """The user's files that the run reads, links resolved."""
+        """The canonical paths of the user's files that the run reads."""
         given = (self.model, self.weights, self.reference, *self.plugins)
-        return tuple(path.resolve() for path in given if path)
+        return tuple(canonical(path) for path in given if path)
 
 
 OPTIONS: dict[str, Field[Any]] = {f.name: f for f in fields(Options) if f.name != "origins"}
@@ -195,7 +196,7 @@ def load(
         for roots in [_roots(layer)]
         for one in roots
     )
-    _refuse_shared_output(runs)
+    refuse_shared_output(runs)
     return runs
 
 
@@ -393,10 +394,11 @@ def refuse_missing_model(options: Options) -> None:
         raise
 
 
-def _refuse_shared_output(runs: Sequence[Options]) -> None:
+def refuse_shared_output(runs: Sequence[Options]) -> None:
+    """Raise UsageError where two models would go to one folder, as may be known only when it is there: Net and net."""
     seen: dict[Path, str] = {}
     for options in runs:
-        place = options.output.resolve()
+        place = canonical(options.output)
         if place in seen:
             raise UsageError(
                 f"two models would be written to {options.output}",

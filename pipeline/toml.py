@@ -23,8 +23,10 @@ Sourced = dict[str, tuple[Any, str]]
 _KINDS = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"), (list, "array"), (dict, "table"))
 _HEADER = re.compile(r"""\s*\[{1,2}\s*["']?([\w-]+)["']?\s*[\].]""")
 # What may hold dots and is no key: strings and comments. Keys of many dots take the parser memory with their square.
+# A string without an end is taken to that of its line, so that nothing is read twice.
 _NO_KEY = re.compile(
-    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+"{3}|'{3}(?:[^']|'(?!''))*+'{3}|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*'|\#[^\n]*""",
+    r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3}|\Z)|'{3}(?:[^']|'(?!''))*+(?:'{3}|\Z)"""
+    r"""|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|\#[^\n]*+""",
     re.DOTALL,
 )
 _LONG_KEY = re.compile(r"""(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){16}""")

@@ -15,4 +15,5 @@ def visible(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c in keep or unicodedata.category(c) not in _UNSEEN else f"\\u{ord(c):04x}" for c in text)
+    unseen = (c for c in set(text).difference(keep) if unicodedata.category(c) in _UNSEEN)
+    return text.translate({ord(c): f"\\u{ord(c):04x}" for c in unseen})

@@ -8,8 +8,9 @@ from pipeline.errors import InvalidInputError
 from pipeline.wire.foreign import hdf5_of_others
 
 _HEAD = 1 << 16  # bytes in which a prototxt says what it is
-_LAYERS = re.compile(rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
-_OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
+# A line's own spaces only: `\s*` would go on over all empty lines from each of them.
+_LAYERS = re.compile(rb"^[^\S\n]*+(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
+_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
 

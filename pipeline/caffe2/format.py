@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PREDICT, _TEXT, _INIT = "predict_net.pb", "predict_net.pbtxt", "init_net.pb"
 _NUMBERED = re.compile(r"init_net(_\d+)?\.pb")
 _HEAD = 1 << 16  # bytes in which a NetDef's text says what it is
-_OPERATORS = re.compile(rb"^\s*(op\s*\{|external_input\s*:)", re.MULTILINE)
+_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)
 _NAME, _OP = 1, 2  # the fields of a NetDef that hold its name, and operators
 
 

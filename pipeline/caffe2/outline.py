@@ -12,6 +12,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.wire import messages, scan
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.scan import Field
+from pipeline.wire.words import check_name
 
 _NAME, _OP, _EXTERNAL_INPUT, _EXTERNAL_OUTPUT = 1, 2, 7, 8  # of NetDef
 _F, _I, _S, _FLOATS, _INTS = 2, 3, 4, 5, 6  # of Argument
@@ -68,6 +69,8 @@ def is_init_net(view: memoryview) -> bool:
 
 
 def _outline(view: memoryview, op: RawOperator) -> OperatorOutline:
+    for name in (op.type, *op.inputs, *op.outputs):
+        check_name(name, "a name in an OperatorDef")
     arguments = {name: _value(view, values) for name, values in op.arguments.items()}
     return OperatorOutline(op.type, op.inputs, op.outputs, arguments)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -12,6 +14,9 @@ from pipeline.diff.meaning import meaning, same_affine, same_operation
 from pipeline.graph.values import Graph, Node, Shape
 
 Pairs = list[tuple[Node, Node]]
+Kind = tuple[Any, ...]
+_COMPARISONS = 4_000_000  # of a node of one network with one of the other
+_PARTS = 16  # nodes in a row that one is written as, at most
 
 
 @dataclass(frozen=True)
@@ -79,15 +84,16 @@ def match(before: Graph, after: Graph) -> Match:
 
 
 def _without_parts(found: Match) -> Match:
-    """Dissolve pairs that differ and touch a node without a partner, and then those that touch these."""
+    """Dissolve pairs that differ and touch a node without a partner, and then those that touch these, and so on."""
     graphs = (found.before, found.after)
-    while True:
+    for _ in range(_PARTS):
         lone = {id(node) for node in (*found.removed, *found.added)}
         beside = {id(node) for graph in graphs for node in _neighbours(graph, lone)}
         kept = [pair for pair in found.pairs if beside.isdisjoint(map(id, pair)) or _alike(found, *pair)]
         if len(kept) == len(found.pairs):
-            return found
+            break
         found = _with_pairs(*graphs, kept)
+    return found
 
 
 def _alike(found: Match, a: Node, b: Node) -> bool:
@@ -114,9 +120,47 @@ def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
         taken = {id(node) for pair in pairs for node in pair}
         rest = [[node for node in graph.nodes if id(node) not in taken] for graph in (before, after)]
         kinds = [[_kind(node, exact) for node in nodes] for nodes in rest]
-        blocks = SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_matching_blocks()
-        pairs += [(rest[0][x + i], rest[1][y + i]) for x, y, size in blocks for i in range(size)]
+        pairs += [(rest[0][x], rest[1][y]) for x, y in _in_common(*kinds)]
     return _with_pairs(before, after, pairs)
+
+
+def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]]:
+    """Yield where two sequences have the same: their common ends, and the longest runs of what lies between.
+
+    Runs are sought in a time that grows with the square; what is too long for that is paired one by one.
+    """
+    least = min(len(a), len(b))
+    begin = next((i for i in range(least) if a[i] != b[i]), least)
+    end = next((i for i in range(least - begin) if a[-1 - i] != b[-1 - i]), least - begin)
+    yield from ((i, i) for i in range(begin))
+    some, others = a[begin : len(a) - end], b[begin : len(b) - end]
+    if len(some) * len(others) <= _COMPARISONS:
+        blocks = SequenceMatcher(None, some, others, autojunk=False).get_matching_blocks()
+        yield from ((begin + x + i, begin + y + i) for x, y, size in blocks for i in range(size))
+    else:
+        yield from ((begin + x, begin + y) for x, y in _one_by_one(some, others))
+    yield from ((len(a) - i, len(b) - i) for i in range(end, 0, -1))
+
+
+def _one_by_one(a: Sequence[Kind], b: Sequence[Kind]) -> list[tuple[int, int]]:
+    """Pair the first of a kind with the first, and so on, of which those are kept that stand in one order.
+
+    They are the longest increasing subsequence, of which `last` has the least end of each length.
+    """
+    places: dict[Kind, deque[int]] = {}
+    for y, kind in enumerate(b):
+        places.setdefault(kind, deque()).append(y)
+    pairs = [(x, places[kind].popleft()) for x, kind in enumerate(a) if places.get(kind)]
+    ends, last, before = list[int](), list[int](), list[int]()
+    for i, (_, y) in enumerate(pairs):
+        length = bisect_left(ends, y)
+        ends[length : length + 1], last[length : length + 1] = [y], [i]
+        before.append(last[length - 1] if length else -1)
+    kept, i = list[tuple[int, int]](), last[-1] if last else -1
+    while i >= 0:
+        kept.append(pairs[i])
+        i = before[i]
+    return kept[::-1]
 
 
 def _with_pairs(before: Graph, after: Graph, pairs: Pairs) -> Match:
@@ -143,7 +187,7 @@ def _same_names(before: Graph, after: Graph) -> Pairs:
     return pairs
 
 
-def _kind(node: Node, exact: bool) -> tuple[Any, ...]:
+def _kind(node: Node, exact: bool) -> Kind:
     operator, attributes = meaning(node)
     return (operator, tuple(attributes.items()), _shapes(node)) if exact else (operator,)
 

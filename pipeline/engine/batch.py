@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.config import Options
+from pipeline.config import Options, refuse_shared_output
 from pipeline.engine import events, page, runner
 from pipeline.engine.behind import sending
 from pipeline.engine.executors.choice import chosen
@@ -28,6 +28,7 @@ def convert_all(
     if len(runs) > 1:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(lambda options: runner.wait(options, report, command), runs))
+        refuse_shared_output(runs)
     with sending(runs[0].remote_store, report) as heard:
         return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
 

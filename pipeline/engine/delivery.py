@@ -11,6 +11,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline import formats
@@ -22,14 +23,16 @@ from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.stages.stage import RECORDED
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
-from pipeline.store.writing import left_partial, replace, replace_all
+from pipeline.store.writing import Writer, left_partial, replace_all, write
 from pipeline.wire import plain
 from pipeline.wire.kernel import LARGE, copy_range, synced
+from pipeline.wire.paths import canonical
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
 _FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
 
 Delivered = dict[str, DeliveredFile]
+_NONE: Mapping[str, Writer] = MappingProxyType({})
 
 
 def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
@@ -119,12 +122,17 @@ def _others(path: Path, is_input: Callable[[Path], bool]) -> bool:
 
 
 def deliver(
-    found: Delivery, digests: Digests, *, finished: bool, report: Callable[[str, int, str], None]
+    found: Delivery,
+    digests: Digests,
+    *,
+    record: Writer,
+    finished: bool,
+    report: Callable[[str, int, str], None],
 ) -> tuple[str, ...]:
     """Bring a folder up to date, and return the files that were removed.
 
-    Files of earlier runs that this one does not have are removed. `manifest.json` goes first and comes last,
-    and only where the run is `finished`.
+    Files of earlier runs that this one does not have are removed. A `record` of what is being delivered comes before
+    it, where that is news. `manifest.json` goes first and comes last, and only where the run is `finished`.
     """
     folder, wanted = found.folder, found.wanted
     manifest = _manifest(found.artifacts, wanted) if finished else None
@@ -136,11 +144,11 @@ def deliver(
     for path in found.left:
         path.unlink(missing_ok=True)
     sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
-    how = place({name: sources[name] for name in wanted if name not in found.kept}, folder, digests)
+    first = {RECORD: record} if found.claimed != found.before else {}
+    last = {} if manifest is None or _same(folder / MANIFEST, manifest) else {MANIFEST: partial(write, data=manifest)}
+    how = place({name: sources[name] for name in wanted if name not in found.kept}, folder, digests, first, last)
     for name, entry in wanted.items():
         report(name, entry["size"], how.get(name, "kept"))
-    if manifest is not None and not _same(folder / MANIFEST, manifest):
-        replace(folder / MANIFEST, manifest)
     return removed
 
 
@@ -195,7 +203,7 @@ def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
     if earlier is None or not earlier.delivered or options.origins.get("output") != DEFAULT:
         return
     model = str(earlier.options["model"])
-    if Path(model).resolve() != options.model.resolve():
+    if canonical(Path(model)) != canonical(options.model):
         raise UsageError(
             f"{options.output} holds the networks made from {model}",
             why="both models would go to the folder that is named after their files",
@@ -203,14 +211,23 @@ def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
         )
 
 
-def place(sources: Mapping[str, Path], folder: Path, digests: Digests) -> dict[str, str]:
-    """Put files of the store into a folder under these names, and return how: copied, reflinked or linked."""
+def place(
+    sources: Mapping[str, Path],
+    folder: Path,
+    digests: Digests,
+    first: Mapping[str, Writer] = _NONE,
+    last: Mapping[str, Writer] = _NONE,
+) -> dict[str, str]:
+    """Put files of the store into a folder under these names, and return how: copied, reflinked or linked.
+
+    Those that are written `first` have their names before, those that are `last`, after.
+    """
     how, before = dict[str, str](), {name: source.stat() for name, source in sources.items()}
 
     def transfer(name: str, target: Path) -> None:
         how[name] = _transfer(sources[name], target)
 
-    replace_all(folder, {name: partial(transfer, name) for name in sources})
+    replace_all(folder, first, {name: partial(transfer, name) for name in sources}, last)
     for name, source in sources.items():
         if how[name] == "linked":
             digests.relinked(source, before[name])

@@ -41,6 +41,7 @@ _STATES = {  # of a stage, by the event that tells of it
 # A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+FEW = msgspec.Meta(max_length=1000)  # stages, and files of one run
 
 
 class DeliveredFile(TypedDict):
@@ -98,24 +99,29 @@ class RunRecord:
     store: str
     command: list[str]
     source: SourceFiles
-    stages: list[StageRecord]
+    stages: Annotated[list[StageRecord], FEW]
     state: str = "running"
     version: str = pipeline.__version__
     started: str = ""
     finished: str = ""
     error: str = ""
-    delivered: dict[Name, DeliveredFile] = field(default_factory=dict)
-    pending: dict[Name, DeliveredFile] = field(default_factory=dict)  # being delivered, perhaps not there yet
+    delivered: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
+    # Files that are being delivered, and perhaps are not there yet.
+    pending: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
     mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
     worker: str = ""  # who does it, as HOST:PID
     format: int = FORMAT
 
     def save(self, folder: Path) -> None:
         """Write the record in one step, confirmed by the disk. Raises OSError."""
+        writing.replace_all(folder, {RECORD: self.write})
+
+    def write(self, path: Path) -> None:
+        """Write the record to a new file. Raises OSError."""
         text = json.dumps(as_json(self))
         with suppress(msgspec.DecodeError):  # of a name that is no Unicode: it is all one line
             text = msgspec.json.format(text, indent=2)
-        writing.replace(folder / RECORD, f"{text}\n".encode())
+        writing.write(path, f"{text}\n".encode())
 
     def asked(self) -> Options:
         """Return the options of the run."""
@@ -270,12 +276,13 @@ def start(options: Options, store: Path, command: list[str], run: str) -> RunRec
 
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
     """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
-    made = replace(start(options, store, command, ""), state=WAITING, worker="")
-    return (
-        made
-        if earlier is None
-        else replace(made, delivered=earlier.delivered, pending=earlier.pending, mark=earlier.mark)
-    )
+    made = replace(start(options, store, command, ""), state=WAITING, worker="", mark=mark(earlier))
+    return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
+
+
+def mark(earlier: RunRecord | None) -> str:
+    """Return the mark of a run into a folder: that of the `earlier` ones there, or a new one."""
+    return (earlier.mark if earlier else "") or os.urandom(6).hex()
 
 
 def now() -> str:

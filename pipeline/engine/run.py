@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
+from pipeline.wire.paths import canonical
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
 _PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
@@ -116,7 +118,7 @@ class Run:
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
             if missing := stage.lacks(self.inputs):
-                entry.state, entry.reasons = "skipped", [f"the {kind} that it needs was not made" for kind in missing]
+                entry.state, entry.reasons = "skipped", [f"it needs {kind}, which no stage made" for kind in missing]
                 self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
                 continue
             began = time.monotonic()
@@ -149,8 +151,12 @@ class Run:
 
     def _enter(self) -> None:
         """Take in what the run starts from, and meanwhile import what its stages will need."""
+        absent = [stage for stage in self.route if not sys.modules.keys() >= set(stage.modules)]
+        if not absent:
+            self._take_in()
+            return
         with ThreadPoolExecutor(1) as beside:
-            ready = beside.submit(self._get_ready)
+            ready = beside.submit(self._get_ready, absent)
             self._take_in()
             ready.result()
 
@@ -172,9 +178,9 @@ class Run:
             ((path, digest),) = self.record.source["files"].items()
             self.inputs[self.source.kind] = start.users(Path(path), digest)
 
-    def _get_ready(self) -> None:
+    def _get_ready(self, stages: Iterable[Stage]) -> None:
         """Import what stages need that never ran for this model."""
-        for stage in self.route:
+        for stage in stages:
             if self.store.last(stage.name, self._identity()) is None:
                 for name in stage.modules:
                     import_module(name)
@@ -321,13 +327,12 @@ class Run:
 
     def _deliver(self, finished: bool) -> None:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests
-        found = delivery.prepare(output, self.artifacts, before, digests, self._is_input)
+        found = delivery.prepare(output, self.artifacts, before, digests, self._tells_inputs())
         self.record.pending = found.claimed
-        if self.record.pending != before:
-            self.record.save(output)
         removed = delivery.deliver(
             found,
             digests,
+            record=self.record.write,
             finished=finished,
             report=lambda name, size, how: self.report(events.FileDelivered(self.model, name, size, how)),
         )
@@ -335,9 +340,10 @@ class Run:
             self.report(events.FilesRemoved(self.model, removed))
         self.record.delivered, self.record.pending = self.record.pending, {}
 
-    def _is_input(self, path: Path) -> bool:
-        """Return whether a file is the user's for having been read, by this run or an earlier one."""
-        return path.resolve() in self.options.inputs_read or ledger.is_input(path)
+    def _tells_inputs(self) -> Callable[[Path], bool]:
+        """Return what tells whether a file is the user's for having been read, by this run or an earlier one."""
+        read = self.options.inputs_read
+        return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
     def _end(self, state: str) -> None:
         self.record.state, self.record.finished = state, record.now()

@@ -34,6 +34,7 @@ from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
 from pipeline.store.store import FOLDERS, Store, default_root
+from pipeline.wire.paths import canonical
 
 __all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
@@ -77,7 +78,7 @@ def run(
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
         _refuse_missing_libraries(route)
-        mark = (earlier.mark if earlier else "") or os.urandom(6).hex()
+        mark = record.mark(earlier)
         ledger.vouch(options, mark)  # before there is a record that asks for it
         ledger.note_inputs(options.inputs_read)
         made = record.start(options, root, list(command), os.urandom(6).hex())
@@ -104,8 +105,9 @@ def wait(options: Options, report: events.Reporter, command: Sequence[str] = ())
             delivery.refuse_foreign(options.output)
             earlier, root = _earlier(options, report), options.store or default_root()
             delivery.refuse_other_model(options, earlier)
-            ledger.vouch(options)
-            record.wait(options, root, list(command), earlier).save(options.output)
+            waiting = record.wait(options, root, list(command), earlier)
+            ledger.vouch(options, waiting.mark)
+            waiting.save(options.output)
 
 
 def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:
@@ -173,7 +175,7 @@ def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
 
 def _refuse_inside(output: Path, root: Path) -> None:
     """Raise UsageError for an output folder among those that the store sweeps and collects."""
-    place, store = output.resolve(), root.resolve()
+    place, store = canonical(output), canonical(root)
     if any(place.is_relative_to(store / name) for name in FOLDERS):
         raise UsageError(
             f"{output} lies inside the store",

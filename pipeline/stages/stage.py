@@ -96,6 +96,7 @@ class Stage:
         return (*first, *others)
 
     def lacks(self, present: Container[str]) -> tuple[str, ...]:
-        """Return the kinds for want of which it cannot run, where those `present` are there."""
+        """Return the kinds for want of which it cannot run, where those `present` are there, as `a, b or c`."""
         choices = [(kind,) for kind in self.needs] + [kinds for kinds in (self.needs_first, self.needs_any) if kinds]
-        return tuple(" or ".join(kinds) for kinds in choices if not any(kind in present for kind in kinds))
+        lacking = [kinds for kinds in choices if not any(kind in present for kind in kinds)]
+        return tuple(" or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1]))) for kinds in lacking)

@@ -22,6 +22,7 @@ from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
 from pipeline.store.writing import replace_all, write
 from pipeline.wire import plain
+from pipeline.wire.paths import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,14 @@ class Harmful:
         return self != Harmful()
 
 
-def vouch(options: Options, mark: str = "") -> None:
+def vouch(options: Options, mark: str) -> None:
     """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets.
 
     It is remembered of the folder, and of the `mark` in its record: the folder may be moved.
     """
     reached = Harmful.of(options)
     if reached:
-        names = [("folder", str(options.output.resolve())), *([("mark", mark)] if mark else [])]
+        names = (("folder", str(canonical(options.output))), ("mark", mark))
         with suppress(OSError, PipelineError):
             _write(dict.fromkeys(names, asdict(reached)))
 
@@ -65,7 +66,7 @@ def vouched(folder: Path, mark: str = "") -> Harmful:
     """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
     with suppress(OSError, PipelineError, ValueError):
         store = Store(default_root(), create=False)
-        if found := _read(store, "folder", str(folder.resolve())) or (mark and _read(store, "mark", mark)):
+        if found := _read(store, "folder", str(canonical(folder))) or (mark and _read(store, "mark", mark)):
             return msgspec.convert(found, Harmful)
     return Harmful()
 
@@ -99,20 +100,20 @@ def own_store(folder: Path, mark: str, store: str) -> Path:
 
 
 def note_inputs(paths: Iterable[Path]) -> None:
-    """Remember files that a run reads where a run delivers to, so that no later one counts them as its own.
+    """Remember files, by canonical paths, that a run reads where runs deliver to: no later one counts them as its own.
 
     In the user's own store, whichever one the runs keep.
     """
     for path in paths:
         if (path.parent / "run.json").exists():
             with suppress(OSError, PipelineError):
-                _write({("input", str(path.resolve())): {"path": str(path)}})
+                _write({("input", str(path)): {"path": str(path)}})
 
 
 def is_input(path: Path) -> bool:
-    """Return whether a run of this user has read this file, in a place where runs deliver to."""
+    """Return whether a run of this user has read the file of this canonical path, where runs deliver to."""
     with suppress(OSError, PipelineError):
-        return _read(Store(default_root(), create=False), "input", str(path.resolve())) is not None
+        return _read(Store(default_root(), create=False), "input", str(path)) is not None
     return False
 
 

@@ -75,7 +75,7 @@ class FileLock(Lock):
         """Return whether the lock was free, and is ours now."""
         with ExitStack() as opened:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(self._path, flags, 0o644)
+            descriptor = os.open(self._path, flags, 0o666)  # a group whose umask says so shares a store
             opened.callback(os.close, descriptor)
             with suppress(*_HELD):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

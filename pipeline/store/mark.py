@@ -67,7 +67,8 @@ def make(root: Path, format_: int, folders: Iterable[str]) -> None:
         except FileExistsError:  # damaged, or another process has just begun with it
             replace(root / MARK, text)
     for name in folders:
-        (root / name).mkdir(exist_ok=True)
+        if not (root / name).is_dir():
+            (root / name).mkdir(exist_ok=True)
         _refuse_link(root / name)
 
 

@@ -17,6 +17,8 @@ from typing import BinaryIO
 
 from pipeline.wire import plain
 
+Writer = Callable[[Path], None]  # makes a new file at the path that it is given
+
 _PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.partial")
 _SMALL = 1 << 20  # bytes: the system begins by itself to write what is larger
 _AT_ONCE = 8  # files that are waited for at once
@@ -51,24 +53,27 @@ def replace(path: Path, data: bytes) -> None:
     replace_all(path.parent, {path.name: lambda place: write(place, data)})
 
 
-def replace_all(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
-    """Replace files of a folder, each in one step; each writer makes a new file, at the path that it is given.
+def replace_all(folder: Path, *steps: Mapping[str, Writer]) -> None:
+    """Replace files of a folder by what their writers make.
 
-    The order is: all are written, the disk confirms their bytes, they get their names, the disk confirms the names.
-    So a reader, and whoever comes after a power cut, sees of each file the old bytes or the new; and where one cannot
-    be written, none is replaced.
+    All are written, and the disk confirms their bytes, before any has its name; those of a step get theirs, and the
+    disk confirms these, before those of the next. So a reader, and whoever comes after a power cut, sees of each file
+    the old bytes or the new, and the new ones only with all of the steps before; where one cannot be written, none is
+    replaced.
     """
-    written = {partial(folder / name): folder / name for name in writers}
+    places = {name: partial(folder / name) for step in steps for name in step}
     try:
-        for place, make in zip(written, writers.values(), strict=True):
-            make(place)
-        confirm(*written)
-        for place, path in written.items():
-            place.replace(path)
+        for step in steps:
+            for name, make in step.items():
+                make(places[name])
+        confirm(*places.values())
+        for step in filter(None, steps):
+            for name in step:
+                places[name].replace(folder / name)
+            confirm(folder)
     finally:
-        for place in written:
+        for place in places.values():
             place.unlink(missing_ok=True)
-    confirm(folder)
 
 
 def keep(path: Path, data: bytes) -> None:
@@ -97,10 +102,8 @@ def confirm(*paths: Path) -> None:
         descriptors = [_opened(path, opened) for path in paths]
         for descriptor in descriptors:
             _begin(descriptor)
-        if len(descriptors) == 1:
-            os.fsync(descriptors[0])
-        else:
-            list(_waiting(os.getpid()).map(os.fsync, descriptors))
+        wait = _waiting(os.getpid()).map if len(descriptors) > 1 else map
+        list(wait(os.fsync, descriptors))
 
 
 @cache

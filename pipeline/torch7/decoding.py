@@ -17,6 +17,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.torch7.objects import LuaFunction, LuaValue, Table
 from pipeline.torch7.paths import format_path
 from pipeline.torch7.payloads import PAYLOADS, Head, read_fields
+from pipeline.wire.words import LONGEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,6 +213,8 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
             version, name = int(digits), self.read_string()
         if not name or "\0" in name:
             raise self.damage("an object's class has no name", start)
+        if len(name) > LONGEST:
+            raise self.damage(f"an object's class has a name of {len(name):,} characters", start)
         return version, name
 
 

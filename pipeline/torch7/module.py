@@ -14,6 +14,7 @@ from pipeline.graph.registry import Registry
 from pipeline.graph.values import Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
 from pipeline.torch7.tree import CONTAINERS, Held, children, walk
+from pipeline.wire.words import check_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,6 +139,8 @@ class Module:
         value = self.object.get(name)
         entries = {name: value}
         if isinstance(value, Table):
+            for key in value:
+                check_name(key if isinstance(key, str) else "", f"the key of a module in {self.kind}", self.path)
             entries = {f"{name}[{key}]": item for key, item in value.items() if isinstance(key, int | str)}
         return [Module(one, join(self.path, step)) for step, one in entries.items() if isinstance(one, TorchObject)]
 

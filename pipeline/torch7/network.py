@@ -13,6 +13,7 @@ from pipeline.torch7.modules import MODULES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 from pipeline.torch7.tree import table_of
+from pipeline.wire.words import check_name
 
 # Packages all of whose classes are modules, but for the criterions.
 _MODULE_PACKAGES = frozenset(
@@ -75,7 +76,10 @@ def _topmost(roots: Iterable[tuple[Any, LuaValue]]) -> Iterator[tuple[list[Any],
     while waiting:
         path, value = waiting.popleft()
         if isinstance(value, TorchObject) and is_module(value):
-            yield _unlinked(path), value
+            steps = _unlinked(path)
+            for step in steps:
+                check_name(step if isinstance(step, str) else "", "the key of a network")
+            yield steps, value
             continue
         for key, inner in _searchable(value):
             if id(inner) not in seen:

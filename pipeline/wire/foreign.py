@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _PYTORCH = "PyTorch's own models cannot be read; give the .t7 that it was made from"
 _UNPACK = "unpack it and give the file inside"
 _TEXT = re.compile(r"[^\0-\x08\x0e-\x1f\x7f]+\Z")
-_LAYER = re.compile(rb"^\s*layers?\s*\{", re.MULTILINE)
+_LAYER = re.compile(rb"^[^\S\n]*+layers?\s*\{", re.MULTILINE)
 _VARINT = rb"[\x80-\xff]*[\0-\x7f]"
 
 
@@ -115,7 +115,7 @@ _TEXTS: tuple[tuple[bytes, Foreign], ...] = (
     (rb"", Foreign("a text file")),
 )
 _SOLVER = re.compile(
-    rb"^\s*(net|train_net|test_net|base_lr|lr_policy|max_iter|solver_mode|snapshot_prefix)\s*:", re.MULTILINE
+    rb"^[^\S\n]*+(net|train_net|test_net|base_lr|lr_policy|max_iter|solver_mode|snapshot_prefix)\s*:", re.MULTILINE
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
+from pipeline.wire.words import check_name
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -20,6 +21,10 @@ M = TypeVar("M", bound="Message")
 
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
+# Remarks, strings, and words that are too long. One without an end is taken to that of its line: none is read twice.
+_WORDS = re.compile(rb"""\#[^\n]*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|(?<![\w.+-])[\w.+-]{65536,}+""")
+_LONGEST = 1 << 16  # bytes of one word or string in text
+_NAMES = frozenset(("name", "type", "op_type", "bottom", "top", "input", "output"))
 _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
 
 
@@ -55,6 +60,11 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
 
     from pipeline.wire.unknown_fields import keep, unclosed
 
+    for word in _WORDS.finditer(view):
+        if word.end() - word.start() > _LONGEST and word[0][:1] != b"#":
+            number = 1 + bytes(view[: word.start()]).count(b"\n")
+            why = f"there is a word of {word.end() - word.start():,} bytes, and {_LONGEST:,} are the most"
+            raise InvalidInputError(f"{path} is no network", where=f"{path}, line {number}", why=why)
     # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
@@ -112,7 +122,7 @@ def _wording(unknown: re.Match[str]) -> str:
 def _unknown(message: Message, place: str = "") -> Iterator[str]:
     """Word the fields that the schema lacks of a message, and of those in it, each with the `place` that has a name.
 
-    Raises InvalidInputError for text that is not UTF-8.
+    Raises InvalidInputError for text that is not UTF-8, and for names that are too long.
     """
     from google.protobuf.message import Message
     from google.protobuf.unknown_fields import UnknownFieldSet
@@ -126,7 +136,9 @@ def _unknown(message: Message, place: str = "") -> Iterator[str]:
             for part in (value,) if isinstance(value, Message) else value:
                 called = getattr(part, "name", "")
                 yield from _unknown(part, f" of {called}" if called and isinstance(called, str) else place)
-        elif field.type == field.TYPE_STRING and any(
-            isinstance(text, bytes) for text in ((value,) if isinstance(value, (str, bytes)) else value)
-        ):
-            raise InvalidInputError(f"{name}.{field.name} is not UTF-8 text")
+        elif field.type == field.TYPE_STRING:
+            for text in (value,) if isinstance(value, (str, bytes)) else value:
+                if isinstance(text, bytes):
+                    raise InvalidInputError(f"{name}.{field.name} is not UTF-8 text")
+                if field.name in _NAMES:
+                    check_name(text, f"the {field.name} of a {name}")

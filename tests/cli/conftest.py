@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Program:
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Program:
     monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where a report of a bug goes
     monkeypatch.setattr(runner, "discover", lambda: STAGES)
     monkeypatch.setattr(planner, "discover", lambda: STAGES)
     return Program(tmp_path, capsys)

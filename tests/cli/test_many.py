@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import config
 from pipeline.engine import runner, status
 from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
@@ -54,6 +55,17 @@ def test_a_folder_stands_for_all_networks_in_it_and_never_for_outputs(program: P
     said = program("convert", folder, "--output", program.output, "-q")
     assert said.code == 0
     assert states(program, program.output) == {"x-model": "done", "y-model": "done"}
+
+
+def test_two_models_whose_folders_turn_out_to_be_one_are_refused(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on what Windows or macOS have formatted, where `Net` and `net` are one."""
+    folder = zoo(program, "Net.t7", "net.t7")
+    monkeypatch.setattr(config, "canonical", lambda path: Path(str(path).casefold()) if path.exists() else path)
+    said = program("convert", folder, "--output", program.output, "-q")
+    assert (said.code, "two models would be written to" in said.err) == (2, True)
+    assert not list(program.output.glob("*/manifest.json"))
 
 
 def test_what_may_not_be_read_in_a_folder_is_told_and_costs_only_itself(program: Program) -> None:

@@ -146,6 +146,9 @@ def test_no_record_makes_torch7_execute_the_model(program: Program, option: str,
         lambda record: record.update(format=99),
         lambda record: record.update(store=None),
         lambda record: record["stages"][0].update(size=10**4000),
+        lambda record: record.update(stages=record["stages"] * 1000),
+        lambda record: record["delivered"].update({f"f{i}": record["delivered"]["graph.json"] for i in range(1000)}),
+        lambda record: record["pending"].update({f"f{i}": record["delivered"]["graph.json"] for i in range(1001)}),
     ],
 )
 def test_a_record_of_other_types_is_bad_input_and_blocks_nothing(

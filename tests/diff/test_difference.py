@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from pipeline.diff.difference import Diff, diff, diff_weights
 from pipeline.graph.builder import Builder
-from pipeline.graph.operators import Dropout
+from pipeline.graph.operators import Dropout, LeakyRelu, Operator, Sigmoid, Tanh
 from pipeline.graph.values import Graph, Node, Origin
 from tests.verification.nets import network
 
@@ -26,6 +27,29 @@ def test_a_network_is_the_same_as_itself() -> None:
     assert (found.changes, found.renamed) == ((), ())
     assert found.numbers is not None
     assert found.numbers.outputs["prob"].maximum == 0
+
+
+def _chain(letter: str, *operators: Operator) -> Graph:
+    net = Builder("net")
+    x = net.input("x", (1, 4))
+    for i, operator in enumerate(operators):
+        with net.at(f"{letter}{i}", Origin("", "")):
+            x = net.add(operator, x)
+    return net.finish([x])
+
+
+def test_two_long_networks_are_compared_at_once() -> None:
+    alike = [*[Tanh()] * 5000, Sigmoid(), *[Tanh()] * 2000]
+    began = time.process_time()
+    found = diff(_chain("a", *alike), _chain("b", *alike), run=False)
+    assert (found.changes, len(found.renamed)) == ((), 7001)
+    found = diff(_chain("a", *alike), _chain("b", Sigmoid(), *alike, Sigmoid()), run=False)
+    assert {change.what for change in found.changes} <= {"added", "removed", "moved"}
+    assert len(found.changes) < 10
+    slopes = [LeakyRelu(alpha=0.1)] * 2000
+    found = diff(_chain("a", *slopes), _chain("b", Tanh(), *[LeakyRelu(alpha=0.2)] * 2000), run=False)
+    assert {change.what for change in found.changes} == {"added", "removed", "attribute"}
+    assert time.process_time() - began < 5
 
 
 def test_names_mean_nothing() -> None:

@@ -61,6 +61,8 @@ def test_of_kinds_that_will_do_only_the_first_is_read() -> None:
     assert EITHER.takes({"caffe", "graph", "t7"}) == ("graph",)
     assert EITHER.takes({"caffe"}) == ("caffe",)
     assert EITHER.lacks({"t7"}) == ("graph or caffe",)
+    either = replace(EITHER, needs=("io",), needs_first=("graph", "caffe", "caffe2"))
+    assert either.lacks(()) == ("io", "graph, caffe or caffe2")
 
 
 def test_stages_that_wait_for_each_other_are_a_bug() -> None:

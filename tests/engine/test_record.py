@@ -28,13 +28,13 @@ def _states(bench: Bench) -> list[str]:
 def test_a_record_is_written_where_a_run_begins_before_it_delivers_and_where_it_ends(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved, save = [], record.RunRecord.save
+    saved, write = [], record.RunRecord.write
 
-    def look(found: record.RunRecord, folder: Path) -> None:
+    def look(found: record.RunRecord, path: Path) -> None:
         saved.append((found.state, {stage.state for stage in found.stages}, bool(found.pending)))
-        save(found, folder)
+        write(found, path)
 
-    monkeypatch.setattr(record.RunRecord, "save", look)
+    monkeypatch.setattr(record.RunRecord, "write", look)
     bench.run()
     assert saved == [("running", {"pending"}, False), ("running", {"done"}, True), ("done", {"done"}, False)]
 

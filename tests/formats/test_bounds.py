@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pipeline.errors import InvalidInputError, OverBudget
 from pipeline.formats import Location
 from pipeline.inspection.summary import inspect
 from pipeline.onnx.schema import GraphProto, ModelProto, NodeProto, TensorProto
+from tests.torch7.writer import dumps, nn
 
 Shape = tuple[int, ...]
 
@@ -83,3 +85,55 @@ def test_more_parts_than_any_network_has_are_counted_before_they_are_read(name: 
     with pytest.raises(OverBudget) as caught:
         inspect(Location(tmp_path / name))
     assert "50,001" in str(caught.value)
+
+
+LONG = "x" * 100_000
+
+
+def _of_class(name: str) -> bytes:
+    return dumps(nn(f"nn.{name}"))
+
+
+def _under_key(name: str) -> bytes:
+    return dumps({name: nn("Tanh")})
+
+
+def _prototxt(name: str) -> bytes:
+    return f'name: "n" # a "remark"\nlayer {{ name: "l" type: "TanH" bottom: "x" top: "{name}" }}\n'.encode()
+
+
+def _field(name: str) -> bytes:
+    return f'name: "n"\nlayer {{ name: "l" {name}: 1 }}\n'.encode()
+
+
+def _layer(name: str) -> bytes:
+    return NetParameter(layer=[LayerParameter(name=name, type="TanH")]).SerializeToString()
+
+
+def _operator(name: str) -> bytes:
+    return NetDef(op=[OperatorDef(type="Relu", input=["x"], output=[name])]).SerializeToString()
+
+
+def _node(name: str) -> bytes:
+    graph = GraphProto(name="g", node=[NodeProto(op_type="Relu", input=["x"], output=[name])])
+    return ModelProto(ir_version=8, graph=graph).SerializeToString()
+
+
+@pytest.mark.parametrize("write", [_of_class, _under_key, _prototxt, _field, _layer, _operator, _node])
+def test_a_name_is_no_novel(write: Callable[[str], bytes], tmp_path: Path) -> None:
+    path = tmp_path / ("file.onnx" if write is _node else "file")
+    path.write_bytes(write(LONG))
+    with pytest.raises(InvalidInputError) as caught:
+        inspect(Location(path))
+    assert "100,0" in str(caught.value) + caught.value.why
+    assert len(str(caught.value) + caught.value.why + caught.value.where) < 1000
+
+
+@pytest.mark.parametrize("text", [b"\n" * (1 << 20), b'name: "' + b'\\"' * (1 << 19), b"name: 1 " + b"a" * 65_000])
+def test_text_is_told_in_one_pass(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(text)
+    began = time.process_time()
+    with pytest.raises(InvalidInputError):
+        inspect(Location(path))
+    assert time.process_time() - began < 2

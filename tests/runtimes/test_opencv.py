@@ -130,6 +130,14 @@ def test_infinities_are_no_answer(tmp_path):
     assert (result.stage, "infinities" in result.error) == ("run", True)
 
 
+def test_a_pooling_that_opencv_cannot_read_is_told_in_words(tmp_path):
+    pooling = nn("SpatialMaxPooling", kW=2, kH=2, dW=2, dH=2)
+    save(tmp_path / "model.t7", sequential(pooling))
+    image = np.zeros((1, 1, 4, 4), np.float32)
+    (result,) = run(opencv_or_skip("t7"), [Job({"t7": tmp_path / "model.t7"}, {"": image}, ["out"])])
+    assert result.error.startswith("it cannot read a pooling without the field `ceil_mode`")
+
+
 def test_a_file_that_opencv_refuses_is_told_with_its_reason_and_the_next_job_still_runs(tmp_path):
     broken = tmp_path / "model.t7"
     broken.write_bytes(b"\x09\0\0\0")

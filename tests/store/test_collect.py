@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
+from pipeline.engine import record
 from pipeline.errors import UsageError
 from pipeline.store import collect
 from pipeline.store.collect import Limits, parse_duration, parse_size
@@ -45,6 +49,25 @@ def test_artifacts_not_used_for_long_are_collected(bench: Bench) -> None:
     assert not old.exists()
     bench.run()
     assert bench.ran() == ["import"]
+
+
+def test_a_clock_that_goes_back_from_one_look_to_the_next_takes_nothing_from_anybody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours = count(step=-5)
+
+    def now() -> str:
+        return (datetime.now(UTC) + timedelta(hours=next(hours))).isoformat()
+
+    monkeypatch.setattr(record, "now", now)
+    ended = bench.run().record
+    assert ended.state == "done" and ended.finished < ended.started
+    ahead = time.time() + 86400
+    for entry in collect.entries(bench.store):
+        os.utime(bench.store.folder(entry.key), (ahead, ahead))
+    assert collect.collect(bench.store, Limits(older_than=3600)) == []
+    assert bench.run().exit_code == 0
+    assert bench.ran() == []
 
 
 def test_a_dry_run_removes_nothing(bench: Bench) -> None:

@@ -102,6 +102,14 @@ def test_who_waits_for_a_lock_whose_file_its_holder_removes_gets_that_of_the_nex
         locking.lock(path).acquire(timeout=0)
 
 
+def test_a_lock_is_for_whom_the_umask_lets_write(tmp_path: Path) -> None:
+    for umask, mode in ((0o022, 0o644), (0o002, 0o664), (0o077, 0o600)):
+        before = os.umask(umask)
+        with locking.lock(tmp_path / str(umask)):
+            os.umask(before)
+        assert (tmp_path / str(umask)).stat().st_mode & 0o777 == mode
+
+
 def test_a_link_in_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"), locking.lock(tmp_path / "one"):

@@ -41,6 +41,15 @@ def test_files_get_their_names_once_the_disk_has_all_their_bytes_and_are_confirm
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a", "b": "b"}
 
 
+def test_files_of_one_step_have_confirmed_names_before_those_of_the_next_have_theirs(
+    tmp_path: Path, told: list[tuple[str, str]]
+) -> None:
+    steps = [{name: partial(writing.write, data=b"x")} for name in ("a", "b")]
+    writing.replace_all(tmp_path, steps[0], {}, steps[1])
+    assert sorted(told[:2]) == [("confirm", "a"), ("confirm", "b")]
+    assert told[2:] == [("name", "a"), ("confirm", "folder"), ("name", "b"), ("confirm", "folder")]
+
+
 def test_where_one_file_cannot_be_written_none_is_replaced_and_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("before")
 

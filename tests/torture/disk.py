@@ -37,7 +37,7 @@ def mounted(folder: Path, size: int) -> Iterator[Callable[[str], None]]:
     try:
         yield lambda options: mount("-o", f"remount,{options}", str(folder))
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # a loop device may not have let go yet
 
 
 def mount(*words: str) -> None:

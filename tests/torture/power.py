@@ -42,10 +42,11 @@ def cut(subject: Subject, folder: Path, points: int) -> Tally:
 
 
 def _cut_and_resumed(subject: Subject, place: Place, tally: Tally, at: int, options: str, journal: bool) -> str:
-    left = b""
+    left, told = b"", set[str]()
 
     def cut(child: int) -> None:
-        nonlocal left
+        nonlocal left, told
+        told = place.told()
         if journal:
             _confirm(place.folder / "unrelated")
         left = disk.content()
@@ -56,6 +57,8 @@ def _cut_and_resumed(subject: Subject, place: Place, tally: Tally, at: int, opti
         disk.replace(left or disk.content())  # of a run that was over before
         finished = place.finished()
         tally.count(f"with {len(finished)} stages finished")
+        if lost := told - finished:
+            return f"what was told to be finished is lost: {sorted(lost)}"
         return subject.wrong_after(place, finished, in_child(lambda: subject.resume(place)))
 
 

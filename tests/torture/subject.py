@@ -57,6 +57,12 @@ class Place:
         record = json.loads((self.output / "run.json").read_text())
         return {stage["name"] for stage in record["stages"] if stage["state"] == state}
 
+    def told(self) -> set[str]:
+        """Return the stages that runs have told to be finished."""
+        log = self.output / LOG
+        told = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return {event["stage"] for event in told if event["event"] == "stage_finished"}
+
     def finished(self) -> set[str]:
         """Return the stages whose artifacts are in the store, whatever became of the run."""
         found = Store(self.store, create=False).artifacts() if self.store.exists() else ()

@@ -119,6 +119,11 @@ _WRONG_MODULES: dict[str, tuple[ModuleTest, str]] = {
 
 # ---- Inside its interpreter ----
 
+# What it asserts, and cannot know, of files that Torch7 reads.
+_REASONS = {
+    'scalarParams.has("ceil_mode")': "it cannot read a pooling without the field `ceil_mode`, as older Torch7 wrote it",
+}
+
 
 def version() -> str:
     """Return OpenCV's version. Raises ImportError for one that reads neither format."""
@@ -180,4 +185,4 @@ def _in_short() -> Iterator[None]:
     try:
         yield
     except cv2.error as error:
-        raise ValueError(error.err)
+        raise ValueError(_REASONS.get(error.err, error.err))

@@ -1,0 +1,33 @@
+"""Paths as the file system has them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def canonical(path: Path) -> Path:
+    """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
+
+    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
+    yet stays as it is spelt.
+    """
+    found, *names = path.resolve().parts
+    at = Path(found)
+    for name in names:
+        at /= _listed(at, name)
+    return at
+
+
+def _listed(folder: Path, name: str) -> str:
+    """Return a name as its folder lists it."""
+    other = name.swapcase()
+    if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
+        return name
+    with suppress(OSError):
+        if (folder / other).samefile(folder / name):
+            names = [path.name for path in folder.iterdir()]
+            if name not in names:
+                return next((each for each in names if each.casefold() == name.casefold()), name)
+    return name
