@@ -63,12 +63,11 @@ def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
             stack.enter_context(laid_over(plugin.layer))
         try:
             yield
-        except PipelineError:
-            raise
         except (Exception, SystemExit) as error:
-            if (path := _culprit(error, paths)) is None:
+            fault = error.__cause__ if isinstance(error, PipelineError) else error  # of a file, or of the plugin
+            if fault is None or isinstance(fault, PipelineError) or (path := _culprit(fault, paths)) is None:
                 raise
-            raise _failed(f"the plugin {path}", error) from error
+            raise _failed(f"the plugin {path}", fault) from error
 
 
 def _load(paths: Sequence[Path]) -> list[Plugin]:

@@ -171,9 +171,11 @@ def test_what_a_plugin_is_the_first_to_import_of_this_program_is_known_without_i
         ("sys.exit(0)", "pass", 2, "why: SystemExit: 0"),
         ("", "sys.exit(0)", 2, "why: SystemExit: 0"),
         ("", "return net.add('Tahn', x)", 2, "why: TypeError: there is no operator 'Tahn'"),
+        ("", "return int('x')", 2, "why: ValueError: invalid literal for int() with base 10: 'x'"),
+        ("", "return 1 / 0", 2, "why: ZeroDivisionError: division by zero"),
         ("", "return None", 4, "(mylab.Scale): is lowered by a function that returns NoneType"),
     ],
-    ids=["ends the program", "ends it later", "fails", "returns nothing"],
+    ids=["ends the program", "ends it later", "fails", "fails by a value", "fails by a number", "returns nothing"],
 )
 def test_what_a_plugin_does_wrong_is_its_own_fault(
     tmp_path: Path, imports: str, inside: str, code: int, said: str

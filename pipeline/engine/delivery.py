@@ -20,7 +20,7 @@ from pipeline.engine.record import LOG, RECORD, DeliveredFile, RunRecord
 from pipeline.errors import UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
-from pipeline.stages.stage import RECORDED
+from pipeline.stages.stage import RECORDED, VERIFICATION
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import Writer, left_partial, replace_all, write
@@ -156,6 +156,18 @@ def refuse_foreign(folder: Path) -> None:
     """Raise UsageError where something in an output folder bears a name that runs use, and is not of a run."""
     foreign = [name for name, is_ours in OWN.items() if os.path.lexists(folder / name) and not is_ours(folder / name)]
     refuse_edited(folder, foreign)
+
+
+def refuse_names(folder: Path, paths: Iterable[Path]) -> None:
+    """Raise UsageError for a file of the user's choice that is to lie where runs into a folder bring one of theirs."""
+    theirs = {*OWN, VERIFICATION, *(name for each in formats.FORMATS for role in each.roles for name in role.files)}
+    for path in paths:
+        if path.name in theirs and path.parent.resolve() == folder.resolve():
+            raise UsageError(
+                f"{path} cannot be written",
+                why=f"a run brings a file {path.name} of its own to {folder}",
+                advice="choose another name, or another folder",
+            )
 
 
 def _own_manifest(path: Path) -> bool:

@@ -37,11 +37,16 @@ def gather(folder: Path) -> Report:
         return collect(folder, found.as_json(), reads, manifests, Path(named) if known else None)
 
 
+def files(place: Path) -> tuple[Path, Path]:
+    """Return the files of the report at `place`: the page, and its JSON."""
+    return place, place.with_suffix(".json")
+
+
 def refuse_foreign(place: Path) -> None:
     """Raise UsageError where the report that is to lie at `place`, or its JSON, would take another file's place."""
     if place.suffix == ".json":
         raise UsageError(f"{place} is to be a page", why="its JSON is written beside it", advice="call it .html")
-    for path in (place, place.with_suffix(".json")):
+    for path in files(place):
         own.refuse_foreign(path)
 
 

@@ -78,7 +78,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
     refuse_missing_model(options)
     store = Store(options.store or default_root(), create=False)
     source = sources.recognise(options)
-    options = reference.with_shapes(options, source)
+    options = reference.with_shapes(sources.without_idle(options, source), source)
     given = given or start.from_source(source)
     route = dag.asked_route(options, stages, {item.read_as for item in given} or {source.kind})
     with on_machine("reading the store", store.root):
@@ -98,7 +98,7 @@ def _stage(
 ) -> tuple[StagePlan, start.Input | None]:
     """Plan one stage; `inputs` holds None for a kind that will be made anew."""
     asked = resolution.question(stage, options, inputs, store)
-    before = store.last(stage.name, str(options.model))
+    before = store.last(stage.name, resolution.names(options))
     waiting = sorted(kind for kind in stage.takes(inputs) if inputs[kind] is None)
     if waiting:
         return _following(stage, before, asked.told, waiting), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +42,7 @@ def refuse_record(options: Options, place: Path) -> None:
         raise UsageError(
             "--record keeps what the original's own program computes, and none was asked for", advice="--runtime torch7"
         )
-    if os.path.lexists(place) and (place.is_symlink() or not place.is_file()):
+    if os.path.lexists(place) and not _may_be_recorded(place):
         raise _in_the_way(place)
 
 
@@ -59,8 +60,16 @@ def record(place: Path, artifacts: Iterable[Artifact]) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             write(place, data)
             confirm(place)
-        elif place.is_symlink() or not place.is_file() or place.read_bytes() != data:
+        elif not _may_be_recorded(place) or place.read_bytes() != data:
             raise _in_the_way(place)
+
+
+def _may_be_recorded(place: Path) -> bool:
+    """Return whether what lies at `place` begins as a reference that was recorded: an archive whose first is `in0`."""
+    if place.is_symlink() or not place.is_file():
+        return False
+    with on_machine("reading what lies there", place), place.open("rb") as file:
+        return re.match(rb"PK\x03\x04.{26}in0\.npy", file.read(64), re.DOTALL) is not None
 
 
 def _in_the_way(place: Path) -> UsageError:

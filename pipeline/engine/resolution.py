@@ -13,6 +13,11 @@ from pipeline.stages.stage import Stage
 from pipeline.store.store import Artifact, Damage, Store
 
 
+def names(options: Options) -> tuple[str, str]:
+    """Return what a run is called in the history: the model at its path, into the same folder or, else, anywhere."""
+    return f"{options.model}\0{options.output}", str(options.model)
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """The artifact is in the store, sound, and nobody asked for another."""

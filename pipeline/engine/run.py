@@ -92,7 +92,7 @@ class Run:
         output = self.options.output
         store = str(self.store.root)
         self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names, store))
-        for text in sources.idle(self.options, self.source):
+        for text in sources.idle(self.record.asked(), self.source):
             self.report(events.StageNote(self.model, names[0], text))
         try:
             with on_machine("the run", output):
@@ -181,7 +181,7 @@ class Run:
     def _get_ready(self, stages: Iterable[Stage]) -> None:
         """Import what stages need that never ran for this model."""
         for stage in stages:
-            if self.store.last(stage.name, self._identity()) is None:
+            if self.store.last(stage.name, resolution.names(self.options)) is None:
                 for name in stage.modules:
                     import_module(name)
 
@@ -198,7 +198,7 @@ class Run:
         self.session.uses(key)
         with self._locked(stage, key):
             began = time.monotonic()
-            before = self.store.last(stage.name, self._identity())
+            before = self.store.last(stage.name, resolution.names(self.options))
             answer = asked.answer(self.store.find(key), before, self.options)
             found = answer.artifact if isinstance(answer, resolution.Hit) else self._fetched(stage, key, answer)
             if found:
@@ -215,7 +215,7 @@ class Run:
         entry.notes = list(artifact.manifest.get("notes", ()))
         for text in entry.notes:
             self.report(events.StageNote(self.model, stage.name, text))
-        self.store.remember(stage.name, self._identity(), asked.told)
+        self.store.remember(stage.name, resolution.names(self.options), asked.told)
         return artifact
 
     def _fetched(self, stage: Stage, key: str, answer: resolution.Miss) -> Artifact | None:
@@ -320,10 +320,6 @@ class Run:
                 self.report(events.StageProgress(self.model, stage, done, total, unit))
 
         return tell
-
-    def _identity(self) -> str:
-        """Name the source in the history: the same file under the same path, whatever its content."""
-        return str(self.options.model)
 
     def _deliver(self, finished: bool) -> None:
         output, before, digests = self.options.output, self.record.delivered, self.store.digests

@@ -68,8 +68,10 @@ def run(
         delivery.refuse_foreign(options.output)
         if options.report:
             page.refuse_foreign(options.report)
+            delivery.refuse_names(options.output, page.files(options.report))
         if options.record:
             reference.refuse_record(options, options.record)
+            delivery.refuse_names(options.output, [options.record])
         earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
@@ -91,9 +93,8 @@ def run(
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
-        return Run(
-            reference.with_shapes(options, source), report, store, session, made, route, given, source, stop
-        ).go()
+        heard = reference.with_shapes(sources.without_idle(options, source), source)
+        return Run(heard, report, store, session, made, route, given, source, stop).go()
 
 
 def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:

@@ -50,8 +50,8 @@ def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
 
 def _rehearsed(options: Options, stages: Sequence[Stage]) -> Scan:
     source = sources.recognise(options)
-    options = reference.with_shapes(options, source)
     notes = sources.idle(options, source)
+    options = reference.with_shapes(sources.without_idle(options, source), source)
     problems: list[Problem] = []
     first, last, networks = "", "", dict[str, Network]()
     files = {} if source.adopted else source.roles

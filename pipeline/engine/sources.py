@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline import formats
 from pipeline.config import OPTIONS, Options
@@ -45,16 +46,25 @@ class Entrance:
 
 def idle(options: Options, source: Entrance) -> list[str]:
     """Word which of the options that were set say nothing about a network of the source's format."""
-    about = {
-        field.metadata["flag"].partition("/")[0]: field.metadata["only"]
-        for name, field in OPTIONS.items()
-        if field.metadata["only"] and getattr(options, name) != field.default
-    }
     titles = {known.name: known.title for known in formats.READ}
+    about = [OPTIONS[name].metadata for name in _idle(options, source)]
     return [
-        f"{flag} is for {titles[only]} networks, and changes nothing"
-        for flag, only in about.items()
-        if only != source.kind
+        f"{each['flag'].partition('/')[0]} is for {titles[each['only']]} networks, and changes nothing"
+        for each in about
+    ]
+
+
+def without_idle(options: Options, source: Entrance) -> Options:
+    """Return the options without those that say nothing about the source's network: no key of a stage counts them."""
+    defaults: dict[str, Any] = {name: OPTIONS[name].default for name in _idle(options, source)}
+    return replace(options, **defaults)
+
+
+def _idle(options: Options, source: Entrance) -> list[str]:
+    return [
+        name
+        for name, field in OPTIONS.items()
+        if field.metadata["only"] not in ("", source.kind) and getattr(options, name) != field.default
     ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import formats
 from pipeline.graph.format import READING
 from pipeline.stages import conversion
-from pipeline.stages.stage import RECORDED, Stage, Task
+from pipeline.stages.stage import RECORDED, VERIFICATION, Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.format import Format
@@ -50,7 +50,7 @@ def run(task: Task) -> None:
     required = options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
-    (task.output / "verification.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (task.output / VERIFICATION).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if result.original:
         feeds.write_reference(task.output / RECORDED, reference.inputs, result.original)
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))

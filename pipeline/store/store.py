@@ -42,6 +42,7 @@ FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests"
 KEY = re.compile(r"[0-9a-f]{64}")
 _SHELF = re.compile(r"[0-9a-f]{2}")
 _SESSION = re.compile(r"\d+-[0-9a-f]{8}")
+_LOCK = "lock"  # of a session, in its folder
 _QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -235,7 +236,7 @@ class Store:
     def sessions(self) -> list[Path]:
         """Return the folders of the sessions, of living processes and of dead ones: those that hold our lock."""
         found = _own((self.root / "sessions").iterdir(), _SESSION)
-        return sorted(place for place in found if (place / "lock").is_file())
+        return sorted(place for place in found if (place / _LOCK).is_file())
 
     def dead(self) -> Iterator[Path]:
         """Return the sessions that processes left which died; to be called under the lock "sessions"."""
@@ -248,7 +249,7 @@ class Store:
     def sweep(self) -> None:
         """Remove what dead processes left; to be called under the lock "sessions"."""
         for place in self.dead():
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
         for place in _own((self.root / "sessions").iterdir(), _SESSION):
             with suppress(OSError):  # as it holds something: else its process died before it had its lock
                 place.rmdir()
@@ -261,7 +262,7 @@ class Store:
             with self._begun(place) if locking.by_files() else _unlocked(place):
                 yield Session(place)
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
 
     @contextmanager
     def _begun(self, place: Path) -> Iterator[None]:
@@ -269,7 +270,7 @@ class Store:
         with self.lock("sessions"):
             self.sweep()
             place.mkdir()
-            held = locking.lock(place / "lock")
+            held = locking.lock(place / _LOCK)
             held.acquire(timeout=-1)
         try:
             yield
@@ -277,17 +278,19 @@ class Store:
             with suppress(OSError):
                 held.release()
 
-    def remember(self, what: str, of: str, facts: Mapping[str, Any]) -> None:
-        """Keep facts that only explain or save time; for a stage and source, the components of the last key."""
-        with suppress(OSError):
-            keep(self._history(what, of), sealed("facts", facts))
+    def remember(self, what: str, names: Iterable[str], facts: Mapping[str, Any]) -> None:
+        """Keep facts that only explain or save time; for a stage and a run's names, the components of the last key."""
+        for of in names:
+            with suppress(OSError):
+                keep(self._history(what, of), sealed("facts", facts))
 
-    def last(self, what: str, of: str) -> dict[str, Any] | None:
-        """Return the facts that were kept last; None where there are none that are sound."""
-        found = unsealed("facts", self._history(what, of))
-        with suppress(ValueError):  # of another type, or text that is no Unicode
-            msgspec.convert(found, Components)
-            return found
+    def last(self, what: str, names: Iterable[str]) -> dict[str, Any] | None:
+        """Return the facts that were kept last under the first name that has any; None where none are sound."""
+        for of in names:
+            found = unsealed("facts", self._history(what, of))
+            with suppress(ValueError):  # of another type, or text that is no Unicode
+                msgspec.convert(found, Components)
+                return found
         return None
 
     def _history(self, what: str, of: str) -> Path:
@@ -300,6 +303,17 @@ class Store:
             with suppress(OSError, ValueError):
                 keys.update(plain.read(place / "keys").decode().split())
         return keys
+
+
+def _remove(place: Path) -> None:
+    """Remove the folder of a session, its lock last: who dies meanwhile leaves one that the next will sweep."""
+    with suppress(OSError):
+        for inner in place.iterdir():
+            if inner.is_dir() and not inner.is_symlink():
+                shutil.rmtree(inner, ignore_errors=True)
+            elif inner.name != _LOCK:
+                inner.unlink()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
@@ -315,7 +329,7 @@ def _unlocked(place: Path) -> Iterator[None]:
 def alive(session: Path) -> bool:
     """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
     try:
-        return locking.is_held(session / "lock")
+        return locking.is_held(session / _LOCK)
     except FileNotFoundError:  # it has just ended
         return False
 

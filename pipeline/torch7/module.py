@@ -111,13 +111,13 @@ class Module:
             self._wrong(name, "a table", value)
         return value.array()
 
-    def pair(self, name: str, position: int) -> tuple[int, int]:
-        """Return the two whole numbers in the table at a position of a table."""
-        value = self.table(name)[position - 1]
-        numbers = value.array() if isinstance(value, Table) else []
-        if len(numbers) != 2 or not all(map(_is_whole, numbers)):
-            self._wrong(f"{name}[{position}]", "two whole numbers", value)
-        return int(numbers[0]), int(numbers[1])
+    def pairs(self, name: str) -> Iterator[tuple[int, int]]:
+        """Yield the two whole numbers in each table of a table."""
+        for position, value in enumerate(self.table(name), 1):
+            numbers = value.array() if isinstance(value, Table) else []
+            if len(numbers) != 2 or not all(map(_is_whole, numbers)):
+                self._wrong(f"{name}[{position}]", "two whole numbers", value)
+            yield int(numbers[0]), int(numbers[1])
 
     def children(self, branches: bool = False) -> list[Module]:
         """Return the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""

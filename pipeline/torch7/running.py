@@ -10,8 +10,8 @@ from pipeline.errors import UnsupportedError
 from pipeline.graph.builder import Builder
 from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.torch7.module import Module, TorchValue, modules_in
+from pipeline.torch7.tree import MAX_DEPTH
 
-MAX_DEPTH = 12_000  # modules inside each other
 _FRAMES = 8  # Python calls for each of them, at most
 
 

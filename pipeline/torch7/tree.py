@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.registry import Registry
 from pipeline.torch7.objects import LuaValue, Table, TorchObject, describe
 
+MAX_DEPTH = 2_000  # modules inside each other: the paths of all take memory with the square
 Held: TypeAlias = Literal["chain", "branches", "items", "replicas"]
 # Classes that cannot run without their `modules`, and whether these run one after the other, side by side on one input
 # or on an item of it each, or are copies of one that runs; filled where the classes are (`@module(inside=...)`).
@@ -61,7 +62,7 @@ def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
     """Return a module and all in it with their paths, as `3.branch[1]`, parents first, in the file's order.
 
     A module that stands at several places is given at each, its inside only at the first. Errors as
-    `children`; a module that contains itself raises InvalidInputError.
+    `children`; a module that contains itself raises InvalidInputError, more than MAX_DEPTH levels UnsupportedError.
     """
     inside: set[int] = set()  # the modules on the way from the root
     seen: set[int] = set()
@@ -73,6 +74,8 @@ def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
             continue
         if id(current) in inside:
             raise _invalid(current, path, "", "the module contains itself")
+        if len(inside) > MAX_DEPTH:
+            raise UnsupportedError.one("the network", f"modules stand more than {MAX_DEPTH:,} deep inside each other")
         yield path, current
         if id(current) in seen:
             continue

@@ -104,6 +104,13 @@ def test_a_status_says_what_a_resume_would_fail_with(bench: Bench) -> None:
     assert str(bench.model) in look(bench.output, STAGES).obstacle
 
 
+def test_a_run_is_compared_with_the_last_one_into_its_own_folder_if_there_was_any(bench: Bench, tmp_path: Path) -> None:
+    bench.run(seed=1)
+    bench.run(seed=2, output=tmp_path / "other")
+    assert _plan(bench, seed=3)["verify"] == ("run", ["option seed changed from 1 to 3"])
+    assert _plan(bench, seed=3, output=tmp_path / "new")["verify"] == ("run", ["option seed changed from 2 to 3"])
+
+
 def test_force_runs_the_stage_and_says_so(bench: Bench) -> None:
     bench.run()
     assert _plan(bench, force=["emit"])["emit"] == ("run", ["--force asks for it"])

@@ -89,6 +89,16 @@ def test_a_page_is_not_called_json(program: Program) -> None:
     assert (said.code, "its JSON is written beside it" in said.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["graph.html", "verification.html", "model.py"])
+def test_a_page_or_its_json_in_the_place_of_a_delivered_file_is_refused_before_anything_runs(
+    program: Program, name: str
+) -> None:
+    said = program.convert("--report", program.output / "." / name)
+    assert (said.code, "cannot be written" in said.err) == (2, True)
+    assert not list(program.output.iterdir())
+    assert program.convert("--no-verify", "--report", program.folder / name).code == 0
+
+
 def test_report_gives_json(program: Program) -> None:
     program.convert("--no-verify")
     data = program("report", program.output, "--json").model

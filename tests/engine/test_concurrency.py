@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from pipeline.engine import runner
 from pipeline.engine.events import unheard
 from pipeline.engine.reporters import LOG
 from pipeline.store import collect
+from tests.children import ended, forked
 from tests.engine.fakes import NAMES, STAGES, TORCH, Bench
 
 MODELS = 2
@@ -26,11 +26,8 @@ def test_eight_processes_share_a_store_and_no_stage_runs_twice(tmp_path: Path) -
         for copy in range(PROCESSES_A_MODEL):
             outputs.append(tmp_path / f"out-{model}-{copy}")
             options = bench.options(model=path, output=outputs[-1])
-            child = os.fork()
-            if child == 0:
-                os._exit(runner.run(options, unheard, stages=STAGES).exit_code)
-            children.append(child)
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * len(children)
+            children.append(forked(lambda options=options: runner.run(options, unheard, stages=STAGES).exit_code))
+    assert [ended(child) for child in children] == [0] * len(children)
     started = []
     for output in outputs:
         told = [json.loads(line) for line in (output / LOG).read_text().splitlines()]

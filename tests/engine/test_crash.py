@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.store import collect
 from pipeline.store.store import Artifact
+from tests.children import in_child
 from tests.engine.fakes import NAMES, STAGES, Bench
 
 _WATCHED = {"open", "os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.chmod", "os.link", "fcntl.flock", "os.utime"}
@@ -72,16 +74,10 @@ def test_a_run_killed_anywhere_is_resumed_to_the_same_bytes(
 @pytest.mark.parametrize("stage", NAMES)
 def test_a_run_killed_inside_a_stage_loses_that_stage_only(stage: str, tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    child = os.fork()
-    if child == 0:
-        from dataclasses import replace
-
-        def die(task: object) -> None:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        bench.run(stages=tuple(replace(s, run=die) if s.name == stage else s for s in STAGES))
-        os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    stages = tuple(
+        replace(s, run=lambda task: signal.raise_signal(signal.SIGKILL)) if s.name == stage else s for s in STAGES
+    )
+    assert in_child(lambda: bench.run(stages=stages).exit_code) == -signal.SIGKILL
     assert bench.resume().exit_code == 0
     assert bench.hits() == NAMES[: NAMES.index(stage)]
     assert bench.ran() == NAMES[NAMES.index(stage) :]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -9,16 +8,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import record
+from tests.children import in_child
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, Bench
 
 
 def _killed_in_emit(bench: Bench, **typed: object) -> None:
     """Run in a child that is killed while the second stage runs."""
-    child = os.fork()
-    if child == 0:
-        bench.run(stages=(IMPORT, replace(EMIT, run=lambda task: os.kill(os.getpid(), signal.SIGKILL))), **typed)
-        os._exit(1)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    stages = (IMPORT, replace(EMIT, run=lambda task: signal.raise_signal(signal.SIGKILL)))
+    assert in_child(lambda: bench.run(stages=stages, **typed).exit_code) == -signal.SIGKILL
 
 
 def _states(bench: Bench) -> list[str]:

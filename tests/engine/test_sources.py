@@ -129,3 +129,5 @@ def test_a_run_notes_an_option_that_changes_nothing_and_goes_on(bench: Bench) ->
     assert bench.run(stages=(IMPORT, EMIT, takes_level), level=1).exit_code == 0
     notes = [event.text for event in bench.events if isinstance(event, events.StageNote)]
     assert notes == ["--level is for Caffe networks, and changes nothing"]
+    assert bench.run(stages=(IMPORT, EMIT, takes_level), level=2).exit_code == 0
+    assert bench.hits() == ["import", "emit", "translate"]

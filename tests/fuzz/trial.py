@@ -15,6 +15,7 @@ from types import FrameType
 from blake3 import blake3
 
 from pipeline.cli import app as cli
+from tests.children import in_child
 from tests.fuzz.sandbox import Sandbox
 from tests.fuzz.targets import Target
 
@@ -56,7 +57,7 @@ class Trial:
         The child writes a line for each input.
         """
         report, current = self.stem.with_suffix(".report"), self.stem.with_suffix(".current")
-        status = _in_child(lambda: self._try(every, report, current))
+        status = in_child(lambda: self._try(every, report, current))
         lines = report.read_text().splitlines() if report.exists() else []
         told = [line.split("\t") for line in lines if line.count("\t") == 2]
         findings = [Finding(command, what, Path(file)) for command, what, file in told]
@@ -87,19 +88,6 @@ class Trial:
                 kept.write_bytes(data)
                 return f"{' '.join(words)}\t{what}\t{kept}"
         return ""
-
-
-def _in_child(work: Callable[[], object]) -> int:
-    """Do something in a child, so that this process stays without threads, and can be forked again; give its status."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -133,9 +133,12 @@ def test_a_conversion_that_asks_for_it_says_so_and_records_what_it_computed(lua,
 def test_a_record_is_written_over_nothing(lua, tmp_path):
     lua(IDENTITY)
     mine = tmp_path / "io.npz"
+    np.savez(mine, in0=np.ones(3))  # which may be what is to be kept until it is computed
+    outcome, before = convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=mine), mine.read_bytes()
+    assert (outcome.exit_code, mine.read_bytes()) == (2, before)
     mine.write_bytes(b"mine")
-    outcome = convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=mine)
-    assert (outcome.exit_code, mine.read_bytes()) == (2, b"mine")
+    with pytest.raises(UsageError, match="would be overwritten"):
+        convert(IDENTITY_MODEL, tmp_path / "out", **ASKED, record=mine)
     mine.unlink()
     mine.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="would be overwritten"):

@@ -81,6 +81,6 @@ def test_a_record_that_calls_a_made_artifact_edited_is_looked_at_all_the_same(be
 )
 def test_a_history_of_other_types_is_none(bench: Bench, facts: dict[str, Any]) -> None:
     bench.run()
-    bench.store.remember("import", str(bench.model), facts)
-    assert bench.store.last("import", str(bench.model)) is None
+    bench.store.remember("import", [str(bench.model)], facts)
+    assert bench.store.last("import", [str(bench.model)]) is None
     assert bench.run(root="other").exit_code == 0

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import os
 import threading
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +180,27 @@ def test_what_a_dead_process_left_is_swept(store: Store) -> None:
     (dead / "lock").touch()
     with store.session():
         assert not dead.exists()
+
+
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_session_whose_process_dies_while_it_is_removed_is_swept_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    unlink, calls = os.unlink, count()
+
+    def dies(*arguments: Any, **named: Any) -> None:
+        if next(calls) >= last:
+            raise SystemExit
+        unlink(*arguments, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit), store.session() as session:
+        session.uses(KEY)
+        (session.temporary("x") / "a.txt").touch()
+        patch.setattr(os, "unlink", dies)
+    assert len(list((store.root / "sessions").iterdir())) == 1
+    with store.session():
+        pass
+    assert list((store.root / "sessions").iterdir()) == []
 
 
 def test_a_look_at_whether_a_session_lives_makes_nothing_of_one_that_has_just_ended(store: Store) -> None:

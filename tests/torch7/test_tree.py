@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import InvalidInputError
+from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.torch7 import modules  # noqa: F401 - tells which classes are containers
 from pipeline.torch7.objects import Table
 from pipeline.torch7.reader import load
-from pipeline.torch7.tree import children, validate, walk
+from pipeline.torch7.tree import MAX_DEPTH, children, validate, walk
 from tests.torch7.fixtures import as_read
 from tests.torch7.writer import nn, sequential
 
@@ -46,11 +46,16 @@ def test_sharing_at_every_level_does_not_multiply_the_walk():
     assert len(list(walk(as_read(net)))) == 401
 
 
-def test_ten_thousand_levels_are_walked():
+def test_as_many_levels_as_are_allowed_are_walked_and_more_are_refused():
     net = nn("Tanh")
-    for _ in range(10_000):
+    for _ in range(MAX_DEPTH):
         net = sequential(net)
     validate(as_read(net))
+    for _ in range(10_000):
+        net = sequential(net)
+    with pytest.raises(UnsupportedError) as caught:
+        validate(as_read(net))
+    assert caught.value.problems[0].reason == "modules stand more than 2,000 deep inside each other"
 
 
 def test_a_module_that_contains_itself_is_refused():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pipeline.store import collect
 from pipeline.store.store import Store
-from tests.torture.subject import Place, Subject, a_place, in_child
+from tests.children import in_child
+from tests.torture.subject import Place, Subject, a_place
 from tests.torture.tally import Tally
 
 

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.children import ended, forked, in_child
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, changes_of, ended, forked, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of
 from tests.torture.tally import Tally
 
 ATTEMPTS = 5  # at a moment of a run that was over before

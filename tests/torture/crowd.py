@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.engine.reporters import LOG
 from pipeline.store import collect
 from pipeline.store.store import Store
-from tests.torture.subject import Place, Subject, a_place, ended, forked
+from tests.children import ended, forked
+from tests.torture.subject import Place, Subject, a_place
 from tests.torture.tally import Tally
 
 PROCESSES = 8

@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from tests.children import in_child
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, changes_of, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of
 from tests.torture.tally import Tally
 
 REFUSED = 6

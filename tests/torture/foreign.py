@@ -11,8 +11,9 @@ from pathlib import Path
 from pipeline.store import mark
 from pipeline.store.store import FOLDERS, FORMAT, Store
 from pipeline.wire.digest import file_digest
+from tests.children import in_child
 from tests.torture.home import ALLOWED
-from tests.torture.subject import Place, Subject, a_place, in_child, say
+from tests.torture.subject import Place, Subject, a_place, say
 from tests.torture.tally import Tally
 
 _KEY = "a" * 64

@@ -14,7 +14,8 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.wire.digest import file_digest
-from tests.torture.subject import Place, Subject, a_place, in_child, say
+from tests.children import in_child
+from tests.torture.subject import Place, Subject, a_place, say
 from tests.torture.tally import Tally
 
 DATA = Path(__file__).parents[1] / "data"

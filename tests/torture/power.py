@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.children import in_child
 from tests.torture import trace
 from tests.torture.disk import mount, mounted
-from tests.torture.subject import Place, Subject, a_place, in_child
+from tests.torture.subject import Place, Subject, a_place
 from tests.torture.tally import Tally
 
 _SIZE = 128 << 20  # bytes of the disk, beside what a run writes

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
+from tests.children import forked, in_child
 from tests.torture.crash import killed_after
 from tests.torture.home import ALLOWED
-from tests.torture.subject import Place, Subject, a_place, forked, in_child, say
+from tests.torture.subject import Place, Subject, a_place, say
 from tests.torture.tally import Tally
 
 _SECONDS = 60.0  # which no command takes

@@ -7,8 +7,7 @@ import os
 import re
 import shutil
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.engine.reporters import LOG
 from pipeline.store import collect
 from pipeline.store.store import Artifact, Store
 from pipeline.wire.digest import file_digest
+from tests.children import in_child
 from tests.torch7.writer import save
 from tests.torture import trace
 
@@ -122,28 +122,6 @@ def heard(place: Place) -> None:
     os.dup2(descriptor, 2)
     os.close(descriptor)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
-
-
-def forked(work: Callable[[], int]) -> int:
-    """Start `work` in a child; give its id. Modules that are loaded here need not be loaded there."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(work())
-        except BaseException:  # nothing of the parent may run on in the child
-            traceback.print_exc()
-            os._exit(1)
-    return child
-
-
-def ended(child: int) -> int:
-    """Wait for a child; give its exit code, negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def in_child(work: Callable[[], int]) -> int:
-    """Run `work` in a child to its end; give its exit code."""
-    return ended(forked(work))
 
 
 def prepared(folder: Path, width: int, *options: str) -> Subject:

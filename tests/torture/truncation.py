@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.supervision import supervised
+from tests.children import in_child
 from tests.torture import trace
-from tests.torture.subject import Place, Subject, a_place, changes_of, heard, in_child
+from tests.torture.subject import Place, Subject, a_place, changes_of, heard
 from tests.torture.tally import Tally
 
 

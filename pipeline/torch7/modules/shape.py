@@ -63,8 +63,8 @@ def transpose(m: Module, x: Value, net: Lowering) -> Value:
     dims = m.maybe_int("numInputDims")
     offset = 0 if dims is None else x.rank - dims
     perm = list(range(x.rank))
-    for position in range(1, len(m.table("permutations")) + 1):
-        first, second = (axis_of(d + offset, x, net) for d in m.pair("permutations", position))
+    for pair in m.pairs("permutations"):
+        first, second = (axis_of(d + offset, x, net) for d in pair)
         perm[first], perm[second] = perm[second], perm[first]
     return net.add(Transpose(perm=tuple(perm)), x)
 
