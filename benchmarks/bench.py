@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import sys
@@ -26,6 +27,10 @@ class Bench:
     runs: int
     quick: bool = False
     _costs: dict[str, list[Cost]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Compile the program, as its installation does: Python writes no bytecode where it is told not to."""
+        compileall.compile_dir(_ROOT / "pipeline", quiet=2)
 
     def network(self, name: str) -> tuple[Network, Path]:
         """Return a network and its file."""

@@ -178,11 +178,13 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
         if result.error:
             prefix = f"{visible(result.model)}: " if of > 1 else ""
             print(f"{prefix}{result.error}", file=sys.stderr)
+    codes = {result.exit_code for result in results}
+    if len(results) < of and Interrupted.exit_code not in codes:  # where no model was at work, or none yet
+        print("error: interrupted", file=sys.stderr)
+        codes.add(Interrupted.exit_code)
     for folder in _resumable(results, of):
         tell(f"resume with: {shlex.join(['torch2caffe2', 'resume', str(folder)])}")
-    if not results:
-        print("error: interrupted", file=sys.stderr)
-    code = worst({result.exit_code for result in results} or {Interrupted.exit_code})
+    code = worst(codes)
     if not data_too:
         return code
     if as_json:
@@ -199,8 +201,9 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
 
 def _resumable(results: Sequence[ModelResult], of: int) -> Sequence[Path]:
     """Return the output folders of runs that can be gone on with; of several runs in one folder, that one."""
-    found = [Path(result.output) for result in results if result.recorded and result.exit_code in RESUMABLE]
-    over = {output.parent for output in found}
+    recorded = [result for result in results if result.recorded]
+    found = [Path(result.output) for result in recorded if result.exit_code in RESUMABLE]
+    over = {Path(result.output).parent for result in recorded} if len(results) < of else {each.parent for each in found}
     return tuple(over) if of > 1 and len(over) == 1 else found
 
 

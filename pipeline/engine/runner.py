@@ -65,13 +65,7 @@ def run(
         with on_machine("opening the output folder", options.output):
             options.output.mkdir(parents=True, exist_ok=True)
         stack.enter_context(guards.only_one(options.output))
-        delivery.refuse_foreign(options.output)
-        if options.report:
-            page.refuse_foreign(options.report)
-            delivery.refuse_names(options.output, page.files(options.report))
-        if options.record:
-            reference.refuse_record(options, options.record)
-            delivery.refuse_names(options.output, [options.record])
+        _refuse_places(options)
         earlier = _earlier(options, report)
         if before is None:
             delivery.refuse_other_model(options, earlier)
@@ -80,21 +74,39 @@ def run(
         kinds = {item.read_as for item in given} or {source.kind}
         route = dag.asked_route(options, stages, kinds)
         _refuse_missing_libraries(route)
-        mark = record.mark(earlier)
-        ledger.vouch(options, mark)  # before there is a record that asks for it
-        ledger.note_inputs(options.inputs_read)
-        made = record.start(options, root, list(command), os.urandom(6).hex())
-        made.mark = mark
-        made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
-        with on_machine("writing the run record", options.output):
-            made.delivered = _delivered(options.output, earlier, store)
-            made.save(options.output)
+        made = _recorded(options, store, command, earlier, route)
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
         heard = reference.with_shapes(sources.without_idle(options, source), source)
         return Run(heard, report, store, session, made, route, given, source, stop).go()
+
+
+def _refuse_places(options: Options) -> None:
+    """Raise UsageError where what the run writes would take the place of other files, or its files each other's."""
+    delivery.refuse_foreign(options.output)
+    if options.report:
+        page.refuse_foreign(options.report)
+        delivery.refuse_names(options.output, page.files(options.report))
+    if options.record:
+        reference.refuse_record(options, options.record)
+        delivery.refuse_names(options.output, [options.record])
+
+
+def _recorded(
+    options: Options, store: Store, command: Sequence[str], earlier: RunRecord | None, route: Sequence[Stage]
+) -> RunRecord:
+    """Write the record of a run that begins; what it asks for is vouched for before."""
+    made = record.start(options, store.root, list(command), os.urandom(6).hex())
+    made.mark = record.mark(earlier)
+    made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
+    ledger.vouch(options, made.mark)
+    ledger.note_inputs(options.inputs_read)
+    with on_machine("writing the run record", options.output):
+        made.delivered = _delivered(options.output, earlier, store)
+        made.save(options.output)
+    return made
 
 
 def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.engine import runner, status
+from pipeline.engine import batch, runner, status
 from pipeline.errors import MachineError
 from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
@@ -145,6 +145,17 @@ def test_a_resume_of_the_folder_does_what_is_left(program: Program, monkeypatch:
     assert [line.split()[1] for line in said.err.splitlines() if line.startswith("a:") and "cached" in line] == NAMES
     assert states(program, program.output) == {"a": "done", "b": "done", "c": "done"}
     assert program("verify", program.output, "-q").code == 0
+
+
+def test_a_stop_between_two_models_is_an_interruption_too(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, convert_all = zoo(program, "a.t7", "b.t7"), batch.convert_all
+    monkeypatch.setattr(batch, "convert_all", lambda runs, *how: convert_all(runs[:1], *how))  # no other was begun
+    stopped = program("convert", folder, "--output", program.output, "-q")
+    assert stopped.code == 130
+    assert stopped.err.splitlines() == [
+        "error: interrupted",
+        f"resume with: torch2caffe2 resume {program.output}",
+    ]
 
 
 def test_a_model_that_could_not_begin_is_begun_by_a_resume_once_it_is_there(program: Program) -> None:

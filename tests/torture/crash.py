@@ -15,7 +15,7 @@ from tests.torture import trace
 from tests.torture.subject import Place, Subject, a_place, changes_of
 from tests.torture.tally import Tally
 
-_ATTEMPTS = 5  # at a moment of a run that was over before
+ATTEMPTS = 5  # at a moment of a run that was over before
 
 
 def by_time(subject: Subject, folder: Path, points: int) -> Tally:
@@ -27,7 +27,7 @@ def by_time(subject: Subject, folder: Path, points: int) -> Tally:
 
     def kill(place: Place, point: int) -> int:
         nonlocal whole
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             shutil.rmtree(place.folder)
             place.folder.mkdir()
             began = time.monotonic()

@@ -11,6 +11,7 @@ from concurrent.futures import Future as Promise
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -21,7 +22,7 @@ from pipeline.config import Options
 from pipeline.engine import events
 from pipeline.engine.executors import worker
 from pipeline.engine.executors.executor import Executor, Result
-from pipeline.engine.guards import passes_stops_to
+from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.store import locking
@@ -183,14 +184,16 @@ def _client(options: Options, jobs: int) -> Iterator[Client]:
             yield client
         return
     workers = min(options.jobs, jobs)
-    with (
-        dask.config.set(_LOCALLY),
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1"
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
+    with dask.config.set(_LOCALLY), _local(workers) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
+
+
+def _local(workers: int) -> LocalCluster:
+    """Start workers that hear nothing of what a terminal sends to all its processes: it is we who ask them to stop."""
+    how = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    resource_tracker.ensure_running()  # which unblocks signals in whatever thread begins it
+    with no_signals():  # as the thread inherits that starts them, now and later
+        return LocalCluster(n_workers=workers, **how)
 
 
 async def _reach(address: str) -> None:

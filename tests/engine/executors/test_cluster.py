@@ -24,6 +24,7 @@ from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import check
 from pipeline.store.store import Store
+from pipeline.supervision import STOPS
 from tests.engine.executors.wire import Wire
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
 from tests.engine.test_batch import zoo
@@ -32,6 +33,7 @@ from tests.torture.disk import mounted
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
+from pipeline.engine.executors import cluster as executors_cluster  # noqa: E402
 from pipeline.engine.executors import worker  # noqa: E402
 
 LIMIT = 600_000_000  # bytes that a worker may take
@@ -344,6 +346,14 @@ def test_a_worker_of_several_threads_is_refused(tmp_path: Path) -> None:
         error = _refused(tmp_path, cluster)
     assert "it has 2 threads" in error.what
     assert "--nthreads 1" in error.advice
+
+
+def test_what_a_terminal_sends_to_all_its_processes_does_not_kill_the_workers_of_local() -> None:
+    with executors_cluster._local(1) as running, distributed.Client(running, set_as_default=False) as client:
+        (process,) = client.run(os.getpid).values()
+        for number in STOPS:
+            os.kill(process, number)
+        assert list(client.run(os.getpid).values()) == [process]
 
 
 def test_a_scheduler_that_does_not_answer_is_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
