@@ -92,9 +92,22 @@ def test_ctrl_c_lets_every_process_finish_its_stage_and_begins_no_other_model(
     assert finished == ([] if twice else ["import", "import"])
 
 
-def test_a_process_that_dies_is_the_machine(tmp_path: Path) -> None:
-    results = batch.convert_all(zoo(tmp_path, "die", "die", jobs=2), lambda event: None, stages=PICKY)
-    assert [r.exit_code for r in results] == [6, 6]
+def test_a_process_that_dies_costs_its_model_and_no_other(tmp_path: Path) -> None:
+    told: list[events.Event] = []
+    results = batch.convert_all(zoo(tmp_path, "die", "a", "die", "b", "c", jobs=2), told.append, stages=PICKY)
+    assert [r.exit_code for r in results] == [6, 0, 6, 0, 0]
+    assert "the process that converted it died" in results[0].error
+    finished = {event.model for event in told if isinstance(event, events.RunFinished)}
+    assert finished == {"m1", "m3", "m4"}
+
+
+def test_a_process_that_dies_takes_one_with_it_that_has_nothing_to_do(tmp_path: Path) -> None:
+    def report(event: events.Event) -> None:
+        if isinstance(event, events.RunFinished) and event.model == "m1":
+            (tmp_path / "store" / "asked").touch()
+
+    results = batch.convert_all(zoo(tmp_path, "wait, die", "a", jobs=2), report, stages=PICKY)
+    assert [r.exit_code for r in results] == [6, 0]
 
 
 def test_models_with_the_same_bytes_share_their_work(tmp_path: Path) -> None:

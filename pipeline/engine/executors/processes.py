@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import active_children, get_context
 from types import FrameType
@@ -20,7 +20,7 @@ from pipeline.engine.executors.executor import Executor, Result
 from pipeline.engine.executors.telling import Telling
 from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
-from pipeline.errors import MachineError
+from pipeline.errors import Interrupted, MachineError
 from pipeline.supervision import STOPS, die_with
 
 if TYPE_CHECKING:
@@ -31,56 +31,76 @@ if TYPE_CHECKING:
 
 
 class Processes(Executor):
-    """At most `count` processes."""
+    """At most `count` processes. When one dies, all end; what they leave is done by one after the other."""
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self._context = get_context("spawn")
+        self._asked = self._context.Event()  # the user wants no more
         self._held = ExitStack()
+        self._single: ProcessPoolExecutor | None = None
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
         """Make the pool; its processes start as the work is handed out."""
-        context = get_context("spawn")
-        queue: Told = context.SimpleQueue()
-        asked = context.Event()
-
-        def listen() -> None:
-            while (told := queue.get()) is not None:
-                for event in told:
-                    report(event)
-
-        listener = threading.Thread(target=listen, daemon=True)
-        listener.start()
-        self._held.callback(listener.join)
-        self._held.callback(queue.put, None)
+        self._report = report
 
         def pass_on(number: int) -> None:
-            if not asked.is_set():
-                asked.set()
+            if not self._asked.is_set():
+                self._asked.set()
             for process in active_children():
                 with suppress(ProcessLookupError):
                     os.kill(process.pid or 0, number)
 
         self._held.enter_context(passes_stops_to(pass_on))
-        count = min(self.count, len(work))
-        pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(queue, asked, os.getpid()))
-        self._pool = self._held.enter_context(pool)
+        self._pool = self._held.enter_context(self._heard(min(self.count, len(work))))
+
+    @contextmanager
+    def _heard(self, count: int) -> Iterator[ProcessPoolExecutor]:
+        """Make a pool whose events are reported, to the last of them."""
+        queue: Told = self._context.SimpleQueue()
+
+        def listen() -> None:
+            while (told := queue.get()) is not None:
+                for event in told:
+                    self._report(event)
+
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        how = (queue, self._asked, os.getpid())
+        try:
+            with ProcessPoolExecutor(count, self._context, initializer=_begin, initargs=how) as pool:
+                yield pool
+        finally:
+            queue.put(None)
+            listener.join()
 
     def submit(self, work: Sequence[Job]) -> list[Result]:
         """Hand jobs out; a process that this starts is deaf until it can hear."""
         with no_signals():
-            return [partial(_result, job, self._pool.submit(_work, job)) for job in work]
+            return [partial(self._result, job, self._pool.submit(_work, job)) for job in work]
+
+    def _result(self, job: Job, future: Future[ModelResult | None]) -> ModelResult | None:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return self._alone(job)
+
+    def _alone(self, job: Job) -> ModelResult | None:
+        """Do a job that was left, with no other beside it: where memory was short is more, and who dies is known."""
+        with no_signals():
+            if self._single is None:
+                self._single = self._held.enter_context(self._heard(1))
+            future = self._single.submit(_work, job)
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            self._single = None
+            why = "it was killed, or there was too little memory"
+            return job.failed(MachineError("the process that converted it died", why=why))
 
     def stop(self) -> None:
         """Wait for the processes, then for the last of their events."""
         self._held.close()
-
-
-def _result(job: Job, future: Future[ModelResult | None]) -> ModelResult | None:
-    try:
-        return future.result()
-    except BrokenProcessPool:
-        why = "it was killed, or there was too little memory"
-        return job.failed(MachineError("a process that converts died", why=why))
 
 
 _telling: Telling | None = None
@@ -107,7 +127,14 @@ def _later(seconds: float, act: Callable[[], None]) -> None:
 def _hear_nothing() -> None:
     """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
     for number in STOPS:
-        signal.signal(number, lambda number, frame: None)
+        signal.signal(number, lambda number, frame: _end_unasked())
+
+
+def _end_unasked() -> None:
+    """End this process, which was told to, where it was not for the user: its pool is broken, and waits for that."""
+    assert _stop is not None
+    if not _stop.is_set():
+        os._exit(1)
 
 
 def _work(job: Job) -> ModelResult | None:
@@ -129,10 +156,12 @@ def _work(job: Job) -> ModelResult | None:
     try:
         for number in STOPS:
             signal.signal(number, stop)
-        return None if _stop.is_set() else job.ended(tell)
+        ended = None if _stop.is_set() else job.ended(tell)
     except KeyboardInterrupt:
-        return None
-    finally:
-        with no_signals():
-            _telling.tell()  # before the result is told, after which nobody listens
-        _hear_nothing()
+        ended = None
+    with no_signals():
+        _telling.tell()  # before the result is told, after which nobody listens
+    _hear_nothing()
+    if ended is None or ended.exit_code == Interrupted.exit_code:
+        _end_unasked()
+    return ended
