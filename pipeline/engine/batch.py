@@ -15,7 +15,7 @@ from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
 from pipeline.stages.stage import Stage
 
-_AT_ONCE = 8  # records that the disk confirms together
+_AT_ONCE = 4  # records that the disk confirms together
 
 
 def convert_all(
@@ -66,4 +66,5 @@ def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Execut
 
 def write_pages(results: Sequence[ModelResult]) -> list[Path]:
     """Write the pages that conversions were asked for, once all have ended; give where they are."""
-    return page.write_asked([Path(one.output) for one in results if one.recorded and one.state != "interrupted"])
+    ended = [one for one in results if one.recorded and one.state != "interrupted"]
+    return page.write_asked([Path(one.output) for one in ended if one.run["options"]["report"]])
