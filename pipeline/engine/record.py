@@ -29,6 +29,7 @@ RECORD = "run.json"
 LOG = "events.jsonl"
 FORMAT = 2
 WAITING = "waiting"
+_RECENT = 1 << 20  # bytes of a log, of many runs perhaps, in which the last one is looked for
 
 _STATES = {  # of a stage, by the event that tells of it
     "stage_started": "running",
@@ -162,7 +163,7 @@ def load(folder: Path) -> RunRecord:
         raise InvalidInputError(f"{path} is not a run record of this version", why=str(error), advice=again) from error
     if found.state == "running":
         with suppress(OSError, ValueError, TypeError, RecursionError):
-            found.stages = _followed(found, plain.read(folder / LOG))
+            found.stages = _followed(found, plain.end_of(folder / LOG, _RECENT))
     return found
 
 

@@ -33,5 +33,12 @@ def read(path: Path) -> bytes:
         return stream.read()
 
 
+def end_of(path: Path, size: int) -> bytes:
+    """Return the last `size` bytes of a file, or all that it has. Raises NotPlainError, OSError."""
+    with opened(path) as stream:
+        stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
+        return stream.read(size)
+
+
 def _not_plain(code: int, path: Path) -> NotPlainError:
     return NotPlainError(code, os.strerror(code), str(path))

@@ -45,6 +45,16 @@ def test_of_a_run_that_was_killed_the_log_tells_how_far_it_was(bench: Bench) -> 
     assert second.started > record.load(bench.output).started
 
 
+def test_a_log_of_very_many_runs_is_read_from_its_last_megabyte(bench: Bench) -> None:
+    _killed_in_emit(bench)
+    log = bench.output / record.LOG
+    told, long = log.read_bytes(), b'{"event": "stage_finished"}\n' * 100_000
+    log.write_bytes(long + told)
+    assert _states(bench) == ["done", "running"]
+    log.write_bytes(told + long)
+    assert _states(bench) == ["pending", "pending"]
+
+
 def test_a_stage_that_was_forced_and_finished_is_not_made_once_more(bench: Bench) -> None:
     _killed_in_emit(bench, force=["import", "emit"])
     bench.resume(stages=(IMPORT, EMIT))
