@@ -127,6 +127,13 @@ class Module:
             for i, child in enumerate(children(self.object, self.path), 1)
         ]
 
+    def inner(self, number: int, branches: bool = False) -> Module:
+        """Return one of the modules inside, which Lua counts from 1. Raises InvalidInputError where there is none."""
+        found = self.children(branches)
+        if number > len(found):
+            self._wrong(f"modules[{number}]", "a module", None)
+        return found[number - 1]
+
     def child(self, name: str) -> Module:
         """Return the module in a field of its own, at `<path>.<name>`."""
         value = self.object.get(name)

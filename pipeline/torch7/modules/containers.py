@@ -82,7 +82,7 @@ def parallel_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Torch
 def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
     """Run one module, with the same parameters, on every item."""
     clones = m.children(branches=True)
-    original = m.child("module") if m.has("module") else clones[0]
+    original = m.child("module") if m.has("module") else m.inner(1, branches=True)
     shared = m.flag("shared", True)
     outputs = []
     for i, item in enumerate(x):  # each item has a clone of its own in Torch, and so an output of its own
@@ -108,7 +108,7 @@ def parallel(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.Bottle")
 def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     """Run the module on an input whose extra leading dimensions are merged into the first (Bottle.lua)."""
-    child = m.children()[0]
+    child = m.inner(1)
     kept = m.int("nInputDim", 2) - 1  # dimensions that the module sees as they are
     extra = x.rank - kept
     if extra <= 1:
@@ -125,4 +125,4 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
 @module("nn.DataParallelTable", "nn.DataParallel", inside="replicas")
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the first replica on the whole batch: the others are copies of it for other devices."""
-    return net.run(m.children()[0], x)
+    return net.run(m.inner(1), x)

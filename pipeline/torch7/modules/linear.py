@@ -33,8 +33,8 @@ def linear(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.PartialLinear", rank=2, unbatched="refused", sizes=lambda m: {1: m.int("inputsize")})
 def partial_linear(m: Module, x: Value, net: Lowering) -> Value:
     """A Linear of which only the rows in `partition` are computed (PartialLinear.lua)."""
-    parallel = m.child("network").children()[0]
-    weight = parallel.children(branches=True)[1].weight()
+    parallel = m.child("network").inner(1)
+    weight = parallel.inner(2, branches=True).weight()
     chosen = np.array(m.sizes("partition"), np.int64) - 1
     if chosen.size == 0 or chosen.min() < 0 or chosen.max() >= len(weight):
         net.damaged(f"rows 1 to {len(weight)} in its partition", "others")
@@ -66,7 +66,7 @@ def weight_norm(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     scaled = v * (m.weight("g").reshape(-1) / norm)[:, None]
     front = (shape[axis], *shape[:axis], *shape[axis + 1 :])
     weight = np.ascontiguousarray(np.moveaxis(scaled.reshape(front), 0, axis), np.float32)
-    child = m.children()[0]
+    child = m.inner(1)
     fields = Table({**child.object.fields, "weight": tensor(weight)}, child.object.offset)
     return net.run(Module(replace(child.object, fields=fields), child.path), x)
 

@@ -46,7 +46,7 @@ def lstm(m: Module, x: Value, net: Lowering) -> TorchValue:
     if state is None:
         zero = start(m, x, net, "userPrevOutput", size), start(m, x, net, "userPrevCell", size)
         state = net.states.first(m, zero)
-    output, cell = pair(net.run(m.children()[0], (x, *pair(state, net))), net)
+    output, cell = pair(net.run(m.inner(1), (x, *pair(state, net))), net)
     net.states[id(m.object)] = output, cell
     return output
 
@@ -57,7 +57,7 @@ def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
     state = net.states.get(id(m.object))
     if state is None:
         state = net.states.first(m, start(m, x, net, "userPrevOutput", m.count("outputSize")))
-    output = net.run(m.children()[0], (x, state))
+    output = net.run(m.inner(1), (x, state))
     net.states[id(m.object)] = output
     return output
 
@@ -95,7 +95,7 @@ def recurrence(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
         first = net.current(next(iter(leaves(x))))
         batch = first.shape[: first.rank - m.int("nInputDim")]
         state = net.states.first(m, blank(m.object.get("outputSize"), batch, net))
-    output = net.run(m.children()[0], (x, state))
+    output = net.run(m.inner(1), (x, state))
     net.states[id(m.object)] = output
     return output
 
@@ -118,12 +118,12 @@ def blank(size: LuaValue, batch: tuple[int, ...], net: Lowering) -> TorchValue:
 @module("nn.Recursor", "nn.BiSequencer", "nn.SeqBRNN", "nn.AbstractRecurrent")
 def recursor(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
-    return net.run(m.children()[0], x)
+    return net.run(m.inner(1), x)
 
 
 def steps(m: Module, sequence: list[TorchValue], net: Lowering) -> list[TorchValue]:
     """Run the module inside on each item, one after the other, and copy what it gives."""
-    child = m.children()[0]
+    child = m.inner(1)
     if m.str("_remember", "neither") not in ("both", "eval"):
         forget(child, net)
     return [net.duplicate(net.run(child, item)) for item in sequence]
@@ -187,7 +187,7 @@ def mask_zero(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
         shape = (*keep.shape[: first.rank - dims], *[1] * (now.rank - first.rank + dims))
         return net.add("Mul", now, net.reshape(keep, shape, part=f"{part}_keep"), part=part)
 
-    return masked(net.run(m.children()[0], x), "masked")
+    return masked(net.run(m.inner(1), x), "masked")
 
 
 @module("nn.SAdd")

@@ -146,7 +146,7 @@ def spatial_classifier(m: Module, x: Value, net: Lowering) -> Value:
     """
     if x.rank != 3:
         net.misfit("one image of 3 dimensions", x)
-    classifier = m.child("classifier") if m.has("classifier") else m.children()[0]
+    classifier = m.child("classifier") if m.has("classifier") else m.inner(1)
     for _, inner in walk(classifier.object):
         if inner.class_name.endswith(_TRAINING) and Module(inner).flag("train"):
             net.refuse(f"runs an {inner.class_name} in training mode", "call classifier:evaluate() before saving")

@@ -66,7 +66,7 @@ def from_states(rnn: Module, x: Value, states: TorchValue, net: Lowering) -> tup
 @module("nn.GradMultiply")
 def gradient_multiply(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
-    return net.run(m.children()[0], x)
+    return net.run(m.inner(1), x)
 
 
 @module("nn.SeqMultiply")
@@ -91,7 +91,7 @@ def train_test_layer(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """In evaluation the second of two modules, which is made from the first when evaluate() is called."""
     if m.flag("train", True):
         net.refuse("makes its module for evaluation when evaluate() is called", "call evaluate() before saving")
-    return net.run(m.children()[1], x)
+    return net.run(m.inner(2), x)
 
 
 @module("nn.LinearizedConvolution", rank=3, unbatched="refused")

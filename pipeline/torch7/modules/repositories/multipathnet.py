@@ -19,13 +19,13 @@ from pipeline.torch7.modules.table import alike_pair
 @module("nn.NoBackprop")
 def no_backprop(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the module inside."""
-    return net.run(m.children()[0], x)
+    return net.run(m.inner(1), x)
 
 
 @module("nn.ModeSwitch")
 def mode_switch(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """In evaluation run the second of two modules."""
-    return net.run(m.children()[1], x)
+    return net.run(m.inner(2), x)
 
 
 @module("nn.ModelParallelTable")
