@@ -17,7 +17,7 @@ from typing import Any
 from pipeline import formats
 from pipeline.config import DEFAULT, Options
 from pipeline.engine.record import LOG, RECORD, DeliveredFile, RunRecord
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
 from pipeline.stages.stage import RECORDED, VERIFICATION
@@ -146,7 +146,8 @@ def deliver(
     sources = {name: artifact.path / name for artifact in found.artifacts for name in artifact.files}
     first = {RECORD: record} if found.claimed != found.before else {}
     last = {} if manifest is None or _same(folder / MANIFEST, manifest) else {MANIFEST: partial(write, data=manifest)}
-    how = place({name: sources[name] for name in wanted if name not in found.kept}, folder, digests, first, last)
+    new = {name: sources[name] for name in wanted if name not in found.kept}
+    how = place(new, folder, digests, {name: wanted[name]["size"] for name in new}, first, last)
     for name, entry in wanted.items():
         report(name, entry["size"], how.get(name, "kept"))
     return removed
@@ -227,10 +228,13 @@ def place(
     sources: Mapping[str, Path],
     folder: Path,
     digests: Digests,
+    sizes: Mapping[str, int],
     first: Mapping[str, Writer] = _NONE,
     last: Mapping[str, Writer] = _NONE,
 ) -> dict[str, str]:
     """Put files of the store into a folder under these names, and return how: copied, reflinked or linked.
+
+    Raises MachineError, before any has its name, where one has not its size any more.
 
     Those that are written `first` have their names before, those that are `last`, after.
     """
@@ -238,6 +242,8 @@ def place(
 
     def transfer(name: str, target: Path) -> None:
         how[name] = _transfer(sources[name], target)
+        if target.stat().st_size != sizes[name]:
+            raise MachineError(f"{sources[name]} was cut while it was delivered", advice="run again: it is made anew")
 
     replace_all(folder, first, {name: partial(transfer, name) for name in sources}, last)
     for name, source in sources.items():

@@ -11,7 +11,7 @@ import pytest
 from pipeline.engine import delivery, events
 from pipeline.engine.record import load
 from pipeline.engine.reporters import remark
-from pipeline.errors import UsageError
+from pipeline.errors import MachineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.digests import Digests
 from tests.engine.fakes import EMIT, IMPORT, TORCH, TRANSLATE, VERIFY, Bench
@@ -33,8 +33,18 @@ def test_where_links_are_impossible_the_file_is_copied(tmp_path: Path, monkeypat
     monkeypatch.setattr(delivery, "reflink", lambda *_: False)
     source = tmp_path / "a"
     source.write_bytes(b"x" * (1 << 20))
-    assert delivery.place({"b": source}, tmp_path, Digests(tmp_path)) == {"b": "copied"}
+    sizes = {"b": source.stat().st_size}
+    assert delivery.place({"b": source}, tmp_path, Digests(tmp_path), sizes) == {"b": "copied"}
     assert (tmp_path / "b").read_bytes() == source.read_bytes()
+
+
+def test_a_file_that_is_cut_in_the_store_while_it_is_delivered_gets_no_name(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    whole.write_bytes(b"whole")
+    cut.write_bytes(b"cu")
+    with pytest.raises(MachineError, match="was cut while it was delivered"):
+        delivery.place({"a": whole, "b": cut}, tmp_path, Digests(tmp_path), {"a": 5, "b": 3})
+    assert {path.name for path in tmp_path.iterdir()} == {"whole", "cut"}
 
 
 def test_large_files_are_read_once_for_their_digest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
