@@ -15,12 +15,12 @@ from pipeline.config import DEFAULT, OPTIONS
 from pipeline.errors import InvalidInputError, PipelineError
 from pipeline.report.data import CheckRow, Evidence, File, Option, Parity, Report, Reproduction, RunSummary, StageRun
 from pipeline.report.network import network
+from pipeline.verification.evidence import FILE as VERIFICATION
 from pipeline.verification.evidence import words
 from pipeline.wire import plain
 
 Json = Mapping[str, Any]
 T = TypeVar("T")
-VERIFICATION = "verification.json"
 _PACKAGE = "torch2caffe2"
 # Options that say where things lie, or who is told: they change no file.
 _PLACES = frozenset({"model", "output", "store", "name", "report", "jobs", "force"})

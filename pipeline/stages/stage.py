@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.graph.format import no_progress, unheard
 
-VERIFICATION = "verification.json"  # of a verification: what was compared, and how it came out
 RECORDED = "original.npz"  # of a verification, where the original's own program was asked: what it computed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import formats
 from pipeline.graph.format import READING
 from pipeline.stages import conversion
-from pipeline.stages.stage import RECORDED, VERIFICATION, Stage, Task
+from pipeline.stages.stage import RECORDED, Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.format import Format
@@ -28,7 +28,7 @@ def run(task: Task) -> None:
     import json
 
     from pipeline.runtimes import discovery
-    from pipeline.verification import divergence, feeds, verification
+    from pipeline.verification import divergence, evidence, feeds, verification
     from pipeline.verification.tolerance import Tolerance
 
     artifacts, before = _artifacts(task), _before_the_edit(task)
@@ -50,7 +50,7 @@ def run(task: Task) -> None:
     required = options["require_runtimes"]
     result = verification.verify(artifacts, reference, runtimes, tolerance, task.progress, before, required)
     report = verification.as_json(result)
-    (task.output / VERIFICATION).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (task.output / evidence.FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if result.original:
         feeds.write_reference(task.output / RECORDED, reference.inputs, result.original)
     verification.require(result, divergence.keep(result, artifacts, reference.inputs, runtimes, task.output))

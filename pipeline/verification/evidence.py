@@ -16,6 +16,7 @@ from pipeline.graph.neutral import GRAPH
 if TYPE_CHECKING:  # its words are also shown where nothing is checked
     from pipeline.verification.check import Candidate, Check
 
+FILE = "verification.json"  # in which a verification lies
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {
     JUDGED: "judged by",

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import formats
-from pipeline.verification.evidence import words
+from pipeline.verification.evidence import FILE, words
 
-FILE = "verification.json"
 COLUMNS = ("checked by", "reads", "result", "values", "worst", "of output", "where")
 
 
