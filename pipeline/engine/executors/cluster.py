@@ -78,7 +78,8 @@ class Cluster(Executor):
             self._wanted = worker.wanted(session.path, work, self._options, by_files)
             self._held.callback(self._leave)
             self._prove(worker.Convert(self._name, self._wanted))
-        self._workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        self._count, self._memory = len(workers), _memory(workers)
         self._held.enter_context(passes_stops_to(self._ask))
 
     def _prove(self, plugin: worker.Convert) -> None:
@@ -110,7 +111,7 @@ class Cluster(Executor):
         """
         asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
         small = [each for each in asked if each.size <= _SMALL]
-        few = max(1, min(_TOGETHER, len(small) // (_TURNS * len(self._workers) or 1)))
+        few = max(1, min(_TOGETHER, len(small) // (_TURNS * self._count or 1)))
         for each in asked:
             if each.size > _SMALL:
                 self._hand_out([each])
@@ -126,8 +127,8 @@ class Cluster(Executor):
         self._held.close()
 
     def _hand_out(self, task: Sequence[_Asked]) -> None:
-        size, most = max(each.size for each in task), _memory(self._workers)
-        needs = {MEMORY: min(_AROUND + _TIMES * size, most)} if most else None
+        size = max(each.size for each in task)
+        needs = {MEMORY: min(_AROUND + _TIMES * size, self._memory)} if self._memory else None
         jobs = [(each.number, each.job) for each in task]
         future = self._client.submit(worker.work, jobs, self._name, priority=size, resources=needs, pure=False)
         self._futures.append(future)
