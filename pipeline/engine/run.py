@@ -75,6 +75,7 @@ class Run:
     given: tuple[start.Given, ...]
     source: sources.Entrance
     stop: guards.Stop
+    idle: Sequence[str] = ()  # what is said of options that change nothing
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
@@ -92,7 +93,7 @@ class Run:
         output = self.options.output
         store = str(self.store.root)
         self.report(events.RunStarted(self.model, self.record.run, str(self.options.model), str(output), names, store))
-        for text in sources.idle(self.record.asked(), self.source):
+        for text in self.idle:
             self.report(events.StageNote(self.model, names[0], text))
         try:
             with on_machine("the run", output):

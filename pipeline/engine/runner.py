@@ -80,7 +80,8 @@ def run(
             session = stack.enter_context(store.session())
         stack.enter_context(budget.allowing(options.limits))
         heard = reference.with_shapes(sources.without_idle(options, source), source)
-        return Run(heard, report, store, session, made, route, given, source, stop).go()
+        idle = sources.idle(options, source)
+        return Run(heard, report, store, session, made, route, given, source, stop, idle).go()
 
 
 def _refuse_places(options: Options) -> None:
