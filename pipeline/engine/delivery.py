@@ -20,10 +20,11 @@ from pipeline.engine.record import LOG, RECORD, DeliveredFile, RunRecord
 from pipeline.errors import MachineError, UsageError
 from pipeline.graph import signature
 from pipeline.graph.signature import MANIFEST, Manifest
-from pipeline.stages.stage import RECORDED, VERIFICATION
+from pipeline.stages.stage import RECORDED
 from pipeline.store.digests import Digests
 from pipeline.store.store import Artifact
 from pipeline.store.writing import Writer, left_partial, replace_all, write
+from pipeline.verification.evidence import FILE as VERIFICATION
 from pipeline.wire import plain
 from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.paths import canonical
@@ -163,7 +164,7 @@ def refuse_names(folder: Path, paths: Iterable[Path]) -> None:
     """Raise UsageError for a file of the user's choice that is to lie where runs into a folder bring one of theirs."""
     theirs = {*OWN, VERIFICATION, *(name for each in formats.FORMATS for role in each.roles for name in role.files)}
     for path in paths:
-        if path.name in theirs and path.parent.resolve() == folder.resolve():
+        if path.name in theirs and canonical(path.parent) == canonical(folder):
             raise UsageError(
                 f"{path} cannot be written",
                 why=f"a run brings a file {path.name} of its own to {folder}",
@@ -234,9 +235,8 @@ def place(
 ) -> dict[str, str]:
     """Put files of the store into a folder under these names, and return how: copied, reflinked or linked.
 
-    Raises MachineError, before any has its name, where one has not its size any more.
-
     Those that are written `first` have their names before, those that are `last`, after.
+    Raises MachineError, before any has its name, where one has not its size any more.
     """
     how, before = dict[str, str](), {name: source.stat() for name, source in sources.items()}
 
