@@ -22,13 +22,13 @@ from typing import Any
 from pipeline.store import writing
 from pipeline.wire import plain
 from pipeline.wire.digest import digest, file_digest
+from pipeline.wire.kernel import LARGE
 
 # How long a file must have been left alone before its digest is remembered: two writes within one tick of the
 # file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_000_000_000
 _WORTH = 1 << 16  # bytes from which it pays to remember a digest
-_LARGE = 1 << 20  # bytes from which a thread of its own pays
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -70,7 +70,7 @@ class Digests:
         for path in paths:
             with suppress(OSError):
                 stat = path.stat()
-                if stat.st_size >= _LARGE and path not in self._begun and not self._recall(stat):
+                if stat.st_size >= LARGE and path not in self._begun and not self._recall(stat):
                     self._begun[path] = thread = Thread(target=self._try, args=(path,), daemon=True)
                     thread.start()
 

@@ -22,7 +22,9 @@ M = TypeVar("M", bound="Message")
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
 # Remarks, strings, and words that are too long. One without an end is taken to that of its line: none is read twice.
-_WORDS = re.compile(rb"""\#[^\n]*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|(?<![\w.+-])[\w.+-]{65536,}+""")
+_WORDS = re.compile(
+    rb"""\#[^\n]*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|(?<![\w.+-])[\w.+-]{%d,}+""" % LONGEST_PATH
+)
 _NAMES = frozenset(("name", "type", "op_type", "bottom", "top", "input", "output"))
 _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enum type "([\w.]+)" has no value (.*)')
 
