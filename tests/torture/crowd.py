@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.engine.reporters import LOG
 from pipeline.store import collect
 from pipeline.store.store import Store
 from tests.children import ended, forked
@@ -39,7 +37,7 @@ def _round(subject: Subject, place: Place, tally: Tally) -> str:
     codes = [ended(child) for child in children]
     if any(codes):
         return "; ".join(f"exit {code}: {one.said()}" for code, one in zip(codes, places, strict=True) if code)
-    made = Counter(event["key"] for one in places for event in _told(one) if event["event"] == "stage_finished")
+    made = Counter(event["key"] for one in places for event in one.events() if event["event"] == "stage_finished")
     if twice := {key: count for key, count in made.items() if count > 1}:
         return f"made more than once: {twice}"
     stored = len(list((place.folder / "store" / "artifacts").glob("??/*")))
@@ -52,7 +50,3 @@ def _round(subject: Subject, place: Place, tally: Tally) -> str:
     if places[0].delivered() != subject.wanted:
         return "the result is not byte-identical"
     return "; ".join(map(str, collect.check(Store(place.folder / "store"))))
-
-
-def _told(place: Place) -> list[dict[str, str]]:
-    return [json.loads(line) for line in (place.output / LOG).read_text().splitlines()]

@@ -59,9 +59,12 @@ class Place:
 
     def told(self) -> set[str]:
         """Return the stages that runs have told to be finished."""
-        log = self.output / LOG
-        told = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        told = self.events() if (self.output / LOG).exists() else []
         return {event["stage"] for event in told if event["event"] == "stage_finished"}
+
+    def events(self) -> list[dict[str, str]]:
+        """Return what runs have told, in their log."""
+        return [json.loads(line) for line in (self.output / LOG).read_text().splitlines()]
 
     def finished(self) -> set[str]:
         """Return the stages whose artifacts are in the store, whatever became of the run."""
