@@ -29,7 +29,7 @@ from types import ModuleType
 
 import pipeline
 from pipeline.errors import PipelineError, UsageError
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.graph.registry import Layer, collected, laid_over
 
 GROUP = "torch2caffe2.modules"  # the entry points by which an installed package registers its modules
@@ -49,7 +49,7 @@ _loading = threading.RLock()
 
 
 @contextmanager
-def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
+def loaded(paths: Sequence[Path], note: Note = no_note) -> Iterator[None]:
     """Let what plugin files and the entry points of installed packages register be known in the block.
 
     `note` is told which of that takes the place of something. Raises UsageError where a file is missing, registers a

@@ -42,13 +42,12 @@ def free_batch(graph: Graph) -> Mapping[str, TensorType]:
 def _made(node: Node) -> tuple[Value, ...] | None:
     """Return the outputs of a node with the shapes that follow from its inputs; None where it mixes the images."""
     try:
-        inferred = node.operator.infer(*node.inputs)
+        types = node.operator.output_types(*node.inputs)
     except ShapeError:
         return None
     x = node.inputs[0]
     if x is not None and any(node.operator.mixes(node, axis) for axis, size in enumerate(x.shape) if size % ANY == 0):
         return None
-    types = (inferred,) if isinstance(inferred, TensorType) else inferred
     return tuple(Value(value.name, *found) for value, found in zip(node.outputs, types, strict=True))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline.graph.batch import ANY
 from pipeline.graph.operators import BoxSuppression, Compress, ScatterAdd, ShapeError
-from pipeline.graph.values import Graph, Node, TensorType, Value
+from pipeline.graph.values import Graph, Node, Value
 
 CHOOSING = (BoxSuppression, Compress)  # whose outputs have as many rows as the numbers make
 
@@ -34,11 +34,10 @@ def needing_bounds(graph: Graph) -> Iterator[Node]:
         if taken == node.inputs and not chooses:
             continue
         try:
-            inferred = node.operator.infer(*taken)
+            types = node.operator.output_types(*taken)
         except ShapeError:
             yield node
             continue
-        types = (inferred,) if isinstance(inferred, TensorType) else inferred
         for value, found in zip(node.outputs, types, strict=True):
             shape = (ANY, *found.shape[1:]) if chooses else found.shape
             known[value.name] = replace(value, shape=shape)

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.operators import Operator, Reshape, ShapeError, operator_of
-from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, Value
 
 NOWHERE = Origin("", "")
 
@@ -123,10 +123,9 @@ class Builder:
         """
         made = operator_of(operator, attributes)
         try:
-            inferred = made.infer(*inputs)
+            types = made.output_types(*inputs)
         except ShapeError as error:
             raise ShapeError(f"{self._origin}: {made.name}: {error}") from None
-        types = (inferred,) if isinstance(inferred, TensorType) else inferred
         wanted = name or (f"{self._place}_{part}" if part else self._place)
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))

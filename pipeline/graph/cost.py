@@ -1,14 +1,9 @@
-"""What a node costs: multiply-adds, parameters, bytes; and how much of the input each value sees."""
+"""What a node costs besides its multiply-adds: parameters and bytes; and the receptive field of each value."""
 
 from __future__ import annotations
 
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Graph, Node
-
-
-def cost(node: Node) -> int:
-    """Return the multiply-adds of a node, bias not counted (see `Operator.multiply_adds`)."""
-    return node.operator.multiply_adds(node)
 
 
 def parameters(node: Node, graph: Graph) -> int:

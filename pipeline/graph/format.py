@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,15 +26,10 @@ if TYPE_CHECKING:
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 Note = Callable[[str], None]
-Progress = Callable[[int, int, str], None]
 
 
-def unheard(note: str) -> None:
-    """Tell nobody."""
-
-
-def no_progress(done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
+def no_note(note: str) -> None:
+    """Ignore a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +133,7 @@ class Format:
         """Return the role of a file with these bytes; "" where it is of another format."""
         return ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a network; `note` is told what its user should know without its being wrong.
 
         Raises InvalidInputError for damaged files, UnsupportedError with everything that has no counterpart, and

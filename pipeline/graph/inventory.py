@@ -137,7 +137,7 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
         weights |= {value.name for value in node.inputs if value is not None and value.name in graph.weights}
         found[name] = Measure(
             tuple(value.shape for value in node.outputs),
-            before + cost.cost(node),
+            before + node.operator.multiply_adds(node),
             cost.activation_bytes(node),
             fields[node.output.name],
             sum(graph.weights[weight].size for weight in weights),

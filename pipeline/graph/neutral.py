@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FILE, _WEIGHTS = "graph.json", "weights.safetensors"
+GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
 _HEAD = 1 << 16  # bytes in which a graph says what it is
 
 
@@ -29,8 +30,8 @@ class Neutral(Format):
     name = "graph"
     title = "the neutral graph"
     roles = (
-        Role("graph", (_FILE,), title="a graph"),
-        Role("safetensors", (_WEIGHTS,), only_weights=True, title="a file of safetensors"),
+        Role("graph", (GRAPH_FILE,), title="a graph"),
+        Role("safetensors", (WEIGHTS_FILE,), only_weights=True, title="a file of safetensors"),
     )
 
     def recognise(self, view: memoryview) -> str:
@@ -41,15 +42,15 @@ class Neutral(Format):
         is_header = head[8:10] == b'{"' and 2 <= int.from_bytes(head[:8], "little") <= len(view) - 8
         return "safetensors" if is_header else ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a graph whose files bear their own names; UsageError where they do not lie beside each other."""
         from pipeline.graph import serialization, signature
 
         path = source.path
-        if path.name != _FILE or not path.with_name(_WEIGHTS).is_file():
+        if path.name != GRAPH_FILE or not path.with_name(WEIGHTS_FILE).is_file():
             raise UsageError(
-                f"{path} has no {_WEIGHTS} beside it",
-                advice=f"a graph is two files of one folder, {_FILE} and {_WEIGHTS}",
+                f"{path} has no {WEIGHTS_FILE} beside it",
+                advice=f"a graph is two files of one folder, {GRAPH_FILE} and {WEIGHTS_FILE}",
             )
         graph = serialization.read(path.parent)
         return Network(graph, source.signature or signature.of_graph(graph))
@@ -98,7 +99,7 @@ class Neutral(Format):
 
         digests = serialization.write(graph, folder, progress)
         names = [tuple(value.name for value in side) for side in (graph.inputs, graph.outputs)]
-        return Written({"graph": folder / _FILE, "safetensors": folder / _WEIGHTS}, digests, *names)
+        return Written({"graph": folder / GRAPH_FILE, "safetensors": folder / WEIGHTS_FILE}, digests, *names)
 
     def rehearse(self, graph: Graph) -> Graph:
         """Return the graph itself: nothing is lost."""
@@ -106,7 +107,7 @@ class Neutral(Format):
 
     def beside(self, path: Path) -> Mapping[str, Path]:
         """Return the weights."""
-        weights = path.with_name(_WEIGHTS)
+        weights = path.with_name(WEIGHTS_FILE)
         return {"safetensors": weights} if weights != path and weights.is_file() else {}
 
 

@@ -17,8 +17,9 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.shapes import possible
-from pipeline.wire.splice import Floats, Part, Progress, unheard, write
+from pipeline.wire.splice import Floats, Part, write
 
 Array = np.ndarray[Any, Any]
 HEADER_LIMIT = 100_000_000  # as the reference implementation
@@ -28,7 +29,7 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 def write_tensors(
     path: Path,
     tensors: Mapping[str, Array],
-    progress: Progress = unheard,
+    progress: Progress = no_progress,
     metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Write arrays, those of floats as F32, of integers as I64, and give the file's digest.

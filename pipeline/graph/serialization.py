@@ -10,15 +10,14 @@ from typing import Any, NoReturn
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.budget import Budget
+from pipeline.graph.neutral import GRAPH_FILE, WEIGHTS_FILE
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
-from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Value
 from pipeline.wire.mapped import map_file, reading
-from pipeline.wire.splice import Progress, unheard
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.splice import write as write_parts
 
-GRAPH_FILE = "graph.json"
-WEIGHTS_FILE = "weights.safetensors"
 FORMAT = "torch2caffe2 graph"
 VERSION = 1
 
@@ -26,7 +25,7 @@ NONFINITE = ("inf", "-inf", "nan")  # which JSON has no numbers for
 DTYPES = ("float32", "int64", "bool")
 
 
-def write(graph: Graph, folder: Path, progress: Progress = unheard) -> dict[str, str]:
+def write(graph: Graph, folder: Path, progress: Progress = no_progress) -> dict[str, str]:
     """Write the files of a graph to an existing folder and give their digests by name.
 
     The same graph gives the same bytes.
@@ -137,11 +136,11 @@ def _node(entry: Any, types: dict[str, Value], budget: Budget) -> Node:  # noqa:
     inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
     try:
         operator = kind.of(_numbers(entry["attributes"], kind.kinds))
-        inferred = operator.infer(*inputs)
+        inferred = operator.output_types(*inputs)
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         _damaged(f"node {name!r}, {kind.name}: {error}")
     outputs = tuple(_declare(value, types) for value in entry["outputs"])
-    if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):
+    if tuple(value.type for value in outputs) != inferred:
         _damaged(f"node {name!r}, {kind.name}, does not give {outputs}")
     node = Node(name, operator, inputs, outputs, Origin(*map(_word, entry["origin"])))
     budget.node(node)

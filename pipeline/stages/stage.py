@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.graph.format import no_progress, unheard
+from pipeline.graph.format import Note, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 RECORDED = "original.npz"  # of a verification, where the original's own program was asked: what it computed
 
@@ -39,8 +40,8 @@ class Task:
     inputs: Mapping[str, Path]
     options: Mapping[str, Any]
     output: Path
-    progress: Callable[[int, int, str], None] = no_progress
-    note: Callable[[str], None] = unheard
+    progress: Progress = no_progress
+    note: Note = no_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Rehearsal:
     inputs: Mapping[str, Network]
     files: Mapping[str, Path]
     options: Mapping[str, Any]
-    note: Callable[[str], None] = unheard
+    note: Note = no_note
 
 
 @dataclass(frozen=True, slots=True)

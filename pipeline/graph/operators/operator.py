@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.registry import Registry
-from pipeline.graph.values import Attribute, Node, TensorType
+from pipeline.graph.values import Attribute, Node, TensorType, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +81,11 @@ class Operator:
     def attributes(self) -> dict[str, Attribute]:
         """The attributes by name, sorted."""
         return {name: getattr(self, name) for name in self.kinds}
+
+    def output_types(self, *inputs: Value | None) -> tuple[TensorType, ...]:
+        """Return what `infer` does, as a tuple even for one output. Raises ShapeError."""
+        inferred = self.infer(*inputs)
+        return (inferred,) if isinstance(inferred, TensorType) else inferred
 
     def multiply_adds(self, node: Node) -> int:
         """Return how many it takes: one for each number read or made, whichever are more; none to move numbers."""
