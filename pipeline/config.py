@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pipeline import toml
-from pipeline.errors import UsageError, together
+from pipeline import selection, toml
+from pipeline.errors import UsageError, nearest, together
 from pipeline.graph.input_spec import parse_inputs
 from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
@@ -183,13 +181,14 @@ def load(
     typed = {name: (value, origin) for name, value in command_line.items()}
     around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
-    for model in _selected(models, typed):
+    for model in selection.selected(models, typed):
         layer = {**common, **model}
-        found = _networks(layer)
+        found = selection.networks(layer)
         layers += found or [layer]
         alone += [False] * len(found) or ["output" in model]
         several = several or bool(found) or len(layers) > 1
-    named = _named([{**layer, **around, **typed} for layer in layers])
+    layers = [{**layer, **around, **typed} for layer in layers]
+    named = [{"name": (name, DEFAULT), **layer} for name, layer in zip(selection.names(layers), layers, strict=True)]
     runs = tuple(
         _build(one, shared=(several and not apart) or len(roots) > 1)
         for layer, apart in zip(named, alone, strict=True)
@@ -238,12 +237,6 @@ def from_json(record: Mapping[str, Any]) -> Options:
     return msgspec.convert(dict(record), Options, dec_hook=toml.as_path)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Advise on a name that is not known: the most similar one, or all of them."""
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
-
-
 def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
     """Return the type of an option in a section of a file; UsageError where there is none, or it has another place."""
     if option not in OPTIONS:
@@ -259,77 +252,16 @@ def type_of(option: str) -> Any:  # noqa: ANN401 - a type
     return eval(f"{kind} | tuple[{kind}, ...]" if OPTIONS[option].metadata["several"] else kind, globals())
 
 
+def choices(option: str) -> tuple[str, ...]:
+    """Return the values that an option may have; nothing where any of its type will do."""
+    kind = type_of(option)
+    return tuple(filter(None, get_args(kind))) if get_origin(kind) is Literal else ()
+
+
 def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401 - any option
     if isinstance(value, tuple):
         return tuple(_map_paths(item, change) for item in value)
     return change(value) if isinstance(value, Path) else value
-
-
-def _selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
-    """Return the models to convert: those typed as MODEL, by path or by their name in the file, or all of the file."""
-    if "model" not in typed:
-        return models or [{}]
-    value, origin = typed.pop("model")
-    wanted = dict.fromkeys(value if isinstance(value, list | tuple) else [value])
-    if not models:
-        return [{"model": (path, origin)} for path in wanted]
-    names = [_name(model) for model in models]
-    for name in map(str, wanted):
-        if name not in names:
-            raise UsageError(f"the configuration lists no model {name}", advice=nearest(name, names))
-    return [models[names.index(str(name))] for name in wanted]
-
-
-def _networks(layer: Sourced) -> list[Sourced]:
-    """Return the options of each network that a folder or pattern stands for; none where the model is one path."""
-    if "model" not in layer:
-        return []
-    path, origin = Path(layer["model"][0]), layer["model"][1]
-    if path.is_dir():
-        from pipeline import formats
-
-        found = formats.networks_in(path)
-    else:
-        is_pattern = not path.exists() and set("*?[").intersection(str(path))
-        root = Path(path.absolute().anchor)
-        found = sorted(root.glob(str(path.absolute().relative_to(root)))) if is_pattern else []
-    if found and "name" in layer:
-        where = layer["name"][1]
-        raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
-    return [_with_weights({**layer, "model": (each, origin)}) for each in found]
-
-
-def _with_weights(layer: Sourced) -> Sourced:
-    """Return the options of a network in a folder with the weights that lie beside it, where it needs them."""
-    from pipeline import formats
-
-    path, origin = layer["model"]
-    weights = formats.weights_beside(path) if "weights" not in layer else None
-    return {**layer, "weights": (weights, origin)} if weights else layer
-
-
-def _named(layers: Sequence[Sourced]) -> list[Sourced]:
-    """Name the models that have no name: after their file and, where others are called so too, its folders."""
-    depth = dict.fromkeys(range(len(layers)), 1)
-    while True:
-        names = {i: _name(layers[i], depth[i]) for i in depth}
-        taken = Counter(names.values())
-        alike = [i for i in depth if taken[names[i]] > 1 and "name" not in layers[i]]
-        longer = [i for i in alike if names[i] != _name(layers[i], depth[i] + 1)]
-        if not longer:
-            return [{**layer, "name": layer.get("name", (names[i], DEFAULT))} for i, layer in enumerate(layers)]
-        depth |= {i: depth[i] + 1 for i in longer}
-
-
-def _name(layer: Sourced, depth: int = 1) -> str:
-    """Return the name of a model: the one it was given, or its file's, with `depth` - 1 folders before it."""
-    if "name" in layer:
-        return str(layer["name"][0])
-    if "model" not in layer:
-        return ""
-    path = Path(layer["model"][0]).absolute()
-    folders = path.parts[1:-1]
-    return "-".join([*folders[max(0, len(folders) - depth + 1) :], path.stem])
 
 
 def _roots(layer: Sourced) -> list[Sourced]:
@@ -375,6 +307,7 @@ def validate(options: Options) -> Options:
     faults = list[UsageError]()
     for option in OPTIONS:
         try:
+            _refuse_other(option, getattr(options, option))
             judge(option, getattr(options, option))
         except UsageError as fault:
             fault.where = fault.where or options.origins.get(option, "")
@@ -382,6 +315,12 @@ def validate(options: Options) -> Options:
     if faults:
         raise together(faults, f"{len(faults)} options cannot be obeyed")
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
+
+
+def _refuse_other(option: str, value: object) -> None:
+    """Raise UsageError for a value other than the `choices` of an option."""
+    if (known := choices(option)) and value not in (*known, OPTIONS[option].default):
+        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=f"it is {' or '.join(known)}")
 
 
 def refuse_missing_model(options: Options) -> None:

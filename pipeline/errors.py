@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from pipeline.visible import visible
@@ -128,6 +129,12 @@ class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not 
 
     exit_code = 130
     kind = "interrupted"
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return advice about an unknown name: the most similar known one, or all of them."""
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
 
 
 def worst(codes: Collection[int]) -> int:

@@ -27,10 +27,6 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "at least one model is converted at a time"
     elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
         why = "it is a small positive number"
-    elif option == "weights_format" and value not in ("protobuf", "hdf5"):
-        why = "it is protobuf or hdf5"
-    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
-        why = "it is TEST or TRAIN"
     elif option == "remote_store":
         why, value = _fault_of_url(value), _PASSWORD.sub("***", value)
     if why:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+
+from pipeline.config import choices
 
 
 def stages() -> Iterable[str]:
@@ -55,7 +58,7 @@ VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
     "runtimes": runtimes,
     "require_runtimes": runtimes,
     "optimize": passes,
-    "weights_format": lambda: ("protobuf", "hdf5"),
+    "weights_format": partial(choices, "weights_format"),
 }
 
 
