@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
-_HEAD = 1 << 16  # bytes in which a graph says what it is
+_HEAD = 1 << 16  # bytes at the start of a file by which a graph is recognised
 
 
 class Neutral(Format):
-    """Nodes, a line each, and their weights."""
+    """A file of nodes, one per line, and a file of their weights."""
 
     __slots__ = ()
     name = "graph"
@@ -35,7 +35,7 @@ class Neutral(Format):
     )
 
     def recognise(self, view: memoryview) -> str:
-        """Tell JSON that has nodes, and the header of safetensors."""
+        """Recognise JSON that has nodes, and the header of safetensors."""
         head = bytes(view[:_HEAD])
         if head.lstrip().startswith(b"{") and (b'"nodes"' in head or head.startswith(b'{\n"format"')):
             return "graph"
@@ -43,7 +43,7 @@ class Neutral(Format):
         return "safetensors" if is_header else ""
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Read a graph whose files bear their own names; UsageError where they do not lie beside each other."""
+        """Read a graph. Raises UsageError if its two files are not in one folder, under their usual names."""
         from pipeline.graph import serialization, signature
 
         path = source.path
@@ -56,7 +56,7 @@ class Neutral(Format):
         return Network(graph, source.signature or signature.of_graph(graph))
 
     def inventory(self, source: Source) -> Inventory:
-        """List the nodes, or the arrays of a file of weights."""
+        """List the nodes, or the arrays in a file of weights."""
         from pipeline.graph.inventory import Inventory, Part, measured, peak_bytes
 
         if source.role == "safetensors":
@@ -76,7 +76,7 @@ class Neutral(Format):
         )
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the operators."""
+        """Return all operators."""
         from pipeline.graph.operators import OPERATORS
 
         return OPERATORS
@@ -94,7 +94,7 @@ class Neutral(Format):
         options: Mapping[str, Any] = MappingProxyType({}),
         progress: Progress = no_progress,
     ) -> Written:
-        """Write both files; every graph can be."""
+        """Write both files. Every graph can be written."""
         from pipeline.graph import serialization
 
         digests = serialization.write(graph, folder, progress)
@@ -106,7 +106,7 @@ class Neutral(Format):
         return graph
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the weights."""
+        """Return the file of weights."""
         weights = path.with_name(WEIGHTS_FILE)
         return {"safetensors": weights} if weights != path and weights.is_file() else {}
 
