@@ -1,7 +1,7 @@
-"""A run's options: a TOML file, the environment and the command line become one validated, frozen object.
+"""The options of a run: a TOML file, the environment and the command line become one validated, frozen object.
 
-Each option is declared once, as a field of `Options`: its type, default, help and flag. The command line, the
-configuration file and the run record are all read from these declarations.
+Each option is declared once, as a field of `Options` with its type, default, help and flag. The command line, the
+configuration file and the run record are all derived from these declarations.
 """
 
 # ruff: noqa: RUF009 - `_option` is `dataclasses.field` with its metadata named
@@ -24,7 +24,7 @@ from pipeline.toml import Sourced
 from pipeline.wire.paths import canonical
 
 COMMAND_LINE = "command line"
-CALL = "call"  # of a program
+CALL = "call"  # from Python
 DEFAULT = "default"
 ENVIRONMENT = {
     "store": "TORCH2CAFFE2_STORE",
@@ -44,8 +44,8 @@ def _option(
 ) -> Any:  # noqa: ANN401
     """Declare one option.
 
-    Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
-    conversion of its own. `only` names the format of the networks that it says something about.
+    An option of scope "run" belongs to the whole run, not to one of several models. An option with `several` values
+    makes a conversion of each. `only` is the format of the networks that the option applies to.
     """
     metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several, "only": only}
     return field(default=default, metadata=metadata)
@@ -57,7 +57,7 @@ _torch7 = partial(_option, only="t7")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one conversion was asked to do. Paths are absolute; `origins` tells where each value came from."""
+    """The options of one conversion. Paths are absolute. `origins` says where each value was set."""
 
     model: Path = _option(
         None, "The network: a .t7 file, or a prototxt with --weights. Several, or a folder: all in it.", metavar="MODEL"
@@ -148,7 +148,7 @@ class Options:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The stages that shall not run; --no-verify is short for --without verify."""
+        """The stages that are left out. --no-verify is short for --without verify."""
         return self.without if self.verify else (*self.without, "verify")
 
     @property
@@ -169,12 +169,13 @@ def load(
 ) -> tuple[Options, ...]:
     """Return the options of every model to convert, in order.
 
-    `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
-    `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
-    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds,
-    several roots for a conversion each. With several of them, an output folder that they share holds a folder for
-    each. Raises UsageError for what cannot be obeyed: an unknown key, a value of another type, no model, two models
-    with one output folder; a model that is missing is left to its run.
+    `command_line` holds only what the user typed. It takes precedence over the environment, then come the `[[model]]`
+    tables of the file, the top of the file, and the defaults. "model" is what was typed as MODEL: paths, or names of
+    models in the file. A folder or a pattern (`models/*.t7`) stands for all networks in it, and several roots for one
+    conversion each. Several conversions with the same output folder get a subfolder each.
+
+    Raises UsageError for an unknown key, a value of a wrong type, no model, or two models with the same output folder.
+    A missing model is not checked here, so that it fails only its own run.
     """
     environment = os.environ if environment is None else environment
     common, models = toml.read(config, _kind_of, judge) if config else ({}, [])
@@ -200,7 +201,7 @@ def load(
 
 
 def of_call(values: Mapping[str, Any]) -> Options:
-    """Return the options of the one conversion that a program asks for. Raises UsageError as `load` and `checked`."""
+    """Return the options of a conversion that is called from Python. Raises UsageError as `load` and `checked`."""
     runs = load(None, checked(values), origin=CALL)
     if len(runs) > 1:
         raise UsageError(f"{values['model']} holds {len(runs)} networks", where=CALL, advice="convert each by itself")
@@ -208,16 +209,16 @@ def of_call(values: Mapping[str, Any]) -> Options:
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a program gives, each of its type, with absolute paths.
+    """Return options that were passed from Python, converted to their types, with absolute paths.
 
-    Raises UsageError for one that is unknown or of another type.
+    Raises UsageError for an unknown option, or a value of a wrong type.
     """
     here = Path.cwd()
     return {option: toml.converted(option, value, _kind_of(option, 0), here) for option, value in values.items()}
 
 
 def to_json(options: Options) -> dict[str, Any]:
-    """Return the options as plain JSON values, for the run record; `from_json` reads them back."""
+    """Return the options as JSON values, for the run record. `from_json` reads them back."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401 - any option
         if isinstance(value, tuple):
@@ -228,9 +229,9 @@ def to_json(options: Options) -> dict[str, Any]:
 
 
 def from_json(record: Mapping[str, Any]) -> Options:
-    """Read options back from `to_json`; what an older version did not know has its default.
+    """Return the options that `to_json` wrote. Options that an older version did not have get their defaults.
 
-    Raises ValueError, which names the option, for a value of another type.
+    Raises ValueError, which names the option, for a value of a wrong type.
     """
     import msgspec
 
@@ -238,7 +239,7 @@ def from_json(record: Mapping[str, Any]) -> Options:
 
 
 def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
-    """Return the type of an option in a section of a file; UsageError where there is none, or it has another place."""
+    """Return the type of an option in a section of a file. Raises UsageError if it is unknown or in a wrong section."""
     if option not in OPTIONS:
         raise UsageError(f"unknown option {option}", advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
@@ -247,13 +248,13 @@ def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
 
 
 def type_of(option: str) -> Any:  # noqa: ANN401 - a type
-    """Return the type of an option in a file; several of one that may be given several times are a list."""
+    """Return the type of an option in a file, where an option with `several` values may be a list."""
     kind = str(OPTIONS[option].type)
     return eval(f"{kind} | tuple[{kind}, ...]" if OPTIONS[option].metadata["several"] else kind, globals())
 
 
 def choices(option: str) -> tuple[str, ...]:
-    """Return the values that an option may have; nothing where any of its type will do."""
+    """Return the values that an option may have; empty if it may have any value of its type."""
     kind = type_of(option)
     return tuple(filter(None, get_args(kind))) if get_origin(kind) is Literal else ()
 
@@ -265,7 +266,7 @@ def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN4
 
 
 def _roots(layer: Sourced) -> list[Sourced]:
-    """Return the options for each network inside a file, where several are asked for; its name ends in its place."""
+    """Return the options of each of several roots in a file. The name of each conversion ends in its root."""
     value, origin = layer.get("root", ("", DEFAULT))
     roots = [value] if isinstance(value, str) else list(dict.fromkeys(value)) or [""]
     if len(roots) == 1:
@@ -276,7 +277,7 @@ def _roots(layer: Sourced) -> list[Sourced]:
 
 
 def _build(layer: Sourced, shared: bool) -> Options:
-    """Make one model's options of what was set; `shared`: its output folder holds other models too."""
+    """Return the options of one model. `shared`: its output folder holds other models, too."""
     values = {name: _coerce(name, value) for name, (value, _) in layer.items()}
     origins = {name: layer[name][1] if name in layer else DEFAULT for name in OPTIONS}
     if not values.get("model"):
@@ -290,7 +291,7 @@ def _build(layer: Sourced, shared: bool) -> Options:
 
 
 def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
-    """Return a value that is sound but for its container the type that its option declares."""
+    """Return a value in the container type that its option declares."""
     hint = str(OPTIONS[option].type)
     if value is None:
         return None
@@ -300,9 +301,9 @@ def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
 
 
 def validate(options: Options) -> Options:
-    """Refuse values that make no sense, whatever they came from; bring input shapes to their one spelling.
+    """Check the values of all options, and bring input shapes to their canonical spelling.
 
-    Raises UsageError, which names all such options and where they were set.
+    Raises UsageError, which names all invalid options and where they were set.
     """
     faults = list[UsageError]()
     for option in OPTIONS:
@@ -324,7 +325,7 @@ def _refuse_other(option: str, value: object) -> None:
 
 
 def refuse_missing_model(options: Options) -> None:
-    """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
+    """Raise UsageError if the model is not a file. This is checked by each run, so that other runs can go on."""
     may_look = os.access(options.model, os.R_OK | os.X_OK, effective_ids=True)
     try:
         refuse_missing(options.model, f"it is a folder, {'and holds no network' if may_look else 'closed to you'}")
@@ -334,7 +335,7 @@ def refuse_missing_model(options: Options) -> None:
 
 
 def refuse_shared_output(runs: Sequence[Options]) -> None:
-    """Raise UsageError where two models would go to one folder, as may be known only when it is there: Net and net."""
+    """Raise UsageError if two models would be written to one folder (Net and net, if the file system ignores case)."""
     seen: dict[Path, str] = {}
     for options in runs:
         place = canonical(options.output)
