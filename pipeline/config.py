@@ -60,89 +60,93 @@ class Options:
     """The options of one conversion. Paths are absolute. `origins` says where each value was set."""
 
     model: Path = _option(
-        None, "The network: a .t7 file, or a prototxt with --weights. Several, or a folder: all in it.", metavar="MODEL"
+        None, "A .t7 file, or a prototxt with --weights; or several, or a folder of networks.", metavar="MODEL"
     )
-    name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
+    name: str = _option("", "Name of the model in tables; by default, the file name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
         (),
-        "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table; auto finds them.",
+        "Shape of an input, such as 2x3x224x224 or name=2x3; repeat it for a Lua table; auto infers it.",
         "--input",
         "SPEC",
     )
     root: str = _torch7(
         "",
-        "Which network inside a table, as model.net; found where there is one. Several: each by itself.",
+        "Path of the network inside a table, such as model.net, if it holds several. May be repeated.",
         "--root",
         "KEY",
         several=True,
     )
-    output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
-    store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
-    remote_store: str = _option(
-        "", "Share artifacts with others there, as s3://bucket/folder.", "--remote-store", "URL", scope="run"
+    output: Path = _option(None, "Folder for the files; <name>.converted by default.", "--output,-o", "DIR")
+    store: Path | None = _option(
+        None, "Folder where artifacts are kept; your cache folder by default.", "--store", "DIR", scope="run"
     )
-    jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
+    remote_store: str = _option(
+        "", "Share artifacts through this store, such as s3://bucket/folder.", "--remote-store", "URL", scope="run"
+    )
+    jobs: int = _option(1, "Number of models to convert in parallel.", "--jobs,-j", "N", scope="run")
     scheduler: str = _option(
         "",
-        "Convert several models on the workers of this dask scheduler; local: on --jobs of its own.",
+        "Convert several models on the workers of this dask scheduler; local starts --jobs workers.",
         "--scheduler",
         "ADDRESS",
         scope="run",
     )
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
-    without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
-    stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
-    verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
+    to: tuple[str, ...] = _option(
+        (), "Format to make: caffe, caffe2, onnx, pytorch or pt2. May be repeated.", "--to", "FORMAT"
+    )
+    without: tuple[str, ...] = _option((), "Skip this stage.", "--without", "STAGE")
+    stop_after: str = _option("", "Stop after this stage.", "--stop-after", "STAGE")
+    verify: bool = _option(True, "Compare the numbers of all artifacts.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
-    record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
-    force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
-    tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
+    record: Path | None = _option(None, "Save the results of --runtime torch7, for --reference.", "--record", "FILE")
+    force: tuple[str, ...] = _option((), "Run this stage even if it is cached.", "--force", "STAGE")
+    tolerance: float = _option(1e-4, "Largest difference, relative to max(1, max |b|).", "--tolerance", "X")
     output_tolerance: float | None = _option(
         None,
-        "Largest error of an output, relative to its max |b|; else --tolerance, or float32's own.",
+        "Largest difference of an output, relative to its max |b|; --tolerance or float32 rounding by default.",
         "--output-tolerance",
         "X",
     )
-    seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
+    seed: int = _option(0, "Seed of the random inputs for the verification.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
-        (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
+        (), "Use only this runtime to verify, instead of all that are found; none uses no runtime.", "--runtime", "NAME"
     )
     require_runtimes: tuple[str, ...] = _option(
-        (), "Fail unless this runtime has run the files.", "--require-runtime", "NAME"
+        (), "Fail unless this runtime has checked the files.", "--require-runtime", "NAME"
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool | None = _option(
         None,
-        "Keep criterions and loss layers; where neither is said, Torch7's only.",
+        "Keep or drop criterions and loss layers; by default, keep those of Torch7 only.",
         "--keep-loss/--drop-loss",
     )
     states: bool = _torch7(
-        False, "Make the states of a Torch7 network's recurrent layers inputs and outputs.", "--states/--no-states"
+        False, "Make the states of recurrent Torch7 layers inputs and outputs.", "--states/--no-states"
     )
-    limits: tuple[str, ...] = _option(
-        (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
-    )
+    limits: tuple[str, ...] = _option((), "Allow a larger network, such as value=8000000000.", "--limit", "NAME=NUMBER")
     cut: tuple[str, ...] = _caffe(
         (),
-        "End a Caffe network before this layer, or type of layer; auto: before each without a counterpart.",
+        "End a Caffe network before this layer or type of layer; auto: before every unsupported layer.",
         "--cut",
         "LAYER",
     )
     outputs: tuple[str, ...] = _caffe((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
     phase: Literal["", "TEST", "TRAIN"] = _caffe(
-        "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
+        "", "Use the layers of this phase of a Caffe network: TEST or TRAIN.", "--phase", "PHASE"
     )
-    stages: tuple[str, ...] = _caffe((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
-    not_stages: tuple[str, ...] = _caffe((), "Do not take those of this stage.", "--not-stage", "NAME")
-    level: int | None = _caffe(None, "Take a Caffe network's layers of this level.", "--level", "N")
+    stages: tuple[str, ...] = _caffe((), "Include the layers of this stage of a Caffe network.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _caffe(
+        (), "Exclude the layers of this stage of a Caffe network.", "--not-stage", "NAME"
+    )
+    level: int | None = _caffe(None, "Use the layers of this level of a Caffe network.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
-        "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
+        "protobuf", "Format of Caffe weights: protobuf, or hdf5 for any size.", "--weights-format", "FORMAT"
     )
     split_init: bool = _option(
-        False, "Write init_net as several files where it would reach 2 GiB.", "--split-init/--one-init"
+        False, "Split init_net into several files if it would reach 2 GiB.", "--split-init/--one-init"
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

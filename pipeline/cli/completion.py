@@ -1,4 +1,4 @@
-"""The values that a shell completes: what an option takes, asked of whatever knows it, and only when it is asked."""
+"""The values of options that a shell completes. They are looked up only when the shell asks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def drawings() -> Iterable[str]:
     return list(FORMS)
 
 
-VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
+VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by the options of a conversion
     "to": targets,
     "without": stages,
     "stop_after": stages,
@@ -63,7 +63,7 @@ VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
 
 
 def completing(values: Callable[[], Iterable[str]] | None) -> Callable[[str], list[str]] | None:
-    """Return what completes the beginning of a word to one of the values; None where there are none to know."""
+    """Return a function that completes the beginning of a word to one of the values; None without values."""
     if values is None:
         return None
 
