@@ -1,4 +1,4 @@
-"""One of several conversions: what is to be done, in whatever process it is, and how it ended."""
+"""One of several conversions: what is to be done, in whichever process, and how it ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.store.machine import on_machine
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """How one conversion ended, as plain values that can cross between processes."""
+    """How one conversion ended, as plain values that can be sent between processes."""
 
     model: str
     output: str
@@ -32,16 +32,16 @@ class ModelResult:
 
     @property
     def converted(self) -> bool:
-        """Return whether the networks lie in the output folder, verified or not."""
+        """Whether the networks are in the output folder, verified or not."""
         return self.state in ("done", "unverified")
 
     def delivered(self, kind: str) -> bool:
-        """Return whether the run has made or found an artifact of a kind, so that its files lie in the folder."""
+        """Return whether the run delivered an artifact of a kind."""
         return self.converted and any(stage["makes"] == kind and stage["digest"] for stage in self.run["stages"])
 
     @property
     def cause(self) -> str:
-        """Return in a line why it is not done."""
+        """One line that says why it failed."""
         return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
 
 
@@ -51,18 +51,18 @@ def _unknown() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One conversion to be begun or gone on with: `go` does it, in whatever process it is called."""
+    """One conversion to be started or resumed: `go` does it, in whichever process it is called."""
 
     name: str
     output: Path
     go: Callable[[events.Reporter], runner.Outcome]
-    refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
-    reads: tuple[Path, ...] = ()  # the user's files that it is known to read
-    cached: Callable[[], bool] = _unknown  # whether there is nothing to make or to deliver
-    without: tuple[str, ...] = ()  # stages that it is known to leave out
+    refused: Callable[[PipelineError], None] | None = None  # called if it could not start
+    reads: tuple[Path, ...] = ()  # the files of the user that it reads, as far as known
+    cached: Callable[[], bool] = _unknown  # returns whether there is nothing to make or to deliver
+    without: tuple[str, ...] = ()  # stages that it leaves out, as far as known
 
     def result(self, report: events.Reporter) -> ModelResult:
-        """Do it; what it refuses becomes a result. A bug is raised."""
+        """Do the job. A PipelineError becomes a result; a bug is raised."""
         try:
             with on_machine("the conversion", self.output):
                 outcome = self.go(report)
@@ -73,7 +73,7 @@ class Job:
         return result_of(outcome)
 
     def ended(self, report: events.Reporter) -> ModelResult:
-        """Do it as one of several: even a bug met in it becomes a result, and leaves the others be."""
+        """Do the job as one of several: even a bug becomes a result, so that the others can continue."""
         try:
             return self.result(report)
         except Exception as bug:
@@ -81,13 +81,13 @@ class Job:
             return replace(self.failed(error), trace=_trace(bug))
 
     def failed(self, error: PipelineError) -> ModelResult:
-        """Return the result where `error` is why it was not begun."""
+        """Return the result of a job that could not start because of `error`."""
         told, trace = (as_data(error),), _trace(error)
         return ModelResult(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
 
 
 def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
-    """Return the conversion that options ask for."""
+    """Return the job of a new conversion."""
     go = partial(runner.run, options, command=tuple(command), stages=stages)
     cached = partial(planner.cached, options.output, options, stages)
     refused = partial(runner.refused, options)
@@ -95,14 +95,14 @@ def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stag
 
 
 def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
-    """Return the conversion that went to `folder`, to be gone on with."""
+    """Return the job of resuming the conversion in `folder`."""
     go = partial(runner.resume, folder, **how)
     changed = any(how.get(name) for name in ("adopt", "stop_after", "changes"))
     return Job(folder.name, folder, go, cached=_unknown if changed else partial(planner.cached, folder))
 
 
 def result_of(outcome: runner.Outcome) -> ModelResult:
-    """Return an outcome as plain values; what several stages say alike is told once."""
+    """Return an outcome as plain values. Equal errors of several stages are listed once."""
     told = {render(error): as_data(error) for error in outcome.errors}
     return ModelResult(
         model=outcome.record.options["name"],
