@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.config import Options, refuse_shared_output
@@ -15,8 +14,6 @@ from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted
 from pipeline.stages.stage import Stage
 
-_AT_ONCE = 4  # records that the disk confirms together
-
 
 def convert_all(
     runs: Sequence[Options],
@@ -26,8 +23,7 @@ def convert_all(
 ) -> list[ModelResult]:
     """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
     if len(runs) > 1:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda options: runner.wait(options, report, command), runs))
+        runner.wait(runs, report, command)
         refuse_shared_output(runs)
     with sending(runs[0].remote_store, report) as heard:
         return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
