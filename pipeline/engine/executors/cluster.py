@@ -39,6 +39,7 @@ _SMALL = 1_000_000  # bytes of files up to which a model is one
 _AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
 _TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
 _LOCALLY = {
+    "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.deploy.lost-worker-timeout": "1 week",  # a worker that is restarted is not lost
     "distributed.worker.profile.enabled": False,  # which looks at each worker a hundred times a second, for nobody
     "distributed.admin.tick.interval": "1 s",
