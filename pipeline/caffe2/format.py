@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +52,7 @@ class Caffe2(Format):
 
         return "init_net" if is_init_net(view) else "predict_net"
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a net with the shapes given, or those in the manifest of the run that wrote it.
 
         UsageError without an init_net.
