@@ -13,21 +13,20 @@ def canonical(path: Path) -> Path:
     Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
     yet stays as it is spelt.
     """
-    found, *names = path.resolve().parts
-    at = Path(found)
-    for name in names:
-        at /= _listed(at, name)
-    return at
+    at = ""
+    for name in path.resolve().parts[1:]:
+        at += f"/{_listed(at, name)}"
+    return Path(at or "/")
 
 
-def _listed(folder: Path, name: str) -> str:
+def _listed(folder: str, name: str) -> str:
     """Return a name as its folder lists it."""
     other = name.swapcase()
     if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
         return name
     with suppress(OSError):
-        if (folder / other).samefile(folder / name):
-            names = [path.name for path in folder.iterdir()]
+        if Path(f"{folder}/{other}").samefile(f"{folder}/{name}"):
+            names = [path.name for path in Path(folder or "/").iterdir()]
             if name not in names:
                 return next((each for each in names if each.casefold() == name.casefold()), name)
     return name
