@@ -1,4 +1,4 @@
-"""Paths as the file system has them."""
+"""Canonical paths."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def canonical(path: Path) -> Path:
-    """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
+    """Return the canonical path of a file or folder: without links, and spelt as the file system lists it.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
-    yet stays as it is spelt.
+    On file systems that ignore case, as those of Windows and macOS, `Net` and `net` have the same canonical path. Parts
+    that do not exist yet stay as they are spelt.
     """
     at = ""
     for name in path.resolve().parts[1:]:
@@ -20,7 +20,7 @@ def canonical(path: Path) -> Path:
 
 
 def _listed(folder: str, name: str) -> str:
-    """Return a name as its folder lists it."""
+    """Return a name in the spelling in which its folder lists it."""
     other = name.swapcase()
     if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
         return name
