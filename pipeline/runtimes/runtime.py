@@ -142,7 +142,7 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the process, and return the version of the runtime. Raises MachineError if there is none."""
+        """Start the process, and wait until it has reported its version. Raises MachineError if it reports none."""
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONHOME"}
         try:
             self._process = subprocess.Popen(
@@ -190,7 +190,7 @@ class Worker:
         return f"signal {-code}" if code < 0 else f"exit {code}"
 
     def _ask(self, job: Mapping[str, object] | None, timeout: float) -> dict[str, Any]:
-        """Return the next answer of the process, to `job` if given; None if the process has ended."""
+        """Return the next answer of the process, to `job` if given; empty if the process has ended."""
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         late = threading.Event()
