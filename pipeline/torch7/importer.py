@@ -17,7 +17,8 @@ from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.counting import check_layers
-from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
+from pipeline.torch7.flow import Misfit, leaves
+from pipeline.torch7.lowering import POISON, Lowering
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network

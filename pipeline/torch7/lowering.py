@@ -13,6 +13,7 @@ from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageE
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Concat, Identity, Operator, ShapeError, Slice, operator_of
 from pipeline.graph.values import Attribute, Shape, TensorType, Value
+from pipeline.torch7.flow import Misfit, Step, leaves, spell
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
@@ -33,25 +34,6 @@ class _Run:
     moment: tuple[int, ...]
     y: TorchValue
     held: tuple[Module, TorchValue]
-
-
-class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
-    """An input that does not fit: `module` was `given` it, and wants a table of so many `items` (0: who knows)."""
-
-    def __init__(self, what: str, module: Module, given: TorchValue, why: str = "", items: int = 0) -> None:
-        super().__init__(what, why=why)
-        self.module = module
-        self.given = given
-        self.items = items
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A module that ran: what it took and gave."""
-
-    module: Module
-    taken: TorchValue
-    given: TorchValue
 
 
 class Lowering:
@@ -385,21 +367,3 @@ class Lowering:
         if isinstance(x, tuple):
             return tuple([self.duplicate(item) for item in x])
         return x if x is POISON else self.copy(self.current(x))
-
-
-def leaves(x: TorchValue | None) -> Iterator[Value]:
-    """Yield the tensors of a nested table, however deep, left to right."""
-    waiting = [x]
-    while waiting:
-        first = waiting.pop()
-        if isinstance(first, tuple):
-            waiting.extend(reversed(first))
-        elif first is not None:
-            yield first
-
-
-def spell(x: TorchValue) -> str:
-    """Write the shape of a tensor, or of a table's tensors, as `--input` takes it."""
-    if isinstance(x, tuple):
-        return "[" + ",".join(spell(v) for v in x) + "]"
-    return "x".join(map(str, x.shape)) or "scalar"

@@ -6,7 +6,8 @@ from math import prod
 
 from pipeline.graph.operators import Concat
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, spell
+from pipeline.torch7.flow import spell
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from pipeline.graph.operators import Concat, Gemm
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.flow import leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.recurrent import stacked, zeros
 from pipeline.torch7.modules.sequence import lstm_step, step_inputs

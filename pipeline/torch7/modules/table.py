@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pipeline.graph.operators import Cast, Gather
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.flow import leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.modules.axes import axis_of, batched_axis, joined
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
+from pipeline.torch7.flow import Misfit, Step, leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.mode import Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of
 from pipeline.torch7.running import declare, input_name

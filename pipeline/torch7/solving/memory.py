@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pipeline.torch7.lowering import Step
+from pipeline.torch7.flow import Step
 from pipeline.torch7.module import Module
 from pipeline.torch7.objects import Storage, Tensor
 

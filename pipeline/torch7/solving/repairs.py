@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import leaves
+from pipeline.torch7.flow import leaves
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put, tensor_at

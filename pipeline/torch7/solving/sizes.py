@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Step
+from pipeline.torch7.flow import Step
 from pipeline.torch7.solving.attempts import Attempt, Attempts
 from pipeline.torch7.solving.forms import Form, Place, TensorForm, resized, tensor_at, tensors
 

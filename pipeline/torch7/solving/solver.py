@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Step
+from pipeline.torch7.flow import Step
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, definition_of
 from pipeline.torch7.objects import LuaValue
