@@ -1,4 +1,4 @@
-"""Torch7's binary encoding: ints of 4 bytes, longs of 8 or 4, doubles, in either byte order."""
+"""Reads Torch7's binary encoding: ints of 4 bytes, longs of 8 or 4 bytes, doubles, in either byte order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BinaryReader(ObjectReader):
-    """Reads from a mapped file; storages are views of the map."""
+    """Reads from a mapped file. Storages are views of it."""
 
     least_entry = 12  # a boolean's tag and value, a nil's tag
 
@@ -27,7 +27,7 @@ class BinaryReader(ObjectReader):
         self._double = Struct(byte_order + "d")
 
     def _take(self, size: int) -> int:
-        """Move past `size` bytes and give the place where they begin."""
+        """Skip `size` bytes and return the offset where they begin."""
         start = self.position
         if size > self.end - start:
             raise self.shortage(f"the file ends: {size} bytes are needed")
@@ -62,7 +62,7 @@ class BinaryReader(ObjectReader):
         return bytes(self.f[start : start + count])
 
     def read_elements(self, code: str, count: int) -> np.ndarray:
-        """View `count` numbers."""
+        """Return a view of `count` numbers."""
         dtype = np.dtype(f"{self.byte_order}i{self.long_bytes}" if code == "i8" else self.byte_order + code)
         start = self.position
         if count * dtype.itemsize > self.left:

@@ -1,4 +1,4 @@
-"""Everything that a .t7 file holds, not only the network: options, vocabularies, optimiser state, other networks."""
+"""Lists everything in a .t7 file besides the network: options, vocabularies, optimizer state, other networks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pipeline.torch7.network import is_module
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path
 
-DEEPEST = 4  # tables in tables that are listed
+DEEPEST = 4  # levels of nested tables that are listed
 SHOWN = 16  # entries of a table that are listed, unless it has only a few more
 _QUOTED = 60  # letters of a string that are shown
 
 
 def contents(root: LuaValue) -> tuple[Held, ...]:
-    """List the entries of tables and of objects that are no modules, outermost first, each with its size in bytes.
+    """List the entries of tables and of objects other than modules, outermost first, each with its size in bytes.
 
-    Of a table with many entries the first are listed, and how many more there are. What stands at several places is
-    listed, and its numbers are counted, at the first. A module is one entry: what is in it is the network's inventory.
+    Of a table with many entries only the first are listed, and the number of the others. What occurs at several places
+    is listed and counted only at the first. A module is a single entry: its parts are in the inventory of the network.
     """
     return tuple(_listed(root, (), set(), set()))
 
@@ -53,7 +53,7 @@ def _shown(value: LuaValue) -> str:
 
 
 def size_in_bytes(value: LuaValue, counted: set[int]) -> int:
-    """Return the bytes of all numbers that a value holds, but for those in `counted`, to which they are added."""
+    """Return the bytes of all numbers in a value that are not in `counted` yet, and add them to it."""
     total, pending = 0, [value]
     while pending:
         current = pending.pop()

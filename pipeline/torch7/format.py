@@ -1,4 +1,4 @@
-"""Torch7's files as a format: read, never written."""
+"""The format of Torch7 files, which are read but never written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ASCII = re.compile(rb"[0-8]\r?\n")
 
 
 class Torch7(Format):
-    """A .t7 file: one object, a network or something that holds one."""
+    """A .t7 file: one object, which is a network or contains one."""
 
     __slots__ = ()
     name = "t7"
@@ -25,16 +25,16 @@ class Torch7(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Tell the number of a type that both serializations begin with."""
+        """Recognise the type number at the beginning of both encodings."""
         head = bytes(view[:4])
         if len(view) > len(head) and not any(view[:64]):
             return ""  # a nil would be all that is in the file
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Find the network in the file and lower its modules. Runs the plugins that `source` names.
+        """Find the network in the file and lower its modules. Runs the plugins in `source`.
 
-        Inputs in tables are called by their place there: 2.1 is the first in the table that is the second.
+        Inputs in tables are named by their place: 2.1 is the first item of the second input, which is a table.
         """
         from pipeline import plugins
         from pipeline.graph import signature
@@ -62,13 +62,13 @@ class Torch7(Format):
         return inventory(source.path, source.inputs, source.root)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the module classes that are lowered."""
+        """Return the known module classes."""
         from pipeline.torch7.modules import definitions
 
         return {name for name, _ in definitions()}
 
     def tells_shapes(self, source: Source) -> bool:
-        """Return no: what a file remembers of its last run is a guess."""
+        """Return False: the sizes of the last run in a file are only a hint."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""Lowering modules to the neutral graph: what a module's function is given to build with."""
+"""Lowers modules to the graph: `Lowering` is what the function of each module class builds with."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 from pipeline.torch7.states import States
 
-POISON = Value("", ())  # stands for what a refused module would have given, or one that is left out
+POISON = Value("", ())  # stands for the output of a module that was refused or left out
 
 
-class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
-    """A node cannot be made because a module before it was refused."""
+class Poisoned(Exception):  # noqa: N818 - follows from an error that is already in `problems`
+    """A node cannot be made because an earlier module was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a module gave, and when; `held` keeps the objects whose ids name the run."""
+    """The output of a module, and when it was made. `held` keeps objects alive whose ids identify the run."""
 
     moment: tuple[int, ...]
     y: TorchValue
@@ -39,38 +39,38 @@ class _Run:
 class Lowering:
     """Builds the graph of a network, module by module.
 
-    Modules that refuse are collected in `problems`; what depends on them is left out, all else goes on.
+    Refused modules are collected in `problems`. What depends on them is skipped, everything else continues.
     """
 
     def __init__(self, builder: Builder, mode: Mode = PLAIN) -> None:
         self.builder = builder
         self.mode = mode
-        self.losses: list[tuple[Module, TorchValue]] = []  # those that were left out, with what they were given
+        self.losses: list[tuple[Module, TorchValue]] = []  # losses that were left out, with their inputs
         self.problems: list[Problem] = []
         self.steps: list[Step] = []
-        self.entered: set[str] = set()  # places of modules that began to run
-        self.unbatched: list[Module] = []  # those that took an input without its batch dimension
-        self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
+        self.entered: set[str] = set()  # paths of modules that started to run
+        self.unbatched: list[Module] = []  # modules whose input had no batch dimension
+        self.mixed: list[Module] = []  # modules that mix or split the samples of a batch
         self.sharing = Sharing()
         self.states = States(builder, mode.states)
-        self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
-        self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
-        self._given: set[str] = set()  # values that modules gave
-        self._again = 0  # how often a module gave another output than before
-        self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input: what it gave
-        self._widths: dict[int, tuple[TorchValue, int]] = {}  # by table, with the table, so that its id stays its own
-        self._running: set[int] = set()  # module objects, from the network down to the current one
-        self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
+        self.remembered: dict[int, Value] = {}  # inputs by module object, for a module that undoes it
+        self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that holds its output
+        self._given: set[str] = set()  # outputs of modules
+        self._again = 0  # how often a module returned another output than before
+        self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input
+        self._widths: dict[int, tuple[TorchValue, int]] = {}  # by id of a table, which is kept alive
+        self._running: set[int] = set()  # ids of module objects, from the network down to the current one
+        self._widened: dict[str, Value] = {}  # by value: its view with a batch dimension
         self._module = Module(TorchObject("network"))
         self._inner = ""
 
     # --- modules
 
     def run(self, module: Module, x: TorchValue) -> TorchValue:
-        """Lower a module on an input and return its output, which is the same where the module ran on it before.
+        """Lower a module on an input and return its output; if it ran on the same input before, the same output.
 
-        Raises UsageError where the input's shape does not fit, OverBudget where the network becomes too large,
-        InvalidInputError where the module's fields make no sense; UnsupportedError is collected.
+        Raises UsageError if the shape of the input does not fit, OverBudget if the network becomes too large,
+        InvalidInputError if the fields of the module make no sense. UnsupportedError is collected.
         """
         self.builder.budget.spend("layers", 1, module.origin)
         self.entered.add(module.path)
@@ -90,11 +90,11 @@ class Lowering:
         return y
 
     def _moment(self) -> tuple[int, ...]:
-        """Count what may make a module give another output for the same input: writes, states, other runs."""
+        """Return counters of what may change the output of a module for the same input: writes, states, other runs."""
         return self.sharing.writes, self.states.changes, self._again
 
     def _width(self, x: TorchValue) -> int:
-        """Count the tensors of a nested table, in which a table may stand at many places."""
+        """Return the number of tensors in a nested table, in which the same table may occur many times."""
         if not isinstance(x, tuple):
             return 1
         if id(x) not in self._widths:
@@ -137,12 +137,12 @@ class Lowering:
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
-        """Note that a module that runs again writes over what it gave before: it has one tensor for its output."""
+        """Record that a module which runs again overwrites its earlier output, as it has one tensor for outputs."""
         if not isinstance(y, Value) or y is POISON or y.name in self._given or any(y is v for v in leaves(x)):
             return
         self._given.add(y.name)
         _, before = self._outputs.get(id(module.object), (module, None))
-        self._outputs[id(module.object)] = module, y  # with the module, so that its id stays its own
+        self._outputs[id(module.object)] = module, y  # with the module, so that its id stays unique
         self._again += before is not None
         if before is not None and before.shape == y.shape and not self.sharing.is_view(y):
             self.sharing.overwrite(before, y)
@@ -195,7 +195,7 @@ class Lowering:
         return layer(x)
 
     def batched(self, x: Value, rank: int, layer: Callable[[Value], Value]) -> Value:
-        """Apply a layer that takes a batch of `rank` dimensions, also to an input without its batch dimension."""
+        """Apply a layer for batches of `rank` dimensions, also to an input without a batch dimension."""
         if x.rank == rank:
             return layer(x)
         if x.rank != rank - 1:
@@ -211,18 +211,18 @@ class Lowering:
     # --- refusals
 
     def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Refuse the current module: it has no exact counterpart."""
+        """Raise UnsupportedError for the current module, which has no exact counterpart."""
         raise UnsupportedError.one(str(self._module.origin), reason, advice)
 
     def damaged(self, expected: str, found: str) -> NoReturn:
-        """Say that the current module's fields contradict each other."""
+        """Raise InvalidInputError because the fields of the current module contradict each other."""
         raise InvalidInputError(
             f"{self._module.kind} needs {expected}, and has {found}",
             where=f"{self._module.origin}, at byte {self._module.object.offset}",
         )
 
     def misfit(self, expected: str, x: TorchValue, items: int = 0) -> NoReturn:
-        """Say that an input does not fit the current module, which may want a table of so many items."""
+        """Raise Misfit because an input does not fit the current module, which may want a table of so many items."""
         self._check(x)
         what = f"{self._module.origin} expects {expected}, and is given {spell(x)}"
         raise Misfit(what, self._module, x, items=items)
@@ -240,14 +240,14 @@ class Lowering:
             raise Poisoned
 
     def afford(self, *shape: int) -> None:
-        """Raise OverBudget where the current module could not make a tensor, or array of weights, of this shape."""
+        """Raise OverBudget if a tensor or an array of weights of this shape would be too large."""
         self.builder.budget.value(TensorType(shape), self._module.origin)
 
     # --- nodes
 
     @contextmanager
     def inside(self, part: str) -> Iterator[None]:
-        """Name the nodes added inside as parts of `part`, so that the module's own name stays for its output."""
+        """Name the nodes that are added inside the block after `part`, since the output has the module's own name."""
         before, self._inner = self._inner, f"{self._inner}_{part}" if self._inner else part
         try:
             yield
@@ -258,13 +258,13 @@ class Lowering:
         return f"{self._inner}_{part}" if self._inner and part else self._inner or part
 
     def add(self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute) -> Value:
-        """Add a node to the graph and give its output (the first); the inputs are what their memory holds now."""
+        """Add a node to the graph and return its first output. Inputs are read from their memory as it is now."""
         return self.add_many(operator, *inputs, part=part, **attributes)[0]
 
     def add_many(
         self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute
     ) -> tuple[Value, ...]:
-        """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
+        """Add a node and return its outputs. Small outputs that depend only on constants are computed at once."""
         made = operator_of(operator, attributes)
         now = [None if x is None else self._content(x) for x in inputs]
         constant = [x is None or x.name in self.builder.weights for x in now]
@@ -273,20 +273,20 @@ class Lowering:
             if folded is not None:
                 return (self.weight(folded, self._part(part) or "folded"),)
         if any(constant) and (made.variadic or all(constant)) and not isinstance(made, Identity):
-            # a constant that stands where data is meant gets a node that gives it
+            # a constant in the place of data needs a node that returns it
             now = [self.copy(x) if x is not None and x.name in self.builder.weights else x for x in now]
         return self.builder.add_many(made, *now, part=self._part(part))
 
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
-        """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""
+        """Make a constant. The same view of the same memory returns the same value, so that tied weights stay tied."""
         return self.builder.weight(array, part)
 
     def constant(self, number: float, part: str = "constant") -> Value:
-        """Make a constant of one number."""
+        """Make a constant of shape ()."""
         return self.builder.constant(number, part)
 
     def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
-        """Reshape `x`, with the batch size left free where it stays; the result is a view of `x`."""
+        """Reshape `x`, keeping the batch size free if it does not change. The result is a view of `x`."""
         x = self._content(x)
         if x.name in self.builder.weights:
             return self.weight(self.builder.weights[x.name].reshape(shape), self._part(part) or "reshaped")
@@ -294,7 +294,7 @@ class Lowering:
         return self.alias(y, x, self._reshaped(y.shape), lambda base, new: self._reshaped(base.shape)(new))
 
     def narrow(self, x: Value, axis: int, start: int, length: int, part: str = "") -> Value:
-        """Return the slice of `length` from `start` on along `axis`, as a view of `x`."""
+        """Return the slice of `length` that begins at `start` along `axis`, as a view of `x`."""
         end = start + length
         if (start, end) == (0, x.shape[axis]):
             return x
@@ -319,13 +319,13 @@ class Lowering:
         return lambda base: self.builder.reshape(base, shape, "view")
 
     def tensor(self, x: TorchValue) -> Value:
-        """Check that what a module inside the current one gave is a tensor, and give what its memory holds now."""
+        """Check that the output of an inner module is a tensor, and return the current contents of its memory."""
         if not isinstance(x, Value):
             self.misfit("a tensor from the module inside it", x)
         return self.current(x)
 
     def tensors(self, table: Sequence[TorchValue]) -> tuple[Value, ...]:
-        """Check that a table holds tensors, at least one, and give what their memory holds now."""
+        """Check that a table holds only tensors, at least one, and return the current contents of their memory."""
         values = [self.current(v) for v in table if isinstance(v, Value)]
         if not values or len(values) < len(table):
             self.misfit("a table of tensors", tuple(table))
@@ -334,9 +334,9 @@ class Lowering:
     # --- memory
 
     def current(self, x: Value) -> Value:
-        """Return what a tensor that a module is given or gives holds now, in the shape that it has now.
+        """Return the current contents of a tensor, in its current shape.
 
-        Raises Poisoned where a refused module would have made it.
+        Raises Poisoned if a refused module would have made it.
         """
         return self._content(self._widened.get(x.name, x))
 
@@ -346,24 +346,24 @@ class Lowering:
         return self.sharing.current(x)
 
     def overwrite(self, x: Value, y: Value) -> Value:
-        """Note that the current module wrote `y` into the memory of `x`, its input; gives `y`."""
+        """Record that the current module wrote `y` into the memory of its input `x`, and return `y`."""
         self.sharing.overwrite(x, y)
         return y
 
     def alias(self, y: Value, x: Value, read: Read, write: Write) -> Value:
-        """Note that `y` is a view of the memory of `x`; gives `y`.
+        """Record that `y` is a view of the memory of `x`, and return `y`.
 
-        `read` and `write` are given contents, to be used as they are: by `builder`, which asks no memory.
+        `read` and `write` get the contents themselves, and must use `builder`, which does not read memory.
         """
         self.sharing.view(y, x, read, write)
         return y
 
     def copy(self, x: Value) -> Value:
-        """Return a tensor with the content of `x` and memory of its own."""
+        """Return a copy of `x` with memory of its own."""
         return self.add("Identity", x, part="copy")
 
     def duplicate(self, x: TorchValue) -> TorchValue:
-        """Copy a tensor, or every tensor in a table."""
+        """Return a copy of a tensor, or of every tensor in a table."""
         if isinstance(x, tuple):
             return tuple([self.duplicate(item) for item in x])
         return x if x is POISON else self.copy(self.current(x))

@@ -1,4 +1,4 @@
-"""What stands behind a class name in a .t7 file: a table of fields, or what the class writes by itself."""
+"""Reads what follows a class name in a .t7 file: a table of fields, or a format of the class itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENERATOR_BYTES = {8: 5048, 4: 2544}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands before a payload; `start` is the object's first byte."""
+    """The header of a payload. `start` is the first byte of the object."""
 
     class_name: str
     version: int
@@ -33,7 +33,7 @@ Payload: TypeAlias = "Callable[[ObjectReader, Head], Generator[Any, LuaValue, Lu
 
 
 def read_fields(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
-    """Read a table of fields; the object is known before, since its fields may lead back to it."""
+    """Read a table of fields. The object is registered before, since its fields may refer to it."""
     found = TorchObject(head.class_name, head.version, Table(), head.start, head.index)
     reader.objects[head.index] = found
     fields = yield None

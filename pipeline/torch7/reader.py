@@ -1,4 +1,4 @@
-"""Reads a .t7 file of any encoding: binary of both byte orders with longs of 8 or 4 bytes, or ascii."""
+"""Reads a .t7 file of any encoding: binary in both byte orders, with longs of 8 or 4 bytes, or ASCII."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BYTE_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file spells its numbers; byte order and the size of a long mean nothing in ascii."""
+    """The encoding of a file. Byte order and the size of a long have no meaning in ASCII."""
 
     mode: Literal["binary", "ascii"]
     byte_order: Literal["<", ">"] = "<"
@@ -37,9 +37,9 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class TorchFile:
-    """What a file holds: its first object (Torch reads no further), how it is written, and its size in bytes.
+    """The contents of a file: its first object (Torch reads no further), its encoding, and its size in bytes.
 
-    `trailing` counts the bytes behind the first object.
+    `trailing` is the number of bytes after the first object.
     """
 
     root: LuaValue
@@ -49,15 +49,15 @@ class TorchFile:
 
 
 def load(path: Path) -> LuaValue:
-    """Read the object in a .t7 file; errors as `read_file`."""
+    """Return the object in a .t7 file. Raises as `read_file`."""
     return read_file(path).root
 
 
 def read_file(path: Path) -> TorchFile:
-    """Read a .t7 file and tell how it is written.
+    """Return the contents and the encoding of a .t7 file.
 
-    Raises InvalidInputError for a damaged file or one of another format, UsageError where there is no file,
-    MachineError where it cannot be read.
+    Raises InvalidInputError for a damaged file or one of another format, UsageError if there is no file,
+    MachineError if it cannot be read.
     """
     path = Path(path)
     data = map_file(path)
@@ -66,7 +66,7 @@ def read_file(path: Path) -> TorchFile:
 
 
 def read_bytes(data: memoryview) -> TorchFile:
-    """Read what a .t7 file holds from memory, which the tensors then keep alive; errors as `read_file`."""
+    """Return the contents of a .t7 file in memory, which the tensors keep alive. Raises as `read_file`."""
     damages: list[InvalidInputError] = []
     for encoding in _candidates(data):
         reader = _reader(data, encoding)
@@ -85,7 +85,7 @@ def read_bytes(data: memoryview) -> TorchFile:
 
 
 def _is_evident(reader: ObjectReader) -> bool:
-    """Return whether a second way of reading explains the file: a damaged one must not be read by chance."""
+    """Return whether another encoding explains the whole file, so that a damaged file is not accepted by chance."""
     return reader.left == 0 or reader.elements > 0
 
 

@@ -1,8 +1,7 @@
-"""Which tensors share memory, so that what a module writes in place is seen by everyone who holds that memory.
+"""Tracks which tensors share memory, so that what a module writes in place is seen by all tensors in that memory.
 
-A value of the graph never changes; a Torch tensor does. `Sharing` maps each value that stands for a tensor to the
-value that its memory holds now. Views (a reshape, a slice) are followed in both directions, and only when somebody
-reads them.
+Values of the graph never change, but Torch tensors do. `Sharing` maps each value that stands for a tensor to the value
+that its memory holds now. Views (a reshape, a slice) are followed in both directions, but only when they are read.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Write = Callable[[Value, Value], Value]  # the base's content, the view's new co
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A tensor that lies in another one's memory."""
+    """A tensor that is a view of the memory of another."""
 
     base: Value
     read: Read
@@ -26,28 +25,28 @@ class View:
 
 
 class Sharing:
-    """The tensors of a network and what has been written into their memory, in order."""
+    """The tensors of a network, and what was written into their memory, in order."""
 
     def __init__(self) -> None:
         self._views: dict[str, View] = {}
         self._writes: dict[str, list[tuple[Value, Value]]] = {}
         self._known: dict[str, tuple[int, Value]] = {}
-        self._same: dict[str, Value] = {}  # by content: the tensor that it was written to
-        self.writes = 0  # how many there were
+        self._same: dict[str, Value] = {}  # by content: the tensor that it was written into
+        self.writes = 0  # the number of writes so far
 
     def view(self, tensor: Value, base: Value, read: Read, write: Write) -> None:
-        """Note that `tensor` is a view of `base`; nothing where they are the same tensor."""
+        """Record that `tensor` is a view of `base`, unless they are the same tensor."""
         if tensor.name == base.name or tensor.name in self._views:
             return
         self._views[tensor.name] = View(base, read, write)
         self._known[tensor.name] = (len(self._history(tensor)), tensor)
 
     def is_view(self, tensor: Value) -> bool:
-        """Return whether a tensor lies in another one's memory."""
+        """Return whether a tensor is a view of another."""
         return tensor.name in self._views
 
     def overwrite(self, tensor: Value, content: Value) -> None:
-        """Note that the memory of `tensor` holds `content` from now on; `content` is that tensor too."""
+        """Record that the memory of `tensor` now holds `content`, which from now on stands for the same tensor."""
         tensor = self._same.get(tensor.name, tensor)  # not a chain, however often one memory is written to
         if tensor.name == content.name:
             return
@@ -75,7 +74,7 @@ class Sharing:
         return content
 
     def _put(self, target: Value, root: Value, new: Value) -> Value:
-        """Return the root's content after `new` is written to `target`, a view of it; before, it was `root`."""
+        """Return the new content of a root, which was `root`, after `new` is written to `target`, a view of it."""
         view = self._views.get(target.name)
         if view is None:
             return new
