@@ -130,15 +130,17 @@ class PlannedStage(TypedDict):
 
 
 class Planned(TypedDict):
-    """The plan of one model."""
+    """The plan of one model; of several, `errors` tells why one of them has none."""
 
     model: str
     stages: list[PlannedStage]
+    errors: list[Error]
 
 
 class Plans(TypedDict):
     """plan."""
 
+    exit_code: int
     models: list[Planned]
 
 
@@ -151,13 +153,17 @@ class Refused(TypedDict):
 
 
 class Scanned(TypedDict):
-    """What could not be converted of one model, and the last stage that was tried, or the first with problems."""
+    """What could not be converted of one model, and the last stage that was tried, or the first with problems.
+
+    Of several, `errors` tells why one of them could not be looked at.
+    """
 
     model: str
     stage: str
     problems: list[Refused]
     nodes: int
     notes: list[str]
+    errors: list[Error]
 
 
 class Scans(TypedDict):
