@@ -31,9 +31,9 @@ def is_hdf5(view: memoryview) -> bool:
 
 
 def _is_net(view: memoryview) -> bool:
-    """Tell a binary NetParameter by its first layer: an old one has its type as a number, at 5.
+    """Recognise a binary NetParameter by its first layer: a V1 layer has its type at 5, as a number.
 
-    The oldest have a message at 1, with a name and a type, where an operator of Caffe2 has a blob.
+    A V0 layer has a message with a name and a type at 1, where an operator of Caffe2 has the name of a blob.
     """
     from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, first_of, kinds
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidInputError, UsageError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.words import CONTROL
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Caffe2(Format):
 
         return "init_net" if is_init_net(view) else "predict_net"
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a net with the shapes given, or those in the manifest of the run that wrote it.
 
         UsageError without an init_net.
@@ -151,7 +152,7 @@ class Caffe2(Format):
 
 
 def _is_net(view: memoryview) -> bool:
-    """Tell a binary NetDef by its first operator, which has a type, at 4, and no number at 5, as an old Caffe layer."""
+    """Recognise a binary NetDef by its first operator: a type at 4 and, unlike an old Caffe layer, no number at 5."""
     from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, first_of, kinds
 
     first = first_of(view, _OP, _LAYER, name=_NAME)

@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Json = False) -> int:
-    """Say which stages a convert would run, which are cached, and why; or draw them.
+    """Show which stages a convert would run, which are cached, and why; or draw them.
 
-    --dag without a MODEL draws all stages that there are.
+    --dag without a MODEL draws all existing stages.
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
@@ -45,7 +45,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    plans = batch.look_at_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
+    plans = batch.preview_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
     code = print_failures(plans)
     if json:
         models = [{"model": p.model, "stages": planner.as_json(p.found), "errors": p.errors} for p in plans]
@@ -59,7 +59,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
 
 
 def _drawn(typed: dict[str, Any], config: Path | None, form: str) -> str:
-    """Draw the stages that a convert of the one model would go through, with their states; of no model, all stages."""
+    """Return a drawing of the stages of a conversion, with their states; without a model, of all stages."""
     from pipeline import config as configuration
     from pipeline.engine import drawing, planner
     from pipeline.errors import UsageError

@@ -1,4 +1,4 @@
-"""Something tried for one of several, which leaves the others be however it ends."""
+"""Run something for one of several models or runs, so that its failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _T = TypeVar("_T")
 
 
 def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineError:
-    """Return what `act` returns, or the error that it ends with, be that a bug; `doing` and `place` as `on_machine`."""
+    """Return what `act` returns, or the error that it raises; a bug becomes an error as well.
+
+    `doing` and `place` are for `on_machine`.
+    """
     try:
         with on_machine(doing, place):
             return act()
@@ -24,5 +27,5 @@ def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineEr
 
 
 def bug_met(bug: Exception) -> PipelineError:
-    """Return what to tell of an exception that nobody expected."""
+    """Return an unexpected exception as an error."""
     return PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,12 @@ from pipeline.engine.job import Job, ModelResult, new_job
 from pipeline.errors import Interrupted, PipelineError, as_data
 from pipeline.stages.stage import Stage
 
-_AT_ONCE = 4  # records that the disk confirms together
-
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Look(Generic[_T]):
-    """What was found of one of several models; nothing where there was an `error`."""
+class Preview(Generic[_T]):
+    """What a plan or a scan found about one of several models; nothing if it ended with an `error`."""
 
     model: str
     found: _T
@@ -34,22 +32,25 @@ class Look(Generic[_T]):
 
     @property
     def heading(self) -> str:
-        """Return what stands above it: the model and, where nothing was found, why."""
+        """Return the heading of its section: the name of the model and, if it failed, why."""
         return f"{self.model}: {self.error or ''}".rstrip()
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """Return the error as programs are told it, if there was one."""
+        """Return the error, if there is one, as JSON values."""
         return [as_data(self.error)] if self.error else []
 
 
-def look_at_all(runs: Sequence[Options], look: Callable[[Options], _T], nothing: _T) -> list[Look[_T]]:
-    """Look at every model, past failures, which leave `nothing`. Raises what the look at the only one raises."""
+def preview_all(runs: Sequence[Options], find: Callable[[Options], _T], nothing: _T) -> list[Preview[_T]]:
+    """Return what `find` returns for each model. A model that fails has `nothing`, and does not stop the others.
+
+    If there is only one model, its error is raised.
+    """
     if len(runs) == 1:
-        return [Look(runs[0].name, look(runs[0]))]
-    found = [attempted(partial(look, options), "reading the model", options.model) for options in runs]
+        return [Preview(runs[0].name, find(runs[0]))]
+    found = [attempted(partial(find, options), "reading the model", options.model) for options in runs]
     return [
-        Look(options.name, nothing, one) if isinstance(one, PipelineError) else Look(options.name, one)
+        Preview(options.name, nothing, one) if isinstance(one, PipelineError) else Preview(options.name, one)
         for options, one in zip(runs, found, strict=True)
     ]
 
@@ -61,43 +62,46 @@ def convert_all(
     stages: Sequence[Stage] | None = None,
 ) -> list[ModelResult]:
     """Convert every model, as `do_all`; several have a record each before the first begins, for a resume of them."""
-    if len(runs) > 1:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(lambda options: runner.wait(options, report, command), runs))
-        refuse_shared_output(runs)
+    jobs = [new_job(options, command, stages) for options in runs]
     with sending(runs[0].remote_store, report) as heard:
-        return do_all([new_job(options, command, stages) for options in runs], heard, chosen(runs[0]))
+        return do_all(jobs, heard, chosen(runs[0]), partial(_record, runs, report, command))
 
 
-def do_all(work: Sequence[Job], report: events.Reporter, executor: Executor | None = None) -> list[ModelResult]:
-    """Do every job; give the results in their order. A failure does not stop the others.
+def _record(runs: Sequence[Options], report: events.Reporter, command: Sequence[str]) -> None:
+    runner.wait(runs, report, command)
+    refuse_shared_output(runs)
+
+
+def do_all(
+    work: Sequence[Job],
+    report: events.Reporter,
+    executor: Executor | None = None,
+    begin: Callable[[], None] = lambda: None,
+) -> list[ModelResult]:
+    """Do every job; return the results in their order. A failure does not stop the others.
 
     An interruption does: the results are those of the jobs that were begun. Several go side by side where there is
-    an `executor`, but for those that are cached. Raises what its `start` raises.
+    an `executor`, but for those that are cached; while it gets ready, `begin` does what is to be done before any of
+    several. Raises what that and its `start` raise.
     """
     if len(work) == 1:
         return [work[0].result(report)]
-    results: dict[int, ModelResult | None] = {}
-    left: dict[int, Job] = {}
-    for number, job in enumerate(work):
-        if executor and not job.cached():
-            left[number] = job
-        else:
-            results[number] = found = job.ended(report)
-            if found.exit_code == Interrupted.exit_code:
-                break
-    else:
+    left = {number: job for number, job in enumerate(work) if executor and not job.cached()}
+    with ExitStack() as stack:
         if executor and left:
-            results |= zip(left, _side_by_side(list(left.values()), report, executor), strict=True)
+            stack.callback(executor.stop)
+            executor.start(list(left.values()), report)
+        begin()
+        results: dict[int, ModelResult | None] = {}
+        for number, job in enumerate(work):
+            if number not in left:
+                results[number] = found = job.ended(report)
+                if found.exit_code == Interrupted.exit_code:
+                    break
+        else:
+            if executor and left:
+                results |= zip(left, [result() for result in executor.submit(list(left.values()))], strict=True)
     return [found for _, found in sorted(results.items()) if found]
-
-
-def _side_by_side(work: Sequence[Job], report: events.Reporter, executor: Executor) -> list[ModelResult | None]:
-    try:
-        executor.start(work, report)
-        return [result() for result in executor.submit(work)]
-    finally:
-        executor.stop()
 
 
 def write_pages(results: Sequence[ModelResult]) -> list[Path]:

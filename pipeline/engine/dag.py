@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-from pipeline.config import DEFAULT, Options, nearest
-from pipeline.errors import UsageError
+from pipeline.config import DEFAULT, Options
+from pipeline.errors import UsageError, nearest
 from pipeline.stages.stage import Stage
 
 if TYPE_CHECKING:

@@ -245,7 +245,8 @@ def place(
         if target.stat().st_size != sizes[name]:
             raise MachineError(f"{sources[name]} was cut while it was delivered", advice="run again: it is made anew")
 
-    replace_all(folder, first, {name: partial(transfer, name) for name in sources}, last)
+    files = {name: partial(transfer, name) for name in sources}
+    replace_all(*({folder / name: make for name, make in step.items()} for step in (first, files, last)))
     for name, source in sources.items():
         if how[name] == "linked":
             digests.relinked(source, before[name])

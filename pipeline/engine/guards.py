@@ -61,7 +61,7 @@ def is_held(output: Path) -> bool:
 
 
 def _has_locks(output: Path) -> bool:
-    """Return whether runs lock their folders there: as ever, but where a cluster makes up for a file system's lack."""
+    """Return whether runs lock their output folders there. In a cluster, the file system may not support locks."""
     return locking.by_files() or locking.granted(output)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -115,7 +115,7 @@ class RunRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record in one step, confirmed by the disk. Raises OSError."""
-        writing.replace_all(folder, {RECORD: self.write})
+        writing.replace_all({folder / RECORD: self.write})
 
     def write(self, path: Path) -> None:
         """Write the record to a new file. Raises OSError."""
@@ -127,6 +127,16 @@ class RunRecord:
     def asked(self) -> Options:
         """Return the options of the run."""
         return from_json(self.options)
+
+
+def save_all(records: Mapping[Path, RunRecord]) -> None:
+    """Write the records of output folders, which the disk confirms together; one that it refuses is left out."""
+    try:
+        writing.replace_all({folder / RECORD: record.write for folder, record in records.items()})
+    except OSError:
+        for folder, record in records.items():
+            with suppress(OSError):
+                record.save(folder)
 
 
 def as_json(record: RunRecord) -> dict[str, Any]:

@@ -38,6 +38,8 @@ from pipeline.wire.paths import canonical
 
 __all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
+_TOGETHER = 100  # records that the disk confirms at once; the output folder of each is open meanwhile
+
 
 def run(
     options: Options,
@@ -102,7 +104,7 @@ def _recorded(
     made = record.start(options, store.root, list(command), os.urandom(6).hex())
     made.mark = record.mark(earlier)
     made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
-    ledger.vouch(options, made.mark)
+    ledger.vouch((options, made.mark))
     ledger.note_inputs(options.inputs_read)
     with on_machine("writing the run record", options.output):
         made.delivered = _delivered(options.output, earlier, store)
@@ -110,18 +112,28 @@ def _recorded(
     return made
 
 
-def wait(options: Options, report: events.Reporter, command: Sequence[str] = ()) -> None:
-    """Record that a run is one of several, for a resume of them all; what hinders that is told when its turn comes."""
-    with suppress(PipelineError, OSError):
-        _refuse_inside(options.output, options.store or default_root())
-        options.output.mkdir(parents=True, exist_ok=True)
-        with guards.only_one(options.output):
-            delivery.refuse_foreign(options.output)
-            earlier, root = _earlier(options, report), options.store or default_root()
-            delivery.refuse_other_model(options, earlier)
-            waiting = record.wait(options, root, list(command), earlier)
-            ledger.vouch(options, waiting.mark)
-            waiting.save(options.output)
+def wait(runs: Sequence[Options], report: events.Reporter, command: Sequence[str] = ()) -> None:
+    """Record that runs are some of several, for a resume of all; what hinders one is told when its turn comes."""
+    for first in range(0, len(runs), _TOGETHER):
+        with ExitStack() as held:
+            waiting = list[tuple[Options, RunRecord]]()
+            for options in runs[first : first + _TOGETHER]:
+                with suppress(PipelineError, OSError):
+                    waiting.append((options, _waiting(options, report, command, held)))
+            ledger.vouch(*((options, made.mark) for options, made in waiting))
+            record.save_all({options.output: made for options, made in waiting})
+
+
+def _waiting(options: Options, report: events.Reporter, command: Sequence[str], held: ExitStack) -> RunRecord:
+    """Return the record of a run before its turn; its output folder is made, and held as long as the stack lasts."""
+    root = options.store or default_root()
+    _refuse_inside(options.output, root)
+    options.output.mkdir(parents=True, exist_ok=True)
+    held.enter_context(guards.only_one(options.output))
+    delivery.refuse_foreign(options.output)
+    earlier = _earlier(options, report)
+    delivery.refuse_other_model(options, earlier)
+    return record.wait(options, root, list(command), earlier)
 
 
 def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:
@@ -190,7 +202,7 @@ def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
 def _refuse_inside(output: Path, root: Path) -> None:
     """Raise UsageError for an output folder among those that the store sweeps and collects."""
     place, store = canonical(output), canonical(root)
-    if any(place.is_relative_to(store / name) for name in FOLDERS):
+    if place.is_relative_to(store) and any(place.is_relative_to(store / name) for name in FOLDERS):
         raise UsageError(
             f"{output} lies inside the store",
             where=str(root),

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from pipeline.graph.inventory import Inventory, Part
@@ -35,7 +36,7 @@ class Onnx(Format):
 
         return "onnx" if _BEGINNING.match(view[:3]) and first_of(view, _GRAPH) else ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a model with the shapes given, or those in the manifest of the run that wrote it, or a batch of one."""
         from pipeline.graph import signature
         from pipeline.onnx import files

@@ -151,7 +151,7 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
 
 
 def _date_back(store: Store) -> None:
-    """Date what a clock that was wrong has put into the future as used now: it would be the last to grow old."""
+    """Mark what was last used in the future, according to a wrong clock, as used now, so that it grows old."""
     now = time.time()
     kept = (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir())
     for path in (*map(store.folder, store.every_key()), *kept):

@@ -49,16 +49,18 @@ class Harmful:
         return self != Harmful()
 
 
-def vouch(options: Options, mark: str) -> None:
-    """Remember in the user's own store what a run of an output folder reaches; one that cannot be written forgets.
+def vouch(*runs: tuple[Options, str]) -> None:
+    """Remember in the user's own store what runs of output folders reach; one that cannot be written forgets.
 
-    It is remembered of the folder, and of the `mark` in its record: the folder may be moved.
+    It is remembered of the folder, and of the mark in its record: the folder may be moved.
     """
-    reached = Harmful.of(options)
-    if reached:
-        names = (("folder", str(canonical(options.output))), ("mark", mark))
+    facts = dict[tuple[str, str], dict[str, Any]]()
+    for options, mark in runs:
+        if reached := Harmful.of(options):
+            facts |= dict.fromkeys((("folder", str(canonical(options.output))), ("mark", mark)), asdict(reached))
+    if facts:
         with suppress(OSError, PipelineError):
-            _write(dict.fromkeys(names, asdict(reached)))
+            _write(facts)
 
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
@@ -124,8 +126,7 @@ def _write(facts: Mapping[tuple[str, str], dict[str, Any]]) -> None:
     """Remember facts by what they are of and its name."""
     store = Store(default_root())
     texts = {_place(store, *of): sealed("ledger", known) for of, known in facts.items()}
-    if new := {place: text for place, text in texts.items() if not holds(place, text)}:
-        replace_all(store.root / "ledger", {place.name: partial(write, data=text) for place, text in new.items()})
+    replace_all({place: partial(write, data=text) for place, text in texts.items() if not holds(place, text)})
 
 
 def _read(store: Store, what: str, name: str) -> dict[str, Any] | None:

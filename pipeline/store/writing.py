@@ -50,27 +50,27 @@ def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
 
 def replace(path: Path, data: bytes) -> None:
     """Replace a small file in one step, as `replace_all` does."""
-    replace_all(path.parent, {path.name: lambda place: write(place, data)})
+    replace_all({path: lambda place: write(place, data)})
 
 
-def replace_all(folder: Path, *steps: Mapping[str, Writer]) -> None:
-    """Replace files of a folder by what their writers make.
+def replace_all(*steps: Mapping[Path, Writer]) -> None:
+    """Replace files, in one folder or in many, by what their writers make.
 
     All are written, and the disk confirms their bytes, before any has its name; those of a step get theirs, and the
     disk confirms these, before those of the next. So a reader, and whoever comes after a power cut, sees of each file
     the old bytes or the new, and the new ones only with all of the steps before; where one cannot be written, none is
     replaced.
     """
-    places = {name: partial(folder / name) for step in steps for name in step}
+    places = {path: partial(path) for step in steps for path in step}
     try:
         for step in steps:
-            for name, make in step.items():
-                make(places[name])
+            for path, make in step.items():
+                make(places[path])
         confirm(*places.values())
         for step in filter(None, steps):
-            for name in step:
-                places[name].replace(folder / name)
-            confirm(folder)
+            for path in step:
+                places[path].replace(path)
+            confirm(*{path.parent for path in step})
     finally:
         for place in places.values():
             place.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
-from pipeline.graph.format import Format, Network, Note, Role, Source, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, no_note
 
 if TYPE_CHECKING:
     from pipeline.graph.inventory import Inventory, Part
@@ -31,7 +31,7 @@ class Torch7(Format):
             return ""  # a nil would be all that is in the file
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Find the network in the file and lower its modules. Runs the plugins that `source` names.
 
         Inputs in tables are called by their place there: 2.1 is the first in the table that is the second.
@@ -42,7 +42,8 @@ class Torch7(Format):
         from pipeline.torch7 import importer
         from pipeline.torch7.mode import PLAIN, Mode
 
-        inputs, name = parse_inputs(source.inputs), source.name or source.path.stem
+        inputs = parse_inputs(source.inputs)
+        name = (source.name or source.path.stem).encode("utf-8", "replace").decode()  # a path may be no Unicode
         mode = Mode(states=source.states, drop_loss=source.keep_loss is False)
         with plugins.loaded(source.plugins, note):
             found = importer.find_network(source.path, source.root or None, note)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.copies import without
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.passes.cleanup import dead_nodes
@@ -56,7 +56,7 @@ def read(
     root: str | None = None,
     plugins: Sequence[Path] = (),
     *,
-    note: Note = unheard,
+    note: Note = no_note,
     likeliest: bool = False,
     mode: Mode = PLAIN,
 ) -> Graph:
@@ -71,7 +71,7 @@ def read(
     return made.graph
 
 
-def find_network(path: Path, root: str | None = None, note: Note = unheard) -> Found:
+def find_network(path: Path, root: str | None = None, note: Note = no_note) -> Found:
     """Find the network in a .t7 file, and note which others there are; errors as `read`."""
     checkpoint = load(path)
     where, network = select_network(checkpoint, root, note)
@@ -108,7 +108,7 @@ def lower(
     name: str = "",
     checkpoint: LuaValue = None,
     *,
-    note: Note = unheard,
+    note: Note = no_note,
     likeliest: bool = False,
     mode: Mode = PLAIN,
 ) -> Lowered:
@@ -130,7 +130,7 @@ def lower(
         raise solution.error()
     note(solution.note)
     graph = lower_for(root, solution.inputs, name, note, mode)
-    for clue in clues(graph, checkpoint) if note is not unheard else ():
+    for clue in clues(graph, checkpoint) if note is not no_note else ():
         note(clue)
     return Lowered(graph, tuple(solution.inputs))
 
@@ -166,7 +166,7 @@ def lower_for(
     root: Module,
     inputs: Sequence[InputSpec],
     name: str,
-    note: Note = unheard,
+    note: Note = no_note,
     mode: Mode = PLAIN,
     *,
     given: bool = False,
@@ -179,7 +179,7 @@ def lower_for(
     net.builder.budget.grow("weights", held(root))
     with deep_recursion(depth(root)):
         y = net.run(root, declare(net.builder, inputs))
-    if given and note is not unheard and net.unbatched and not net.problems:
+    if given and note is not no_note and net.unbatched and not net.problems:
         _note_batch(root, inputs, note, mode)
     if mode.states and not net.states.last():
         note("no module of the network keeps a state of its own, and --states changes nothing")

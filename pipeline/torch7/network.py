@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.torch7.modules import MODULES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
@@ -103,7 +103,7 @@ def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
     return steps[::-1]
 
 
-def select_network(root: LuaValue, key: str | None = None, note: Note = unheard) -> tuple[str, TorchObject]:
+def select_network(root: LuaValue, key: str | None = None, note: Note = no_note) -> tuple[str, TorchObject]:
     """Return the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
 
     Of several the one under a usual name (`model`, `net`, `generator` ...) is taken, and the others are noted.

@@ -11,28 +11,27 @@ from unicodedata import normalize
 def canonical(path: Path) -> Path:
     """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one; so are, for macOS,
-    an é of one character and of two. What is not there yet stays as it is spelt.
+    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one; on macOS, so are
+    é as one character and as two. What is not there yet stays as it is spelt.
     """
-    found, *names = path.resolve().parts
-    at = Path(found)
-    for name in names:
-        at /= _listed(at, name)
-    return at
+    at = ""
+    for name in path.resolve().parts[1:]:
+        at += f"/{_listed(at, name)}"
+    return Path(at or "/")
 
 
-def _listed(folder: Path, name: str) -> str:
+def _listed(folder: str, name: str) -> str:
     """Return a name as its folder lists it."""
     others = {name.swapcase(), normalize("NFC", name), normalize("NFD", name)} - {name}
-    there = [folder / other for other in others if os.path.lexists(f"{folder}/{other}")]  # nearly always none
+    there = [path for path in (f"{folder}/{other}" for other in others) if os.path.lexists(path)]  # nearly always none
     with suppress(OSError):
-        if any(other.samefile(folder / name) for other in there):
-            names = [path.name for path in folder.iterdir()]
+        if any(Path(other).samefile(f"{folder}/{name}") for other in there):
+            names = [path.name for path in Path(folder or "/").iterdir()]
             if name not in names:
                 return next((each for each in names if _folded(each) == _folded(name)), name)
     return name
 
 
 def _folded(name: str) -> str:
-    """Return what is the same of all spellings of a name (Unicode, 3.13, canonical caseless matching)."""
+    """Return the common form of all spellings of a name (canonical caseless matching, Unicode 3.13)."""
     return normalize("NFD", normalize("NFD", name).casefold())

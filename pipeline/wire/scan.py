@@ -83,10 +83,11 @@ def count(view: memoryview, *path: int) -> int:
 
 
 def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
-    """Return the first field of a file with one of these numbers; where the file ends in it, as far as it is there.
+    """Return the first field of a file that has one of these numbers; of one that is cut off, the part that is there.
 
-    None where there is none, or one without a length, and where before it what would be the message's `name` is no
-    text, or there twice.
+    `name` is the number of the field that holds the name of such a message, if it has one. Returns None if there is
+    no such field, if it is not length-delimited, or if the fields before it show that this is another message: its
+    name occurs twice or is not length-delimited.
     """
     at, named = 0, False
     try:
@@ -104,7 +105,7 @@ def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
 
 
 def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
-    """Return what is there of a field that the file ends in, where it has a length and one of these numbers."""
+    """Return the part of a length-delimited field that the file contains, if it has one of these numbers."""
     try:
         tag, at = _varint(view, at, len(view))
         value, at = _varint(view, at, len(view))
@@ -115,7 +116,7 @@ def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
 
 
 def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
-    """Return the numbers of the fields in a field, each with its wire type, as far as they are a message's."""
+    """Return the numbers and wire types of the fields inside a field, up to the first byte that is not one."""
     found = set()
     with suppress(InvalidInputError):
         for part in inside(view, field):

@@ -5,7 +5,7 @@ The size of everything is known before the first byte is written, and the digest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import SEEK_END, BufferedWriter
@@ -18,6 +18,7 @@ from pipeline.errors import MachineError, Problem, UnsupportedError
 from pipeline.wire.digest import digest
 from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.mapped import MappedFile
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
@@ -82,14 +83,7 @@ def check_size(name: str, size: int, advice: str = "") -> None:
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
-Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, "bytes"
-
-
-def unheard(done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
-
-
-def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> str:
+def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> str:
     """Write `parts` to a new file and give its digest; the disk has confirmed a large one.
 
     What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays

@@ -6,7 +6,7 @@ import re
 
 from pipeline.errors import InvalidInputError
 
-CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")  # a byte that no text has
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")  # a byte that does not occur in text
 
 LONGEST = 1024  # characters of a class, or of a key; they are seldom longer than 30
 LONGEST_PATH = 1 << 16  # of a layer or blob, which is called after the way to it through modules inside each other

@@ -11,7 +11,6 @@ from concurrent.futures import Future as Promise
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -21,6 +20,7 @@ from distributed.comm import CommClosedError, connect
 from pipeline.config import Options
 from pipeline.engine import events
 from pipeline.engine.executors import worker
+from pipeline.engine.executors.choice import LOCAL
 from pipeline.engine.executors.executor import Executor, Result
 from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
@@ -28,17 +28,17 @@ from pipeline.errors import MachineError, PipelineError
 from pipeline.store import locking
 from pipeline.store.store import Session, opened
 
-LOCAL = "local"  # instead of an address: workers of this machine, for as long as the work lasts
 MEMORY = "memory"  # the resource of a worker that says how many bytes it has
 _RESTARTED = "worker-restart-memory"  # the topic under which dask tells which worker exceeded its memory
 _PROOFS = 3  # that are tried, as a worker may die in the middle of one
 _PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
-_TOGETHER = 8  # small models in a task at most: each task takes as long as half of one
+_TOGETHER = 16  # small models in a task at most: what dask does for a task takes as long as half a model
 _TURNS = 4  # that each worker has at least, so that all of them end at about the same time
 _SMALL = 1_000_000  # bytes of files up to which a model is one
 _AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
 _TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
 _LOCALLY = {
+    "distributed.worker.multiprocessing-method": "forkserver",  # which has imported dask for all of them
     "distributed.deploy.lost-worker-timeout": "1 week",  # a worker that is restarted is not lost
     "distributed.worker.profile.enabled": False,  # which looks at each worker a hundred times a second, for nobody
     "distributed.admin.tick.interval": "1 s",
@@ -192,7 +192,6 @@ def _client(options: Options, jobs: int) -> Iterator[Client]:
 def _local(workers: int) -> LocalCluster:
     """Start workers that hear nothing of what a terminal sends to all its processes: it is we who ask them to stop."""
     how = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
-    resource_tracker.ensure_running()  # which unblocks signals in whatever thread begins it
     with no_signals():  # as the thread inherits that starts them, now and later
         return LocalCluster(n_workers=workers, **how)
 

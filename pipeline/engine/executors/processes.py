@@ -21,6 +21,7 @@ from pipeline.engine.executors.telling import Telling
 from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import Interrupted, MachineError
+from pipeline.stages.discovery import discover
 from pipeline.supervision import STOPS, die_with
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Processes(Executor):
         self._single: ProcessPoolExecutor | None = None
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
-        """Make the pool; its processes start as the work is handed out."""
+        """Make the pool; its processes start, each deaf until it can hear."""
         self._report = report
 
         def pass_on(number: int) -> None:
@@ -52,7 +53,11 @@ class Processes(Executor):
                     os.kill(process.pid or 0, number)
 
         self._held.enter_context(passes_stops_to(pass_on))
-        self._pool = self._held.enter_context(self._heard(min(self.count, len(work))))
+        count = min(self.count, len(work))
+        self._pool = self._held.enter_context(self._heard(count))
+        with no_signals():
+            for _ in range(count):
+                self._pool.submit(_load)
 
     @contextmanager
     def _heard(self, count: int) -> Iterator[ProcessPoolExecutor]:
@@ -75,15 +80,15 @@ class Processes(Executor):
             listener.join()
 
     def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Hand jobs out; a process that this starts is deaf until it can hear."""
+        """Hand jobs out."""
         with no_signals():
-            return [partial(self._result, job, self._pool.submit(_work, job)) for job in work]
+            return [partial(self._result, job, _handed(self._pool, job)) for job in work]
 
-    def _result(self, job: Job, future: Future[ModelResult | None]) -> ModelResult | None:
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            return self._alone(job)
+    def _result(self, job: Job, future: Future[ModelResult | None] | None) -> ModelResult | None:
+        if future:
+            with suppress(BrokenProcessPool):
+                return future.result()
+        return self._alone(job)
 
     def _alone(self, job: Job) -> ModelResult | None:
         """Do a job that was left, with no other beside it: where memory was short is more, and who dies is known."""
@@ -101,6 +106,13 @@ class Processes(Executor):
     def stop(self) -> None:
         """Wait for the processes, then for the last of their events."""
         self._held.close()
+
+
+def _handed(pool: ProcessPoolExecutor, job: Job) -> Future[ModelResult | None] | None:
+    """Hand a job out; None where a process has died already."""
+    with suppress(BrokenProcessPool):
+        return pool.submit(_work, job)
+    return None
 
 
 _telling: Telling | None = None
@@ -135,6 +147,11 @@ def _end_unasked() -> None:
     assert _stop is not None
     if not _stop.is_set():
         os._exit(1)
+
+
+def _load() -> None:
+    """Import what every job needs."""
+    discover()
 
 
 def _work(job: Job) -> ModelResult | None:

@@ -213,7 +213,7 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
 
 
 def _told(different: fingerprint.Reason) -> str:
-    """Return in words what a worker has otherwise: a library or a runtime by its versions, code by its name."""
+    """Word a difference between a worker and this program: both versions of a library or runtime, the name of code."""
     if different.kind == "code" or different.name.startswith("module "):
         return f"the worker has another {different.name}"
     here, there = ("" if it in (None, fingerprint.ABSENT) else it for it in (different.before, different.after))
