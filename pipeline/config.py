@@ -64,7 +64,7 @@ class Options:
     model: Path = _option(
         None, "The network: a .t7 file, or a prototxt with --weights. Several, or a folder: all in it.", metavar="MODEL"
     )
-    name: str = _option("", "What the model, and the network in a .t7, is called; the file's name without its suffix.")
+    name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
         (),

@@ -64,7 +64,6 @@ class Source:
     None leaves that to the format. `states`: those of recurrent layers are inputs and outputs. `cut`: layers before
     which the network ends. `outputs`: blobs with which it ends. `phase`, `level`, `stages` and `not_stages`: the state
     by which rules choose layers. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
-    `name`: what a network is called that has no name in its file; else as that file.
     """
 
     files: Mapping[str, Path]
@@ -81,7 +80,6 @@ class Source:
     not_stages: tuple[str, ...] = ()
     signature: Signature | None = None
     likeliest: bool = False
-    name: str = ""
 
     @property
     def path(self) -> Path:
