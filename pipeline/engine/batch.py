@@ -4,17 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from pipeline.config import Options, refuse_shared_output
 from pipeline.engine import events, page, runner
+from pipeline.engine.attempt import attempted
 from pipeline.engine.behind import sending
 from pipeline.engine.executors.choice import chosen
 from pipeline.engine.executors.executor import Executor
 from pipeline.engine.job import Job, ModelResult, new_job
-from pipeline.errors import Interrupted
+from pipeline.errors import Interrupted, PipelineError, as_data
 from pipeline.stages.stage import Stage
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[_T]):
+    """What was found of one of several models; nothing where there was an `error`."""
+
+    model: str
+    found: _T
+    error: PipelineError | None = None
+
+    @property
+    def heading(self) -> str:
+        """Return what stands above it: the model and, where nothing was found, why."""
+        return f"{self.model}: {self.error or ''}".rstrip()
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """Return the error as programs are told it, if there was one."""
+        return [as_data(self.error)] if self.error else []
+
+
+def look_at_all(runs: Sequence[Options], look: Callable[[Options], _T], nothing: _T) -> list[Look[_T]]:
+    """Look at every model, past failures, which leave `nothing`. Raises what the look at the only one raises."""
+    if len(runs) == 1:
+        return [Look(runs[0].name, look(runs[0]))]
+    found = [attempted(partial(look, options), "reading the model", options.model) for options in runs]
+    return [
+        Look(options.name, nothing, one) if isinstance(one, PipelineError) else Look(options.name, one)
+        for options, one in zip(runs, found, strict=True)
+    ]
 
 
 def convert_all(

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import events, planner, record, runner
+from pipeline.engine.attempt import bug_met
 from pipeline.errors import PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
@@ -77,8 +78,7 @@ class Job:
         try:
             return self.result(report)
         except Exception as bug:
-            error = PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
-            return replace(self.failed(error), trace=_trace(bug))
+            return replace(self.failed(bug_met(bug)), trace=_trace(bug))
 
     def failed(self, error: PipelineError) -> ModelResult:
         """Return the result where `error` is why it was not begun."""

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
-from pipeline.wire.words import LONGEST_PATH, check_name
+from pipeline.wire.words import CONTROL, LONGEST_PATH, check_name
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 M = TypeVar("M", bound="Message")
 
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
 # Remarks, strings, and words that are too long. One without an end is taken to that of its line: none is read twice.
 _WORDS = re.compile(
@@ -34,7 +33,7 @@ def is_text(view: memoryview) -> bool:
 
     A small binary net may have none either: one of just a name is a line feed, a length and that name.
     """
-    return _TEXT.match(view) is not None and _BINARY.search(view) is None
+    return _TEXT.match(view) is not None and CONTROL.search(view) is None
 
 
 def count_parts(view: memoryview, *path: int, word: str) -> int:

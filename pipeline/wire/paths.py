@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from unicodedata import normalize
 
 
 def canonical(path: Path) -> Path:
     """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
-    yet stays as it is spelt.
+    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one; so are, for macOS,
+    an é of one character and of two. What is not there yet stays as it is spelt.
     """
     at = ""
     for name in path.resolve().parts[1:]:
@@ -21,12 +22,18 @@ def canonical(path: Path) -> Path:
 
 def _listed(folder: str, name: str) -> str:
     """Return a name as its folder lists it."""
-    other = name.swapcase()
-    if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
-        return name
+    others = {name.swapcase(), normalize("NFC", name), normalize("NFD", name)} - {name}
+    there = [
+        Path(f"{folder}/{other}") for other in others if os.path.lexists(f"{folder}/{other}")
+    ]  # nearly always none
     with suppress(OSError):
-        if Path(f"{folder}/{other}").samefile(f"{folder}/{name}"):
+        if any(other.samefile(f"{folder}/{name}") for other in there):
             names = [path.name for path in Path(folder or "/").iterdir()]
             if name not in names:
-                return next((each for each in names if each.casefold() == name.casefold()), name)
+                return next((each for each in names if _folded(each) == _folded(name)), name)
     return name
+
+
+def _folded(name: str) -> str:
+    """Return what is the same of all spellings of a name (Unicode, 3.13, canonical caseless matching)."""
+    return normalize("NFD", normalize("NFD", name).casefold())

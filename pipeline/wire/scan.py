@@ -6,7 +6,8 @@ A message is a run of fields, each a tag (field number * 8 + wire type, as a var
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import InvalidInputError
@@ -81,12 +82,45 @@ def count(view: memoryview, *path: int) -> int:
     return sum(field.number == path[-1] for field in level)
 
 
-def number_at(view: memoryview, at: int) -> int:
-    """Return the number of the field that begins there, whether or not the file holds all of it; 0 where none does."""
+def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
+    """Return the first field of a file with one of these numbers; where the file ends in it, as far as it is there.
+
+    None where there is none, or one without a length, and where before it what would be the message's `name` is no
+    text, or there twice.
+    """
+    at, named = 0, False
     try:
-        return _varint(view, at, len(view))[0] >> 3
+        for field in fields(view, 0, len(view)):
+            if field.number in numbers:
+                return field if field.wire_type == LENGTH_DELIMITED else None
+            if field.number == name:
+                if named or field.wire_type != LENGTH_DELIMITED:
+                    return None
+                named = True
+            at = field.end
+        return None
     except InvalidInputError:
-        return 0
+        return _cut(view, at, numbers)
+
+
+def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
+    """Return what is there of a field that the file ends in, where it has a length and one of these numbers."""
+    try:
+        tag, at = _varint(view, at, len(view))
+        value, at = _varint(view, at, len(view))
+    except InvalidInputError:
+        return None
+    is_cut = tag >> 3 in numbers and tag & 7 == LENGTH_DELIMITED and at + value > len(view)
+    return Field(tag >> 3, LENGTH_DELIMITED, value, at, len(view)) if is_cut else None
+
+
+def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
+    """Return the numbers of the fields in a field, each with its wire type, as far as they are a message's."""
+    found = set()
+    with suppress(InvalidInputError):
+        for part in inside(view, field):
+            found.add((part.number, part.wire_type))
+    return found
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:

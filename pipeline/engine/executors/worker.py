@@ -207,9 +207,18 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
         if different := fingerprint.differences(wanted.programs[name], here):
             raise MachineError(
                 f"it would make other files in stage {name}",
-                why="; ".join(map(str, different[:3])),
+                why="; ".join(map(_told, different[:3])),
                 advice="install the same versions on the workers and here",
             )
+
+
+def _told(different: fingerprint.Reason) -> str:
+    """Return in words what a worker has otherwise: a library or a runtime by its versions, code by its name."""
+    if different.kind == "code" or different.name.startswith("module "):
+        return f"the worker has another {different.name}"
+    here, there = ("" if it in (None, fingerprint.ABSENT) else it for it in (different.before, different.after))
+    has = f"{different.name} {there}" if there else f"no {different.name}"
+    return f"the worker has {has}, this program {here or 'none'}"
 
 
 def _behind(worker: Worker) -> float:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from pipeline.engine import batch, events, guards
+from pipeline.engine.fingerprint import differences
 from pipeline.engine.job import new_job
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
@@ -228,7 +230,24 @@ def test_a_worker_with_other_versions_is_named_with_what_differs(
         error = _refused(tmp_path, cluster)
     assert error.exit_code == 6
     assert error.what.startswith(f"the worker {address} cannot take part: it would make other files in stage")
-    assert "to 0.0.1" in error.why
+    assert f"the worker has protobuf 0.0.1, this program {version('protobuf')}" in error.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "here", "there", "told"),
+    [
+        ("libraries", "numpy", "2.1", "1.26", "the worker has numpy 1.26, this program 2.1"),
+        ("libraries", "numpy", "2.1", "absent", "the worker has no numpy, this program 2.1"),
+        ("environment", "OpenCV", None, "4.9", "the worker has OpenCV 4.9, this program none"),
+        ("environment", "module swish", "1a", "2b", "the worker has another module swish"),
+        ("code", "pipeline/caffe/files.py", "1a", "2b", "the worker has another pipeline/caffe/files.py"),
+    ],
+)
+def test_what_differs_is_told_of_the_worker_and_of_this_program(
+    kind: str, name: str, here: str | None, there: str, told: str
+) -> None:
+    (different,) = differences({kind: {name: here} if here else {}}, {kind: {name: there}})
+    assert worker._told(different) == told
 
 
 def _none_here(*how: object) -> list[object]:
