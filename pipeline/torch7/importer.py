@@ -119,6 +119,7 @@ def lower(
     `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `note` is told what the
     user should know.
     """
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")  # of a file of any bytes
     problems = unsupported(root, mode)
     if problems:
         raise UnsupportedError(problems)
