@@ -1,4 +1,4 @@
-"""Something tried for one of several, which leaves the others be however it ends."""
+"""Work on one of several models, whose failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineError:
-    """Return what `act` returns, or the error that it ends with, be that a bug; `doing` and `place` as `on_machine`."""
+    """Return what `act` returns, or the error that it raises, even a bug. `doing` and `place` as for `on_machine`."""
     try:
         with on_machine(doing, place):
             return act()
@@ -24,5 +24,5 @@ def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineEr
 
 
 def bug_met(bug: Exception) -> PipelineError:
-    """Return what to tell of an exception that nobody expected."""
+    """Return the error to report for an unexpected exception."""
     return PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
