@@ -79,7 +79,7 @@ def do_all(
 
     An interruption does: then there are results only of the jobs that had begun. With an `executor`, jobs run in
     parallel, except cached ones, which are done here. `begin` is called before the first of several jobs, while the
-    executor's processes start. Raises what `begin` and the executor's `start` raise.
+    executor's processes start. Raises what `begin` and the executor raise.
     """
     if len(work) == 1:
         return [work[0].result(report)]

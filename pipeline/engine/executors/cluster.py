@@ -67,11 +67,32 @@ class Cluster(Executor):
         self._asked = False
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
-        """Connect, and check that each worker, also one that joins later, sees the same files and has the same versions."""
+        """Connect to the scheduler, or start a local cluster."""
+        self._report = report
         with _worded(self._options.scheduler):
             self._client = self._held.enter_context(_client(self._options, len(work)))
+
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        """Check the workers, then submit the jobs, the large ones first; small models share a task.
+
+        A task goes to a worker with enough memory if workers declare theirs. Raises MachineError for a worker that
+        does not see the same files, or has other versions.
+        """
+        self._check_workers(work)
+        asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
+        small = [each for each in asked if each.size <= _SMALL]
+        few = max(1, min(_TOGETHER, len(small) // (_TURNS * self._count or 1)))
+        for each in asked:
+            if each.size > _SMALL:
+                self._hand_out([each])
+        for first in range(0, len(small), few):
+            self._hand_out(small[first : first + few])
+        return [each.promise.result for each in asked]
+
+    def _check_workers(self, work: Sequence[Job]) -> None:
+        """Check that each worker, also one that joins later, sees the same files and has the same versions."""
         session = self._session()
-        self._client.subscribe_topic(self._name, partial(_hear, report))
+        self._client.subscribe_topic(self._name, partial(_hear, self._report))
         self._client.subscribe_topic(_RESTARTED, lambda message: self._full.add(message[1]["worker"]))
         with _worded(self._options.scheduler):
             by_files = all(self._client.run(worker.is_kept_out, session.path, on_error="ignore").values())
@@ -103,21 +124,6 @@ class Cluster(Executor):
             if not locking.granted(store.root):
                 return self._held.enter_context(store.session())
         return self._held.enter_context(store.session())
-
-    def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Submit the jobs, the large ones first, each to a worker with enough memory if workers declare theirs.
-
-        Small models share a task.
-        """
-        asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
-        small = [each for each in asked if each.size <= _SMALL]
-        few = max(1, min(_TOGETHER, len(small) // (_TURNS * self._count or 1)))
-        for each in asked:
-            if each.size > _SMALL:
-                self._hand_out([each])
-        for first in range(0, len(small), few):
-            self._hand_out(small[first : first + few])
-        return [each.promise.result for each in asked]
 
     def _size(self, job: Job) -> int:
         return sum(self._wanted.files.get(path, 0) for path in job.reads)

@@ -23,7 +23,10 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Begin these jobs, in any order; return a function per job, in the given order, that waits for its result."""
+        """Begin these jobs, in any order; return a function per job, in the given order, that waits for its result.
+
+        Raises PipelineError if they cannot begin.
+        """
 
     @abstractmethod
     def stop(self) -> None:
