@@ -183,7 +183,7 @@ def lower_for(
     if given and note is not no_note and net.unbatched and not net.problems:
         _note_batch(root, inputs, note, mode)
     if mode.states and not net.states.last():
-        note("no module of the network keeps a state of its own, and --states changes nothing")
+        note("no module of the network keeps a state of its own, and --states has no effect")
     for m, _ in net.losses:
         note(f"{m.origin} is a loss and is left out, with what is computed from it")
     return finished(net, root, y)
