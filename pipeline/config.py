@@ -62,7 +62,7 @@ class Options:
     model: Path = _option(
         None, "A .t7 file, or a prototxt with --weights; or several, or a folder of networks.", metavar="MODEL"
     )
-    name: str = _option("", "Name of the model, and of a Torch7 network; by default, the file name without its suffix.")
+    name: str = _option("", "Name of the model in tables; by default, the file name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
         (),

@@ -130,7 +130,7 @@ class PlannedStage(TypedDict):
 
 
 class Planned(TypedDict):
-    """The plan of one model. If there are several models, `errors` tells why one of them has none."""
+    """The plan of one model. For several models, `errors` says why one of them has none."""
 
     model: str
     stages: list[PlannedStage]
@@ -155,7 +155,7 @@ class Refused(TypedDict):
 class Scanned(TypedDict):
     """What cannot be converted of one model, and the first stage with problems, or else the last stage.
 
-    If there are several models, `errors` tells why one of them could not be scanned.
+    For several models, `errors` says why one of them could not be scanned.
     """
 
     model: str

@@ -45,7 +45,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    plans = batch.preview_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
+    plans = batch.look_at_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
     code = print_failures(plans)
     if json:
         models = [{"model": p.model, "stages": planner.as_json(p.found), "errors": p.errors} for p in plans]

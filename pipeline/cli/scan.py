@@ -29,7 +29,7 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     from pipeline.engine.scan import scan as look
     from pipeline.visible import visible
 
-    scans = batch.preview_all(configuration.load(config, typed), look, Scan("", ()))
+    scans = batch.look_at_all(configuration.load(config, typed), look, Scan("", ()))
     unsupported = UnsupportedError.exit_code if any(each.found.problems for each in scans) else 0
     code = worst({print_failures(scans), unsupported})
     if json:

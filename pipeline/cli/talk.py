@@ -19,7 +19,7 @@ from pipeline.errors import Interrupted, MachineError, PipelineError, UsageError
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
-    from pipeline.engine.batch import Preview
+    from pipeline.engine.batch import Look
     from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
@@ -67,9 +67,9 @@ def print_faults(faults: Sequence[PipelineError]) -> int:
     return worst([fault.exit_code for fault in faults])
 
 
-def print_failures(previews: Sequence[Preview[Any]]) -> int:
-    """Print the errors of models that could not be planned or scanned, and return the worst exit code, or 0."""
-    failed = [(each.model, each.error) for each in previews if each.error]
+def print_failures(looks: Sequence[Look[Any]]) -> int:
+    """Print the errors of models that could not be planned or scanned, and return the worst exit code; 0 for none."""
+    failed = [(look.model, look.error) for look in looks if look.error]
     for model, error in failed:
         print(f"{visible(model)}: {render(error)}", file=sys.stderr)
     return worst([error.exit_code for _, error in failed])
@@ -160,8 +160,7 @@ def go_on(
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
     readable = next(filter(None, map(record.previous, folders)), None)
-    # A record must not make us connect to a scheduler.
-    executor = chosen(replace(readable.asked(), scheduler="")) if readable else None
+    executor = chosen(replace(readable.asked(), scheduler="")) if readable else None  # no record may have us connect
     remote_store = how["changes"].get("remote_store", "")
     with (
         reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,

@@ -1,4 +1,4 @@
-"""Run something for one of several models or runs, so that its failure does not stop the others."""
+"""Work on one of several models, whose failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ _T = TypeVar("_T")
 
 
 def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineError:
-    """Return what `act` returns, or the error that it raises; a bug becomes an error as well.
-
-    `doing` and `place` are for `on_machine`.
-    """
+    """Return what `act` returns, or the error that it raises, even a bug. `doing` and `place` as for `on_machine`."""
     try:
         with on_machine(doing, place):
             return act()
@@ -27,5 +24,5 @@ def attempted(act: Callable[[], _T], doing: str, place: Path) -> _T | PipelineEr
 
 
 def bug_met(bug: Exception) -> PipelineError:
-    """Return an unexpected exception as an error."""
+    """Return the error to report for an unexpected exception."""
     return PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")

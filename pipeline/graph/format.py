@@ -61,7 +61,6 @@ class Source:
     leaves that to the format. With `states`, the states of recurrent layers become inputs and outputs. The network ends
     before the layers in `cut`, or with the blobs in `outputs`. `phase`, `level`, `stages` and `not_stages` select the
     layers of a Caffe network. With `likeliest`, the most likely of several possible input shapes is taken.
-    `name` is the name of a network whose file does not give one; by default, that of the file.
     """
 
     files: Mapping[str, Path]
@@ -78,7 +77,6 @@ class Source:
     not_stages: tuple[str, ...] = ()
     signature: Signature | None = None
     likeliest: bool = False
-    name: str = ""
 
     @property
     def path(self) -> Path:

@@ -42,8 +42,7 @@ class Torch7(Format):
         from pipeline.torch7 import importer
         from pipeline.torch7.mode import PLAIN, Mode
 
-        inputs = parse_inputs(source.inputs)
-        name = (source.name or source.path.stem).encode("utf-8", "replace").decode()  # a path may be no Unicode
+        inputs, name = parse_inputs(source.inputs), source.path.stem
         mode = Mode(states=source.states, drop_loss=source.keep_loss is False)
         with plugins.loaded(source.plugins, note):
             found = importer.find_network(source.path, source.root or None, note)

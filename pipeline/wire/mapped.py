@@ -1,4 +1,4 @@
-"""Files as memory: mapped read-only, so that a weight is a view and costs nothing until it is used."""
+"""Maps files read-only, so that weights are views which cost nothing until they are used."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.errors import InvalidInputError, MachineError, UsageError
 
 
 class MappedFile(mmap.mmap):
-    """A file in memory whose `descriptor` stays open, so that the kernel can copy from the file itself."""
+    """A mapped file whose `descriptor` stays open, so that the kernel can copy from the file."""
 
     descriptor: int
 
 
 def map_file(path: Path) -> memoryview:
-    """Map a whole file read-only; an empty file gives an empty view, any other that of a MappedFile.
+    """Map a whole file read-only, and return a view of it.
 
-    Raises UsageError where there is no such file, MachineError where the machine will not let us read it.
+    Raises UsageError if there is no such file, MachineError if it cannot be read.
     """
     try:
         # Non-blocking: a named pipe given by mistake must be refused below, not waited for.
@@ -54,7 +54,7 @@ def _unreadable(path: Path, error: OSError) -> UsageError | MachineError:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Put the file's name in front of the place that an InvalidInputError raised inside the block names."""
+    """Add the name of the file to the place in an InvalidInputError that is raised inside the block."""
     try:
         yield
     except InvalidInputError as error:

@@ -1,6 +1,6 @@
-"""Protobuf messages from files of others, text or binary.
+"""Reads protobuf messages from untrusted files, text or binary.
 
-Read strictly: a field dropped in silence is a network that computes something else.
+They are read strictly: if an unknown field were ignored silently, the network might compute something else.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enu
 
 
 def is_text(view: memoryview) -> bool:
-    """Return whether a file holds a message's text form: it begins with a field's name, and has no control bytes.
+    """Return whether a file holds a message as text: it begins with the name of a field, and has no control bytes.
 
-    A small binary net may have none either: one of just a name is a line feed, a length and that name.
+    The first condition is needed because a tiny binary net may have no control bytes but the line feed, either.
     """
     return _TEXT.match(view) is not None and CONTROL.search(view) is None
 
@@ -47,14 +47,14 @@ def count_parts(view: memoryview, *path: int, word: str) -> int:
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message in either form; InvalidInputError where damaged, UnsupportedError for unknown fields."""
+    """Read a message, text or binary. Raises InvalidInputError if damaged, UnsupportedError for unknown fields."""
     return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
 
 
 def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message's text form (.prototxt, .pbtxt); the errors name the line.
+    """Read a message from text (.prototxt, .pbtxt). Errors name the line.
 
-    Fields that the schema lacks are kept in the message that has a place for them (see `unknown_fields.keep`).
+    Unknown fields are kept in the message that has a place for them (see `unknown_fields.keep`).
     """
     from google.protobuf import text_format
 
@@ -90,7 +90,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Callable[[str], None] | None = None) -> M:
-    """Read a message's binary form; fields that the schema lacks are an error that names all, or are told to `note`."""
+    """Read a binary message. Unknown fields are an error that names all of them, or are passed to `note`."""
     from google.protobuf.message import DecodeError
 
     try:
@@ -108,7 +108,7 @@ def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Call
 
 
 def _is_field(name: str | None, line: str) -> bool:
-    """Tell a field that the schema lacks from a word of some other kind of text."""
+    """Return whether a word is a field that the schema lacks, rather than a word of some other kind of text."""
     return name is None or re.search(rf"\b{re.escape(name)}\s*[:{{<]", line) is not None
 
 
@@ -120,7 +120,7 @@ def _wording(unknown: re.Match[str]) -> str:
 
 
 def _unknown(message: Message, place: str = "") -> Iterator[str]:
-    """Word the fields that the schema lacks of a message, and of those in it, each with the `place` that has a name.
+    """Describe the unknown fields of a message and of the messages in it, each with the innermost named `place`.
 
     Raises InvalidInputError for text that is not UTF-8, and for names that are too long.
     """

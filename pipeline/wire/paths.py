@@ -1,4 +1,4 @@
-"""Paths as the file system has them."""
+"""Canonical paths."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from unicodedata import normalize
 
 
 def canonical(path: Path) -> Path:
-    """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
+    """Return the canonical path of a file or folder: without links, and spelt as the file system lists it.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one; on macOS, so are
-    é as one character and as two. What is not there yet stays as it is spelt.
+    On file systems that ignore case, as those of Windows and macOS, `Net` and `net` have the same canonical path; on
+    those that normalize Unicode, as macOS's, so have an é of one code point and of two. Parts that do not exist yet
+    stay as they are spelt.
     """
     at = ""
     for name in path.resolve().parts[1:]:
@@ -21,11 +22,11 @@ def canonical(path: Path) -> Path:
 
 
 def _listed(folder: str, name: str) -> str:
-    """Return a name as its folder lists it."""
+    """Return a name in the spelling in which its folder lists it."""
     others = {name.swapcase(), normalize("NFC", name), normalize("NFD", name)} - {name}
-    there = [path for path in (f"{folder}/{other}" for other in others) if os.path.lexists(path)]  # nearly always none
+    there = [path for other in others if os.path.lexists(path := f"{folder}/{other}")]  # nearly always none
     with suppress(OSError):
-        if any(Path(other).samefile(f"{folder}/{name}") for other in there):
+        if any(Path(path).samefile(f"{folder}/{name}") for path in there):
             names = [path.name for path in Path(folder or "/").iterdir()]
             if name not in names:
                 return next((each for each in names if _folded(each) == _folded(name)), name)

@@ -1,4 +1,4 @@
-"""Protobuf's wire format, read in place: where each field of a message lies, without copying its bytes.
+"""Reads protobuf's wire format in place: finds where each field of a message is, without copying its bytes.
 
 A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
@@ -27,9 +27,9 @@ _FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy wou
 class Field(NamedTuple):
     """One field of a message: `start` and `end` are the payload's bytes in the view.
 
-    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that
-    follow each other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start`
-    the first payload and `end` where the last one ends.
+    `value` is the number in a varint, or the length of a length-delimited field. Consecutive fixed-width fields with
+    the same tag, as unpacked numbers, are a single Field: `value` is their number, `start` the first payload, and `end`
+    the end of the last one.
     """
 
     number: int
@@ -40,9 +40,9 @@ class Field(NamedTuple):
 
 
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
-    """Return the fields of the message in view[start:end], in the file's order.
+    """Yield the fields of the message in view[start:end], in order.
 
-    Raises InvalidInputError with the byte offset where the bytes are not a message.
+    Raises InvalidInputError, with the byte offset, if the bytes are not a message.
     """
     at = start
     while at < end:
@@ -75,7 +75,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
 
 def count(view: memoryview, *path: int) -> int:
-    """Return how many fields lie at a path of numbers: (7, 1) counts the nodes in the graphs of an ONNX model."""
+    """Return the number of fields at a path of field numbers: (7, 1) counts the nodes of an ONNX model."""
     level = fields(view, 0, len(view))
     for number in path[:-1]:
         level = (inner for field in level if field.number == number for inner in inside(view, field))
@@ -83,11 +83,9 @@ def count(view: memoryview, *path: int) -> int:
 
 
 def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
-    """Return the first field of a file that has one of these numbers; of one that is cut off, the part that is there.
+    """Return the first field of a file that has one of these numbers, even if it is cut off by the end of the file.
 
-    `name` is the number of the field that holds the name of such a message, if it has one. Returns None if there is
-    no such field, if it is not length-delimited, or if the fields before it show that this is another message: its
-    name occurs twice or is not length-delimited.
+    None if there is no such field or it has no length, and if the field `name` comes before it twice or is no text.
     """
     at, named = 0, False
     try:
@@ -125,17 +123,16 @@ def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Return the fields of the message in a field; InvalidInputError where that is of another wire type."""
+    """Return the fields of the message in a field. Raises InvalidInputError if it has another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
 
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
+    """Return the numbers in all occurrences of a repeated `<f4` or `<f8` field, packed or not, in order.
 
-    Bytes that hold numbers of any type, one behind the other, are read alike.
-
-    A single packed run (what every writer makes) is a view of the file; anything else is copied once.
+    Fields of bytes that hold numbers of any type are read in the same way. A single packed run, which is what every
+    writer makes, is a view of the file; anything else is copied once.
     """
     itemsize = np.dtype(dtype).itemsize
     runs = []
@@ -170,7 +167,7 @@ def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
 
 
 def text(view: memoryview, field: Field) -> str:
-    """Return the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
+    """Return the string in a length-delimited field. Raises InvalidInputError if it is not UTF-8 text."""
     try:
         return str(payload(view, field), "utf-8")
     except UnicodeDecodeError:
@@ -178,7 +175,7 @@ def text(view: memoryview, field: Field) -> str:
 
 
 def payload(view: memoryview, field: Field) -> memoryview:
-    """Return the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
+    """Return the bytes of a length-delimited field. Raises InvalidInputError if it has another wire type."""
     if field.wire_type != LENGTH_DELIMITED:
         _damaged(field.start, f"field {field.number} has wire type {field.wire_type}, not a length")
     return view[field.start : field.end]

@@ -1,6 +1,6 @@
-"""Protobuf messages written around weights: small parts as bytes, weights straight from where they lie.
+"""Writes protobuf messages with large weights: small parts as bytes, weights directly from their memory or file.
 
-The size of everything is known before the first byte is written, and the digest with the last one.
+All sizes are known before the first byte is written, and the digest is known with the last one.
 """
 
 from __future__ import annotations
@@ -77,18 +77,18 @@ def total(parts: Iterable[Part]) -> int:
 
 
 def check_size(name: str, size: int, advice: str = "") -> None:
-    """Refuse a message that readers of protobuf cannot load: UnsupportedError naming its size in bytes."""
+    """Raise UnsupportedError if a message is too large for readers of protobuf."""
     if size >= LIMIT:
         reason = f"{size:,} bytes, and a protobuf message must stay under {LIMIT:,} bytes (2 GiB)"
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
 def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> str:
-    """Write `parts` to a new file and give its digest; the disk has confirmed a large one.
+    """Write `parts` to a new file and return its digest. A large file is synced to disk.
 
-    What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays
-    8 MiB at a time; a second thread digests the same memory meanwhile, and a third has the disk write.
-    Raises MachineError where the disk is full or the place cannot be written.
+    Arrays in a mapped file are copied by the kernel, other contiguous float32 arrays are written directly, and all
+    others are converted 8 MiB at a time. A second thread computes the digest meanwhile, and a third one syncs the file.
+    Raises MachineError if the disk is full or the file cannot be written.
     """
     parts = list(parts)
     size = total(parts)
@@ -110,7 +110,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -
 
 
 def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
-    """Return the bytes of the file that `write` makes of `parts`; each chunk is good until the next is asked for."""
+    """Yield the bytes of `parts` in chunks. Each chunk is valid until the next one is requested."""
     for part in parts:
         if isinstance(part, bytes):
             yield part
@@ -119,7 +119,7 @@ def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
 
 
 def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
-    """Append a part; give, step by step, how many bytes more there are."""
+    """Append a part, and yield the number of bytes written in each step."""
     if isinstance(part, bytes):
         yield file.write(part)
         return
@@ -134,7 +134,7 @@ def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
 
 
 def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
-    """Have the kernel append contiguous memory of a mapped file, or the beginning of it; give bytes, step by step."""
+    """Let the kernel append an array in a mapped file, or its beginning, and yield the number of bytes in each step."""
     source = _mapped(array)
     if source is None:
         return
@@ -152,7 +152,7 @@ def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
 
 
 def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
-    """Return the mapped file that an array is a view of; None where it is of other memory."""
+    """Return the mapped file that an array is a view of; None if it is in other memory."""
     owner: object = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
@@ -161,9 +161,9 @@ def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Return an array's numbers as little-endian float32 bytes, without a copy where that is what it holds.
+    """Yield the numbers of an array as little-endian float32 bytes, without a copy if it holds just that.
 
-    A converted chunk is good until the next one is asked for.
+    A converted chunk is valid until the next one is requested.
     """
     if not array.size:
         return

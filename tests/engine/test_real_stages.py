@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.caffe2.schema import NetDef
 from pipeline.config import load
-from pipeline.engine import planner, runner
-from pipeline.engine.events import unheard
 from pipeline.engine.reporters import LOG
-from pipeline.onnx.schema import ModelProto
 from tests.torch7.writer import nn, save, sequential, storage
 
 STAGES = ["import", "emit", "translate", "verify"]
@@ -109,23 +104,6 @@ def test_two_folders_and_two_hash_seeds_give_the_same_bytes(model: Path, tmp_pat
     assert _convert(two, model, PYTHONHASHSEED="2") == 0
     assert _files(one) == _files(two)
     assert set(_files(one)) >= {"deploy.prototxt", "model.caffemodel", "predict_net.pb", "init_net.pb", "manifest.json"}
-
-
-def test_a_copy_is_a_hit_unless_it_is_called_otherwise_as_its_files_are_then_too(model: Path, tmp_path: Path) -> None:
-    asked = {"inputs": ["2x3x16x16"], "store": tmp_path / "store", "verify": False, "to": ["caffe2", "onnx"]}
-    (tmp_path / "elsewhere").mkdir()
-    states, names = [], []
-    for copy in ("a.t7", "elsewhere/a.t7", "b.t7"):
-        out = tmp_path / "out" / copy
-        (options,) = load(None, {"model": shutil.copy(model, tmp_path / copy), "output": out, **asked}, {})
-        states.append([stage.state for stage in planner.plan(options)])
-        assert runner.run(options, unheard).exit_code == 0
-        net = NetDef.FromString((out / "predict_net.pb").read_bytes())
-        onnx = ModelProto.FromString((out / "model.onnx").read_bytes())
-        names.append([(out / "deploy.prototxt").read_text().splitlines()[0], net.name, onnx.graph.name])
-    assert states[1] == ["hit"] * 4
-    assert "hit" not in states[2]
-    assert names == [[f'name: "{name}"', name, name] for name in ("a", "a", "b")]
 
 
 def test_every_stage_that_writes_weights_tells_its_progress_in_bytes(model: Path, tmp_path: Path) -> None:

@@ -57,9 +57,7 @@ def test_a_touched_model_with_the_same_bytes_is_a_hit(bench: Bench) -> None:
 
 def test_a_copied_model_is_a_hit(bench: Bench) -> None:
     bench.run()
-    other = bench.folder / "other" / bench.model.name
-    other.parent.mkdir()
-    bench.model = bench.model.rename(other)
+    bench.model = bench.model.rename(bench.folder / "other.t7")
     bench.run(output=bench.folder / "elsewhere")
     assert bench.ran() == []
 

@@ -336,6 +336,21 @@ def test_a_worker_that_comes_later_and_that_no_lock_keeps_out_does_not_take_part
     assert "locks of the store's file system do not reach it" in _refused(tmp_path, cluster).what
 
 
+def test_workers_are_asked_for_the_output_folders_that_a_first_run_makes(
+    tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, asked = worker.wanted, list[worker.Wanted]()
+
+    def remembered(*how: Any) -> worker.Wanted:
+        asked.append(wanted(*how))
+        return asked[0]
+
+    monkeypatch.setattr(worker, "wanted", remembered)
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    batch.convert_all(runs, lambda event: None, stages=STAGES)
+    assert asked[0].outputs == tuple(options.output for options in runs)
+
+
 def test_a_worker_that_came_later_and_does_not_fit_leaves_its_model_to_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
