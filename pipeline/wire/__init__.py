@@ -1,1 +1,1 @@
-"""Protobuf's wire format, read and written around weights that stay where they lie."""
+"""Files as bytes: Protobuf's wire format, read and written without copying weights, digests and foreign files."""

@@ -1,4 +1,4 @@
-"""What the kernel does for whoever asks it: copies between files, and writing to the disk while more is written."""
+"""System calls that make writing faster: copies between files, and synchronising with the disk meanwhile."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from io import BufferedWriter
 from threading import Event
 
-LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
-_SYNC_SECONDS = 0.02  # between two times that the disk is asked for what was written: some 50 MB
+LARGE = 1 << 20  # bytes; a second thread and these system calls pay for files of this size
+_SYNC_SECONDS = 0.02  # between two calls of fsync; about 50 MB are written in this time
 
 
 def copy_range(source: int, target: int, start: int, size: int) -> int:
-    """Append `size` bytes of a file from `start` on to where `target` is written; give how many could be, perhaps 0.
+    """Copy `size` bytes of a file, starting at `start`, to the current position of `target`.
 
-    No byte comes into this process, and file systems that can share blocks do so. An error ends the copy and is not
-    raised: where it is no peculiarity of this call, writing the rest meets it too.
+    Returns how many bytes were copied, which may be fewer, or none. The bytes do not pass through this process, and
+    file systems that can share blocks between files do so. An OSError ends the copy, but is not raised: if it is not
+    peculiar to this system call, then it occurs again when the caller writes the rest.
     """
     copied = 0
     if hasattr(os, "copy_file_range"):
@@ -25,16 +26,16 @@ def copy_range(source: int, target: int, start: int, size: int) -> int:
             while copied < size and (more := os.copy_file_range(source, target, size - copied, start + copied)):
                 copied += more
         except OSError:
-            pass  # another kind of file system, or a full one
+            pass  # for example, the file system does not support the call, or is full
     return copied
 
 
 @contextmanager
 def synced(file: BufferedWriter) -> Iterator[None]:
-    """Have the disk confirm, by the end of the block, all that was written to `file` in it.
+    """Ensure that all that is written to `file` in the block is on the disk at the end of the block.
 
-    It begins at once, in a thread: a disk that works while the next bytes are copied is done soon after the last.
-    Raises OSError for what the disk refuses, whenever it does.
+    A thread calls fsync repeatedly during the block, so that little is left to do at its end. Raises OSError if any of
+    these calls fails.
     """
     written = Event()
 

@@ -1,4 +1,4 @@
-"""Paths as the file system has them."""
+"""Canonical paths of files and folders."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def canonical(path: Path) -> Path:
-    """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
+    """Return the canonical path of a file or folder: without symbolic links, and spelt as in its folder's listing.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
-    yet stays as it is spelt.
+    On file systems that ignore case (those of Windows and macOS usually do), `Net` and `net` have one canonical path. A
+    path that does not exist yet keeps its spelling.
     """
     at = ""
     for name in path.resolve().parts[1:]:
@@ -20,9 +20,9 @@ def canonical(path: Path) -> Path:
 
 
 def _listed(folder: str, name: str) -> str:
-    """Return a name as its folder lists it."""
+    """Return a name as it is spelt in the listing of its folder."""
     other = name.swapcase()
-    if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
+    if other == name or not os.path.lexists(f"{folder}/{other}"):  # nearly always: case matters here
         return name
     with suppress(OSError):
         if Path(f"{folder}/{other}").samefile(f"{folder}/{name}"):

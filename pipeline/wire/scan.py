@@ -1,6 +1,6 @@
-"""Protobuf's wire format, read in place: where each field of a message lies, without copying its bytes.
+"""Reads protobuf's wire format in place: where each field of a message is, without copying its bytes.
 
-A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
+A message is a sequence of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
 """
 
@@ -20,7 +20,7 @@ else:
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
-_FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy would take longer to begin
+_FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
 class Field(NamedTuple):
@@ -39,9 +39,9 @@ class Field(NamedTuple):
 
 
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
-    """Return the fields of the message in view[start:end], in the file's order.
+    """Yield the fields of the message in view[start:end], in the order of the file.
 
-    Raises InvalidInputError with the byte offset where the bytes are not a message.
+    Raises InvalidInputError, with the byte offset, if the bytes are not a message.
     """
     at = start
     while at < end:
@@ -74,7 +74,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
 
 def count(view: memoryview, *path: int) -> int:
-    """Return how many fields lie at a path of numbers: (7, 1) counts the nodes in the graphs of an ONNX model."""
+    """Return the number of fields at a path of field numbers: (7, 1) counts the nodes in the graph of an ONNX model."""
     level = fields(view, 0, len(view))
     for number in path[:-1]:
         level = (inner for field in level if field.number == number for inner in inside(view, field))
@@ -82,7 +82,7 @@ def count(view: memoryview, *path: int) -> int:
 
 
 def number_at(view: memoryview, at: int) -> int:
-    """Return the number of the field that begins there, whether or not the file holds all of it; 0 where none does."""
+    """Return the field number of the tag at an offset, even if its payload is cut off; 0 if there is no tag."""
     try:
         return _varint(view, at, len(view))[0] >> 3
     except InvalidInputError:
@@ -90,7 +90,7 @@ def number_at(view: memoryview, at: int) -> int:
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Return the fields of the message in a field; InvalidInputError where that is of another wire type."""
+    """Yield the fields of the message in a field. Raises InvalidInputError if it has another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
@@ -98,9 +98,9 @@ def inside(view: memoryview, field: Field) -> Iterator[Field]:
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
     """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
 
-    Bytes that hold numbers of any type, one behind the other, are read alike.
-
-    A single packed run (what every writer makes) is a view of the file; anything else is copied once.
+    The same works for a bytes field that holds numbers of any dtype. A single packed run, which is what every writer
+    makes, is returned as a view of the file; anything else is copied once. Raises InvalidInputError if a field cannot
+    hold such numbers.
     """
     itemsize = np.dtype(dtype).itemsize
     runs = []
@@ -119,7 +119,7 @@ def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[
 
 
 def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    """Return the integers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
@@ -135,7 +135,7 @@ def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
 
 
 def text(view: memoryview, field: Field) -> str:
-    """Return the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
+    """Return the string in a length-delimited field. Raises InvalidInputError if it is not UTF-8 text."""
     try:
         return str(payload(view, field), "utf-8")
     except UnicodeDecodeError:
@@ -143,7 +143,7 @@ def text(view: memoryview, field: Field) -> str:
 
 
 def payload(view: memoryview, field: Field) -> memoryview:
-    """Return the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
+    """Return the bytes of a length-delimited field. Raises InvalidInputError if it has another wire type."""
     if field.wire_type != LENGTH_DELIMITED:
         _damaged(field.start, f"field {field.number} has wire type {field.wire_type}, not a length")
     return view[field.start : field.end]
@@ -162,7 +162,7 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:
-    """Count the fields that repeat the tag in view[tag_start:at], each with `width` bytes after it."""
+    """Return how many consecutive fields have the tag in view[tag_start:at] and a payload of `width` bytes."""
     step = at - tag_start + width
     possible = (end - tag_start) // step
     tag = np.frombuffer(view[tag_start:at], np.uint8)
@@ -179,7 +179,7 @@ def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int
 
 def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
     width = _WIDTH[field.wire_type]
-    # The last payload ends at `end`, and every other one is a tag further from its neighbour.
+    # There is a tag between each payload and the next.
     step = width if field.value == 1 else (field.end - field.start - width) // (field.value - 1)
     return np.ndarray((field.value,), dtype, view, field.start, (step,))
 
