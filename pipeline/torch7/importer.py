@@ -17,7 +17,7 @@ from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.counting import check_layers
-from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
+from pipeline.torch7.lowering import POISON, Lowering, Misfit
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
@@ -28,6 +28,7 @@ from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
+from pipeline.torch7.tables import leaves
 from pipeline.torch7.tree import children
 from pipeline.torch7.unknown import unknown, with_networks
 

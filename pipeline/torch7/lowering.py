@@ -18,6 +18,7 @@ from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 from pipeline.torch7.states import States
+from pipeline.torch7.tables import leaves, spell
 
 POISON = Value("", ())  # stands for what a refused module would have given, or one that is left out
 
@@ -385,21 +386,3 @@ class Lowering:
         if isinstance(x, tuple):
             return tuple([self.duplicate(item) for item in x])
         return x if x is POISON else self.copy(self.current(x))
-
-
-def leaves(x: TorchValue | None) -> Iterator[Value]:
-    """Yield the tensors of a nested table, however deep, left to right."""
-    waiting = [x]
-    while waiting:
-        first = waiting.pop()
-        if isinstance(first, tuple):
-            waiting.extend(reversed(first))
-        elif first is not None:
-            yield first
-
-
-def spell(x: TorchValue) -> str:
-    """Write the shape of a tensor, or of a table's tensors, as `--input` takes it."""
-    if isinstance(x, tuple):
-        return "[" + ",".join(spell(v) for v in x) + "]"
-    return "x".join(map(str, x.shape)) or "scalar"

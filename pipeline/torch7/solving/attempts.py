@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
+from pipeline.torch7.lowering import Lowering, Misfit, Step
 from pipeline.torch7.mode import Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of
 from pipeline.torch7.running import declare, input_name
 from pipeline.torch7.solving.forms import Form, Path, TensorForm, specs, tensors
+from pipeline.torch7.tables import leaves
 
 NODES = 50_000  # and modules that run, of all attempts together
 NODES_EACH = 6_000

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import leaves
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put, tensor_at
+from pipeline.torch7.tables import leaves
 
 _RANKS = 5  # the most axes that a module asks for
 
