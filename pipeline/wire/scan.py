@@ -1,6 +1,6 @@
 """Reads protobuf's wire format in place: finds where each field of a message is, without copying its bytes.
 
-A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
+A message is a sequence of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
 """
 
@@ -21,7 +21,7 @@ else:
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
-_FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy would take longer to begin
+_FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
 class Field(NamedTuple):
@@ -151,7 +151,7 @@ def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[
 
 
 def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    """Return the integers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
@@ -194,7 +194,7 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:
-    """Count the fields that repeat the tag in view[tag_start:at], each with `width` bytes after it."""
+    """Return how many consecutive fields have the tag in view[tag_start:at] and a payload of `width` bytes."""
     step = at - tag_start + width
     possible = (end - tag_start) // step
     tag = np.frombuffer(view[tag_start:at], np.uint8)
@@ -211,7 +211,7 @@ def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int
 
 def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
     width = _WIDTH[field.wire_type]
-    # The last payload ends at `end`, and every other one is a tag further from its neighbour.
+    # There is a tag between each payload and the next.
     step = width if field.value == 1 else (field.end - field.start - width) // (field.value - 1)
     return np.ndarray((field.value,), dtype, view, field.start, (step,))
 
