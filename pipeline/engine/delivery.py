@@ -149,7 +149,7 @@ def deliver(
     first = {RECORD: record} if found.claimed != found.before else {}
     last = {} if manifest is None or _same(folder / MANIFEST, manifest) else {MANIFEST: partial(write, data=manifest)}
     new = {name: sources[name] for name in wanted if name not in found.kept}
-    how = place(new, folder, digests, {name: wanted[name]["size"] for name in new}, first, last)
+    how = place(new, folder, digests, wanted, first, last)
     for name, entry in wanted.items():
         report(name, entry["size"], how.get(name, "kept"))
     return removed
@@ -230,27 +230,32 @@ def place(
     sources: Mapping[str, Path],
     folder: Path,
     digests: Digests,
-    sizes: Mapping[str, int],
+    entries: Mapping[str, DeliveredFile],
     first: Mapping[str, Writer] = _NONE,
     last: Mapping[str, Writer] = _NONE,
 ) -> dict[str, str]:
     """Put files of the store into a folder under these names, and return how: copied, reflinked or linked.
 
     Files in `first` are put in place before the others, files in `last` after them. Raises MachineError, before any
-    file is in place, if one no longer has its size.
+    file is in place, if one is no longer what its entry says. This checks the source after it was copied or linked:
+    its digest is remembered as long as `stat` says that it is unchanged, so that large files are not read again.
     """
-    how, before = dict[str, str](), {name: source.stat() for name, source in sources.items()}
+    how, linked = dict[str, str](), dict[str, os.stat_result]()
 
     def transfer(name: str, target: Path) -> None:
-        how[name] = _transfer(sources[name], target)
-        if target.stat().st_size != sizes[name]:
-            raise MachineError(f"{sources[name]} was cut while it was delivered", advice="run again to make it anew")
+        source, entry = sources[name], entries[name]
+        before = source.stat()
+        how[name] = _transfer(source, target)
+        if how[name] == "linked":
+            digests.relinked(source, before)
+            linked[name] = source.stat()
+        if target.stat().st_size != entry["size"] or digests.of(source) != entry["blake3"]:
+            raise MachineError(f"{source} changed while it was delivered", advice="run again: it is made anew")
 
     files = {name: partial(transfer, name) for name in sources}
     replace_all(*({folder / name: make for name, make in step.items()} for step in (first, files, last)))
-    for name, source in sources.items():
-        if how[name] == "linked":
-            digests.relinked(source, before[name])
+    for name, before in linked.items():
+        digests.relinked(sources[name], before)  # whose ctime the renaming has changed
     return how
 
 

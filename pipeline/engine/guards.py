@@ -28,9 +28,11 @@ def only_one(output: Path) -> Iterator[None]:
 
     If the locks of a cluster replace those of the file system, the lock works as far as the file system's reach.
     """
-    with _opened(output) as folder:
+    with on_machine("locking the output folder", output):
+        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         until = time.monotonic() + _GLANCE
-        while not _locked(folder, output, fcntl.LOCK_EX):
+        while not _locked(folder, output):
             if time.monotonic() > until:
                 raise MachineError(
                     "another run is writing there",
@@ -39,31 +41,28 @@ def only_one(output: Path) -> Iterator[None]:
                 )
             time.sleep(_GLANCE / 10)
         yield
-
-
-def is_held(output: Path) -> bool:
-    """Return whether a run has locked an output folder. Raises MachineError if that cannot be determined."""
-    with _opened(output) as folder:
-        return not _locked(folder, output, fcntl.LOCK_SH)
-
-
-@contextmanager
-def _opened(output: Path) -> Iterator[int]:
-    with on_machine("locking the output folder", output):
-        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield folder
     finally:
         os.close(folder)
 
 
-def _locked(folder: int, output: Path, how: int) -> bool:
+def _locked(folder: int, output: Path) -> bool:
     """Lock an open folder, if its file system supports locks. Return False if another process has locked it."""
     with on_machine("locking the output folder", output), suppress(BlockingIOError):
-        if locking.by_files() or locking.granted(output):
-            fcntl.flock(folder, how | fcntl.LOCK_NB)
+        if _has_locks(output):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
+
+
+def is_held(output: Path) -> bool:
+    """Return whether a run holds an output folder. Raises MachineError where that cannot be told."""
+    with on_machine("locking the output folder", output):
+        return _has_locks(output) and locking.is_held(output)
+
+
+def _has_locks(output: Path) -> bool:
+    """Return whether runs lock their folders there: as ever, but where a cluster makes up for a file system's lack."""
+    return locking.by_files() or locking.granted(output)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One of several conversions: what is to be done, in whichever process, and how it ended."""
+"""One of several conversions, which may run in another process, and its result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import events, planner, record, runner
+from pipeline.engine.attempt import bug_met
 from pipeline.errors import PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
@@ -25,23 +26,23 @@ class ModelResult:
     exit_code: int
     seconds: float
     error: str = ""
-    errors: tuple[dict[str, Any], ...] = ()  # the same as data
-    trace: str = ""  # where in the code the error was raised
-    recorded: bool = False  # there is a run.json to resume from
+    errors: tuple[dict[str, Any], ...] = ()  # the same as JSON values
+    trace: str = ""  # the traceback of the error
+    recorded: bool = False  # whether there is a run.json to resume from
     run: dict[str, Any] = field(default_factory=dict)
 
     @property
     def converted(self) -> bool:
-        """Whether the networks are in the output folder, verified or not."""
+        """Return whether the networks were delivered, verified or not."""
         return self.state in ("done", "unverified")
 
     def delivered(self, kind: str) -> bool:
-        """Return whether the run delivered an artifact of a kind."""
+        """Return whether the output folder holds the files of an artifact of this kind."""
         return self.converted and any(stage["makes"] == kind and stage["digest"] for stage in self.run["stages"])
 
     @property
     def cause(self) -> str:
-        """One line that says why it failed."""
+        """Return in one line why the conversion failed."""
         return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
 
 
@@ -51,18 +52,18 @@ def _unknown() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One conversion to be started or resumed: `go` does it, in whichever process it is called."""
+    """One conversion to start or resume: `go` runs it, in whichever process it is called."""
 
     name: str
     output: Path
     go: Callable[[events.Reporter], runner.Outcome]
-    refused: Callable[[PipelineError], None] | None = None  # called if it could not start
-    reads: tuple[Path, ...] = ()  # the files of the user that it reads, as far as known
-    cached: Callable[[], bool] = _unknown  # returns whether there is nothing to make or to deliver
-    without: tuple[str, ...] = ()  # stages that it leaves out, as far as known
+    refused: Callable[[PipelineError], None] | None = None  # called if it could not begin
+    reads: tuple[Path, ...] = ()  # the user's files that it reads
+    cached: Callable[[], bool] = _unknown  # whether nothing has to be made or delivered
+    without: tuple[str, ...] = ()  # stages that it leaves out
 
     def result(self, report: events.Reporter) -> ModelResult:
-        """Do the job. A PipelineError becomes a result; a bug is raised."""
+        """Run the conversion and return its result, also if it fails. Bugs are raised."""
         try:
             with on_machine("the conversion", self.output):
                 outcome = self.go(report)
@@ -73,21 +74,20 @@ class Job:
         return result_of(outcome)
 
     def ended(self, report: events.Reporter) -> ModelResult:
-        """Do the job as one of several: even a bug becomes a result, so that the others can continue."""
+        """Run the conversion as one of several: even a bug becomes a result and does not stop the others."""
         try:
             return self.result(report)
         except Exception as bug:
-            error = PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
-            return replace(self.failed(error), trace=_trace(bug))
+            return replace(self.failed(bug_met(bug)), trace=_trace(bug))
 
     def failed(self, error: PipelineError) -> ModelResult:
-        """Return the result of a job that could not start because of `error`."""
+        """Return the result of a conversion that could not begin because of `error`."""
         told, trace = (as_data(error),), _trace(error)
         return ModelResult(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
 
 
 def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
-    """Return the job of a new conversion."""
+    """Return the job of a conversion with these options."""
     go = partial(runner.run, options, command=tuple(command), stages=stages)
     cached = partial(planner.cached, options.output, options, stages)
     refused = partial(runner.refused, options)
@@ -95,14 +95,14 @@ def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stag
 
 
 def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
-    """Return the job of resuming the conversion in `folder`."""
+    """Return the job that resumes the conversion in `folder`; `how` is passed to `runner.resume`."""
     go = partial(runner.resume, folder, **how)
     changed = any(how.get(name) for name in ("adopt", "stop_after", "changes"))
     return Job(folder.name, folder, go, cached=_unknown if changed else partial(planner.cached, folder))
 
 
 def result_of(outcome: runner.Outcome) -> ModelResult:
-    """Return an outcome as plain values. Equal errors of several stages are listed once."""
+    """Return an outcome as plain values; an error that several stages report is listed once."""
     told = {render(error): as_data(error) for error in outcome.errors}
     return ModelResult(
         model=outcome.record.options["name"],

@@ -44,6 +44,8 @@ def files(place: Path) -> tuple[Path, Path]:
 
 def refuse_foreign(place: Path) -> None:
     """Raise UsageError if a report at `place`, or its JSON, would overwrite another file."""
+    if place.is_dir():
+        raise UsageError(f"{place} is a folder", why="a report is a file", advice="name a file in it")
     if place.suffix == ".json":
         raise UsageError(f"{place} is to be a page", why="its JSON is written beside it", advice="call it .html")
     for path in files(place):

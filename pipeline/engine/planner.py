@@ -68,8 +68,8 @@ def cached(folder: Path, options: Options | None = None, stages: Sequence[Stage]
             return False
         planned = plan(options, stages) if options else plan_resume(folder, record, stages=stages)
         if all(stage.state == "hit" for stage in planned):
-            digests = Store(Path(record.store)).digests
-            return all(delivery.holds(folder / name, entry, digests) for name, entry in record.delivered.items())
+            store = Store(ledger.own_store(folder, record.mark, record.store), create=False)
+            return all(delivery.holds(folder / name, entry, store.digests) for name, entry in record.delivered.items())
     return False
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import guards, planner, record, start
+from pipeline.engine.attempt import attempted
 from pipeline.engine.reporters import left_text, seconds_text, size_text
-from pipeline.errors import InvalidInputError, MachineError, PipelineError, render
+from pipeline.errors import MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
@@ -140,15 +141,12 @@ def asked(options: Options) -> Standing:
     return Standing(options.output, waiting.state, waiting)
 
 
-def each(folders: Iterable[Path], wanted: Iterable[Options] = ()) -> tuple[list[Standing], list[InvalidInputError]]:
-    """Return the states of the runs in folders and with options, and the errors of records that are damaged."""
-    found, faults = [], []
-    for look_at in (*(partial(stand, folder) for folder in folders), *(partial(asked, each) for each in wanted)):
-        try:
-            found.append(look_at())
-        except InvalidInputError as error:
-            faults.append(error)
-    return found, faults
+def each(folders: Iterable[Path], wanted: Iterable[Options] = ()) -> tuple[list[Standing], list[PipelineError]]:
+    """Return the states of the runs in folders and with options, and the errors of records that cannot be read."""
+    looks = [(folder, partial(stand, folder)) for folder in folders]
+    looks += [(options.output, partial(asked, options)) for options in wanted]
+    found = [attempted(look, "reading the output folder", folder) for folder, look in looks]
+    return [one for one in found if isinstance(one, Standing)], [one for one in found if isinstance(one, PipelineError)]
 
 
 def totals(standings: Iterable[Standing]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -132,6 +133,8 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
 
 def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     removed = []
+    if not dry_run:
+        _date_back(store)
     for entry, why in _past(entries(store), limits):
         if _remove(store, entry.key, dry_run):
             removed.append(Removal(entry.key, entry.size, why))
@@ -144,6 +147,16 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
             store.sweep()
         _forget(store)
     return removed
+
+
+def _date_back(store: Store) -> None:
+    """Date what a clock that was wrong has put into the future as used now: it would be the last to grow old."""
+    now = time.time()
+    kept = (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir())
+    for path in (*map(store.folder, store.every_key()), *kept):
+        with suppress(OSError):
+            if path.lstat().st_mtime > now:
+                os.utime(path, follow_symlinks=False)
 
 
 def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]]:

@@ -20,8 +20,7 @@ from pipeline.config import Options
 from pipeline.errors import PipelineError, UsageError
 from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
-from pipeline.store.writing import replace_all, write
-from pipeline.wire import plain
+from pipeline.store.writing import holds, replace_all, write
 from pipeline.wire.paths import canonical
 
 
@@ -127,7 +126,7 @@ def _write(facts: Mapping[tuple[str, str], dict[str, Any]]) -> None:
     """Record facts by kind and name."""
     store = Store(default_root())
     texts = {_place(store, *of): sealed("ledger", known) for of, known in facts.items()}
-    new = {place: text for place, text in texts.items() if not place.is_file() or plain.read(place) != text}
+    new = {place: text for place, text in texts.items() if not holds(place, text)}
     replace_all({place: partial(write, data=text) for place, text in new.items()})
 
 

@@ -76,14 +76,20 @@ def replace_all(*steps: Mapping[Path, Writer]) -> None:
             place.unlink(missing_ok=True)
 
 
+def holds(path: Path, data: bytes) -> bool:
+    """Return whether a small file is there, and holds these bytes."""
+    with suppress(OSError):
+        return plain.read(path) == data
+    return False
+
+
 def keep(path: Path, data: bytes) -> None:
     """Replace a small file of which a reader knows whether it is whole, and can do without: no disk is waited for.
 
     One that holds these bytes already is left alone.
     """
-    with suppress(OSError):
-        if plain.read(path) == data:
-            return
+    if holds(path, data):
+        return
     place = partial(path)
     try:
         write(place, data)

@@ -1,6 +1,6 @@
-"""Reads Torch7 files: objects as data (`reader`), and networks as graphs (`importer`).
+"""Reads Torch7 files: objects as data (`reader`), and networks as neutral graphs (`importer`).
 
-Plugins register their own module classes with `module`, `alias` and `refused`.
+A plugin registers its own module classes with `module`, `alias` and `refused`.
 """
 
 from pipeline.torch7.module import alias, module, refused

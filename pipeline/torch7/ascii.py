@@ -1,4 +1,4 @@
-"""Reads Torch7's ASCII encoding (TH/THDiskFile.c): numbers separated by spaces, strings and bytes raw."""
+"""Torch7's ascii encoding (TH/THDiskFile.c): numbers separated by white space, strings and bytes raw."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _REAL = re.compile(
 _INTEGERS = re.compile(rb"[+-]?[0-9]{1,19}(?:[ \t-\r]+[+-]?[0-9]{1,19})*")
 _SPACE = re.compile(rb"[ \n]")
 _PIECE = 1 << 18
-# numpy's own parser of doubles is fast only for few digits. For 17 digits the C library's parser of long doubles is
-# faster, and it restores every double that was printed with that many.
+# numpy's parser of doubles is fast only for numbers with few digits. With 17 digits, the parser of long doubles in the
+# C library is faster, and it restores every double that was printed with so many.
 _PARSED_AS = {"f": np.float32, "d": np.longdouble, "e": np.float64}
 
 
 class AsciiReader(ObjectReader):
-    """Reads from bytes. Storages of numbers are parsed as a whole; storages of characters are views."""
+    """Reads ascii files. Storages of numbers are parsed as a whole, storages of characters are views."""
 
-    least_entry = 5  # "5 1 0", were the last newline missing
+    least_entry = 5  # "5 1 0", if the last newline is missing
     long_bytes = 8
 
     def _number(self, pattern: re.Pattern[bytes], kind: str) -> bytes:
@@ -49,7 +49,7 @@ class AsciiReader(ObjectReader):
     read_long = read_int
 
     def read_long_array(self, n: int) -> list[int]:
-        """Read a line of `n` longs."""
+        """Read `n` longs on one line."""
         values = [int(self._number(_INTEGER, "a whole number")) for _ in range(n)]
         if n:
             self._end_line()
@@ -73,7 +73,7 @@ class AsciiReader(ObjectReader):
         return data
 
     def read_elements(self, code: str, count: int) -> np.ndarray:
-        """Parse `count` numbers, or return a view of `count` characters."""
+        """Return `count` elements: parsed numbers, or a view of characters."""
         dtype = np.dtype(code)
         if count == 0:
             return np.empty(0, dtype)
@@ -99,7 +99,7 @@ class AsciiReader(ObjectReader):
         return values
 
     def _piece(self) -> bytes:
-        """Return the rest of the line, or as much of it, up to a space, as fits into the processor's cache."""
+        """Take the rest of the line, or about 256 kB of it up to a space, so that it fits into a processor's cache."""
         start = self.position
         stop = self.f.find(b"\n", start, start + _PIECE)
         if stop < 0:
@@ -110,15 +110,15 @@ class AsciiReader(ObjectReader):
         return piece
 
     def _numbers(self, text: bytes, dtype: np.dtype[np.generic]) -> np.ndarray:
-        """Parse all numbers of a text."""
-        if not text:  # of which numpy makes a number
+        """Return the numbers in a text."""
+        if not text:  # numpy would return one number
             return np.empty(0, dtype)
         if dtype.kind == "i" and not _INTEGERS.fullmatch(text):  # numpy takes a lone sign for 0
             raise self.damage("a storage of whole numbers holds something else")
         parsed: np.ndarray
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # what numpy does not understand is but a DeprecationWarning
+                warnings.simplefilter("error")  # numpy only warns of text that it cannot parse
                 parsed = np.fromstring(text, _PARSED_AS.get(dtype.char, np.int64), sep=" ")
         except (ValueError, DeprecationWarning) as error:
             raise self.damage("a storage of numbers holds something else") from error

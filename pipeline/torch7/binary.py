@@ -1,4 +1,4 @@
-"""Reads Torch7's binary encoding: ints of 4 bytes, longs of 8 or 4 bytes, doubles, in either byte order."""
+"""Torch7's binary encoding: ints of 4 bytes, longs of 8 or 4, doubles, in either byte order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BinaryReader(ObjectReader):
-    """Reads from a mapped file. Storages are views of it."""
+    """Reads binary files. Storages are views of the mapped file."""
 
     least_entry = 12  # a boolean's tag and value, a nil's tag
 
@@ -27,7 +27,7 @@ class BinaryReader(ObjectReader):
         self._double = Struct(byte_order + "d")
 
     def _take(self, size: int) -> int:
-        """Skip `size` bytes and return the offset where they begin."""
+        """Move past `size` bytes, and return the offset at which they begin."""
         start = self.position
         if size > self.end - start:
             raise self.shortage(f"the file ends: {size} bytes are needed")
@@ -40,7 +40,7 @@ class BinaryReader(ObjectReader):
         return value
 
     def read_long(self) -> int:
-        """Read a C long of the machine that wrote the file."""
+        """Read a C long, which has the size that it had on the machine that wrote the file."""
         self.has_longs = True
         value: int = self._long.unpack_from(self.f, self._take(self.long_bytes))[0]
         return value
@@ -57,7 +57,7 @@ class BinaryReader(ObjectReader):
         return value
 
     def read_bytes(self, count: int) -> bytes:
-        """Copy `count` bytes."""
+        """Return a copy of `count` bytes."""
         start = self._take(count)
         return bytes(self.f[start : start + count])
 

@@ -1,4 +1,4 @@
-"""Lists everything in a .t7 file besides the network: options, vocabularies, optimizer state, other networks."""
+"""Lists everything in a .t7 file, not only the network: options, vocabularies, optimiser state, other networks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pipeline.torch7.paths import entries, format_path
 
 DEEPEST = 4  # levels of nested tables that are listed
 SHOWN = 16  # entries of a table that are listed, unless it has only a few more
-_QUOTED = 60  # letters of a string that are shown
+_QUOTED = 60  # characters of a string that are shown
 
 
 def contents(root: LuaValue) -> tuple[Held, ...]:
-    """List the entries of tables and of objects other than modules, outermost first, each with its size in bytes.
+    """Return the entries of tables and of objects that are not modules, outermost first, with their sizes in bytes.
 
-    Of a table with many entries only the first are listed, and the number of the others. What occurs at several places
-    is listed and counted only at the first. A module is a single entry: its parts are in the inventory of the network.
+    Of a table with many entries, only the first are listed, and how many more there are. A value that occurs several
+    times is listed, and its numbers are counted, only at its first place. A module is a single entry, since the
+    inventory of the network lists what is in it.
     """
     return tuple(_listed(root, (), set(), set()))
 
@@ -53,7 +54,7 @@ def _shown(value: LuaValue) -> str:
 
 
 def size_in_bytes(value: LuaValue, counted: set[int]) -> int:
-    """Return the bytes of all numbers in a value that are not in `counted` yet, and add them to it."""
+    """Return the size in bytes of all storages in a value that are not in `counted` yet, and add them to it."""
     total, pending = 0, [value]
     while pending:
         current = pending.pop()

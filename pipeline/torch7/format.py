@@ -1,4 +1,4 @@
-"""The format of Torch7 files, which are read but never written."""
+"""The format Torch7, which is read, but never written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ASCII = re.compile(rb"[0-8]\r?\n")
 
 
 class Torch7(Format):
-    """A .t7 file: one object, which is a network or contains one."""
+    """A .t7 file: one object, a network or something that holds one."""
 
     __slots__ = ()
     name = "t7"
@@ -25,16 +25,16 @@ class Torch7(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Recognise the type number at the beginning of both encodings."""
+        """Return "t7" if the file begins with a type number, as all binary and ascii files do, else ""."""
         head = bytes(view[:4])
         if len(view) > len(head) and not any(view[:64]):
-            return ""  # a nil would be all that is in the file
+            return ""  # the file would hold only a nil
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Find the network in the file and lower its modules. Runs the plugins in `source`.
+        """Find the network in the file and lower its modules, with the plugins that `source` names.
 
-        Inputs in tables are named by their place: 2.1 is the first item of the second input, which is a table.
+        Inputs in tables are called by their position: 2.1 is the first in the table that is the second.
         """
         from pipeline import plugins
         from pipeline.graph import signature
@@ -62,13 +62,13 @@ class Torch7(Format):
         return inventory(source.path, source.inputs, source.root)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the known module classes."""
+        """Return the module classes that can be lowered."""
         from pipeline.torch7.modules import definitions
 
         return {name for name, _ in definitions()}
 
     def tells_shapes(self, source: Source) -> bool:
-        """Return False: the sizes of the last run in a file are only a hint."""
+        """Return False: what modules remember of their last run is only a hint."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""Imports a Torch7 file as a graph: finds the network, lists what is unsupported, and lowers module by module."""
+"""Imports a Torch7 file as a graph: finds the network, lists what is unsupported, and lowers it module by module."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.counting import check_layers
-from pipeline.torch7.flow import Misfit, leaves
-from pipeline.torch7.lowering import POISON, Lowering
+from pipeline.torch7.lowering import POISON, Lowering, Misfit
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
@@ -29,6 +28,7 @@ from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
+from pipeline.torch7.tables import leaves
 from pipeline.torch7.tree import children
 from pipeline.torch7.unknown import unknown, with_networks
 
@@ -37,7 +37,7 @@ __all__ = ["lower", "modules", "read", "unsupported"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A network, and the checkpoint in which it was found, which is the whole contents of the file."""
+    """A network, and the checkpoint in which it was found: everything in its file."""
 
     network: Module
     checkpoint: LuaValue
@@ -63,8 +63,8 @@ def read(
 ) -> Graph:
     """Import the network in a .t7 file.
 
-    `root` is the path of the network inside a table; the other arguments are those of `lower`. Raises InvalidInputError
-    for a damaged file, UnsupportedError with everything that cannot be imported, UsageError if a shape does not fit.
+    `root` is the path of the network in a table; the rest is as for `lower`. Raises InvalidInputError for a damaged
+    file, UnsupportedError with everything that cannot be imported, UsageError if a shape does not fit.
     """
     with loaded(plugins, note):
         found = find_network(path, root)
@@ -73,16 +73,16 @@ def read(
 
 
 def find_network(path: Path, root: str | None = None, note: Note = no_note) -> Found:
-    """Find the network in a .t7 file, and call `note` if there are others. Raises as `read`."""
+    """Find the network in a .t7 file, and note which others there are. Raises as `read`."""
     checkpoint = load(path)
     where, network = select_network(checkpoint, root, note)
     return Found(Module(network, where), checkpoint)
 
 
 def element_type(root: Module) -> str:
-    """Return the element type of a network, float32 or float64, according to its first module without others inside.
+    """Return the type of a network's tensors, float32 or float64, as its first module without modules inside has it.
 
-    Containers are no guide: their `_type` is not always changed when a part of the network is converted.
+    The `_type` of containers is not reliable, since it stays the same if only a part of the network is converted.
     """
     leaves = (m.object for m in modules_in(root) if not children(m.object))
     first = next(leaves, root.object)
@@ -90,7 +90,7 @@ def element_type(root: Module) -> str:
 
 
 def unsupported(root: Module, mode: Mode = PLAIN) -> tuple[Problem, ...]:
-    """List every module that would run and whose class is unknown, or never has a counterpart."""
+    """Return a problem for every module that would run, but whose class is unknown or never has a counterpart."""
     problems = []
     for m in modules_in(root):
         if mode.drop_loss and m.is_loss:
@@ -113,13 +113,14 @@ def lower(
     likeliest: bool = False,
     mode: Mode = PLAIN,
 ) -> Lowered:
-    """Lower a network to a graph. Raises as `read`.
+    """Lower a network. Raises as `read`.
 
-    `inputs` are the shapes of its inputs: one is a tensor or table, several are a Lua table, which may be nested as the
-    network requires. If they are None, they are inferred, also from other contents of the `checkpoint`; if several
-    shapes fit, the `likeliest` is taken, or UsageError lists them. `note` is called with facts that the user should
-    know.
+    `inputs` are the shapes of its inputs. A single one is a tensor or a table; several are the items of a Lua table,
+    which need not be nested as in the network. Without `inputs` the shapes are inferred, with the help of what else is
+    in the `checkpoint`. If several are possible, then the `likeliest` is taken, or else a UsageError lists them. `note`
+    is called with what the user should know.
     """
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")  # of a file of any bytes
     problems = unsupported(root, mode)
     if problems:
         raise UnsupportedError(problems)
@@ -139,7 +140,7 @@ def lower(
 def _lower_given(
     root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note, mode: Mode
 ) -> Lowered:
-    """Lower for shapes that the user gave. If they do not fit, the error says which do."""
+    """Lower a network for the shapes that the user gave. If they do not fit, the UsageError says which ones do."""
     try:
         return Lowered(lower_for(root, inputs, name, note, mode, given=True), inputs)
     except Misfit as error:
@@ -152,7 +153,7 @@ def _lower_given(
 
 
 def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[InputSpec, ...] | None:
-    """Nest tensors as the network requires; None if they are nested already, or their number differs."""
+    """Return tensors nested as in the network; None if they are tables already, or not as many as the network takes."""
     if not all(isinstance(spec, TensorSpec) for spec in given) or len(given) != sum(map(count_tensors, found)):
         return None
     tensors = iter(given)
@@ -172,7 +173,10 @@ def lower_for(
     *,
     given: bool = False,
 ) -> Graph:
-    """Lower a network of known classes for inputs of these shapes, `given` by the user or not. Raises as `read`."""
+    """Lower a network whose classes are all known for inputs of these shapes. Raises as `read`.
+
+    `given` says whether the shapes are the user's, or inferred.
+    """
     net = Lowering(Builder(name), mode)
     net.builder.budget.grow("weights", held(root))
     with deep_recursion(depth(root)):
@@ -187,7 +191,7 @@ def lower_for(
 
 
 def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note, mode: Mode) -> None:
-    """Call `note` if inputs are taken as a single sample, although a batch would be possible as well."""
+    """Note if the inputs are taken as a single sample, although the network takes batches as well."""
     batches = tuple([_batch_of_one(spec) for spec in inputs])
     try:
         lower_for(root, batches, "", mode=mode)
@@ -204,7 +208,7 @@ def _batch_of_one(spec: InputSpec) -> InputSpec:
 
 
 def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
-    """Close the graph of a network that gave `y`."""
+    """Return the finished graph of a network whose output is `y`."""
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
@@ -216,14 +220,14 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
 
 
 def _outputs(net: Lowering, y: TorchValue) -> list[Value]:
-    """Return the outputs of the network; if all of them are losses, the inputs of those losses instead."""
+    """Return the outputs of the network. If all of them come from losses, the inputs of these losses are returned."""
     kept = [value for value in leaves(y) if value is not POISON]
     predictions = (leaves(x[0] if isinstance(x, tuple) and x else x) for _, x in net.losses)
     return kept or [value for prediction in predictions for value in prediction if value is not POISON]
 
 
 def _pruned(graph: Graph, net: Lowering) -> Graph:
-    """Remove nodes that no output needs, and inputs that only losses used, which are labels."""
+    """Return the graph without what no output needs, and without inputs that only losses take, such as labels."""
     pruned = dead_nodes(graph)
     taken = {value.name for node in pruned.nodes for value in node.inputs if value is not None}
     labels = set[str]().union(*(net.builder.sources(value) for _, x in net.losses for value in leaves(x)))
@@ -231,7 +235,7 @@ def _pruned(graph: Graph, net: Lowering) -> Graph:
 
 
 def held(root: Module) -> int:
-    """Return the bytes of the storages of a network's tensors. Shared ones count once."""
+    """Return the size in bytes of the storages of a network. A storage that several modules share is counted once."""
     found = {}
     for module in modules_in(root):
         for value in module.object.fields.values():

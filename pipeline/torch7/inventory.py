@@ -1,4 +1,4 @@
-"""Lists the contents of a Torch7 file: the modules of its network, as a tree."""
+"""The inventory of a Torch7 file: the modules of its network, as a tree."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from pipeline.torch7.module import Module
     from pipeline.torch7.objects import LuaValue, TorchObject
 
-# Fields that are shown as parts, and fields that only training or the last run left there.
+# Fields that are not listed: those that are shown as parts, and those that only training or the last run left there.
 _NOT_ATTRIBUTES = frozenset({"modules", "output", "gradInput", "gradWeight", "gradBias", "_type", "train"})
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "v", "g")
-SHOWN = 16  # entries of a table that are shown
+SHOWN = 16  # entries of a table that are listed
 
 
 def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Inventory:
-    """List the modules of the network in a Torch7 file; with the shapes of its `inputs`, also their outputs and costs.
+    """List the modules of the network in a Torch7 file, with output shapes and costs if its `inputs` are known.
 
-    If the file contains more than the network, all of it is listed, too. A network that cannot be imported is listed
-    with a note. If no network is found, only the contents are listed. Raises as `pipeline.torch7.reader.load`, and with
-    a `root` as `select_network`.
+    Everything else in the file is listed, too. A network that cannot be imported is listed nevertheless, with a note.
+    Raises as `pipeline.torch7.reader.load`, and as `select_network` for a `root`. If no network is found and there is
+    no `root`, then only what else is in the file is listed.
     """
     from pipeline.torch7.contents import contents
     from pipeline.torch7.module import Module
@@ -78,11 +78,11 @@ def _graph(
     return graph, (*notes, *troubles)
 
 
-Ends = tuple[tuple[str, ...], tuple[str, ...]]  # the names of the inputs and outputs of a module
+Ends = tuple[tuple[str, ...], tuple[str, ...]]  # the inputs and the outputs of a module
 
 
 def _edges(modules: Iterable[Module]) -> dict[str, Ends]:
-    """Return the inputs of each module inside an nngraph, and the outputs of each graph, by path."""
+    """Return the inputs of each module inside a graph (nngraph), and the outputs of each graph, by path."""
     from pipeline.torch7.modules.nngraph import edges
 
     found: dict[str, Ends] = {}
@@ -120,7 +120,7 @@ def _attributes(module: TorchObject) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any Lua value
-    """Return a field as a JSON value: the first entries of tables, the type and size of tensors."""
+    """Return a field as a JSON value: of tables the first entries, of tensors their type and size."""
     from pipeline.torch7.objects import Table, Tensor, describe
 
     if value is None or isinstance(value, bool | int | float | str):

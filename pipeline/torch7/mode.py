@@ -1,4 +1,4 @@
-"""Options of lowering."""
+"""The choices that a user has in lowering a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Mode:
     """How a network is lowered.
 
     With `states`, the states of recurrent modules are inputs and outputs of the network; otherwise they start from
-    zeros. With `drop_loss`, criterions are left out, with everything that is computed from them.
+    zeros. With `drop_loss`, criterions are left out, together with what is computed from them.
     """
 
     states: bool = False

@@ -1,4 +1,4 @@
-"""The states of recurrent modules, which they start from and pass from step to step."""
+"""The states that recurrent modules start from, and pass from step to step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pipeline.torch7.module import Module, TorchValue
 
 
 class States(dict[int, TorchValue]):
-    """The states of recurrent modules, by module object, and how often they changed.
+    """The state that each recurrent module passes to its next step, by module object. `changes` counts the changes.
 
-    If they are `asked` for, modules start from inputs of the network, and their last states are outputs.
+    If states are `asked` for, a module starts from inputs of the network, and its last state is an output.
     """
 
     def __init__(self, builder: Builder, asked: bool = False) -> None:
@@ -20,19 +20,19 @@ class States(dict[int, TorchValue]):
         self.changes = 0
         self.asked = asked
         self._builder = builder
-        self._started: dict[int, Module] = {}  # modules that started from inputs, in the order of the inputs
+        self._started: dict[int, Module] = {}  # those that start from inputs, in the order of the inputs
 
     def __setitem__(self, key: int, value: TorchValue) -> None:
         self.changes += 1
         super().__setitem__(key, value)
 
     def forget(self, key: int) -> None:
-        """Let a module start again, unless states are asked for: then it continues."""
+        """Let a module start anew, unless states are asked for."""
         if not self.asked:
             self.changes += self.pop(key, None) is not None
 
     def first(self, m: Module, zeros: TorchValue) -> TorchValue:
-        """Return the first state of a module: `zeros`, or inputs of the same shapes if states are asked for."""
+        """Return the state that a module starts from: `zeros`, or inputs of these shapes if states are asked for."""
         if not self.asked:
             return zeros
         key = id(m.object)
@@ -48,12 +48,12 @@ class States(dict[int, TorchValue]):
         return self._builder.input(name.format(next(count)), zeros.shape)
 
     def last(self) -> tuple[TorchValue, ...]:
-        """Return the last states of modules that started from inputs, in the order of the inputs."""
+        """Return the last states of the modules that started from inputs, in the order of the inputs."""
         return tuple([self[key] for key in self._started])
 
     @contextmanager
     def from_zeros(self) -> Iterator[None]:
-        """Let modules inside the block start from zeros in any case."""
+        """Let modules that run in the block start from zeros, even if states are asked for."""
         before, self.asked = self.asked, False
         try:
             yield

@@ -54,7 +54,7 @@ _STATE = Foreign("a solver's state (.solverstate)", "give the .caffemodel that w
 _KERAS = Foreign("a model of Keras")
 _WIDE = Foreign("a text file in UTF-16", "save it in UTF-8: iconv -f utf-16 -t utf-8")
 _TORCH_ZIP = Foreign("a zip archive, which is how PyTorch saves since 1.6", _PYTORCH)
-# By how a file begins, where that is more than a few bytes; the first that fits is taken.
+# Regular expressions for the beginning of a file. The first that matches is taken.
 _BEGINNINGS: tuple[tuple[bytes, Foreign], ...] = (
     (rb"\0+\Z", Foreign("only zero bytes", "an unfinished download or copy looks so: fetch or copy it again")),
     (rb"\xff\xfe|\xfe\xff", _WIDE),
@@ -78,20 +78,20 @@ _BEGINNINGS: tuple[tuple[bytes, Foreign], ...] = (
         rb"\x80[\x02-\x05]",
         Foreign("a Python pickle", f"{_PYTORCH}; a pickle can run any code, so it is not opened"),
     ),
-    # num, channels and height of a BlobProto
+    # A BlobProto: num, channels and height
     (
         rb"\x08%b\x10%b\x18" % (_VARINT, _VARINT),
         Foreign("a mean image or another array of Caffe (.binaryproto)", "give the .caffemodel of the network"),
     ),
-    # iter, and learned_net, which is a file's name, or history, a BlobProto, of a SolverState
+    # A SolverState: iter, then learned_net (a file name) or history (a BlobProto)
     (rb"\x08%b\x12.{1,2}[^\0-\x1f]+(\.caffemodel|\x1a%b[\x08\x2a\x3a])" % (_VARINT, _VARINT), _STATE),
     (rb"\x08%b\x1a%b[\x08\x2a\x3a]" % (_VARINT, _VARINT), _STATE),
-    # the name and op of a node, of a GraphDef
+    # A GraphDef: the name and op of a node
     (rb"\x0a.{1,2}\x0a.[\w./^-]+\x12.[A-Z]\w+", Foreign("a graph of TensorFlow")),
 )
-# By a name in it that no file of Caffe's weights holds.
+# Names in HDF5 files that never occur in weights of Caffe.
 _IN_HDF5 = {b"learned_net": _STATE, b"keras_version": _KERAS, b"model_weights": _KERAS}
-# By a line of text.
+# Regular expressions for lines of text files.
 _TEXTS: tuple[tuple[bytes, Foreign], ...] = (
     (
         rb"\A\s*(<!doctype html|<html)",
@@ -140,7 +140,7 @@ def hdf5_of_others(head: bytes) -> Foreign | None:
 
 def _text(head: bytes) -> Foreign | None:
     try:
-        # The last character may be cut.
+        # An incremental decoder accepts a last character that is cut.
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return None

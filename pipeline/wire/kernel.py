@@ -25,7 +25,7 @@ def copy_range(source: int, target: int, start: int, size: int) -> int:
             while copied < size and (more := os.copy_file_range(source, target, size - copied, start + copied)):
                 copied += more
         except OSError:
-            pass  # another kind of file system, or a full one
+            pass  # for example, the file system does not support the call, or is full
     return copied
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import stat
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import InvalidInputError, MachineError, UsageError
+from pipeline.wire.plain import NotPlainError, opened
 
 
 class MappedFile(mmap.mmap):
@@ -26,24 +26,17 @@ def map_file(path: Path) -> memoryview:
     Raises UsageError if there is no such file, MachineError if it cannot be read.
     """
     try:
-        # Non-blocking: a named pipe given by mistake must be refused below, not waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped.descriptor = os.dup(file.fileno())
+    except NotPlainError:
+        raise UsageError(f"{path} is not a file") from None
     except OSError as error:
         raise _unreadable(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is not a file")
-        if status.st_size == 0:
-            return memoryview(b"")
-        mapped = MappedFile(descriptor, 0, access=mmap.ACCESS_READ)
-        mapped.descriptor = os.dup(descriptor)
-        weakref.finalize(mapped, os.close, mapped.descriptor)
-        return memoryview(mapped)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    finally:
-        os.close(descriptor)
+    weakref.finalize(mapped, os.close, mapped.descriptor)
+    return memoryview(mapped)
 
 
 def _unreadable(path: Path, error: OSError) -> UsageError | MachineError:

@@ -26,7 +26,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of a file that is not large. Raises NotPlainError, OSError."""
+    """Return the bytes of a file of at most 256 MiB. Raises NotPlainError, OSError."""
     with opened(path) as stream:
         if os.fstat(stream.fileno()).st_size > _LARGEST:
             raise _not_plain(errno.EFBIG, path)
@@ -34,7 +34,7 @@ def read(path: Path) -> bytes:
 
 
 def end_of(path: Path, size: int) -> bytes:
-    """Return the last `size` bytes of a file, or all that it has. Raises NotPlainError, OSError."""
+    """Return the last `size` bytes of a file, or all of it if it is shorter. Raises NotPlainError, OSError."""
     with opened(path) as stream:
         stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
         return stream.read(size)

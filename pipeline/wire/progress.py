@@ -1,10 +1,10 @@
-"""How an operation that takes long reports its progress."""
+"""The callback by which long operations report their progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-Progress = Callable[[int, int, str], None]  # how much is done, how much there is, and the unit: "bytes" or a noun
+Progress = Callable[[int, int, str], None]  # amount done, total amount, and unit: "bytes" or a noun
 
 
 def no_progress(done: int, total: int, unit: str) -> None:

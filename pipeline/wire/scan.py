@@ -1,12 +1,13 @@
 """Reads protobuf's wire format in place: finds where each field of a message is, without copying its bytes.
 
-A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
+A message is a sequence of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import InvalidInputError
@@ -20,7 +21,7 @@ else:
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
-_FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy would take longer to begin
+_FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
 class Field(NamedTuple):
@@ -81,12 +82,44 @@ def count(view: memoryview, *path: int) -> int:
     return sum(field.number == path[-1] for field in level)
 
 
-def number_at(view: memoryview, at: int) -> int:
-    """Return the number of the field that begins at a byte, even if the field is incomplete; 0 if there is none."""
+def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
+    """Return the first field of a file that has one of these numbers, even if it is cut off by the end of the file.
+
+    None if there is no such field or it has no length, and if the field `name` comes before it twice or is no text.
+    """
+    at, named = 0, False
     try:
-        return _varint(view, at, len(view))[0] >> 3
+        for field in fields(view, 0, len(view)):
+            if field.number in numbers:
+                return field if field.wire_type == LENGTH_DELIMITED else None
+            if field.number == name:
+                if named or field.wire_type != LENGTH_DELIMITED:
+                    return None
+                named = True
+            at = field.end
+        return None
     except InvalidInputError:
-        return 0
+        return _cut(view, at, numbers)
+
+
+def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
+    """Return what is there of a field that the file ends in, where it has a length and one of these numbers."""
+    try:
+        tag, at = _varint(view, at, len(view))
+        value, at = _varint(view, at, len(view))
+    except InvalidInputError:
+        return None
+    is_cut = tag >> 3 in numbers and tag & 7 == LENGTH_DELIMITED and at + value > len(view)
+    return Field(tag >> 3, LENGTH_DELIMITED, value, at, len(view)) if is_cut else None
+
+
+def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
+    """Return the numbers of the fields in a field, each with its wire type, as far as they are a message's."""
+    found = set()
+    with suppress(InvalidInputError):
+        for part in inside(view, field):
+            found.add((part.number, part.wire_type))
+    return found
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
@@ -118,7 +151,7 @@ def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[
 
 
 def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    """Return the integers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
@@ -161,7 +194,7 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:
-    """Count the fields that repeat the tag in view[tag_start:at], each with `width` bytes after it."""
+    """Return how many consecutive fields have the tag in view[tag_start:at] and a payload of `width` bytes."""
     step = at - tag_start + width
     possible = (end - tag_start) // step
     tag = np.frombuffer(view[tag_start:at], np.uint8)
@@ -178,7 +211,7 @@ def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int
 
 def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
     width = _WIDTH[field.wire_type]
-    # The last payload ends at `end`, and every other one is a tag further from its neighbour.
+    # There is a tag between each payload and the next.
     step = width if field.value == 1 else (field.end - field.start - width) // (field.value - 1)
     return np.ndarray((field.value,), dtype, view, field.start, (step,))
 

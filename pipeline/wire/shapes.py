@@ -10,7 +10,7 @@ _MOST_NUMBERS = 1 << 59  # of at most 8 bytes each, so that numpy can count thei
 
 
 def possible(shape: Sequence[int]) -> bool:
-    """Return whether an array can have a shape at all.
+    """Return whether numpy can make an array of this shape.
 
     Extents of 0 are ignored for that, since numpy multiplies the others all the same (PyArray_NewFromDescr).
     """

@@ -23,7 +23,7 @@ from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
 STEP = 32 << 20  # bytes written between two reports of progress
-LIMIT = 1 << 31  # protobuf's sizes are signed 32-bit numbers: Caffe and Caffe2 read one byte less than this
+LIMIT = 1 << 31  # bytes; protobuf's sizes are signed 32-bit numbers, so Caffe and Caffe2 read at most one byte less
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ Part = bytes | Floats
 
 
 def varint(value: int) -> bytes:
-    """Encode a number; a negative one as its 64-bit two's complement, as protobuf does."""
+    """Return a number as a varint. As in protobuf, a negative number is encoded as its 64-bit two's complement."""
     value &= 0xFFFF_FFFF_FFFF_FFFF
     encoded = bytearray()
     while value > 0x7F:
@@ -51,7 +51,7 @@ def varint(value: int) -> bytes:
 
 
 def packed_varints(values: Iterable[int]) -> bytes:
-    """Encode the payload of a packed field of integers (shapes, indices)."""
+    """Return the payload of a packed field of integers (shapes, indices)."""
     return b"".join(map(varint, values))
 
 
@@ -61,7 +61,7 @@ def length_delimited(number: int, size: int) -> bytes:
 
 
 def message(number: int, parts: Sequence[Part]) -> list[Part]:
-    """Wrap `parts` as the message in field `number`; bytes that follow each other become one part."""
+    """Return `parts` as the message in field `number`, with consecutive bytes joined to one part."""
     joined: list[Part] = [length_delimited(number, total(parts))]
     for part in parts:
         if isinstance(part, bytes) and isinstance(joined[-1], bytes):
@@ -72,7 +72,7 @@ def message(number: int, parts: Sequence[Part]) -> list[Part]:
 
 
 def total(parts: Iterable[Part]) -> int:
-    """Return the bytes that `parts` will take in the file."""
+    """Return the size of `parts` in the file, in bytes."""
     return sum(map(len, parts))
 
 

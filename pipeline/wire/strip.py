@@ -9,7 +9,7 @@ from pipeline.wire import scan
 from pipeline.wire.scan import fields
 from pipeline.wire.splice import length_delimited
 
-Dropped = Mapping[int, Any]  # by field number: None to leave it out, or what to leave out of the message that it holds
+Dropped = Mapping[int, Any]  # by field number: None to drop the field, or what to drop from the message in it
 
 
 def strip(view: memoryview, dropped: Dropped) -> bytes:

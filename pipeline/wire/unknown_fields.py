@@ -58,7 +58,7 @@ def unclosed(text: str) -> int:
             opened.append(token.start)
         elif token.text in _CLOSING.values() and opened:
             opened.pop()
-    is_read = "\n" not in text[end:].strip()  # else a string is not closed, which may hide a brace
+    is_read = "\n" not in text[end:].strip()  # else there is an unclosed string, which may hide a brace
     return text.count("\n", 0, opened[-1]) + 1 if opened and is_read else 0
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.config import Options
 from pipeline.engine import planner
 from pipeline.store.store import Store
 from tests.engine.fakes import NAMES, STAGES, Bench
+from tests.support import edit_record
 
 
 def _plan(bench: Bench, **typed: object) -> dict[str, tuple[str, list[str]]]:
@@ -91,3 +94,10 @@ def test_a_plan_as_json_has_reasons_as_data(bench: Bench) -> None:
     (verify,) = [entry for entry in planner.as_json(planner.plan(options, STAGES)) if entry["stage"] == "verify"]
     reason = verify["reasons"][0]
     assert (reason["kind"], reason["name"], reason["before"], reason["after"]) == ("option", "seed", 0, 9)
+
+
+def test_what_is_cached_is_told_without_the_store_that_a_sent_record_names(bench: Bench, tmp_path: Path) -> None:
+    bench.run()
+    edit_record(bench.output, lambda record: record.update(store=str(tmp_path / "theirs")))
+    assert planner.cached(bench.output, bench.options(), STAGES)
+    assert not (tmp_path / "theirs").exists()
