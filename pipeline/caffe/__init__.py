@@ -1,6 +1,6 @@
-"""Caffe networks: their files and schema, the upgrade of old ones, and reading and writing them as graphs.
+"""Caffe's networks: files, schema, upgrade of old ones; read to the graph, written from it.
 
-Plugins register their own layers with `layer`.
+`layer` is what a plugin registers its own layers with.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["layer"]
 
 
 def __getattr__(name: str) -> object:
-    """Return `layer`, which is imported on demand, because it needs protobuf and all readers."""
+    """Return `layer`, which is imported only where it is asked for: it takes protobuf and all readers with it."""
     if name == "layer":
         from pipeline.caffe.read.reader import layer
 

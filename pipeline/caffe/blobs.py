@@ -1,4 +1,4 @@
-"""Reads the weights of a caffemodel as views of the mapped file, and writes weights without copying them.
+"""A caffemodel's weights on the wire: read as views of the mapped file, written from where they lie.
 
 Follows StoredBlob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 """
@@ -23,7 +23,7 @@ from pipeline.wire.strip import Dropped, strip
 
 Array = np.ndarray[Any, Any]
 
-# Stands for a blob that HDF5 stores only at the layer that owns it, not at the layers that share it.
+# Stands for a blob that HDF5 holds at the layer that owns it, and not at this one, which shares it.
 ABSENT: Array = np.zeros(0, np.float32)
 
 # Field numbers of caffe.proto.
@@ -36,7 +36,7 @@ _RAW_TYPE, _RAW_DATA = 10, 12
 # The types of raw_data (BlobProto.Type) that are weights.
 _RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
-# The fields of blobs, without which a net is read.
+# The blobs that a net is read without.
 _WITHOUT_BLOBS: Dropped = {
     _LAYER: {_BLOBS: None},
     _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
@@ -45,26 +45,26 @@ _WITHOUT_BLOBS: Dropped = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredBlob:
-    """The numbers of a parameter, and whether its shape is a legacy shape, which always has four extents.
+    """The numbers of a parameter, and whether its shape is the legacy one of always four extents.
 
-    A legacy shape equals every shape that it extends by leading ones: the weights of an InnerProduct are (1, 1, M, N),
-    its bias is (1, 1, 1, M).
+    A legacy shape stands for every shape that equals it with ones put in front: an InnerProduct's weights are
+    (1, 1, M, N), its bias (1, 1, 1, M).
     """
 
     array: Array
     legacy: bool = False
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether Caffe accepts the blob for a parameter of this shape (StoredBlob::ShapeEquals)."""
+        """Return whether Caffe takes the blob for a parameter of this shape (StoredBlob::ShapeEquals)."""
         if self.legacy and len(shape) <= 4:
             shape = (1,) * (4 - len(shape)) + shape
         return bool(self.array.shape == shape)
 
 
 def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
-    """Return the blobs of every layer that has some, by name, in the order of the file.
+    """Find the blobs of every layer that has some, by name, in the file's order.
 
-    Reads the current format, V1 and V0. Of two layers with the same name the last counts, as in Caffe.
+    Reads the current form, V1 and V0; of two layers of one name the last counts, as in Caffe.
     Raises InvalidInputError with the layer and the byte offset, OverBudget for too many blobs of one layer.
     """
     found: dict[str, tuple[StoredBlob, ...]] = {}
@@ -89,7 +89,7 @@ def strip_blobs(view: memoryview) -> bytes:
 
 
 def blob_parts(array: Array) -> list[Part]:
-    """Return a BlobProto: packed float data, then the shape, in protobuf's own order."""
+    """Return a BlobProto: packed float data, then the shape, as protobuf itself orders them."""
     floats = Floats(array)
     data: list[Part] = [length_delimited(_DATA, len(floats)), floats] if len(floats) else []
     dims = packed_varints(array.shape)
@@ -98,7 +98,7 @@ def blob_parts(array: Array) -> list[Part]:
 
 
 def layer_parts(head: bytes, blobs: tuple[Array, ...]) -> list[Part]:
-    """Return the field of a NetParameter with one layer: `head` serialized, then its blobs."""
+    """Return the field of a NetParameter that holds one layer: `head` serialised, then its blobs."""
     parts: list[Part] = [head]
     for blob in blobs:
         parts += message(_BLOBS, blob_parts(blob))
@@ -143,7 +143,7 @@ def _blob(view: memoryview, blob: Field, layer: str) -> StoredBlob:
 
 
 def _raw(view: memoryview, parts: Mapping[int, list[Field]], layer: str) -> Array:
-    """Return raw_data according to its type. NVIDIA's fork writes it since 0.16, and OpenCV for half precision."""
+    """Return raw_data as its type says: so NVIDIA's fork writes weights from 0.16 on, and OpenCV half precision."""
     kind = parts[_RAW_TYPE][-1].value if _RAW_TYPE in parts else BlobProto.DOUBLE
     if kind not in _RAW_DTYPES:
         raise UnsupportedError.one(f"layer {layer}", f"raw_data of type {kind} is none of double, float and half")

@@ -1,4 +1,4 @@
-"""Reads and writes the two files of a Caffe network: a prototxt and its weights."""
+"""Pairs of files that are a Caffe network: a prototxt and its weights, as one value."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaffeNet:
-    """A network: `net`, in the current format and without blobs, and `blobs` by layer name.
+    """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
 
-    `legacy` names the layers whose blobs have the legacy shape of four extents (see `StoredBlob.fits`). A blob that the
-    file stores only at another layer, which shares it, is `blobs.ABSENT`. `notes` say how the files were interpreted.
+    `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
+    file has only at another layer, which shares it, is `blobs.ABSENT`. `notes` tell what was made of the files.
     """
 
     net: NetParameter
@@ -47,7 +47,7 @@ class CaffeNet:
     notes: tuple[str, ...] = ()
 
     def unused(self) -> tuple[str, ...]:
-        """Return the layers in the file of weights that the net lacks. Caffe ignores them silently."""
+        """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
         return tuple(sorted(self.blobs.keys() - {layer.name for layer in self.net.layer}))
 
 
@@ -58,12 +58,12 @@ def write_pair(
     comments: Mapping[str, str] = _NONE,
     progress: Progress = no_progress,
 ) -> dict[str, str]:
-    """Write a prototxt and its weights, and return their digests by name. The same network gives the same bytes.
+    """Write a prototxt and its weights, and give their digests by name; the same network gives the same bytes.
 
-    A caffemodel contains the name, type, bottoms, tops and blobs of each layer (shape and packed float32 data). If the
-    name ends in .h5, the weights are written as HDF5, which may have any size (see `hdf5.parts`, also for its errors).
-    `comments` holds a line to put above a layer in the prototxt, by layer. Raises UnsupportedError before anything is
-    written if the caffemodel would reach 2 GiB, MachineError if the files cannot be written.
+    A caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data); a name
+    that ends in .h5 is of weights in HDF5, which may have any size (see `hdf5.parts`, also for what it raises).
+    `comments` gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is
+    written where the caffemodel would reach 2 GiB, MachineError where the disk refuses.
     """
     if caffemodel_path.suffix == ".h5":
         parts = hdf5.parts(caffemodel_path, net.net, net.blobs)
@@ -78,7 +78,7 @@ def write_pair(
 
 
 def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
-    """Return the parts of the caffemodel of a net. `splice.total` returns its size."""
+    """Return the parts of the caffemodel of a net; its size is `splice.total` of them."""
     names = {layer.name for layer in net.net.layer}
     if len(names) != len(net.net.layer) or not names.issuperset(net.blobs):
         raise ValueError("layers must have names of their own, and blobs must be those of layers")
@@ -94,11 +94,11 @@ def read_pair(
     weights_path: Path | None = None,
     state: State = State(),  # noqa: B008 - frozen
 ) -> CaffeNet:
-    """Read a network of any age, text or binary, and its file of weights.
+    """Read the layers that a network has in a state, of any age, text or binary, and a file of weights.
 
-    `state` selects the layers (see `phase.in_state`). The arrays are views of the file of weights, or, if there is
-    none, the blobs in the file of the net itself. Raises InvalidInputError for a file that is damaged or has no layers,
-    UnsupportedError for fields that no known Caffe has.
+    The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
+    `state` selects layers as in `phase.in_state`. Raises InvalidInputError for a file
+    that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
@@ -118,7 +118,7 @@ def read_pair(
 
 
 def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
-    """Return the prototxt of some layers of a network, without fields that no known Caffe has."""
+    """Return the prototxt of some layers of a network, without the fields that no known Caffe has."""
     chosen = NetParameter(name=net.net.name, layer=layers)
     for layer in chosen.layer:
         layer.ClearField("unknown")
@@ -126,7 +126,7 @@ def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
 
 
 def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
-    """Return layers as JSON values: their types, blobs, and parameters by message and field."""
+    """Return layers as JSON values: what they are, their blobs, and their parameters by message and field."""
     return tuple(
         {
             "layer": layer.name,
@@ -145,18 +145,18 @@ def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
 
 
 def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:
-    """Read a NetParameter of any age, with the layers of all phases, in the current format and without blobs.
+    """Read a NetParameter of any age and phase as the current form, without blobs.
 
-    Raises UnsupportedError for fields that no known Caffe has, or calls `note` for them if given.
+    Raises UnsupportedError for fields that no known Caffe has, unless `note` is there to be told.
     """
     with reading(path):
         return upgrade(_read_net(path, note)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
-    """Read the blobs of each layer from a caffemodel or an HDF5 file, which is recognised by its signature.
+    """Read the blobs of each layer from a caffemodel or, told by its signature, an HDF5 file.
 
-    `net` is needed because HDF5 does not store the blobs that a layer shares with an earlier one.
+    HDF5 does not tell how many blobs a layer has that shares its last ones; `net` does.
     """
     view = map_file(path)
     if is_hdf5(view):
@@ -167,7 +167,7 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
 
 
 def _refuse_template(view: memoryview, path: Path) -> None:
-    """Raise InvalidInputError for a template that a program must fill in first, as those of Collective Knowledge."""
+    """Raise InvalidInputError for a net that a program is to fill in first, as those of Collective Knowledge are."""
     found = _TEMPLATE.search(view)
     if found:
         word = found[0].decode("ascii")
@@ -175,9 +175,9 @@ def _refuse_template(view: memoryview, path: Path) -> None:
 
 
 def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
-    """Return the bytes of a net's file in binary form, and the net in it, without blobs.
+    """Return a net's file in binary form, and the net as it stands there, without blobs.
 
-    Raises OverBudget if there are too many layers, before they are read.
+    Raises OverBudget for too many layers, before they are read.
     """
     view = map_file(path)
     if is_hdf5(view):

@@ -1,4 +1,4 @@
-"""The format of Caffe networks: a readable prototxt, and its weights."""
+"""Caffe's files as a format: a prototxt that people can read, and its weights."""
 
 from __future__ import annotations
 
@@ -43,13 +43,14 @@ class Caffe(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for any other file."""
+        """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for what is none of them."""
         return recognise(view)
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Read a pair. Runs the plugins in `source`.
+        """Read a pair, with the shapes that the user gave for one of their own.
 
-        The outputs are those of the signature if the net has all of them, and otherwise those of Caffe.
+        Outputs are those of the signature while the net has them all, else Caffe's own. Runs the plugins that `source`
+        names.
         """
         from pipeline.plugins import loaded
 
@@ -88,7 +89,7 @@ class Caffe(Format):
         return Network(graph, own.with_blobs(self.name, *names))
 
     def sketch(self, source: Source) -> Network:
-        """Read a prototxt without its weights, which become zeros. Raises InvalidInputError if it is faulty."""
+        """Read a prototxt without its weights, which are zeros then. Raises InvalidInputError for one with faults."""
         from pipeline.caffe.read import outline
         from pipeline.caffe.read.given import input_shapes
         from pipeline.graph import signature
@@ -104,7 +105,7 @@ class Caffe(Format):
         return Network(graph, signature.of_graph(graph))
 
     def selected(self, source: Source, folder: Path) -> Source:
-        """Return a source whose prototxt has only the layers that are read, if options select layers."""
+        """Return a source whose prototxt has the layers that are read, where options say that not all are."""
         chooses = source.phase or source.stages or source.not_stages or source.level is not None
         if source.signature or not (chooses or source.cut or source.outputs):
             return source
@@ -158,14 +159,14 @@ class Caffe(Format):
         return Written({"prototxt": prototxt, "caffemodel": caffemodel}, digests, emission.inputs, emission.outputs)
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Write the layers in memory, and read them back."""
+        """Write the layers in memory, and read them again."""
         from pipeline.caffe.read import read
         from pipeline.caffe.write import write
 
         return read(write(graph))
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the weights beside a prototxt, under the name that runs or users usually give them."""
+        """Return the weights that a run of ours, or the usual habit, puts beside a prototxt."""
         names = (_CAFFEMODEL, _HDF5, f"{path.stem}.caffemodel", f"{path.stem}.caffemodel.h5")
         found = next((near for name in names if (near := path.with_name(name)) != path and near.is_file()), None)
         return {"caffemodel": found} if found else {}
@@ -180,7 +181,7 @@ class Caffe(Format):
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Let errors about the contents of a prototxt name the file."""
+    """Let an error about what a prototxt says name that file."""
     try:
         yield
     except UnsupportedError as error:
@@ -201,7 +202,7 @@ def _net(source: Source) -> CaffeNet:
 
 
 def _part(net: CaffeNet, source: Source) -> Cut:
-    """Return the layers of a net that are read, and those that are left out."""
+    """Return which layers of a net are read, and which are not."""
     from pipeline.caffe.read import part
     from pipeline.caffe.read.given import input_shapes
 

@@ -1,4 +1,4 @@
-"""Lists the layers of a prototxt, with or without weights, or of a file of weights."""
+"""The inventory of a Caffe network: the layers of a prototxt, with or without weights, or of a weights file."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _NOT_ATTRIBUTES = frozenset({"name", "type", "bottom", "top", "blobs", "unknown"
 
 
 def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) -> Inventory:
-    """List the layers of the TEST phase. Without weights, parameters are counted from their required shapes.
+    """List the layers of the TEST phase; without weights, parameters are counted by the shapes that they must have.
 
-    `inputs` replace shapes of the prototxt. Whatever cannot be read becomes a note. Raises as `files.read_pair`.
+    `inputs` replace shapes of the prototxt. What cannot be read is a note. Errors as `files.read_pair`.
     """
     from pipeline.caffe import files
     from pipeline.caffe.read import outline
@@ -51,7 +51,7 @@ def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) 
 
 
 def blobs(path: Path) -> Inventory:
-    """List the layers in a file of weights. A caffemodel also has their types and blobs, HDF5 only their names."""
+    """List the layers in a file of weights: a caffemodel tells their types and wiring too, HDF5 only names."""
     from pipeline.caffe import files
     from pipeline.caffe.recognition import is_hdf5
     from pipeline.wire.mapped import map_file
@@ -71,7 +71,7 @@ def blobs(path: Path) -> Inventory:
 
 
 def _as_it_is(path: Path) -> tuple[CaffeNet, tuple[str, ...]]:
-    """Read a net with the layers of all phases, and with a note for each unknown field."""
+    """Read a net with layers of any phase and fields that nobody knows, which are told."""
     from pipeline.caffe import files
 
     held, notes = files.read_weights(path), list[str]()
@@ -95,7 +95,7 @@ def _part(layer: LayerParameter, arrays: Sequence[Array], measures: Mapping[str,
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
-    """Return blobs by the names that Caffe gives them, which are their indices."""
+    """Name blobs as Caffe does: by their index."""
     from pipeline.caffe.blobs import ABSENT
 
     return {str(index): array for index, array in enumerate(arrays) if array is not ABSENT}
@@ -109,7 +109,10 @@ def _inputs(net: CaffeNet, graph: Graph) -> dict[str, Shape | None]:
 
 
 def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
-    """Return the fields that a prototxt sets: nested ones as `convolution_param.num_output`, unknown ones as text."""
+    """Return the fields that a prototxt sets, the inner ones as `convolution_param.num_output`.
+
+    Those that the schema lacks are there too, as they were written.
+    """
     for name, value in _plain(layer).items():
         if name in _NOT_ATTRIBUTES:
             continue

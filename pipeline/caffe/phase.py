@@ -1,4 +1,4 @@
-"""Selects the layers of a network by phase, level and stages, as Net::FilterNet does (net.cpp)."""
+"""Which layers of a network are there in a state, as Net::FilterNet decides (net.cpp)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.errors import InvalidInputError
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state by which rules select layers. `level` and `stages` replace those of the net itself, if given."""
+    """The state by which rules choose layers; `level` and `stages` replace those of the net's own, where given."""
 
     phase: str = "TEST"
     level: int | None = None
@@ -20,11 +20,11 @@ class State:
 
 
 def in_state(net: NetParameter, state: State = State(), notes: list[str] | None = None) -> NetParameter:
-    """Return the network in a state, without layers that are excluded by rules, and without the rules themselves.
+    """Return the network of a state: without the rules, and the layers that these leave out.
 
-    A data layer for training stays if other layers need its blobs and nothing else provides them, because its shapes
-    are needed. `notes` get an entry for that, and for layers that are excluded by a stage or a level. Raises
-    InvalidInputError for a layer with both kinds of rules, and if no layer remains that computes anything.
+    A layer that brings data for training stays where the rest reads what nothing else brings, and is told in `notes`:
+    of it only the shapes matter. So are the layers that are left out by a stage or a level.
+    Raises InvalidInputError for a layer with rules of both kinds, and where no layer remains that computes anything.
     """
     own = NetState(phase=TRAIN if state.phase == "TRAIN" else TEST)
     own.level = net.state.level if state.level is None else state.level
@@ -51,7 +51,7 @@ def in_state(net: NetParameter, state: State = State(), notes: list[str] | None 
 
 
 def _stages(layer: LayerParameter) -> str:
-    """Return the stages and levels in the rules of a layer, in words; "" if there are none."""
+    """Return the stages and levels that a layer's rules name; "" where they name none."""
     rules = [*layer.include, *layer.exclude]
     stages = dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
     leveled = any(rule.HasField("min_level") or rule.HasField("max_level") for rule in rules)
@@ -59,7 +59,7 @@ def _stages(layer: LayerParameter) -> str:
 
 
 def _refuse_empty(net: NetParameter, state: State) -> None:
-    """Raise InvalidInputError if rules left no layer that computes. A data layer alone counts as a network."""
+    """Raise InvalidInputError where rules left no layer that computes; one that brings data is a network by itself."""
     left_out = any(layer.bottom for layer in net.layer)
     if net.layer and not left_out:
         return
@@ -74,7 +74,7 @@ def _refuse_empty(net: NetParameter, state: State) -> None:
 
 
 def _borrowed(layers: Sequence[LayerParameter], included: Sequence[bool]) -> set[int]:
-    """Return the indices of excluded layers without bottoms whose tops are needed by the included layers."""
+    """Return the places of layers without bottoms that are not included, and make what those that are lack."""
     kept = [layer for layer, there in zip(layers, included, strict=True) if there]
     lacking = {blob for layer in kept for blob in layer.bottom} - {top for layer in kept for top in layer.top}
     borrowed: set[int] = set()
@@ -98,7 +98,7 @@ def _included(layer: LayerParameter, state: NetState) -> bool:
 
 
 def meets(state: NetState, rule: NetStateRule) -> bool:
-    """Return whether a state meets a rule (Net::StateMeetsRule)."""
+    """Return whether a state has all that a rule asks for (Net::StateMeetsRule)."""
     stages = set(state.stage)
     return (
         (not rule.HasField("phase") or rule.phase == state.phase)

@@ -1,4 +1,4 @@
-"""Recognises Caffe's files by their contents."""
+"""Tells Caffe's files by what they hold, whatever they are called."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from pipeline.wire.foreign import hdf5_of_others
 from pipeline.wire.words import CONTROL
 
-_HEAD = 1 << 16  # bytes at the start of a prototxt by which it is recognised
-# Spaces within the line only: `\s*` would scan over all empty lines from each of them.
+_HEAD = 1 << 16  # bytes in which a prototxt says what it is
+# A line's own spaces only: `\s*` would go on over all empty lines from each of them.
 _LAYERS = re.compile(rb"^[^\S\n]*+(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
 _OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -16,7 +16,7 @@ _NAME, _LAYER, _V1_LAYER = 1, 100, 2  # the fields of a NetParameter that hold i
 
 
 def recognise(view: memoryview) -> str:
-    """Return "prototxt" for layers as text, "caffemodel" for a binary net or weights in HDF5, "" for other files."""
+    """Return "prototxt" for the text of layers, "caffemodel" for a binary net or weights in HDF5, "" for neither."""
     head = bytes(view[:_HEAD])
     if is_hdf5(view):
         return "" if hdf5_of_others(head) else "caffemodel"
@@ -26,14 +26,14 @@ def recognise(view: memoryview) -> str:
 
 
 def is_hdf5(view: memoryview) -> bool:
-    """Return whether a file has the signature of HDF5, as Caffe does."""
+    """Tell an HDF5 file by its signature, as Caffe does."""
     return bytes(view[: len(_HDF5)]) == _HDF5
 
 
 def _is_net(view: memoryview) -> bool:
-    """Recognise a binary NetParameter by its first layer. An old one has its type as a number, at 5.
+    """Tell a binary NetParameter by its first layer: an old one has its type as a number, at 5.
 
-    The oldest layers have a message at 1, with a name and a type, where an operator of Caffe2 has a blob.
+    The oldest have a message at 1, with a name and a type, where an operator of Caffe2 has a blob.
     """
     from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, first_of, kinds
 

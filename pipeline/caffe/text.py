@@ -1,4 +1,4 @@
-"""Writes a network as text, with a comment above each layer that says where it comes from."""
+"""A network's text form, for Caffe 1.0 and for people: a comment above a layer says where it is from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def prototxt(net: NetParameter, comments: Mapping[str, str] = _NONE) -> str:
-    """Return a net as text. `comments` holds a line to put above a layer, by the name of the layer."""
+    """Write a net as text; `comments` gives a line to put above a layer, by the layer's name."""
     head = NetParameter()
     head.CopyFrom(net)
     head.ClearField("layer")
@@ -27,6 +27,6 @@ def prototxt(net: NetParameter, comments: Mapping[str, str] = _NONE) -> str:
 def _comment(comment: str | None) -> str:
     if not comment:
         return ""
-    # After a line break in a comment, the rest of it would be read as fields.
+    # A line break in a comment would let the rest of it be read as fields.
     line = "".join(letter if letter.isprintable() else " " for letter in comment)
     return f"# {line}\n"

@@ -1,4 +1,4 @@
-"""Selects the part of a network before some of its layers, such as unsupported layers at its end."""
+"""The part of a network before some of its layers, for what has no counterpart at its end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
-CUT_BY_ITSELF = "auto"  # cut at every layer without a counterpart
+CUT_BY_ITSELF = "auto"  # at every layer that has no counterpart
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The layers of a part, in order, the layers that were cut off, and the blobs that those would take from the part.
+    """The layers of a part, in order, those that it lacks, and the blobs that these would have taken from it.
 
     `idle` are inputs that no layer of the part reads.
     """
@@ -29,12 +29,12 @@ class Cut:
 
     @property
     def removed(self) -> frozenset[str]:
-        """The names of the layers that were left out."""
+        """The names of the layers that are left out."""
         return frozenset(layer.name for layer in self.left_out)
 
 
 def needed_for(part: Cut, outputs: Collection[str]) -> Cut:
-    """Leave out the layers that these blobs do not need. Data layers stay, but are idle if nothing reads them."""
+    """Leave out the layers that these blobs do not need; what brings data stays, idle where nothing reads it."""
     wanted = set(outputs)
     kept: list[LayerParameter] = []
     for layer in reversed(part.layers):
@@ -50,9 +50,9 @@ def needed_for(part: Cut, outputs: Collection[str]) -> Cut:
 
 
 def cut_at(network: Deployed, wanted: Sequence[str], names: Collection[str] = ()) -> Cut:
-    """Leave out the layers in `wanted`, by name or type, and those in `names`, with all layers that need them.
+    """Leave out the layers that `wanted` names, by name or by type, and those of `names`, with all that needs them.
 
-    Raises UsageError for a layer that does not exist.
+    Raises UsageError for one that is not there.
     """
     there = {text for layer in network.layers for text in (layer.name, layer.type)}
     missing = [name for name in wanted if name not in there]

@@ -1,4 +1,4 @@
-"""What the reader of a layer gets: its bottoms, tops and parameters, all of which must be used."""
+"""A layer as its reader sees it: bottoms, tops, and parameters that must all be used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.graph.values import Shape, Value
 if TYPE_CHECKING:
     from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
-PYTHON = "Python"  # the type of layers that are defined by Python code
+PYTHON = "Python"  # the type of layers whose definition is code of the user's
 MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
 
 # What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
@@ -56,7 +56,7 @@ _Real = float
 
 
 class Fields:
-    """A parameter message of a layer, such as `convolution_param`. Fields that are read count as used."""
+    """A parameter message of a layer, such as `convolution_param`; what is asked for counts as used."""
 
     def __init__(self, message: Any, layer: str, path: str, used: set[str]) -> None:  # noqa: ANN401 - any message
         self._message = message
@@ -69,7 +69,7 @@ class Fields:
         return getattr(self._message, name)
 
     def has(self, name: str) -> bool:
-        """Return whether the prototxt sets the field, even to its default."""
+        """Return whether the prototxt sets the field, be it to its default."""
         self._used.add(f"{self._path}.{name}")
         return bool(self._message.HasField(name))
 
@@ -88,7 +88,7 @@ class Fields:
         return tuple(self._get(name))
 
     def floats(self, name: str) -> tuple[float, ...]:
-        """Return a repeated number. Raises as `float`."""
+        """Return a repeated number; errors as `float`."""
         return tuple(self._finite(name, value) for value in self._get(name))
 
     def text(self, name: str) -> str:
@@ -112,19 +112,19 @@ class Fields:
         return int(self._get(name))
 
     def message(self, name: str) -> Fields:
-        """Return a message inside this one, with defaults if it is not set."""
+        """Return a message inside this one, of defaults where it is not set."""
         return Fields(self._get(name), self._layer, f"{self._path}.{name}", self._used)
 
     def ignore(self, *names: str) -> None:
-        """Count fields as used that do not affect the result of the layer."""
+        """Declare fields used that cannot change what the layer gives."""
         self._used |= {f"{self._path}.{name}" for name in names}
 
     def number(self, name: str) -> _Number:
-        """Return an integer; 0 if the message has no such field."""
+        """Return an integer, 0 where the message has no such field."""
         return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
 
     def float(self, name: str) -> float:
-        """Return a number, or its default. Raises UnsupportedError if it is not finite."""
+        """Return a number, or its default. Raises UnsupportedError for one that is not finite."""
         return self._finite(name, self._get(name))
 
     def bound(self, name: str) -> _Real:
@@ -139,7 +139,7 @@ class Fields:
 
 
 class LayerReader:
-    """A LayerParameter with the values of its bottoms, which keeps track of the fields that were used."""
+    """A LayerParameter with the values of its bottoms; it knows which of its fields no reader has used."""
 
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
@@ -149,7 +149,7 @@ class LayerReader:
         self.type = message.type
         self.kind = kind(message)
         if message.type == PYTHON:
-            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # they are in its kind
+            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # its kind tells
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
@@ -168,7 +168,7 @@ class LayerReader:
         return bool(self.tops) and list(self._message.bottom[:1]) == [self.tops[0]]
 
     def take(self, fewest: int, most: int | None = None) -> tuple[Value, ...]:
-        """Return the bottoms, of which there must be at least `fewest` and at most `most`."""
+        """Return the bottoms, of which there must be `fewest`, or as many as `most`."""
         most = fewest if most is None else most
         if not fewest <= len(self.bottoms) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -176,7 +176,7 @@ class LayerReader:
         return self.bottoms
 
     def param(self, name: str) -> Fields:
-        """Return a parameter message, with defaults if the layer has none."""
+        """Return a parameter message, of defaults where the layer has none."""
         return Fields(getattr(self._message, name), self.name, name, self._used)
 
     def has(self, name: str) -> bool:
@@ -184,39 +184,39 @@ class LayerReader:
         return bool(self._message.HasField(name))  # type: ignore[arg-type] # a name at run time
 
     def resized(self, name: str) -> int:
-        """Return the height or width to which images are resized; 0 if not given (SSD)."""
+        """Return the height or width that images are brought to, 0 where that is not said (SSD)."""
         given = [int(getattr(each, name)) for each in self._message.transform_param.resize_param]
         return given[0] if given else 0
 
     def leave_all(self) -> None:
-        """Count all fields as used, even unknown ones."""
+        """Declare all fields used, also those that the schema lacks."""
         self._left = True
 
     def leave(self, *names: str) -> None:
-        """Count all fields of the messages `names` as used."""
+        """Declare all fields of the messages `names` used."""
         for name in names:
             message = getattr(self._message, name)
             self._used |= {f"{name}.{field.name}" for field in message.DESCRIPTOR.fields}
 
     def changes(self, name: str, fields: Sequence[str]) -> str:
-        """Return in words which of `fields` of the message `name` are set, for a note."""
+        """List those of `fields` of the message `name` that are set, for a note."""
         message = getattr(self._message, name)
         found = {field.name: value for field, value in message.ListFields() if field.name in fields}
         return ", ".join(f"{field} {value}" for field, value in found.items())
 
     def check_size(self, shape: Shape) -> None:
-        """Refuse a shape that no blob can have: with a negative extent, or with more numbers than an int can count."""
+        """Require a shape that a blob can have: no extent below 0, and no more numbers than an int counts."""
         if any(extent < 0 for extent in shape) or math.prod(shape) > MOST_NUMBERS:
             self.invalid(f"a blob of shape {shape}")
 
     def axis(self, index: int, rank: int) -> int:
-        """Return an axis of `rank` counted from the front (Blob::CanonicalAxisIndex)."""
+        """Count an axis of `rank` from the front (Blob::CanonicalAxisIndex)."""
         if not -rank <= index < rank:
             self.invalid(f"axis {index} of a blob with {rank} axes")
         return index % rank
 
     def unread(self) -> Iterator[Problem]:
-        """Return a problem for every field that is set but was not used, including unknown ones."""
+        """Return a problem for every field that is set and that nothing used, also those that the schema lacks."""
         if self._left:
             return
         for field, value in self._message.ListFields():
@@ -232,7 +232,7 @@ class LayerReader:
         yield from self.unknown()
 
     def unknown(self) -> Iterator[Problem]:
-        """Return a problem for every unknown field that is set and may not be ignored."""
+        """Return a problem for every field that is set, that the schema lacks and that does matter."""
         for field in self._message.unknown if not self._left else ():
             outer = field.path.partition(".")[0]
             if field.path in self._used:
@@ -245,7 +245,7 @@ class LayerReader:
                 yield Problem(f"{self.name}.{field.path}", *refused(self._message, field))
 
     def ignored(self) -> Iterator[str]:
-        """Return a note, with the reason, for every field of a fork that is set and may be ignored."""
+        """Return a note for every field of a fork that is set and does not matter, with the reason."""
         if self._left:
             return
         for name, whose in _OF_OTHERS.items():
@@ -257,14 +257,14 @@ class LayerReader:
                 yield f"{self.name}.{unknown.path}: ignored, {reason}"
 
     def filler(self, index: int) -> FillerParameter | None:
-        """Return the filler of the blob with this index; None if the prototxt has none."""
+        """Return what fills the layer's blob of that index before training, None where the prototxt names no filler."""
         found = fillers(self._message)
         return found[index] if index < len(found) else None
 
     def lacking(self, path: str) -> str:
-        """Return the value of an unknown field as it was written; "" if it is not set.
+        """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
 
-        A field inside an unknown message is searched for in the text of the message. It counts as used.
+        A field inside a message that the schema lacks is found in the message's text. What is asked for counts as used.
         """
         outer, _, inner = path.partition(".")
         self._used |= {path, outer}
@@ -277,16 +277,16 @@ class LayerReader:
         return ""
 
     def _unasked(self, field: UnknownField) -> Iterator[Problem]:
-        """Return a problem for every unused field in the text of an unknown message, if others in it were used."""
+        """Return a problem for every field in the text of a message of which others were asked for."""
         for name in _NAMES.findall(field.text):
             path = f"{field.path}.{name}"
             if path not in self._used:
                 yield Problem(f"{self.name}.{path}", "the layer's reader has no use for it")
 
     def parameters(self) -> dict[str, str | tuple[float, ...]]:
-        """Return the parameters in the param_str of a Python layer by name: words, and lists of numbers.
+        """Return what the param_str of a Python layer says: words, and lists of numbers, by name.
 
-        It may be YAML, JSON or a Python literal, without nesting. Anything else in it is not read.
+        It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
         """
         text = self.param("python_param").text("param_str")
         return {name: _literal(value) for name, value in _PAIR.findall(text)}
@@ -296,12 +296,12 @@ class LayerReader:
         raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
 
     def invalid(self, why: str) -> NoReturn:
-        """Raise InvalidInputError for a layer that Caffe itself would not accept."""
+        """Raise InvalidInputError for a layer that Caffe itself does not take."""
         raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)
 
 
 def kind(message: LayerParameter) -> str:
-    """Return the name under which the reader of a layer is registered: its type; for Python, module and class."""
+    """Return what the reader of a layer is registered as: its type, with a Python layer's module and class."""
     if message.type != PYTHON:
         return message.type
     return f"{PYTHON} {message.python_param.module}.{message.python_param.layer}"

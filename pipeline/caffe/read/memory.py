@@ -1,4 +1,4 @@
-"""Finds blobs that share memory, such as in-place tops, and layers that overwrite what other layers still read."""
+"""Blobs that lie in one memory: tops that are bottoms, and what is written there in place of what others read."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ FILLED_ONCE = frozenset({"DummyData", "Parameter"})  # tops that no run fills ag
 
 
 class Memory:
-    """Tracks which blobs share memory, and which have been overwritten through another blob.
+    """Follows which blobs share memory, and which of them hold what another layer has written over.
 
-    If a layer reads an overwritten blob, Caffe computes something else than the prototxt suggests.
+    A network whose layers read such a blob computes in Caffe something other than what its prototxt says.
     """
 
     def __init__(self, layers: Iterable[LayerParameter]) -> None:
-        """Count, for all layers, the readers of each blob between two layers that write it."""
+        """Count, for all layers of a network, who reads a blob from each writing of it to the next."""
         self._shares: dict[str, set[str]] = {}
         self._spoiled: dict[str, str] = {}
         self._constants: dict[str, str] = {}
@@ -82,7 +82,7 @@ class Memory:
         return None
 
     def refusal(self, layer: LayerParameter) -> str | None:
-        """Return why the result of a layer in place is undefined; None if it is the same as elsewhere."""
+        """Return why nobody can say what a layer computes in place, None where it is what it computes elsewhere."""
         if _leaves_alone(layer):
             return None
         for top in self._rewritten(layer):
@@ -94,7 +94,7 @@ class Memory:
         return None
 
     def run(self, layer: LayerParameter, bottoms: tuple[Value, ...]) -> None:
-        """Record what a layer with these bottoms does to the memory of its tops."""
+        """Take note of what a layer, of these bottoms, does to the memory of its tops."""
         rewritten = self._rewritten(layer)
         self._written.update(layer.top)
         for top in layer.top:
@@ -114,7 +114,7 @@ class Memory:
             self._shares[other] = group
 
     def spoiled_by(self, blob: str) -> str | None:
-        """Return the layer that overwrote a blob through another blob; None if none did."""
+        """Name the layer that wrote over a blob by way of another one, None where none did."""
         return self._spoiled.get(blob)
 
     def _rewritten(self, layer: LayerParameter) -> list[str]:
@@ -128,7 +128,7 @@ class Memory:
 
 
 def _is_view(layer: LayerParameter) -> bool:
-    """Return whether the tops are views of the bottom: always, or because nothing has to be moved."""
+    """Return whether the tops lie in the memory of the bottom: always so, or where nothing is to be moved."""
     if layer.type in VIEWS:
         return True
     if layer.type == "Permute":
@@ -143,7 +143,7 @@ def _leaves_alone(layer: LayerParameter) -> bool:
 
 
 def _shared(layer: LayerParameter, bottoms: tuple[Value, ...]) -> list[tuple[str, str]]:
-    """Return the pairs of blobs that share memory because of a layer."""
+    """Return the pairs of blobs that a layer lets lie in one memory."""
     if layer.bottom and _is_view(layer):
         return [(layer.bottom[0], top) for top in layer.top]
     # Of a single step, all of h is the last h (LSTMLayer::FillUnrolledNet).

@@ -1,4 +1,4 @@
-"""Reads a Caffe network as a graph: applies the reader of each layer, and collects all problems."""
+"""From a Caffe network to the neutral graph: every layer through its reader, every problem collected."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet
     from pipeline.caffe.schema import LayerParameter
 
-UNKNOWN = (1, 3, 224, 224)  # the shape that is assumed if nothing is known
-_ALIKE = 0.8  # of 1: the minimal similarity of a suggested name
+UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
+_ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
 _SOUGHT, _LATEST, _LONG = 100, 1000, 200  # names that are looked for, among how many, and how long they may be
 
 
@@ -39,18 +39,18 @@ def read(
     until: Sequence[str] = (),
     notes: list[str] | None = None,
 ) -> Graph:
-    """Read a network (in the current format, of one phase) as a graph that computes what Caffe does.
+    """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
 
-    `input_shapes` replaces shapes of the prototxt, by blob; any blob with a shape there becomes an input. `outputs` are
-    the output blobs, in order; by default, those that no layer consumes, by name. `until` are output blobs, too, but
-    everything that they do not need is not even read. Layers that only training needs are left out unless `keep_loss`
-    (see `training.deployed`). Layers in `cut`, by name or type, are left out with everything that needs them, and their
-    inputs become outputs; "auto" stands for every layer without a counterpart. Facts that the user should know are
-    appended to `notes`.
+    `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network that has one is an input.
+    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name; `until` does so
+    too, and nothing is read that these do not need. What only
+    training needs is left out unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers,
+    that are left out with all that needs them, so that what they take are outputs; "auto" stands for every layer
+    that has no counterpart. What the user should know without its being wrong is appended to `notes`.
 
-    Raises UnsupportedError with every layer and field that has no counterpart, InvalidInputError with everything that
-    Caffe would not accept or in which the weights do not fit, and UsageError for inputs without a shape and for a cut
-    at a missing layer.
+    Raises UnsupportedError with every layer and every field that has no counterpart, InvalidInputError with
+    everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
+    inputs without a shape and for a cut at a layer that is not there.
     """
     walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     if walk.problems:
@@ -68,9 +68,9 @@ def read(
 
 
 def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:
-    """Return the names of the network's inputs, in the order of the prototxt.
+    """Name the network's inputs, in the prototxt's order; without those that only losses take, unless these stay.
 
-    Inputs that only losses use are left out, unless losses are kept. `given` are blobs that the user makes inputs.
+    `given` are blobs that the user makes inputs.
     """
     network = deployed(net, READS, given, keep_loss)
     return tuple(top for layer in network.layers if is_source(layer) for top in layer.top if top not in network.idle)
@@ -83,7 +83,7 @@ def unsupported(
     keep_loss: bool = False,
     cut: Sequence[str] = (),
 ) -> tuple[Problem, ...]:
-    """Return everything in a network for which `read` would raise UnsupportedError. Needs no weights."""
+    """Find everything in a network for which `read` would raise UnsupportedError; needs no weights."""
     return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
 
 
@@ -94,7 +94,7 @@ def part(
     cut: Sequence[str] = (),
     until: Sequence[str] = (),
 ) -> Cut:
-    """Return the layers that `read` reads, and those that it leaves out."""
+    """Return which layers `read` reads, and which it leaves out."""
     return _walked(net, input_shapes or {}, False, cut, until).part
 
 
@@ -105,7 +105,7 @@ def _walked(
     cut: Sequence[str],
     until: Sequence[str] = (),
 ) -> _Walk:
-    """Read every layer before the cuts; for "auto", repeatedly, until no layer in that part is refused."""
+    """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
     part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
     part = needed_for(part, until) if until else part
@@ -128,10 +128,11 @@ def outline(
     cut: Sequence[str] = (),
     until: Sequence[str] = (),
 ) -> tuple[Graph, tuple[str, ...]]:
-    """Return the graph of as much of a network as can be read, and notes about the rest.
+    """Read as much of a network as can be: the graph of it, and notes on the rest.
 
-    It is for looking at networks, not for running them: missing weights become zeros, and a net may lack all weights.
-    Layers after one that cannot be read, or after an input of unknown shape, are left out.
+    For looking at networks, not for running them: a missing weight is zeros of its shape. What lies behind a
+    layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
+    no fault here.
     """
     walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
@@ -142,7 +143,7 @@ def outline(
 
 @dataclass(slots=True)
 class _Walk:
-    """One pass over the layers. After a layer that could not be read, shapes are guesses, and only refusals count."""
+    """One pass over the layers. Behind a layer that could not be read, shapes are guesses, and only refusals count."""
 
     net: CaffeNet
     network: Deployed
@@ -152,12 +153,12 @@ class _Walk:
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
     refused: frozenset[str] = frozenset()
-    meant: dict[str, list[str]] = field(default_factory=dict)  # suggestions by unknown name
+    meant: dict[str, list[str]] = field(default_factory=dict)  # by a name that is not known, what is like it
     memory: Memory = field(init=False)
     reader: CaffeReader = field(init=False)
 
     def run(self) -> None:
-        """Read every layer, collecting `problems` and `faults`."""
+        """Read every layer; what goes wrong is in `problems` and `faults` then."""
         layers = self.part.layers
         self.memory = Memory(self.net.net.layer)
         places = _places(layers)
@@ -177,7 +178,7 @@ class _Walk:
             self._check_memory(name, "the network's outputs")
 
     def notes(self) -> Iterator[str]:
-        """Return facts that the user should know, about layers that were read and layers that were not."""
+        """Tell what the user should know: of the layers that were read, and of those that were not."""
         yield from self.reader.notes
         yield from self.reader.weights_file.notes
         for message in self.network.left_out:
@@ -206,7 +207,7 @@ class _Walk:
                 self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
 
     def _place_tops(self, layer: LayerReader, message: LayerParameter) -> None:
-        """Check which blobs the tops of a layer share memory with, and collect what is wrong."""
+        """Find out what is wrong with where the tops of a layer lie."""
         fault, refusal = self.memory.fault(message), self.memory.refusal(message)
         if fault is not None:
             self._fault(layer, fault)
@@ -230,7 +231,7 @@ class _Walk:
         return value
 
     def _apply(self, layer: LayerReader, trusted: bool) -> bool:
-        """Apply the reader of a layer and collect unused fields; return whether it made the tops."""
+        """Run the layer's reader and account for its fields; tell whether it made the tops."""
         handler = READS.get(layer.kind)
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
@@ -258,7 +259,7 @@ class _Walk:
         return True
 
     def _unknown(self, layer: LayerReader) -> Problem:
-        """Collect a problem for an unknown layer, with advice how to convert the rest."""
+        """Say that nobody knows a layer, and how the rest can be converted."""
         if layer.type == PYTHON:
             reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
         else:
@@ -267,7 +268,7 @@ class _Walk:
         return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
 
     def _meant(self, name: str, known: Iterable[str]) -> str:
-        """Return the known name that is similar to an unknown one; "" if there is none, or after many searches."""
+        """Ask for the name that is much like one that is not known; "" where none is, or many were looked for."""
         if name not in self.meant and len(self.meant) < _SOUGHT and len(name) < _LONG:
             self.meant[name] = get_close_matches(name, list(known)[-_LATEST:], n=1, cutoff=_ALIKE)
         close = self.meant.get(name)
@@ -277,7 +278,7 @@ class _Walk:
         self.faults.append(InvalidInputError("the network is not one that Caffe can run", where=str(layer), why=why))
 
     def raise_faults(self) -> None:
-        """Raise the collected faults of the network, of the given inputs, or of the weights."""
+        """Raise what is wrong with the network, with the inputs that the user gave, or with the weights."""
         stray = [name for name in self.input_shapes if name not in self.reader.known_inputs]
         if stray:
             has = ", ".join(sorted(self.reader.known_inputs))
@@ -297,7 +298,7 @@ class _Walk:
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:
-    """Return a unique name for each layer: its own, or that of a top if it has none."""
+    """Name the layers' places in the graph: by their names, by a top where there is none, each once."""
     taken: dict[str, int] = {}
     places = []
     for layer in layers:

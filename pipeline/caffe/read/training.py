@@ -1,4 +1,4 @@
-"""Finds the layers that only training needs: losses, evaluation, labels, and layers that prepare labels."""
+"""What a network holds for training alone: losses and what measures them, labels and what prepares them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.caffe.schema import LayerParameter
 if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet
 
-# Layer types of Caffe and well-known forks that compare with labels, or write files.
+# Layers of the release and of well-known forks that compare with labels, or write files.
 LEFT_OUT = frozenset(
     {
         "Accuracy",
@@ -30,11 +30,11 @@ LEFT_OUT = frozenset(
         "TripletLoss",
     }
 )
-# Other types have names that say so: AbsLoss, DetectionEvaluate, RBoxLossLayer (a Python layer).
+# Those of others say by their names that they do: AbsLoss, DetectionEvaluate, a Python layer's RBoxLossLayer.
 _MEASURES = re.compile(r"(Loss|Accuracy|Evaluate|Evaluation|Metric|Loss\w*MSE)(_?[Ll]ayer)?\d*$")
-# Layer types without bottoms that provide no data.
+# Layers without bottoms that bring no data.
 _CONSTANTS = frozenset({"DummyData", "Parameter"})
-# Layer types with trained parameters: their inputs are the data that the network is about.
+# Layers whose blobs training changes: what they take is what the network is about.
 _LEARNING = frozenset(
     {"Bias", "BatchNorm", "BN", "Convolution", "Convolution3D", "Deconvolution", "Embed", "InnerProduct", "LSTM", "RNN"}
     | {"ConvolutionDepthwise", "DepthwiseConvolution", "LocalConvolution", "Scale"}
@@ -45,8 +45,8 @@ _LEARNING = frozenset(
 class Deployed:
     """A network without what only training needs.
 
-    `layers` are those that stay, in order, `left_out` the others. `idle` are inputs that only the others read, such as
-    labels.
+    `layers` are those that stay, in order; `left_out` those that do not; `idle` are inputs that only these read,
+    such as labels.
     """
 
     layers: tuple[LayerParameter, ...]
@@ -55,14 +55,14 @@ class Deployed:
 
 
 def is_source(layer: LayerParameter) -> bool:
-    """Return whether a layer of any type provides data: it has tops but no bottoms, and is not a constant."""
+    """Return whether a layer brings data, whatever its type: it has tops and no bottoms, and is no constant."""
     return bool(layer.top) and not layer.bottom and layer.type not in _CONSTANTS
 
 
 def deployed(net: CaffeNet, known: Collection[str], given: Collection[str] = (), keep_loss: bool = False) -> Deployed:
-    """Return a network without layers that only training needs; with `keep_loss`, only without those that write files.
+    """Take what only training needs out of a network; with `keep_loss`, only what writes files.
 
-    `known` are the types that have readers. A blob in `given` is an input, and the layers that make it are not needed.
+    `known` are the types that have readers. A blob of `given` is an input, and what makes it is not needed.
     """
     layers = _started_at(net.net.layer, given)
     if keep_loss:
@@ -75,7 +75,7 @@ def deployed(net: CaffeNet, known: Collection[str], given: Collection[str] = (),
 
 
 def _idle(layers: Sequence[LayerParameter], kept: Sequence[LayerParameter], keep_loss: bool) -> frozenset[str]:
-    """Return the tops of data layers that no remaining layer reads, if other layers did, or it is not an Input."""
+    """Return the tops of sources that nothing which stays reads: other layers did, or the source is no Input."""
     read = {blob for layer in kept for blob in layer.bottom}
     once_read = {blob for layer in layers for blob in layer.bottom}
     sources = [(layer.type != "Input", top) for layer in kept if is_source(layer) for top in layer.top]
@@ -84,7 +84,7 @@ def _idle(layers: Sequence[LayerParameter], kept: Sequence[LayerParameter], keep
 
 
 def _started_at(layers: Sequence[LayerParameter], given: Collection[str]) -> list[LayerParameter]:
-    """Turn given blobs into inputs, unless a data layer makes them, and drop layers that only lead to them."""
+    """Let the blobs that are given be inputs, where no source makes them, and drop what only leads to them."""
     sources = {top for layer in layers if is_source(layer) for top in layer.top}
     read = {blob for layer in layers for blob in layer.bottom}
     starts = [name for name in given if name not in sources and name in read]
@@ -101,7 +101,7 @@ def _started_at(layers: Sequence[LayerParameter], given: Collection[str]) -> lis
 
 
 class _Search:
-    """Finds the layers that only training needs, from their names and from the layers that read their tops."""
+    """Finds the layers that only training needs: from what they are called, and from who reads what they make."""
 
     def __init__(self, net: CaffeNet, layers: Sequence[LayerParameter], known: Collection[str]) -> None:
         self._net = net
@@ -111,12 +111,12 @@ class _Search:
         self._measuring = self._losses()
 
     def training_only(self) -> list[bool]:
-        """Return for each layer whether only training needs it: no remaining layer reads it, and it concerns labels."""
+        """Tell for each layer whether it goes: nothing that stays reads it, and it measures or prepares labels."""
         out = [False] * len(self._layers)
-        readers: dict[str, list[int]] = {}  # by blob: the layers after the current one that read it
+        readers: dict[str, list[int]] = {}  # of each blob, behind the layer that is looked at
         for index in range(len(self._layers) - 1, -1, -1):
             layer = self._layers[index]
-            reading = [at for top in layer.top for at in readers.pop(top, ())]  # before the name is reused
+            reading = [at for top in layer.top for at in readers.pop(top, ())]  # before it is another blob's name
             if all(out[at] for at in reading):
                 out[index] = self._goes(index, bool(reading))
             for blob in layer.bottom:
@@ -141,7 +141,7 @@ class _Search:
         return bool(sources) and sources <= self._targets
 
     def _label_blobs(self) -> tuple[frozenset[str], list[dict[str, frozenset[str]]]]:
-        """Return the tops of data layers that no trained layer depends on, and the tops that each layer depends on."""
+        """Return the tops of data layers from which nothing is learnt, and of what tops each layer's bottoms are."""
         made_of: dict[str, frozenset[str]] = {}
         derived: list[dict[str, frozenset[str]]] = []
         learnt: set[str] = set()
@@ -156,7 +156,7 @@ class _Search:
         return frozenset(brought - learnt) if learnt else frozenset(), derived
 
     def _losses(self) -> list[bool]:
-        """Return which layers are losses: by name, by loss weight, or because all their inputs are losses."""
+        """Tell which layers are losses: by name, by weight, or since they take nothing but losses."""
         losses: set[str] = set()
         found = []
         for layer in self._layers:
@@ -164,7 +164,7 @@ class _Search:
             found.append(measuring)
             losses.difference_update(layer.top)
             if measuring:
-                losses.update(layer.top[:1])  # not the second top of a SoftmaxWithLoss, which is the Softmax
+                losses.update(layer.top[:1])  # the second of a SoftmaxWithLoss is the Softmax
         return found
 
     def _measures(self, layer: LayerParameter) -> bool:
