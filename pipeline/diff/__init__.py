@@ -1,1 +1,1 @@
-"""What differs between two networks: layers that match, and what they compute."""
+"""Compares two networks by meaning: matches their nodes, and compares what they compute."""

@@ -1,1 +1,1 @@
-"""Looking at networks: what a file holds, as tables and data, and what of it can be converted."""
+"""Shows the contents of files as tables and data, and which parts of them are supported."""

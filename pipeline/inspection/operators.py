@@ -1,7 +1,7 @@
-"""What is supported: the names in the registries, and what each became whenever it was converted.
+"""Lists what is supported: the names in the registries, and what each becomes in every format.
 
-What a module, layer or operator is written as depends on its options. So `recorded.json` holds what fixtures of it
-really gave, the usual form first; `python -m tests.recorded` makes it anew.
+What a module, layer or operator becomes depends on its options. `recorded.json` therefore holds the results of real
+conversions of fixtures, the usual one first. `python -m tests.recorded` regenerates it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 RECORD = Path(__file__).with_name("recorded.json")
 GRAPH_COLUMN = "graph"
-SHOWN = 3  # forms that a table shows
+SHOWN = 3  # forms in a cell of a table
 
-Form = tuple[str, ...]  # what something is written as: the types of layers or operators, each once, in order
+Form = tuple[str, ...]  # the types of layers or operators that something becomes, each once, in order
 Forms = Mapping[str, tuple[Form, ...]]  # by format, the usual one first
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One name of a registry, what it is, and the forms that it takes in the graph and in each format."""
+    """A name in a registry, a description, and its forms in the graph and in each format."""
 
     name: str
     summary: str
@@ -38,7 +38,7 @@ class Row:
 
 @cache
 def recorded() -> Mapping[str, Mapping[str, Forms]]:
-    """Return what was recorded: by section ("modules", "layers", "operators") and name."""
+    """Return the recorded forms by section ("modules", "layers", "operators") and name."""
     found = json.loads(RECORD.read_text(encoding="utf-8"))
     return {
         section: {
@@ -50,7 +50,7 @@ def recorded() -> Mapping[str, Mapping[str, Forms]]:
 
 
 def columns() -> tuple[str, ...]:
-    """Return the names of what forms are told for: the graph, and every format that is written."""
+    """Return the names of the columns of forms: the graph, and every format that is written."""
     from pipeline.formats import READ
 
     return (GRAPH_COLUMN, *(known.name for known in READ if known.writes))

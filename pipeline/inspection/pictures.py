@@ -1,4 +1,4 @@
-"""Draws what a network's first convolution looks for, and what it finds: filters and feature maps as PNG."""
+"""Draws the filters and feature maps of a network's first convolution as PNG."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-MARK = ("Software", "torch2caffe2")  # in each file, so that it is known as one of ours
-SMALL, LARGE = 48, 64  # pixels of a tile's longer side: one that is smaller is magnified, one that is larger reduced
+MARK = ("Software", "torch2caffe2")  # in each file, to recognise it as one of ours
+SMALL, LARGE = 48, 64  # pixels of the longer side of a tile, to which it is magnified or reduced
 MOST_FILTERS, MOST_MAPS = 256, 64  # tiles in a picture
 PLANES = 16  # of a filter that are drawn
 _GAP = 2  # pixels between tiles
@@ -31,7 +31,7 @@ _COLOURS = 3
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG file, and in words what it shows."""
+    """A PNG file, with a title and a caption."""
 
     title: str
     caption: str
@@ -51,7 +51,7 @@ def _filters(node: Node, graph: Graph) -> str:
 
 
 def first_filters(graph: Graph) -> Picture | None:
-    """Draw the filters of the first convolution; None where there is none."""
+    """Draw the filters of the first convolution; None if there is none."""
     node = first_convolution(graph)
     return filters(node.name, graph.weights[_filters(node, graph)]) if node else None
 
@@ -59,7 +59,7 @@ def first_filters(graph: Graph) -> Picture | None:
 def of_file(location: Location) -> Picture:
     """Draw the filters of the first convolution of a network, or the first weights of that shape in a file of weights.
 
-    Raises what its reader raises, and UsageError where there are none.
+    Raises what its reader raises, and UsageError if there are none.
     """
     known, source = formats.locate(location)
     if formats.only_weights(known, source):
@@ -73,9 +73,9 @@ def of_file(location: Location) -> Picture:
 
 
 def filters(name: str, array: Array) -> Picture:
-    """Draw filters (O, I, ...): each in colours where it has three planes, else a row of its planes.
+    """Draw filters (O, I, ...): each as a colour image if it has three planes, or else as a row of its planes.
 
-    Those along one axis are drawn with the planes as the other. Grey is 0.
+    One-dimensional filters are drawn with the planes as the second axis. Grey is 0.
     """
     count, planes, *kernel = array.shape
     extents = " x ".join(map(str, (planes, *kernel)))
@@ -99,7 +99,7 @@ def filters(name: str, array: Array) -> Picture:
 
 
 def feature_maps(name: str, array: Array, source: str) -> Picture:
-    """Draw what a convolution gives (N, C, ...) of the first sample of its input, which `source` names."""
+    """Draw the output of a convolution (N, C, ...) for the first sample of its input, which `source` describes."""
     first = _finite(np.asarray(array[0], np.float32))
     maps = first[None] if first.ndim == 2 else first.reshape(-1, *first.shape[-2:])
     shown = maps[:MOST_MAPS]

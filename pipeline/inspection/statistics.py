@@ -1,4 +1,4 @@
-"""What the numbers of a weight are like."""
+"""Statistics of weights."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-CHUNK = 1 << 18  # numbers looked at together, in float64
+CHUNK = 1 << 18  # numbers processed at once, in float64
 BINS = 16
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Statistics of a tensor; `minimum` to `deviation` are those of its finite numbers, None where it has none.
+    """Statistics of a tensor. `minimum` to `deviation` are those of its finite numbers; None if it has none.
 
     `histogram` counts finite numbers in equal bins from the minimum to the maximum.
     """
@@ -34,13 +34,13 @@ class Statistics:
 
     @property
     def spark(self) -> str:
-        """Draw the histogram in a line; a bin that holds nothing is a space."""
+        """Return the histogram as a line of text, with spaces for empty bins."""
         most = max(self.histogram, default=0)
         return "".join(_BARS[math.ceil(8 * n / most) - 1] if n else " " for n in self.histogram)
 
 
 def statistics(array: Array) -> Statistics:
-    """Look at every number of an array of any element type and strides, twice, a chunk at a time.
+    """Return statistics of an array of any element type and strides, reading it twice, in chunks.
 
     >>> statistics(np.array([0.0, 1.0, np.nan])).mean
     0.5
@@ -73,7 +73,7 @@ def statistics(array: Array) -> Statistics:
 
 
 def _finite(chunk: Array) -> Array:
-    """Return the finite numbers of a chunk: itself, in the usual case."""
+    """Return the finite numbers of a chunk, which is usually the chunk itself."""
     with np.errstate(over="ignore", invalid="ignore"):
         usual = bool(np.isfinite(chunk.sum()))
     return chunk if usual else chunk[np.isfinite(chunk)]
@@ -88,7 +88,7 @@ def _histogram(values: Array, least: float, most: float) -> Array:
 
 
 def _chunks(array: Array) -> Iterator[Array]:
-    """Return the numbers of an array as float64; a chunk is good until the next one is asked for."""
+    """Yield the numbers of an array as float64. A chunk is valid until the next one is requested."""
     if not array.size:
         return
     yield from np.nditer(

@@ -1,4 +1,4 @@
-"""A look at any file: its format lists its parts."""
+"""Lists the contents of a file of any format."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pipeline import formats
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory
 
-# In a run's folder: what other programs show too comes first.
+# In the folder of a run, formats that other programs can show come first.
 _ORDER = sorted(formats.READ, key=lambda known: not known.viewable)
 
 
 def inspect(location: Location) -> Inventory:
-    """List what is in a file, or in the folder of a run.
+    """List the contents of a file, or of a network in the folder of a run.
 
-    Raises what reading the file raises, and UsageError for a folder that holds no network.
+    Raises what reading the file raises, and UsageError for a folder without a network.
     """
     known, source = formats.locate(location, _ORDER)
     found = known.inventory(source)
