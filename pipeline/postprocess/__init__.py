@@ -1,13 +1,13 @@
-"""What a Caffe network does behind where it was cut, in numpy, for the outputs of what was converted.
+"""Implements, in numpy, layers at the end of Caffe networks that are left out by `--cut`.
 
-`manifest.json` tells the layers that were cut off, under "cut", with their bottoms and parameters. A function here is
-called with the arrays of those bottoms and the parameters by name:
+`manifest.json` lists the layers that were cut off, under "cut", with their bottoms and parameters. Call a function here
+with the arrays of these bottoms, and with the parameters by name:
 
     layer = manifest["cut"][0]
     parameters = layer["parameters"]["detection_output_param"]
     found = detection_output(*(blobs[name] for name in layer["bottoms"]), **parameters)
 
-They need numpy alone.
+Only numpy is needed.
 """
 
 from pipeline.postprocess.boxes import suppress
