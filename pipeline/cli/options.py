@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,6 +103,11 @@ Record = Annotated[
 ]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page about the run.")]
 
+Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the random inputs.")]
+Tolerance = Annotated[
+    float | None, typer.Option("--tolerance", metavar="X", help="Largest difference, relative to max(1, max |b|).")
+]
+
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
 AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A file of any supported format.")]
 Inputs = Annotated[
@@ -122,6 +127,28 @@ Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", metavar="FILE", exists=True, help="Python file that registers modules.")
 ]
 
+# The options of a recorded run that commands can replace, by their names in `pipeline.config.Options`.
+CHANGES: Mapping[str, Any] = {
+    "model": MovedModel,
+    "weights": MovedWeights,
+    "inputs": Inputs,
+    "root": Root,
+    "reference": Reference,
+    "record": Record,
+    "runtimes": Runtimes,
+    "require_runtimes": RequiredRuntimes,
+    "without": Without,
+    "seed": Seed,
+    "tolerance": Tolerance,
+    "store": NamedStore,
+    "remote_store": RemoteStore,
+    "plugins": Plugins,
+    "report": Report,
+    "limits": Limits,
+}
+
+Values = dict[str, Any]  # of options, by name
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the command line, value if not typed
     "bool": (bool | None, None),
     "bool | None": (bool | None, None),
@@ -136,7 +163,48 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
 }
 
 
-def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the command line gave
+def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Decorate a command whose first argument is `typed`: the options of a conversion that the user typed.
+
+    Each field of `pipeline.config.Options` with a flag becomes an option of the command, and MODEL its argument.
+    """
+    shared = [_parameter(name) for name, option in OPTIONS.items() if option.metadata["flag"] or name == "model"]
+    return _taking(shared, command, _typed)
+
+
+def takes_changes(*names: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Decorate a command whose first argument is `changes`: options that the user typed to replace recorded ones.
+
+    Each of `names` becomes an option of the command, as declared in CHANGES.
+    """
+    shared = [inspect.Parameter(name, _KEYWORD, default=None, annotation=CHANGES[name]) for name in names]
+    return lambda command: _taking(shared, command, _as_recorded)
+
+
+def _taking(
+    shared: Sequence[inspect.Parameter], command: Callable[..., int], chosen: Callable[[Values], Values]
+) -> Callable[..., int]:
+    """Return a command with the options `shared`, whose `chosen` values become the first argument of `command`."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    def call(**values: Any) -> int:  # noqa: ANN401 - whatever the command line gave
+        names = {parameter.name for parameter in shared}
+        return command(chosen({n: values.pop(n) for n in list(values) if n in names}), **values)
+
+    parameters = [*shared, *own]
+    ordered = [parameter.replace(kind=_KEYWORD) for parameter in parameters]
+    call.__signature__ = inspect.Signature(ordered, return_annotation=int)  # type: ignore[attr-defined]
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    call.__doc__ = command.__doc__
+    call.__name__ = command.__name__
+    return call
+
+
+def _typed(values: Values) -> Values:
+    return {name: value for name, value in values.items() if value is not None and value != []}
+
+
+def _as_recorded(values: Values) -> Values:
     """Return the options that were typed, as the configuration has them: with absolute paths, and tuples for lists."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401
@@ -144,29 +212,7 @@ def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the comma
             return tuple(map(plain, value))
         return value.absolute() if isinstance(value, Path) else value
 
-    return {name: plain(value) for name, value in values.items() if value not in (None, [])}
-
-
-def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Decorate a command whose first argument is `typed`: the options of a conversion that the user typed.
-
-    Each field of `pipeline.config.Options` with a flag becomes an option of the command, and MODEL its argument.
-    """
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    shared = [_parameter(name) for name, option in OPTIONS.items() if option.metadata["flag"] or name == "model"]
-
-    def call(**values: Any) -> int:  # noqa: ANN401 - whatever the command line gave
-        names = {parameter.name for parameter in shared}
-        typed = {n: values.pop(n) for n in list(values) if n in names}
-        return command({n: v for n, v in typed.items() if v is not None and v != []}, **values)
-
-    parameters = [*shared, *own]
-    ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    call.__signature__ = inspect.Signature(ordered, return_annotation=int)  # type: ignore[attr-defined]
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    call.__doc__ = command.__doc__
-    call.__name__ = command.__name__
-    return call
+    return {name: plain(value) for name, value in _typed(values).items() if value != ""}
 
 
 def _parameter(name: str) -> inspect.Parameter:
@@ -182,6 +228,4 @@ def _parameter(name: str) -> inspect.Parameter:
         flags = option.metadata["flag"].split(",")
         values = completion.completing(completion.VALUES.get(name))
         information = typer.Option(*flags, metavar=metavar, help=text, show_default=False, autocompletion=values)
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=absent, annotation=Annotated[kind, information]
-    )
+    return inspect.Parameter(name, _KEYWORD, default=absent, annotation=Annotated[kind, information])

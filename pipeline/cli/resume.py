@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from pipeline.cli.options import (
-    Adopt,
-    Folder,
-    Inputs,
-    Json,
-    Limits,
-    MovedModel,
-    MovedWeights,
-    NamedStore,
-    Plugins,
-    Progress,
-    Quiet,
-    Reference,
-    RemoteStore,
-    Report,
-    RequiredRuntimes,
-    Root,
-    Runtimes,
-    StopAfter,
-    Trust,
-    Verbose,
-    Without,
-    typed,
+from pipeline.cli.options import Adopt, Folder, Json, Progress, Quiet, StopAfter, Trust, Verbose, takes_changes
+
+_CHANGES = (
+    *("model", "weights", "inputs", "root", "reference", "runtimes", "require_runtimes", "without"),
+    *("store", "remote_store", "plugins", "report", "limits"),
 )
 
 
@@ -35,23 +19,12 @@ def register(app: typer.Typer) -> None:
     app.command()(resume)
 
 
+@takes_changes(*_CHANGES)
 def resume(
+    changes: dict[str, Any],
     folder: Folder,
     adopt: Adopt = False,
     stop_after: StopAfter = "",
-    without: Without = None,
-    model: MovedModel = None,
-    weights: MovedWeights = None,
-    inputs: Inputs = None,
-    root: Root = "",
-    reference: Reference = None,
-    runtimes: Runtimes = None,
-    require_runtimes: RequiredRuntimes = None,
-    store: NamedStore = None,
-    remote_store: RemoteStore = "",
-    plugins: Plugins = None,
-    report_file: Report = None,
-    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -64,20 +37,5 @@ def resume(
     """
     from pipeline.cli.talk import go_on
 
-    changes = typed(
-        model=model,
-        weights=weights,
-        inputs=inputs,
-        root=root or None,
-        reference=reference,
-        runtimes=runtimes,
-        require_runtimes=require_runtimes,
-        without=without,
-        store=store,
-        remote_store=remote_store or None,
-        plugins=plugins,
-        report=report_file,
-        limits=limits,
-    )
     how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

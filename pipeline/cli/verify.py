@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
 import typer
 
-from pipeline.cli.options import (
-    Folder,
-    Json,
-    Limits,
-    MovedModel,
-    MovedWeights,
-    NamedStore,
-    Plugins,
-    Progress,
-    Quiet,
-    Record,
-    Reference,
-    RemoteStore,
-    Report,
-    RequiredRuntimes,
-    Runtimes,
-    Trust,
-    Verbose,
-    typed,
+from pipeline.cli.options import Folder, Json, Progress, Quiet, Trust, Verbose, takes_changes
+
+_CHANGES = (
+    *("model", "weights", "reference", "record", "runtimes", "require_runtimes", "seed", "tolerance"),
+    *("store", "remote_store", "plugins", "report", "limits"),
 )
 
 
@@ -33,23 +19,10 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+@takes_changes(*_CHANGES)
 def verify(
+    changes: dict[str, Any],
     folder: Folder,
-    model: MovedModel = None,
-    weights: MovedWeights = None,
-    reference: Reference = None,
-    record: Record = None,
-    runtimes: Runtimes = None,
-    require_runtimes: RequiredRuntimes = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the random inputs.")] = None,
-    tolerance: Annotated[
-        float | None, typer.Option("--tolerance", metavar="X", help="Largest difference, relative to max(1, max |b|).")
-    ] = None,
-    store: NamedStore = None,
-    remote_store: RemoteStore = "",
-    plugins: Plugins = None,
-    report_file: Report = None,
-    limits: Limits = None,
     trust: Trust = False,
     progress: Progress = "auto",
     json: Json = False,
@@ -62,20 +35,5 @@ def verify(
     """
     from pipeline.cli.talk import go_on
 
-    changes = typed(
-        model=model,
-        weights=weights,
-        reference=reference,
-        record=record,
-        runtimes=runtimes,
-        require_runtimes=require_runtimes,
-        seed=seed,
-        tolerance=tolerance,
-        store=store,
-        remote_store=remote_store or None,
-        plugins=plugins,
-        report=report_file,
-        limits=limits,
-    )
     how = {"changes": {"verify": True, **changes}, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose, checks=True)
