@@ -34,9 +34,8 @@ def diff(
 ) -> int:
     """Compare two networks by meaning: nodes, attributes, weights, and outputs on the same inputs.
 
-    Names, the order of independent nodes, and nodes without effect are ignored. The exit code is 0 if the networks mean
-    the same, and 3 if they differ. Nodes that exist in only one of them count if the outputs differ or could not be
-    compared.
+    Names, the order of independent nodes, and nodes without effect are ignored. The exit code is 3 if the networks
+    differ. Nodes that exist in only one of them count if the outputs differ or could not be compared.
 
     torch2caffe2 diff out/graph.json out/deploy.prototxt
     """

@@ -17,13 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def export_layer(
     path: AnyFile,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR|ZIP", help="Where to write the small network.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR|ZIP", help="Where the small network goes.")],
     layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Cut out this layer.")] = "",
-    first: Annotated[
-        str, typer.Option("--from", metavar="NAME", help="Cut out a span of layers that begins here.")
-    ] = "",
+    first: Annotated[str, typer.Option("--from", metavar="NAME", help="Cut out a span that begins here.")] = "",
     last: Annotated[str, typer.Option("--to", metavar="NAME", help="... and ends here.")] = "",
     weights: Weights = None,
     inputs: Inputs = None,

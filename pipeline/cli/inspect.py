@@ -28,7 +28,7 @@ def inspect(
     tree: Annotated[bool, typer.Option("--tree", help="Show the tree of names, with sums.")] = False,
     layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Show everything about this part.")] = "",
     stats: Annotated[
-        bool, typer.Option("--stats", help="Show statistics of the weights: minimum, mean, NaN, histogram ...")
+        bool, typer.Option("--stats", help="Show statistics of weights: minimum, mean, NaN, histogram ...")
     ] = False,
     filters: Annotated[
         Path | None,
@@ -43,10 +43,7 @@ def inspect(
 
     torch2caffe2 inspect model.t7 --input 1x3x224x224
     """
-    from pipeline.cli.talk import print_json, show
     from pipeline.formats import Location
-    from pipeline.inspection import views
-    from pipeline.inspection.summary import inspect as look
 
     if open_:
         from pipeline.inspection import viewer
@@ -56,6 +53,14 @@ def inspect(
     location = Location(path, weights, tuple(inputs or ()), root)
     if filters:
         return _draw(location, filters, json)
+    return _show(location, layer, tree=tree, stats=stats, json=json)
+
+
+def _show(location: Location, layer: str, *, tree: bool, stats: bool, json: bool) -> int:
+    from pipeline.cli.talk import print_json, show
+    from pipeline.inspection import views
+    from pipeline.inspection.summary import inspect as look
+
     found = look(location)
     parts = found.find(layer) if layer else found.parts
     if json and tree:

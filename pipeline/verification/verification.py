@@ -69,16 +69,13 @@ def verify(
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
     verifier = Verifier(first, reference.inputs, tolerance)
-    work: list[Callable[[], Check]] = []
+    work = [] if before is None else [partial(verifier.read_back, before)]
     if reference.outputs:
-        work.append(partial(verifier.known_outputs, reference.title, first, reference.outputs, before is None))
-    if before is not None:
-        work.append(partial(verifier.read_back, before))
+        work.insert(0, partial(verifier.known_outputs, reference.title, first, reference.outputs, before is None))
     for artifact in artifacts:
         if artifact.graph is not None and artifact is not first:
             work.append(partial(verifier.read_back, artifact))
-        readers = [runtime for runtime in runtimes if runtime.reads == artifact.kind]
-        work += [partial(verifier.run, runtime, artifact) for runtime in readers]
+        work += [partial(verifier.run, runtime, artifact) for runtime in runtimes if runtime.reads == artifact.kind]
     checks = []
     for done, step in enumerate(work):
         progress(done, len(work), "checks")
@@ -121,23 +118,7 @@ def as_json(verification: Verification) -> dict[str, Any]:
             for step in verification.evidence
         ],
         "checks": [
-            {
-                "by": check.by,
-                "reads": check.reads,
-                "series": check.series,
-                "independent": check.independent,
-                "binding": check.binding,
-                "status": check.status,
-                "values": check.seen,
-                "max_abs": _number(check.worst.maximum),
-                "relative": _number(check.worst.relative),
-                "to_largest": _number(check.to_largest),
-                "worst_at": check.worst_at,
-                "diverges_at": check.diverges_at,
-                "diverges_in": place(check.diverges_at) if check.diverges_at else "",
-                "why": check.skipped or check.reshaped,
-            }
-            for check in verification.checks
+            _check_json(check, place(check.diverges_at) if check.diverges_at else "") for check in verification.checks
         ],
         "values": [
             {
@@ -148,6 +129,25 @@ def as_json(verification: Verification) -> dict[str, Any]:
             }
             for name, found in verification.values.items()
         ],
+    }
+
+
+def _check_json(check: Check, diverges_in: str) -> dict[str, Any]:
+    return {
+        "by": check.by,
+        "reads": check.reads,
+        "series": check.series,
+        "independent": check.independent,
+        "binding": check.binding,
+        "status": check.status,
+        "values": check.seen,
+        "max_abs": _number(check.worst.maximum),
+        "relative": _number(check.worst.relative),
+        "to_largest": _number(check.to_largest),
+        "worst_at": check.worst_at,
+        "diverges_at": check.diverges_at,
+        "diverges_in": diverges_in,
+        "why": check.skipped or check.reshaped,
     }
 
 
