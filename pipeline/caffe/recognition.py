@@ -1,4 +1,4 @@
-"""Tells Caffe's files by what they hold, whatever they are called."""
+"""Recognises Caffe's files by their contents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from pipeline.errors import InvalidInputError
 from pipeline.wire.foreign import hdf5_of_others
 
-_HEAD = 1 << 16  # bytes in which a prototxt says what it is
-# A line's own spaces only: `\s*` would go on over all empty lines from each of them.
+_HEAD = 1 << 16  # bytes by which a prototxt is recognised
+# Only spaces of the line itself, because `\s*` would scan all following empty lines from each of them.
 _LAYERS = re.compile(rb"^[^\S\n]*+(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
-_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
+_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # in the text of another framework
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter that hold layers
+_LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter with layers
 
 
 def recognise(view: memoryview) -> str:
-    """Return "prototxt" for the text of layers, "caffemodel" for a binary net or weights in HDF5, "" for neither."""
+    """Return "prototxt" for layers in text form, "caffemodel" for a binary net or weights in HDF5, else ""."""
     head = bytes(view[:_HEAD])
     if is_hdf5(view):
         return "" if hdf5_of_others(head) else "caffemodel"
@@ -26,12 +26,16 @@ def recognise(view: memoryview) -> str:
 
 
 def is_hdf5(view: memoryview) -> bool:
-    """Tell an HDF5 file by its signature, as Caffe does."""
+    """Return whether this is an HDF5 file, by its signature."""
     return bytes(view[: len(_HDF5)]) == _HDF5
 
 
 def _is_net(view: memoryview) -> bool:
-    """Tell a binary NetParameter by the fields of its first layer: an old one has its type as a number, at 5."""
+    """Return whether this is a binary NetParameter, by the fields of its first layer.
+
+    A layer of the old form V1 has its type as a number in field 5. The operators of a Caffe2 net, which are in field 2,
+    too, do not.
+    """
     from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields, number_at
 
     end = 0
@@ -44,5 +48,5 @@ def _is_net(view: memoryview) -> bool:
                 inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
                 return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
     except InvalidInputError:
-        return number_at(view, end) == _LAYER  # which the file ends in
+        return number_at(view, end) == _LAYER  # the file ends in this field
     return False
