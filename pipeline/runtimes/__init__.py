@@ -1,1 +1,1 @@
-"""Independent runtimes that can run an artifact: found, never required."""
+"""Independent runtimes, programs of others that can run artifacts. They are used if found, but never required."""

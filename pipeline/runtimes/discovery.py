@@ -1,4 +1,4 @@
-"""Which independent runtimes there are on this machine. None is imported; rarely is anything started."""
+"""Finds the independent runtimes on this machine, without importing any, and rarely starting one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 NOBODY = "none"
 _HERE = "this Python"
-COMPLETE = "complete"  # a file beside what was installed to its end
+COMPLETE = "complete"  # the file that marks a finished installation
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A way to install a program: a version of it, the Python that it is for, and what pip is to install there."""
+    """A way to install a program: the version of Python, the version of the program, and the packages for pip."""
 
     python: str
     version: str
@@ -36,7 +36,7 @@ def _believed(reads: str, files: Mapping[str, Path]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a file of `programs/` says about itself; that package's docstring tells what each name means."""
+    """The declarations in a file of `programs/`. The docstring of that package explains the names."""
 
     file: Path
     name: str
@@ -56,18 +56,18 @@ class Program:
         return [Recipe(*recipe) for recipe in self.recipes]
 
     def called(self, name: str) -> bool:
-        """Return whether `name` means this one, in any version."""
+        """Return whether `name` means this program, in any version."""
         return name.partition("==")[0].lower() == self.name.lower()
 
     @property
     def how_to_get(self) -> str:
-        """What somebody who lacks it can type."""
+        """The command that installs the program."""
         return self.advice or f"torch2caffe2 runtimes install {self.name.lower()}"
 
 
 @cache
 def known() -> tuple[Program, ...]:
-    """Return what the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
+    """Return the programs that the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
     names = [f"{programs.__name__}.{info.name}" for info in pkgutil.iter_modules(programs.__path__)]
     modules = map(importlib.import_module, names)
     return tuple(declared(vars(module), Path(str(module.__file__))) for module in modules)
@@ -80,7 +80,7 @@ def declared(names: Mapping[str, Any], file: Path) -> Program:
 
 
 def folders() -> Iterator[Path]:
-    """Return the folders that hold installed runtimes: a checkout's own, then the user's data folder."""
+    """Yield the folders of installed runtimes: that of a checkout, then the data folder of the user."""
     import platformdirs
 
     checkout = Path(__file__).resolve().parents[2]
@@ -92,15 +92,15 @@ def folders() -> Iterator[Path]:
 def search(
     environment: Mapping[str, str], wanted: Callable[[Program], bool] = lambda program: True
 ) -> list[Runtime | Missing]:
-    """Look for every program that is `wanted` of those that are known; say of each that is missing how to get it."""
+    """Look for every known program that is `wanted`, and return what was found, and what is missing."""
     return [found for program in known() if wanted(program) for found in look_for(program, environment)]
 
 
 def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime | Missing]:
-    """Look for a program: in the interpreters that its variable names, in this one, then among those installed.
+    """Look for a program in the interpreters that its variable names, in this one, then in installed ones.
 
-    An interpreter that is named but does not have it is Missing, with the reason. A version is taken once. One that is
-    no module of Python is asked by this Python.
+    Each version is returned once. If a named interpreter does not have the program, this is returned as Missing, with
+    the reason. A program that is no Python module is run by this interpreter.
     """
     found: dict[str, list[Runtime | Missing]] = {}
     for interpreter, build, sites in _places(program, environment):
@@ -120,9 +120,9 @@ def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime |
 
 
 def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
-    """Return interpreters that may have it, which build of it each has, and the folders from which each imports.
+    """Yield the interpreters that may have a program, each with a name for its build, and the folders of its packages.
 
-    What pip installed is what was released under its version, wherever it lies: on two machines it is the same build.
+    Builds that pip installed have the same name on all machines, since they are the same for the same version.
     """
     if program.installed is None:
         yield Path(sys.executable), _HERE, []
@@ -139,7 +139,7 @@ def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[
 
 
 def _open_to_us(folders: Iterable[Path]) -> list[Path]:
-    """Return the folders that we may look into: who runs us as somebody else may have handed on their own."""
+    """Return the folders that can be read. Others may be in the environment of a user who became another one."""
     return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK, effective_ids=True)]
 
 
@@ -148,7 +148,10 @@ def _sites(interpreter: Path) -> list[Path]:
 
 
 def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bool) -> str | None:
-    """Return the version by the files, if they tell it; else start the interpreter, where that may have it."""
+    """Return the version of a program: that in its files, or else by starting the interpreter; None if it is missing.
+
+    The interpreter is started if it has the program, or with `ask`. Raises MachineError if that fails.
+    """
     look = program.installed
     told = [version for site in sites if look and (version := look(site)) is not None]
     if told and told[0]:
@@ -179,10 +182,10 @@ def _missing(program: Program, why: str, advice: str) -> list[Runtime | Missing]
 
 
 def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Sequence[str] = ()) -> list[Runtime]:
-    """Return the runtimes found; with `only`, those that it names, as "caffe2" or "caffe2==1.0.1"; "none" is nobody.
+    """Return the runtimes found, or those that `only` names, such as "caffe2" or "caffe2==1.0.1"; "none" means none.
 
-    Those that `also` names come with them. One that executes what is in a file has to be named.
-    Raises UsageError for a name that none has.
+    Those that `also` names are added. A runtime that executes code in a file must be named. Raises UsageError for a
+    name of no runtime found.
     """
     named = [name for name in (*only, *also) if name != NOBODY]
     searched = search(environment, lambda program: not program.executes or any(map(program.called, named)))
@@ -194,12 +197,12 @@ def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Seq
 
 
 def executing(names: Sequence[str]) -> list[str]:
-    """Return those of the names of runtimes that stand for one which executes what is in a file."""
+    """Return the names that stand for runtimes which execute code in a file."""
     return [name for name in names if any(program.called(name) for program in known() if program.executes)]
 
 
 def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
-    """Word that a runtime was asked for that is unknown, or not here."""
+    """Return the error for a runtime that is unknown, or not installed."""
     _, _, version = name.partition("==")
     program = next((each for each in known() if each.called(name)), None)
     here = "found here: " + (", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none")

@@ -1,17 +1,17 @@
-"""The other side of `runtime.py`: runs a file of `programs/` inside the interpreter that has the program.
+"""The counterpart of `runtime.py`: runs a file of `programs/` in the interpreter that has the runtime.
 
     python serve.py programs/caffe.py
 
-Written for Python 3.7 and newer, with numpy. stdout gets a line about the program; stdin then holds a job a line, and
-stdout gets a line about each, in order:
+It works with Python 3.7 and newer, and numpy. It writes a line about the runtime to stdout. Then it reads a job from
+each line of stdin, and writes a line about it to stdout:
 
-    {"version": text}, or {"error": text} where the program cannot be imported
+    {"version": text}, or {"error": text} if the runtime cannot be imported
     {"files": {role: path}, "inputs": npz, "outputs": npz, "wanted": [blob, ...]}
     -> {"ok": true}, or {"ok": false, "stage": "load" | "run" | "fetch", "error": text}
 
-A job at which the program aborts gets no answer: the process is over. An npz holds `names`, the names of blobs, and
-their arrays under the keys "0", "1", ... (so any name will do). `outputs` gets the wanted blobs first, and then
-whatever else the program gives away.
+If the runtime aborts, there is no answer, because the process has ended. An npz contains `names`, the names of blobs,
+and their arrays under the keys "0", "1", ..., so that blobs may have any names. In `outputs`, the wanted blobs come
+first, and then all others that the runtime returns.
 """
 
 import json
@@ -21,9 +21,9 @@ import sys
 
 
 def serve(program):
-    """Answer the jobs on stdin by a program, the names of its file."""
+    """Run the jobs on stdin with a program, given as the names in its file."""
     with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)  # what the program itself prints is no answer
+        os.dup2(2, 1)  # output of the runtime itself must not be taken for an answer
         try:
             tell(answers, {"version": program["version"]()})
         except ImportError as error:
@@ -34,13 +34,13 @@ def serve(program):
 
 
 def tell(stream, answer):
-    """Write one line of JSON."""
+    """Write an answer as a line of JSON."""
     stream.write(json.dumps(answer) + "\n")
     stream.flush()
 
 
 def run(program, job):
-    """Run a job; tell how it went."""
+    """Run a job, and return the answer."""
     stage = "load"
     try:
         net = program["load"](job["files"])
@@ -75,5 +75,5 @@ def write_arrays(path, arrays):
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder: what lies in it is no package of the program's
+    del sys.path[0]  # this folder, whose files must not hide packages of the runtime
     serve(runpy.run_path(sys.argv[1]))
