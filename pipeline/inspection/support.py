@@ -1,4 +1,4 @@
-"""What is supported as a page of the documentation, and what of a file is not."""
+"""The page of the documentation on what is supported, and the parts of a file that are not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A kind of part that nothing here reads or writes: how often it is there, and where first."""
+    """A kind of part that is not supported, with its number in a file, and its first place."""
 
     kind: str
     count: int
@@ -39,7 +39,7 @@ class Unknown:
 
 
 def markdown() -> str:
-    """Write the page `docs/operators.md`."""
+    """Return the page `docs/operators.md`."""
     return "\n".join([_HEAD, *(_section(title, what, rows()) for title, what, rows in _PARTS)])
 
 
@@ -54,9 +54,9 @@ def _section(title: str, what: str, rows: Iterable[Row]) -> str:
 
 
 def missing(location: Location) -> tuple[Unknown, ...]:
-    """List the kinds of parts in a file that are not supported, the most frequent first.
+    """Return the kinds of parts in a file that are not supported, the most frequent first.
 
-    Raises UsageError for a file that does not tell what its parts are.
+    Raises UsageError for a file that does not contain the kinds of its parts.
     """
     known, source = formats.locate(location)
     found = known.inventory(source)
@@ -64,7 +64,7 @@ def missing(location: Location) -> tuple[Unknown, ...]:
 
 
 def unknown(found: Inventory, known: Container[str]) -> tuple[Unknown, ...]:
-    """List the kinds of parts that are not among those `known`. Raises UsageError where they are not told."""
+    """Return the kinds of parts that are not among the `known`. Raises UsageError if the inventory has no kinds."""
     if not found.parts:
         raise UsageError(f"{found.title} holds no network that could be looked at", why="\n".join(found.notes))
     if not all(part.kind for part in found.parts):
