@@ -5,27 +5,28 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 
 
 class _Talk(io.TextIOWrapper):
-    """Standard error that may be lost: a full disk or a reader that went away costs the talk, never the work."""
+    """Standard error that ignores failures: a full disk or a closed pipe loses messages, but does not stop the work."""
 
     def write(self, text: str) -> int:
-        """Write `text` as far as it goes."""
+        """Write `text` if possible."""
         with suppress(OSError):
             return super().write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written as far as it goes."""
+        """Flush what was written if possible."""
         with suppress(OSError, ValueError):
             super().flush()
 
 
 def _is_open(number: int) -> bool:
-    """Return whether a stream is there for what it is for: the first to be read, the others to be written to."""
+    """Return whether a standard stream is open: 0 for reading, 1 and 2 for writing."""
     try:
         os.write(number, b"") if number else os.fstat(number)
     except OSError as error:
@@ -34,7 +35,7 @@ def _is_open(number: int) -> bool:
 
 
 def _open_streams() -> None:
-    """Give streams that were closed before the start, as cron may, a place to go, before a file gets their number."""
+    """Open standard streams that are closed, as under cron, before another file gets their number."""
     for number in range(3):
         if not _is_open(number):
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
@@ -60,6 +61,9 @@ def _work() -> int:
     except KeyboardInterrupt:  # while the program was loaded
         print("error: interrupted", file=sys.stderr)
         return 130
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends what Python still does, without a traceback
 
 
 if __name__ == "__main__":

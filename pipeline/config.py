@@ -1,7 +1,7 @@
-"""A run's options: a TOML file, the environment and the command line become one validated, frozen object.
+"""The options of a run: a TOML file, the environment and the command line become one validated, frozen object.
 
-Each option is declared once, as a field of `Options`: its type, default, help and flag. The command line, the
-configuration file and the run record are all read from these declarations.
+Each option is declared once, as a field of `Options` with its type, default, help and flag. The command line, the
+configuration file and the run record are all derived from these declarations.
 """
 
 # ruff: noqa: RUF009 - `_option` is `dataclasses.field` with its metadata named
@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pipeline import toml
-from pipeline.errors import UsageError, together
+from pipeline import selection, toml
+from pipeline.errors import UsageError, nearest, together
 from pipeline.graph.input_spec import parse_inputs
 from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
 from pipeline.wire.paths import canonical
 
 COMMAND_LINE = "command line"
-CALL = "call"  # of a program
+CALL = "call"  # from Python
 DEFAULT = "default"
 ENVIRONMENT = {
     "store": "TORCH2CAFFE2_STORE",
@@ -46,8 +44,8 @@ def _option(
 ) -> Any:  # noqa: ANN401
     """Declare one option.
 
-    Scope "run": it belongs to the whole run, not to one of several models. `several` may be given, each for a
-    conversion of its own. `only` names the format of the networks that it says something about.
+    An option of scope "run" belongs to the whole run, not to one of several models. An option with `several` values
+    makes a conversion of each. `only` is the format of the networks that the option applies to.
     """
     metadata = {"help": help, "flag": flag, "metavar": metavar, "scope": scope, "several": several, "only": only}
     return field(default=default, metadata=metadata)
@@ -59,98 +57,102 @@ _torch7 = partial(_option, only="t7")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one conversion was asked to do. Paths are absolute; `origins` tells where each value came from."""
+    """The options of one conversion. Paths are absolute. `origins` says where each value was set."""
 
     model: Path = _option(
-        None, "The network: a .t7 file, or a prototxt with --weights. Several, or a folder: all in it.", metavar="MODEL"
+        None, "A .t7 file, or a prototxt with --weights; or several, or a folder of networks.", metavar="MODEL"
     )
-    name: str = _option("", "What the model is called in tables; the file's name without its suffix.")
+    name: str = _option("", "Name of the model in tables; by default, the file name without its suffix.")
     weights: Path | None = _option(None, "The caffemodel that belongs to a prototxt.", "--weights", "FILE")
     inputs: tuple[str, ...] = _option(
         (),
-        "Shape of an input, as 2x3x224x224 or name=2x3; several are a Lua table; auto finds them.",
+        "Shape of an input, such as 2x3x224x224 or name=2x3; repeat it for a Lua table; auto infers it.",
         "--input",
         "SPEC",
     )
     root: str = _torch7(
         "",
-        "Which network inside a table, as model.net; found where there is one. Several: each by itself.",
+        "Path of the network inside a table, such as model.net, if it holds several. May be repeated.",
         "--root",
         "KEY",
         several=True,
     )
-    output: Path = _option(None, "Folder for the files; <name>.converted in the current one.", "--output,-o", "DIR")
-    store: Path | None = _option(None, "Where artifacts are kept; your cache folder.", "--store", "DIR", scope="run")
-    remote_store: str = _option(
-        "", "Share artifacts with others there, as s3://bucket/folder.", "--remote-store", "URL", scope="run"
+    output: Path = _option(None, "Folder for the files; <name>.converted by default.", "--output,-o", "DIR")
+    store: Path | None = _option(
+        None, "Folder where artifacts are kept; your cache folder by default.", "--store", "DIR", scope="run"
     )
-    jobs: int = _option(1, "How many models are converted side by side.", "--jobs,-j", "N", scope="run")
+    remote_store: str = _option(
+        "", "Share artifacts through this store, such as s3://bucket/folder.", "--remote-store", "URL", scope="run"
+    )
+    jobs: int = _option(1, "Number of models to convert in parallel.", "--jobs,-j", "N", scope="run")
     scheduler: str = _option(
         "",
-        "Convert several models on the workers of this dask scheduler; local: on --jobs of its own.",
+        "Convert several models on the workers of this dask scheduler; local starts --jobs workers.",
         "--scheduler",
         "ADDRESS",
         scope="run",
     )
-    to: tuple[str, ...] = _option((), "Make caffe, caffe2, onnx, pytorch or pt2; may be repeated.", "--to", "FORMAT")
-    without: tuple[str, ...] = _option((), "Leave this stage out.", "--without", "STAGE")
-    stop_after: str = _option("", "Go no further than this stage.", "--stop-after", "STAGE")
-    verify: bool = _option(True, "Compare the numbers of every artifact.", "--verify/--no-verify")
+    to: tuple[str, ...] = _option(
+        (), "Format to make: caffe, caffe2, onnx, pytorch or pt2. May be repeated.", "--to", "FORMAT"
+    )
+    without: tuple[str, ...] = _option((), "Skip this stage.", "--without", "STAGE")
+    stop_after: str = _option("", "Stop after this stage.", "--stop-after", "STAGE")
+    verify: bool = _option(True, "Compare the numbers of all artifacts.", "--verify/--no-verify")
     reference: Path | None = _option(None, "Inputs and outputs of the original: npz, or t7.", "--reference", "FILE")
-    record: Path | None = _option(None, "Keep what --runtime torch7 computed, for --reference.", "--record", "FILE")
-    force: tuple[str, ...] = _option((), "Run this stage even where it is cached.", "--force", "STAGE")
-    tolerance: float = _option(1e-4, "Largest error, relative to max(1, max |b|).", "--tolerance", "X")
+    record: Path | None = _option(None, "Save the results of --runtime torch7, for --reference.", "--record", "FILE")
+    force: tuple[str, ...] = _option((), "Run this stage even if it is cached.", "--force", "STAGE")
+    tolerance: float = _option(1e-4, "Largest difference, relative to max(1, max |b|).", "--tolerance", "X")
     output_tolerance: float | None = _option(
         None,
-        "Largest error of an output, relative to its max |b|; else --tolerance, or float32's own.",
+        "Largest difference of an output, relative to its max |b|; --tolerance or float32 rounding by default.",
         "--output-tolerance",
         "X",
     )
-    seed: int = _option(0, "Of the random inputs that verification makes.", "--seed", "N")
+    seed: int = _option(0, "Seed of the random inputs for the verification.", "--seed", "N")
     runtimes: tuple[str, ...] = _option(
-        (), "Verify with these runtimes only, not with every one found; none: with nobody.", "--runtime", "NAME"
+        (), "Use only this runtime to verify, instead of all that are found; none uses no runtime.", "--runtime", "NAME"
     )
     require_runtimes: tuple[str, ...] = _option(
-        (), "Fail unless this runtime has run the files.", "--require-runtime", "NAME"
+        (), "Fail unless this runtime has checked the files.", "--require-runtime", "NAME"
     )
     report: Path | None = _option(None, "Write a page about the run.", "--report", "FILE")
     plugins: tuple[Path, ...] = _option((), "Python file that registers modules.", "--plugin", "FILE")
     keep_loss: bool | None = _option(
         None,
-        "Keep criterions and loss layers; where neither is said, Torch7's only.",
+        "Keep or drop criterions and loss layers; by default, keep those of Torch7 only.",
         "--keep-loss/--drop-loss",
     )
     states: bool = _torch7(
-        False, "Make the states of a Torch7 network's recurrent layers inputs and outputs.", "--states/--no-states"
+        False, "Make the states of recurrent Torch7 layers inputs and outputs.", "--states/--no-states"
     )
-    limits: tuple[str, ...] = _option(
-        (), "Allow a network that is larger, as value=8000000000.", "--limit", "NAME=NUMBER"
-    )
+    limits: tuple[str, ...] = _option((), "Allow a larger network, such as value=8000000000.", "--limit", "NAME=NUMBER")
     cut: tuple[str, ...] = _caffe(
         (),
-        "End a Caffe network before this layer, or type of layer; auto: before each without a counterpart.",
+        "End a Caffe network before this layer or type of layer; auto: before every unsupported layer.",
         "--cut",
         "LAYER",
     )
     outputs: tuple[str, ...] = _caffe((), "End a Caffe network with this blob; may be repeated.", "--outputs", "BLOB")
     phase: Literal["", "TEST", "TRAIN"] = _caffe(
-        "", "Take a Caffe network's layers of this phase: TEST, or TRAIN.", "--phase", "PHASE"
+        "", "Use the layers of this phase of a Caffe network: TEST or TRAIN.", "--phase", "PHASE"
     )
-    stages: tuple[str, ...] = _caffe((), "Take a Caffe network's layers of this stage, too.", "--stage", "NAME")
-    not_stages: tuple[str, ...] = _caffe((), "Do not take those of this stage.", "--not-stage", "NAME")
-    level: int | None = _caffe(None, "Take a Caffe network's layers of this level.", "--level", "N")
+    stages: tuple[str, ...] = _caffe((), "Include the layers of this stage of a Caffe network.", "--stage", "NAME")
+    not_stages: tuple[str, ...] = _caffe(
+        (), "Exclude the layers of this stage of a Caffe network.", "--not-stage", "NAME"
+    )
+    level: int | None = _caffe(None, "Use the layers of this level of a Caffe network.", "--level", "N")
     optimize: tuple[str, ...] = _option((), "Apply this pass to the Caffe2 net; may be repeated.", "--optimize", "PASS")
     weights_format: Literal["protobuf", "hdf5"] = _option(
-        "protobuf", "How Caffe's weights are written: protobuf, or hdf5 of any size.", "--weights-format", "FORMAT"
+        "protobuf", "Format of Caffe weights: protobuf, or hdf5 for any size.", "--weights-format", "FORMAT"
     )
     split_init: bool = _option(
-        False, "Write init_net as several files where it would reach 2 GiB.", "--split-init/--one-init"
+        False, "Split init_net into several files if it would reach 2 GiB.", "--split-init/--one-init"
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The stages that shall not run; --no-verify is short for --without verify."""
+        """The stages that are left out. --no-verify is short for --without verify."""
         return self.without if self.verify else (*self.without, "verify")
 
     @property
@@ -171,25 +173,27 @@ def load(
 ) -> tuple[Options, ...]:
     """Return the options of every model to convert, in order.
 
-    `command_line` holds what the user typed, and nothing else; it wins over the environment, that over the
-    `[[model]]` of the file, that over the file's top, that over the default. "model" is what was typed as MODEL:
-    paths, or names of the file's models. A folder or a pattern (`models/*.t7`) stands for all networks that it holds,
-    several roots for a conversion each. With several of them, an output folder that they share holds a folder for
-    each. Raises UsageError for what cannot be obeyed: an unknown key, a value of another type, no model, two models
-    with one output folder; a model that is missing is left to its run.
+    `command_line` holds only what the user typed. It takes precedence over the environment, then come the `[[model]]`
+    tables of the file, the top of the file, and the defaults. "model" is what was typed as MODEL: paths, or names of
+    models in the file. A folder or a pattern (`models/*.t7`) stands for all networks in it, and several roots for one
+    conversion each. Several conversions with the same output folder get a subfolder each.
+
+    Raises UsageError for an unknown key, a value of a wrong type, no model, or two models with the same output folder.
+    A missing model is not checked here, so that it fails only its own run.
     """
     environment = os.environ if environment is None else environment
     common, models = toml.read(config, _kind_of, judge) if config else ({}, [])
     typed = {name: (value, origin) for name, value in command_line.items()}
     around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
-    for model in _selected(models, typed):
+    for model in selection.selected(models, typed):
         layer = {**common, **model}
-        found = _networks(layer)
+        found = selection.networks(layer)
         layers += found or [layer]
         alone += [False] * len(found) or ["output" in model]
         several = several or bool(found) or len(layers) > 1
-    named = _named([{**layer, **around, **typed} for layer in layers])
+    layers = [{**layer, **around, **typed} for layer in layers]
+    named = [{"name": (name, DEFAULT), **layer} for name, layer in zip(selection.names(layers), layers, strict=True)]
     runs = tuple(
         _build(one, shared=(several and not apart) or len(roots) > 1)
         for layer, apart in zip(named, alone, strict=True)
@@ -201,7 +205,7 @@ def load(
 
 
 def of_call(values: Mapping[str, Any]) -> Options:
-    """Return the options of the one conversion that a program asks for. Raises UsageError as `load` and `checked`."""
+    """Return the options of a conversion that is called from Python. Raises UsageError as `load` and `checked`."""
     runs = load(None, checked(values), origin=CALL)
     if len(runs) > 1:
         raise UsageError(f"{values['model']} holds {len(runs)} networks", where=CALL, advice="convert each by itself")
@@ -209,16 +213,16 @@ def of_call(values: Mapping[str, Any]) -> Options:
 
 
 def checked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a program gives, each of its type, with absolute paths.
+    """Return options that were passed from Python, converted to their types, with absolute paths.
 
-    Raises UsageError for one that is unknown or of another type.
+    Raises UsageError for an unknown option, or a value of a wrong type.
     """
     here = Path.cwd()
     return {option: toml.converted(option, value, _kind_of(option, 0), here) for option, value in values.items()}
 
 
 def to_json(options: Options) -> dict[str, Any]:
-    """Return the options as plain JSON values, for the run record; `from_json` reads them back."""
+    """Return the options as JSON values, for the run record. `from_json` reads them back."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401 - any option
         if isinstance(value, tuple):
@@ -229,23 +233,17 @@ def to_json(options: Options) -> dict[str, Any]:
 
 
 def from_json(record: Mapping[str, Any]) -> Options:
-    """Read options back from `to_json`; what an older version did not know has its default.
+    """Return the options that `to_json` wrote. Options that an older version did not have get their defaults.
 
-    Raises ValueError, which names the option, for a value of another type.
+    Raises ValueError, which names the option, for a value of a wrong type.
     """
     import msgspec
 
     return msgspec.convert(dict(record), Options, dec_hook=toml.as_path)
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """Advise on a name that is not known: the most similar one, or all of them."""
-    close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
-
-
 def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
-    """Return the type of an option in a section of a file; UsageError where there is none, or it has another place."""
+    """Return the type of an option in a section of a file. Raises UsageError if it is unknown or in a wrong section."""
     if option not in OPTIONS:
         raise UsageError(f"unknown option {option}", advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
@@ -254,9 +252,15 @@ def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
 
 
 def type_of(option: str) -> Any:  # noqa: ANN401 - a type
-    """Return the type of an option in a file; several of one that may be given several times are a list."""
+    """Return the type of an option in a file, where an option with `several` values may be a list."""
     kind = str(OPTIONS[option].type)
     return eval(f"{kind} | tuple[{kind}, ...]" if OPTIONS[option].metadata["several"] else kind, globals())
+
+
+def choices(option: str) -> tuple[str, ...]:
+    """Return the values that an option may have; empty if it may have any value of its type."""
+    kind = type_of(option)
+    return tuple(filter(None, get_args(kind))) if get_origin(kind) is Literal else ()
 
 
 def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN401 - any option
@@ -265,75 +269,8 @@ def _map_paths(value: Any, change: Callable[[Path], Path]) -> Any:  # noqa: ANN4
     return change(value) if isinstance(value, Path) else value
 
 
-def _selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
-    """Return the models to convert: those typed as MODEL, by path or by their name in the file, or all of the file."""
-    if "model" not in typed:
-        return models or [{}]
-    value, origin = typed.pop("model")
-    wanted = dict.fromkeys(value if isinstance(value, list | tuple) else [value])
-    if not models:
-        return [{"model": (path, origin)} for path in wanted]
-    names = [_name(model) for model in models]
-    for name in map(str, wanted):
-        if name not in names:
-            raise UsageError(f"the configuration lists no model {name}", advice=nearest(name, names))
-    return [models[names.index(str(name))] for name in wanted]
-
-
-def _networks(layer: Sourced) -> list[Sourced]:
-    """Return the options of each network that a folder or pattern stands for; none where the model is one path."""
-    if "model" not in layer:
-        return []
-    path, origin = Path(layer["model"][0]), layer["model"][1]
-    if path.is_dir():
-        from pipeline import formats
-
-        found = formats.networks_in(path)
-    else:
-        is_pattern = not path.exists() and set("*?[").intersection(str(path))
-        root = Path(path.absolute().anchor)
-        found = sorted(root.glob(str(path.absolute().relative_to(root)))) if is_pattern else []
-    if found and "name" in layer:
-        where = layer["name"][1]
-        raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
-    return [_with_weights({**layer, "model": (each, origin)}) for each in found]
-
-
-def _with_weights(layer: Sourced) -> Sourced:
-    """Return the options of a network in a folder with the weights that lie beside it, where it needs them."""
-    from pipeline import formats
-
-    path, origin = layer["model"]
-    weights = formats.weights_beside(path) if "weights" not in layer else None
-    return {**layer, "weights": (weights, origin)} if weights else layer
-
-
-def _named(layers: Sequence[Sourced]) -> list[Sourced]:
-    """Name the models that have no name: after their file and, where others are called so too, its folders."""
-    depth = dict.fromkeys(range(len(layers)), 1)
-    while True:
-        names = {i: _name(layers[i], depth[i]) for i in depth}
-        taken = Counter(names.values())
-        alike = [i for i in depth if taken[names[i]] > 1 and "name" not in layers[i]]
-        longer = [i for i in alike if names[i] != _name(layers[i], depth[i] + 1)]
-        if not longer:
-            return [{**layer, "name": layer.get("name", (names[i], DEFAULT))} for i, layer in enumerate(layers)]
-        depth |= {i: depth[i] + 1 for i in longer}
-
-
-def _name(layer: Sourced, depth: int = 1) -> str:
-    """Return the name of a model: the one it was given, or its file's, with `depth` - 1 folders before it."""
-    if "name" in layer:
-        return str(layer["name"][0])
-    if "model" not in layer:
-        return ""
-    path = Path(layer["model"][0]).absolute()
-    folders = path.parts[1:-1]
-    return "-".join([*folders[max(0, len(folders) - depth + 1) :], path.stem])
-
-
 def _roots(layer: Sourced) -> list[Sourced]:
-    """Return the options for each network inside a file, where several are asked for; its name ends in its place."""
+    """Return the options of each of several roots in a file. The name of each conversion ends in its root."""
     value, origin = layer.get("root", ("", DEFAULT))
     roots = [value] if isinstance(value, str) else list(dict.fromkeys(value)) or [""]
     if len(roots) == 1:
@@ -344,7 +281,7 @@ def _roots(layer: Sourced) -> list[Sourced]:
 
 
 def _build(layer: Sourced, shared: bool) -> Options:
-    """Make one model's options of what was set; `shared`: its output folder holds other models too."""
+    """Return the options of one model. `shared`: its output folder holds other models, too."""
     values = {name: _coerce(name, value) for name, (value, _) in layer.items()}
     origins = {name: layer[name][1] if name in layer else DEFAULT for name in OPTIONS}
     if not values.get("model"):
@@ -358,7 +295,7 @@ def _build(layer: Sourced, shared: bool) -> Options:
 
 
 def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
-    """Return a value that is sound but for its container the type that its option declares."""
+    """Return a value in the container type that its option declares."""
     hint = str(OPTIONS[option].type)
     if value is None:
         return None
@@ -368,13 +305,14 @@ def _coerce(option: str, value: Any) -> Any:  # noqa: ANN401 - any option
 
 
 def validate(options: Options) -> Options:
-    """Refuse values that make no sense, whatever they came from; bring input shapes to their one spelling.
+    """Check the values of all options, and bring input shapes to their canonical spelling.
 
-    Raises UsageError, which names all such options and where they were set.
+    Raises UsageError, which names all invalid options and where they were set.
     """
     faults = list[UsageError]()
     for option in OPTIONS:
         try:
+            _refuse_other(option, getattr(options, option))
             judge(option, getattr(options, option))
         except UsageError as fault:
             fault.where = fault.where or options.origins.get(option, "")
@@ -384,8 +322,14 @@ def validate(options: Options) -> Options:
     return replace(options, inputs=tuple(map(str, parse_inputs(options.inputs) or ())))
 
 
+def _refuse_other(option: str, value: object) -> None:
+    """Raise UsageError for a value other than the `choices` of an option."""
+    if (known := choices(option)) and value not in (*known, OPTIONS[option].default):
+        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=f"it is {' or '.join(known)}")
+
+
 def refuse_missing_model(options: Options) -> None:
-    """Raise UsageError where the model is no file: a run may be one of many, and costs only itself."""
+    """Raise UsageError if the model is not a file. This is checked by each run, so that other runs can go on."""
     may_look = os.access(options.model, os.R_OK | os.X_OK, effective_ids=True)
     try:
         refuse_missing(options.model, f"it is a folder, {'and holds no network' if may_look else 'closed to you'}")
@@ -395,7 +339,7 @@ def refuse_missing_model(options: Options) -> None:
 
 
 def refuse_shared_output(runs: Sequence[Options]) -> None:
-    """Raise UsageError where two models would go to one folder, as may be known only when it is there: Net and net."""
+    """Raise UsageError if two models would be written to one folder (Net and net, if the file system ignores case)."""
     seen: dict[Path, str] = {}
     for options in runs:
         place = canonical(options.output)

@@ -1,12 +1,13 @@
-"""Everything that can go wrong for a user: what it is, the data a message needs, and the exit code.
+"""The errors that a user may see: their data, and their exit codes.
 
-Raise these with data only; `render` is the one place where they become sentences.
+Errors are raised with data only. `render` is the one place that formats them as text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from pipeline.visible import visible
@@ -14,7 +15,7 @@ from pipeline.visible import visible
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing of several that are wrong: `origin` is its place, of a part of a network its path and class."""
+    """One of several problems. `origin` is its place: for a part of a network, its path and class."""
 
     origin: str
     reason: str
@@ -24,12 +25,12 @@ class Problem:
 class PipelineError(Exception):
     """Base of every error that is not a bug of this program.
 
-    `what` is the first line a user reads; `where` names the place in the user's own terms (module path, layer,
-    file and byte offset); `why` the cause; `advice` what to do next; `problems` is the list where it is several.
+    `what` is the first line that the user reads; `where` is the place in the user's terms (module path, layer, file and
+    byte offset); `why` is the cause; `advice` is what to do next. `problems` lists them if there are several.
     """
 
     exit_code: ClassVar[int] = 1
-    kind: ClassVar[str] = "bug"  # as programs are told
+    kind: ClassVar[str] = "bug"  # in JSON
     problems: tuple[Problem, ...] = ()
 
     def __init__(self, what: str, *, where: str = "", why: str = "", advice: str = "") -> None:
@@ -44,13 +45,13 @@ class PipelineError(Exception):
 
 
 class UsageError(PipelineError):
-    """A command line or configuration that cannot be obeyed."""
+    """The command line, the configuration or a call from Python is invalid."""
 
     exit_code = 2
     kind = "usage"
 
 
-# What installs a library that a part of the program needs, by the library's name.
+# The commands that install optional libraries, by the name of the library.
 _INSTALLS = {
     "torch": "uv pip install --torch-backend cpu torch (pip install torch may bring CUDA as well, 5.6 GB)",
     "h5py": "pip install 'torch2caffe2[hdf5]'",
@@ -65,21 +66,21 @@ def installing(library: str) -> str:
 
 
 class MissingLibrary(UsageError):  # noqa: N818 - nothing is wrong with it
-    """What was asked for needs a library that is not installed."""
+    """The request needs a library that is not installed."""
 
     def __init__(self, library: str, need: str, advice: str = "") -> None:
         super().__init__(f"{need} needs {library}, which is not installed", advice=installing(library) + advice)
 
 
 class VerificationError(PipelineError):
-    """The converted networks compute other numbers than the original, or nobody who had to judge them could."""
+    """The converted networks compute different numbers, or a required runtime could not check them."""
 
     exit_code = 3
     kind = "numbers differ"
 
 
 class UnsupportedError(PipelineError):
-    """Sound input that has no exact counterpart in the target format; carries all such places at once."""
+    """A valid network has parts without an exact counterpart in the target format; `problems` lists all of them."""
 
     exit_code = 4
     kind = "unsupported"
@@ -91,12 +92,12 @@ class UnsupportedError(PipelineError):
 
     @classmethod
     def one(cls, origin: str, reason: str, advice: str = "") -> UnsupportedError:
-        """Refuse a single place."""
+        """Return the error for a single place."""
         return cls((Problem(origin, reason, advice),))
 
 
 class OverBudget(PipelineError):  # noqa: N818 - sound input, of which there is too much
-    """A network that is larger than a limit allows; `enough` would do, where a number is known that would."""
+    """The network exceeds a limit. The limit `enough` would allow it, as far as is known."""
 
     exit_code = 4
 
@@ -110,14 +111,14 @@ class OverBudget(PipelineError):  # noqa: N818 - sound input, of which there is 
 
 
 class InvalidInputError(PipelineError):
-    """A file that is not what it should be: damaged, truncated, or of another format."""
+    """A file is damaged, truncated, or of another format."""
 
     exit_code = 5
     kind = "bad input"
 
 
 class MachineError(PipelineError):
-    """The machine refuses: disk full, no permission, store busy."""
+    """A problem of the machine: disk full, no permission, store busy."""
 
     exit_code = 6
     kind = "machine"
@@ -130,14 +131,20 @@ class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not 
     kind = "interrupted"
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return advice about an unknown name: the most similar known one, or all of them."""
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
+
+
 def worst(codes: Collection[int]) -> int:
-    """Return the exit code of several: interrupted outranks a bug, that any other; of those the highest, or 0."""
+    """Return the exit code for several results: interrupted, or else a bug, or else the highest code; 0 for none."""
     outranking = (code for code in (Interrupted.exit_code, PipelineError.exit_code) if code in codes)
     return next(outranking, max(codes, default=0))
 
 
 def together(errors: Sequence[UsageError], what: str) -> UsageError:
-    """Return several errors as one, `what`, that lists them; one stays what it is."""
+    """Return one error, `what`, that lists several errors as problems; a single error is returned as it is."""
     if len(errors) == 1:
         return errors[0]
     whole = UsageError(what)
@@ -149,7 +156,7 @@ def together(errors: Sequence[UsageError], what: str) -> UsageError:
 
 
 def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
-    """Let an error speak of places by other names: those that its user knows; give it."""
+    """Replace names in all texts of an error by those that the user knows, and return the error."""
 
     def told(text: str) -> str:
         for name, known in names.items():
@@ -163,7 +170,7 @@ def renamed(error: PipelineError, names: Mapping[str, str]) -> PipelineError:
 
 
 def as_data(error: PipelineError) -> dict[str, Any]:
-    """Return an error as programs are told it: plain JSON values, "" where there is nothing to say."""
+    """Return an error as JSON values, with "" for what is not given."""
     return {
         "kind": error.kind,
         "what": error.what,
@@ -175,9 +182,9 @@ def as_data(error: PipelineError) -> dict[str, Any]:
 
 
 def render(error: PipelineError) -> str:
-    """Word an error for a terminal: `error: ` and what, then indented where, why and what to do.
+    """Return an error as text for a terminal: `error: ` and what, then where, why and what to do, indented.
 
-    Whatever a name from a file holds, only the first line begins at the edge.
+    Only the first line starts at the margin, even if a name from a file contains line breaks.
     """
     first, *rest = f"error: {error.what}".splitlines()
     lines = [first, *(f"  {line}" for line in rest)]

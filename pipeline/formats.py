@@ -1,4 +1,4 @@
-"""The formats there are, and which of them a file is of: told by its content, never by its name."""
+"""The list of all formats. Files are recognised by their contents, never by their names."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from pipeline.torch7.format import TORCH7
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph
 
-# In the order in which a run makes them: of a run's folder, the first that is there is the original.
+# In the order in which a run makes them: the first one in the folder of a run is the original.
 FORMATS: tuple[Format, ...] = (TORCH7, GRAPH, CAFFE, CAFFE2, ONNX, PYTORCH, PT2)
 READ = tuple(known for known in FORMATS if known.reads)
 UNREAD = frozenset(known.name for known in FORMATS if not known.reads)
 
 CONVERTED = (TORCH7, GRAPH, CAFFE)  # what a conversion may start from
 
-SAYS_WHY = (TORCH7, TORCH7.roles[0])  # as what a file is read that is of no format: its reader says what it is instead
+SAYS_WHY = (TORCH7, TORCH7.roles[0])  # files of no known format are read as this, for its reader says what they are
 
 
 def named(name: str) -> Format | None:
-    """Return the format that is called so."""
+    """Return the format of this name, or None."""
     return next((known for known in FORMATS if known.name == name), None)
 
 
 def recognise(path: Path) -> tuple[Format, Role] | None:
-    """Return the format of a file, and what it is there; None where it is of none of them.
+    """Return the format of a file and its role there; None if it is of no known format.
 
-    Raises MachineError or UsageError where there is nothing to read.
+    Raises MachineError or UsageError if the file cannot be read.
     """
     from pipeline.wire.mapped import map_file
 
@@ -51,10 +51,10 @@ def recognise(path: Path) -> tuple[Format, Role] | None:
 
 
 def networks_in(folder: Path) -> list[Path]:
-    """Return the files below a folder that a conversion may start from, in order; those of runs' outputs are left out.
+    """Return the files in a folder that a conversion can start from, sorted. Output folders of runs are left out.
 
-    A network whose weights do not lie beside it is none, nor is what cannot be read; but what is called .t7 and is
-    none shall be told of. So shall a folder that cannot be looked into: it comes last, as if it were a network.
+    Networks without their weights beside them and unreadable files are left out, too. But files named .t7 are always
+    returned, so that the user learns what is wrong with them, and so are folders that cannot be read, at the end.
     """
     dark: list[OSError] = []
     found = [path for path in _files(folder, dark.append) if _is_whole(path)]
@@ -62,7 +62,7 @@ def networks_in(folder: Path) -> list[Path]:
 
 
 def weights_beside(path: Path) -> Path | None:
-    """Return the file of weights beside a network that has none of its own; None where it has, or none is there."""
+    """Return the file of weights beside a network that lacks them; None if it needs none, or there is none."""
     try:
         found = recognise(path)
     except PipelineError:
@@ -95,16 +95,16 @@ def _is_whole(path: Path) -> bool:
 
 
 def in_folder(folder: Path, among: Iterable[Format] = READ) -> tuple[tuple[Format, Mapping[str, Path]], ...]:
-    """Return the networks in the folder of an artifact or a run: their formats and files by role."""
+    """Return the formats of the networks in the folder of an artifact or a run, with their files by role."""
     return tuple((known, files) for known in among if (files := known.in_folder(folder)))
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A network as a user names it: a file or a run's folder, the file of its weights, and what files may not tell.
+    """A network as a user names it: a file or the folder of a run, and options that say how to read it.
 
-    `inputs` are `--input` shapes; `root` is the place of a network in a Torch7 table. Of a folder that holds several
-    networks, `format` names the one that is meant.
+    `inputs` are shapes as for `--input`; `root` is the path of a network in a Torch7 table. `format` selects one of
+    several networks in a folder.
     """
 
     path: Path
@@ -116,7 +116,7 @@ class Location:
 
 
 def load(location: Location) -> Graph:
-    """Read a network as a graph. Raises what its reader raises, and UsageError for a file of nothing but weights."""
+    """Read a network as a graph. Raises what its reader raises, and UsageError for a file that holds only weights."""
     known, source = locate(location)
     if only_weights(known, source):
         raise UsageError(
@@ -127,15 +127,15 @@ def load(location: Location) -> Graph:
 
 
 def only_weights(known: Format, source: Source) -> bool:
-    """Return whether a file holds nothing but weights."""
+    """Return whether a file holds only weights."""
     return known.weights_role is not None and source.role == known.weights_role.name
 
 
 def locate(location: Location, among: Sequence[Format] = READ) -> tuple[Format, Source]:
-    """Return the format of a network and where it lies: a file, or the first network in a run's folder.
+    """Return the format and the files of a network: those of a file, or of the first network in the folder of a run.
 
-    Weights that are not named are looked for beside it. Raises UsageError for a folder without a network, and for
-    weights that the network has no use for.
+    If the weights are not named, they are searched for beside the file. Raises UsageError for a folder without a
+    network, and for weights that do not belong to this format.
     """
     path, weights = location.path, location.weights
     if path.is_dir():

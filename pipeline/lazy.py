@@ -1,4 +1,4 @@
-"""Heavy libraries, imported at the first use of an attribute so that `--help` and cached runs stay quick."""
+"""Imports heavy libraries at the first use of an attribute, so that `--help` and cached runs stay fast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import MissingLibrary
 
 
 class LazyModule:
-    """Stands for a module that is imported when something is first asked of it; MissingLibrary where it cannot be."""
+    """Stands for a module, which is imported at its first use. Raises MissingLibrary if it is not installed."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,6 +1,6 @@
-"""What only the user has: Python files that register module classes of Torch7 and layers of Caffe.
+"""Loads plugins: Python files of the user that register module classes of Torch7 and layers of Caffe.
 
-What they register is known inside `loaded` only; it takes the place of what is built in under the same name.
+What they register is known only inside `loaded`, and takes precedence over built-in classes of the same name.
 
 @module("my.Scale")  # the decorator of the package pipeline.torch7
 def scale(m, x, net):
@@ -29,7 +29,7 @@ from types import ModuleType
 
 import pipeline
 from pipeline.errors import PipelineError, UsageError
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.graph.registry import Layer, collected, laid_over
 
 GROUP = "torch2caffe2.modules"  # the entry points by which an installed package registers its modules
@@ -37,23 +37,23 @@ GROUP = "torch2caffe2.modules"  # the entry points by which an installed package
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """What it is called, the modules that were imported while it was loaded, and what it registered."""
+    """A loaded plugin: its title, the modules that were imported with it, and what it registered."""
 
     title: str
     imported: frozenset[str]
     layer: Layer
 
 
-_loaded: dict[str, Plugin] = {}  # each is run once in a process
+_loaded: dict[str, Plugin] = {}  # each plugin runs once in a process
 _loading = threading.RLock()
 
 
 @contextmanager
-def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
-    """Let what plugin files and the entry points of installed packages register be known in the block.
+def loaded(paths: Sequence[Path], note: Note = no_note) -> Iterator[None]:
+    """Make known inside the block what plugin files, and the entry points of installed packages, register.
 
-    `note` is told which of that takes the place of something. Raises UsageError where a file is missing, registers a
-    class twice, or fails: while it is loaded, or later, when what it registered is called in the block.
+    `note` is called for everything that replaces something built in. Raises UsageError if a file is missing, registers
+    a class twice, or fails, either while it is loaded or when something it registered is called inside the block.
     """
     with ExitStack() as stack:
         for plugin in _load(paths):
@@ -64,7 +64,7 @@ def loaded(paths: Sequence[Path], note: Note = unheard) -> Iterator[None]:
         try:
             yield
         except (Exception, SystemExit) as error:
-            fault = error.__cause__ if isinstance(error, PipelineError) else error  # of a file, or of the plugin
+            fault = error.__cause__ if isinstance(error, PipelineError) else error  # perhaps a fault of the plugin
             if fault is None or isinstance(fault, PipelineError) or (path := _culprit(fault, paths)) is None:
                 raise
             raise _failed(f"the plugin {path}", fault) from error
@@ -77,9 +77,10 @@ def _load(paths: Sequence[Path]) -> list[Plugin]:
 
 
 def sources(paths: Sequence[Path]) -> dict[str, Path]:
-    """Load the plugin files, and return the user's modules that they import, by name, at any depth.
+    """Load the plugin files, and return the modules of the user that they import, at any depth, by name.
 
-    The user's are those that belong neither to Python nor to an installed package. Raises UsageError as `loaded`.
+    The user's modules are those that belong neither to Python nor to an installed package. Raises UsageError as
+    `loaded`.
     """
     _load(paths)
     found: dict[str, Path] = {}
@@ -103,9 +104,9 @@ def packages() -> dict[str, str]:
 
 @contextmanager
 def no_late_imports(paths: Sequence[Path]) -> Iterator[None]:
-    """Let plugins work, and raise UsageError where they import a module of the user's that `sources` did not find.
+    """Raise UsageError if plugins import a module of the user inside the block that `sources` did not find.
 
-    Its name stands in no import statement, so that the key of what they make cannot have counted it.
+    Such a module is named in no import statement, so it is not part of the cache key.
     """
     known, before = sources(paths), frozenset(sys.modules)
     yield
@@ -124,7 +125,7 @@ def no_late_imports(paths: Sequence[Path]) -> Iterator[None]:
 
 @cache
 def _entries(*path: str) -> EntryPoints:
-    """Return the entry points of the packages on a path for imports; to look through them all takes 10 ms."""
+    """Return the entry points of the packages on an import path. Searching all packages takes 10 ms."""
     return entry_points(group=GROUP)
 
 
@@ -156,7 +157,7 @@ def _run(path: Path) -> None:
 
 
 def _culprit(error: BaseException, paths: Sequence[Path]) -> Path | None:
-    """Return the plugin file whose code was running when an error was raised, in itself or in what it called."""
+    """Return the plugin file whose code raised an error, directly or in what it called; None if none did."""
     files = {Path(frame.f_code.co_filename).resolve() for frame, _ in traceback.walk_tb(error.__traceback__)}
     return next((path for path in paths if path.resolve() in files), None)
 
@@ -166,12 +167,12 @@ def _failed(what: str, error: BaseException) -> UsageError:
 
 
 def _imported(file: Path, package: str) -> Iterator[str]:
-    """Yield the names that import statements in a Python file mention, be they modules or things in one."""
+    """Yield the names in the import statements of a Python file, whether they are modules or members of one."""
     if file.suffix != ".py":
         return
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # one that a plugin tries to import, and can do without
+    except (SyntaxError, ValueError):  # an optional import of the plugin
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -189,7 +190,7 @@ def _with_packages(name: str) -> list[str]:
 
 
 def _file(name: str) -> Path | None:
-    """Return the file of a module, loaded or not, or the archive that it lies in; None where there is none."""
+    """Return the file of a module, loaded or not, or the archive that contains it; None if there is none."""
     place = _place(name)
     return next((path for path in (place, *place.parents) if path.exists()), None) if place else None
 
@@ -199,7 +200,7 @@ def _place(name: str) -> Path | None:
     if module is not None:
         file = getattr(module, "__file__", None)
         return Path(file) if file else None
-    with suppress(Exception):  # whatever a package raises that a plugin tries to import, and can do without
+    with suppress(Exception):  # whatever an optional import of the plugin raises
         spec = importlib.util.find_spec(name)
         return Path(spec.origin) if spec and spec.has_location and spec.origin else None
     return None
@@ -212,7 +213,7 @@ def _is_users(file: Path) -> bool:
 @cache
 def _installed() -> tuple[Path, ...]:
     """Return the folders of Python's own modules, of installed packages, and of this program."""
-    with _loading:  # sysconfig hands its variables out before it has them all
+    with _loading:  # sysconfig is not thread-safe: it returns its variables before they are complete
         schemes = (sysconfig.get_paths(), sysconfig.get_paths(sysconfig.get_preferred_scheme("user")))
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     found = {Path(paths[name]).resolve() for paths in schemes for name in names}

@@ -1,4 +1,4 @@
-"""Which values of options make sense, whatever they came from: the command line, a file, a program."""
+"""Checks that the values of options make sense, whether they come from the command line, a file or a call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHAPE = re.compile(r"\d+(x\d+)+")
 
 
 def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
-    """Raise UsageError for a value that makes no sense, whatever it came from."""
+    """Raise UsageError if the value of an option makes no sense."""
     why = ""
     if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
         why = "it names a folder inside the output, and has no separator or NUL in it"
@@ -27,10 +27,6 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
         why = "at least one model is converted at a time"
     elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
         why = "it is a small positive number"
-    elif option == "weights_format" and value not in ("protobuf", "hdf5"):
-        why = "it is protobuf or hdf5"
-    elif option == "phase" and value not in ("", "TEST", "TRAIN"):
-        why = "it is TEST or TRAIN"
     elif option == "remote_store":
         why, value = _fault_of_url(value), _PASSWORD.sub("***", value)
     if why:
@@ -55,13 +51,13 @@ def _fault_of_url(value: str) -> str:
 
 
 def _leads_somewhere(value: str, told: SplitResult) -> bool:
-    """Return whether a URL has a scheme and a place, which is the same one for every process that it is given to."""
+    """Return whether a URL has a scheme and a place, and means the same place for every process."""
     relative = told.scheme in ("file", "local") and told.netloc
     return bool("://" in value and value.isprintable() and told.scheme and (told.netloc or told.path)) and not relative
 
 
 def refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
-    """Raise UsageError where a path is no file, and say what it is."""
+    """Raise UsageError if a path is not a file. `of_a_folder` is the reason given for a folder."""
     if path.is_file():
         return
     what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""

@@ -1,7 +1,7 @@
-"""The process that works, and its parent: a small one that says what a process which was killed no longer can.
+"""Runs the command in a child process, whose small parent can report it if the child is killed.
 
-Models and artifacts are read as mapped memory. Where such a file is cut short meanwhile, the next look past its end
-kills the reader with SIGBUS, in the middle of any library, and no Python code runs any more in it.
+Models and artifacts are read as mapped memory. If such a file is truncated meanwhile, the next access beyond its end
+kills the reader with SIGBUS, possibly inside a library, and no Python code runs in that process any more.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable
 
 from pipeline.errors import Interrupted, MachineError, PipelineError, render
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what asks a process to stop
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the signals that ask a process to stop
 _SENT = (0, -1)  # si_code of a signal that was sent by kill, or by sigqueue, and not by the terminal
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
 def supervised(work: Callable[[], int]) -> int:
-    """Run `work` in a child process and return its exit code; word a death by a signal, and return a code for it.
+    """Run `work` in a child process and return its exit code. If a signal kills it, print why and return a code.
 
-    A stop that is sent to this process reaches the child; one that the terminal sends reaches it anyway. The child
-    dies with this process. Where the system is not Linux there is no child.
+    A signal to stop that is sent to this process is passed on to the child; one from the terminal reaches the child
+    anyway. The child dies with this process. On systems other than Linux there is no child.
     """
     if sys.platform != "linux":
         return work()
@@ -41,7 +41,7 @@ def supervised(work: Callable[[], int]) -> int:
 
 
 def die_with(parent: int) -> None:
-    """Have the kernel kill this process as soon as `parent`, its parent, is dead."""
+    """Have the kernel kill this process as soon as its parent dies."""
     import ctypes
 
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
@@ -50,7 +50,7 @@ def die_with(parent: int) -> None:
 
 
 def _wait(child: int, heard: set[signal.Signals]) -> int:
-    """Return the wait status of a child; pass on to it what it is sent by way of us."""
+    """Return the wait status of a child, and pass on signals that are sent to this process meanwhile."""
     while True:
         arrived = signal.sigwaitinfo(heard | {signal.SIGCHLD})
         if arrived.si_signo != signal.SIGCHLD:
@@ -63,7 +63,7 @@ def _wait(child: int, heard: set[signal.Signals]) -> int:
 
 
 def _killed(number: int) -> int:
-    """Say why a process was killed, and return the exit code for it."""
+    """Print why a process was killed, and return the exit code for that."""
     error: PipelineError
     if number in STOPS:
         error = Interrupted("interrupted")

@@ -1,4 +1,4 @@
-"""Reads configuration files: TOML, whose faults are told in TOML's words, with their lines, and all at once."""
+"""Reads configuration files in TOML. All errors are reported at once, in the terms of TOML and with their lines."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.errors import UsageError, together
 from pipeline.wire.foreign import foreign
 from pipeline.wire.mapped import map_file
 
-# Of an option's value and where it was set.
+# Options by name: the value of each, and where it was set.
 Sourced = dict[str, tuple[Any, str]]
 
 _KINDS = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"), (list, "array"), (dict, "table"))
 _HEADER = re.compile(r"""\s*\[{1,2}\s*["']?([\w-]+)["']?\s*[\].]""")
-# What may hold dots and is no key: strings and comments. Keys of many dots take the parser memory with their square.
-# A string without an end is taken to that of its line, so that nothing is read twice.
+# Strings and comments: they may hold dots, but are no keys. (Keys with many dots make the parser use quadratic memory.)
+# A string that is not closed ends with its line, so that no text is scanned twice.
 _NO_KEY = re.compile(
     r"""\"{3}(?:[^"\\]|\\.|"(?!""))*+(?:"{3}|\Z)|'{3}(?:[^']|'(?!''))*+(?:'{3}|\Z)"""
     r"""|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|\#[^\n]*+""",
@@ -31,17 +31,17 @@ _NO_KEY = re.compile(
 )
 _LONG_KEY = re.compile(r"""(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){16}""")
 _LARGEST = 1 << 20  # bytes of a file
-_FAULTS = 100  # that are told of one file
+_FAULTS = 100  # errors that are reported for one file
 _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
 def read(
     path: Path, kind_of: Callable[[str, int], Any], judge: Callable[[str, Any], None]
 ) -> tuple[Sourced, list[Sourced]]:
-    """Return the options at the top of a file, and those of each `[[model]]`; relative paths are relative to the file.
+    """Return the options at the top of a file, and those of each `[[model]]`. Relative paths are relative to the file.
 
-    `kind_of` gives the type of an option in a section (0 is the top, 1.. the models), `judge` looks at its value; both
-    raise UsageError. Raises UsageError for no TOML, and else with all that is wrong with any option.
+    `kind_of` returns the type of an option in a section (0 is the top, 1.. the models), and `judge` checks its value;
+    both raise UsageError. Raises UsageError if the file is not TOML, or else with everything that is wrong in it.
     """
     text, document = _document(path)
     lines, faults = _lines(text), list[UsageError]()
@@ -96,7 +96,7 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return the line that sets each key, or begins its table, by section (0 is the top, 1.. the models)."""
+    """Return the number of the line that sets each key or begins its table, by section and key."""
     found: dict[tuple[int, str], int] = {}
     section = 0
     for number, line in enumerate(text.splitlines(), 1):
@@ -110,7 +110,7 @@ def _lines(text: str) -> dict[tuple[int, str], int]:
 
 
 def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa: ANN401 - any TOML value
-    """Return a value as the type that the option has; relative paths are relative to `folder`. Raises UsageError."""
+    """Return a value as the type of its option; relative paths are relative to `folder`. Raises UsageError."""
     import msgspec
 
     try:
@@ -126,7 +126,7 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
 
 
 def as_path(wanted: type, value: object) -> object:
-    """Make a path of a text, for msgspec, which asks for what it does not know itself."""
+    """Return a text as a path. msgspec calls this for types that it does not know."""
     if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
         raise ValueError("it is no path")
     return Path(value)
@@ -139,7 +139,7 @@ def _with_paths(value: Any, folder: Path) -> Any:  # noqa: ANN401 - any option
 
 
 def shown(value: Any) -> str:  # noqa: ANN401 - any value
-    """Write a value as TOML does.
+    """Return a value in the notation of TOML.
 
     >>> shown(True), shown("x"), shown([1.0, "a"]), shown({"seed": float("inf")})
     ('true', '"x"', '[1.0, "a"]', '{seed = inf}')
@@ -154,7 +154,7 @@ def shown(value: Any) -> str:  # noqa: ANN401 - any value
 
 
 def described(kind: Any) -> str:  # noqa: ANN401 - any type
-    """Name the type of an option as TOML does.
+    """Return the name that TOML has for the type of an option.
 
     >>> described(tuple[Path, ...]), described(int), described(Path | None)
     ('an array of strings', 'an integer', 'a string')
@@ -170,7 +170,7 @@ def described(kind: Any) -> str:  # noqa: ANN401 - any type
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - any TOML value
-    """Name what a value is, and of an array what it holds."""
+    """Return the name of a value's type, and for an array the types of its items."""
     name = next((name for known, name in _KINDS if isinstance(value, known)), "date or time")
     if isinstance(value, list) and value:
         held = list(dict.fromkeys(_kind(item).rpartition(" ")[2] for item in value))

@@ -1,4 +1,4 @@
-"""Text from a file as it can be shown: nothing in it moves the cursor, turns what follows around, or hides."""
+"""Makes untrusted text safe to print: nothing in it moves the cursor, reverses the text, or is invisible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bi
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Spell out the characters of a text that nobody sees, but for those in `keep`.
+    r"""Return a text with its invisible characters as escape sequences, except those in `keep`.
 
     >>> print(visible("a\x1b[2J\nb"))
     a\u001b[2J\u000ab

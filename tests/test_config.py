@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import DEFAULT, OPTIONS, from_json, load, nearest, refuse_missing_model, to_json
-from pipeline.errors import UsageError
+from pipeline.config import DEFAULT, OPTIONS, from_json, load, refuse_missing_model, to_json
+from pipeline.errors import UsageError, nearest
 
 ROOT = Path(__file__).parent.parent
 

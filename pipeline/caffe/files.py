@@ -24,6 +24,7 @@ from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.progress import Progress, no_progress
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _LAYERS = ((100, "layer"), (2, "layers"))  # the fields of a NetParameter that hold them, of the current form and V1
@@ -55,7 +56,7 @@ def write_pair(
     prototxt_path: Path,
     caffemodel_path: Path,
     comments: Mapping[str, str] = _NONE,
-    progress: splice.Progress = splice.unheard,
+    progress: Progress = no_progress,
 ) -> dict[str, str]:
     """Write a prototxt and its weights, and give their digests by name; the same network gives the same bytes.
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.caffe.recognition import is_hdf5, recognise
 from pipeline.errors import InvalidInputError, UnsupportedError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ class Caffe(Format):
         """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for what is none of them."""
         return recognise(view)
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a pair, with the shapes that the user gave for one of their own.
 
         Outputs are those of the signature while the net has them all, else Caffe's own. Runs the plugins that `source`

@@ -18,6 +18,7 @@ from pipeline.errors import InvalidInputError
 from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.progress import Progress, no_progress
 
 _OP = 2  # of NetDef
 _SEVERAL = "--split-init writes it as several files, each below 2 GiB"
@@ -39,7 +40,7 @@ def write_pair(
     predict_path: Path,
     text_path: Path,
     init_path: Path,
-    progress: splice.Progress = splice.unheard,
+    progress: Progress = no_progress,
     *,
     split: bool = False,
 ) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The command line: one file a command, no logic."""
+"""The command line: one file per command, which parses options, calls the engine, and prints the result."""

@@ -1,6 +1,6 @@
-"""What each command prints with `--json`, as types; `python -m pipeline.cli.answers` prints them as a JSON Schema.
+"""The types of what each command prints with `--json`. `python -m pipeline.cli.answers` prints them as a JSON Schema.
 
-Nothing here is imported where a command runs: the tests hold what commands print to these types.
+No command imports this module: the tests check that the commands' output has these types.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from pipeline.store.collect import Entry, Removal
 from pipeline.store.exchange import Moved
 from pipeline.store.lineage import Lineage
 
-VERSION = 1  # raised where something is taken away or means something else
+VERSION = 1  # raised when something is removed or changes its meaning
 
 Problem = TypedDict("Problem", {"where": str, "why": str, "try": str})
 Error = TypedDict("Error", {"kind": str, "what": str, "where": str, "why": str, "try": str, "problems": list[Problem]})
 
 
 class Failure(TypedDict):
-    """What any command prints where it stops: its exit code, and why."""
+    """What any command prints if it fails: its exit code, and why."""
 
     exit_code: int
     error: Error
 
 
 class Witness(TypedDict):
-    """One that has seen values of a step, and how far they are apart at most, or "inf"."""
+    """A runtime that has checked values of a step, and their largest difference, or "inf"."""
 
     by: str
     values: int
@@ -40,7 +40,7 @@ class Witness(TypedDict):
 
 
 class Borne(TypedDict):
-    """Who bears a step out: judged, differs, itself (it agrees with itself only) or not judged; else why nobody."""
+    """Who confirms a step: judged, differs, itself (agrees with itself only) or not judged, and why not."""
 
     step: str
     state: str
@@ -49,7 +49,7 @@ class Borne(TypedDict):
 
 
 class Checked(TypedDict):
-    """What one runner found: agrees, differs, or skipped and why; numbers that are not finite are "inf"."""
+    """The result of one runtime: agrees, differs, or skipped and why. Numbers that are not finite are "inf"."""
 
     by: str
     reads: str
@@ -68,7 +68,7 @@ class Checked(TypedDict):
 
 
 class Compared(TypedDict):
-    """A value of the network: how far it is apart, relative to max(1, max |b|), by `series`."""
+    """A value of the network: its differences, relative to max(1, max |b|), by `series`."""
 
     name: str
     origin: str
@@ -90,7 +90,7 @@ class Verified(TypedDict):
 
 
 class Converted(TypedDict):
-    """How one conversion ended; `run` is its record, where it was begun, `verification` is verification.json."""
+    """How one conversion ended. `run` is its record, if it was started; `verification` is verification.json."""
 
     model: str
     output: str
@@ -130,20 +130,22 @@ class PlannedStage(TypedDict):
 
 
 class Planned(TypedDict):
-    """The plan of one model."""
+    """The plan of one model; of several, `errors` tells why one of them has none."""
 
     model: str
     stages: list[PlannedStage]
+    errors: list[Error]
 
 
 class Plans(TypedDict):
     """plan."""
 
+    exit_code: int
     models: list[Planned]
 
 
 class Refused(TypedDict):
-    """One thing in a network that cannot be converted."""
+    """One part of a network that cannot be converted."""
 
     origin: str
     reason: str
@@ -151,13 +153,17 @@ class Refused(TypedDict):
 
 
 class Scanned(TypedDict):
-    """What could not be converted of one model, and the last stage that was tried, or the first with problems."""
+    """What cannot be converted of one model, and the first stage with problems, or else the last stage.
+
+    For several models, `errors` says why one of them could not be scanned.
+    """
 
     model: str
     stage: str
     problems: list[Refused]
     nodes: int
     notes: list[str]
+    errors: list[Error]
 
 
 class Scans(TypedDict):
@@ -168,7 +174,7 @@ class Scans(TypedDict):
 
 
 class Left(TypedDict):
-    """What a resume would do; `obstacle` says why it could not."""
+    """What a resume would do; `obstacle` says why it would fail."""
 
     command: str
     stages: list[PlannedStage]
@@ -180,8 +186,8 @@ Standing = make_dataclass(
     [("edited", list[str] | None), ("older", list[str] | None), ("resume", Left | None)],
     bases=(written(RunRecord),),
     namespace={
-        "__doc__": "How a run stands: its record; of one alone also files that were edited, and those that an earlier"
-        " run left."
+        "__doc__": "The state of a run: its record and, if it is the only one, files that were edited, and those that"
+        " an earlier run left."
     },
 )
 
@@ -193,12 +199,12 @@ class Standings(TypedDict):
     totals: dict[str, int]  # by state
 
 
-# report: all that the page of each run tells.
+# report: the contents of the page about each run.
 Reports = make_dataclass("Reports", [("generator", str), ("models", list[written(Report)])])  # type: ignore[misc]
 
 
 class Array(TypedDict):
-    """A weight; with --stats, what its numbers are like."""
+    """A weight; with --stats, statistics of its numbers."""
 
     shape: list[int]
     dtype: str
@@ -238,7 +244,7 @@ class Totals(TypedDict):
 
 
 class Held(TypedDict):
-    """Something that a file holds beside or around its network."""
+    """Something else that a file holds beside or around its network."""
 
     path: str
     kind: str
@@ -260,7 +266,7 @@ class Inspection(TypedDict):
 
 
 class Drawn(TypedDict):
-    """inspect --filters: the picture, and in words what it shows."""
+    """inspect --filters: the picture, and a description of it."""
 
     output: str
     title: str
@@ -268,7 +274,7 @@ class Drawn(TypedDict):
 
 
 class Place(TypedDict):
-    """inspect --tree: a place in the tree of names, with sums over what is there and inside."""
+    """inspect --tree: a place in the tree of names, with sums over everything inside."""
 
     path: list[str]
     types: list[str]
@@ -287,7 +293,7 @@ class Changed(TypedDict):
 
 
 class Apart(TypedDict):
-    """How far an output is apart, absolutely and relative to max(1, max |b|); "inf" and "nan" are words."""
+    """The difference of an output, absolute and relative to max(1, max |b|); "inf" and "nan" are strings."""
 
     max_abs: float | str
     relative: float | str
@@ -315,7 +321,7 @@ class Exported(TypedDict):
 
 
 class Supported(TypedDict):
-    """A row of operators: a name and what it becomes, by format."""
+    """A row of operators: a name, and its form in each format."""
 
     name: str
     summary: str
@@ -323,14 +329,14 @@ class Supported(TypedDict):
 
 
 class Installed(TypedDict):
-    """runtimes install: a runtime that is there now."""
+    """runtimes install: a runtime that is installed now."""
 
     name: str
     interpreter: str
 
 
 class Damaged(TypedDict):
-    """cache check: what is not sound."""
+    """cache check: a damaged artifact."""
 
     name: str
     problem: str

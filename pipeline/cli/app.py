@@ -1,4 +1,4 @@
-"""The application: all commands, and the one place where errors become words and exit codes."""
+"""The application: all commands, and the one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pipeline
 from pipeline.cli import (
@@ -37,12 +38,25 @@ from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
 
+
+class _Commands(TyperGroup):
+    """All commands. An interrupted one raises an error like any other; typer would exit without a word."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - of the click that typer uses
+        """Run the command that was asked for. Raises Interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
+
+
 app = typer.Typer(
-    help="Turn Torch7 networks into Caffe and Caffe2 networks that compute the same numbers.",
+    cls=_Commands,
+    help="Convert Torch7 and Caffe networks to Caffe, Caffe2, ONNX and PyTorch, and verify that they compute the same.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
+    epilog="Exit codes: 0 success, 1 a bug, 2 usage, 3 numbers differ, 4 unsupported, 5 bad input, 6 machine.",
 )
 COMMANDS = (
     *(convert, resume, plan, status, report),
@@ -66,14 +80,14 @@ def _program(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Hold the options of the program itself, and show which commands there are where none is named."""
+    """Declare the options of the program itself, and list the commands if none is given."""
     if context.invoked_subcommand is None:
         print(context.get_help(), file=sys.stderr)
         raise typer.Exit(UsageError.exit_code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Obey a command line; give the exit code. Nothing that goes wrong leaves as an exception."""
+    """Run a command line and return its exit code. No error leaves as an exception."""
     told = _Told(sum(len(word) - 1 for word in arguments if re.fullmatch(r"-v+", word)), "--json" in arguments)
     try:
         code = int(app(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
@@ -83,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         return told.fail(error)
     except (KeyboardInterrupt, typer.Abort):
         return told.fail(Interrupted("interrupted"))
-    except (BrokenPipeError, SystemExit):  # whoever read our data has seen enough; the parser makes an exit of it
+    except (BrokenPipeError, SystemExit):  # the reader closed the pipe, which the parser turns into an exit
         _drop_output()
         return 0
     except Exception as error:
@@ -93,13 +107,13 @@ def run(arguments: Sequence[str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """How the user is told of what stopped a command: with tracebacks, as JSON."""
+    """How errors are reported: with tracebacks, as JSON."""
 
     verbosity: int
     as_json: bool
 
     def fail(self, error: PipelineError, bug: Exception | None = None) -> int:
-        """Tell what happened, on stderr for people, on stdout for programs; give the exit code."""
+        """Report an error, on stderr for people and on stdout for programs, and return the exit code."""
         if self.verbosity > 1:
             import traceback
 
@@ -114,9 +128,9 @@ class _Told:
 
 
 def _of_output(error: Exception) -> PipelineError | None:
-    """Return what the machine refused of our data on stdout; None for anything else, which names its file.
+    """Return the error for data that could not be printed to stdout; None for any other error.
 
-    What does not exist, and has no name, is the working folder.
+    Other errors name their file, except if the working folder does not exist.
     """
     if not isinstance(error, OSError) or error.filename is not None or error.errno == errno.ENOENT:
         return None
@@ -127,19 +141,19 @@ def _of_output(error: Exception) -> PipelineError | None:
 
 
 def _of_machine(error: Exception) -> PipelineError | None:
-    """Return what the machine refused of anything that has not said so itself."""
+    """Return the error for anything else that the machine refused; None if it is another kind of error."""
     from pipeline.store.machine import machine_error
 
     return machine_error(error, "the command", Path("the working folder"))
 
 
 def _drop_output() -> None:
-    """Let what is still to be printed go nowhere, so that Python's end does not meet the same fault again."""
+    """Discard what is still to be printed, so that Python does not fail in the same way again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _of_parser(error: Exception) -> UsageError | None:
-    """Return what the command line's parser refused; None for anything else."""
+    """Return the error of the command line's parser; None for any other error."""
     worded = getattr(error, "format_message", None)
     if worded is None:
         return None
@@ -149,7 +163,7 @@ def _of_parser(error: Exception) -> UsageError | None:
 
 
 def _bug(error: Exception, arguments: Sequence[str]) -> PipelineError:
-    """Return what to tell of an exception nobody expected, and write what a report of it needs to a file."""
+    """Return the error for an unexpected exception, and write what a bug report needs to a file."""
     import platform
     import shlex
     import tempfile

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 What = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[WHAT]...", help="Keys, or models; without any, all that the other store lacks."),
+    typer.Argument(metavar="[WHAT]...", help="Keys or models; by default, everything that the other store lacks."),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Look after the store of artifacts.", rich_markup_mode=None)
+    group = typer.Typer(help="Manage the store of artifacts.", rich_markup_mode=None)
     group.command("list")(list_)
     group.command()(collect)
     group.command()(check)
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(store: StoreFolder = None, json: Json = False) -> int:
-    """List the artifacts, the one used last first.
+    """List the artifacts, most recently used first.
 
     torch2caffe2 cache list
     """
@@ -54,15 +54,19 @@ def list_(store: StoreFolder = None, json: Json = False) -> int:
 
 def collect(
     store: StoreFolder = None,
-    older_than: Annotated[str, typer.Option("--older-than", metavar="AGE", help="Not used for 30d, 12h.")] = "",
-    max_size: Annotated[str, typer.Option("--max-size", metavar="SIZE", help="Bring the store to 10G.")] = "",
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="AGE", help="Not used for this time, such as 30d or 12h.")
+    ] = "",
+    max_size: Annotated[
+        str, typer.Option("--max-size", metavar="SIZE", help="Reduce the store to this size, such as 10G.")
+    ] = "",
     keep: Annotated[
-        int, typer.Option("--keep", metavar="N", help="Keep the newest N of each model and kind in any case.")
+        int, typer.Option("--keep", metavar="N", help="Always keep the newest N of each model and kind.")
     ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> int:
-    """Remove artifacts past the limits given, and what is of no use to anybody.
+    """Remove artifacts beyond the given limits, and leftovers that nothing uses.
 
     torch2caffe2 cache collect --older-than 30d --dry-run
     """
@@ -87,7 +91,7 @@ def collect(
 
 
 def check(store: StoreFolder = None, json: Json = False) -> int:
-    """Read every byte of the store; damaged artifacts are put aside, and exit code 6 tells of them.
+    """Read every byte of the store. Damaged artifacts are moved aside, and the exit code is 6 if there are any.
 
     torch2caffe2 cache check
     """
@@ -105,7 +109,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
 
 
 def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Send artifacts to a remote store: those that it lacks; or WHAT, over what is there.
+    """Send artifacts to a remote store: those that it lacks, or only WHAT, replacing what is there.
 
     torch2caffe2 cache push --remote-store s3://bucket/folder
     """
@@ -117,7 +121,7 @@ def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 
 
 def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Take artifacts from a remote store: all that are not here, or WHAT of them.
+    """Fetch artifacts from a remote store: all that are missing here, or only WHAT.
 
     torch2caffe2 cache pull model.t7 --remote-store s3://bucket/folder
     """
@@ -129,7 +133,7 @@ def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 
 
 def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
-    """Open the store and the remote one. Raises UsageError where that is not named, or out of reach."""
+    """Open the local and the remote store. Raises UsageError if the remote store is not named or not reachable."""
     from pipeline.errors import UsageError
     from pipeline.sense import judge
     from pipeline.store.remote import Remote
@@ -144,7 +148,7 @@ def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
 
 
 def _tell_unmet(words: list[str], where: str) -> None:
-    """Print which words call nothing; that is no failure, as what a model needs may not have been made yet."""
+    """Print which arguments match no artifact. That is no error: the artifacts may not have been made yet."""
     from pipeline.cli.talk import tell
 
     for word in words:
@@ -152,7 +156,7 @@ def _tell_unmet(words: list[str], where: str) -> None:
 
 
 def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
-    """Print which artifacts are in the other store now; exit code 6 tells of damaged ones."""
+    """Print which artifacts were transferred, and return the exit code: 6 if any is damaged."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.reporters import size_text
 

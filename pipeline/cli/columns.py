@@ -1,4 +1,4 @@
-"""Lays a table out in lines: columns aligned, and folded where they are wider than the terminal."""
+"""Formats a table as lines of text: columns are aligned, and wrapped if they are wider than the terminal."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from pipeline.visible import visible
 Cell = str | int | float
 
 GAP = 2  # spaces between columns
-NARROWEST = 24  # characters of text below which a column is not folded
-_INDENT = 4  # of the lines that hold the columns for which the first line of a row has no room
-_PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")  # of a word that is too long: conv1/ Spatial Convolution_
+NARROWEST = 24  # characters; narrower columns of text are not wrapped
+_INDENT = 4  # of the lines for columns that do not fit into the first line of a row
+# The pieces into which long words may be broken: conv1/ Spatial Convolution_
+_PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The texts of a column, its heading first; numbers stand to the right and are never folded."""
+    """The texts of a column, its heading first. Numbers are aligned to the right and never wrapped."""
 
     texts: tuple[str, ...]
     numeric: bool
 
     @property
     def widest(self) -> int:
-        """The width at which nothing is folded."""
+        """The width at which nothing is wrapped."""
         return max(map(len, self.texts))
 
     @property
     def least(self) -> int:
-        """The width below which it is not folded."""
+        """The smallest width that it may be wrapped to."""
         return self.widest if self.numeric else min(self.widest, NARROWEST)
 
 
 def terminal_width(stream: IO[str]) -> int:
-    """Return the columns of the terminal that a stream goes to, or those that COLUMNS says; 0 where it goes to none."""
+    """Return the width of the terminal of a stream, or the value of COLUMNS; 0 if the stream is no terminal."""
     asked = os.environ.get("COLUMNS", "")
     if asked.isdecimal() and len(asked) < 10 and int(asked) > 0:
         return int(asked)
     try:
         return os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):  # a file, a pipe, or nothing of the operating system's
+    except (OSError, ValueError):  # a file, a pipe, or a stream without a file descriptor
         return 0
 
 
 def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0) -> list[str]:
-    """Return the lines of a table, none longer than `width` characters where that is not 0.
+    """Return the lines of a table, none longer than `width` characters unless that is 0.
 
-    Columns without content are left out. Where the others are too wide, texts are folded in their columns; and
-    where that is not enough, the columns for which there is no room follow in lines of their own below each row.
+    Empty columns are left out. If the table is too wide, texts are wrapped within their columns; if that is not enough,
+    the remaining columns follow in lines of their own below each row.
 
     >>> lines(("name", "why"), [("conv1", "the stride of the pool is negative")], 32)
     ['name   why', 'conv1  the stride of the pool is', '       negative']
@@ -77,14 +78,14 @@ def _column(heading: str, cells: Sequence[Cell]) -> Column:
 
 
 def text(cell: Cell) -> str:
-    """Write a cell in one line; what nobody sees in it is spelt out."""
+    """Return the text of a cell in one line, with invisible characters as escape sequences."""
     if isinstance(cell, int):
         return f"{cell:,}"
     return f"{cell:.3g}" if isinstance(cell, float) else visible(cell)
 
 
 def _bands(columns: Sequence[Column], width: int) -> Iterator[tuple[list[int], list[Column]]]:
-    """Divide columns into those that have room beside each other, and give each its width."""
+    """Divide columns into groups that fit side by side, and return each group with the widths of its columns."""
     held: list[Column] = []
     room = width
     for column in columns:
@@ -100,7 +101,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _widths(columns: Sequence[Column], room: int) -> list[int]:
-    """Return the widths of columns side by side: the widest texts give way until all fit."""
+    """Return the widths of columns side by side. The widest texts are narrowed until all fit."""
     cap = min(room, max(column.widest for column in columns)) + 1
     widths = [column.widest for column in columns]
     while _total(widths) > room and cap > 1:
@@ -119,9 +120,9 @@ def _row(columns: Sequence[Column], widths: Sequence[int], row: int, indent: int
 
 
 def _folded(whole: str, width: int) -> list[str]:
-    """Break a text into lines of `width`: between words, inside one that is longer after signs; else anywhere.
+    """Wrap a text to lines of `width`: between words, or after punctuation in long words, or else anywhere.
 
-    One that is indented stays so.
+    The indentation of the text is kept.
     """
     if len(whole) <= width:
         return [whole]
@@ -139,6 +140,6 @@ def _folded(whole: str, width: int) -> list[str]:
 
 
 def _pieces(whole: str, room: int) -> Iterator[str]:
-    """Return what a text may be broken into, each with what separates it from the next."""
+    """Yield the pieces that a text may be broken into, each with the space that follows it."""
     for word in re.findall(r"\S+\s*", whole):
         yield from [word] if len(word.rstrip()) <= room else _PIECES.findall(word)

@@ -1,8 +1,11 @@
-"""The values that a shell completes: what an option takes, asked of whatever knows it, and only when it is asked."""
+"""The values of options that a shell completes. They are looked up only when the shell asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+
+from pipeline.config import choices
 
 
 def stages() -> Iterable[str]:
@@ -47,7 +50,7 @@ def drawings() -> Iterable[str]:
     return list(FORMS)
 
 
-VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
+VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by the options of a conversion
     "to": targets,
     "without": stages,
     "stop_after": stages,
@@ -55,12 +58,12 @@ VALUES: dict[str, Callable[[], Iterable[str]]] = {  # by option of a conversion
     "runtimes": runtimes,
     "require_runtimes": runtimes,
     "optimize": passes,
-    "weights_format": lambda: ("protobuf", "hdf5"),
+    "weights_format": partial(choices, "weights_format"),
 }
 
 
 def completing(values: Callable[[], Iterable[str]] | None) -> Callable[[str], list[str]] | None:
-    """Return what completes the beginning of a word to one of the values; None where there are none to know."""
+    """Return a function that completes the beginning of a word to one of the values; None without values."""
     if values is None:
         return None
 

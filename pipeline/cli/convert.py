@@ -24,7 +24,7 @@ def convert(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Convert a network, or all that a configuration file lists, to Caffe and Caffe2.
+    """Convert a network, or all networks in a configuration file, to Caffe and Caffe2 or other formats.
 
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """

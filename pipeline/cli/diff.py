@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.options import Inputs, Json, Limits, Root, Weights
 
-Network = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A network of any of the formats.")]
+Network = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A network of any supported format.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,15 +27,16 @@ def diff(
     inputs: Inputs = None,
     root: Root = "",
     limits: Limits = None,
-    tolerance: Annotated[float, typer.Option("--tolerance", metavar="X", help="How far outputs may be apart.")] = 1e-4,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
+    tolerance: Annotated[float, typer.Option("--tolerance", metavar="X", help="How far apart outputs may be.")] = 1e-4,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random inputs.")] = 0,
     run: Annotated[bool, typer.Option("--run/--no-run", help="Compare the outputs on the same inputs.")] = True,
     json: Json = False,
 ) -> int:
     """Compare two networks by meaning: nodes, attributes, weights, and outputs on the same inputs.
 
-    Names, the order of independent nodes and nodes that do nothing mean nothing. Exit code 0: the same in meaning;
-    3: they differ. Nodes that are only in one of them count where the outputs differ or could not be compared.
+    Names, the order of independent nodes, and nodes without effect are ignored. The exit code is 0 if the networks mean
+    the same, and 3 if they differ. Nodes that exist in only one of them count if the outputs differ or could not be
+    compared.
 
     torch2caffe2 diff out/graph.json out/deploy.prototxt
     """

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(store: StoreFolder = None, json: Json = False) -> int:
-    """Report which libraries and independent runtimes this machine has, and how to get what is missing.
+    """Show which libraries and independent runtimes are installed, and how to get what is missing.
 
     torch2caffe2 doctor
     """

@@ -17,9 +17,13 @@ def register(app: typer.Typer) -> None:
 
 def export_layer(
     path: AnyFile,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR|ZIP", help="Where the small network goes.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR|ZIP", help="Where to write the small network.")
+    ],
     layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Cut out this layer.")] = "",
-    first: Annotated[str, typer.Option("--from", metavar="NAME", help="Cut out a span that begins here.")] = "",
+    first: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="Cut out a span of layers that begins here.")
+    ] = "",
     last: Annotated[str, typer.Option("--to", metavar="NAME", help="... and ends here.")] = "",
     weights: Weights = None,
     inputs: Inputs = None,
@@ -28,10 +32,10 @@ def export_layer(
     reference: Annotated[
         Path | None, typer.Option("--reference", metavar="NPZ", exists=True, help="Inputs of the whole network.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random inputs.")] = 0,
     json: Json = False,
 ) -> int:
-    """Cut a layer, or a span of layers, out as a small network with inputs and expected outputs, for a bug report.
+    """Cut out a layer or a span of layers as a small network with inputs and expected outputs, for a bug report.
 
     torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """

@@ -25,19 +25,21 @@ def inspect(
     inputs: Inputs = None,
     root: Root = "",
     limits: Limits = None,
-    tree: Annotated[bool, typer.Option("--tree", help="Show names as a tree, with sums.")] = False,
-    layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Tell everything about this part.")] = "",
-    stats: Annotated[bool, typer.Option("--stats", help="Read the weights: minimum, mean, NaN, histogram ...")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="Show the tree of names, with sums.")] = False,
+    layer: Annotated[str, typer.Option("--layer", metavar="NAME", help="Show everything about this part.")] = "",
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Show statistics of the weights: minimum, mean, NaN, histogram ...")
+    ] = False,
     filters: Annotated[
         Path | None,
-        typer.Option("--filters", metavar="FILE.png", help="Draw the filters of the first convolution there."),
+        typer.Option("--filters", metavar="FILE.png", help="Draw the filters of the first convolution to this file."),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Show the network in Netron.")] = False,
     json: Json = False,
 ) -> int:
-    """Show what is in a t7, graph, prototxt, caffemodel, HDF5 or NetDef, or in the output folder of a run.
+    """Show the contents of a t7, graph, prototxt, caffemodel, HDF5 or NetDef file, or of the output folder of a run.
 
-    Weights are not read unless --stats asks for them.
+    The numbers of weights are read only with --stats.
 
     torch2caffe2 inspect model.t7 --input 1x3x224x224
     """

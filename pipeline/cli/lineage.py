@@ -13,7 +13,7 @@ from pipeline.cli.options import Json, StoreFolder
 
 Made = Annotated[
     Path,
-    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Any file that a conversion made, or a copy."),
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A file that a conversion made, or a copy of it."),
 ]
 
 
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def lineage(path: Made, store: StoreFolder = None, json: Json = False) -> int:
-    """Tell from a file's bytes which model, options and versions made it, wherever it lies now.
+    """Show which model, options and versions a file was made from. It is recognised by its contents.
 
     torch2caffe2 lineage out/init_net.pb
     """

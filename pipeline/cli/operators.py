@@ -23,14 +23,14 @@ def operators(
     ] = "modules",
     missing: Annotated[
         Path | None,
-        typer.Option("--missing", metavar="MODEL", exists=True, help="Only what this file has and we lack."),
+        typer.Option("--missing", metavar="MODEL", exists=True, help="Show only what is unsupported in this file."),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of the documentation.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the documentation page, in Markdown.")] = False,
     json: Json = False,
 ) -> int:
-    """Show what is supported, and what it becomes on the way.
+    """Show what is supported, and what it becomes in each format.
 
-    With --missing: exit code 4 where the file has something that is not supported.
+    With --missing, the exit code is 4 if the file has something that is not supported.
 
     torch2caffe2 operators --missing model.t7
     """

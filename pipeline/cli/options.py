@@ -1,4 +1,4 @@
-"""The options that commands share, each declared once; those of a conversion come from `pipeline.config`."""
+"""The options that several commands share. Those of a conversion are generated from `pipeline.config`."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from pipeline.graph import budget
 
 
 def _allow(context: typer.Context, limits: list[str] | None) -> list[str] | None:
-    """Have a command that reads networks use these limits, as long as it runs."""
+    """Apply these limits while a command runs."""
     context.with_resource(budget.allowing(limits or ()))
     return limits
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more; -vv shows tracebacks.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print more; -vv shows tracebacks.")]
 Progress = Annotated[
     str,
     typer.Option(
         "--progress",
         metavar="KIND",
-        help="How progress is shown: auto, rich, plain, json, none.",
+        help="How to show progress: auto, rich, plain, json, none.",
         autocompletion=completion.completing(completion.progress),
     ),
 ]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Read options from this TOML file.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run, or one that holds several.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a run, or a folder with several.")]
 StoreFolder = Annotated[
     Path | None,
-    typer.Option("--store", metavar="DIR", envvar="TORCH2CAFFE2_STORE", help="Where artifacts are kept."),
+    typer.Option("--store", metavar="DIR", envvar="TORCH2CAFFE2_STORE", help="The folder where artifacts are kept."),
 ]
-Adopt = Annotated[bool, typer.Option("--adopt", help="Take files edited by hand as artifacts of their own.")]
+Adopt = Annotated[bool, typer.Option("--adopt", help="Continue from files that were edited by hand.")]
 Reference = Annotated[
     Path | None, typer.Option("--reference", metavar="FILE", help="Inputs and outputs of the original.")
 ]
@@ -47,7 +47,7 @@ Runtimes = Annotated[
     typer.Option(
         "--runtime",
         metavar="NAME",
-        help="Verify with this runtime only.",
+        help="Use only this runtime to verify.",
         autocompletion=completion.completing(completion.runtimes),
     ),
 ]
@@ -56,7 +56,7 @@ RequiredRuntimes = Annotated[
     typer.Option(
         "--require-runtime",
         metavar="NAME",
-        help="Fail unless this runtime has run the files.",
+        help="Fail unless this runtime has checked the files.",
         autocompletion=completion.completing(completion.runtimes),
     ),
 ]
@@ -65,49 +65,55 @@ Without = Annotated[
     typer.Option(
         "--without",
         metavar="STAGE",
-        help="Leave this stage out.",
+        help="Skip this stage.",
         autocompletion=completion.completing(completion.stages),
     ),
 ]
-MovedModel = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Where the run's model lies now.")]
-MovedWeights = Annotated[Path | None, typer.Option("--weights", metavar="FILE", help="Where its weights lie now.")]
+MovedModel = Annotated[Path | None, typer.Option("--model", metavar="FILE", help="Where the model of the run is now.")]
+MovedWeights = Annotated[
+    Path | None, typer.Option("--weights", metavar="FILE", help="Where the weights of the model are now.")
+]
 StopAfter = Annotated[
     str,
     typer.Option(
         "--stop-after",
         metavar="STAGE",
-        help="Go no further than this stage.",
+        help="Stop after this stage.",
         autocompletion=completion.completing(completion.stages),
     ),
 ]
 
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Believe what DIR's record names outside of it: store, plugins, report.")
+    bool, typer.Option("--trust", help="Trust what the record in DIR names outside of DIR: store, plugins, report.")
 ]
-NamedStore = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="Where the run keeps its artifacts.")]
+NamedStore = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help="The folder where the run keeps its artifacts.")
+]
 RemoteStore = Annotated[
     str,
     typer.Option(
         "--remote-store",
         metavar="URL",
         envvar="TORCH2CAFFE2_REMOTE_STORE",
-        help="Share artifacts with others there, as s3://bucket/folder.",
+        help="Share artifacts through this store, such as s3://bucket/folder.",
     ),
 ]
 Record = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Keep what --runtime torch7 computed, for --reference.")
+    Path | None, typer.Option("--record", metavar="FILE", help="Save the results of --runtime torch7, for --reference.")
 ]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page about the run.")]
 
 Model = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A .t7 file, or a prototxt with --weights.")]
-AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="Any file of any of the formats.")]
+AnyFile = Annotated[Path, typer.Argument(metavar="FILE|DIR", exists=True, help="A file of any supported format.")]
 Inputs = Annotated[
-    list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, as 2x3x224x224, or auto.")
+    list[str] | None, typer.Option("--input", metavar="SPEC", help="Shape of an input, such as 2x3x224x224, or auto.")
 ]
-Root = Annotated[str, typer.Option("--root", metavar="KEY", help="Which network inside a table, as model.net.")]
+Root = Annotated[
+    str, typer.Option("--root", metavar="KEY", help="Path of the network inside a table, such as model.net.")
+]
 Limits = Annotated[
     list[str] | None,
-    typer.Option("--limit", metavar="NAME=NUMBER", callback=_allow, help="Allow a larger network, as nodes=100000."),
+    typer.Option("--limit", metavar="NAME=NUMBER", callback=_allow, help="Allow a larger network: nodes=100000."),
 ]
 Weights = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", exists=True, help="The caffemodel of a prototxt.")
@@ -131,7 +137,7 @@ _TYPES: Mapping[str, tuple[object, object]] = {  # declared type -> type on the 
 
 
 def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the command line gave
-    """Return the options that were typed, as the configuration has them: paths are absolute, lists are tuples."""
+    """Return the options that were typed, as the configuration has them: with absolute paths, and tuples for lists."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401
         if isinstance(value, list):
@@ -142,9 +148,9 @@ def typed(**values: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever the comma
 
 
 def takes_conversion_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Hand a command `typed`, the options of a conversion that the user typed, as its first argument.
+    """Decorate a command whose first argument is `typed`: the options of a conversion that the user typed.
 
-    Each option of `pipeline.config.Options` with a flag becomes one of the command; MODEL is the argument.
+    Each field of `pipeline.config.Options` with a flag becomes an option of the command, and MODEL its argument.
     """
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
     shared = [_parameter(name) for name, option in OPTIONS.items() if option.metadata["flag"] or name == "model"]

@@ -28,15 +28,15 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Json = False) -> int:
-    """Say which stages a convert would run, which are cached, and why; or draw them.
+    """Show which stages a convert would run, which are cached, and why; or draw them.
 
-    --dag without a MODEL draws all stages that there are.
+    --dag without a MODEL draws all existing stages.
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_json, print_table
-    from pipeline.engine import planner
+    from pipeline.cli.talk import print_failures, print_json, print_table
+    from pipeline.engine import batch, planner
     from pipeline.errors import UsageError
     from pipeline.visible import visible
 
@@ -45,19 +45,21 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
+    plans = batch.look_at_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
+    code = print_failures(plans)
     if json:
-        print_json({"models": [{"model": name, "stages": planner.as_json(each)} for name, each in plans.items()]})
-        return 0
-    for name, stages in plans.items():
+        models = [{"model": p.model, "stages": planner.as_json(p.found), "errors": p.errors} for p in plans]
+        print_json({"exit_code": code, "models": models})
+        return code
+    for each in plans:
         if len(plans) > 1:
-            print(f"{visible(name)}:")
-        print_table(("stage", "state", "why"), planner.rows(stages))
-    return 0
+            print(visible(each.heading))
+        print_table(("stage", "state", "why"), planner.rows(each.found))
+    return code
 
 
 def _drawn(typed: dict[str, Any], config: Path | None, form: str) -> str:
-    """Draw the stages that a convert of the one model would go through, with their states; of no model, all stages."""
+    """Return a drawing of the stages of a conversion, with their states; without a model, of all stages."""
     from pipeline import config as configuration
     from pipeline.engine import drawing, planner
     from pipeline.errors import UsageError

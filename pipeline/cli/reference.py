@@ -1,4 +1,4 @@
-"""All commands and options as a page of the documentation: `python -m pipeline.cli.reference > docs/cli.md`."""
+"""Generates the documentation page of all commands and options: `python -m pipeline.cli.reference > docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.cli.app import PROGRAM, app
 
 _HEAD = f"""# The command line
 
-Made by `python -m pipeline.cli.reference` from the commands themselves. `python -m {PROGRAM}` is `{PROGRAM}`.
+Generated from the commands by `python -m pipeline.cli.reference`. `python -m {PROGRAM}` is the same as `{PROGRAM}`.
 
-Data goes to stdout, talk to stderr. Every command has `--help`, and those with `--json` print an object of
-[this schema](answers.schema.json), also where something stops them. Exit codes: 0 done, 1 a bug, 2 usage, 3 numbers
-differ (or a judge that was required could not run), 4 something unsupported, all of it listed, 5 a damaged or foreign
-file, 6 the machine (disk full, no permission), 130 interrupted.
+Results go to stdout, messages to stderr. Every command has `--help`. With `--json`, a command prints an object that
+follows [this schema](answers.schema.json), even if it fails. Exit codes: 0 success, 1 a bug in this program, 2 wrong
+usage, 3 numbers differ (or a required runtime could not run), 4 something unsupported (all of it is listed), 5 a
+damaged or foreign file, 6 a problem of the machine (disk full, no permission), 130 interrupted.
 """
 
 
@@ -28,7 +28,7 @@ def page() -> str:
 
 
 def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's
-    """Yield the commands of a group, and of groups in it, with the words that call them."""
+    """Yield the commands of a group and its subgroups, each with its full name."""
     for word, each in group.commands.items():
         if hasattr(each, "commands"):
             yield from _commands(each, f"{name} {word}")

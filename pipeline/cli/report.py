@@ -18,14 +18,14 @@ def register(app: typer.Typer) -> None:
 def report(
     folder: Folder,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; report.html in DIR.")
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The page; report.html in DIR by default.")
     ] = None,
     json: Json = False,
 ) -> int:
-    """Write a page about a run that needs nothing else: stages, network, parity, weights, how to reproduce.
+    """Write a self-contained page about a run: stages, network, verification, weights, how to reproduce it.
 
-    Of a folder that holds several: a page for each, and one over all, a table that can be sorted. Beside each page
-    lies its JSON.
+    For a folder with several runs, write a page for each, and one with a sortable table of all. The data of each page
+    is written beside it as JSON.
 
     torch2caffe2 report out
     """

@@ -58,7 +58,7 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Continue a failed, killed or stopped run, or all in a folder; or go on from files edited in its folder.
+    """Continue a failed, killed or stopped run, or all runs in a folder; or continue from edited files.
 
     torch2caffe2 resume out
     """

@@ -13,14 +13,14 @@ from pipeline.cli.options import Json
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Programs that others wrote, to judge a conversion by.", rich_markup_mode=None)
+    group = typer.Typer(help="List or install independent programs that check conversions.", rich_markup_mode=None)
     group.command("list")(list_)
     group.command()(install)
     app.add_typer(group, name="runtimes")
 
 
 def list_(json: Json = False) -> int:
-    """List the independent runtimes that this machine has, and how to get the others.
+    """List the independent runtimes on this machine, and how to get the others.
 
     torch2caffe2 runtimes list
     """
@@ -40,13 +40,13 @@ def install(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="caffe, caffe2, caffe2==1.10.2, or all.")
     ] = None,
     if_possible: Annotated[
-        bool, typer.Option("--if-possible", help="Say what cannot be installed here, and end well.")
+        bool, typer.Option("--if-possible", help="Succeed even if something cannot be installed here, and say what.")
     ] = False,
     json: Json = False,
 ) -> int:
-    """Install a real Caffe and Caffe2, each with a Python of its own; `all` if no name is given.
+    """Install a real Caffe and Caffe2, each with a Python environment of its own; by default both.
 
-    They exist for Python 3.7 to 3.9, one of which has to be there.
+    They exist only for Python 3.7 to 3.9, one of which must be available.
 
     torch2caffe2 runtimes install caffe2
     """

@@ -1,4 +1,4 @@
-"""Makes a JSON Schema of types, and types of what becomes of dataclasses in JSON."""
+"""Generates a JSON Schema from types, and the types that dataclasses have in JSON."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 @functools.cache
 def written(kind: Any) -> Any:  # noqa: ANN401 - a type
-    """Return the type of what a value of a type is in JSON, where dataclasses are objects.
+    """Return the type that values of `kind` have in JSON, where dataclasses become objects.
 
-    Bytes are left out, and numbers that JSON lacks are words.
+    Fields of bytes are left out, and numbers that are not finite become strings.
     """
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind, include_extras=True)
@@ -33,7 +33,7 @@ def written(kind: Any) -> Any:  # noqa: ANN401 - a type
 
 
 def published(answers: Mapping[str, Any], version: int) -> str:
-    """Return a JSON Schema: `$defs` holds the parts, `commands` leads to what each command answers."""
+    """Return a JSON Schema: `commands` has the type that each command prints, `$defs` the types that these use."""
     import msgspec
 
     schemas, parts = msgspec.json.schema_components(answers.values(), ref_template="#/$defs/{name}")
@@ -44,7 +44,7 @@ def published(answers: Mapping[str, Any], version: int) -> str:
 
 
 def _same_everywhere(part: dict[str, Any]) -> dict[str, Any]:
-    """Return a part of a schema as any msgspec makes it: newer ones clean texts and tell empty defaults."""
+    """Return a part of a schema without what differs between versions of msgspec: indentation, and defaults."""
     fields = {name: {k: v for k, v in of.items() if k != "default"} for name, of in part.get("properties", {}).items()}
     told = {"description": inspect.cleandoc(part["description"])} if "description" in part else {}
     return {**part, **told, **({"properties": fields} if fields else {})}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Folders = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[DIR]...", help="The output folder of a run, or one that holds several."),
+    typer.Argument(metavar="[DIR]...", help="The output folder of a run, or a folder with several."),
 ]
 
 
@@ -24,9 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(folders: Folders = None, config: Config = None, json: Json = False) -> int:
-    """Show how the run of an output folder stands: stages, states, times, keys, digests, edits, and what is left to do.
+    """Show the state of a run: its stages with times, keys and digests, edited files, and what is left to do.
 
-    Of several, those of --config or in a folder, while they run or later: a line for each, and how many are how far.
+    For several runs, listed in --config or in a folder, show a line for each and the number in each state, also while
+    they run.
 
     torch2caffe2 status out
     """

@@ -1,4 +1,4 @@
-"""How commands speak: data on stdout, talk on stderr."""
+"""Prints for all commands: results on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from pipeline.errors import Interrupted, MachineError, PipelineError, UsageError
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
+    from pipeline.engine.batch import Look
     from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
-RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # where the same command may end otherwise
+RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # repeating the command may succeed
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
 @contextmanager
 def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[events.Reporter]:
-    """Return the reporter that fits the terminal and the flags."""
+    """Yield the reporter that fits the terminal and the flags. Raises UsageError for an unknown kind."""
     from pipeline.engine import reporters
 
     if kind not in KINDS:
@@ -50,41 +51,49 @@ def reporting(kind: str, quiet: bool, verbosity: int, many: bool) -> Iterator[ev
 
 
 def typed_command() -> tuple[str, ...]:
-    """Return the command line as it was typed, for the records; not where the program happens to be installed."""
+    """Return the command line for the records, without the path where the program is installed."""
     return ("torch2caffe2", *sys.argv[1:])
 
 
 def tell(text: str) -> None:
-    """Say something to the user, in one line."""
+    """Print a message of one line on stderr."""
     print(visible(text), file=sys.stderr)
 
 
 def print_faults(faults: Sequence[PipelineError]) -> int:
-    """Print what keeps some of several from being told of, and give the worst exit code; 0 for nothing."""
+    """Print why some of several runs cannot be shown, and return the worst exit code; 0 if there are none."""
     for fault in faults:
         print(render(fault), file=sys.stderr)
     return worst([fault.exit_code for fault in faults])
 
 
+def print_failures(looks: Sequence[Look[Any]]) -> int:
+    """Print, to stderr, which of several models could not be looked at and why; give the worst exit code, or 0."""
+    failed = [(look.model, look.error) for look in looks if look.error]
+    for model, error in failed:
+        print(f"{visible(model)}: {render(error)}", file=sys.stderr)
+    return worst([error.exit_code for _, error in failed])
+
+
 def print_place(place: Path) -> None:
-    """Print where something is: the path's own bytes for programs, and what can be shown of them in a terminal."""
+    """Print a path: its exact bytes for programs, and its visible form in a terminal."""
     print(visible(str(place)) if sys.stdout.isatty() else place)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Print data for programs."""
+    """Print a JSON value."""
     print(json.dumps(value, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], stream: IO[str] | None = None) -> None:
-    """Print data for people: columns aligned, numbers to the right, folded to the width of a terminal."""
+    """Print a table with aligned columns, wrapped to the width of the terminal."""
     stream = stream or sys.stdout
     for line in lines(columns, rows, terminal_width(stream)):
         print(line, file=stream)
 
 
 def show(table: TextTable) -> None:
-    """Print a table of inspection with its title and remarks."""
+    """Print a table with its title and remarks."""
     depths = table.depths or (0,) * len(table.rows)
     rows = [("  " * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, table.rows, strict=True)]
     print_table(("",), [(table.title,)])
@@ -93,20 +102,20 @@ def show(table: TextTable) -> None:
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
-    """Print what the doctor found, and what to do about the rest."""
+    """Print what is installed, and how to get what is missing."""
     rows = [(f.topic, f.what, "found" if f.found else "missing", f.detail, f.advice) for f in findings]
     print_table(("topic", "what", "state", "detail", "what to do"), rows)
 
 
 def _verification(result: ModelResult) -> dict[str, Any] | None:
-    """Return the verification of a run; what lies in the folder of one that made none is somebody else's."""
+    """Return the verification of a run; None if it made none, even if there is a file of that name in its folder."""
     from pipeline.verification import shown
 
     return shown.read(Path(result.output)) if result.delivered("verification") else None
 
 
 def print_verification(result: ModelResult, stream: IO[str] | None = None) -> None:
-    """Print the verification of a run: who checked what, and how far it is apart."""
+    """Print the verification of a run: what each runtime checked, and the differences."""
     from pipeline.verification import shown
 
     if found := _verification(result):
@@ -116,7 +125,7 @@ def print_verification(result: ModelResult, stream: IO[str] | None = None) -> No
 
 
 def print_optimizations(result: ModelResult, stream: IO[str] | None = None) -> None:
-    """Print what each pass has changed, where a run was asked for any."""
+    """Print what each optimization pass changed, if any was requested."""
     path = Path(result.output) / "optimizations.json"
     if not (result.delivered("caffe2") and result.run["options"]["optimize"] and path.is_file()):
         return
@@ -136,9 +145,9 @@ def go_on(
     verbose: int,
     checks: bool = False,
 ) -> int:
-    """Go on with the run of an output folder, or with each of those in it; give the worst exit code.
+    """Resume the run of an output folder, or all runs in it, and return the worst exit code.
 
-    `how` is for `runner.resume`. `checks`: the verification is the data that is printed.
+    `how` holds the arguments of `runner.resume`. With `checks`, the verification is printed as the result.
     """
     from pipeline.engine import batch, record
     from pipeline.engine.behind import sending
@@ -150,13 +159,14 @@ def go_on(
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
-    alone = replace(record.load(folders[0]).asked(), scheduler="")  # which no record may have us connect to
+    readable = next(filter(None, map(record.previous, folders)), None)
+    executor = chosen(replace(readable.asked(), scheduler="")) if readable else None  # no record may have us connect
     remote_store = how["changes"].get("remote_store", "")
     with (
         reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
         sending(remote_store, shown) as report,
     ):
-        results = batch.do_all(jobs, report, chosen(alone))
+        results = batch.do_all(jobs, report, executor)
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):
@@ -167,10 +177,9 @@ def go_on(
 
 
 def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
-    """Print how conversions ended: errors to stderr, results to stdout (`data_too`); give the worst exit code.
+    """Print how conversions ended, errors on stderr and (if `data_too`) results on stdout; return the worst exit code.
 
-    They are those of `of` conversions that were begun. 130 (interrupted) outranks 1 (a bug), and that any other
-    code; of those, the highest is given.
+    `of` is the number of conversions that were requested; there may be fewer results.
     """
     for result in results:
         if result.trace and verbosity > 1:
@@ -179,7 +188,7 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
             prefix = f"{visible(result.model)}: " if of > 1 else ""
             print(f"{prefix}{result.error}", file=sys.stderr)
     codes = {result.exit_code for result in results}
-    if len(results) < of and Interrupted.exit_code not in codes:  # where no model was at work, or none yet
+    if len(results) < of and Interrupted.exit_code not in codes:  # interrupted between two models
         print("error: interrupted", file=sys.stderr)
         codes.add(Interrupted.exit_code)
     for folder in _resumable(results, of):
@@ -200,7 +209,7 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
 
 
 def _resumable(results: Sequence[ModelResult], of: int) -> Sequence[Path]:
-    """Return the output folders of runs that can be gone on with; of several runs in one folder, that one."""
+    """Return the output folders of runs that can be resumed; if several are in one folder, that folder."""
     recorded = [result for result in results if result.recorded]
     found = [Path(result.output) for result in recorded if result.exit_code in RESUMABLE]
     over = {Path(result.output).parent for result in recorded} if len(results) < of else {each.parent for each in found}
@@ -208,12 +217,12 @@ def _resumable(results: Sequence[ModelResult], of: int) -> Sequence[Path]:
 
 
 def tell_reports(written: Sequence[Path], quiet: bool) -> None:
-    """Say where reports were written."""
+    """Print where reports were written."""
     for path in written if not quiet else ():
         tell(f"report: {path}")
 
 
 def data(result: ModelResult) -> dict[str, Any]:
-    """Return a result for programs, with its verification where there was one."""
+    """Return a result as JSON values, with its verification if there is one."""
     told = {name: getattr(result, name) for name in ("model", "output", "state", "exit_code", "seconds", "errors")}
     return {**told, "run": result.run or None, "verification": _verification(result)}

@@ -41,8 +41,10 @@ def verify(
     record: Record = None,
     runtimes: Runtimes = None,
     require_runtimes: RequiredRuntimes = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of the random inputs.")] = None,
-    tolerance: Annotated[float | None, typer.Option("--tolerance", metavar="X", help="Largest error.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the random inputs.")] = None,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", metavar="X", help="Largest difference, relative to max(1, max |b|).")
+    ] = None,
     store: NamedStore = None,
     remote_store: RemoteStore = "",
     plugins: Plugins = None,
@@ -54,7 +56,7 @@ def verify(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Verify a finished conversion again, or all in a folder: against other inputs, or by other runtimes.
+    """Verify a finished conversion again, or all in a folder, with other inputs or other runtimes.
 
     torch2caffe2 verify out --reference io.npz
     """

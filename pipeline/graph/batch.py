@@ -1,4 +1,4 @@
-"""Whether a network takes a batch of any size, though its graph was made for one size."""
+"""Finds out whether a network works for any batch size, although its graph has a fixed one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from dataclasses import replace
 from pipeline.graph.operators import ShapeError
 from pipeline.graph.values import Graph, Node, TensorType, Value
 
-# A batch of this many images stands for any: a prime beyond every extent of a network, so that nothing fits it by
-# accident, and what is a whole number of numbers an image is told by division. Only shapes are computed with it.
+# This batch size stands for any. It is a prime larger than every extent of a network, so no shape fits it by accident,
+# and a size that is proportional to the batch is divisible by it. Only shapes are computed with it.
 ANY = 2**31 - 1
 
 
 def free_batch(graph: Graph) -> Mapping[str, TensorType]:
-    """Return the types of all values for a batch of `ANY`, by name; none where the batch is not free.
+    """Return the types of all values for a batch of `ANY`, by name; an empty mapping if the batch size is not free.
 
-    It is free where all inputs have one first extent, every operator takes another in its place, and the outputs have
-    it first and are the same else. On the way every value holds as much for each image, and no image has a part in
-    another's numbers: nothing is picked from the batch or summed over it, so no number in the network can depend on
-    how large that is.
+    The batch size is free if it is the first extent of every input and output, every operator accepts another size, and
+    the images do not influence each other: every value holds the same amount of numbers for each image, and nothing is
+    picked from the batch or summed over it. Then no number in the network depends on the batch size.
     """
     extents = {value.shape[:1] for value in graph.inputs}
     if len(extents) != 1 or extents == {()}:
@@ -40,15 +39,14 @@ def free_batch(graph: Graph) -> Mapping[str, TensorType]:
 
 
 def _made(node: Node) -> tuple[Value, ...] | None:
-    """Return the outputs of a node with the shapes that follow from its inputs; None where it mixes the images."""
+    """Return the outputs of a node, with inferred shapes; None if it mixes images or rejects the shapes."""
     try:
-        inferred = node.operator.infer(*node.inputs)
+        types = node.operator.output_types(*node.inputs)
     except ShapeError:
         return None
     x = node.inputs[0]
     if x is not None and any(node.operator.mixes(node, axis) for axis, size in enumerate(x.shape) if size % ANY == 0):
         return None
-    types = (inferred,) if isinstance(inferred, TensorType) else inferred
     return tuple(Value(value.name, *found) for value, found in zip(node.outputs, types, strict=True))
 
 

@@ -1,4 +1,7 @@
-"""Where a network must know an extent that depends on its numbers, and that its graph knows a bound of only."""
+"""Values with fewer rows than their shapes say, since how many there are depends on the numbers.
+
+A detector, for example, returns as many boxes as it finds; the graph knows only the maximum.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,13 @@ from dataclasses import replace
 
 from pipeline.graph.batch import ANY
 from pipeline.graph.operators import BoxSuppression, Compress, ScatterAdd, ShapeError
-from pipeline.graph.values import Graph, Node, TensorType, Value
+from pipeline.graph.values import Graph, Node, Value
 
-CHOOSING = (BoxSuppression, Compress)  # whose outputs have as many rows as the numbers make
+CHOOSING = (BoxSuppression, Compress)  # the number of rows in their outputs depends on the numbers
 
 
 def bounded(graph: Graph) -> frozenset[str]:
-    """Return the names of the values that may have fewer rows than their shapes tell."""
+    """Return the names of the values that may have fewer rows than their shapes say."""
     found: set[str] = set()
     for node in graph.nodes:
         follows = any(value is not None and value.name in found for value in node.inputs)
@@ -23,9 +26,9 @@ def bounded(graph: Graph) -> frozenset[str]:
 
 
 def needing_bounds(graph: Graph) -> Iterator[Node]:
-    """Return the nodes that cannot take fewer rows than the bound of a value that they take.
+    """Return the nodes that need the maximal number of rows, and fail if one of their inputs has fewer.
 
-    Every such bound is replaced by a prime beyond all extents, and what follows from it is inferred again.
+    To find them, every such maximum is replaced by `ANY`, and all shapes that depend on it are inferred again.
     """
     known: dict[str, Value] = {}
     for node in graph.nodes:
@@ -34,11 +37,10 @@ def needing_bounds(graph: Graph) -> Iterator[Node]:
         if taken == node.inputs and not chooses:
             continue
         try:
-            inferred = node.operator.infer(*taken)
+            types = node.operator.output_types(*taken)
         except ShapeError:
             yield node
             continue
-        types = (inferred,) if isinstance(inferred, TensorType) else inferred
         for value, found in zip(node.outputs, types, strict=True):
             shape = (ANY, *found.shape[1:]) if chooses else found.shape
             known[value.name] = replace(value, shape=shape)

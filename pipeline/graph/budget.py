@@ -1,8 +1,8 @@
-"""How large a network may become. Sizes are worked out from shapes, and refused before anything is allocated.
+"""Limits on the size of a network. Sizes are computed from shapes, and refused before anything is allocated.
 
-A file of a few bytes can describe a network that fills any memory: a module that stands inside itself twice, sixteen
-levels deep; a padding of a billion rows; a weight of one number, repeated. What is allowed grows with what was given
-(the weights in the file, the inputs of the network), so that real networks of any size stay far below it.
+A file of a few bytes can describe a network that would exhaust any memory: a module that contains itself twice, sixteen
+levels deep; a padding of a billion rows; a weight that repeats one number. The limits grow with the size of what is
+given (the weights in the file, the inputs of the network), so that real networks of any size stay far below them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What is counted, and how much of it is allowed: `number`, and `share` times what was given."""
+    """What is counted, and how much of it is allowed: `number`, plus `share` times the amount that was given."""
 
     counts: str
     number: int
@@ -45,7 +45,7 @@ _raised: ContextVar[Mapping[str, int]] = ContextVar("raised limits", default={})
 
 
 def parse(texts: Sequence[str]) -> dict[str, int]:
-    """Read limits as `--limit` has them, NAME=NUMBER; raises UsageError for any other text.
+    """Parse the values of `--limit`, each NAME=NUMBER. Raises UsageError for any other text.
 
     >>> parse(["nodes=80000"])
     {'nodes': 80000}
@@ -65,7 +65,7 @@ def parse(texts: Sequence[str]) -> dict[str, int]:
 
 @contextmanager
 def allowing(texts: Sequence[str]) -> Iterator[None]:
-    """Let what is built inside the block have other limits than usual; errors as `parse`."""
+    """Apply other limits to everything built inside the block. Raises UsageError as `parse`."""
     token = _raised.set({**_raised.get(), **parse(texts)})
     try:
         yield
@@ -74,7 +74,7 @@ def allowing(texts: Sequence[str]) -> Iterator[None]:
 
 
 class Budget:
-    """What one network has used so far of what it may. `place` is where, as messages name it."""
+    """Counts how much of each limit one network has used. `place` is the part that error messages name."""
 
     def __init__(self) -> None:
         raised = _raised.get()
@@ -83,19 +83,19 @@ class Budget:
         self._used: Counter[str] = Counter()
 
     def grow(self, name: str, given: int) -> None:
-        """Allow more of a kind, as so much was given."""
+        """Raise a limit because this amount was given."""
         self._grown[name] += LIMITS[name].share * given
 
     def check(self, name: str, number: int, place: object) -> None:
-        """Raise OverBudget where `number` of a kind are too many in one place."""
+        """Raise OverBudget if `number` exceeds a limit by itself."""
         if number > self._limits[name] + self._grown[name]:
             self._refuse(name, number, number - self._grown[name], place)
 
     def spend(self, name: str, number: int, place: object) -> None:
-        """Count `number` more of a kind; raise OverBudget where that is too much in all."""
+        """Add `number` to what was used; raise OverBudget if the sum exceeds the limit."""
         self._used[name] += number
         used = self._used[name]
-        if used > self._limits[name] + self._grown[name]:  # and how much is still to come is not known
+        if used > self._limits[name] + self._grown[name]:  # how much is still to come is unknown
             self._refuse(name, used, max(2 * self._limits[name], used - self._grown[name]), place)
 
     def _refuse(self, name: str, number: int, enough: int, place: object) -> NoReturn:
@@ -103,7 +103,7 @@ class Budget:
         raise OverBudget(name, LIMITS[name].counts, number, allowed, enough, str(place))
 
     def node(self, node: Node) -> None:
-        """Count one more node, and the tensors that it makes; errors as `spend` and `value`."""
+        """Count one more node and the tensors that it makes. Raises OverBudget, and UnsupportedError as `value`."""
         self.spend("nodes", 1, node.origin)
         self.check("values", len(node.outputs), node.origin)
         self.spend("activations", sum(self.value(value.type, node.origin) for value in node.outputs), node.origin)
@@ -111,7 +111,7 @@ class Budget:
         self.spend("multiply-adds", node.operator.multiply_adds(node), node.origin)
 
     def value(self, type_: TensorType, place: object) -> int:
-        """Return the bytes of one tensor. Raises OverBudget where they are too many, UnsupportedError for no shape."""
+        """Return the bytes of a tensor. Raises OverBudget if it is too large, UnsupportedError for no array's shape."""
         if not possible(type_.shape):
             many = len(type_.shape) > MAX_RANK
             told = f"{len(type_.shape)} axes, and {MAX_RANK} are the most" if many else f"no array: {type_.shape}"

@@ -1,4 +1,4 @@
-"""Building a graph node by node; every value's shape is known as soon as its node is added."""
+"""Builds a graph node by node. The shape of every value is inferred as soon as its node is added."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.operators import Operator, Reshape, ShapeError, operator_of
-from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, TensorType, Value
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Shape, Value
 
 NOWHERE = Origin("", "")
 
 
 class Builder:
-    """Collects nodes in running order, names them, and infers their shapes.
+    """Collects nodes in the order in which they run, names them, and infers the shapes of their outputs.
 
-    Nodes are named after the place they come from, which `at` sets; a place that becomes several nodes names
-    all but the last by a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
+    Nodes are named after the place they come from, which `at` sets. If a place becomes several nodes, all but the last
+    are named with a `part`: `3_LogSoftMax_exp`, ..., `3_LogSoftMax`.
     """
 
     def __init__(self, name: str = "", taken: Names | None = None, budget: Budget | None = None) -> None:
@@ -35,12 +35,12 @@ class Builder:
 
     @property
     def origin(self) -> Origin:
-        """Where the nodes that are added now come from."""
+        """The origin of the nodes that are being added."""
         return self._origin
 
     @property
     def size(self) -> int:
-        """Count the nodes."""
+        """The number of nodes."""
         return len(self._nodes)
 
     def sources(self, value: Value) -> set[str]:
@@ -53,7 +53,7 @@ class Builder:
 
     @contextmanager
     def at(self, place: str, origin: Origin) -> Iterator[None]:
-        """Name the nodes added inside after `place`, and remember `origin` with them."""
+        """Name the nodes that are added inside the block after `place`, and give them this `origin`."""
         before = self._place, self._origin
         self._place, self._origin = place, origin
         try:
@@ -66,7 +66,7 @@ class Builder:
         return self._taken.claim(name)
 
     def input(self, name: str, shape: Shape, dtype: str = "float32") -> Value:
-        """Declare an input of the network. Raises OverBudget where it is too large."""
+        """Declare an input of the network. Raises OverBudget if it is too large."""
         value = Value(self.unique(name), tuple(shape), dtype)
         self.budget.grow("activations", self.budget.value(value.type, name))
         self._inputs.append(value)
@@ -75,8 +75,8 @@ class Builder:
     def weight(self, array: np.ndarray, part: str = "weight", *, name: str = "") -> Value:
         """Make a constant of `array`, named `<place>_<part>` or `name`.
 
-        The same view of the same memory gives the same value again, so that tied weights stay tied. Raises OverBudget
-        where the weights are too large in all.
+        The same view of the same memory returns the same value again, so that tied weights stay tied. Raises OverBudget
+        if all weights together are too large.
         """
         key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype.str)
         if array.size and key in self._tied:
@@ -89,7 +89,7 @@ class Builder:
         return value
 
     def constant(self, number: float, part: str = "constant") -> Value:
-        """Make a constant of one number, of shape ()."""
+        """Make a constant of shape ()."""
         return self.weight(np.array(number, np.float32), part)
 
     def add(
@@ -101,7 +101,7 @@ class Builder:
         outputs: Sequence[str] = (),
         **attributes: Attribute,
     ) -> Value:
-        """Add a node with one output (the first, where it has more) and return that. See `add_many`."""
+        """Add a node and return its first output. See `add_many`."""
         return self.add_many(operator, *inputs, part=part, name=name, outputs=outputs, **attributes)[0]
 
     def add_many(
@@ -115,18 +115,16 @@ class Builder:
     ) -> tuple[Value, ...]:
         """Add a node and return its outputs, whose shapes are inferred.
 
-        The node is called `name`, else `<place>_<part>`, else `<place>`; its outputs are called as `outputs`
-        says, else as the node (`<node>`, `<node>_2`, ...).
-        The operator is given itself, `LeakyRelu(alpha=0.1)`, or by its name and attributes. Raises ShapeError, with
-        the node's origin, where it cannot take these inputs, TypeError for an attribute that it does not have,
-        OverBudget where the network becomes too large.
+        The node is called `name`, or else `<place>_<part>`, or else `<place>`. Its outputs are called `outputs`, or
+        else as the node: `<node>`, `<node>_2` and so on. The operator is an object, `LeakyRelu(alpha=0.1)`, or a name
+        with attributes. Raises ShapeError, with the node's origin, if the operator cannot take these inputs; TypeError
+        for an unknown attribute; OverBudget if the network becomes too large.
         """
         made = operator_of(operator, attributes)
         try:
-            inferred = made.infer(*inputs)
+            types = made.output_types(*inputs)
         except ShapeError as error:
             raise ShapeError(f"{self._origin}: {made.name}: {error}") from None
-        types = (inferred,) if isinstance(inferred, TensorType) else inferred
         wanted = name or (f"{self._place}_{part}" if part else self._place)
         names = [self.unique(n) for n in outputs] if outputs else [self.unique(wanted) for _ in types]
         values = tuple(Value(n, tuple(t.shape), t.dtype) for n, t in zip(names, types, strict=True))
@@ -137,9 +135,9 @@ class Builder:
         return values
 
     def reshape(self, x: Value, shape: Shape, part: str = "") -> Value:
-        """Reshape `x` to as many elements; nothing where it has that shape already.
+        """Reshape `x`, unless it has that shape already.
 
-        Leading dimensions that stay are written as 0 (`copy`), so that the batch size remains free.
+        Leading dimensions that stay the same are written as 0, which copies them, so that the batch size remains free.
         """
         if tuple(shape) == x.shape:
             return x
@@ -149,7 +147,7 @@ class Builder:
         return self.add(Reshape(shape=(0,) * kept + tuple(shape[kept:])), x, part=part)
 
     def finish(self, outputs: Sequence[Value]) -> Graph:
-        """Close the graph; weights that no node takes are left out."""
+        """Return the graph, without weights that no node uses."""
         used = {value.name for node in self._nodes for value in node.inputs if value is not None}
         used |= {value.name for value in outputs}
         weights = {name: array for name, array in self.weights.items() if name in used}

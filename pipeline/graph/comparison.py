@@ -1,4 +1,4 @@
-"""How far two tensors are apart."""
+"""Measures how far two tensors are apart."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHUNK = 1 << 17  # numbers compared at once, in float64: what fits a processor's
 class Difference:
     """How far a is from b.
 
-    `maximum` is the largest |a - b|, `relative` that over max(1, largest |b|), `to_largest` over the largest |b|
-    itself, and `where` its index. `mismatched` counts places where just one is NaN or infinite, or they are infinite
-    with different signs; such a place, or another shape, makes all three numbers inf.
+    `maximum` is the largest |a - b|, at the index `where`. `relative` is `maximum` / max(1, max |b|), and `to_largest`
+    is `maximum` / max |b|. `mismatched` counts the places where only one of the two is NaN or infinite, or where they
+    are infinite with different signs. A mismatch, or a different shape, makes all three numbers infinite.
     """
 
     maximum: float
@@ -28,7 +28,7 @@ class Difference:
     to_largest: float = 0.0
 
     def within(self, tolerance: float) -> bool:
-        """Return whether a equals b up to `tolerance`, relative to max(1, largest |b|)."""
+        """Return whether a equals b up to `tolerance`, relative to max(1, max |b|)."""
         return self.relative <= tolerance
 
 
@@ -36,7 +36,7 @@ APART = Difference(math.inf, math.inf, to_largest=math.inf)
 
 
 def compare(a: Array, b: Array) -> Difference:
-    """Compare two arrays of any element type; NaN equals NaN, and an infinity itself.
+    """Compare two arrays of any element type. NaN equals NaN, and an infinity equals itself.
 
     >>> compare(np.array([1.0, 20.5]), np.array([1.0, 20.0]))
     Difference(maximum=0.5, relative=0.025, where=(1,), mismatched=0, to_largest=0.025)
@@ -61,7 +61,7 @@ def compare(a: Array, b: Array) -> Difference:
 
 
 def _distances(a: Array, b: Array) -> tuple[Array, int, float]:
-    """Return |a - b| (inf where just one is a finite number), where it is largest, and the largest |b|."""
+    """Return |a - b| (inf where only one is finite), the index of its maximum, and max |b|."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(a - b)
     worst = int(apart.argmax())  # a NaN's place, where there is one

@@ -1,4 +1,4 @@
-"""Nodes that give what they take, left out: in a graph no value changes, so a copy is the value itself."""
+"""Removes nodes that only copy their input. Values in a graph never change, so a copy is the value itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pipeline.graph.values import Graph, Node, Value
 
 
 def without(kind: type[Operator], graph: Graph) -> Graph:
-    """Leave out the nodes of a kind of operator whose output is its input: Identity, or Dropout.
+    """Remove the nodes of an operator whose output equals its input: Identity, or Dropout.
 
-    An output that is an input or a weight of the network, if perhaps one dropped from, keeps its node.
+    A node stays if without it an output of the network would be an input or a weight itself.
     """
     given = {value.name for value in graph.inputs} | graph.weights.keys()
     outputs = {value.name for value in graph.outputs}

@@ -1,4 +1,4 @@
-"""What a node costs: multiply-adds, parameters, bytes; and how much of the input each value sees."""
+"""What a node costs besides its multiply-adds: parameters and bytes; and the receptive field of each value."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.values import Graph, Node
 
 
-def cost(node: Node) -> int:
-    """Return the multiply-adds of a node, bias not counted (see `Operator.multiply_adds`)."""
-    return node.operator.multiply_adds(node)
-
-
 def parameters(node: Node, graph: Graph) -> int:
-    """Return how many numbers of weights a node takes; a weight that several nodes share counts at each."""
+    """Return the number of parameters of a node. A weight that several nodes share counts for each of them."""
     sizes = {value.name: value.size for value in node.inputs if value is not None}
     return sum(size for name, size in sizes.items() if name in graph.weights)
 
 
 def activation_bytes(node: Node) -> int:
-    """Return the bytes of the values that a node makes."""
+    """Return the bytes of the outputs of a node."""
     return sum(value.type.bytes for value in node.outputs)
 
 
 def receptive_fields(graph: Graph) -> dict[str, tuple[ReceptiveField, ...] | None]:
-    """Return each value's receptive field along each spatial axis, or None where it is everything or unknown."""
+    """Return the receptive field of each value along each spatial axis; None if it is the whole input or unknown."""
     fields: dict[str, tuple[ReceptiveField, ...] | None] = {
         value.name: (ReceptiveField(),) * (value.rank - 2) if value.rank > 2 else None for value in graph.inputs
     }

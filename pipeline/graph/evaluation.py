@@ -1,4 +1,4 @@
-"""Running a graph with PyTorch, value by value, in no more memory than the values still needed."""
+"""Evaluates a graph with PyTorch, node by node, keeping only the values that are still needed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Feeds = Mapping[str, Array] | Sequence[Array]
 
 
 def evaluate(graph: Graph, feeds: Feeds, *, double: bool = False) -> Iterator[tuple[Value, Array]]:
-    """Return each value that a node makes, with its array, as soon as it is computed.
+    """Yield each value that a node makes, with its array, as soon as it is computed.
 
-    `feeds` holds the inputs by name, or in their order. The arrays are read-only; what no later node takes is
-    freed as soon as the caller drops it. Weights are views of their file, converted one node at a time. With `double`
-    all that is float32 is computed in float64. Raises UsageError where the feeds are not what the graph takes.
+    `feeds` holds the inputs by name, or in order. The arrays are read-only, and freed as soon as the caller and all
+    later nodes are done with them. Weights are views of their file, converted one node at a time. With `double`,
+    float32 values are computed in float64. Raises UsageError if the feeds do not fit the inputs of the graph.
     """
     given = _matched(graph, feeds)
     known = {value.name: _tensor(given[value.name], value.dtype, double) for value in graph.inputs}
@@ -47,7 +47,7 @@ def evaluate(graph: Graph, feeds: Feeds, *, double: bool = False) -> Iterator[tu
 
 
 def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
-    """Return the graph's outputs for these inputs (see `evaluate`)."""
+    """Return the outputs of the graph for these inputs (see `evaluate`)."""
     wanted = {value.name for value in graph.outputs}
     found = {name: array for name, array in _matched(graph, feeds).items() if name in wanted}
     found |= {name: array for name, array in graph.weights.items() if name in wanted}
@@ -56,7 +56,7 @@ def run(graph: Graph, feeds: Feeds) -> tuple[Array, ...]:
 
 
 def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
-    """Return the feeds by name, after checking that they are the inputs of the graph."""
+    """Return the feeds by name. Raises UsageError if they do not fit the inputs of the graph."""
     names = [value.name for value in graph.inputs]
     if not isinstance(feeds, Mapping):
         if len(feeds) != len(names):
@@ -78,7 +78,7 @@ def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor], double: bool
             return None if value is None else known[value.name]
         return _tensor(graph.weights[value.name], value.dtype, double)
 
-    # Not around the whole generator: the mode would leak into the code that takes the values.
+    # Not around the whole generator: the mode would leak into the caller's code.
     with torch.inference_mode():
         try:
             results = node.operator.evaluate(*map(argument, node.inputs))
@@ -96,13 +96,13 @@ def _compute(node: Node, graph: Graph, known: Mapping[str, Tensor], double: bool
 
 
 def _rows(node: Node) -> str:
-    """Tell how many rows a node chooses from, as far as it says so."""
+    """Return in words how many rows a node chooses from, if known."""
     counts = sorted({*node.operator.index_rows(node).values()})
     return f"{' and '.join(map(str, counts)) or 'fewer'} rows"
 
 
 class _Writable:
-    """Read-only memory offered as writable: PyTorch warns of read-only arrays, and no operator writes."""
+    """Presents read-only memory as writable: PyTorch warns about read-only arrays, but no operator here writes."""
 
     def __init__(self, array: Array) -> None:
         interface = array.__array_interface__
@@ -111,7 +111,7 @@ class _Writable:
 
 
 def _tensor(array: Array, dtype: str, double: bool) -> Tensor:
-    """Return a tensor over the array's own memory if that is possible, else over a converted copy."""
+    """Return a tensor that shares the array's memory if possible, or else holds a converted copy."""
     dtype = "float64" if double and dtype == "float32" else dtype
     with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, as when it is written
         array = array.astype(dtype, copy=False)

@@ -1,7 +1,8 @@
-"""What a format of networks is: one frozen object, which the rest of the program asks instead of knowing it.
+"""The interface of a network format. Everything that the rest of the program needs to know of a format is asked here.
 
-A format's package holds its object (`caffe/format.py`: CAFFE), `pipeline.formats` lists them all. Adding one is a
-package and a line there. Heavy packages are imported inside the methods: to recognise a file, none is needed.
+The package of each format holds its one object (CAFFE in `caffe/format.py`), and `pipeline.formats` lists them all. A
+new format needs a package and a line there. Heavy packages are imported inside the methods, so that files are
+recognised without them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import PipelineError, UnsupportedError
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,45 +27,40 @@ if TYPE_CHECKING:
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 Note = Callable[[str], None]
-Progress = Callable[[int, int, str], None]
 
 
-def unheard(note: str) -> None:
-    """Tell nobody."""
-
-
-def no_progress(done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
+def no_note(note: str) -> None:
+    """Ignore a note."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A file of a network: what `manifest.json` calls it, and the names it may have in an artifact, the usual first.
+    """A kind of file of a network: its name in `manifest.json`, and its possible file names in an artifact.
 
-    A role without names is no file of an artifact: stages read the user's own. A file may be no whole network by
-    itself: it has `only_weights`, or it `lacks_weights`.
+    The usual file name comes first. A role without file names is never part of an artifact: stages read the user's own
+    file. A file that is not a whole network by itself holds `only_weights`, or it `lacks_weights`.
     """
 
     name: str
     files: tuple[str, ...] = ()
     only_weights: bool = False
     lacks_weights: bool = False
-    title: str = ""  # a file of it, as messages call it
+    title: str = ""  # of such a file, in messages
 
 
-# The options that say how a network is read, by the fields of a Source that they fill.
+# The options that affect how a network is read. Each is also a field of Source.
 READING = ("inputs", "plugins", "keep_loss", "cut", "outputs", "phase", "level", "stages", "not_stages")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A network on disk: its files by role, the main one first, and what they may not tell.
+    """A network on disk: its files by role, the main one first, and how they are to be read.
 
-    `inputs` are `--input` shapes, `root` is the place of a network in a Torch7 table, and `signature` is what is
-    known of an artifact's inputs and outputs. `keep_loss`: layers that only training needs are read, too, or are not;
-    None leaves that to the format. `states`: those of recurrent layers are inputs and outputs. `cut`: layers before
-    which the network ends. `outputs`: blobs with which it ends. `phase`, `level`, `stages` and `not_stages`: the state
-    by which rules choose layers. `likeliest`: where shapes are not given and several fit, the likeliest are taken.
+    `inputs` are shapes as for `--input`; `root` is the path of a network in a Torch7 table; `signature` describes the
+    inputs and outputs of an artifact. `keep_loss` decides whether layers that only training needs are read, too; None
+    leaves that to the format. With `states`, the states of recurrent layers become inputs and outputs. The network ends
+    before the layers in `cut`, or with the blobs in `outputs`. `phase`, `level`, `stages` and `not_stages` select the
+    layers of a Caffe network. With `likeliest`, the most likely of several possible input shapes is taken.
     """
 
     files: Mapping[str, Path]
@@ -88,11 +85,11 @@ class Source:
 
     @property
     def role(self) -> str:
-        """What the main file is."""
+        """The role of the main file."""
         return next(iter(self.files))
 
     def recorded(self) -> Signature:
-        """Return what is known of the inputs and outputs: the signature, else that in the manifest beside the file."""
+        """Return the signature; if there is none, that in the manifest beside the file, or an empty one."""
         from pipeline.graph import signature
 
         if self.signature is not None:
@@ -103,7 +100,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What reading gives: the graph, and its inputs and outputs with their blobs in the format it was read from."""
+    """The result of reading: the graph, and its signature with the names of blobs in the format that was read."""
 
     graph: Graph
     signature: Signature
@@ -111,7 +108,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What writing gives: the files by role, their digests by name, and the blobs of the inputs and outputs."""
+    """The result of writing: files by role, digests by file name, and the names of the input and output blobs."""
 
     files: Mapping[str, Path]
     digests: Mapping[str, str]
@@ -120,33 +117,34 @@ class Written:
 
 
 class Format:
-    """A format of networks. `name` is its kind of artifact, `title` what people call it.
+    """A format of networks. `name` is its kind of artifact, `title` its name in messages.
 
-    One that `reads` has the methods down to `known`, one that `writes` has `write` and `rehearse`.
+    A format that `reads` implements `read`, `inventory` and `known`; one that `writes` implements `write` and
+    `rehearse`.
     """
 
     __slots__ = ()
     name: ClassVar[str]
     title: ClassVar[str]
     roles: ClassVar[tuple[Role, ...]]
-    reads: ClassVar[bool] = True  # else its files are nobody's, and are looked at by what runs them only
-    writes: ClassVar[bool] = False  # networks are written in it for others
-    viewable: ClassVar[bool] = False  # Netron shows it
+    reads: ClassVar[bool] = True  # else its files can be run, but neither recognised nor read
+    writes: ClassVar[bool] = False  # conversions write networks in this format for other programs
+    viewable: ClassVar[bool] = False  # in Netron
 
     def recognise(self, view: memoryview) -> str:
-        """Return the role of a file with these bytes; "" where it is of another format."""
+        """Return the role of a file with these bytes; "" if it is of another format."""
         return ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
-        """Read a network; `note` is told what its user should know without its being wrong.
+    def read(self, source: Source, note: Note = no_note) -> Network:
+        """Read a network. `note` is called with facts that the user should know, but that are no errors.
 
         Raises InvalidInputError for damaged files, UnsupportedError with everything that has no counterpart, and
-        UsageError where a shape is needed or does not fit.
+        UsageError if a shape is missing or does not fit.
         """
         raise NotImplementedError(f"{self.name} is not read")
 
     def inventory(self, source: Source) -> Inventory:
-        """List what is in a file, in the format's own terms, without making a graph of it where that is not needed."""
+        """List the contents of a file in the terms of the format, without making a graph if possible."""
         raise NotImplementedError(f"{self.name} is not read")
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
@@ -154,36 +152,36 @@ class Format:
         return ()
 
     def tells_shapes(self, source: Source) -> bool:
-        """Return whether the files themselves say what shapes the network is used with."""
+        """Return whether the files themselves determine the input shapes."""
         return True
 
     def weights(self, source: Source) -> Mapping[str, Array]:
-        """Return the arrays of a file that holds nothing but weights, by name."""
+        """Return the arrays in a file of weights, by name."""
         raise NotImplementedError(f"{self.name} has no file of weights")
 
     def sketch(self, source: Source) -> Network:
-        """Read a network that may lack its weights. Raises what `read` raises, and else as that."""
+        """Read a network whose weights may be missing. Otherwise the same as `read`."""
         return self.read(source)
 
     def write(
         self, graph: Graph, folder: Path, options: Mapping[str, Any] = _NONE, progress: Progress = no_progress
     ) -> Written:
-        """Write a graph into an existing folder; the same graph gives the same bytes.
+        """Write a graph into an existing folder. The same graph always gives the same bytes.
 
         Raises UnsupportedError, before anything is written, with everything that the format cannot express.
         """
         raise NotImplementedError(f"{self.name} is not written")
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Return what reading back a written graph would give, without a file. Raises UnsupportedError as `write`."""
+        """Return the graph as it would be after writing and reading it, without any file. Raises UnsupportedError."""
         raise NotImplementedError(f"{self.name} is not written")
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the other files of a network by the name of its main one, as far as they lie beside it."""
+        """Return the other files of a network, by role, that are beside its main file `path`."""
         return {}
 
     def in_folder(self, folder: Path) -> Mapping[str, Path]:
-        """Return the files of an artifact, or of a run's output, by role; nothing where the main one is missing."""
+        """Return the files in the folder of an artifact or a run, by role; empty if the main file is missing."""
         found: dict[str, Path] = {}
         for role in self.roles:
             present = [folder / name for name in role.files if (folder / name).is_file()]
@@ -191,39 +189,39 @@ class Format:
         return found if self.roles[0].name in found else {}
 
     def stored(self, folder: Path, options: Mapping[str, Any] = _NONE) -> Source:
-        """Return an artifact's folder as a source; `options` are those of a run that say how a network is read."""
+        """Return the network in the folder of an artifact, to be read with the `options` of a run."""
         from pipeline.graph import signature
 
         how = {name: options[name] for name in READING if name in options}
         return Source(self.in_folder(folder), **how, signature=signature.read(folder))
 
     def selected(self, source: Source, folder: Path) -> Source:
-        """Return a source as other programs find it: where options choose layers, a file in `folder` has only these."""
+        """Return a source for other programs: if options select layers, a copy in `folder` with only those."""
         return source
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
-        """Return what `manifest.json` says of an artifact's files: their names by role."""
+        """Return the names of the files of an artifact by role, for `manifest.json`."""
         return {role.name: name for role in self.roles for name in role.files if name in names} if self.writes else {}
 
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return a user's files by the names that they have in an artifact."""
+        """Return a user's files by their names in an artifact."""
         return {role.files[0]: files[role.name] for role in self.roles if role.name in files}
 
     @property
     def weights_role(self) -> Role | None:
-        """The role of the files of nothing but weights; None where the main file holds them itself."""
+        """The role of the file of weights; None if the main file holds the weights itself."""
         return next((role for role in self.roles if role.only_weights), None)
 
     @property
     def is_artifact(self) -> bool:
-        """Whether a network of it can be an artifact; else stages read the user's own file."""
+        """Whether artifacts can hold this format; otherwise stages read the user's own file."""
         return bool(self.roles[0].files)
 
 
 def attempt(read: Callable[[], Network], *, given: bool) -> tuple[Graph | None, tuple[str, ...]]:
-    """Read a network for its shapes; where there are none, say why in notes.
+    """Try to read a network for its shapes; return its graph, or None and notes that say why not.
 
-    With shapes `given` by the user, an error that is not a refusal is raised: it is about them.
+    If the user has `given` shapes, errors other than UnsupportedError are raised, because the shapes caused them.
     """
     try:
         return read().graph, ()

@@ -1,4 +1,4 @@
-"""The shapes that a user gives for inputs: `2x3x224x224`, `name=2x3`, `[2x4,[2x4,3]]`, `scalar`."""
+"""Parses the input shapes that users type: `2x3x224x224`, `name=2x3`, `[2x4,[2x4,3]]`, `scalar`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHAPE = re.compile(r"\s*(scalar|\d{1,19}(?:\s*[xX\u00d7]\s*\d{1,19})*)\s*")
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """A tensor: its shape (empty for a scalar), and a name where the user gave one."""
+    """A tensor: its shape (empty for a scalar), and its name if the user gave one."""
 
     shape: tuple[int, ...]
     name: str = ""
@@ -44,7 +44,7 @@ InputSpec = TensorSpec | TableSpec
 
 
 def places(specs: Sequence[InputSpec], inside: str = "") -> list[str]:
-    """Return where each tensor stands in nested tables, counted as Lua does.
+    """Return the place of each tensor in nested tables, counted from 1 as in Lua.
 
     >>> places([parse_input_spec("2x3"), parse_input_spec("[4,[5]]")])
     ['1', '2.1', '2.2.1']
@@ -57,9 +57,9 @@ def places(specs: Sequence[InputSpec], inside: str = "") -> list[str]:
 
 
 def parse_input_spec(text: str) -> InputSpec:
-    """Read one `--input`; `str` of the result is its one canonical spelling.
+    """Parse one `--input`. `str` of the result is its canonical spelling.
 
-    Raises UsageError that points at the first character that cannot be read.
+    Raises UsageError, which points at the first character that cannot be parsed.
 
     >>> parse_input_spec("data=2x3x224x224")
     TensorSpec(shape=(2, 3, 224, 224), name='data')
@@ -74,7 +74,7 @@ def parse_input_spec(text: str) -> InputSpec:
 
 
 def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...] | None:
-    """Read the values of all `--input`; None where there are none, or `auto`: the shapes are to be found.
+    """Parse the values of all `--input`. Return None if there are none, or `auto`: then the shapes are inferred.
 
     Raises UsageError as `parse_input_spec`.
     """
@@ -82,9 +82,9 @@ def parse_inputs(texts: Sequence[str]) -> tuple[InputSpec, ...] | None:
 
 
 def by_name(names: Sequence[str], inputs: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of `inputs`, as typed, by the `names` of a network; those without a name go in order.
+    """Return the shapes in `inputs`, as typed, by the `names` of a network's inputs. Shapes without a name go in order.
 
-    Raises UsageError for one that is none of these.
+    Raises UsageError for a shape that fits no input.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for position, text in enumerate(inputs):
@@ -109,7 +109,7 @@ def _wrong(text: str, at: int, why: str, advice: str = "") -> UsageError:
 
 
 def _spec(text: str, at: int, depth: int) -> tuple[InputSpec, int]:
-    """Read `[name=]tensor` or `[name=][spec,...]` from character `at`; give it and where it ends."""
+    """Parse `[name=]tensor` or `[name=][spec,...]` from character `at`. Return it, and where it ends."""
     if depth > MAX_DEPTH:
         raise _wrong(text, at, f"tables nest deeper than {MAX_DEPTH}")
     label = _NAME.match(text, at)

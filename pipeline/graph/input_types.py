@@ -1,4 +1,4 @@
-"""What may be fed to a network's inputs: indices of a table, numbers of another element type."""
+"""Inputs that are not plain float32 tensors: indices into tables, and numbers of other element types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.graph.values import Graph, Node, Value
 
 
 def index_inputs(graph: Graph) -> dict[str, int]:
-    """Return the inputs that end up as indices (of a Gather, say), and the number of rows each may name."""
+    """Return the inputs that are used as indices (by a Gather, for example), and how many rows each can choose from."""
     rows: dict[str, int] = {}
     for node in reversed(graph.nodes):
         rows |= node.operator.index_rows(node)
@@ -23,7 +23,7 @@ def index_inputs(graph: Graph) -> dict[str, int]:
 
 
 def cast_inputs(graph: Graph, names: Collection[str]) -> Graph:
-    """Make the network take some inputs in whatever element type they are fed.
+    """Let some inputs of a network be fed with any element type, by casting them first.
 
     Given:  y = Conv(input, ...)
     Result: input_float = Cast(input, to=float32); y = Conv(input_float, ...)

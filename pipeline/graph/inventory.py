@@ -1,4 +1,4 @@
-"""What a file holds, as data: its modules, layers, nodes or operators, each in its own format's terms."""
+"""The contents of a file as data: its modules, layers, nodes or operators, in the terms of its own format."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a part gives and costs: the shapes and bytes of its outputs, and what one place of them sees.
+    """What a part returns and costs: the shapes and bytes of its outputs, and their receptive `field`.
 
-    `window` tells of a convolution or pooling its kernel, strides, pads, dilations and groups, but for the usual ones.
+    `window` describes a convolution or pooling: its kernel, and strides, pads, dilations and groups if not the
+    defaults.
     """
 
     shapes: tuple[Shape, ...]
@@ -38,9 +39,9 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A module, layer, node or operator. `measure` is None where its shapes are not known.
+    """A module, layer, node or operator. `measure` is None if its shapes are unknown.
 
-    `path` is its place in the tree; a part that holds others stands before them. `weights` are views of the file.
+    `path` is its place in the tree of modules. `weights` are views of the file.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Something that a file holds beside or around its network, at a `path` of `depth` steps; `size` is in bytes."""
+    """Something else in the file of a network, such as an option, at a `path` of `depth` steps. `size` is in bytes."""
 
     path: str
     kind: str
@@ -68,7 +69,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All parts of a file in its order. `parts_are` names them in the plural: "layers", "nodes"."""
+    """All parts of a file, in its order. `parts_are` is what they are called: "layers", "nodes"."""
 
     title: str
     format: str
@@ -77,13 +78,13 @@ class Inventory:
     inputs: Mapping[str, Shape | None] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    peak_bytes: int | None = None  # of activations held at once, where the whole network could be read
-    nested: bool = False  # parts stand behind those that hold them
-    contents: tuple[Held, ...] = ()  # of a file that holds more than a network
+    peak_bytes: int | None = None  # of activations held at the same time; None if the whole network could not be read
+    nested: bool = False  # parts follow the parts that contain them
+    contents: tuple[Held, ...] = ()  # if the file holds more than a network
 
     @property
     def parameters(self) -> int:
-        """Count the numbers of all weights, one that several parts share only once."""
+        """The number of parameters. A weight that several parts share counts once."""
         if not any(part.weights for part in self.parts):
             return sum(part.parameters for part in self.parts)
         seen = {_place(array): array.size for part in self.parts for array in part.weights.values()}
@@ -91,21 +92,21 @@ class Inventory:
 
     @property
     def multiply_adds(self) -> int:
-        """Add up the multiply-adds of all parts."""
+        """The multiply-adds of all parts together."""
         return sum(part.measure.multiply_adds for part in self.parts if part.measure)
 
     @property
     def activation_bytes(self) -> int:
-        """Add up the bytes of what all parts give, and of the inputs."""
+        """The bytes of the inputs and of all outputs of parts together."""
         listed = {part.name for part in self.parts}
         inputs = (math.prod(shape) for name, shape in self.inputs.items() if shape and name not in listed)
         given = sum(part.measure.activation_bytes for part in self.parts if part.measure)
         return given + sum(inputs) * 4
 
     def find(self, name: str) -> tuple[Part, ...]:
-        """Return the parts called `name`, else those at that path, else the ones that make a blob of that name.
+        """Return the parts called `name`, or else those at that path, or else those that make a blob of that name.
 
-        Raises UsageError where there is none.
+        Raises UsageError if there is none.
         """
         ways: Sequence[Callable[[Part], bool]] = (
             lambda part: part.name == name,
@@ -126,7 +127,7 @@ def _place(array: Array) -> tuple[object, ...]:
 
 
 def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
-    """Measure the nodes of a graph together that have one `key`; the last of them gives the outputs."""
+    """Measure the parts of a graph: nodes with the same `key` are one, and its outputs are those of the last node."""
     fields = cost.receptive_fields(graph)
     found = {value.name: _of_input(value, fields[value.name]) for value in graph.inputs}
     taken: dict[str, set[str]] = {}
@@ -137,7 +138,7 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
         weights |= {value.name for value in node.inputs if value is not None and value.name in graph.weights}
         found[name] = Measure(
             tuple(value.shape for value in node.outputs),
-            before + cost.cost(node),
+            before + node.operator.multiply_adds(node),
             cost.activation_bytes(node),
             fields[node.output.name],
             sum(graph.weights[weight].size for weight in weights),
@@ -147,9 +148,9 @@ def measured(graph: Graph, key: Callable[[Node], str]) -> dict[str, Measure]:
 
 
 def _window(operator: Operator) -> str:
-    """Write the window of an operator, as `3x3 stride 2 pad 1 groups 32`; "" for one without.
+    """Return the window of an operator in words, as `3x3 stride 2 pad 1 groups 32`; "" if it has none.
 
-    One number stands for all axes, and for both sides of each.
+    A single number stands for all axes, and for both sides of each axis.
     """
     if not isinstance(operator, Window):
         return ""
@@ -166,7 +167,7 @@ def _of_input(value: Value, seen: tuple[ReceptiveField, ...] | None) -> Measure:
 
 
 def peak_bytes(graph: Graph) -> int:
-    """Return the most bytes of activations that are needed at one time when nodes run in their order."""
+    """Return the largest number of bytes of activations that are needed at the same time, if nodes run in order."""
     last_use = {value.name: i for i, node in enumerate(graph.nodes) for value in node.inputs if value is not None}
     last_use |= {value.name: len(graph.nodes) for value in graph.outputs}
     alive = {value.name: value.type.bytes for value in graph.inputs}
@@ -183,5 +184,5 @@ def peak_bytes(graph: Graph) -> int:
 
 
 def count(arrays: Iterable[Array]) -> int:
-    """Count the numbers in arrays."""
+    """Return the number of elements in arrays."""
     return sum(array.size for array in arrays)

@@ -1,4 +1,4 @@
-"""Names that must be unique in one network."""
+"""Makes names unique in one network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class Names(set[str]):
-    """The names that are taken.
+    """The names that are in use.
 
     >>> names = Names({"conv"})
     >>> names.claim("conv"), names.claim("conv"), names.claim("pool")
@@ -15,10 +15,10 @@ class Names(set[str]):
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         super().__init__(taken)
-        self._counts: dict[str, int] = {}  # the last number that a name was given: those before are taken
+        self._counts: dict[str, int] = {}  # the last number appended to each name; lower ones are in use
 
     def claim(self, name: str) -> str:
-        """Take `name`, or the first of `name_2`, `name_3` ... that is free."""
+        """Reserve `name`, or else the first of `name_2`, `name_3` ... that is free."""
         candidate, count = name, self._counts.get(name, 1)
         while candidate in self:
             count += 1

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,44 +19,44 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_FILE, _WEIGHTS = "graph.json", "weights.safetensors"
-_HEAD = 1 << 16  # bytes in which a graph says what it is
+GRAPH_FILE, WEIGHTS_FILE = "graph.json", "weights.safetensors"
+_HEAD = 1 << 16  # bytes at the start of a file by which a graph is recognised
 
 
 class Neutral(Format):
-    """Nodes, a line each, and their weights."""
+    """A file of nodes, one per line, and a file of their weights."""
 
     __slots__ = ()
     name = "graph"
     title = "the neutral graph"
     roles = (
-        Role("graph", (_FILE,), title="a graph"),
-        Role("safetensors", (_WEIGHTS,), only_weights=True, title="a file of safetensors"),
+        Role("graph", (GRAPH_FILE,), title="a graph"),
+        Role("safetensors", (WEIGHTS_FILE,), only_weights=True, title="a file of safetensors"),
     )
 
     def recognise(self, view: memoryview) -> str:
-        """Tell JSON that has nodes, and the header of safetensors."""
+        """Recognise JSON that has nodes, and the header of safetensors."""
         head = bytes(view[:_HEAD])
         if head.lstrip().startswith(b"{") and (b'"nodes"' in head or head.startswith(b'{\n"format"')):
             return "graph"
         is_header = head[8:10] == b'{"' and 2 <= int.from_bytes(head[:8], "little") <= len(view) - 8
         return "safetensors" if is_header else ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
-        """Read a graph whose files bear their own names; UsageError where they do not lie beside each other."""
+    def read(self, source: Source, note: Note = no_note) -> Network:
+        """Read a graph. Raises UsageError if its two files are not in one folder, under their usual names."""
         from pipeline.graph import serialization, signature
 
         path = source.path
-        if path.name != _FILE or not path.with_name(_WEIGHTS).is_file():
+        if path.name != GRAPH_FILE or not path.with_name(WEIGHTS_FILE).is_file():
             raise UsageError(
-                f"{path} has no {_WEIGHTS} beside it",
-                advice=f"a graph is two files of one folder, {_FILE} and {_WEIGHTS}",
+                f"{path} has no {WEIGHTS_FILE} beside it",
+                advice=f"a graph is two files of one folder, {GRAPH_FILE} and {WEIGHTS_FILE}",
             )
         graph = serialization.read(path.parent)
         return Network(graph, source.signature or signature.of_graph(graph))
 
     def inventory(self, source: Source) -> Inventory:
-        """List the nodes, or the arrays of a file of weights."""
+        """List the nodes, or the arrays in a file of weights."""
         from pipeline.graph.inventory import Inventory, Part, measured, peak_bytes
 
         if source.role == "safetensors":
@@ -75,7 +76,7 @@ class Neutral(Format):
         )
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the operators."""
+        """Return all operators."""
         from pipeline.graph.operators import OPERATORS
 
         return OPERATORS
@@ -93,20 +94,20 @@ class Neutral(Format):
         options: Mapping[str, Any] = MappingProxyType({}),
         progress: Progress = no_progress,
     ) -> Written:
-        """Write both files; every graph can be."""
+        """Write both files. Every graph can be written."""
         from pipeline.graph import serialization
 
         digests = serialization.write(graph, folder, progress)
         names = [tuple(value.name for value in side) for side in (graph.inputs, graph.outputs)]
-        return Written({"graph": folder / _FILE, "safetensors": folder / _WEIGHTS}, digests, *names)
+        return Written({"graph": folder / GRAPH_FILE, "safetensors": folder / WEIGHTS_FILE}, digests, *names)
 
     def rehearse(self, graph: Graph) -> Graph:
         """Return the graph itself: nothing is lost."""
         return graph
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the weights."""
-        weights = path.with_name(_WEIGHTS)
+        """Return the file of weights."""
+        weights = path.with_name(WEIGHTS_FILE)
         return {"safetensors": weights} if weights != path and weights.is_file() else {}
 
 

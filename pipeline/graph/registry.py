@@ -1,7 +1,7 @@
-"""A table from exact names to the one function or class that handles each; a name claimed twice is a bug.
+"""Tables that map names to the function or class that handles each. Registering a name twice is a bug.
 
-What a plugin registers is a layer of its own: it is known where `laid_over` is entered, before what is below it. What
-this program's own modules register is known everywhere, also where a plugin is the first to import them.
+What a plugin registers goes to a layer of its own, which is consulted only inside `laid_over`, before the table itself.
+What this program's own modules register is known everywhere, even if a plugin is the first to import them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ U = TypeVar("U")
 
 
 class Registry(Generic[T]):
-    """Names (`nn.Linear`, `Conv`, `Pooling`) and their handlers, filled by decorator.
+    """Names (`nn.Linear`, `Conv`, `Pooling`) and their handlers, registered by a decorator.
 
     >>> reads: Registry[Callable[[str], str]] = Registry("Caffe layer")
     >>> @reads.register("ReLU", "Sigmoid")
@@ -33,7 +33,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def register(self, *names: str) -> Callable[[U], U]:
-        """Decorate the handler of `names`; raises ValueError where a name already has one."""
+        """Decorate the handler of `names`. Raises ValueError if a name already has one."""
 
         def add(handler: U) -> U:
             for name in names:
@@ -48,13 +48,13 @@ class Registry(Generic[T]):
         return handler  # type: ignore[no-any-return]
 
     def change(self, name: str, change: Callable[[T | None], T]) -> None:
-        """Register what `change` makes of the handler that `name` has in the same layer, or None."""
+        """Replace the handler that `name` has in the same layer, or None, by what `change` returns for it."""
         layer = None if _is_registered_here() else _COLLECTED.get()
         entries = self._entries if layer is None else layer.setdefault(self, {})
         entries[name] = change(entries.get(name))
 
     def layers(self) -> Iterator[Mapping[str, T]]:
-        """Yield the tables that are asked, one after the other."""
+        """Yield the tables in the order in which names are looked up."""
         for layer in _LAID_OVER.get():
             if self in layer:
                 yield layer[self]
@@ -78,7 +78,7 @@ class Registry(Generic[T]):
 
 
 def _is_registered_here() -> bool:
-    """Return whether the module that registers something, the innermost that is being run, is of this program."""
+    """Return whether the innermost module that is being imported belongs to this program."""
     frame: FrameType | None = sys._getframe()
     while frame and frame.f_code.co_name != "<module>":
         frame = frame.f_back
@@ -94,7 +94,7 @@ _LAID_OVER: ContextVar[tuple[Layer, ...]] = ContextVar("laid_over", default=())
 
 @contextmanager
 def collected() -> Iterator[Layer]:
-    """Let what is registered in the block go to a layer, which is given, and be known nowhere by itself."""
+    """Collect what is registered inside the block in a layer, instead of in the tables."""
     layer: Layer = {}
     token = _COLLECTED.set(layer)
     try:
@@ -105,7 +105,7 @@ def collected() -> Iterator[Layer]:
 
 @contextmanager
 def laid_over(layer: Layer) -> Iterator[None]:
-    """Let what a layer holds be known in the block, before what is known already."""
+    """Look names up in this layer first, inside the block."""
     token = _LAID_OVER.set((layer, *_LAID_OVER.get()))
     try:
         yield

@@ -1,7 +1,7 @@
-"""Tensors in a safetensors file: a length, a JSON header, the bytes (https://github.com/huggingface/safetensors).
+"""Reads and writes safetensors files: a length, a JSON header, the bytes (https://github.com/huggingface/safetensors).
 
-Written without a second copy in memory; read as views of the mapped file. Nothing in such a file can run, and
-no byte of it is trusted.
+Tensors are written without a second copy in memory, and read as views of the mapped file. Such a file cannot contain
+code, and nothing in it is trusted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.shapes import possible
-from pipeline.wire.splice import Floats, Part, Progress, unheard, write
+from pipeline.wire.splice import Floats, Part, write
 
 Array = np.ndarray[Any, Any]
 HEADER_LIMIT = 100_000_000  # as the reference implementation
@@ -28,15 +29,13 @@ DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8"}
 def write_tensors(
     path: Path,
     tensors: Mapping[str, Array],
-    progress: Progress = unheard,
+    progress: Progress = no_progress,
     metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Write arrays, those of floats as F32, of integers as I64, and give the file's digest.
+    """Write arrays, floats as F32 and integers as I64, and return the digest of the file.
 
-    The same arrays and `metadata` give the same bytes.
-
-    The header lists them in their order; the integers' bytes come first, so that all are aligned.
-    Raises MachineError where the file cannot be written.
+    The same arrays and `metadata` give the same bytes. The header lists the arrays in order; the bytes of integers come
+    first, so that all are aligned. Raises MachineError if the file cannot be written.
     """
     stored = sorted(tensors, key=lambda name: _is_float(tensors[name]))
     offsets, offset = {}, 0
@@ -71,7 +70,7 @@ def _parts(header: bytes, arrays: list[Array]) -> Iterator[Part]:
 def read_tensors(path: Path) -> dict[str, Array]:
     """Return the tensors of a file as read-only views, in the order of its header.
 
-    Raises InvalidInputError where the file is not a sound safetensors file of numbers.
+    Raises InvalidInputError if the file is not a valid safetensors file of numbers.
     """
     with reading(path):
         view = map_file(path)
@@ -90,8 +89,8 @@ def read_tensors(path: Path) -> dict[str, Array]:
         return tensors
 
 
-def parse_json(text: memoryview) -> Any:  # noqa: ANN401 - whatever stands there
-    """Parse UTF-8 JSON from outside; InvalidInputError where it is none, or names a key twice."""
+def parse_json(text: memoryview) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse untrusted JSON in UTF-8. Raises InvalidInputError if it is invalid, or has a key twice."""
     try:
         written = bytes(text).decode("utf-8")
         found = json.loads(written, object_pairs_hook=_unique)
@@ -129,7 +128,7 @@ def _tensor(name: str, entry: Any, data: memoryview) -> Array:  # noqa: ANN401 -
 
 
 def _check_layout(offsets: list[list[int]], size: int) -> None:
-    """Require that the tensors follow each other without overlap or hole, as the format does."""
+    """Raise InvalidInputError unless the tensors follow each other without overlaps or gaps, as the format demands."""
     expected = 0
     for start, end in sorted(offsets):
         if start != expected:

@@ -1,4 +1,4 @@
-"""A graph as two files: `graph.json`, a line a node, and `weights.safetensors`."""
+"""Reads and writes a graph as two files: `graph.json`, with one line per node, and `weights.safetensors`."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ from typing import Any, NoReturn
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.graph.budget import Budget
+from pipeline.graph.neutral import GRAPH_FILE, WEIGHTS_FILE
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
-from pipeline.graph.values import Attribute, Graph, Node, Origin, TensorType, Value
+from pipeline.graph.values import Attribute, Graph, Node, Origin, Value
 from pipeline.wire.mapped import map_file, reading
-from pipeline.wire.splice import Progress, unheard
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.splice import write as write_parts
 
-GRAPH_FILE = "graph.json"
-WEIGHTS_FILE = "weights.safetensors"
 FORMAT = "torch2caffe2 graph"
 VERSION = 1
 
-NONFINITE = ("inf", "-inf", "nan")  # which JSON has no numbers for
+NONFINITE = ("inf", "-inf", "nan")  # which JSON numbers cannot express
 DTYPES = ("float32", "int64", "bool")
 
 
-def write(graph: Graph, folder: Path, progress: Progress = unheard) -> dict[str, str]:
-    """Write the files of a graph to an existing folder and give their digests by name.
+def write(graph: Graph, folder: Path, progress: Progress = no_progress) -> dict[str, str]:
+    """Write the files of a graph to an existing folder and return their digests by name.
 
-    The same graph gives the same bytes.
-
-    Raises MachineError where they cannot be written.
+    The same graph gives the same bytes. Raises MachineError if they cannot be written.
     """
     text = ("\n".join(_lines(graph)) + "\n").encode("ascii")
     return {
@@ -41,11 +38,11 @@ def write(graph: Graph, folder: Path, progress: Progress = unheard) -> dict[str,
 
 
 def read(folder: Path) -> Graph:
-    """Read a graph that `write` wrote; its weights are views of the mapped file.
+    """Read a graph that `write` wrote. Its weights are views of the mapped file.
 
-    Every node is inferred again. Raises InvalidInputError where the files are damaged or do not fit together,
-    UnsupportedError with every operator that is not known, OverBudget where the graph is too large, UsageError where
-    the files are missing.
+    The shapes of all nodes are inferred again. Raises InvalidInputError if the files are damaged or do not fit
+    together, UnsupportedError with every unknown operator, OverBudget if the graph is too large, UsageError if a file
+    is missing.
     """
     weights = read_tensors(folder / WEIGHTS_FILE)
     path = folder / GRAPH_FILE
@@ -103,14 +100,14 @@ def _entry(node: Node) -> dict[str, object]:
 
 
 def _plain(attribute: Attribute) -> object:
-    """Return an attribute as JSON has it: the numbers that JSON lacks become words."""
+    """Return an attribute as a JSON value. Infinite numbers and NaN become words."""
     if isinstance(attribute, tuple):
         return [_plain(number) for number in attribute]
     return str(attribute) if isinstance(attribute, float) and not math.isfinite(attribute) else attribute
 
 
 def _declare(entry: Any, types: dict[str, Value]) -> Value:  # noqa: ANN401 - parsed JSON
-    """Add the value that an entry declares to `types`, where its name must be new."""
+    """Add the value that an entry declares to `types`; its name must be new."""
     name = _word(entry["name"])
     if name in types:
         _damaged(f"two values are called {name!r}")
@@ -121,7 +118,7 @@ def _declare(entry: Any, types: dict[str, Value]) -> Value:  # noqa: ANN401 - pa
 
 
 def _refuse_unknown(nodes: Any) -> None:  # noqa: ANN401 - parsed JSON
-    """Raise UnsupportedError with every node whose operator is not known here."""
+    """Raise UnsupportedError with every node whose operator is unknown."""
     unknown = [
         Problem(str(Origin(_word(entry["name"]), kind)), f"no operator {kind!r} is known")
         for entry in nodes
@@ -132,16 +129,16 @@ def _refuse_unknown(nodes: Any) -> None:  # noqa: ANN401 - parsed JSON
 
 
 def _node(entry: Any, types: dict[str, Value], budget: Budget) -> Node:  # noqa: ANN401 - parsed JSON
-    """Read a node whose inputs are in `types`, and add its outputs there, which must be what is inferred."""
+    """Read a node whose inputs are in `types`, and add its outputs there, which must agree with the inferred ones."""
     name, kind = _word(entry["name"]), OPERATORS[entry["operator"]]
     inputs = tuple(None if value is None else types[value] for value in entry["inputs"])
     try:
         operator = kind.of(_numbers(entry["attributes"], kind.kinds))
-        inferred = operator.infer(*inputs)
+        inferred = operator.output_types(*inputs)
     except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         _damaged(f"node {name!r}, {kind.name}: {error}")
     outputs = tuple(_declare(value, types) for value in entry["outputs"])
-    if tuple(value.type for value in outputs) != ((inferred,) if isinstance(inferred, TensorType) else inferred):
+    if tuple(value.type for value in outputs) != inferred:
         _damaged(f"node {name!r}, {kind.name}, does not give {outputs}")
     node = Node(name, operator, inputs, outputs, Origin(*map(_word, entry["origin"])))
     budget.node(node)

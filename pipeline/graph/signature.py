@@ -1,7 +1,7 @@
-"""What a network takes and gives, as its user knows it, and which blobs of each format that is.
+"""The inputs and outputs of a network, as its user knows them, and the blobs that they are in each format.
 
-Every artifact of a network has one (`signature.json`), which keeps Torch's order of inputs and outputs where Caffe has
-another. Together with where the nets are it is `manifest.json`, which other programs read.
+Every artifact of a network has a signature (`signature.json`). It preserves Torch's order of inputs and outputs, which
+Caffe changes. Together with the names of the files it makes up `manifest.json`, which other programs read.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 FILE = "signature.json"
 MANIFEST = "manifest.json"
 _BLOB = "_blob"
-_MOST = 1 << 26  # bytes of such a file
+_MOST = 1 << 26  # bytes that such a file may have
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output: its name, shape and element type, and what it is called in each format (`blobs`)."""
+    """An input or output: its name, shape and element type, and its name in each format (`blobs`)."""
 
     name: str
     shape: Shape
@@ -33,37 +33,37 @@ class Port:
     blobs: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values: a blob in Caffe is told under "caffe_blob"."""
+        """Return the port as JSON values. The blob in Caffe has the key "caffe_blob"."""
         blobs = {f"{name}{_BLOB}": blob for name, blob in self.blobs.items()}
         return {"name": self.name, "shape": list(self.shape), "dtype": self.dtype, **blobs}
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The inputs and outputs of a network, in the original's order, and what stood behind where it was cut."""
+    """The inputs and outputs of a network, in the order of the original, and the layers that were cut off."""
 
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     cut: tuple[Mapping[str, Any], ...] = ()
 
     def with_blobs(self, name: str, inputs: Sequence[str], outputs: Sequence[str]) -> Signature:
-        """Add which blobs of the format `name` the inputs and outputs are, in order."""
+        """Return the signature with the blobs of the inputs and outputs in a format, in order."""
         return replace(self, inputs=_called(self.inputs, name, inputs), outputs=_called(self.outputs, name, outputs))
 
     def input_blobs(self, name: str) -> list[str]:
-        """Return the blobs that the inputs are in one format. Raises KeyError where that was not noted."""
+        """Return the blobs of the inputs in a format. Raises KeyError if they are unknown."""
         return [port.blobs[name] for port in self.inputs]
 
     def output_blobs(self, name: str) -> list[str]:
-        """Return the blobs that the outputs are in one format. Raises KeyError where that was not noted."""
+        """Return the blobs of the outputs in a format. Raises KeyError if they are unknown."""
         return [port.blobs[name] for port in self.outputs]
 
     def notes(self, name: str) -> bool:
-        """Return whether it tells the blobs of a format."""
+        """Return whether the blobs of a format are known."""
         return all(name in port.blobs for port in (*self.inputs, *self.outputs))
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the signature as JSON values."""
         return {
             "inputs": [port.as_json() for port in self.inputs],
             "outputs": [port.as_json() for port in self.outputs],
@@ -73,13 +73,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `manifest.json` tells: the signature, and the name of each net's file by what it is (several are a list)."""
+    """The contents of `manifest.json`: the signature, and the names of the files by role (several in a list)."""
 
     signature: Signature = field(default_factory=Signature)
     files: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     def as_text(self, more: Mapping[str, Any] | None = None) -> bytes:
-        """Return the file's bytes; `more` is told besides."""
+        """Return the bytes of the file, with the entries in `more` added."""
         told = {**self.signature.as_json(), "files": dict(self.files), **(more or {})}
         return (json.dumps(told, indent=2) + "\n").encode()
 
@@ -89,7 +89,7 @@ def _called(ports: Sequence[Port], name: str, blobs: Sequence[str]) -> tuple[Por
 
 
 def of_graph(graph: Graph, element_type: str = "float32") -> Signature:
-    """Return the signature of a graph; `element_type` is what the floats it takes were in the original."""
+    """Return the signature of a graph. `element_type` is the type of its float inputs in the original network."""
 
     def ports(values: Sequence[Value], floats: str) -> tuple[Port, ...]:
         return tuple(Port(v.name, v.shape, floats if v.dtype == "float32" else v.dtype) for v in values)
@@ -98,23 +98,23 @@ def of_graph(graph: Graph, element_type: str = "float32") -> Signature:
 
 
 def write(folder: Path, signature: Signature) -> None:
-    """Leave a signature in an artifact's folder."""
+    """Write a signature to the folder of an artifact."""
     (folder / FILE).write_text(json.dumps(signature.as_json(), indent=1) + "\n", encoding="utf-8")
 
 
 def read(folder: Path) -> Signature | None:
-    """Read the signature of an artifact; None where it has none, as a pair that a user brought.
+    """Return the signature of an artifact; None if it has none, as for a Caffe pair from the user.
 
-    Raises InvalidInputError where it is damaged.
+    Raises InvalidInputError if it is damaged.
     """
     found = _object(folder / FILE)
     return None if found is None else _signature(found, folder / FILE)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read `manifest.json` of a run's output folder; None where there is none, or another program's.
+    """Return the manifest in the output folder of a run; None if there is none, or one of another program.
 
-    Raises InvalidInputError where it is damaged.
+    Raises InvalidInputError if it is damaged.
     """
     path = folder / MANIFEST
     found = _object(path)
@@ -146,7 +146,7 @@ def _signature(found: Mapping[str, Any], path: Path) -> Signature:
         raise _damaged(path, '"inputs" and "outputs" are not lists')
     cut = found.get("cut", [])
     if not isinstance(cut, list) or not all(isinstance(layer, dict) for layer in cut):
-        cut = []  # of the network that `export-layer` has cut out, or of another program
+        cut = []  # `export-layer` and other programs use the key for something else
     inputs, outputs = (tuple(_port(entry, path) for entry in side or ()) for side in sides)
     return Signature(inputs, outputs, tuple(cut))
 
@@ -168,7 +168,7 @@ def _is_word(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    """Return whether a value names a file of the same folder."""
+    """Return whether a value is the name of a file in the same folder."""
     return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
 
 

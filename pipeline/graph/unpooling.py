@@ -1,4 +1,4 @@
-"""Max pooling undone: each number back where the largest of its window was, zeros elsewhere."""
+"""Max unpooling: puts each number back where the maximum of its window was, and zeros everywhere else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ints = tuple[int, ...]
 
 
 class Net(Protocol):
-    """What nodes and constants are added to."""
+    """Anything that nodes and constants can be added to."""
 
     def add(self, operator: Operator | str, *inputs: Value | None, part: str = "") -> Value:
         """Add a node."""
@@ -27,11 +27,11 @@ class Net(Protocol):
 
 
 def first_of_windows(net: Net, source: Value, kernel: Ints, counts: Ints, begins: Ints = ()) -> Value:
-    """Return where, in each of `counts` windows side by side, the largest number stands: of equals, the first.
+    """Return a mask of where the maximum is in each of `counts` adjacent windows; the first, if several are equal.
 
-    The result is of bools, and as large as the windows, which start `begins` before the source (N, C, sizes...) and
-    may reach beyond it. A place holds a number that falls along its window where it equals the window's largest; the
-    largest of those wins.
+    The mask covers all windows. They start `begins` places before the source (N, C, sizes...) and may extend beyond it.
+    To find the first maximum, the places of each window are numbered downwards, and of those that equal the maximum,
+    the one with the largest number is taken.
     """
     axes = len(kernel)
     begins = begins or (0,) * axes
@@ -50,7 +50,7 @@ def first_of_windows(net: Net, source: Value, kernel: Ints, counts: Ints, begins
 
 
 def placed(net: Net, x: Value, chosen: Value, kernel: Ints, sizes: Ints, part: str = "", begins: Ints = ()) -> Value:
-    """Return x's numbers at the chosen places of their windows, in a map of `sizes` that starts behind `begins`."""
+    """Return a map of `sizes` with the numbers of x at the chosen places of their windows, cropped by `begins`."""
     zero = net.constant(0.0, "zero")
     begins = begins or (0,) * len(kernel)
     ends = tuple(begin + size - extent for begin, size, extent in zip(begins, sizes, chosen.shape[2:], strict=True))

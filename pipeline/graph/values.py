@@ -1,4 +1,4 @@
-"""The neutral graph: values, the nodes between them, and where each node comes from. All frozen."""
+"""The classes of the neutral graph: values, the nodes between them, and the origin of each node. All are frozen."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
 
 
 class TensorType(NamedTuple):
-    """What shape inference finds out about one output: its static shape and its element type."""
+    """The result of shape inference for one output: its static shape and its element type."""
 
     shape: Shape
     dtype: str = "float32"
 
     @property
     def bytes(self) -> int:
-        """The bytes that its elements take."""
+        """The size of the elements in bytes."""
         return math.prod(self.shape) * _BYTES[self.dtype]
 
 
@@ -67,7 +67,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The place in the source that a node stands for: `features.3.branch[1]` and `nn.SpatialMaxPooling`."""
+    """The part of the original network that a node stands for: `features.3.branch[1]`, an `nn.SpatialMaxPooling`."""
 
     path: str
     kind: str
@@ -78,7 +78,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Node(Generic[O_co]):
-    """One operation: `Node[Conv]` is one whose operator is a Conv (see `pipeline.graph.operators`)."""
+    """One operation. `Node[Conv]` is a node whose operator is a Conv (see `pipeline.graph.operators`)."""
 
     name: str
     operator: O_co
@@ -92,7 +92,7 @@ class Node(Generic[O_co]):
         return self.outputs[0]
 
     def input(self, index: int) -> Value:
-        """Return the input at `index`, which must be there."""
+        """Return the input at `index`. Raises IndexError if it is not given."""
         value = self.inputs[index]
         if value is None:
             raise IndexError(f"{self.name} ({self.operator.name}) has no input {index}")
@@ -103,21 +103,21 @@ class Node(Generic[O_co]):
         return index < len(self.inputs) and self.inputs[index] is not None
 
     def taking(self, replacements: Mapping[str, Value]) -> Node:
-        """Return the node that takes other values in place of those in `replacements`, by name."""
+        """Return the node with other inputs, where `replacements` has one for the name of an input."""
         inputs = tuple(value and replacements.get(value.name, value) for value in self.inputs)
         return self if inputs == self.inputs else replace(self, inputs=inputs)
 
 
 def computes(node: Node, kind: type[O]) -> TypeGuard[Node[O]]:
-    """Return whether the operator of a node is of a kind: `computes(node, Product)`."""
+    """Return whether the operator of a node is of a class: `computes(node, Product)`."""
     return isinstance(node.operator, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A network: nodes in an order in which they can run, and the weights they take.
+    """A network: nodes in an order in which they can run, and their weights.
 
-    A weight is a value whose name is a key of `weights`; its array has the value's shape and any float (or
+    A weight is a value whose name is a key of `weights`. Its array has the shape of the value and any float (or
     integer) element type, and is usually a view of a mapped file.
     """
 
@@ -128,16 +128,16 @@ class Graph:
     weights: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def values(self) -> Iterator[Value]:
-        """Return every value that a node makes, in running order."""
+        """Yield the outputs of all nodes, in order."""
         for node in self.nodes:
             yield from node.outputs
 
     def producers(self) -> dict[str, Node]:
-        """Map a value's name to the node that makes it."""
+        """Return the node that makes each value, by the name of the value."""
         return {value.name: node for node in self.nodes for value in node.outputs}
 
     def consumers(self) -> dict[str, list[Node]]:
-        """Map a value's name to the nodes that take it; a node that takes it twice stands there twice."""
+        """Return the nodes that use each value, by the name of the value. A node that uses it twice is listed twice."""
         users: dict[str, list[Node]] = {}
         for node in self.nodes:
             for value in node.inputs:

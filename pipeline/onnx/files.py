@@ -15,6 +15,7 @@ from pipeline.onnx import tensors
 from pipeline.onnx.schema import GraphProto, ModelProto
 from pipeline.wire import messages, scan, splice
 from pipeline.wire.mapped import map_file, reading
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.strip import strip
 
 Array = np.ndarray[Any, Any]
@@ -39,7 +40,7 @@ def data_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.data")
 
 
-def write_model(model: OnnxModel, path: Path, progress: splice.Progress = splice.unheard) -> dict[str, str]:
+def write_model(model: OnnxModel, path: Path, progress: Progress = no_progress) -> dict[str, str]:
     """Write a model, and give the digests of its files by name; the same network gives the same bytes.
 
     They are those that protobuf itself would write. A model that would reach 2 GiB, which protobuf cannot hold, has

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InvalidInputError
-from pipeline.graph.format import Format, Network, Note, Progress, Role, Source, Written, no_progress, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from pipeline.graph.inventory import Inventory, Part
@@ -32,9 +32,11 @@ class Onnx(Format):
 
     def recognise(self, view: memoryview) -> str:
         """Tell a ModelProto by how all of them begin, the version, then who made it, or the graph; and by that."""
-        return "onnx" if _BEGINNING.match(view[:3]) and _has_graph(view) else ""
+        from pipeline.wire.scan import first_of
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
+        return "onnx" if _BEGINNING.match(view[:3]) and first_of(view, _GRAPH) else ""
+
+    def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a model with the shapes given, or those in the manifest of the run that wrote it, or a batch of one."""
         from pipeline.graph import signature
         from pipeline.onnx import files
@@ -91,21 +93,6 @@ class Onnx(Format):
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
         """Return a user's files by name: that of the weights is as the model has it."""
         return {_MODEL: files["onnx"], **({files["data"].name: files["data"]} if "data" in files else {})}
-
-
-def _has_graph(view: memoryview) -> bool:
-    """Return whether a message has a graph, which the file may end in."""
-    from pipeline.wire.scan import fields, number_at
-
-    end = 0
-    try:
-        for field in fields(view, 0, len(view)):
-            if field.number == _GRAPH:
-                return True
-            end = field.end
-    except InvalidInputError:
-        return number_at(view, end) == _GRAPH
-    return False
 
 
 def _shapes(source: Source, names: Sequence[str]) -> dict[str, Shape]:

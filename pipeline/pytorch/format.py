@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.graph.format import Format, Progress, Role, Written, no_progress
+from pipeline.graph.format import Format, Role, Written
+from pipeline.wire.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from pipeline.graph.values import Graph

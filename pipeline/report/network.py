@@ -80,7 +80,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> NetworkSummary:
                 _attributes(node.operator.attributes),
                 tuple(dict.fromkeys(places[name] for name in taken if name in places)),
                 cost.parameters(node, graph),
-                cost.cost(node),
+                node.operator.multiply_adds(node),
                 cost.activation_bytes(node),
                 _sees(fields[node.output.name]),
                 any(value.name in results for value in node.outputs),

@@ -1,1 +1,1 @@
-"""Independent runtimes that can run an artifact: found, never required."""
+"""Independent runtimes, which run the files of an artifact to check it. They are used if they are installed."""

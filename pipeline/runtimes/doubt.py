@@ -1,4 +1,4 @@
-"""What a program runs and computes wrongly, without a word: its opinion of a net with such a layer is worth nothing."""
+"""Recognises layers that a program computes wrongly without an error, so that it is not used for such networks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
     from pipeline.torch7.module import Module
 
-# Whether it is wrong about a layer, given the layers in front by the blob that each made last.
+# Returns whether a program is wrong about a layer, given the layers before it by the blob that each made last.
 Test = Callable[["LayerParameter", Mapping[str, "LayerParameter"]], bool]
 
 
 def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]]) -> str:
-    """Return a sentence about the first layer of a net that is in `wrong` (tests and what they find, by layer type).
+    """Return a sentence about the first layer that a program computes wrongly; "" if there is none.
 
-    "" where there is none.
+    `wrong` holds tests by layer type, each with what is wrong.
     """
     from pipeline.caffe.files import read_net
 
@@ -30,14 +30,14 @@ def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]
     return ""
 
 
-# Whether a program is wrong about a module, given whether that stood at another place before.
+# Returns whether a program is wrong about a module, given whether the module was used before.
 ModuleTest = Callable[["Module", bool], bool]
 
 
 def doubted_module(file: Path, wrong: Mapping[str, tuple[ModuleTest, str]]) -> str:
-    """Return a sentence about the first module of a Torch7 file that is in `wrong`: a test and what it finds, by class.
+    """Return a sentence about the first module of a Torch7 file that a program computes wrongly; "" if there is none.
 
-    Under "" is what holds for every class. "" where there is none.
+    `wrong` holds tests by class, each with what is wrong; those under "" are for every class.
     """
     from pipeline.torch7.importer import find_network
     from pipeline.torch7.module import modules_in

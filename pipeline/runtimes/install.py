@@ -1,7 +1,7 @@
-"""Install a real Caffe or Caffe2 into an interpreter of its own.
+"""Installs a real Caffe or Caffe2 into an environment of its own.
 
-PyPI holds them for Python 3.7 to 3.9 only, so such a Python is looked for first: on the PATH, among those that pyenv
-keeps, and by uv, which may be able to fetch one.
+PyPI has them only for Python 3.7 to 3.9, so such a Python is searched for first: on the PATH, among pyenv's versions,
+and with uv, which may be able to download one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Say = Callable[[str], None]
 
 
 def asked(names: Sequence[str]) -> list[tuple[Program, list[Recipe]]]:
-    """Return what names stand for: programs, each with the recipes that will do, the best first.
+    """Return the programs with these names, each with its suitable recipes, best first.
 
-    A name is a program's, as "caffe2", one with a version, as "caffe2==1.10.2", or "all". Raises UsageError.
+    A name is that of a program, "caffe2", or with a version, "caffe2==1.10.2", or "all". Raises UsageError for others.
     """
     able = {program.name.lower(): program for program in known() if program.recipes}
     found: list[tuple[Program, list[Recipe]]] = []
@@ -41,9 +41,9 @@ def asked(names: Sequence[str]) -> list[tuple[Program, list[Recipe]]]:
 
 
 def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Mapping[str, str] = os.environ) -> Path:
-    """Install by the first recipe whose Python is found, if it is not there yet; give the interpreter with it.
+    """Install by the first recipe whose Python is found, unless it is installed already; return its interpreter.
 
-    `say` is told what takes time. Raises MachineError.
+    `say` is called before slow steps. Raises MachineError.
     """
     for way in ways:
         target = next(folders()) / f"{program.name.lower()}-{way.version}"
@@ -64,7 +64,7 @@ def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Map
 
 
 def interpreter(python: str, environment: Mapping[str, str]) -> str | None:
-    """Find a Python of version `python`: on the PATH, among those that pyenv keeps, or that uv has fetched before."""
+    """Return a Python of this version from the PATH, from pyenv, or downloaded by uv before; None if there is none."""
     return next((each for each in _candidates(python, environment) if each and _runs(each, python)), None)
 
 
@@ -76,7 +76,7 @@ def _candidates(python: str, environment: Mapping[str, str]) -> Iterator[str | N
 
 
 def _pyenv(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Return the folders where pyenv may keep its versions."""
+    """Return the folders where pyenv may have its versions."""
     if environment.get("PYENV_ROOT"):
         yield Path(environment["PYENV_ROOT"])
     if root := _output(["pyenv", "root"]):
@@ -90,7 +90,7 @@ def _of_uv(python: str) -> str:
 
 
 def fetched(python: str, say: Say) -> str | None:
-    """Let uv fetch a Python of version `python`, and tell `say` what it says; None where it cannot, or is not here."""
+    """Let uv download a Python of this version, and pass its messages to `say`; None if that fails."""
     if not shutil.which("uv"):
         return None
     say(f"uv python install {python}")
@@ -106,7 +106,7 @@ def _runs(candidate: str, python: str) -> bool:
 
 
 def _output(command: Sequence[str]) -> str:
-    """Return what a command prints; "" where it is not there or fails."""
+    """Return the output of a command; "" if it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
@@ -115,7 +115,7 @@ def _output(command: Sequence[str]) -> str:
 
 
 def _made(program: Program, way: Recipe, python: str, say: Say) -> Path:
-    """Make an environment of `python` with the program in it, and see that it runs."""
+    """Create an environment with the program, and check that it runs."""
     target = next(folders()) / f"{program.name.lower()}-{way.version}"
     made = target / "bin" / "python"
     say(f"installing {program.name} {way.version} for Python {way.python} into {target} ...")

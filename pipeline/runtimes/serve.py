@@ -1,17 +1,17 @@
-"""The other side of `runtime.py`: runs a file of `programs/` inside the interpreter that has the program.
+"""The counterpart of `runtime.py`: runs a file of `programs/` inside the interpreter that has the runtime.
 
     python serve.py programs/caffe.py
 
-Written for Python 3.7 and newer, with numpy. stdout gets a line about the program; stdin then holds a job a line, and
-stdout gets a line about each, in order:
+Written for Python 3.7 and newer, with numpy. It prints a line about the runtime to stdout. Then it reads jobs from
+stdin, one per line, and prints a line for each, in order:
 
     {"version": text}, or {"error": text} where the program cannot be imported
     {"files": {role: path}, "inputs": npz, "outputs": npz, "wanted": [blob, ...]}
     -> {"ok": true}, or {"ok": false, "stage": "load" | "run" | "fetch", "error": text}
 
-A job at which the program aborts gets no answer: the process is over. An npz holds `names`, the names of blobs, and
-their arrays under the keys "0", "1", ... (so any name will do). `outputs` gets the wanted blobs first, and then
-whatever else the program gives away.
+A job that makes the program abort gets no answer, as the process is over. An npz holds `names`, the names of blobs, and
+their arrays under the keys "0", "1", ... (so that any name is allowed). `outputs` gets the wanted blobs first, and then
+whatever else the program returns.
 """
 
 import json

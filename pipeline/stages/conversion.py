@@ -1,4 +1,4 @@
-"""What every stage does that writes a network: its files, and a signature that knows the blobs in them."""
+"""What all stages that write a network have in common: they write its files, and a signature with their blobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.stages.stage import Task
 
 
 def write(known: Format, network: Network, task: Task) -> Mapping[str, str]:
-    """Write a network as an artifact; give the digests of its files. Raises as `Format.write`."""
+    """Write a network as an artifact and return the digests of its files. Raises as `Format.write`."""
     from pipeline.graph import signature
 
     written = known.write(network.graph, task.output, task.options, task.progress)
@@ -23,7 +23,7 @@ def write(known: Format, network: Network, task: Task) -> Mapping[str, str]:
 
 
 def environment(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return what plugins are made of: the digests of the user's modules, and the versions of installed packages."""
+    """Return what determines the plugins: the digests of the user's modules, and the versions of installed packages."""
     from pipeline import plugins
     from pipeline.wire.digest import file_digest
 
@@ -32,5 +32,5 @@ def environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def rehearse(known: Format, network: Network) -> Network:
-    """Return what reading back would give. Raises UnsupportedError as `write`."""
+    """Return the network as it would be after writing and reading it. Raises UnsupportedError as `write`."""
     return replace(network, graph=known.rehearse(network.graph))

@@ -1,6 +1,6 @@
-"""Finds the stages: every module of this package that sets a `STAGE`.
+"""Finds the stages: every module of this package that defines a `STAGE`.
 
-Apart from `stage.py`, so that no stage's own code depends on the list of all stages.
+It is separate from `stage.py`, so that the code of a stage does not depend on the list of all stages.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _DECLARES = re.compile(r"^STAGE\b", re.MULTILINE)
 
 @cache
 def discover() -> tuple[Stage, ...]:
-    """Return the stages that the modules of `pipeline.stages` declare, in alphabetical order.
+    """Return the stages that the modules of `pipeline.stages` define, in alphabetical order of the modules.
 
-    Other modules of the package are not imported: they may need heavy libraries, which a cached run does not.
-    Raises ValueError where two stages share a name or make the same kind: a bug, not a user's mistake.
+    Other modules of the package are not imported. Raises ValueError if two stages have the same name or make the same
+    kind of artifact, which is a bug, not a mistake of the user.
     """
     found: list[Stage] = []
     for path in sorted(path for folder in stages.__path__ for path in Path(folder).glob("*.py")):

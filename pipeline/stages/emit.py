@@ -1,4 +1,4 @@
-"""Neutral graph -> Caffe: a prototxt that people can read, and its weights."""
+"""Graph -> Caffe: a readable prototxt, and its weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _rehearse(task: Rehearsal) -> Network:
 
 
 def _deployed(network: Network) -> Network:
-    """Return a network without what matters in training only."""
+    """Return a network without Dropout nodes, which matter only in training."""
     from pipeline.graph.copies import without
     from pipeline.graph.operators import Dropout
 

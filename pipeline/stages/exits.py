@@ -1,6 +1,6 @@
-"""What the exits that do not go by way of Caffe share: they start from the graph, or else from a Caffe pair.
+"""What the exports that bypass Caffe have in common: they start from the graph, or else from a Caffe pair.
 
-Apart from `conversion`, so that the import does not depend on Caffe's code.
+It is separate from `conversion`, so that the stage `import` does not depend on the code for Caffe.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pipeline.graph.neutral import GRAPH
 from pipeline.stages import conversion
 from pipeline.stages.stage import Rehearsal, Task
 
-FROM = (GRAPH, CAFFE)  # the first of these that is there
+FROM = (GRAPH, CAFFE)  # the first of these that is available
 
 
 def export(known: Format, task: Task) -> Mapping[str, str]:
-    """Write the graph, with which comes what Caffe cannot express, or else a Caffe pair. Raises as `Format.write`."""
+    """Write the graph (which may hold what Caffe cannot express), or else a Caffe pair. Raises as `Format.write`."""
     start = next(start for start in FROM if start.name in task.inputs)
     return conversion.write(known, start.read(start.stored(task.inputs[start.name], task.options), task.note), task)
 
 
 def rehearse_export(known: Format, task: Rehearsal) -> Network:
-    """Return what reading back an export would give. Raises UnsupportedError as `export`."""
+    """Return the network as it would be after exporting and reading it. Raises UnsupportedError as `export`."""
     return conversion.rehearse(known, next(task.inputs[start.name] for start in FROM if start.name in task.inputs))

@@ -1,4 +1,4 @@
-"""Neutral graph, or a Caffe pair where a run starts from one, -> ONNX."""
+"""Graph, or a Caffe pair if the run starts from one -> ONNX."""
 
 from __future__ import annotations
 

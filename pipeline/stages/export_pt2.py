@@ -1,4 +1,4 @@
-"""A PyTorch module -> one program of it, by torch.export."""
+"""The source of a PyTorch module -> a program in one file, by torch.export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pipeline.stages.stage import Stage, Task
 
 
 def run(task: Task) -> None:
-    """Execute the module that was written, and save what torch.export sees of it."""
+    """Execute the module under torch.export, and save the resulting program."""
     from pipeline.graph import signature
     from pipeline.pytorch.exported import export
 

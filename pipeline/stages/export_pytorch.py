@@ -1,4 +1,4 @@
-"""Neutral graph, or a Caffe pair where a run starts from one, -> the source of a PyTorch module."""
+"""Graph, or a Caffe pair if the run starts from one -> the source of a PyTorch module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Torch7 file -> neutral graph."""
+"""Torch7 file -> graph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.torch7.format import TORCH7
 
 
 def run(task: Task) -> Mapping[str, str]:
-    """Find the network in the file, lower its modules, write graph and weights."""
+    """Find the network in the file, lower its modules to operators, and write graph and weights."""
     return conversion.write(GRAPH, _read(task.inputs, task.options, task.note), task)
 
 

@@ -1,4 +1,4 @@
-"""Caffe -> Caffe2: read what the files say, not what an earlier stage knew, and write a predict and an init net."""
+"""Caffe -> Caffe2: a predict net and an init net. Reads the Caffe files themselves, not the graph they came from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIMIZATIONS = "optimizations.json"
 
 
 def run(task: Task) -> Mapping[str, str]:
-    """Read the pair into a graph of its own, optimize it where asked to, and write each node as Caffe2 operators."""
+    """Read the pair as a graph, optimize it if requested, and write each node as Caffe2 operators."""
     source = CAFFE.stored(task.inputs[CAFFE.name], task.options)
     network, changes = _prepared(CAFFE.read(source, task.note), task.options["optimize"])
     if task.options["optimize"]:
@@ -29,9 +29,9 @@ def run(task: Task) -> Mapping[str, str]:
 
 
 def _prepared(network: Network, optimize: Sequence[str]) -> tuple[Network, Sequence[Change]]:
-    """Return a network optimized, and fed as its user feeds it.
+    """Return a network that is optimized, and whose inputs take the element types of the original.
 
-    Caffe makes floats of whatever it is fed; Caffe2 computes with doubles or integers as such, or refuses.
+    Caffe converts all inputs to floats. Caffe2 does not: it computes with doubles or integers, or refuses them.
     """
     from pipeline.graph import passes
     from pipeline.graph.input_types import cast_inputs, index_inputs
@@ -48,7 +48,7 @@ def _rehearse(task: Rehearsal) -> Network:
 
 
 def _tell(task: Task, changes: Sequence[Change]) -> None:
-    """List beside the net what each pass has changed, and say how much that is."""
+    """Write what each pass changed to a file beside the net, and add a note with the number of changes."""
     text = json.dumps([asdict(change) for change in changes], indent=1) + "\n"
     (task.output / OPTIMIZATIONS).write_text(text, encoding="utf-8")
     for name in task.options["optimize"]:

@@ -1,4 +1,4 @@
-"""Graph, Caffe and Caffe2 -> a verification: the same inputs through every artifact, by every runtime found."""
+"""All networks -> a verification: runs every artifact in every available runtime on the same inputs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def run(task: Task) -> None:
-    """Compare every value of every artifact; VerificationError, with the place, where they differ.
+    """Compare every value of every artifact. Raises VerificationError, with the place, if they differ.
 
-    Of an edited net ("original" is what it was before) only what was made from it must compute the same.
+    If a net was edited, only the artifacts made from it must agree with it; "original" is the net before the edit.
     """
     import json
 
@@ -61,9 +61,9 @@ def _same_inputs(a: Graph, b: Graph) -> bool:
 
 
 def _artifacts(task: Task) -> list[Candidate]:
-    """Return what there is to compare, in the order in which it was made; the user's own file behind its graph.
+    """Return the networks to compare, in the order in which they were made; the user's own file follows its graph.
 
-    A network inside a table is one that nobody but this program finds there, and nobody but this program gives it other
+    The user's file is left out if other programs would not run the same network: one inside a table, or with other
     inputs and outputs.
     """
     from pipeline.verification.check import Candidate
@@ -82,7 +82,7 @@ def _artifacts(task: Task) -> list[Candidate]:
 
 
 def _blobs(known: Format, ports: Signature, first: Candidate) -> tuple[Sequence[str], Sequence[str]]:
-    """Return what the inputs and outputs of the user's own file are called: if not noted, as in what it became."""
+    """Return the names of inputs and outputs in the user's own file; if unknown, those of the first artifact."""
     if ports.inputs and ports.notes(known.name):
         return ports.input_blobs(known.name), ports.output_blobs(known.name)
     return first.blobs
@@ -104,13 +104,13 @@ def _artifact(known: Format, folder: Path, task: Task) -> Candidate:
 
 
 def _edited_first(artifacts: Sequence[Candidate], kind: str) -> list[Candidate]:
-    """Make the edited artifact the reference; what it was made from may rightly compute something else."""
+    """Make the edited artifact the reference. Those it was made from may compute something else, and do not count."""
     place = [artifact.kind for artifact in artifacts].index(kind)
     return [*artifacts[place:], *(replace(artifact, binding=False) for artifact in artifacts[:place])]
 
 
 def _before_the_edit(task: Task) -> Candidate | None:
-    """Return the net that somebody edited as it was before; None where nobody has."""
+    """Return the net as it was before the user edited it; None if it was not edited."""
     folder = task.inputs.get("original")
     if folder is None:
         return None
@@ -119,7 +119,7 @@ def _before_the_edit(task: Task) -> Candidate | None:
 
 
 def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
-    """Name the runtimes that would be asked: with another set, a verification says something else."""
+    """Return the runtimes that would be used, since the result depends on them, and what determines the plugins."""
     from pipeline.runtimes import discovery
 
     found = {each.title: each.build for each in discovery.runtimes(os.environ, *_named(options))}
@@ -127,7 +127,7 @@ def _environment(options: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Raise UsageError for runtimes that are not here."""
+    """Raise UsageError for runtimes that are not available."""
     from pipeline.runtimes import discovery
 
     if any(_named(options)):

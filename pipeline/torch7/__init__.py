@@ -1,6 +1,6 @@
 """Reads Torch7 files: objects as data (`reader`), and networks as neutral graphs (`importer`).
 
-`module`, `alias` and `refused` are what a plugin registers its own module classes with.
+A plugin registers its own module classes with `module`, `alias` and `refused`.
 """
 
 from pipeline.torch7.module import alias, module, refused

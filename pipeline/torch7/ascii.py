@@ -1,4 +1,4 @@
-"""Torch7's ascii encoding (TH/THDiskFile.c): numbers apart by spaces, strings and bytes raw."""
+"""Torch7's ascii encoding (TH/THDiskFile.c): numbers separated by white space, strings and bytes raw."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _REAL = re.compile(
 _INTEGERS = re.compile(rb"[+-]?[0-9]{1,19}(?:[ \t-\r]+[+-]?[0-9]{1,19})*")
 _SPACE = re.compile(rb"[ \n]")
 _PIECE = 1 << 18
-# numpy's own parser of doubles is fast with few digits; with 17 the C library's of long doubles is, and it brings
-# back every double that was printed with so many.
+# numpy's parser of doubles is fast only for numbers with few digits. With 17 digits, the parser of long doubles in the
+# C library is faster, and it restores every double that was printed with so many.
 _PARSED_AS = {"f": np.float32, "d": np.longdouble, "e": np.float64}
 
 
 class AsciiReader(ObjectReader):
-    """Reads from bytes; storages of numbers are parsed as a whole, storages of characters are views."""
+    """Reads ascii files. Storages of numbers are parsed as a whole, storages of characters are views."""
 
-    least_entry = 5  # "5 1 0", were the last newline missing
+    least_entry = 5  # "5 1 0", if the last newline is missing
     long_bytes = 8
 
     def _number(self, pattern: re.Pattern[bytes], kind: str) -> bytes:
@@ -41,7 +41,7 @@ class AsciiReader(ObjectReader):
             self.position += 1
 
     def read_int(self) -> int:
-        """Read an int and the newline behind it."""
+        """Read an int and the newline after it."""
         value = int(self._number(_INTEGER, "a whole number"))
         self._end_line()
         return value
@@ -49,20 +49,20 @@ class AsciiReader(ObjectReader):
     read_long = read_int
 
     def read_long_array(self, n: int) -> list[int]:
-        """Read `n` longs on a line."""
+        """Read `n` longs on one line."""
         values = [int(self._number(_INTEGER, "a whole number")) for _ in range(n)]
         if n:
             self._end_line()
         return values
 
     def read_double(self) -> float:
-        """Read a number and the newline behind it."""
+        """Read a number and the newline after it."""
         value = float(self._number(_REAL, "a number"))
         self._end_line()
         return value
 
     def read_bytes(self, count: int) -> bytes:
-        """Take `count` raw bytes and the newline behind them."""
+        """Read `count` raw bytes and the newline after them."""
         if count > self.left:
             raise self.shortage(f"the file ends: {count} bytes are needed")
         start = self.position
@@ -73,7 +73,7 @@ class AsciiReader(ObjectReader):
         return data
 
     def read_elements(self, code: str, count: int) -> np.ndarray:
-        """Parse `count` numbers, or view as many characters."""
+        """Return `count` elements: parsed numbers, or a view of characters."""
         dtype = np.dtype(code)
         if count == 0:
             return np.empty(0, dtype)
@@ -99,7 +99,7 @@ class AsciiReader(ObjectReader):
         return values
 
     def _piece(self) -> bytes:
-        """Take what is left of the line, or as much of it as fits a processor's cache, up to a space."""
+        """Take the rest of the line, or about 256 kB of it up to a space, so that it fits into a processor's cache."""
         start = self.position
         stop = self.f.find(b"\n", start, start + _PIECE)
         if stop < 0:
@@ -110,15 +110,15 @@ class AsciiReader(ObjectReader):
         return piece
 
     def _numbers(self, text: bytes, dtype: np.dtype[np.generic]) -> np.ndarray:
-        """Parse all numbers of a text."""
-        if not text:  # of which numpy makes a number
+        """Return the numbers in a text."""
+        if not text:  # numpy would return one number
             return np.empty(0, dtype)
         if dtype.kind == "i" and not _INTEGERS.fullmatch(text):  # numpy takes a lone sign for 0
             raise self.damage("a storage of whole numbers holds something else")
         parsed: np.ndarray
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # what numpy does not understand is but a DeprecationWarning
+                warnings.simplefilter("error")  # numpy only warns of text that it cannot parse
                 parsed = np.fromstring(text, _PARSED_AS.get(dtype.char, np.int64), sep=" ")
         except (ValueError, DeprecationWarning) as error:
             raise self.damage("a storage of numbers holds something else") from error

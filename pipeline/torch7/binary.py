@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class BinaryReader(ObjectReader):
-    """Reads from a mapped file; storages are views of the map."""
+    """Reads binary files. Storages are views of the mapped file."""
 
     least_entry = 12  # a boolean's tag and value, a nil's tag
 
@@ -27,7 +27,7 @@ class BinaryReader(ObjectReader):
         self._double = Struct(byte_order + "d")
 
     def _take(self, size: int) -> int:
-        """Move past `size` bytes and give the place where they begin."""
+        """Move past `size` bytes, and return the offset at which they begin."""
         start = self.position
         if size > self.end - start:
             raise self.shortage(f"the file ends: {size} bytes are needed")
@@ -40,7 +40,7 @@ class BinaryReader(ObjectReader):
         return value
 
     def read_long(self) -> int:
-        """Read a C long of the machine that wrote the file."""
+        """Read a C long, which has the size that it had on the machine that wrote the file."""
         self.has_longs = True
         value: int = self._long.unpack_from(self.f, self._take(self.long_bytes))[0]
         return value
@@ -57,12 +57,12 @@ class BinaryReader(ObjectReader):
         return value
 
     def read_bytes(self, count: int) -> bytes:
-        """Copy `count` bytes."""
+        """Return a copy of `count` bytes."""
         start = self._take(count)
         return bytes(self.f[start : start + count])
 
     def read_elements(self, code: str, count: int) -> np.ndarray:
-        """View `count` numbers."""
+        """Return a view of `count` numbers."""
         dtype = np.dtype(f"{self.byte_order}i{self.long_bytes}" if code == "i8" else self.byte_order + code)
         start = self.position
         if count * dtype.itemsize > self.left:

@@ -1,4 +1,4 @@
-"""Everything that a .t7 file holds, not only the network: options, vocabularies, optimiser state, other networks."""
+"""Lists everything in a .t7 file, not only the network: options, vocabularies, optimiser state, other networks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from pipeline.torch7.network import is_module
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path
 
-DEEPEST = 4  # tables in tables that are listed
+DEEPEST = 4  # levels of nested tables that are listed
 SHOWN = 16  # entries of a table that are listed, unless it has only a few more
-_QUOTED = 60  # letters of a string that are shown
+_QUOTED = 60  # characters of a string that are shown
 
 
 def contents(root: LuaValue) -> tuple[Held, ...]:
-    """List the entries of tables and of objects that are no modules, outermost first, each with its size in bytes.
+    """Return the entries of tables and of objects that are not modules, outermost first, with their sizes in bytes.
 
-    Of a table with many entries the first are listed, and how many more there are. What stands at several places is
-    listed, and its numbers are counted, at the first. A module is one entry: what is in it is the network's inventory.
+    Of a table with many entries, only the first are listed, and how many more there are. A value that occurs several
+    times is listed, and its numbers are counted, only at its first place. A module is a single entry, since the
+    inventory of the network lists what is in it.
     """
     return tuple(_listed(root, (), set(), set()))
 
@@ -53,7 +54,7 @@ def _shown(value: LuaValue) -> str:
 
 
 def size_in_bytes(value: LuaValue, counted: set[int]) -> int:
-    """Return the bytes of all numbers that a value holds, but for those in `counted`, to which they are added."""
+    """Return the size in bytes of all storages in a value that are not in `counted` yet, and add them to it."""
     total, pending = 0, [value]
     while pending:
         current = pending.pop()

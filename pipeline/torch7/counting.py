@@ -1,4 +1,4 @@
-"""How many modules of a network run, counted before any does: a file of 2 kB can describe more than will ever end."""
+"""Counts how many modules of a network would run, before any does: a file of 2 kB can describe an endless network."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.torch7.tree import CONTAINERS, in_nodes
 
 
 def check_layers(root: Module) -> None:
-    """Raise OverBudget, with the innermost module in which too many run.
+    """Raise OverBudget, which names the innermost module in which too many modules would run.
 
-    A module that stands at several places is looked into once, and counted as often as it runs.
+    A module that occurs at several places is visited once, but counted as often as it runs.
     """
     budget, counts = Budget(), dict[int, int]()
     pending = [(root, False)]
@@ -30,7 +30,10 @@ def check_layers(root: Module) -> None:
 
 
 def _running(m: Module) -> Sequence[Module]:
-    """Return the modules that one runs, each as often as it does; branches run a module on their one input once."""
+    """Return the modules that a module runs, each as often as it does.
+
+    A module that occurs several times in branches runs once, because all branches have the same input.
+    """
     definition, nodes = definition_of(m), in_nodes(m.object)
     if nodes is not None:
         return [Module(one, join(m.path, "node")) for one in nodes if isinstance(one, TorchObject)]

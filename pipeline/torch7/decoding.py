@@ -1,7 +1,7 @@
-"""The grammar of .t7 objects on torchfile's reader, hardened: explicit stack, sizes checked, exact errors.
+"""Reads the objects of .t7 files, based on torchfile, but with an explicit stack, checked sizes and exact errors.
 
-Follows torch7/File.lua, generic/Tensor.c and generic/Storage.c. How a number or a string is spelled is the
-business of the two subclasses, in binary.py and ascii.py.
+Follows torch7/File.lua, generic/Tensor.c and generic/Storage.c. The two subclasses, in binary.py and ascii.py, know how
+numbers and strings are encoded.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pipeline.wire.words import LONGEST
 if TYPE_CHECKING:
     import numpy as np
 
-# Torch's own writer and reader recurse: a Lua stack ends after some thousand levels, no file comes near this.
+# No real file comes near this: Torch's own writer and reader recurse, and Lua's stack ends after some thousand levels.
 MAX_DEPTH = 1 << 16
 MAX_VERSION = 1 << 31
 
-# What reads an object with objects inside: yields the path step of the next one it needs, is sent its value,
-# and returns what it read.
+# A generator that reads an object with objects inside: it yields the path step of the next object that it needs, is
+# sent the value of that object, and returns the object that it has read.
 Reading: TypeAlias = Generator[Any, LuaValue, LuaValue]
 
 
 class DamageError(InvalidInputError):
-    """What is wrong with a file, and the byte where it was noticed, of how many."""
+    """A file is damaged, or cut short. `offset` is the byte where this was noticed, of `size` bytes."""
 
     def __init__(self, why: str, *, path: str, offset: int, size: int, cut: bool = False) -> None:
         super().__init__(
@@ -45,63 +45,63 @@ class DamageError(InvalidInputError):
 
 
 class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile has no types
-    """Reads the objects of one file from bytes in memory; no announced size is believed unchecked."""
+    """Reads the objects of one file from memory. Every size that the file announces is checked before it is used."""
 
-    least_entry: int  # the fewest bytes that a table's key and value take
+    least_entry: int  # bytes that the key and value of a table take at least
     long_bytes: int
 
     def __init__(self, data: memoryview | bytes) -> None:
         super().__init__(data)
         self.position = 0
         self.end = len(data)
-        self.elements = 0  # numbers in storages so far
-        self.has_longs = False  # whether a long has been read, whose size may be another
+        self.elements = 0  # in the storages that have been read
+        self.has_longs = False  # whether longs have been read; if not, their size does not matter
         self._unfinished: set[int] = set()  # objects that may not contain themselves
         self._readings: list[Reading] = []
         self._steps: list[Any] = []
 
     @abstractmethod
     def read_int(self) -> int:
-        """Take a C int."""
+        """Read a C int."""
 
     @abstractmethod
     def read_long(self) -> int:
-        """Take a C long."""
+        """Read a C long."""
 
     @abstractmethod
     def read_long_array(self, n: int) -> list[int]:
-        """Take `n` longs."""
+        """Read `n` longs."""
 
     @abstractmethod
     def read_double(self) -> float:
-        """Take a C double."""
+        """Read a C double."""
 
     @abstractmethod
     def read_bytes(self, count: int) -> bytes:
-        """Take `count` raw bytes."""
+        """Read `count` raw bytes."""
 
     @abstractmethod
     def read_elements(self, code: str, count: int) -> np.ndarray:
-        """Take `count` numbers of a storage, whose numpy code is `code`."""
+        """Read `count` elements of a storage, whose numpy type is `code`."""
 
     def damage(self, why: str, offset: int | None = None) -> DamageError:
-        """Make the error for what is being read."""
+        """Return the error for damage in the current object, at `offset` or else at the current position."""
         place = self.position if offset is None else offset
         return DamageError(why, path=format_path(self._steps), offset=place, size=self.end)
 
     def shortage(self, announced: str, offset: int | None = None) -> DamageError:
-        """Make the error for something that goes on behind the end of the file."""
+        """Return the error for something that would extend beyond the end of the file."""
         place = self.position if offset is None else offset
         why = f"{announced}, {self.left} bytes are left"
         return DamageError(why, path=format_path(self._steps), offset=place, size=self.end, cut=True)
 
     @property
     def left(self) -> int:
-        """The bytes not read yet."""
+        """The number of bytes that are not read yet."""
         return self.end - self.position
 
     def read_string(self, disable_utf8: bool = False) -> str:
-        """Read a length and so many bytes; what is not UTF-8 is kept by surrogates."""
+        """Read a string: a length and so many bytes. Bytes that are not UTF-8 become surrogates."""
         start = self.position
         size = self.read_int()
         if size < 0 or size > self.left:
@@ -109,7 +109,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
         return self.read_bytes(size).decode("utf-8", "surrogateescape")
 
     def read_obj(self) -> LuaValue:
-        """Read one object with all it holds, however deep."""
+        """Read an object with everything in it, however deeply nested."""
         begun = self._begin()
         while True:
             value: LuaValue = None
@@ -137,7 +137,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
         self._steps.append(None)
 
     def _begin(self) -> LuaValue | Reading:
-        """Read an object's tag, and all of it unless other objects are inside."""
+        """Read the tag of an object. Returns the object itself if it has no objects inside, else its generator."""
         start = self.position
         tag = self.read_int()
         if tag == torchfile.TYPE_NUMBER:
@@ -203,7 +203,7 @@ class ObjectReader(torchfile.T7Reader, ABC):  # type: ignore[misc] # torchfile h
         return value
 
     def _class(self, start: int) -> tuple[int, str]:
-        """Read version and name; files from before there were versions begin with the name."""
+        """Read the version and name of a class. Files from before there were versions have only the name: version 0."""
         name = self.read_string()
         version = 0
         if name.startswith("V "):
@@ -227,6 +227,6 @@ _READINGS = {
 
 
 def _number(value: float) -> int | float:
-    """Return whole numbers as ints, as far as a double holds every one of them; an int would lose the sign of -0."""
+    """Return a whole number of at most 2**53 as an int, but any other number, and -0, as a float."""
     whole = value.is_integer() and abs(value) <= 1 << 53 and (value != 0 or copysign(1, value) > 0)
     return int(value) if whole else value

@@ -1,4 +1,4 @@
-"""Torch7's files as a format: read, never written."""
+"""The format Torch7, which is read, but never written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
-from pipeline.graph.format import Format, Network, Note, Role, Source, unheard
+from pipeline.graph.format import Format, Network, Note, Role, Source, no_note
 
 if TYPE_CHECKING:
     from pipeline.graph.inventory import Inventory, Part
@@ -25,16 +25,16 @@ class Torch7(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Tell the number of a type that both serializations begin with."""
+        """Return "t7" if the file begins with a type number, as all binary and ascii files do, else ""."""
         head = bytes(view[:4])
         if len(view) > len(head) and not any(view[:64]):
-            return ""  # a nil would be all that is in the file
+            return ""  # the file would hold only a nil
         return "t7" if _BINARY.match(head) or _ASCII.match(head) else ""
 
-    def read(self, source: Source, note: Note = unheard) -> Network:
-        """Find the network in the file and lower its modules. Runs the plugins that `source` names.
+    def read(self, source: Source, note: Note = no_note) -> Network:
+        """Find the network in the file and lower its modules, with the plugins that `source` names.
 
-        Inputs in tables are called by their place there: 2.1 is the first in the table that is the second.
+        Inputs in tables are called by their position: 2.1 is the first in the table that is the second.
         """
         from pipeline import plugins
         from pipeline.graph import signature
@@ -62,13 +62,13 @@ class Torch7(Format):
         return inventory(source.path, source.inputs, source.root)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the module classes that are lowered."""
+        """Return the module classes that can be lowered."""
         from pipeline.torch7.modules import definitions
 
         return {name for name, _ in definitions()}
 
     def tells_shapes(self, source: Source) -> bool:
-        """Return no: what a file remembers of its last run is a guess."""
+        """Return False: what modules remember of their last run is only a hint."""
         return False
 
 

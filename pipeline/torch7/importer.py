@@ -1,4 +1,4 @@
-"""Imports a Torch7 file as a neutral graph: find the network, list what is unsupported, lower module by module."""
+"""Imports a Torch7 file as a graph: finds the network, lists what is unsupported, and lowers it module by module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.errors import Problem, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.copies import without
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.graph.input_spec import InputSpec, TableSpec, TensorSpec
 from pipeline.graph.operators import Identity
 from pipeline.graph.passes.cleanup import dead_nodes
@@ -17,7 +17,7 @@ from pipeline.graph.values import Graph, Value
 from pipeline.plugins import loaded
 from pipeline.torch7 import modules
 from pipeline.torch7.counting import check_layers
-from pipeline.torch7.lowering import POISON, Lowering, Misfit, leaves
+from pipeline.torch7.lowering import POISON, Lowering, Misfit
 from pipeline.torch7.mode import PLAIN, Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of, modules_in
 from pipeline.torch7.network import select_network
@@ -28,6 +28,7 @@ from pipeline.torch7.solving.clues import clues
 from pipeline.torch7.solving.forms import of_count, specs
 from pipeline.torch7.solving.solution import options
 from pipeline.torch7.solving.solver import solve
+from pipeline.torch7.tables import leaves
 from pipeline.torch7.tree import children
 from pipeline.torch7.unknown import unknown, with_networks
 
@@ -36,7 +37,7 @@ __all__ = ["lower", "modules", "read", "unsupported"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A network, and the checkpoint that it was found in: all that its file holds."""
+    """A network, and the checkpoint in which it was found: everything in its file."""
 
     network: Module
     checkpoint: LuaValue
@@ -44,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """The graph of a network, and the inputs that it is for, nested as the network takes them."""
+    """The graph of a network, and the inputs that it was lowered for, nested as the network takes them."""
 
     graph: Graph
     inputs: tuple[InputSpec, ...]
@@ -56,14 +57,14 @@ def read(
     root: str | None = None,
     plugins: Sequence[Path] = (),
     *,
-    note: Note = unheard,
+    note: Note = no_note,
     likeliest: bool = False,
     mode: Mode = PLAIN,
 ) -> Graph:
     """Import the network in a .t7 file.
 
-    `root` names the network inside a table; the rest is as for `lower`. Raises InvalidInputError for a damaged file,
-    UnsupportedError with everything that cannot be imported, UsageError where a shape does not fit.
+    `root` is the path of the network in a table; the rest is as for `lower`. Raises InvalidInputError for a damaged
+    file, UnsupportedError with everything that cannot be imported, UsageError if a shape does not fit.
     """
     with loaded(plugins, note):
         found = find_network(path, root)
@@ -71,17 +72,17 @@ def read(
     return made.graph
 
 
-def find_network(path: Path, root: str | None = None, note: Note = unheard) -> Found:
-    """Find the network in a .t7 file, and note which others there are; errors as `read`."""
+def find_network(path: Path, root: str | None = None, note: Note = no_note) -> Found:
+    """Find the network in a .t7 file, and note which others there are. Raises as `read`."""
     checkpoint = load(path)
     where, network = select_network(checkpoint, root, note)
     return Found(Module(network, where), checkpoint)
 
 
 def element_type(root: Module) -> str:
-    """Report what a network's tensors are, float32 or float64, by its first module that has no others inside.
+    """Return the type of a network's tensors, float32 or float64, as its first module without modules inside has it.
 
-    Containers do not tell: `_type` is not changed in all of them when a part is converted.
+    The `_type` of containers is not reliable, since it stays the same if only a part of the network is converted.
     """
     leaves = (m.object for m in modules_in(root) if not children(m.object))
     first = next(leaves, root.object)
@@ -89,7 +90,7 @@ def element_type(root: Module) -> str:
 
 
 def unsupported(root: Module, mode: Mode = PLAIN) -> tuple[Problem, ...]:
-    """List every module in the tree that would run whose class is not known here, or never has a counterpart."""
+    """Return a problem for every module that would run, but whose class is unknown or never has a counterpart."""
     problems = []
     for m in modules_in(root):
         if mode.drop_loss and m.is_loss:
@@ -108,16 +109,16 @@ def lower(
     name: str = "",
     checkpoint: LuaValue = None,
     *,
-    note: Note = unheard,
+    note: Note = no_note,
     likeliest: bool = False,
     mode: Mode = PLAIN,
 ) -> Lowered:
-    """Lower a network; errors as `read`.
+    """Lower a network. Raises as `read`.
 
-    `inputs` are the shapes of what it takes: one is a tensor or table, several are a Lua table of them, which may be
-    nested as the network has it. Where they are None they are found, with the help of what else is in the
-    `checkpoint`; where several are found, UsageError lists them, or the `likeliest` is taken. `note` is told what the
-    user should know.
+    `inputs` are the shapes of its inputs. A single one is a tensor or a table; several are the items of a Lua table,
+    which need not be nested as in the network. Without `inputs` the shapes are inferred, with the help of what else is
+    in the `checkpoint`. If several are possible, then the `likeliest` is taken, or else a UsageError lists them. `note`
+    is called with what the user should know.
     """
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")  # of a file of any bytes
     problems = unsupported(root, mode)
@@ -131,7 +132,7 @@ def lower(
         raise solution.error()
     note(solution.note)
     graph = lower_for(root, solution.inputs, name, note, mode)
-    for clue in clues(graph, checkpoint) if note is not unheard else ():
+    for clue in clues(graph, checkpoint) if note is not no_note else ():
         note(clue)
     return Lowered(graph, tuple(solution.inputs))
 
@@ -139,7 +140,7 @@ def lower(
 def _lower_given(
     root: Module, inputs: tuple[InputSpec, ...], name: str, checkpoint: LuaValue, note: Note, mode: Mode
 ) -> Lowered:
-    """Lower for shapes that the user gave; where they do not fit, say which do."""
+    """Lower a network for the shapes that the user gave. If they do not fit, the UsageError says which ones do."""
     try:
         return Lowered(lower_for(root, inputs, name, note, mode, given=True), inputs)
     except Misfit as error:
@@ -152,7 +153,7 @@ def _lower_given(
 
 
 def _nested(given: Sequence[InputSpec], found: Sequence[InputSpec]) -> tuple[InputSpec, ...] | None:
-    """Arrange tensors as the network nests them; None where they are tables already, or another number."""
+    """Return tensors nested as in the network; None if they are tables already, or not as many as the network takes."""
     if not all(isinstance(spec, TensorSpec) for spec in given) or len(given) != sum(map(count_tensors, found)):
         return None
     tensors = iter(given)
@@ -167,30 +168,30 @@ def lower_for(
     root: Module,
     inputs: Sequence[InputSpec],
     name: str,
-    note: Note = unheard,
+    note: Note = no_note,
     mode: Mode = PLAIN,
     *,
     given: bool = False,
 ) -> Graph:
-    """Lower a network, all of whose classes are known, for inputs of these shapes, which the user may have `given`.
+    """Lower a network whose classes are all known for inputs of these shapes. Raises as `read`.
 
-    Errors as `read`.
+    `given` says whether the shapes are the user's, or inferred.
     """
     net = Lowering(Builder(name), mode)
     net.builder.budget.grow("weights", held(root))
     with deep_recursion(depth(root)):
         y = net.run(root, declare(net.builder, inputs))
-    if given and note is not unheard and net.unbatched and not net.problems:
+    if given and note is not no_note and net.unbatched and not net.problems:
         _note_batch(root, inputs, note, mode)
     if mode.states and not net.states.last():
-        note("no module of the network keeps a state of its own, and --states changes nothing")
+        note("no module of the network keeps a state of its own, and --states has no effect")
     for m, _ in net.losses:
         note(f"{m.origin} is a loss and is left out, with what is computed from it")
     return finished(net, root, y)
 
 
 def _note_batch(root: Module, inputs: Sequence[InputSpec], note: Note, mode: Mode) -> None:
-    """Say that inputs are taken as one sample, where a batch would do as well."""
+    """Note if the inputs are taken as a single sample, although the network takes batches as well."""
     batches = tuple([_batch_of_one(spec) for spec in inputs])
     try:
         lower_for(root, batches, "", mode=mode)
@@ -207,7 +208,7 @@ def _batch_of_one(spec: InputSpec) -> InputSpec:
 
 
 def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
-    """Close the graph of a network that gave `y`."""
+    """Return the finished graph of a network whose output is `y`."""
     if net.problems:
         raise UnsupportedError(tuple(net.problems))
     with net.builder.at(root.name, root.origin):
@@ -219,14 +220,14 @@ def finished(net: Lowering, root: Module, y: TorchValue) -> Graph:
 
 
 def _outputs(net: Lowering, y: TorchValue) -> list[Value]:
-    """Return what the network gives; where all of that comes from losses, what these take of it."""
+    """Return the outputs of the network. If all of them come from losses, the inputs of these losses are returned."""
     kept = [value for value in leaves(y) if value is not POISON]
     predictions = (leaves(x[0] if isinstance(x, tuple) and x else x) for _, x in net.losses)
     return kept or [value for prediction in predictions for value in prediction if value is not POISON]
 
 
 def _pruned(graph: Graph, net: Lowering) -> Graph:
-    """Leave out what no output needs, and the inputs that only losses took: labels."""
+    """Return the graph without what no output needs, and without inputs that only losses take, such as labels."""
     pruned = dead_nodes(graph)
     taken = {value.name for node in pruned.nodes for value in node.inputs if value is not None}
     labels = set[str]().union(*(net.builder.sources(value) for _, x in net.losses for value in leaves(x)))
@@ -234,7 +235,7 @@ def _pruned(graph: Graph, net: Lowering) -> Graph:
 
 
 def held(root: Module) -> int:
-    """Return the bytes of the storages of a network's tensors, those that modules share once."""
+    """Return the size in bytes of the storages of a network. A storage that several modules share is counted once."""
     found = {}
     for module in modules_in(root):
         for value in module.object.fields.values():

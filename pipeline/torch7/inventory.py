@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from pipeline.torch7.module import Module
     from pipeline.torch7.objects import LuaValue, TorchObject
 
-# What is shown as parts, and what only training or the last run left there.
+# Fields that are not listed: those that are shown as parts, and those that only training or the last run left there.
 _NOT_ATTRIBUTES = frozenset({"modules", "output", "gradInput", "gradWeight", "gradBias", "_type", "train"})
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "v", "g")
-SHOWN = 16  # entries of a table that are told
+SHOWN = 16  # entries of a table that are listed
 
 
 def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Inventory:
-    """List the modules of the network in a Torch7 file; with the shapes of its `inputs`, what each gives and costs.
+    """List the modules of the network in a Torch7 file, with output shapes and costs if its `inputs` are known.
 
-    A file that holds more than the network is listed whole, too. Errors as `pipeline.torch7.reader.load`, and as
-    `select_network` for a `root`; without one, a file in which the network is not found shows what it holds instead.
-    A network that cannot be imported is listed all the same, with a note.
+    Everything else in the file is listed, too. A network that cannot be imported is listed nevertheless, with a note.
+    Raises as `pipeline.torch7.reader.load`, and as `select_network` for a `root`. If no network is found and there is
+    no `root`, then only what else is in the file is listed.
     """
     from pipeline.torch7.contents import contents
     from pipeline.torch7.module import Module
@@ -78,11 +78,11 @@ def _graph(
     return graph, (*notes, *troubles)
 
 
-Ends = tuple[tuple[str, ...], tuple[str, ...]]  # what a module takes, and what it gives
+Ends = tuple[tuple[str, ...], tuple[str, ...]]  # the inputs and the outputs of a module
 
 
 def _edges(modules: Iterable[Module]) -> dict[str, Ends]:
-    """Return what each module inside a graph (nngraph) takes, and what each graph gives, by their paths."""
+    """Return the inputs of each module inside a graph (nngraph), and the outputs of each graph, by path."""
     from pipeline.torch7.modules.nngraph import edges
 
     found: dict[str, Ends] = {}
@@ -120,7 +120,7 @@ def _attributes(module: TorchObject) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any Lua value
-    """Return a field as JSON has it; of tables the first entries, of tensors their type and size."""
+    """Return a field as a JSON value: of tables the first entries, of tensors their type and size."""
     from pipeline.torch7.objects import Table, Tensor, describe
 
     if value is None or isinstance(value, bool | int | float | str):

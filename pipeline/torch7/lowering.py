@@ -1,4 +1,4 @@
-"""Lowering modules to the neutral graph: what a module's function is given to build with."""
+"""Lowers modules to the graph. `Lowering` is what the function of each module class builds with."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.objects import TorchObject
 from pipeline.torch7.sharing import Read, Sharing, Write
 from pipeline.torch7.states import States
+from pipeline.torch7.tables import leaves, spell
 
-POISON = Value("", ())  # stands for what a refused module would have given, or one that is left out
+POISON = Value("", ())  # stands for the output of a module that is refused or left out
 
 
-class Poisoned(Exception):  # noqa: N818 - no error of its own, only the echo of one that is already noted
+class Poisoned(Exception):  # noqa: N818 - follows from a problem that is already noted
     """A node cannot be made because a module before it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a module gave, and when; `held` keeps the objects whose ids name the run."""
+    """The output of a module, and when it ran. `held` keeps the objects alive whose ids are the key of the run."""
 
     moment: tuple[int, ...]
     y: TorchValue
     held: tuple[Module, TorchValue]
 
 
-class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was given, not with the program
-    """An input that does not fit: `module` was `given` it, and wants a table of so many `items` (0: who knows)."""
+class Misfit(UsageError):  # noqa: N818 - says what is wrong with the input, not with the program
+    """The input that `module` was `given` does not fit. If `items` is not 0, the module needs a table of so many."""
 
     def __init__(self, what: str, module: Module, given: TorchValue, why: str = "", items: int = 0) -> None:
         super().__init__(what, why=why)
@@ -47,7 +48,7 @@ class Misfit(UsageError):  # noqa: N818 - says what was wrong with what was give
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A module that ran: what it took and gave."""
+    """A module that ran, its input and its output."""
 
     module: Module
     taken: TorchValue
@@ -57,38 +58,38 @@ class Step:
 class Lowering:
     """Builds the graph of a network, module by module.
 
-    Modules that refuse are collected in `problems`; what depends on them is left out, all else goes on.
+    Modules that cannot be lowered are collected in `problems`. What depends on them is skipped, all else is lowered.
     """
 
     def __init__(self, builder: Builder, mode: Mode = PLAIN) -> None:
         self.builder = builder
         self.mode = mode
-        self.losses: list[tuple[Module, TorchValue]] = []  # those that were left out, with what they were given
+        self.losses: list[tuple[Module, TorchValue]] = []  # those that were left out, with their inputs
         self.problems: list[Problem] = []
         self.steps: list[Step] = []
-        self.entered: set[str] = set()  # places of modules that began to run
-        self.unbatched: list[Module] = []  # those that took an input without its batch dimension
-        self.mixed: list[Module] = []  # those that made other samples of the numbers of several, or of one
+        self.entered: set[str] = set()  # paths of modules that began to run
+        self.unbatched: list[Module] = []  # those whose input had no batch dimension
+        self.mixed: list[Module] = []  # those that mixed the numbers of several samples, or split a sample into several
         self.sharing = Sharing()
         self.states = States(builder, mode.states)
-        self.remembered: dict[int, Value] = {}  # by module object: what it took, for a module that undoes it
+        self.remembered: dict[int, Value] = {}  # by module object: its input, for a module that undoes it
         self._outputs: dict[int, tuple[Module, Value]] = {}  # by module object: the tensor that it writes to
-        self._given: set[str] = set()  # values that modules gave
-        self._again = 0  # how often a module gave another output than before
-        self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input: what it gave
-        self._widths: dict[int, tuple[TorchValue, int]] = {}  # by table, with the table, so that its id stays its own
+        self._given: set[str] = set()  # outputs of modules
+        self._again = 0  # how often a module returned another output than before
+        self._runs: dict[tuple[int, object], _Run] = {}  # by module object and input
+        self._widths: dict[int, tuple[TorchValue, int]] = {}  # by id of a table, which is kept alive with its width
         self._running: set[int] = set()  # module objects, from the network down to the current one
-        self._widened: dict[str, Value] = {}  # by value: the view that its tensor became when it got a batch dimension
+        self._widened: dict[str, Value] = {}  # by value: its tensor since a module added a batch dimension
         self._module = Module(TorchObject("network"))
         self._inner = ""
 
     # --- modules
 
     def run(self, module: Module, x: TorchValue) -> TorchValue:
-        """Lower a module on an input and return its output, which is the same where the module ran on it before.
+        """Lower a module on an input and return its output: the same value if it ran on the same input before.
 
-        Raises UsageError where the input's shape does not fit, OverBudget where the network becomes too large,
-        InvalidInputError where the module's fields make no sense; UnsupportedError is collected.
+        Raises UsageError if the shape of the input does not fit, OverBudget if the network becomes too large, and
+        InvalidInputError if the fields of the module make no sense. An UnsupportedError is collected in `problems`.
         """
         self.builder.budget.spend("layers", 1, module.origin)
         self.entered.add(module.path)
@@ -108,11 +109,11 @@ class Lowering:
         return y
 
     def _moment(self) -> tuple[int, ...]:
-        """Count what may make a module give another output for the same input: writes, states, other runs."""
+        """Return counts of what may change a module's output for the same input: writes, states, other runs."""
         return self.sharing.writes, self.states.changes, self._again
 
     def _width(self, x: TorchValue) -> int:
-        """Count the tensors of a nested table, in which a table may stand at many places."""
+        """Return the number of tensors in a nested table. A table that occurs several times is counted each time."""
         if not isinstance(x, tuple):
             return 1
         if id(x) not in self._widths:
@@ -143,7 +144,7 @@ class Lowering:
             if not self.problems:
                 raise self._misfit(error, module, x) from None
             y = POISON
-        except (ArithmeticError, ValueError) as error:  # of numbers that Torch would not compute with either
+        except (ArithmeticError, ValueError) as error:  # from numbers that Torch could not compute with either
             raise InvalidInputError(
                 f"the fields of {module.kind} make no sense",
                 where=f"{module.origin}, at byte {module.object.offset}",
@@ -155,12 +156,12 @@ class Lowering:
         return y
 
     def _reuse(self, module: Module, x: TorchValue, y: TorchValue) -> None:
-        """Note that a module that runs again writes over what it gave before: it has one tensor for its output."""
+        """Note that a module that runs again overwrites its previous output: it has one tensor for its output."""
         if not isinstance(y, Value) or y is POISON or y.name in self._given or any(y is v for v in leaves(x)):
             return
         self._given.add(y.name)
         _, before = self._outputs.get(id(module.object), (module, None))
-        self._outputs[id(module.object)] = module, y  # with the module, so that its id stays its own
+        self._outputs[id(module.object)] = module, y  # with the module, which keeps it alive and its id unique
         self._again += before is not None
         if before is not None and before.shape == y.shape and not self.sharing.is_view(y):
             self.sharing.overwrite(before, y)
@@ -213,7 +214,7 @@ class Lowering:
         return layer(x)
 
     def batched(self, x: Value, rank: int, layer: Callable[[Value], Value]) -> Value:
-        """Apply a layer that takes a batch of `rank` dimensions, also to an input without its batch dimension."""
+        """Apply a layer that takes a batch of `rank` dimensions to an input with or without a batch dimension."""
         if x.rank == rank:
             return layer(x)
         if x.rank != rank - 1:
@@ -229,25 +230,25 @@ class Lowering:
     # --- refusals
 
     def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Refuse the current module: it has no exact counterpart."""
+        """Raise UnsupportedError: the current module has no exact counterpart."""
         raise UnsupportedError.one(str(self._module.origin), reason, advice)
 
     def damaged(self, expected: str, found: str) -> NoReturn:
-        """Say that the current module's fields contradict each other."""
+        """Raise InvalidInputError: the fields of the current module contradict each other."""
         raise InvalidInputError(
             f"{self._module.kind} needs {expected}, and has {found}",
             where=f"{self._module.origin}, at byte {self._module.object.offset}",
         )
 
     def misfit(self, expected: str, x: TorchValue, items: int = 0) -> NoReturn:
-        """Say that an input does not fit the current module, which may want a table of so many items."""
+        """Raise Misfit: an input does not fit the current module, which needs a table if `items` is not 0."""
         self._check(x)
         what = f"{self._module.origin} expects {expected}, and is given {spell(x)}"
         raise Misfit(what, self._module, x, items=items)
 
     def _misfit(self, error: Exception, module: Module, x: TorchValue) -> UsageError:
         if isinstance(error, Misfit) and error.module is module and not error.items:
-            error.given = x  # not what the module made of it before it failed
+            error.given = x  # the input of the module, not what the module has made of it
         if isinstance(error, UsageError):
             return error
         what = f"{module.origin} does not fit an input of {spell(x)}"
@@ -258,14 +259,14 @@ class Lowering:
             raise Poisoned
 
     def afford(self, *shape: int) -> None:
-        """Raise OverBudget where the current module could not make a tensor, or array of weights, of this shape."""
+        """Raise OverBudget if a tensor, or array of weights, of this shape would be too large."""
         self.builder.budget.value(TensorType(shape), self._module.origin)
 
     # --- nodes
 
     @contextmanager
     def inside(self, part: str) -> Iterator[None]:
-        """Name the nodes added inside as parts of `part`, so that the module's own name stays for its output."""
+        """Name the nodes that are added in the block after `part`, so that the module's name is left for its output."""
         before, self._inner = self._inner, f"{self._inner}_{part}" if self._inner else part
         try:
             yield
@@ -276,13 +277,13 @@ class Lowering:
         return f"{self._inner}_{part}" if self._inner and part else self._inner or part
 
     def add(self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute) -> Value:
-        """Add a node to the graph and give its output (the first); the inputs are what their memory holds now."""
+        """Add a node and return its first output. The inputs are the current contents of their memory."""
         return self.add_many(operator, *inputs, part=part, **attributes)[0]
 
     def add_many(
         self, operator: Operator | str, *inputs: Value | None, part: str = "", **attributes: Attribute
     ) -> tuple[Value, ...]:
-        """Add a node with several outputs; what depends on constants only is computed at once, where it is small."""
+        """Add a node and return all its outputs. Small results that depend on constants only are computed at once."""
         made = operator_of(operator, attributes)
         now = [None if x is None else self._content(x) for x in inputs]
         constant = [x is None or x.name in self.builder.weights for x in now]
@@ -291,20 +292,20 @@ class Lowering:
             if folded is not None:
                 return (self.weight(folded, self._part(part) or "folded"),)
         if any(constant) and (made.variadic or all(constant)) and not isinstance(made, Identity):
-            # a constant that stands where data is meant gets a node that gives it
+            # a constant in the place of data becomes the output of a node
             now = [self.copy(x) if x is not None and x.name in self.builder.weights else x for x in now]
         return self.builder.add_many(made, *now, part=self._part(part))
 
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
-        """Make a constant; the same view of the same memory gives the same value, so that tied weights stay tied."""
+        """Return an array as a constant. The same view of the same memory is the same value: tied weights stay tied."""
         return self.builder.weight(array, part)
 
     def constant(self, number: float, part: str = "constant") -> Value:
-        """Make a constant of one number."""
+        """Return a number as a constant."""
         return self.builder.constant(number, part)
 
     def reshape(self, x: Value, shape: Sequence[int], part: str = "") -> Value:
-        """Reshape `x`, with the batch size left free where it stays; the result is a view of `x`."""
+        """Return `x` in another shape, as a view of `x`. The batch size stays free if it does not change."""
         x = self._content(x)
         if x.name in self.builder.weights:
             return self.weight(self.builder.weights[x.name].reshape(shape), self._part(part) or "reshaped")
@@ -337,13 +338,13 @@ class Lowering:
         return lambda base: self.builder.reshape(base, shape, "view")
 
     def tensor(self, x: TorchValue) -> Value:
-        """Check that what a module inside the current one gave is a tensor, and give what its memory holds now."""
+        """Return the current content of the output of a module inside this one. Raises Misfit if it is a table."""
         if not isinstance(x, Value):
             self.misfit("a tensor from the module inside it", x)
         return self.current(x)
 
     def tensors(self, table: Sequence[TorchValue]) -> tuple[Value, ...]:
-        """Check that a table holds tensors, at least one, and give what their memory holds now."""
+        """Return the current contents of the tensors in a table. Raises Misfit if it is empty or holds tables."""
         values = [self.current(v) for v in table if isinstance(v, Value)]
         if not values or len(values) < len(table):
             self.misfit("a table of tensors", tuple(table))
@@ -352,9 +353,9 @@ class Lowering:
     # --- memory
 
     def current(self, x: Value) -> Value:
-        """Return what a tensor that a module is given or gives holds now, in the shape that it has now.
+        """Return the current content of a module's input or output, in its current shape.
 
-        Raises Poisoned where a refused module would have made it.
+        Raises Poisoned if it is the output of a module that was refused.
         """
         return self._content(self._widened.get(x.name, x))
 
@@ -364,42 +365,24 @@ class Lowering:
         return self.sharing.current(x)
 
     def overwrite(self, x: Value, y: Value) -> Value:
-        """Note that the current module wrote `y` into the memory of `x`, its input; gives `y`."""
+        """Note that the current module writes `y` into the memory of its input `x`, and return `y`."""
         self.sharing.overwrite(x, y)
         return y
 
     def alias(self, y: Value, x: Value, read: Read, write: Write) -> Value:
-        """Note that `y` is a view of the memory of `x`; gives `y`.
+        """Note that `y` is a view of the memory of `x`, and return `y`.
 
-        `read` and `write` are given contents, to be used as they are: by `builder`, which asks no memory.
+        `read` and `write` are called with contents, so they add nodes with `builder`, which does not look at memory.
         """
         self.sharing.view(y, x, read, write)
         return y
 
     def copy(self, x: Value) -> Value:
-        """Return a tensor with the content of `x` and memory of its own."""
+        """Return a copy of `x`, which has memory of its own."""
         return self.add("Identity", x, part="copy")
 
     def duplicate(self, x: TorchValue) -> TorchValue:
-        """Copy a tensor, or every tensor in a table."""
+        """Return a copy of a tensor, or of a table with all its tensors."""
         if isinstance(x, tuple):
             return tuple([self.duplicate(item) for item in x])
         return x if x is POISON else self.copy(self.current(x))
-
-
-def leaves(x: TorchValue | None) -> Iterator[Value]:
-    """Yield the tensors of a nested table, however deep, left to right."""
-    waiting = [x]
-    while waiting:
-        first = waiting.pop()
-        if isinstance(first, tuple):
-            waiting.extend(reversed(first))
-        elif first is not None:
-            yield first
-
-
-def spell(x: TorchValue) -> str:
-    """Write the shape of a tensor, or of a table's tensors, as `--input` takes it."""
-    if isinstance(x, tuple):
-        return "[" + ",".join(spell(v) for v in x) + "]"
-    return "x".join(map(str, x.shape)) or "scalar"

@@ -1,4 +1,4 @@
-"""What is made of those parts of a network that there is a choice about."""
+"""The choices that a user has in lowering a network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Mode:
     """How a network is lowered.
 
-    `states`: those of recurrent modules are inputs and outputs of the network, where they start from zeros else.
-    `drop_loss`: criterions are left out, with what is computed from them.
+    With `states`, the states of recurrent modules are inputs and outputs of the network; otherwise they start from
+    zeros. With `drop_loss`, criterions are left out, together with what is computed from them.
     """
 
     states: bool = False

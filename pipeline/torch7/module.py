@@ -1,4 +1,4 @@
-"""A module as the file has it, the table of functions that lower each class, and the decorator that fills it."""
+"""A module of the file, the registry of functions that lower each class, and the decorator that registers them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
 _REQUIRED: Any = object()
-_LARGEST = 3.4028234663852886e38  # FLT_MAX: a float32 of more is infinite
-_LISTED = 1 << 20  # numbers that a field which lists them may have
+_LARGEST = 3.4028234663852886e38  # FLT_MAX: larger numbers are infinite in float32
+_LISTED = 1 << 20  # numbers in a field that is a list of numbers, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A typed view of an object of a module class, and its place in the network, as `features.3.branch[1]`.
+    """A typed view of an object of a module class, and its path in the network, such as `features.3.branch[1]`.
 
-    A field that is missing or of another type raises InvalidInputError with the module's path and byte offset.
+    Its methods raise InvalidInputError, with the path and byte offset, for a field that is missing or has a wrong type.
     """
 
     object: TorchObject
@@ -39,32 +39,32 @@ class Module:
 
     @property
     def kind(self) -> str:
-        """The class, as `nn.Linear`."""
+        """The name of the class, such as `nn.Linear`."""
         return self.object.class_name
 
     @property
     def origin(self) -> Origin:
-        """Path and class, as errors and nodes show them."""
+        """The path and class, for errors and nodes."""
         return Origin(self.path, self.kind)
 
     @property
     def is_loss(self) -> bool:
-        """Return whether it is a criterion, or nngraph's module that runs one."""
+        """Whether this is a criterion, or nngraph's module that runs one."""
         return self.kind.endswith("Criterion")
 
     @property
     def name(self) -> str:
-        """The name for this module's node: its path and the class without its package."""
+        """The name of the module's node: its path, and its class without the package."""
         kind = re.sub(r"[/\\\s\"']", "_", self.kind.rpartition(".")[2] or self.kind)
         return f"{self.path}_{kind}" if self.path else kind
 
     def has(self, name: str) -> bool:
-        """Return whether a field is there and neither nil, false nor an empty tensor."""
+        """Return whether a field exists and is neither nil, false nor an empty tensor."""
         value = self.object.get(name)
         return value is not None and value is not False and not (isinstance(value, Tensor) and value.is_empty)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Return a field's truth as Lua sees it: all but nil and false are true, 0 too."""
+        """Return whether a field is true in Lua: everything but nil and false is, even 0."""
         value = self.object.get(name)
         return default if value is None else value is not False
 
@@ -80,7 +80,7 @@ class Module:
         value = self.object.get(name)
         if isinstance(value, Storage | Tensor):
             array = value.data if isinstance(value, Storage) else value.numpy()
-            if array.size > _LISTED:  # a tensor may repeat one number without end
+            if array.size > _LISTED:  # a tensor of stride 0 may repeat a number any number of times
                 self._wrong(name, expected, value)
             return tuple(array.ravel().tolist())
         numbers = value.array() if isinstance(value, Table) else [None]
@@ -89,7 +89,7 @@ class Module:
         return tuple(numbers)
 
     def array(self, name: str) -> np.ndarray | None:
-        """View a tensor's elements without a copy; None where it is absent or empty."""
+        """Return a view of the elements of a tensor; None if it is missing or empty."""
         if not self.has(name):
             return None
         value = self.object.get(name)
@@ -98,7 +98,7 @@ class Module:
         return value.numpy()
 
     def weight(self, name: str = "weight") -> np.ndarray:
-        """View a tensor that must be there."""
+        """Return a view of the elements of a tensor that must not be missing or empty."""
         array = self.array(name)
         if array is None:
             self._wrong(name, "a tensor with elements", self.object.get(name))
@@ -112,7 +112,7 @@ class Module:
         return value.array()
 
     def pairs(self, name: str) -> Iterator[tuple[int, int]]:
-        """Yield the two whole numbers in each table of a table."""
+        """Yield the two whole numbers in each item of a table of pairs."""
         for position, value in enumerate(self.table(name), 1):
             numbers = value.array() if isinstance(value, Table) else []
             if len(numbers) != 2 or not all(map(_is_whole, numbers)):
@@ -120,7 +120,7 @@ class Module:
             yield int(numbers[0]), int(numbers[1])
 
     def children(self, branches: bool = False) -> list[Module]:
-        """Return the modules inside, at `<path>.1` ..., or at `<path>.branch[1]` ... where they run side by side."""
+        """Return the modules in `modules`, at `<path>.1` ..., or with `branches` at `<path>.branch[1]` ..."""
         step = "branch[{}]" if branches else "{}"
         return [
             Module(child, join(self.path, step.format(i)))
@@ -128,26 +128,26 @@ class Module:
         ]
 
     def inner(self, number: int, branches: bool = False) -> Module:
-        """Return one of the modules inside, which Lua counts from 1. Raises InvalidInputError where there is none."""
+        """Return the module with this number in `modules`, counted from 1."""
         found = self.children(branches)
         if number > len(found):
             self._wrong(f"modules[{number}]", "a module", None)
         return found[number - 1]
 
     def child(self, name: str) -> Module:
-        """Return the module in a field of its own, at `<path>.<name>`."""
+        """Return the module in the field `name`, at `<path>.<name>`."""
         value = self.object.get(name)
         if not isinstance(value, TorchObject):
             self._wrong(name, "a module", value)
         return Module(value, join(self.path, name))
 
     def held(self, name: str) -> list[Module]:
-        """Return the modules in a field: the one at `<path>.<name>`, or those of a table, at `<path>.<name>[k]`."""
+        """Return the modules in a field: a single one, at `<path>.<name>`, or those of a table, at `...<name>[k]`."""
         value = self.object.get(name)
         entries = {name: value}
         if isinstance(value, Table):
             for key in value:
-                check_name(key if isinstance(key, str) else "", f"the key of a module in {self.kind}", self.path)
+                check_name(key, f"the key of a module in {self.kind}", self.path)
             entries = {f"{name}[{key}]": item for key, item in value.items() if isinstance(key, int | str)}
         return [Module(one, join(self.path, step)) for step, one in entries.items() if isinstance(one, TorchObject)]
 
@@ -159,18 +159,18 @@ class Module:
         )
 
     def maybe_int(self, name: str) -> int | None:
-        """Return a field that is a whole number, or None where there is no such field."""
+        """Return a field that is a whole number, or None if it is missing."""
         return None if self.object.get(name) is None else self.int(name)
 
     def count(self, name: str, default: int = _REQUIRED) -> int:
-        """Return a field that counts something there is at least one of: the places of a kernel, planes, a stride."""
+        """Return a field that is a whole number of at least 1, such as a kernel size or a stride."""
         number = self.int(name, default)
         if number < 1:
             self._wrong(name, "a whole number of 1 or more", number)
         return number
 
     def int(self, name: str, default: int = _REQUIRED) -> int:
-        """Return a field that is a whole number, and fits the 32 bits that Torch's own code has for it."""
+        """Return a field that is a whole number of 32 bits, the type that Torch's own code has for it."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
@@ -179,7 +179,7 @@ class Module:
         return int(value)
 
     def float(self, name: str, default: float = _REQUIRED) -> float:
-        """Return a field that is a number, perhaps infinite, as one is that no float32 holds."""
+        """Return a field that is a number, but not NaN. Numbers too large for float32 are infinite."""
         value = self.object.get(name)
         if value is None and default is not _REQUIRED:
             return default
@@ -198,20 +198,20 @@ class Module:
 
 
 def _spell(value: LuaValue) -> str:
-    """Name a value, a number by itself."""
+    """Return a value as text: a number itself, or else its type."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return f"{value:,}" if number else describe(value)
 
 
 def _is_whole(value: LuaValue) -> TypeGuard[int | float]:
-    """Return whether a Lua value is a whole number of 32 bits; -0 is one, which is read as a float."""
+    """Return whether a Lua value is a whole number of 32 bits. -0, which is read as a float, is one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return float(value).is_integer() and abs(value) < 1 << 31
 
 
 def join(path: str, step: str) -> str:
-    """Add a step to a module's path."""
+    """Return the path of a module with a further step."""
     return f"{path}.{step}" if path else step
 
 
@@ -219,37 +219,37 @@ Function: TypeAlias = "Callable[[Module, Any, Lowering], TorchValue]"
 Sizes: TypeAlias = Callable[[Module], Mapping[int, int | None]]
 Count: TypeAlias = Callable[[Module], int]
 Condition: TypeAlias = Callable[[Module], bool]
-# An input without its batch dimension is made a batch of one. `squeezed`: the output loses the dimension again;
-# `kept`: it keeps it; `widened`: the input tensor itself has it from then on, too, for all who hold it.
-# `refused`: the module takes batches only; `only`: it takes no batch, and is squeezed; `taken`: it takes both as
-# they are.
+# What happens to an input without a batch dimension. Most modules make it a batch of one: then the output loses the
+# dimension again ("squeezed") or keeps it ("kept"), or the input tensor itself keeps it, too, for every module that
+# holds it ("widened"). Other modules take only batches ("refused"), no batches, as if "squeezed" ("only"), or both as
+# they are ("taken").
 Unbatched: TypeAlias = Literal["squeezed", "kept", "widened", "refused", "only", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What lowers a class: the function, what it takes, and the rank of the batch it is written for."""
+    """How a class is lowered: the function, the input that it takes, and the rank of the batch it is written for."""
 
     lower: Function
     takes: str = "any"
     rank: int | None = None
     unbatched: Unbatched = "squeezed"
-    sizes: Sizes | None = None  # what its fields say of the batch that it takes: sizes by axis, None for any
-    elements: Count | None = None  # how many numbers a sample has, whatever its shape
-    items: Count | None = None  # how many items the table has
-    holds: tuple[str, ...] = ()  # the fields with modules that it runs, besides `modules`
-    where: Condition | None = None  # which of several classes of one name it is
+    sizes: Sizes | None = None  # the sizes that the fields require of the batch, by axis; None for any size
+    elements: Count | None = None  # the number of elements of a sample, of any shape
+    items: Count | None = None  # the number of items of the table
+    holds: tuple[str, ...] = ()  # fields, besides `modules`, with modules that it runs
+    where: Condition | None = None  # distinguishes it from other classes of the same name
     refusal: tuple[str, str] | None = None  # reason and advice, for a class that never has a counterpart
 
     def run(self, m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-        """Return what the function makes of an input; refuse the module where that is nothing, as a plugin's may be."""
+        """Return the output of the function. The module is refused if that is no value, as may happen in a plugin."""
         y = self.lower(m, x, net)
         if not isinstance(y, Value | tuple):
             net.refuse(f"is lowered by a function that returns {type(y).__name__}", "let it return net.add(...)")
         return y
 
 
-# Several classes may share a name: all but the last of its definitions are told by their fields.
+# Several classes may share a name. All definitions of a name but the last have a condition `where`.
 MODULES: Registry[tuple[Definition, ...]] = Registry("module class")
 
 
@@ -266,13 +266,13 @@ def module(
 ) -> Callable[[Function], Function]:
     """Register the function that lowers the module classes `names`.
 
-    It is called with the module, its input and the graph being built, and gives the module's output. Where its
-    second parameter is annotated `Value` the input is a tensor, where `tuple` a table of at least one; both are
-    checked before. With `rank` the input is a tensor of that rank; `unbatched` says what becomes of one that has
-    a dimension less. `sizes`, `elements` and `items` (see `Definition`) say what the module's fields tell of its
-    input: the shape of a network's input is found from them. `inside`: the class cannot run without its `modules`,
-    and which of them run (see `tree.CONTAINERS`); `holds` names other fields with modules that it runs. `where` tells
-    the class from others of the same name: `where=fields("input_dim", "hidden_dim")`.
+    The function is called with the module, its input and the graph being built, and returns the module's output. If its
+    second parameter is annotated as `Value`, the input must be a tensor; if as `tuple`, a table. This is checked before
+    the call. With `rank`, the input must be a tensor of this rank, and `unbatched` says what happens to one that has a
+    dimension less. `sizes`, `elements` and `items` (see `Definition`) are what the fields of the module say of its
+    input, from which the input shape of a network is inferred. With `inside`, the class cannot run without its
+    `modules`, and runs them as `tree.CONTAINERS` says; `holds` names other fields with modules that it runs. `where`
+    distinguishes the class from others of the same name: `where=fields("input_dim", "hidden_dim")`.
     """
 
     def add(function: Function) -> Function:
@@ -302,12 +302,12 @@ def _register(names: Sequence[str], definition: Definition) -> None:
 
 
 def fields(*names: str) -> Condition:
-    """Return the condition that an object has all these fields."""
+    """Return the condition that a module has all these fields."""
     return lambda m: all(name in m.object for name in names)
 
 
 def refused(*names: str, reason: str, advice: str = "") -> None:
-    """Register module classes that never have an exact counterpart, and why."""
+    """Register module classes that never have an exact counterpart, with the reason."""
 
     def refuse(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
         return net.refuse(reason, advice)
@@ -317,19 +317,19 @@ def refused(*names: str, reason: str, advice: str = "") -> None:
 
 
 def alias(kind: str, known: str) -> None:
-    """Register a class that computes what a known one does: `alias("my.Conv", "nn.SpatialConvolution")`."""
+    """Register a class that computes the same as a known one: `alias("my.Conv", "nn.SpatialConvolution")`."""
     definition = find(known)
     if definition is None:
         raise ValueError(f"{known} is no module class that is known")
     _register([kind], definition)
 
 
-# Packages whose classes take the place of nn's classes of the same name.
+# Packages whose classes replace the classes of nn with the same name.
 _SUBSTITUTES = ("fbnn", "fbcunn", "clnn", "rnn", "dpnn", "nnx")
 
 
 def definition_of(m: Module) -> Definition | None:
-    """Return what lowers a module: of several classes of its name the one that its fields tell."""
+    """Return the definition of a module's class; its fields decide between several classes of the same name."""
     return next((one for one in _named(m.kind) if one.where is None or one.where(m)), None) or find(m.kind)
 
 
@@ -338,13 +338,13 @@ def _named(kind: str) -> Iterator[Definition]:
 
 
 def definitions() -> Iterator[tuple[str, Definition]]:
-    """Yield every class that is known with its definition, by name; a name that several classes share comes often."""
+    """Yield the name and definition of every known class, sorted by name. A name may belong to several classes."""
     for kind in MODULES:
         yield from ((kind, one) for one in MODULES[kind])
 
 
 def modules_in(root: Module) -> Iterator[Module]:
-    """Yield a module and all in it: in `modules`, and in the fields that its class runs. Errors as `tree.walk`."""
+    """Yield a module and all modules in it: in `modules`, and in fields that its class runs. Raises as `tree.walk`."""
     pending, seen = [root], set[int]()
     while pending:
         top = pending.pop()
@@ -358,7 +358,7 @@ def modules_in(root: Module) -> Iterator[Module]:
 
 
 def find(kind: str) -> Definition | None:
-    """Return the definition of a class; `fbcunn.SpatialConvolution` is taken for nn's where it has none of its own."""
+    """Return the definition of a class; `fbcunn.SpatialConvolution` is that of nn unless it has one of its own."""
     package, _, name = kind.partition(".")
     names = (kind, f"nn.{name}") if package in _SUBSTITUTES else (kind,)
     return next((one for each in names for one in _named(each) if one.where is None), None)

@@ -1,4 +1,4 @@
-"""Finds the network in what a .t7 file holds: the root, or a module somewhere in a checkpoint's tables."""
+"""Finds the network in a .t7 file: the root object, or a module somewhere in the tables of a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from pipeline.errors import Problem, UnsupportedError, UsageError
-from pipeline.graph.format import Note, unheard
+from pipeline.graph.format import Note, no_note
 from pipeline.torch7.modules import MODULES
 from pipeline.torch7.objects import LuaValue, Table, Tensor, TorchObject, describe
 from pipeline.torch7.paths import entries, format_path, parse_path
 from pipeline.torch7.tree import table_of
 from pipeline.wire.words import check_name
 
-# Packages all of whose classes are modules, but for the criterions.
+# Packages whose classes are all modules, except criterions.
 _MODULE_PACKAGES = frozenset(
     ("autograd", "ccn2", "clnn", "cudnn", "dpnn", "fbcunn", "fbnn", "inn", "nn", "nnlr", "nnx", "rnn", "stn")
 )
 _OTHER_PACKAGES = frozenset(("graph", "nngraph", "optim", "tds", "threads", "torch"))
 
-# The usual names of the network that is used after training, asked in this order when a file holds several;
-# a GAN's discriminator, say, lies beside it.
+# The usual names of the network that is used after training, in order of preference if a file holds several. The
+# discriminator of a GAN, for example, is saved beside it.
 _PREFERRED = ("model", "net", "network", "generator", "netg", "modelg", "g")
 _LISTED = 20
 
 
 def is_module(value: LuaValue) -> bool:
-    """Return whether a value is a module: of a known class or package, or with the fields that every nn.Module has.
+    """Return whether a value is a module: of a known class or package, or with fields that every nn.Module has.
 
-    Criterions (losses) are none; an unknown class that looks like a module is one.
+    Criterions (losses) are not modules here.
     """
     if not isinstance(value, TorchObject):
         return False
@@ -48,15 +48,15 @@ def is_module(value: LuaValue) -> bool:
 
 
 def find_networks(root: LuaValue) -> list[tuple[str, TorchObject]]:
-    """Return the topmost modules in a value with their paths, nearest first; each module once.
+    """Return the outermost modules in a value with their paths, each module once, the shortest paths first.
 
-    Modules are sought in tables and in objects of classes that are no modules, not inside other modules.
+    Modules are searched for in tables and in objects that are not modules, but not inside other modules.
     """
     return _nearest_first((format_path(steps), module) for steps, module in _topmost([((), root)]))
 
 
 def networks_within(module: TorchObject, path: str = "") -> list[tuple[str, TorchObject]]:
-    """Return the topmost modules in a module's fields, but for those in `modules`, with their paths from its own."""
+    """Return the outermost modules in the fields of a module, except `modules`. Their paths start with its `path`."""
     fields = [(((), key), inner) for key, inner in _searchable(module) if key != "modules"]
     return _nearest_first((_joined(path, format_path(steps)), inner) for steps, inner in _topmost(fields))
 
@@ -70,7 +70,7 @@ def _depth(path: str) -> int:
 
 
 def _topmost(roots: Iterable[tuple[Any, LuaValue]]) -> Iterator[tuple[list[Any], TorchObject]]:
-    # Paths as linked pairs: a tuple for every level would take memory with the square of the depth.
+    # Paths are linked pairs: with a tuple for every level, memory would grow with the square of the depth.
     waiting: deque[tuple[Any, LuaValue]] = deque(roots)
     seen = {id(value) for _, value in waiting}
     while waiting:
@@ -78,7 +78,7 @@ def _topmost(roots: Iterable[tuple[Any, LuaValue]]) -> Iterator[tuple[list[Any],
         if isinstance(value, TorchObject) and is_module(value):
             steps = _unlinked(path)
             for step in steps:
-                check_name(step if isinstance(step, str) else "", "the key of a network")
+                check_name(step, "the key of a network")
             yield steps, value
             continue
         for key, inner in _searchable(value):
@@ -103,11 +103,11 @@ def _unlinked(path: Any) -> list[Any]:  # noqa: ANN401 - () or (path, key)
     return steps[::-1]
 
 
-def select_network(root: LuaValue, key: str | None = None, note: Note = unheard) -> tuple[str, TorchObject]:
-    """Return the network to convert and its path: under `key` (as `model.net`, `[1]`), or the only one.
+def select_network(root: LuaValue, key: str | None = None, note: Note = no_note) -> tuple[str, TorchObject]:
+    """Return the network to convert and its path: the one at `key` (such as `model.net` or `[1]`), or the only one.
 
-    Of several the one under a usual name (`model`, `net`, `generator` ...) is taken, and the others are noted.
-    Raises UsageError where the choice is open or `key` leads nowhere, UnsupportedError where there is no network.
+    Of several networks the one with a usual name (`model`, `net`, `generator` ...) is taken, and the others are noted.
+    Raises UsageError if the choice is ambiguous or `key` leads nowhere, UnsupportedError if there is no network.
     """
     steps = parse_path(key) if key else ()
     start = _descend(root, steps)
@@ -164,7 +164,7 @@ def _descend(root: LuaValue, steps: tuple[str | int, ...]) -> LuaValue:
 
 
 def _entered(value: LuaValue, step: str | int) -> LuaValue:
-    """Take one step; inside a module `3` and `branch[3]` lead to `modules[3]`, as messages have it."""
+    """Return the value one step further. In a module, `3` and `branch[3]` lead to `modules[3]`, as in messages."""
     inside = entries(value)
     if inside is None:
         raise KeyError(step)
@@ -205,7 +205,7 @@ def _refuse(value: LuaValue, path: str) -> NoReturn:
 
 
 def _content(value: LuaValue) -> str:
-    """Say what a value that holds no network is instead."""
+    """Return a description of a value that holds no network."""
     if isinstance(value, Tensor):
         return f"{describe(value)} of size {'x'.join(map(str, value.size)) or 0}"
     if isinstance(value, TorchObject):
@@ -224,5 +224,5 @@ def _package(value: TorchObject) -> str:
 
 
 def is_criterion(value: TorchObject) -> bool:
-    """Return whether an object is a loss; nngraph's ModuleFromCriterion is a module that runs one."""
+    """Return whether an object is a loss. nngraph's ModuleFromCriterion is not: it is a module that runs one."""
     return value.class_name.endswith("Criterion") and value.class_name != "nn.ModuleFromCriterion"

@@ -1,4 +1,4 @@
-"""What a .t7 file holds, as plain data. Tables and objects compare by identity, as in Lua."""
+"""The objects of a .t7 file, as plain data. Tables and objects are compared by identity, as in Lua."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ else:
     np = LazyModule("numpy")
 
 # numpy codes of the elements of `torch.<prefix>Tensor` and `torch.<prefix>Storage`. A long has 8 bytes, or 4
-# in files of 32-bit and Windows writers. Cuda and Cl alone are float (cutorch, cltorch).
+# in files from 32-bit systems and Windows. Cuda and Cl without a type are float (cutorch, cltorch).
 ELEMENTS = {
     "Byte": "u1",
     "Char": "i1",
@@ -37,7 +37,7 @@ ELEMENTS = {
 
 
 class _Boolean:
-    """A boolean as a key: Lua keeps `true` and `1` apart, a Python dict does not."""
+    """A boolean as a key. Lua distinguishes `true` from `1`, but a Python dict does not."""
 
     __slots__ = ("value",)
 
@@ -55,9 +55,9 @@ def _stored(key: Any) -> Any:  # noqa: ANN401 - any Lua value but nil can be a k
 
 
 class Table(MutableMapping[Any, Any]):
-    """A Lua table in the order of the file; keys are numbers, strings, booleans, and (by identity) all other.
+    """A Lua table in the order of the file. Keys are numbers, strings and booleans, or, by identity, other objects.
 
-    Whole numbers are ints, as keys and as values, and the integer `1` finds what the file keeps under `1.0`.
+    Whole numbers are ints, as keys and as values. The integer `1` finds what the file has under `1.0`.
     """
 
     __slots__ = ("_entries", "offset")
@@ -87,7 +87,7 @@ class Table(MutableMapping[Any, Any]):
     __hash__ = object.__hash__
 
     def array(self) -> list[Any]:
-        """Return the values under 1, 2, 3 ... up to the first that is missing (Lua's ipairs)."""
+        """Return the values of the keys 1, 2, 3 ... up to the first that is missing (Lua's ipairs)."""
         values: list[Any] = []
         while (position := len(values) + 1) in self._entries:
             values.append(self._entries[position])
@@ -99,9 +99,9 @@ class Table(MutableMapping[Any, Any]):
 
 @dataclass(slots=True, eq=False, repr=False)
 class TorchObject:
-    """An object of a Torch class that is no tensor and no storage: a module, a criterion, a graph node ...
+    """An object of a Torch class other than a tensor or storage: a module, a criterion, a node of a graph ...
 
-    `offset` is the byte where the object begins in its file, `index` its number there.
+    `offset` is the byte where the object begins in its file; `index` is its number there.
     """
 
     class_name: str
@@ -111,7 +111,7 @@ class TorchObject:
     index: int = 0
 
     def get(self, name: Any, default: Any = None) -> Any:  # noqa: ANN401
-        """Return the value of a field, or `default` where the object has no such field."""
+        """Return the value of a field, or `default` if the object has no such field."""
         return self.fields.get(name, default)
 
     def __contains__(self, name: object) -> bool:
@@ -123,7 +123,7 @@ class TorchObject:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Storage:
-    """A flat run of numbers; `data` is a read-only view of the file, perhaps unaligned or big endian."""
+    """A flat array of numbers. `data` is a read-only view of the file, perhaps unaligned or big endian."""
 
     type_name: str
     data: np.ndarray
@@ -135,9 +135,9 @@ class Storage:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Tensor:
-    """A window into a storage: 0-based `offset`, and `size` and `stride` in elements, as the file has them.
+    """A window into a storage: a 0-based `offset`, and `size` and `stride` in elements, as in the file.
 
-    An empty tensor has no sizes. Whoever builds one answers for the window lying inside the storage.
+    An empty tensor has no sizes. The caller must ensure that the window is inside the storage.
     """
 
     type_name: str
@@ -153,13 +153,13 @@ class Tensor:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the elements, byte order included."""
+        """The type of the elements, including their byte order."""
         if self.storage is not None:
             return self.storage.data.dtype
         return np.dtype(ELEMENTS[element_prefix(self.type_name)])
 
     def numpy(self) -> np.ndarray:
-        """View the elements in the tensor's shape: no copy, read-only, perhaps not contiguous nor aligned."""
+        """Return a read-only view of the elements in the tensor's shape, perhaps neither contiguous nor aligned."""
         if self.storage is None or self.is_empty:
             return np.empty((0,), self.dtype)
         width = self.dtype.itemsize
@@ -178,7 +178,7 @@ class Tensor:
 
 @dataclass(slots=True, eq=False, frozen=True)
 class LuaFunction:
-    """Stands where the file holds a function; its bytecode is neither kept nor run."""
+    """Stands for a function in the file. Its bytecode is neither kept nor run."""
 
     offset: int
 
@@ -187,7 +187,7 @@ LuaValue: TypeAlias = bool | int | float | str | Table | TorchObject | Storage |
 
 
 def element_prefix(class_name: str) -> str:
-    """Return the key of ELEMENTS for the class of a tensor or storage, "" for any other class."""
+    """Return the key in ELEMENTS for the class of a tensor or storage, "" for any other class."""
     for suffix in ("Tensor", "Storage"):
         prefix = class_name.removeprefix("torch.").removesuffix(suffix)
         if class_name == f"torch.{prefix}{suffix}" and prefix in ELEMENTS:
@@ -196,10 +196,10 @@ def element_prefix(class_name: str) -> str:
 
 
 def describe(value: LuaValue) -> str:
-    """Name the kind of a value in a user's words: "a table", "an nn.Linear", "a string"."""
+    """Return the type of a value in the user's words: "a table", "an nn.Linear", "a string"."""
     if isinstance(value, (TorchObject, Tensor, Storage)):
         name = value.class_name if isinstance(value, TorchObject) else value.type_name
-        # nn is said "en en"
+        # nn is pronounced "en en"
         return f"{'an' if name[:1].lower() in 'aeiou' or name.startswith('nn') else 'a'} {name}"
     kinds = {bool: "a boolean", int: "a number", float: "a number", str: "a string"}
     kinds |= {Table: "a table", LuaFunction: "a function"}

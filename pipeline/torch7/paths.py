@@ -1,4 +1,4 @@
-"""Places inside a file's objects, written as in Lua: `model.modules[3].weight`, `["a key"].net`."""
+"""Paths of values in the objects of a file, written as in Lua: `model.modules[3].weight`, `["a key"].net`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _STEP = re.compile(
       | \[\s*"(?P<double>(?:[^"\\]|\\.)*)"\s*\] | \[\s*'(?P<single>[^']*)'\s*\]""",
     re.VERBOSE,
 )
-_SHOWN = 16  # steps; a path of thousands is cut in the middle
+_SHOWN = 16  # steps of a longer path that are shown, half of them at each end
 
 
 def format_path(steps: Sequence[Any]) -> str:
-    """Write keys, outermost first, as a path; "" is the root.
+    """Return keys, outermost first, as the text of a path. The path of the root is "".
 
-    A step None, an object's table of fields, is silent.
+    A step None, which leads to an object's table of fields, is not shown.
     """
     keys = [step for step in steps if step is not None]
     if len(keys) > _SHOWN:
@@ -47,7 +47,7 @@ def _step(key: Any) -> str:  # noqa: ANN401
 
 
 def parse_path(text: str) -> tuple[str | int, ...]:
-    """Read a path as `format_path` writes it; raises UsageError where it is none."""
+    """Return the keys of a path that is written as by `format_path`. Raises UsageError for other text."""
     keys: list[str | int] = []
     position = 0
     while position < len(text):
@@ -74,7 +74,7 @@ def _key(step: re.Match[str]) -> str | int:
 
 
 def entries(value: LuaValue) -> Table | None:
-    """Return what a path can enter: a table itself, an object's fields, None for any other value."""
+    """Return the table in which a path continues: a table itself, the fields of an object, else None."""
     if isinstance(value, TorchObject):
         return value.fields
     return value if isinstance(value, Table) else None

@@ -1,4 +1,4 @@
-"""What stands behind a class name in a .t7 file: a table of fields, or what the class writes by itself."""
+"""Reads what follows a class name in a .t7 file: usually a table of fields, but some classes have another form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.torch7.decoding import ObjectReader
 
 MAX_DIMENSIONS = 32  # numpy's older limit; real tensors have up to 8
-MAX_EXPANSION = 1 << 31  # elements that a tensor with repeated ones (stride 0) may stand for
+MAX_EXPANSION = 1 << 31  # elements of a tensor that repeats some of them (stride 0), at most
 
 # sizeof(THGenerator) with the Mersenne twister's 624 longs, by the bytes of a long (torch7/lib/TH/THRandom.h)
 GENERATOR_BYTES = {8: 5048, 4: 2544}
@@ -21,7 +21,7 @@ GENERATOR_BYTES = {8: 5048, 4: 2544}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands before a payload; `start` is the object's first byte."""
+    """What precedes a payload. `start` is the first byte of the object."""
 
     class_name: str
     version: int
@@ -33,7 +33,7 @@ Payload: TypeAlias = "Callable[[ObjectReader, Head], Generator[Any, LuaValue, Lu
 
 
 def read_fields(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
-    """Read a table of fields; the object is known before, since its fields may lead back to it."""
+    """Read a table of fields. The object is registered first, because its fields may refer to it."""
     found = TorchObject(head.class_name, head.version, Table(), head.start, head.index)
     reader.objects[head.index] = found
     fields = yield None
@@ -48,14 +48,14 @@ def read_fields(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, Lu
 
 
 def read_headed_fields(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
-    """Read nn.GPU or nn.DataParallelTable: the devices, an object of its own, and then the fields."""
+    """Read nn.GPU or nn.DataParallelTable: an object for the devices, and then the fields."""
     if head.class_name != "nn.DataParallelTable" or head.version >= 2:
         yield "devices"
     return (yield from read_fields(reader, head))
 
 
 def read_nothing(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
-    """Read torch.Timer, which writes nothing."""
+    """Read torch.Timer, which has no payload."""
     yield from ()
     return TorchObject(head.class_name, head.version, Table(), head.start, head.index)
 
@@ -87,7 +87,7 @@ def read_hash(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaV
 
 
 def read_storage(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, LuaValue]:
-    """Read a storage: a long and so many numbers."""
+    """Read a storage: a long, and so many numbers."""
     yield from ()
     count = reader.read_long()
     if count < 0:
@@ -105,7 +105,7 @@ def read_tensor(reader: ObjectReader, head: Head) -> Generator[Any, LuaValue, Lu
     size = tuple(reader.read_long_array(dimensions))
     stride = tuple(reader.read_long_array(dimensions))
     offset = reader.read_long() - 1
-    # A size of 0 does not occur: Torch cuts a tensor's dimensions before it (generic/THTensor.c, resizeNd).
+    # Sizes of 0 do not occur: Torch drops them and all dimensions after them (generic/THTensor.c, resizeNd).
     if any(n < 1 for n in size) or any(step < 0 for step in stride) or offset < 0:
         raise reader.damage(
             f"{head.class_name} has size {size}, stride {stride}, storage offset {offset + 1}", head.start

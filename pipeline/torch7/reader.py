@@ -23,7 +23,7 @@ _BYTE_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a file spells its numbers; byte order and the size of a long mean nothing in ascii."""
+    """How numbers are encoded in a file. The byte order and the size of longs do not apply to ascii."""
 
     mode: Literal["binary", "ascii"]
     byte_order: Literal["<", ">"] = "<"
@@ -37,9 +37,9 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class TorchFile:
-    """What a file holds: its first object (Torch reads no further), how it is written, and its size in bytes.
+    """A file: its first object (Torch reads no further), its encoding, and its size in bytes.
 
-    `trailing` counts the bytes behind the first object.
+    `trailing` is the number of bytes after the first object.
     """
 
     root: LuaValue
@@ -49,15 +49,15 @@ class TorchFile:
 
 
 def load(path: Path) -> LuaValue:
-    """Read the object in a .t7 file; errors as `read_file`."""
+    """Return the object in a .t7 file. Raises as `read_file`."""
     return read_file(path).root
 
 
 def read_file(path: Path) -> TorchFile:
-    """Read a .t7 file and tell how it is written.
+    """Read a .t7 file, and find out its encoding.
 
-    Raises InvalidInputError for a damaged file or one of another format, UsageError where there is no file,
-    MachineError where it cannot be read.
+    Raises InvalidInputError for a damaged file or one of another format, UsageError if there is no file, MachineError
+    if it cannot be read.
     """
     path = Path(path)
     data = map_file(path)
@@ -66,7 +66,7 @@ def read_file(path: Path) -> TorchFile:
 
 
 def read_bytes(data: memoryview) -> TorchFile:
-    """Read what a .t7 file holds from memory, which the tensors then keep alive; errors as `read_file`."""
+    """Read the bytes of a .t7 file from memory, which the tensors keep alive. Raises as `read_file`."""
     damages: list[InvalidInputError] = []
     for encoding in _candidates(data):
         reader = _reader(data, encoding)
@@ -78,14 +78,14 @@ def read_bytes(data: memoryview) -> TorchFile:
                 break
             continue
         if root is None and reader.left:
-            raise _not_torch(data)  # zeros are a nil, and any file may begin with them
+            raise _not_torch(data)  # four zero bytes are a nil, and any file may begin with them
         if not damages or _is_evident(reader):
             return TorchFile(root, encoding, len(data), reader.left)
     raise max(damages, key=lambda damage: getattr(damage, "offset", 0))
 
 
 def _is_evident(reader: ObjectReader) -> bool:
-    """Return whether a second way of reading explains the file: a damaged one must not be read by chance."""
+    """Return whether a second encoding really explains the file, so that a damaged file is not read by chance."""
     return reader.left == 0 or reader.elements > 0
 
 
@@ -118,7 +118,7 @@ def _not_torch(data: memoryview) -> InvalidInputError:
 
 
 def _reader(data: memoryview, encoding: Encoding) -> ObjectReader:
-    # torchfile and numpy are imported here, where a file is read, and not where the command line starts.
+    # torchfile and numpy are imported only when a file is read, so that the command line starts fast.
     from pipeline.torch7.ascii import AsciiReader
     from pipeline.torch7.binary import BinaryReader
 

@@ -1,4 +1,4 @@
-"""Running the modules of a network on inputs of given shapes."""
+"""Prepares the lowering of a network: its inputs, and Python's recursion limit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipeline.graph.input_spec import InputSpec, TensorSpec
 from pipeline.torch7.module import Module, TorchValue, modules_in
 from pipeline.torch7.tree import MAX_DEPTH
 
-_FRAMES = 8  # Python calls for each of them, at most
+_FRAMES = 8  # nested Python calls for each level of modules, at most
 
 
 def declare(builder: Builder, inputs: Sequence[InputSpec]) -> TorchValue:
-    """Declare the network's inputs, as `input_name` calls them, in the order of the nested tables."""
+    """Declare the inputs of the network in the order of the nested tables, with the names of `input_name`."""
     count = sum(count_tensors(spec) for spec in inputs)
     positions = iter(range(count))
 
@@ -31,23 +31,23 @@ def declare(builder: Builder, inputs: Sequence[InputSpec]) -> TorchValue:
 
 
 def input_name(position: int, count: int) -> str:
-    """Return what the input at a position of several is called: `input`, or `input_1`, `input_2` ..."""
+    """Return the name of an input by its position: `input`, or `input_1`, `input_2` ... if there are several."""
     return "input" if count == 1 else f"input_{position + 1}"
 
 
 def count_tensors(spec: InputSpec) -> int:
-    """Count the tensors of an input."""
+    """Return the number of tensors in an input."""
     return 1 if isinstance(spec, TensorSpec) else sum(count_tensors(item) for item in spec.items)
 
 
 def depth(root: Module) -> int:
-    """Count how deep modules stand inside each other."""
+    """Return how deeply the modules of a network are nested."""
     return max(m.path.count(".") + 1 for m in modules_in(root))
 
 
 @contextmanager
 def deep_recursion(levels: int) -> Iterator[None]:
-    """Allow Python as many nested calls as the network is deep; raises UnsupportedError beyond MAX_DEPTH."""
+    """Allow the nested Python calls for so many levels of modules. Raises UnsupportedError beyond MAX_DEPTH."""
     if levels > MAX_DEPTH:
         raise UnsupportedError.one("the network", f"modules stand {levels} deep inside each other")
     before = sys.getrecursionlimit()

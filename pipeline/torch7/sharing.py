@@ -1,8 +1,8 @@
-"""Which tensors share memory, so that what a module writes in place is seen by everyone who holds that memory.
+"""Tracks which tensors share memory, so that what a module writes in place is seen through all of them.
 
-A value of the graph never changes; a Torch tensor does. `Sharing` maps each value that stands for a tensor to the
-value that its memory holds now. Views (a reshape, a slice) are followed in both directions, and only when somebody
-reads them.
+A value of the graph never changes, but a Torch tensor does. `Sharing` maps each value that stands for a tensor to the
+value that is the current content of its memory. Views (a reshape, a slice) are followed in both directions, and only
+when they are read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Write = Callable[[Value, Value], Value]  # the base's content, the view's new co
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A tensor that lies in another one's memory."""
+    """A tensor in the memory of another one."""
 
     base: Value
     read: Read
@@ -26,29 +26,29 @@ class View:
 
 
 class Sharing:
-    """The tensors of a network and what has been written into their memory, in order."""
+    """The tensors of a network, and what has been written into their memory."""
 
     def __init__(self) -> None:
         self._views: dict[str, View] = {}
         self._writes: dict[str, list[tuple[Value, Value]]] = {}
         self._known: dict[str, tuple[int, Value]] = {}
         self._same: dict[str, Value] = {}  # by content: the tensor that it was written to
-        self.writes = 0  # how many there were
+        self.writes = 0  # the number of writes so far
 
     def view(self, tensor: Value, base: Value, read: Read, write: Write) -> None:
-        """Note that `tensor` is a view of `base`; nothing where they are the same tensor."""
+        """Note that `tensor` is a view of `base`, unless they are the same tensor."""
         if tensor.name == base.name or tensor.name in self._views:
             return
         self._views[tensor.name] = View(base, read, write)
         self._known[tensor.name] = (len(self._history(tensor)), tensor)
 
     def is_view(self, tensor: Value) -> bool:
-        """Return whether a tensor lies in another one's memory."""
+        """Return whether a tensor is in the memory of another one."""
         return tensor.name in self._views
 
     def overwrite(self, tensor: Value, content: Value) -> None:
-        """Note that the memory of `tensor` holds `content` from now on; `content` is that tensor too."""
-        tensor = self._same.get(tensor.name, tensor)  # not a chain, however often one memory is written to
+        """Note that the memory of `tensor` now holds `content`. From now on, `content` stands for that tensor, too."""
+        tensor = self._same.get(tensor.name, tensor)  # so that no chain grows with the number of writes
         if tensor.name == content.name:
             return
         self._same[content.name] = tensor
@@ -60,7 +60,7 @@ class Sharing:
             self._known[name] = (len(history), content)
 
     def current(self, tensor: Value) -> Value:
-        """Return what the memory of `tensor` holds now."""
+        """Return the current content of the memory of `tensor`."""
         history = self._history(tensor)
         count, content = self._known.get(tensor.name, (0, tensor))
         if count == len(history):
@@ -75,7 +75,7 @@ class Sharing:
         return content
 
     def _put(self, target: Value, root: Value, new: Value) -> Value:
-        """Return the root's content after `new` is written to `target`, a view of it; before, it was `root`."""
+        """Return the content of the root after `new` is written to its view `target`. Before, it was `root`."""
         view = self._views.get(target.name)
         if view is None:
             return new

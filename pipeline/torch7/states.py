@@ -1,4 +1,4 @@
-"""What recurrent modules hand on from step to step, and start from."""
+"""The states that recurrent modules start from, and pass from step to step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pipeline.torch7.module import Module, TorchValue
 
 
 class States(dict[int, TorchValue]):
-    """What a recurrent module hands on to its next step, by module object; counts how often that changed.
+    """The state that each recurrent module passes to its next step, by module object. `changes` counts the changes.
 
-    Where they are `asked` for, a module starts from inputs of the network, and what it hands on last is an output.
+    If states are `asked` for, a module starts from inputs of the network, and its last state is an output.
     """
 
     def __init__(self, builder: Builder, asked: bool = False) -> None:
@@ -20,19 +20,19 @@ class States(dict[int, TorchValue]):
         self.changes = 0
         self.asked = asked
         self._builder = builder
-        self._started: dict[int, Module] = {}  # from inputs, in their order
+        self._started: dict[int, Module] = {}  # those that start from inputs, in the order of the inputs
 
     def __setitem__(self, key: int, value: TorchValue) -> None:
         self.changes += 1
         super().__setitem__(key, value)
 
     def forget(self, key: int) -> None:
-        """Let a module start anew; where states are asked for, it goes on."""
+        """Let a module start anew, unless states are asked for."""
         if not self.asked:
             self.changes += self.pop(key, None) is not None
 
     def first(self, m: Module, zeros: TorchValue) -> TorchValue:
-        """Return what a module starts from: `zeros`, or inputs of their shapes where states are asked for."""
+        """Return the state that a module starts from: `zeros`, or inputs of these shapes if states are asked for."""
         if not self.asked:
             return zeros
         key = id(m.object)
@@ -48,12 +48,12 @@ class States(dict[int, TorchValue]):
         return self._builder.input(name.format(next(count)), zeros.shape)
 
     def last(self) -> tuple[TorchValue, ...]:
-        """Return what the modules that started from inputs hand on at the end, in the order of the inputs."""
+        """Return the last states of the modules that started from inputs, in the order of the inputs."""
         return tuple([self[key] for key in self._started])
 
     @contextmanager
     def from_zeros(self) -> Iterator[None]:
-        """Let modules inside start from zeros, whatever is asked for."""
+        """Let modules that run in the block start from zeros, even if states are asked for."""
         before, self.asked = self.asked, False
         try:
             yield

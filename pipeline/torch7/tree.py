@@ -1,4 +1,4 @@
-"""The modules inside a module: what `modules` holds, checked, and the whole tree, whatever its depth."""
+"""The modules inside a module: those in `modules`, checked, and the whole tree, however deep."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.registry import Registry
 from pipeline.torch7.objects import LuaValue, Table, TorchObject, describe
 
-MAX_DEPTH = 2_000  # modules inside each other: the paths of all take memory with the square
+MAX_DEPTH = 2_000  # levels of nested modules; the memory for all paths grows with the square
 Held: TypeAlias = Literal["chain", "branches", "items", "replicas"]
-# Classes that cannot run without their `modules`, and whether these run one after the other, side by side on one input
-# or on an item of it each, or are copies of one that runs; filled where the classes are (`@module(inside=...)`).
+# The classes that cannot run without their `modules`, and how these run: one after the other ("chain"), all on the same
+# input ("branches"), each on its own item of the input ("items"), or only the first, of which the others are copies
+# ("replicas"). `@module(inside=...)` registers them.
 CONTAINERS: Registry[Held] = Registry("container class")
 
 
 def children(module: TorchObject, path: str = "") -> list[TorchObject]:
-    """Return the modules in `modules`, 1 to n; entries under other keys than numbers mean nothing, as in nn.
+    """Return the modules 1 to n in `modules`. As in nn, entries with keys that are not numbers are ignored.
 
-    Raises InvalidInputError for a container without that table, a hole in it, or something in it that is no
-    object. `path` is the module's own, for the message.
+    Raises InvalidInputError for a container without this table, a gap in it, or an item that is not an object. `path`
+    is the path of the module, for the message.
     """
     table = table_of(module)
     if table is None and CONTAINERS.get(module.class_name) is None:
@@ -28,7 +29,7 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
     if not isinstance(table, Table):
         raise _invalid(module, path, "modules", f"a table is needed, {describe(table)} is there")
     found = table.array()
-    # Where a number is missing, Torch's #modules is any of the borders; no meaning can be relied upon.
+    # If a number is missing, the length #modules may be any of the borders in Lua, so the meaning is undefined.
     beyond = [key for key in table if isinstance(key, int | float) and not isinstance(key, bool)]
     if len(beyond) != len(found):
         raise _invalid(module, path, f"modules[{len(found) + 1}]", "is missing, and there are modules behind it")
@@ -39,9 +40,9 @@ def children(module: TorchObject, path: str = "") -> list[TorchObject]:
 
 
 def table_of(module: TorchObject) -> LuaValue:
-    """Return what `modules` holds; where a graph has none, the modules of its nodes, in running order.
+    """Return the field `modules`; of a graph without it, a table of the modules of its nodes, in running order.
 
-    Old nngraph did not list them a second time (gmodule.lua, read).
+    Old versions of nngraph did not list the modules in `modules`, too (gmodule.lua, read).
     """
     listed: LuaValue = module.get("modules")
     nodes = in_nodes(module) if listed is None else None
@@ -49,7 +50,7 @@ def table_of(module: TorchObject) -> LuaValue:
 
 
 def in_nodes(module: TorchObject) -> list[LuaValue] | None:
-    """Return what the nodes of a graph run, in running order, as often as they do; None for what is no graph."""
+    """Return the modules that the nodes of a graph run, in running order, with repetitions; None if it is no graph."""
     nodes = module.get("forwardnodes")
     if not isinstance(nodes, Table):
         return None
@@ -59,12 +60,12 @@ def in_nodes(module: TorchObject) -> list[LuaValue] | None:
 
 
 def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
-    """Return a module and all in it with their paths, as `3.branch[1]`, parents first, in the file's order.
+    """Yield a module and all modules in it with their paths, such as `3.branch[1]`, parents first, in order.
 
-    A module that stands at several places is given at each, its inside only at the first. Errors as
-    `children`; a module that contains itself raises InvalidInputError, more than MAX_DEPTH levels UnsupportedError.
+    A module that occurs at several places is yielded at each, but its children only once. Raises as `children`, and
+    InvalidInputError for a module that contains itself, UnsupportedError for more than MAX_DEPTH levels.
     """
-    inside: set[int] = set()  # the modules on the way from the root
+    inside: set[int] = set()  # the modules on the path from the root
     seen: set[int] = set()
     pending: list[tuple[str, TorchObject, bool]] = [("", module, False)]
     while pending:
@@ -87,7 +88,7 @@ def walk(module: TorchObject) -> Iterator[tuple[str, TorchObject]]:
 
 
 def validate(module: TorchObject) -> None:
-    """Check the tree of modules; errors as `walk`."""
+    """Check the tree of modules. Raises as `walk`."""
     for _ in walk(module):
         pass
 

@@ -1,4 +1,4 @@
-"""What is said of a module whose class is not known: what it resembles, and which networks it holds."""
+"""Explains why a module of an unknown class is refused: what it resembles, and which networks are in it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pipeline.torch7.module import Module
 from pipeline.torch7.network import networks_within
 from pipeline.torch7.objects import Tensor, TorchObject
 
-_NAMED = 4  # of the networks that a module holds
+_NAMED = 4  # networks in a module that are named
 # Fields that every module may have, whatever its class.
 _GENERIC = frozenset(("_type", "gradInput", "modules", "name", "output", "train"))
 
 
 def unknown(m: Module) -> tuple[str, str]:
-    """Return the reason why a module of an unknown class is refused, and the advice."""
+    """Return the reason why a module of an unknown class is refused, and advice."""
     kind = m.kind
     if kind.startswith("ccn2.") or kind.endswith("CUDA"):
         return "keeps its images as channels, height, width, batch (cuda-convnet)", "save it as nn.SpatialConvolution"
@@ -32,7 +32,7 @@ def unknown(m: Module) -> tuple[str, str]:
 
 
 def with_networks(advice: str, m: Module) -> str:
-    """Add to some advice which of the networks in a module's fields can be converted by themselves."""
+    """Return the advice, extended by the networks in a module's fields that can be converted by themselves."""
     held = networks_within(m.object, m.path)
     if not held:
         return advice
@@ -42,7 +42,7 @@ def with_networks(advice: str, m: Module) -> str:
 
 
 def resembled(found: TorchObject) -> str:
-    """Return the known class that has the fields of an unknown one, in shapes that fit each other; "" for none."""
+    """Return the known class whose fields, with matching shapes, an unknown module has; "" if there is none."""
     weight, bias = _shape(found, "weight"), _shape(found, "bias")
     window = [found.get(name) for name in ("nOutputPlane", "nInputPlane", "kH", "kW")]
     if weight and all(isinstance(size, int) and size > 0 for size in window):

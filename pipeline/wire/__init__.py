@@ -1,1 +1,1 @@
-"""Protobuf's wire format, read and written around weights that stay where they lie."""
+"""Reads and writes files without copying their weights: protobuf's wire format, mapped files, digests."""

@@ -1,7 +1,7 @@
-"""The digest of what files hold: BLAKE3, which a processor computes about as fast as it reads memory.
+"""Digests of files by BLAKE3, which is computed about as fast as memory is read.
 
-https://github.com/BLAKE3-team/BLAKE3-specs. `b3sum` gives the same. SHA-256 takes four times as long, and twenty times
-where the processor has no instructions for it: as long as all else that a conversion does together.
+https://github.com/BLAKE3-team/BLAKE3-specs. `b3sum` computes the same. SHA-256 would take four times as long, and
+twenty times on processors without instructions for it, which is as long as the whole rest of a conversion.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from blake3 import blake3
 
 from pipeline.wire import plain
 
-_BLOCK = 16 << 20  # bytes read and digested at once: other threads rarely have to be asked for the interpreter
+_BLOCK = 16 << 20  # bytes read and digested at once; large, to rarely wait for the interpreter lock
 
 
 def digest(chunks: Iterable[bytes | memoryview]) -> str:
-    """Return the digest, 64 hexadecimal digits, of chunks of bytes that follow each other."""
+    """Return the digest of consecutive chunks of bytes, as 64 hexadecimal digits."""
     found = blake3()
     for chunk in chunks:
         found.update(chunk)
@@ -26,12 +26,12 @@ def digest(chunks: Iterable[bytes | memoryview]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the digest of a file's bytes; raises OSError, for what is no file too."""
+    """Return the digest of a file. Raises OSError, also for anything that is not a file."""
     return digest(_blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[memoryview]:
-    """Return a file's bytes, a block at a time, each good until the next one is asked for."""
+    """Yield the bytes of a file in blocks. Each block is valid until the next one is requested."""
     with plain.opened(path) as stream:
         block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
         while size := stream.readinto(block):  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Recognises what a file is that is no network, so that the error can name it and say what to do."""
+"""Recognises files of other formats, so that an error can say what a file is and what to do with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VARINT = rb"[\x80-\xff]*[\0-\x7f]"
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A format by its name with an article, and what a user who has such a file can do with it, if anything."""
+    """The name of a format, with an article, and advice for the user of such a file, if there is any."""
 
     name: str
     advice: str = ""
@@ -54,7 +54,7 @@ _STATE = Foreign("a solver's state (.solverstate)", "give the .caffemodel that w
 _KERAS = Foreign("a model of Keras")
 _WIDE = Foreign("a text file in UTF-16", "save it in UTF-8: iconv -f utf-16 -t utf-8")
 _TORCH_ZIP = Foreign("a zip archive, which is how PyTorch saves since 1.6", _PYTORCH)
-# By how a file begins, where that is more than a few bytes; the first that fits is taken.
+# Regular expressions for the beginning of a file. The first that matches is taken.
 _BEGINNINGS: tuple[tuple[bytes, Foreign], ...] = (
     (rb"\0+\Z", Foreign("only zero bytes", "an unfinished download or copy looks so: fetch or copy it again")),
     (rb"\xff\xfe|\xfe\xff", _WIDE),
@@ -78,20 +78,20 @@ _BEGINNINGS: tuple[tuple[bytes, Foreign], ...] = (
         rb"\x80[\x02-\x05]",
         Foreign("a Python pickle", f"{_PYTORCH}; a pickle can run any code, so it is not opened"),
     ),
-    # num, channels and height of a BlobProto
+    # A BlobProto: num, channels and height
     (
         rb"\x08%b\x10%b\x18" % (_VARINT, _VARINT),
         Foreign("a mean image or another array of Caffe (.binaryproto)", "give the .caffemodel of the network"),
     ),
-    # iter, and learned_net, which is a file's name, or history, a BlobProto, of a SolverState
+    # A SolverState: iter, then learned_net (a file name) or history (a BlobProto)
     (rb"\x08%b\x12.{1,2}[^\0-\x1f]+(\.caffemodel|\x1a%b[\x08\x2a\x3a])" % (_VARINT, _VARINT), _STATE),
     (rb"\x08%b\x1a%b[\x08\x2a\x3a]" % (_VARINT, _VARINT), _STATE),
-    # the name and op of a node, of a GraphDef
+    # A GraphDef: the name and op of a node
     (rb"\x0a.{1,2}\x0a.[\w./^-]+\x12.[A-Z]\w+", Foreign("a graph of TensorFlow")),
 )
-# By a name in it that no file of Caffe's weights holds.
+# Names in HDF5 files that never occur in weights of Caffe.
 _IN_HDF5 = {b"learned_net": _STATE, b"keras_version": _KERAS, b"model_weights": _KERAS}
-# By a line of text.
+# Regular expressions for lines of text files.
 _TEXTS: tuple[tuple[bytes, Foreign], ...] = (
     (
         rb"\A\s*(<!doctype html|<html)",
@@ -120,7 +120,7 @@ _SOLVER = re.compile(
 
 
 def foreign(data: memoryview) -> Foreign | None:
-    """Name what a file is that is of none of the formats here; None where it is not known."""
+    """Return what a file of another format is; None if it is unknown."""
     head = bytes(data[:4096])
     if not head:
         return Foreign("an empty file", "fetch or save it again")
@@ -134,13 +134,13 @@ def foreign(data: memoryview) -> Foreign | None:
 
 
 def hdf5_of_others(head: bytes) -> Foreign | None:
-    """Name what an HDF5 file is that holds no weights of Caffe, by the names of what is in it."""
+    """Return what an HDF5 file without Caffe weights is, by the names in it."""
     return next((found for name, found in _IN_HDF5.items() if name in head), None) if head[1:4] == b"HDF" else None
 
 
 def _text(head: bytes) -> Foreign | None:
     try:
-        # The last character may be cut.
+        # An incremental decoder accepts a last character that is cut.
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return None
@@ -153,7 +153,7 @@ def _text(head: bytes) -> Foreign | None:
 
 
 def _is_wide(head: bytes) -> bool:
-    """Tell text in UTF-16 without a mark of byte order: every other byte of Latin letters is 0."""
+    """Return whether a text is UTF-16 without a byte order mark: every other byte of Latin letters is 0."""
     even, odd = head[:64:2], head[1:64:2]
     return any(
         set(zeros) == {0} and _TEXT.match(letters.decode("latin-1")) for zeros, letters in ((even, odd), (odd, even))

@@ -1,4 +1,4 @@
-"""What the kernel does for whoever asks it: copies between files, and writing to the disk while more is written."""
+"""Uses the kernel to copy between files, and to write to disk in the background."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 from io import BufferedWriter
 from threading import Event
 
-LARGE = 1 << 20  # bytes from which a second thread and a call of the kernel pay
-_SYNC_SECONDS = 0.02  # between two times that the disk is asked for what was written: some 50 MB
+LARGE = 1 << 20  # bytes; for smaller files, threads and system calls cost more than they save
+_SYNC_SECONDS = 0.02  # between two syncs, in which some 50 MB are written
 
 
 def copy_range(source: int, target: int, start: int, size: int) -> int:
-    """Append `size` bytes of a file from `start` on to where `target` is written; give how many could be, perhaps 0.
+    """Copy `size` bytes from offset `start` of a file to the current position of `target`; return how many were copied.
 
-    No byte comes into this process, and file systems that can share blocks do so. An error ends the copy and is not
-    raised: where it is no peculiarity of this call, writing the rest meets it too.
+    The kernel copies them, or shares blocks if the file system can. An error ends the copy without being raised: if it
+    is a real problem, writing the rest will raise it, too.
     """
     copied = 0
     if hasattr(os, "copy_file_range"):
@@ -25,16 +25,16 @@ def copy_range(source: int, target: int, start: int, size: int) -> int:
             while copied < size and (more := os.copy_file_range(source, target, size - copied, start + copied)):
                 copied += more
         except OSError:
-            pass  # another kind of file system, or a full one
+            pass  # for example, the file system does not support the call, or is full
     return copied
 
 
 @contextmanager
 def synced(file: BufferedWriter) -> Iterator[None]:
-    """Have the disk confirm, by the end of the block, all that was written to `file` in it.
+    """Sync everything that is written to `file` inside the block to disk, by the end of the block.
 
-    It begins at once, in a thread: a disk that works while the next bytes are copied is done soon after the last.
-    Raises OSError for what the disk refuses, whenever it does.
+    A thread starts to sync at once, so that the disk is done soon after the last bytes are written. Raises OSError if
+    the disk fails, at any time.
     """
     written = Event()
 

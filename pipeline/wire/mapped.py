@@ -1,49 +1,42 @@
-"""Files as memory: mapped read-only, so that a weight is a view and costs nothing until it is used."""
+"""Maps files read-only, so that weights are views which cost nothing until they are used."""
 
 from __future__ import annotations
 
 import errno
 import mmap
 import os
-import stat
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import InvalidInputError, MachineError, UsageError
+from pipeline.wire.plain import NotPlainError, opened
 
 
 class MappedFile(mmap.mmap):
-    """A file in memory whose `descriptor` stays open, so that the kernel can copy from the file itself."""
+    """A mapped file whose `descriptor` stays open, so that the kernel can copy from the file."""
 
     descriptor: int
 
 
 def map_file(path: Path) -> memoryview:
-    """Map a whole file read-only; an empty file gives an empty view, any other that of a MappedFile.
+    """Map a whole file read-only, and return a view of it.
 
-    Raises UsageError where there is no such file, MachineError where the machine will not let us read it.
+    Raises UsageError if there is no such file, MachineError if it cannot be read.
     """
     try:
-        # Non-blocking: a named pipe given by mistake must be refused below, not waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return memoryview(b"")
+            mapped = MappedFile(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped.descriptor = os.dup(file.fileno())
+    except NotPlainError:
+        raise UsageError(f"{path} is not a file") from None
     except OSError as error:
         raise _unreadable(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is not a file")
-        if status.st_size == 0:
-            return memoryview(b"")
-        mapped = MappedFile(descriptor, 0, access=mmap.ACCESS_READ)
-        mapped.descriptor = os.dup(descriptor)
-        weakref.finalize(mapped, os.close, mapped.descriptor)
-        return memoryview(mapped)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    finally:
-        os.close(descriptor)
+    weakref.finalize(mapped, os.close, mapped.descriptor)
+    return memoryview(mapped)
 
 
 def _unreadable(path: Path, error: OSError) -> UsageError | MachineError:
@@ -54,7 +47,7 @@ def _unreadable(path: Path, error: OSError) -> UsageError | MachineError:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Put the file's name in front of the place that an InvalidInputError raised inside the block names."""
+    """Add the name of the file to the place in an InvalidInputError that is raised inside the block."""
     try:
         yield
     except InvalidInputError as error:

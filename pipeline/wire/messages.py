@@ -1,6 +1,6 @@
-"""Protobuf messages from files of others, text or binary.
+"""Reads protobuf messages from untrusted files, text or binary.
 
-Read strictly: a field dropped in silence is a network that computes something else.
+They are read strictly: if an unknown field were ignored silently, the network might compute something else.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
-from pipeline.wire.words import LONGEST_PATH, check_name
+from pipeline.wire.words import CONTROL, LONGEST_PATH, check_name
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 M = TypeVar("M", bound="Message")
 
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
-# Remarks, strings, and words that are too long. One without an end is taken to that of its line: none is read twice.
+# Comments, strings, and words that are too long. A string that is not closed is matched up to the end of its line, so
+# that no character is scanned twice.
 _WORDS = re.compile(
     rb"""\#[^\n]*+|"(?:[^"\\\n]|\\.)*+"?|'(?:[^'\\\n]|\\.)*+'?|(?<![\w.+-])[\w.+-]{%d,}+""" % LONGEST_PATH
 )
@@ -30,17 +30,17 @@ _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enu
 
 
 def is_text(view: memoryview) -> bool:
-    """Return whether a file holds a message's text form: it begins with a field's name, and has no control bytes.
+    """Return whether a file holds a message as text: it begins with the name of a field, and has no control bytes.
 
-    A small binary net may have none either: one of just a name is a line feed, a length and that name.
+    The first condition is needed because a tiny binary net may have no control bytes but the line feed, either.
     """
-    return _TEXT.match(view) is not None and _BINARY.search(view) is None
+    return _TEXT.match(view) is not None and CONTROL.search(view) is None
 
 
 def count_parts(view: memoryview, *path: int, word: str) -> int:
-    """Return how many messages lie at a path of fields, without reading them; in text: after a `word`, be it a remark.
+    """Return the number of messages at a path of field numbers, without parsing them. Raises as `scan.fields`.
 
-    Errors as `scan.fields`.
+    In text form, the occurrences of `word` before a brace are counted, even those in comments.
     """
     if is_text(view):
         return sum(1 for _ in re.finditer(rb"\b%b\s*:?\s*[{<]" % word.encode(), view))
@@ -48,14 +48,14 @@ def count_parts(view: memoryview, *path: int, word: str) -> int:
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message in either form; InvalidInputError where damaged, UnsupportedError for unknown fields."""
+    """Read a message, text or binary. Raises InvalidInputError if damaged, UnsupportedError for unknown fields."""
     return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
 
 
 def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
-    """Read a message's text form (.prototxt, .pbtxt); the errors name the line.
+    """Read a message from text (.prototxt, .pbtxt). Errors name the line.
 
-    Fields that the schema lacks are kept in the message that has a place for them (see `unknown_fields.keep`).
+    Unknown fields are kept in the message that has a place for them (see `unknown_fields.keep`).
     """
     from google.protobuf import text_format
 
@@ -66,7 +66,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
             number = 1 + bytes(view[: word.start()]).count(b"\n")
             why = f"there is a word of {word.end() - word.start():,} bytes, and {LONGEST_PATH:,} are the most"
             raise InvalidInputError(f"{path} is no network", where=f"{path}, line {number}", why=why)
-    # A comment may be in any encoding; a name that is not UTF-8 is refused by protobuf as it is set.
+    # Comments may be in any encoding. A name that is not UTF-8 is refused by protobuf.
     content = str(view, "utf-8", "surrogateescape").removeprefix("\ufeff")
     try:
         return text_format.Parse(keep(content, kind), kind())
@@ -86,12 +86,12 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
             f"{path} is no {kind.DESCRIPTOR.name} in text form", where=where, why=str(error)
         ) from error
     except (ValueError, TypeError, OverflowError, RecursionError, SystemError) as error:
-        why = str(error.__cause__ or error)  # a SystemError comes of a field or value whose name is not UTF-8
+        why = str(error.__cause__ or error)  # a SystemError comes from a field or value whose name is not UTF-8
         raise InvalidInputError(f"{path} is no {kind.DESCRIPTOR.name} in text form", why=why) from error
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Callable[[str], None] | None = None) -> M:
-    """Read a message's binary form; fields that the schema lacks are an error that names all, or are told to `note`."""
+    """Read a binary message. Unknown fields are an error that names all of them, or are passed to `note`."""
     from google.protobuf.message import DecodeError
 
     try:
@@ -109,7 +109,7 @@ def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Call
 
 
 def _is_field(name: str | None, line: str) -> bool:
-    """Tell a field that the schema lacks from a word of some other kind of text."""
+    """Return whether a word is a field that the schema lacks, rather than a word of some other kind of text."""
     return name is None or re.search(rf"\b{re.escape(name)}\s*[:{{<]", line) is not None
 
 
@@ -121,9 +121,10 @@ def _wording(unknown: re.Match[str]) -> str:
 
 
 def _unknown(message: Message, place: str = "") -> Iterator[str]:
-    """Word the fields that the schema lacks of a message, and of those in it, each with the `place` that has a name.
+    """Describe the unknown fields of a message and of the messages in it, each with the innermost named `place`.
 
-    Raises InvalidInputError for text that is not UTF-8, and for names that are too long.
+    `place` (" of NAME") names the nearest enclosing message that has a name. Raises InvalidInputError for text that is
+    not UTF-8, and for names that are too long.
     """
     from google.protobuf.message import Message
     from google.protobuf.unknown_fields import UnknownFieldSet

@@ -1,33 +1,38 @@
-"""Paths as the file system has them."""
+"""Canonical paths."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
+from unicodedata import normalize
 
 
 def canonical(path: Path) -> Path:
-    """Return the one path of a file or folder that may have many: without links, and spelt as it is listed.
+    """Return the canonical path of a file or folder: without links, and spelt as the file system lists it.
 
-    Where case does not count, as on what Windows or macOS have formatted, `Net` and `net` are one. What is not there
-    yet stays as it is spelt.
+    On file systems that ignore case, as those of Windows and macOS, `Net` and `net` have the same canonical path; on
+    those that normalize Unicode, as macOS's, so have an é of one code point and of two. Parts that do not exist yet
+    stay as they are spelt.
     """
-    found, *names = path.resolve().parts
-    at = Path(found)
-    for name in names:
-        at /= _listed(at, name)
-    return at
+    at = ""
+    for name in path.resolve().parts[1:]:
+        at += f"/{_listed(at, name)}"
+    return Path(at or "/")
 
 
-def _listed(folder: Path, name: str) -> str:
-    """Return a name as its folder lists it."""
-    other = name.swapcase()
-    if other == name or not os.path.lexists(f"{folder}/{other}"):  # where case counts, nearly always
-        return name
+def _listed(folder: str, name: str) -> str:
+    """Return a name in the spelling in which its folder lists it."""
+    others = {name.swapcase(), normalize("NFC", name), normalize("NFD", name)} - {name}
+    there = [path for other in others if os.path.lexists(path := f"{folder}/{other}")]  # nearly always none
     with suppress(OSError):
-        if (folder / other).samefile(folder / name):
-            names = [path.name for path in folder.iterdir()]
+        if any(Path(path).samefile(f"{folder}/{name}") for path in there):
+            names = [path.name for path in Path(folder or "/").iterdir()]
             if name not in names:
-                return next((each for each in names if each.casefold() == name.casefold()), name)
+                return next((each for each in names if _folded(each) == _folded(name)), name)
     return name
+
+
+def _folded(name: str) -> str:
+    """Return what is the same of all spellings of a name (Unicode, 3.13, canonical caseless matching)."""
+    return normalize("NFD", normalize("NFD", name).casefold())

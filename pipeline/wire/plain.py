@@ -1,4 +1,4 @@
-"""Files in folders where others may have put something else in their place: opened only where they are files."""
+"""Opens files in folders where others may have put something else in their place, such as a named pipe."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-_LARGEST = 1 << 28  # bytes of a file that is read whole
+_LARGEST = 1 << 28  # bytes that a file may have to be read as a whole
 
 
 class NotPlainError(OSError):
-    """A folder, a pipe, a device, a socket, or a file too large to be read whole lies where a file is expected."""
+    """A folder, pipe, device or socket, or a file that is too large, is in the place of a file."""
 
 
 def opened(path: Path) -> BinaryIO:
-    """Open a file to read its bytes, unbuffered, and wait for nobody. Raises NotPlainError, OSError."""
+    """Open a file for reading, unbuffered and without blocking. Raises NotPlainError, OSError."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):
@@ -26,7 +26,7 @@ def opened(path: Path) -> BinaryIO:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of a file that is not large. Raises NotPlainError, OSError."""
+    """Return the bytes of a file of at most 256 MiB. Raises NotPlainError, OSError."""
     with opened(path) as stream:
         if os.fstat(stream.fileno()).st_size > _LARGEST:
             raise _not_plain(errno.EFBIG, path)
@@ -34,7 +34,7 @@ def read(path: Path) -> bytes:
 
 
 def end_of(path: Path, size: int) -> bytes:
-    """Return the last `size` bytes of a file, or all that it has. Raises NotPlainError, OSError."""
+    """Return the last `size` bytes of a file, or all of it if it is shorter. Raises NotPlainError, OSError."""
     with opened(path) as stream:
         stream.seek(max(0, os.fstat(stream.fileno()).st_size - size))
         return stream.read(size)

@@ -1,12 +1,13 @@
-"""Protobuf's wire format, read in place: where each field of a message lies, without copying its bytes.
+"""Reads protobuf's wire format in place: finds where each field of a message is, without copying its bytes.
 
-A message is a run of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
+A message is a sequence of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import InvalidInputError
@@ -21,15 +22,15 @@ VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
 _MOST = 1 << 18  # parts of a message; a network has fewer layers, and a blob or tensor is one part or a few
-_FEW = 32  # bytes of numbers, as a shape's, that are read one by one: numpy would take longer to begin
+_FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
 class Field(NamedTuple):
     """One field of a message: `start` and `end` are the payload's bytes in the view.
 
-    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that
-    follow each other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start`
-    the first payload and `end` where the last one ends.
+    `value` is the number in a varint, or the length of a length-delimited field. Consecutive fixed-width fields with
+    the same tag, as unpacked numbers, are a single Field: `value` is their number, `start` the first payload, and `end`
+    the end of the last one.
     """
 
     number: int
@@ -40,9 +41,9 @@ class Field(NamedTuple):
 
 
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
-    """Return the fields of the message in view[start:end], in the file's order.
+    """Yield the fields of the message in view[start:end], in order.
 
-    Raises InvalidInputError with the byte offset where the bytes are not a message, or are one of very many parts.
+    Raises InvalidInputError, with the byte offset, if the bytes are not a message, or one of more than 2^18 parts.
     """
     at, parts = start, 0
     while at < end:
@@ -77,33 +78,64 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
 
 def count(view: memoryview, *path: int) -> int:
-    """Return how many fields lie at a path of numbers: (7, 1) counts the nodes in the graphs of an ONNX model."""
+    """Return the number of fields at a path of field numbers: (7, 1) counts the nodes of an ONNX model."""
     level = fields(view, 0, len(view))
     for number in path[:-1]:
         level = (inner for field in level if field.number == number for inner in inside(view, field))
     return sum(field.number == path[-1] for field in level)
 
 
-def number_at(view: memoryview, at: int) -> int:
-    """Return the number of the field that begins there, whether or not the file holds all of it; 0 where none does."""
+def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
+    """Return the first field of a file that has one of these numbers, even if it is cut off by the end of the file.
+
+    None if there is no such field or it has no length, and if the field `name` comes before it twice or is no text.
+    """
+    at, named = 0, False
     try:
-        return _varint(view, at, len(view))[0] >> 3
+        for field in fields(view, 0, len(view)):
+            if field.number in numbers:
+                return field if field.wire_type == LENGTH_DELIMITED else None
+            if field.number == name:
+                if named or field.wire_type != LENGTH_DELIMITED:
+                    return None
+                named = True
+            at = field.end
+        return None
     except InvalidInputError:
-        return 0
+        return _cut(view, at, numbers)
+
+
+def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
+    """Return what is there of a field that the file ends in, where it has a length and one of these numbers."""
+    try:
+        tag, at = _varint(view, at, len(view))
+        value, at = _varint(view, at, len(view))
+    except InvalidInputError:
+        return None
+    is_cut = tag >> 3 in numbers and tag & 7 == LENGTH_DELIMITED and at + value > len(view)
+    return Field(tag >> 3, LENGTH_DELIMITED, value, at, len(view)) if is_cut else None
+
+
+def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
+    """Return the numbers of the fields in a field, each with its wire type, as far as they are a message's."""
+    found = set()
+    with suppress(InvalidInputError):
+        for part in inside(view, field):
+            found.add((part.number, part.wire_type))
+    return found
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Return the fields of the message in a field; InvalidInputError where that is of another wire type."""
+    """Return the fields of the message in a field. Raises InvalidInputError if it has another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
 
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
+    """Return the numbers in all occurrences of a repeated `<f4` or `<f8` field, packed or not, in order.
 
-    Bytes that hold numbers of any type, one behind the other, are read alike.
-
-    A single packed run (what every writer makes) is a view of the file; anything else is copied once.
+    Fields of bytes that hold numbers of any type are read in the same way. A single packed run, which is what every
+    writer makes, is a view of the file; anything else is copied once.
     """
     itemsize = np.dtype(dtype).itemsize
     runs = []
@@ -122,7 +154,7 @@ def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[
 
 
 def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
+    """Return the integers of a repeated int32, int64, bool or enum field, packed or not, as int64."""
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
@@ -138,7 +170,7 @@ def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
 
 
 def text(view: memoryview, field: Field) -> str:
-    """Return the string in a length-delimited field; InvalidInputError where it is not UTF-8 text."""
+    """Return the string in a length-delimited field. Raises InvalidInputError if it is not UTF-8 text."""
     try:
         return str(payload(view, field), "utf-8")
     except UnicodeDecodeError:
@@ -146,7 +178,7 @@ def text(view: memoryview, field: Field) -> str:
 
 
 def payload(view: memoryview, field: Field) -> memoryview:
-    """Return the bytes of a length-delimited field; InvalidInputError where it is of another wire type."""
+    """Return the bytes of a length-delimited field. Raises InvalidInputError if it has another wire type."""
     if field.wire_type != LENGTH_DELIMITED:
         _damaged(field.start, f"field {field.number} has wire type {field.wire_type}, not a length")
     return view[field.start : field.end]
@@ -165,7 +197,7 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
 
 
 def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int:
-    """Count the fields that repeat the tag in view[tag_start:at], each with `width` bytes after it."""
+    """Return how many consecutive fields have the tag in view[tag_start:at] and a payload of `width` bytes."""
     step = at - tag_start + width
     possible = (end - tag_start) // step
     tag = np.frombuffer(view[tag_start:at], np.uint8)
@@ -182,7 +214,7 @@ def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int
 
 def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
     width = _WIDTH[field.wire_type]
-    # The last payload ends at `end`, and every other one is a tag further from its neighbour.
+    # There is a tag between each payload and the next.
     step = width if field.value == 1 else (field.end - field.start - width) // (field.value - 1)
     return np.ndarray((field.value,), dtype, view, field.start, (step,))
 

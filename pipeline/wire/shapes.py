@@ -1,4 +1,4 @@
-"""Shapes as files tell them: any numbers, until somebody has looked."""
+"""Checks shapes from untrusted files."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from math import prod
 
 MAX_RANK = 32  # axes of a tensor: what Caffe and older numpy can have (kMaxBlobAxes, blob.hpp; NPY_MAXDIMS)
-_MOST_NUMBERS = 1 << 59  # of 8 bytes and less, whose bytes numpy counts in 63 bits
+_MOST_NUMBERS = 1 << 59  # of at most 8 bytes each, so that numpy can count their bytes in 63 bits
 
 
 def possible(shape: Sequence[int]) -> bool:
-    """Return whether an array can have a shape at all.
+    """Return whether numpy can make an array of this shape.
 
-    An extent of 0 leaves an array without numbers, but the others are multiplied all the same (PyArray_NewFromDescr).
+    Extents of 0 are ignored for that, since numpy multiplies the others all the same (PyArray_NewFromDescr).
     """
     return (
         len(shape) <= MAX_RANK

@@ -1,11 +1,11 @@
-"""Protobuf messages written around weights: small parts as bytes, weights straight from where they lie.
+"""Writes protobuf messages with large weights: small parts as bytes, weights directly from their memory or file.
 
-The size of everything is known before the first byte is written, and the digest with the last one.
+All sizes are known before the first byte is written, and the digest is known with the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import SEEK_END, BufferedWriter
@@ -18,11 +18,12 @@ from pipeline.errors import MachineError, Problem, UnsupportedError
 from pipeline.wire.digest import digest
 from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.mapped import MappedFile
+from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.scan import LENGTH_DELIMITED
 
 CHUNK = 8 << 20  # bytes converted at once
 STEP = 32 << 20  # bytes written between two reports of progress
-LIMIT = 1 << 31  # protobuf's sizes are signed 32-bit numbers: Caffe and Caffe2 read one byte less than this
+LIMIT = 1 << 31  # bytes; protobuf's sizes are signed 32-bit numbers, so Caffe and Caffe2 read at most one byte less
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ Part = bytes | Floats
 
 
 def varint(value: int) -> bytes:
-    """Encode a number; a negative one as its 64-bit two's complement, as protobuf does."""
+    """Return a number as a varint. As in protobuf, a negative number is encoded as its 64-bit two's complement."""
     value &= 0xFFFF_FFFF_FFFF_FFFF
     encoded = bytearray()
     while value > 0x7F:
@@ -50,7 +51,7 @@ def varint(value: int) -> bytes:
 
 
 def packed_varints(values: Iterable[int]) -> bytes:
-    """Encode the payload of a packed field of integers (shapes, indices)."""
+    """Return the payload of a packed field of integers (shapes, indices)."""
     return b"".join(map(varint, values))
 
 
@@ -60,7 +61,7 @@ def length_delimited(number: int, size: int) -> bytes:
 
 
 def message(number: int, parts: Sequence[Part]) -> list[Part]:
-    """Wrap `parts` as the message in field `number`; bytes that follow each other become one part."""
+    """Return `parts` as the message in field `number`, with consecutive bytes joined to one part."""
     joined: list[Part] = [length_delimited(number, total(parts))]
     for part in parts:
         if isinstance(part, bytes) and isinstance(joined[-1], bytes):
@@ -71,30 +72,23 @@ def message(number: int, parts: Sequence[Part]) -> list[Part]:
 
 
 def total(parts: Iterable[Part]) -> int:
-    """Return the bytes that `parts` will take in the file."""
+    """Return the size of `parts` in the file, in bytes."""
     return sum(map(len, parts))
 
 
 def check_size(name: str, size: int, advice: str = "") -> None:
-    """Refuse a message that readers of protobuf cannot load: UnsupportedError naming its size in bytes."""
+    """Raise UnsupportedError if a message is too large for readers of protobuf."""
     if size >= LIMIT:
         reason = f"{size:,} bytes, and a protobuf message must stay under {LIMIT:,} bytes (2 GiB)"
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
-Progress = Callable[[int, int, str], None]  # bytes done, bytes in all, "bytes"
+def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> str:
+    """Write `parts` to a new file and return its digest. A large file is synced to disk.
 
-
-def unheard(done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
-
-
-def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> str:
-    """Write `parts` to a new file and give its digest; the disk has confirmed a large one.
-
-    What lies in a mapped file is copied by the kernel, other contiguous float32 memory as it is, other arrays
-    8 MiB at a time; a second thread digests the same memory meanwhile, and a third has the disk write.
-    Raises MachineError where the disk is full or the place cannot be written.
+    Arrays in a mapped file are copied by the kernel, other contiguous float32 arrays are written directly, and all
+    others are converted 8 MiB at a time. A second thread computes the digest meanwhile, and a third one syncs the file.
+    Raises MachineError if the disk is full or the file cannot be written.
     """
     parts = list(parts)
     size = total(parts)
@@ -116,7 +110,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = unheard) -> st
 
 
 def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
-    """Return the bytes of the file that `write` makes of `parts`; each chunk is good until the next is asked for."""
+    """Yield the bytes of `parts` in chunks. Each chunk is valid until the next one is requested."""
     for part in parts:
         if isinstance(part, bytes):
             yield part
@@ -125,7 +119,7 @@ def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
 
 
 def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
-    """Append a part; give, step by step, how many bytes more there are."""
+    """Append a part, and yield the number of bytes written in each step."""
     if isinstance(part, bytes):
         yield file.write(part)
         return
@@ -140,7 +134,7 @@ def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
 
 
 def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
-    """Have the kernel append contiguous memory of a mapped file, or the beginning of it; give bytes, step by step."""
+    """Let the kernel append an array in a mapped file, or its beginning, and yield the number of bytes in each step."""
     source = _mapped(array)
     if source is None:
         return
@@ -158,7 +152,7 @@ def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
 
 
 def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
-    """Return the mapped file that an array is a view of; None where it is of other memory."""
+    """Return the mapped file that an array is a view of; None if it is in other memory."""
     owner: object = array
     while isinstance(owner, np.ndarray):
         owner = owner.base
@@ -167,9 +161,9 @@ def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Return an array's numbers as little-endian float32 bytes, without a copy where that is what it holds.
+    """Yield the numbers of an array as little-endian float32 bytes, without a copy if it holds just that.
 
-    A converted chunk is good until the next one is asked for.
+    A converted chunk is valid until the next one is requested.
     """
     if not array.size:
         return

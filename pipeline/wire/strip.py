@@ -1,4 +1,4 @@
-"""Messages without the fields that hold weights: small enough to parse."""
+"""Removes the fields of weights from messages, so that they are small enough to parse."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipeline.wire import scan
 from pipeline.wire.scan import fields
 from pipeline.wire.splice import length_delimited
 
-Dropped = Mapping[int, Any]  # by field number: None to leave it out, or what to leave out of the message that it holds
+Dropped = Mapping[int, Any]  # by field number: None to drop the field, or what to drop from the message in it
 
 
 def strip(view: memoryview, dropped: Dropped) -> bytes:
-    """Return a binary message without the fields in `dropped`; all others are copied as they lie.
+    """Return a binary message without the fields in `dropped`. All others are copied unchanged.
 
-    Raises InvalidInputError where the bytes are no message.
+    Raises InvalidInputError if the bytes are not a message.
     """
     return b"".join(_kept(view, 0, len(view), dropped))
 

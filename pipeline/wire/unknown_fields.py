@@ -1,6 +1,6 @@
-"""Fields of a message's text form that its schema lacks: found all at once, and kept where the schema has a place.
+"""Finds all fields in the text of a message that its schema lacks, and keeps them where the schema has a place.
 
-protobuf's own parser stops at the first of them, or drops all of them in silence.
+protobuf's own parser either stops at the first unknown field, or ignores all of them silently.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 KEEPER = "unknown"  # the field of a message that keeps what its schema lacks: its `path`, `text` and `line`
-DEEPEST = 60  # messages in messages; what lies deeper is left to protobuf's parser, which refuses it
+DEEPEST = 60  # nested messages; protobuf's own parser refuses what is nested deeper
 
 _BETWEEN = r"(?:\s|\#[^\n]*+)*+"  # spaces and comments
 _TOKEN = re.compile(
@@ -27,7 +27,7 @@ _CLOSING = {"{": "}", "<": ">"}
 
 
 class Token(NamedTuple):
-    """A word, a string or a mark of the text, and where it stands."""
+    """A word, a string or a punctuation mark in a text, with its position."""
 
     text: str
     start: int
@@ -38,8 +38,8 @@ class Token(NamedTuple):
 class UnknownField:
     """A field that the schema lacks, or a value that its enum lacks.
 
-    `path` leads to it from the message that keeps it, `text` is its value as it was written. It stands at
-    `start` to `end`, inside the field of the keeper that begins at `anchor`.
+    `path` leads to it from the message that keeps it; `text` is its value as it was written. It is at `start` to `end`,
+    inside the field of that message which begins at `anchor`.
     """
 
     path: str
@@ -50,7 +50,7 @@ class UnknownField:
 
 
 def unclosed(text: str) -> int:
-    """Return the line of the innermost message that the text opens and never closes; 0 where it closes all."""
+    """Return the line where the innermost unclosed message is opened; 0 if all messages are closed."""
     opened, end = list[int](), 0
     for token in _tokens(text):
         end = token.end
@@ -58,19 +58,19 @@ def unclosed(text: str) -> int:
             opened.append(token.start)
         elif token.text in _CLOSING.values() and opened:
             opened.pop()
-    is_read = "\n" not in text[end:].strip()  # else a string is not closed, which may hide a brace
+    is_read = "\n" not in text[end:].strip()  # else there is an unclosed string, which may hide a brace
     return text.count("\n", 0, opened[-1]) + 1 if opened and is_read else 0
 
 
 class _Irregular(Exception):  # noqa: N818 - a reason to give up, not a fault
-    """Text that protobuf's own parser shall judge."""
+    """The text is irregular, and left to protobuf's own parser."""
 
 
 def keep(text: str, kind: type[Message]) -> str:
-    """Return the text with each field that the schema lacks moved into `unknown` of the nearest message that has it.
+    """Return the text with each unknown field moved into the field `unknown` of the nearest message that has one.
 
-    Lines stay where they are. Text that is no message, or too deep, comes back as it is; so does all text of a
-    message without `unknown`.
+    Line numbers do not change. Text that is no message or too deeply nested, and text of messages without `unknown`, is
+    returned unchanged.
     """
     message: Any = kind.DESCRIPTOR
     if KEEPER not in message.fields_by_name:
@@ -95,7 +95,7 @@ def keep(text: str, kind: type[Message]) -> str:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    """Return the tokens of a text, up to something that is none."""
+    """Yield the tokens of a text, up to something that is not a token."""
     at = 0
     while match := _TOKEN.match(text, at):
         yield Token(match["token"], match.start("token"), match.end("token"))
@@ -108,7 +108,7 @@ def _escaped(text: str) -> str:
 
 
 class _Scan:
-    """A walk over the tokens of a text, guided by the messages that they should be."""
+    """A walk over the tokens of a text, guided by the schema."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -136,7 +136,7 @@ class _Scan:
     def message(
         self, kind: Descriptor, path: tuple[str, ...], anchor: int | None = None, closing: str = ""
     ) -> Iterator[UnknownField]:
-        """Return what is unknown in the fields up to `closing`; `path` and `anchor` are those inside its keeper."""
+        """Return the unknown fields up to `closing`. `path` and `anchor` are as in UnknownField."""
         if len(path) > DEEPEST:
             raise _Irregular
         if KEEPER in kind.fields_by_name:
@@ -169,7 +169,7 @@ class _Scan:
             yield UnknownField(".".join(inner), written, name.start, last.end, anchor)
 
     def _value(self) -> tuple[Token, Token]:
-        """Skip a value: strings, a word, a list or a message; give its first and its last token."""
+        """Skip a value (strings, a word, a list or a message), and return its first and last token."""
         first = last = self._take()
         if first.text in _CLOSING or first.text == "[":
             depth = 1
@@ -185,7 +185,7 @@ class _Scan:
 
 
 def _fits(field: FieldDescriptor, written: str) -> bool:
-    """Tell whether an enum has the value: a name, or a number, which protobuf's parser checks."""
+    """Return whether an enum may have this value: a known name, or a number, which protobuf's parser checks."""
     if field.enum_type is None or not _NAME.fullmatch(written):
         return True
     return written in field.enum_type.values_by_name

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Options, load
-from pipeline.engine import batch, events
+from pipeline.engine import batch, events, record, runner
 from pipeline.engine.executors.executor import Executor, Result
 from pipeline.engine.job import Job, new_job
 from pipeline.errors import UnsupportedError
 from pipeline.stages.stage import Task
+from pipeline.store import writing
 from tests.engine.fakes import EMIT, IMPORT, STAGES, TORCH, TRANSLATE, import_graph
 
 
@@ -149,3 +151,32 @@ def test_what_is_cached_and_lies_as_delivered_is_sent_nowhere(tmp_path: Path) ->
     (tmp_path / "m0.t7").write_bytes(TORCH + b"other")
     (tmp_path / "out/m1/predict_net.pb").unlink()
     assert _sent([*runs[:2], replace(runs[2], force=("emit",)), runs[3]]) == (["m3"], ["m0", "m1", "m2"])
+
+
+def test_the_records_of_models_that_wait_are_confirmed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed, confirm = list[int](), writing.confirm
+    monkeypatch.setattr(writing, "confirm", lambda *paths: [confirmed.append(len(paths)), confirm(*paths)])
+    runs = zoo(tmp_path, "a", "b", "c", "d")
+    runner.wait(runs, lambda event: None)
+    assert {record.load(options.output).state for options in runs} == {record.WAITING}
+    facts = [8, 1]  # that the store is not the user's own: of each folder, and of the mark of each
+    assert confirmed == [*facts, 4, 4]
+
+
+def test_a_record_that_cannot_be_written_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, runs = record.RunRecord.write, zoo(tmp_path, "a", "b", "c")
+
+    def refuse(found: record.RunRecord, path: Path) -> None:
+        if path.parent == runs[1].output:
+            raise OSError(errno.EDQUOT, "no more room for you", str(path))
+        write(found, path)
+
+    monkeypatch.setattr(record.RunRecord, "write", refuse)
+    runner.wait(runs, lambda event: None)
+    assert [sorted(path.name for path in options.output.iterdir()) for options in runs] == [
+        [record.RECORD],
+        [],
+        [record.RECORD],
+    ]

@@ -31,7 +31,7 @@ def test_the_option_that_changed_is_told_with_both_values(bench: Bench) -> None:
     planned = _plan(bench, root="model.net")
     assert planned["import"] == ("run", ["option root changed from nothing to model.net"])
     assert planned["emit"][0] == "follows"
-    assert "graph it reads is made anew" in planned["emit"][1][0]
+    assert "graph it reads is made again" in planned["emit"][1][0]
 
 
 def test_a_stage_with_a_change_of_its_own_is_sure_to_run(bench: Bench) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
-from pipeline.graph.serialization import GRAPH_FILE, WEIGHTS_FILE, read, write
+from pipeline.graph.neutral import GRAPH_FILE, WEIGHTS_FILE
+from pipeline.graph.serialization import read, write
 from pipeline.graph.values import Graph, Origin
 from tests.graph.operators.apply import close
 from tests.support import numbers

@@ -7,15 +7,19 @@ import pytest
 from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Relu, TopK
 from pipeline.graph.values import Graph, Node
-from pipeline.graph.writers import Writers
+from pipeline.graph.writers import NetBuilder, Writers
 
 
-def writers() -> Writers[list[str]]:
-    found: Writers[list[str]] = Writers("operator")
+class Net(NetBuilder):
+    title = "TopNet"
+
+
+def writers() -> Writers[Net]:
+    found: Writers[Net] = Writers("operator")
 
     @found.writes(TopK, where=lambda node, graph: bool(node.operator.largest))
-    def top_k(node: Node[TopK], net: list[str]) -> None:
-        net.append(f"the {node.operator.k} largest")
+    def top_k(node: Node[TopK], net: Net) -> None:
+        net.refuse(f"the {node.operator.k} largest")
 
     return found
 
@@ -43,3 +47,14 @@ def test_a_writer_for_some_nodes_is_not_one_for_all() -> None:
 def test_an_operator_has_one_writer() -> None:
     with pytest.raises(ValueError, match="TopK is registered twice"):
         writers().writes(TopK)(lambda node, net: None)
+
+
+def test_all_that_is_refused_is_told_at_once() -> None:
+    net = Builder()
+    x = net.input("x", (2, 3))
+    graph = net.finish(
+        [net.add("Relu", x, name="a"), net.add(TopK(k=2, largest=0), x, name="b"), net.add(TopK(k=2), x, name="c")]
+    )
+    told = [(problem.origin, problem.reason) for problem in writers().write(graph, Net())]
+    lacking = [("a (Relu)", "Relu has no counterpart in TopNet"), ("b (TopK)", "TopK has no counterpart in TopNet")]
+    assert told == [*lacking, ("c (TopK)", "the 2 largest")]

@@ -35,7 +35,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str
 def test_files_get_their_names_once_the_disk_has_all_their_bytes_and_are_confirmed_together(
     tmp_path: Path, told: list[tuple[str, str]]
 ) -> None:
-    writing.replace_all(tmp_path, {name: partial(writing.write, data=name.encode()) for name in ("a", "b")})
+    writing.replace_all({tmp_path / name: partial(writing.write, data=name.encode()) for name in ("a", "b")})
     assert sorted(told[:2]) == [("confirm", "a"), ("confirm", "b")]  # at once
     assert told[2:] == [("name", "a"), ("name", "b"), ("confirm", "folder")]
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a", "b": "b"}
@@ -44,8 +44,8 @@ def test_files_get_their_names_once_the_disk_has_all_their_bytes_and_are_confirm
 def test_files_of_one_step_have_confirmed_names_before_those_of_the_next_have_theirs(
     tmp_path: Path, told: list[tuple[str, str]]
 ) -> None:
-    steps = [{name: partial(writing.write, data=b"x")} for name in ("a", "b")]
-    writing.replace_all(tmp_path, steps[0], {}, steps[1])
+    steps = [{tmp_path / name: partial(writing.write, data=b"x")} for name in ("a", "b")]
+    writing.replace_all(steps[0], {}, steps[1])
     assert sorted(told[:2]) == [("confirm", "a"), ("confirm", "b")]
     assert told[2:] == [("name", "a"), ("confirm", "folder"), ("name", "b"), ("confirm", "folder")]
 
@@ -58,7 +58,7 @@ def test_where_one_file_cannot_be_written_none_is_replaced_and_nothing_is_left(t
         raise OSError(errno.ENOSPC, "no room")
 
     with pytest.raises(OSError, match="no room"):
-        writing.replace_all(tmp_path, {"a": partial(writing.write, data=b"after"), "b": full})
+        writing.replace_all({tmp_path / "a": partial(writing.write, data=b"after"), tmp_path / "b": full})
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "before")]
 
 

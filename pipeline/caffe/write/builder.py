@@ -7,15 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Shape, Value
-from pipeline.graph.writers import Writers
+from pipeline.graph.writers import NetBuilder, Writers
 
 Array = np.ndarray[Any, Any]
 
@@ -83,12 +82,14 @@ class Layer:
     comment: str
 
 
-class CaffeBuilder:
+class CaffeBuilder(NetBuilder):
     """Collects the layers of a net, and knows which blob is which value of the graph.
 
     Layers bear the names of their nodes: of several, the one that makes the node's value does, and the others are
     called `<node>_<part>`. A value's blob has the value's own name.
     """
+
+    title = "Caffe 1.0"
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -98,7 +99,6 @@ class CaffeBuilder:
         self.names: dict[Blob, str] = {}
         self.used = frozenset(graph.consumers()) | {value.name for value in graph.outputs}
         self._blobs: dict[str, Blob] = {}
-        self._node: Node | None = None
         self._made: dict[Blob, Layer] = {}
         self._layer_names = {value.name for value in graph.inputs}
         self._taken = Names(node.name for node in graph.nodes)
@@ -194,20 +194,15 @@ class CaffeBuilder:
                 layer.name = self._unique_layer(node.name or node.operator.name)
             self._blobs[value.name] = self._named(given, value.name)
 
-    def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Raise UnsupportedError for the node that is being written."""
-        node = self._node
-        raise UnsupportedError.one(str(node.origin) if node and str(node.origin) else _title(node), reason, advice)
-
     # ---- What the walk over the nodes does ----
 
     def begin(self, node: Node) -> None:
-        """Start a node: what is added now is named after it."""
-        self._node = node
+        """Start to write a node: layers that are added now are named after it."""
+        super().begin(node)
         self._made = {}
 
     def stand_in(self, node: Node) -> None:
-        """Let nodes after a refused one be checked too."""
+        """Give the outputs of a node that was refused a blob each, so that later nodes are checked too."""
         for value in node.outputs:
             self._blobs[value.name] = self._named(Blob(value.shape), value.name)
 
@@ -270,10 +265,6 @@ class CaffeBuilder:
             return self._taken.claim(name)
         self._layer_names.add(name)
         return name
-
-
-def _title(node: Node | None) -> str:
-    return f"{node.name} ({node.operator.name})" if node else "network"
 
 
 WRITES: Writers[CaffeBuilder] = Writers("operator written to Caffe")

@@ -64,18 +64,7 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
     graph = expanded(graph, WRITES.has)
     builder = CaffeBuilder(graph)
-    problems: list[Problem] = []
-    for node in graph.nodes:
-        builder.begin(node)
-        write_node = WRITES.get(node.operator.name)
-        try:
-            if write_node is None:
-                builder.refuse(f"Caffe 1.0 has no layer, and no composition of layers, for {node.operator.name}")
-            write_node(node, builder)
-        except UnsupportedError as error:
-            problems += error.problems
-            builder.stand_in(node)
-    return builder, tuple(problems)
+    return builder, WRITES.write(graph, builder)
 
 
 def _message(builder: CaffeBuilder, layer: Layer, shared: Mapping[str, bool]) -> LayerParameter:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.schema import Argument, NetDef, OperatorDef
-from pipeline.errors import UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Shape, Value
-from pipeline.graph.writers import Writers
+from pipeline.graph.writers import NetBuilder, Writers
 
 Array = np.ndarray[Any, Any]
 ArgumentValue = int | float | str | Sequence[int] | Sequence[float]
@@ -30,12 +29,14 @@ _FURTHER_OUTPUTS = {
 }
 
 
-class Caffe2Builder:
+class Caffe2Builder(NetBuilder):
     """Builds the net of a graph, node by node.
 
     A blob bears its value's name; blobs inside a node are called `<first output>_<part>`. Parameters are the
     weights that are used, under their own names, in the order of their first use.
     """
+
+    title = "Caffe2"
 
     def __init__(self, graph: Graph) -> None:
         self._net = NetDef(name=graph.name)
@@ -46,7 +47,6 @@ class Caffe2Builder:
         self._shaped: dict[tuple[str, Shape], str] = {}
         self._inputs = [value.name for value in graph.inputs]
         self._taken = Names((*self._inputs, *graph.weights, *(value.name for value in graph.values())))
-        self._node: Node | None = None
         self._typed = {value.name: self._cast(value) for value in graph.inputs if value.dtype != "float32"}
 
     def _cast(self, value: Value) -> str:
@@ -88,8 +88,8 @@ class Caffe2Builder:
 
     def constant(self, array: Array, part: str) -> str:
         """Return a parameter of the writer's own making, called `<output>_<part>`."""
-        name = self.unique(f"{self._current.output.name}_{part}")
-        self._budget.spend("weights", array.nbytes, self._current.origin)
+        name = self.unique(f"{self.current.output.name}_{part}")
+        self._budget.spend("weights", array.nbytes, self.current.origin)
         self._parameters[name] = array
         return name
 
@@ -97,11 +97,11 @@ class Caffe2Builder:
 
     def give(self, kind: str, /, *inputs: str, **arguments: ArgumentValue) -> None:
         """Add the operator that makes the node's outputs."""
-        self.op(kind, inputs, [value.name for value in self._current.outputs], **arguments)
+        self.op(kind, inputs, [value.name for value in self.current.outputs], **arguments)
 
     def step(self, kind: str, /, *inputs: str, part: str, **arguments: ArgumentValue) -> str:
         """Add an operator on the way there, whose output is `<output>_<part>`, and give that blob."""
-        name = self.unique(f"{self._current.output.name}_{part}")
+        name = self.unique(f"{self.current.output.name}_{part}")
         self.op(kind, inputs, [name], **arguments)
         return name
 
@@ -115,7 +115,7 @@ class Caffe2Builder:
         if part:
             return self.step(last[0], blob, part=part, **last[1])
         self.give(last[0], blob, **last[1])
-        return self._current.output.name
+        return self.current.output.name
 
     def op(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], /, **arguments: ArgumentValue) -> None:
         """Add any operator."""
@@ -125,10 +125,6 @@ class Caffe2Builder:
         operator.arg.extend(argument(name, value) for name, value in arguments.items())
         self._net.op.append(operator)
 
-    def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Say why Caffe2 cannot compute this node."""
-        raise UnsupportedError.one(str(self._current.origin), reason, advice)
-
     def unique(self, name: str) -> str:
         """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
         return self._taken.claim(name)
@@ -136,8 +132,10 @@ class Caffe2Builder:
     # ---- What the walk over the nodes does ----
 
     def begin(self, node: Node) -> None:
-        """Turn to the next node."""
-        self._node = node
+        """Start to write a node; refuse one that makes an empty value."""
+        super().begin(node)
+        if not all(value.size for value in node.outputs):
+            self.refuse(f"{node.operator.name} makes an empty value")
 
     def close(self, outputs: Sequence[Value]) -> Caffe2Net:
         """Return the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
@@ -151,11 +149,6 @@ class Caffe2Builder:
         self._net.external_output.extend(given)
         self._net.external_input.extend([*self._inputs, *self._parameters])
         return Caffe2Net(self._net, dict(self._parameters))
-
-    @property
-    def _current(self) -> Node:
-        assert self._node is not None
-        return self._node
 
 
 # How the blob behind a step is called where the operator's own name would be odd.

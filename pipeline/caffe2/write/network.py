@@ -47,18 +47,4 @@ def _fixed(graph: Graph, net: Caffe2Net) -> tuple[Problem, ...]:
 def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
     graph = expanded(graph, WRITES.has)
     net = Caffe2Builder(graph)
-    problems: list[Problem] = []
-    for node in graph.nodes:
-        writer = WRITES.get(node.operator.name)
-        if writer is None:
-            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in Caffe2"))
-            continue
-        if not all(value.size for value in node.outputs):
-            problems.append(Problem(str(node.origin), f"{node.operator.name} makes an empty value"))
-            continue
-        net.begin(node)
-        try:
-            writer(node, net)
-        except UnsupportedError as error:
-            problems.extend(error.problems)
-    return net, tuple(problems)
+    return net, WRITES.write(graph, net)

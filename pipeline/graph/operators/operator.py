@@ -1,14 +1,13 @@
-"""What an operator is, and the table of all of them.
+"""The base class of all operators, and the table of them.
 
-An operator is a frozen dataclass whose fields *are* its attributes, with their types and defaults. Beside them stand
+An operator is a frozen dataclass whose fields *are* its attributes, with their types and defaults. It has the methods
 
     infer(self, x, w)      values -> the type of each output, or ShapeError
     evaluate(self, x, w)   PyTorch tensors -> a tensor, or a tuple of them
 
-and whatever else the other parts ask of it: what it costs, whether it only moves numbers, which of its inputs are
-indices. `Operator` has the answers that most give. Names and meaning are ONNX's (https://onnx.ai/onnx/operators), with
-one rule: what ONNX takes as a constant input (axes, shape, pads, repeats, min, max, starts, ends, split, scales) is an
-attribute of that name.
+and overrides whatever else differs from the defaults in `Operator`: what it costs, whether it only moves numbers, which
+of its inputs are indices. Names and meaning are those of ONNX (https://onnx.ai/onnx/operators), with one exception:
+constant inputs of ONNX (axes, shape, pads, repeats, min, max, starts, ends, split, scales) are attributes of that name.
 
 Tensors are float32; index tensors are int64, masks are bool. Layouts are N, C, spatial axes.
 """
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.registry import Registry
-from pipeline.graph.values import Attribute, Node, TensorType
+from pipeline.graph.values import Attribute, Node, TensorType, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,24 +33,24 @@ Inferred = TensorType | tuple[TensorType, ...]
 
 
 class ShapeError(ValueError):
-    """The inputs of an operator do not fit together, or its attributes do not fit them."""
+    """Raised if the inputs of an operator do not fit each other or its attributes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
-    """What a node computes. A node that is passed to a method is the one whose operator this is.
+    """What a node computes. The node passed to a method is always the one that has this operator.
 
-    Attributes become exactly what they are declared to be: a number of numpy's or a list that a reader passes is
-    turned into a plain number or a tuple. Raises TypeError where that is impossible.
+    Attributes are converted to their declared types: numpy numbers to plain numbers, lists to tuples. Raises TypeError
+    if that is impossible.
     """
 
     name: ClassVar[str]
-    kinds: ClassVar[Mapping[str, str]] = {}  # by attribute, sorted: the type that is declared
+    kinds: ClassVar[Mapping[str, str]] = {}  # the declared type of each attribute, sorted by name
     required: ClassVar[frozenset[str]] = frozenset()  # the attributes without a default
 
-    moves_only: ClassVar[bool] = False  # its numbers are those of its input
-    keeps_places: ClassVar[bool] = True  # a place of the output looks at the same place of the input, or around it
-    keeps_indices: ClassVar[bool] = False  # where its output holds indices, its inputs do
+    moves_only: ClassVar[bool] = False  # the output consists of numbers of the input
+    keeps_places: ClassVar[bool] = True  # each place of the output depends only on nearby places of the input
+    keeps_indices: ClassVar[bool] = False  # if its output is used as indices, so are its inputs
     commutes: ClassVar[bool] = False  # its two inputs may be exchanged
     variadic: ClassVar[bool] = False  # takes any number of inputs, each of them data
 
@@ -70,7 +69,7 @@ class Operator:
 
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> Self:
-        """Make the operator of attributes by name; raises TypeError for one that is unknown, missing or wrong."""
+        """Return the operator with these attributes. Raises TypeError if one is unknown, missing or of a wrong type."""
         unknown, missing = attributes.keys() - cls.kinds.keys(), cls.required - attributes.keys()
         if unknown or missing:
             known = ", ".join(cls.kinds) or "none"
@@ -82,36 +81,41 @@ class Operator:
         """The attributes by name, sorted."""
         return {name: getattr(self, name) for name in self.kinds}
 
+    def output_types(self, *inputs: Value | None) -> tuple[TensorType, ...]:
+        """Return what `infer` does, as a tuple even for one output. Raises ShapeError."""
+        inferred = self.infer(*inputs)
+        return (inferred,) if isinstance(inferred, TensorType) else inferred
+
     def multiply_adds(self, node: Node) -> int:
-        """Return how many it takes: one for each number read or made, whichever are more; none to move numbers."""
+        """Return the multiply-adds. Default: one per number read or made, whichever is more; none to move numbers."""
         sizes = (value.size for value in (*node.inputs, *node.outputs[:1]) if value is not None)
         return 0 if self.moves_only else max(sizes)
 
     def scratch_bytes(self, node: Node) -> int:
-        """Return the bytes of the largest tensor that comes up besides inputs and outputs."""
+        """Return the bytes of the largest temporary tensor."""
         return 0
 
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
-        """Return what a place of the output sees where one of the input sees `seen`; None for all or unknown."""
+        """Return the receptive field of the output if that of the input is `seen`; None if unbounded or unknown."""
         return seen if self.keeps_places else None
 
     def is_identity(self, node: Node) -> bool:
-        """Return whether the node gives its input unchanged."""
+        """Return whether the output equals the input."""
         return False
 
     def mixes(self, node: Node, axis: int) -> bool:
-        """Return whether places along an axis of the first input have a part in each other's numbers.
+        """Return whether places along an axis of the first input influence each other's results.
 
-        Asked of an axis that the output has too: what is summed over is none.
+        The axis is one that the output has, too, not one that is summed over.
         """
         return False
 
     def index_rows(self, node: Node) -> Mapping[str, int]:
-        """Return the inputs that are indices, by name, with the number of rows that each chooses from."""
+        """Return the names of the inputs that are indices, with the number of rows that each chooses from."""
         return {}
 
     def fold(self, *constants: np.ndarray | None) -> np.ndarray | None:
-        """Return the output for constant inputs where it is worth computing at once, else None."""
+        """Return the output for constant inputs if it is worth computing in advance, else None."""
         return None
 
 
@@ -141,7 +145,7 @@ O = TypeVar("O", bound=Operator)  # noqa: E741 - an operator
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def operator(cls: type[O]) -> type[O]:
-    """Register a class as the operator of its name, after making it a frozen dataclass where it adds attributes."""
+    """Register a class as the operator of its name. If it adds attributes, it is made a frozen dataclass first."""
     adds = any(not kind.startswith("ClassVar") for kind in vars(cls).get("__annotations__", {}).values())
     if adds or len(cls.__bases__) > 1:  # else it is the dataclass that its base is
         cls = dataclass(frozen=True, kw_only=True)(cls)
@@ -152,9 +156,9 @@ def operator(cls: type[O]) -> type[O]:
 
 
 def operator_of(given: Operator | str, attributes: Mapping[str, Any]) -> Operator:
-    """Return an operator as it is given, or that of a name and its attributes.
+    """Return the given operator, or the one with this name and these attributes.
 
-    Raises TypeError, with the nearest name, where there is none of this name, or an attribute does not fit it.
+    Raises TypeError for an unknown name, with the most similar one, and for attributes that do not fit.
     """
     if isinstance(given, Operator):
         if attributes:

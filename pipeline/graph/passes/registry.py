@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, nearest
 from pipeline.graph.passes.changes import Change, changes
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph
@@ -18,9 +17,7 @@ def check(names: Iterable[str]) -> None:
     """Raise UsageError, with the nearest name, where there is no pass of a name."""
     for name in names:
         if name not in PASSES:
-            near = get_close_matches(name, PASSES, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"one of {', '.join(PASSES)}"
-            raise UsageError(f"there is no pass {name!r}", advice=advice)
+            raise UsageError(f"there is no pass {name!r}", advice=nearest(name, list(PASSES)))
 
 
 def apply(graph: Graph, names: Iterable[str]) -> tuple[Graph, tuple[Change, ...]]:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
-from pipeline.graph.values import Attribute, Graph, Node, Value
-from pipeline.graph.writers import Writers
+from pipeline.graph.values import Attribute, Graph, Value
+from pipeline.graph.writers import NetBuilder, Writers
 from pipeline.onnx.schema import AttributeProto, GraphProto, NodeProto
 
 Array = np.ndarray[Any, Any]
 
 
-class OnnxBuilder:
+class OnnxBuilder(NetBuilder):
     """Builds the nodes of a graph, one by one.
 
     Values, nodes and weights bear the graph's names; a constant that an operator of ONNX takes in place of an
     attribute is called `<node>_<attribute>`. Weights are those that are used, in the order of their first use.
     """
+
+    title = "ONNX"
 
     def __init__(self, graph: Graph) -> None:
         self.graph = GraphProto(name=graph.name or "network")  # which must have one
@@ -29,7 +30,6 @@ class OnnxBuilder:
         self._given = graph.weights
         self._taken = Names(value.name for value in (*graph.inputs, *graph.values()))
         self._taken.update(graph.weights)
-        self._node: Node | None = None
 
     # ---- What a writer takes ----
 
@@ -43,7 +43,7 @@ class OnnxBuilder:
 
     def constant(self, array: Array, part: str) -> str:
         """Return a weight of the writer's own making, called `<node>_<part>`."""
-        name = self._taken.claim(f"{self._current.name}_{part}")
+        name = self._taken.claim(f"{self.current.name}_{part}")
         self.weights[name] = array
         return name
 
@@ -51,7 +51,7 @@ class OnnxBuilder:
 
     def give(self, inputs: Sequence[str], **attributes: Attribute) -> None:
         """Add the operator of the node's name, which makes its outputs."""
-        node = self._current
+        node = self.current
         self.node(node.operator.name, inputs, [value.name for value in node.outputs], node.name, **attributes)
         self.graph.node[-1].doc_string = str(node.origin)
 
@@ -66,15 +66,7 @@ class OnnxBuilder:
         made.attribute.extend(attribute(key, value) for key, value in attributes.items())
         self.graph.node.append(made)
 
-    def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Say why ONNX cannot compute this node."""
-        raise UnsupportedError.one(str(self._current.origin), reason, advice)
-
-    # ---- What the walk over the nodes does ----
-
-    def begin(self, node: Node) -> None:
-        """Turn to the next node."""
-        self._node = node
+    # ---- What the network makes at its end ----
 
     def outputs(self, values: Sequence[Value]) -> list[str]:
         """Return the outputs of the network by name: each a value of its own, that a node makes."""
@@ -87,11 +79,6 @@ class OnnxBuilder:
                 self.node("Identity", [self.name(value)], [name], name)
             found.append(name)
         return found
-
-    @property
-    def _current(self) -> Node:
-        assert self._node is not None
-        return self._node
 
 
 def attribute(name: str, value: Attribute) -> AttributeProto:

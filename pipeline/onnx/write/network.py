@@ -52,18 +52,7 @@ def _written(graph: Graph) -> tuple[Graph, OnnxBuilder, tuple[Problem, ...]]:
     # Runtimes do not agree on how windows are rounded up; pads at the end say it to all of them.
     graph = expanded(explicit_pads(graph), WRITES.has)
     net = OnnxBuilder(graph)
-    problems: list[Problem] = []
-    for node in graph.nodes:
-        writer = WRITES.get(node.operator.name)
-        if writer is None:
-            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in ONNX"))
-            continue
-        net.begin(node)
-        try:
-            writer(node, net)
-        except UnsupportedError as error:
-            problems.extend(error.problems)
-    return graph, net, tuple(problems)
+    return graph, net, WRITES.write(graph, net)
 
 
 def _typed(name: str, value: Value, free: Mapping[str, TensorType]) -> ValueInfoProto:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UnsupportedError
 from pipeline.graph.names import Names
 from pipeline.graph.values import Graph, Node, Value
-from pipeline.graph.writers import Writers
+from pipeline.graph.writers import NetBuilder, Writers
 from pipeline.pytorch.code import Bracket, Code, Ref, code, flat
 from pipeline.pytorch.identifiers import word
 from pipeline.pytorch.steps import Array, Held, Layer, Step, Steps, tied
@@ -25,8 +24,10 @@ Arrays = Mapping[str, Value | Array | tuple[Value, Array] | None]
 _LEARNT = re.compile(r"_(weight\w*|bias\w*|slope|scale|[wb]\d*)(_\d+)?\Z")
 
 
-class ModuleBuilder:
+class ModuleBuilder(NetBuilder):
     """Builds the steps of a graph, node by node. Values bear the graph's names until the source is written."""
+
+    title = "PyTorch"
 
     def __init__(self, graph: Graph) -> None:
         self._steps: list[Step] = []
@@ -37,7 +38,6 @@ class ModuleBuilder:
         self._numbers: dict[tuple[Any, ...], int] = {}  # of layers, by what they are and which weights they hold
         self._producers = graph.producers()
         self._taken = Names((*graph.weights, *(value.name for value in (*graph.inputs, *graph.values()))))
-        self._node: Node | None = None
 
     # ---- What a writer takes ----
 
@@ -65,7 +65,7 @@ class ModuleBuilder:
 
     def constant(self, array: Array, part: str) -> Code:
         """Return an array of the writer's own making that the module holds, called `<output>_<part>`."""
-        return self._hold(self._taken.claim(f"{self._current.output.name}_{part}"), array)
+        return self._hold(self._taken.claim(f"{self.current.output.name}_{part}"), array)
 
     def _hold(self, name: str, array: Array) -> Code:
         self._held[name] = Held(array, array.dtype.kind == "f" and bool(_LEARNT.search(name)))
@@ -75,27 +75,27 @@ class ModuleBuilder:
 
     def give(self, *made: Code) -> None:
         """Say of which expression the node's outputs are; of several, each has one of its own."""
-        outputs = self._current.outputs
+        outputs = self.current.outputs
         for value, expression in zip(outputs, made, strict=True):
             self._steps.append(Step((value.name,), expression, self._place("")))
 
     def give_all(self, made: Code) -> None:
         """Say which expression gives all the node's outputs, as a tuple."""
-        self._steps.append(Step(tuple(value.name for value in self._current.outputs), made, self._place("")))
+        self._steps.append(Step(tuple(value.name for value in self.current.outputs), made, self._place("")))
 
     def alias(self, x: Value) -> None:
         """Say that the node gives its input as it is."""
-        self._same[self._current.output.name] = self.tensor(x)
+        self._same[self.current.output.name] = self.tensor(x)
 
     def step(self, made: Code, part: str) -> Ref:
         """Add a line on the way to the node's output, whose value is called `<output>_<part>`."""
-        name = self._taken.claim(f"{self._current.output.name}_{part}")
+        name = self._taken.claim(f"{self.current.output.name}_{part}")
         self._steps.append(Step((name,), made, self._place(part)))
         return Ref(name)
 
     def layer(self, made: Bracket, x: Code, arrays: Arrays = MappingProxyType({}), part: str = "") -> Ref:
         """Add a submodule, and the line that applies it; without a `part`, that makes the node's output."""
-        current = self._current
+        current = self.current
         name = self._taken.claim(f"{current.output.name}_{part}") if part else current.output.name
         held, shared = self._arrays(arrays)
         number = len(self._layers)
@@ -123,15 +123,7 @@ class ModuleBuilder:
             self.refuse("its weights are computed by the network, and a layer of PyTorch holds its own")
         return array
 
-    def refuse(self, reason: str, advice: str = "") -> NoReturn:
-        """Say why PyTorch cannot compute this node."""
-        raise UnsupportedError.one(str(self._current.origin), reason, advice)
-
-    # ---- What the walk over the nodes does ----
-
-    def begin(self, node: Node) -> None:
-        """Turn to the next node."""
-        self._node = node
+    # ---- What the network makes at its end ----
 
     def close(self, outputs: Sequence[Value]) -> Steps:
         """Return what was built, with the code of the network's outputs."""
@@ -140,17 +132,12 @@ class ModuleBuilder:
 
     def _place(self, part: str) -> tuple[str, ...]:
         """Return the words of the path at which the node's module stood; the last says which part of it this is."""
-        node = self._current
+        node = self.current
         path, kind = node.origin.path, node.origin.kind.rpartition(".")[2]
         of_module = f"{path}_{kind}" if path else kind
         inner = node.name.removeprefix(of_module) if node.name.startswith(f"{of_module}_") else ""
         words = tuple(map(word, (path or kind or node.name).split(".")))
         return (*words[:-1], word("_".join(filter(None, (words[-1], inner, part)))))
-
-    @property
-    def _current(self) -> Node:
-        assert self._node is not None
-        return self._node
 
 
 WRITES: Writers[ModuleBuilder] = Writers("operator written to PyTorch")

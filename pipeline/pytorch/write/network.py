@@ -28,14 +28,4 @@ def unsupported(graph: Graph) -> tuple[Problem, ...]:
 def _written(graph: Graph) -> tuple[Graph, ModuleBuilder, tuple[Problem, ...]]:
     graph = expanded(graph, WRITES.has)
     net = ModuleBuilder(graph)
-    problems: list[Problem] = []
-    for node in graph.nodes:
-        if not WRITES.has(node, graph):
-            problems.append(Problem(str(node.origin), f"{node.operator.name} has no counterpart in PyTorch"))
-            continue
-        net.begin(node)
-        try:
-            WRITES[node.operator.name](node, net)
-        except UnsupportedError as error:
-            problems.extend(error.problems)
-    return graph, net, tuple(problems)
+    return graph, net, WRITES.write(graph, net)

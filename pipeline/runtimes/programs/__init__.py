@@ -1,8 +1,8 @@
-"""One file a program that somebody else wrote and that can run our files; `pipeline/runtimes/discovery.py` finds them.
+"""One file for each independent program that can run our files; `pipeline/runtimes/discovery.py` finds them.
 
-Such a file has two sides. This program imports it to learn what the other one is called, what it reads and where to
-look for it. `serve.py` then runs the same file inside the interpreter where it was found, which may be a Python as old
-as 3.7 without this package: at its top, it imports the standard library only.
+Such a file is used in two places. This program imports it to learn the name of the runtime, what it reads, and where to
+search for it. `serve.py` runs the same file inside the interpreter that has the runtime, which may be Python 3.7
+without this package; at its top, the file may therefore import only the standard library.
 
     NAME = "Caffe"                     what reports call it, and `--runtime`
     READS = ("caffe",)                 which artifacts: "t7", "caffe", "caffe2"

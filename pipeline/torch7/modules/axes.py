@@ -6,8 +6,9 @@ from math import prod
 
 from pipeline.graph.operators import Concat
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, spell
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module
+from pipeline.torch7.tables import spell
 
 
 def axis_of(dimension: int, x: Value, net: Lowering, end: int = 0) -> int:

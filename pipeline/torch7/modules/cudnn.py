@@ -14,10 +14,11 @@ import numpy as np
 
 from pipeline.graph.operators import Concat, Gemm
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.recurrent import stacked, zeros
 from pipeline.torch7.modules.sequence import lstm_step, step_inputs
+from pipeline.torch7.tables import leaves
 
 GATES = {"CUDNN_LSTM": 4, "CUDNN_GRU": 3, "CUDNN_RNN_RELU": 1, "CUDNN_RNN_TANH": 1}
 Linear = tuple[np.ndarray, np.ndarray]  # weight (out, in) and bias

@@ -6,9 +6,10 @@ import numpy as np
 
 from pipeline.graph.operators import Concat, Expand, ReduceL1, Split
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor
+from pipeline.torch7.tables import leaves
 from pipeline.torch7.tree import walk
 
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from pipeline.graph.operators import ReduceL1
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.modules.recurrent import stacked, zeros
+from pipeline.torch7.tables import leaves
 
 
 def sequence_of(

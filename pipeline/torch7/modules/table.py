@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pipeline.graph.operators import Cast, Gather
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, leaves
+from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module, refused
 from pipeline.torch7.modules.axes import axis_of, batched_axis, joined
+from pipeline.torch7.tables import leaves
 
 Table = tuple[TorchValue, ...]
 

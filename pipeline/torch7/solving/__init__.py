@@ -1,1 +1,1 @@
-"""Finding the shape of a network's input: what its modules ask for, what they remember, and what is left open."""
+"""Infers the shape of a network's input: what its modules require, what they remember, and what is left open."""

@@ -1,7 +1,7 @@
-"""Trying shapes: the network's modules are run on a form, to see whether it fits, or where not.
+"""Tries shapes: the modules of the network are lowered for a form, to see whether it fits, or where it does not.
 
-A run makes nodes and computes no numbers, so that hundreds take a second. How many may be made is bounded by a count
-of nodes, not by a clock: what is found depends on the file alone.
+An attempt makes nodes, but computes no numbers, so hundreds of them take a second. They are limited by a number of
+nodes, not by time, so that the result depends on the file alone.
 """
 
 from __future__ import annotations
@@ -13,39 +13,40 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.graph.builder import Builder
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import Lowering, Misfit, Step, leaves
+from pipeline.torch7.lowering import Lowering, Misfit, Step
 from pipeline.torch7.mode import Mode
 from pipeline.torch7.module import Module, TorchValue, definition_of
 from pipeline.torch7.running import declare, input_name
 from pipeline.torch7.solving.forms import Form, Path, TensorForm, specs, tensors
+from pipeline.torch7.tables import leaves
 
-NODES = 50_000  # and modules that run, of all attempts together
-NODES_EACH = 6_000
+NODES = 50_000  # and modules that run, in all attempts together
+NODES_EACH = 6_000  # in one attempt
 
 
-class Exhausted(Exception):  # noqa: N818 - the end of a search, no fault
-    """As many nodes have been made as a search may make."""
+class Exhausted(Exception):  # noqa: N818 - the end of a search, not an error
+    """The search has made as many nodes as it may."""
 
 
 class _BoundedBuilder(Builder):
-    """A builder of few nodes."""
+    """A builder with a maximum number of nodes."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
 
     def unique(self, name: str) -> str:
-        """Claim a name, as for every node; raises Exhausted where there are too many."""
+        """Return a unique name, as every node needs one. Raises Exhausted if there are too many."""
         if self.size >= self.most:
             raise Exhausted
         return super().unique(name)
 
 
 class _Trial(Lowering):
-    """A lowering for a shape that may be one that nobody means: whatever a module, of a plugin too, makes of it."""
+    """A lowering for a shape that may be wrong, so that modules, even those of plugins, may fail in any way."""
 
     def run(self, module: Module, x: TorchValue) -> TorchValue:
-        """Lower a module; raises Misfit where it fails over the shape. The one that is taken is lowered once more."""
+        """Lower a module. Raises Misfit if it fails; the shape that is chosen is lowered again, as a usual Lowering."""
         try:
             return super().run(module, x)
         except (ArithmeticError, LookupError, ValueError) as error:
@@ -54,36 +55,36 @@ class _Trial(Lowering):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How far a form went.
+    """How far the lowering got with a form.
 
-    `direction` is 0 where it fits, -1 where it is too small or of another kind, 1 where it is too large.
+    `direction` is 0 if the form fits, 1 if it is too large, -1 if it is too small or of another kind.
     """
 
     direction: int
-    # How many modules began to run, how many ran, how many inputs these took, how close the one that failed was, and
-    # whether all made samples of samples.
+    # To compare attempts: the number of modules that began to run, of those that ran, and of inputs that these took,
+    # how close the misfit was, and whether no module mixed samples.
     progress: tuple[int, ...]
     steps: tuple[Step, ...]
     size: int  # nodes
     misfit: Misfit | None = None
-    sources: tuple[Path, ...] = ()  # of the inputs that the misfit comes from
+    sources: tuple[Path, ...] = ()  # of the inputs on which the misfit depends
     refused: bool = False
-    unbatched: bool = False  # a module took one sample where it takes batches too
+    unbatched: bool = False  # a module that takes batches, too, took a single sample
     cut: bool = False  # the network became too long
 
     @property
     def fits(self) -> bool:
-        """Whether all modules took what they were given."""
+        """Whether the form fits all modules."""
         return self.direction == 0
 
     @property
     def rank(self) -> tuple[bool, tuple[int, ...], bool]:
-        """How good it is, to compare: fitting or not, how far it went, and with a batch rather than without."""
+        """The quality of the attempt, for comparisons: whether it fits, its progress, and whether it has a batch."""
         return self.fits, self.progress, not self.unbatched
 
 
 class Attempts:
-    """Runs a network on forms, each once."""
+    """Lowers a network for forms, for each only once."""
 
     def __init__(self, root: Module, mode: Mode) -> None:
         self.root = root
@@ -93,7 +94,7 @@ class Attempts:
         self._known: dict[Form, Attempt] = {}
 
     def __call__(self, form: Form) -> Attempt:
-        """Run the network on a form. Raises Exhausted, and InvalidInputError for a damaged module."""
+        """Lower the network for a form. Raises Exhausted, and InvalidInputError for a damaged module."""
         if form not in self._known:
             self._known[form] = self._run(form)
             before = self._known.get(self.furthest)
@@ -133,7 +134,7 @@ class Attempts:
 
 
 def names(form: Form) -> dict[str, Path]:
-    """Return the paths of a form's tensors by the names that the network's inputs have."""
+    """Return the paths of the tensors of a form by the names of the network's inputs."""
     paths = [path for path, _ in tensors(form)]
     return {input_name(position, len(paths)): path for position, path in enumerate(paths)}
 
@@ -144,12 +145,12 @@ def _sources(builder: Builder, given: TorchValue, form: Form) -> tuple[Path, ...
 
 
 def _taken(steps: Iterable[Step], form: Form) -> set[str]:
-    """Return the names of the inputs that modules have taken as they are."""
+    """Return the names of the inputs that modules have taken directly."""
     return names(form).keys() & {step.taken.name for step in steps if isinstance(step.taken, Value)}
 
 
 def _closeness(misfit: Misfit) -> int:
-    """Return 2 where a module was given a table or tensor as it takes it, of the right rank, 1 or 0 where not."""
+    """Return 2 if the input was a table or tensor as the module needs and of the right rank, 1 if of another rank."""
     definition, x = definition_of(misfit.module), misfit.given
     takes_table = definition is not None and (definition.takes == "table" or bool(definition.items))
     if definition is None or takes_table != isinstance(x, tuple):
@@ -159,7 +160,7 @@ def _closeness(misfit: Misfit) -> int:
 
 
 def _direction(misfit: Misfit) -> int:
-    """Return 1 where a module was given more than it takes, else -1."""
+    """Return 1 if the input was larger than what the module takes, else -1."""
     definition, x = definition_of(misfit.module), misfit.given
     if definition is None or not isinstance(x, Value):
         return -1

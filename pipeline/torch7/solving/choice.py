@@ -1,4 +1,4 @@
-"""Decides sizes of which several fit: by what modules remember, by the checkpoint's options, by a default."""
+"""Chooses between several sizes that fit: by what modules remember, by the checkpoint's options, or by a default."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pipeline.torch7.solving.memory import CONSULTED, Memory, memories
 from pipeline.torch7.solving.ranks import PLANES
 from pipeline.torch7.solving.solution import Free
 
-STEPS = 4  # of a sequence that may have any number
-_DEFAULTS = {1: (64, 256, 1024), 2: (224, 256, 512, 64, 32)}  # of sizes without an end, by the number of axes
+STEPS = 4  # of a sequence of any length
+_DEFAULTS = {1: (64, 256, 1024), 2: (224, 256, 512, 64, 32)}  # of unlimited sizes, by the number of axes
 _DEFAULT = (32, 64, 16)  # of three axes
 _LISTED = 5
-# Sides that images are often given.
+# Common sizes of images, the most common first.
 _USUAL = (224, 227, 32, 28, 64, 96, 128, 256, 48, 231, 112)
 
 
 def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaValue) -> tuple[Form, Free]:
-    """Decide the size of some axes, if it can be decided."""
+    """Return the form with the size of a group of axes, if it can be decided, and what else would fit."""
     uneven = len(set(_sizes(form, group))) > 1
     least, largest = (1, 1) if uneven else sizes.bounds(attempts, form, group)
     if least == largest and not uneven and len(joint := _alike(form, group)) > len(group):
@@ -47,7 +47,7 @@ def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaV
 
 
 def _settings(form: Form, group: sizes.Group, checkpoint: LuaValue) -> Sequence[settings.Setting]:
-    """Return what the checkpoint says of the size of some axes: of an image's sides, or of its planes."""
+    """Return the options of the checkpoint for the size of a group of axes: the sides of an image, or its planes."""
     if len(group) > 1:
         return settings.sides(checkpoint)
     return settings.planes(checkpoint) if _are_planes(form, group) else ()
@@ -66,7 +66,7 @@ def _sizes(form: Form, group: Sequence[Place]) -> list[int]:
 
 
 def _alike(form: Form, group: sizes.Group) -> sizes.Group:
-    """Return the axes of all tensors that are those of a group, and have its sizes: they may have to be the same."""
+    """Return a group extended by the same axes of other tensors with the same sizes, which may have to stay equal."""
     numbers = [number for _, number in group]
     shape = _sizes(form, group)
     same = [other for other in sizes.groups(form) if [n for _, n in other] == numbers and _sizes(form, other) == shape]
@@ -74,9 +74,9 @@ def _alike(form: Form, group: sizes.Group) -> sizes.Group:
 
 
 def _remembered(attempts: Attempts, form: Form, group: sizes.Group, memory: Memory, *, exact: bool) -> Form | None:
-    """Return the form with the sizes with which a module takes, or gives, what it remembers.
+    """Return the form in which a module has the input or output that it remembers; None if there is none.
 
-    Where the memory is `exact`, no other sizes do that.
+    With `exact`, the memory must determine the sizes uniquely.
     """
     rank, shift = _rank(form, group), _rank(form, group) - len(memory.shape)
     seen = sizes.shape_at(attempts(form), memory.step, memory.side)
@@ -104,7 +104,7 @@ def _remembered(attempts: Attempts, form: Form, group: sizes.Group, memory: Memo
 
 
 def _default(attempts: Attempts, form: Form, group: sizes.Group) -> Form:
-    """Return the form with a usual size for axes that have no end."""
+    """Return the form with a usual size for axes of unlimited size."""
     unrolled = attempts(sizes.with_size(form, group, 8 * max(_sizes(form, group)))).size > 2 * attempts(form).size
     numbers = {number for _, number in group}
     if _are_planes(form, group):
@@ -116,7 +116,7 @@ def _default(attempts: Attempts, form: Form, group: sizes.Group) -> Form:
 
 
 def listed(attempts: Attempts, form: Form, undecided: Sequence[Free]) -> tuple[Form, ...]:
-    """Return forms that fit with sizes of those that are open, the likeliest first."""
+    """Return forms that fit, with some of the possible sizes of the undecided axes, the likeliest first."""
     found: dict[Form, None] = {}
     even = [free for free in undecided if not free.uneven]
     orders = [sorted(range(free.least, (free.largest or free.least) + 1), key=_unlikely) for free in even]
@@ -130,6 +130,6 @@ def listed(attempts: Attempts, form: Form, undecided: Sequence[Free]) -> tuple[F
 
 
 def _unlikely(size: int) -> tuple[int, int, int]:
-    """Rank sizes: those that images often have, then those with many factors of 2, then the smaller."""
+    """Return the sort key of a size: common sizes of images first, then multiples of high powers of 2, then smaller."""
     rank = _USUAL.index(size) if size in _USUAL else len(_USUAL)
     return rank, -(size & -size), size

@@ -1,4 +1,4 @@
-"""What else a checkpoint tells somebody who knows nothing of its network: what may be fed to the inputs."""
+"""Hints in a checkpoint for users who do not know its network: what can be fed to the inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.torch7.solving import settings
 
 
 def clues(graph: Graph, checkpoint: LuaValue) -> Iterator[str]:
-    """Word which numbers inputs take, which options agree with their sizes, and how they were normalised."""
+    """Yield sentences on which numbers the inputs take, which options agree with their sizes, and how to normalise."""
     for name, count in index_inputs(graph).items():
         place = settings.vocabulary(checkpoint, count)
         entries = f", as many as the file's {place} has entries" if place else ""

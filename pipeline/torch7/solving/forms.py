@@ -1,4 +1,4 @@
-"""What is known, or supposed, of a network's input: tensors whose axes have sizes, in nested tables."""
+"""What is known, or assumed, of a network's input: tensors whose axes have sizes, in nested tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Place = tuple[Path, int]  # an axis of the tensor at a path
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis of a tensor: its size, and whether a module has settled that."""
+    """An axis of a tensor: its size, and whether a module determines it."""
 
     size: int = 1
     known: bool = False
@@ -21,9 +21,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class TensorForm:
-    """A tensor; `flat`: only the number of its elements is settled, and it stands here as a vector.
+    """A tensor. If it is `flat`, only the number of its elements is determined, and its axes are those of a vector.
 
-    `batch`: its first axis counts samples.
+    With `batch`, its first axis counts samples.
     """
 
     axes: tuple[Axis, ...] = (Axis(),)
@@ -38,7 +38,7 @@ class TensorForm:
 
 @dataclass(frozen=True, slots=True)
 class TableForm:
-    """A Lua table; `repeats`: a sequence of any length; `unsettled`: nothing says how many items it has."""
+    """A Lua table: a sequence of any length if it `repeats`; of unknown length if `unsettled`."""
 
     items: tuple[Form, ...]
     repeats: bool = False
@@ -49,7 +49,7 @@ Form = TensorForm | TableForm
 
 
 def tensors(form: Form, path: Path = ()) -> Iterator[tuple[Path, TensorForm]]:
-    """Return the tensors of a form with their paths, left to right."""
+    """Yield the tensors of a form with their paths, from left to right."""
     if isinstance(form, TensorForm):
         yield path, form
     else:
@@ -58,7 +58,7 @@ def tensors(form: Form, path: Path = ()) -> Iterator[tuple[Path, TensorForm]]:
 
 
 def tables(form: Form) -> Iterator[TableForm]:
-    """Return the tables of a form."""
+    """Yield the tables of a form."""
     if isinstance(form, TableForm):
         yield form
         for item in form.items:
@@ -66,7 +66,7 @@ def tables(form: Form) -> Iterator[TableForm]:
 
 
 def at(form: Form, path: Path) -> Form:
-    """Return what stands at a path."""
+    """Return the part of a form at a path."""
     for position in path:
         assert isinstance(form, TableForm)
         form = form.items[position]
@@ -74,14 +74,14 @@ def at(form: Form, path: Path) -> Form:
 
 
 def tensor_at(form: Form, path: Path) -> TensorForm:
-    """Return the tensor that stands at a path."""
+    """Return the tensor at a path."""
     found = at(form, path)
     assert isinstance(found, TensorForm)
     return found
 
 
 def put(form: Form, path: Path, new: Form) -> Form:
-    """Return the form with `new` at a path."""
+    """Return the form with its part at a path replaced by `new`."""
     if not path:
         return new
     assert isinstance(form, TableForm)
@@ -91,7 +91,7 @@ def put(form: Form, path: Path, new: Form) -> Form:
 
 
 def resized(form: Form, sizes: Mapping[Place, int]) -> Form:
-    """Return the form with other sizes at some places."""
+    """Return the form with other sizes of some axes."""
     for (path, number), size in sizes.items():
         tensor = tensor_at(form, path)
         axes = list(tensor.axes)
@@ -101,7 +101,7 @@ def resized(form: Form, sizes: Mapping[Place, int]) -> Form:
 
 
 def of_count(form: Form, count: int) -> Form:
-    """Return the form with so many tensors, where it is a sequence of any length; else as it is."""
+    """Return a sequence of any length with `count` items, and any other form unchanged."""
     if isinstance(form, TableForm) and form.repeats:
         each = sum(1 for _ in tensors(form.items[0]))
         return replace(form, items=form.items[:1] * max(count // each, 1))
@@ -109,7 +109,7 @@ def of_count(form: Form, count: int) -> Form:
 
 
 def specs(form: Form) -> tuple[InputSpec, ...]:
-    """Return a form as shapes: the items of a table of several as inputs of their own, as `--input` lists them."""
+    """Return a form as shapes for `--input`: a table of several items becomes several inputs."""
     if isinstance(form, TableForm) and len(form.items) > 1:
         return tuple([_spec(item) for item in form.items])
     return (_spec(form),)

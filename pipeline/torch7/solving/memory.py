@@ -1,4 +1,4 @@
-"""What modules remember of their last run in Torch: the shapes of what they took, or gave."""
+"""What modules remember of their last run in Torch: the shapes of their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from pipeline.torch7.objects import Storage, Tensor
 
 Shape = tuple[int | None, ...]  # None: not remembered
 
-# Every module has gradInput, of the shape of its input, and output (Module.lua). Copies of the input, or its size:
-# _input (several), iSize (cudnn), inputSize (SpatialUpSamplingNearest), iheight and iwidth (SpatialMaxPooling).
-CONSULTED = 12  # memories, of a network that may have thousands
+# Every module has gradInput, with the shape of its input, and output (Module.lua). Some have a copy of the input, or
+# its size: _input, iSize (cudnn), inputSize (SpatialUpSamplingNearest), iheight and iwidth (SpatialMaxPooling).
+CONSULTED = 12  # memories that are tried, of a network that may have thousands
 _TAKEN = ("gradInput", "_input", "iSize", "inputSize")
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A shape that a module remembers: of what it `takes` or `gives`, which is its `side`."""
+    """A shape that a module remembers. Its `side` says whether the module "takes" or "gives" a tensor of that shape."""
 
     step: Step
     side: str
     shape: Shape
 
     def __str__(self) -> str:
-        """Word it, for a reason."""
+        """Return the memory in words, as a reason."""
         verb = "took" if self.side == "takes" else "gave"
         shape = "x".join("?" if size is None else str(size) for size in self.shape)
         return f"{self.step.module.origin} {verb} {shape} when it last ran"
 
 
 def memories(steps: Iterable[Step]) -> list[Memory]:
-    """Return all that the modules of an attempt remember: first what they took, in the order in which they ran."""
+    """Return everything that the modules of an attempt remember, first their inputs, in the order in which they ran."""
     taken, given = [], []
     for step in steps:
         taken += [Memory(step, "takes", shape) for shape in _taken(step.module)]

@@ -1,4 +1,4 @@
-"""Tensors of which nothing in the network settles how many axes they have."""
+"""Decides how many axes a tensor has if nothing in the network determines that."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.torch7.solving.attempts import Attempts
 from pipeline.torch7.solving.forms import Axis, Form, Path, TensorForm, put, tensor_at, tensors
 from pipeline.torch7.solving.memory import CONSULTED, Memory, memories
 
-PLANES = 3  # that an image has where any number will do
+PLANES = 3  # of an image, if any number fits
 _SIDE = 32
 
 
 def is_open(attempts: Attempts, form: Form, path: Path) -> bool:
-    """Return whether a tensor may have more axes, or is known by the number of its elements only.
+    """Return whether a tensor may have more axes, or only the number of its elements is known.
 
-    Axes are added to it alone, to all of its rank, and to all; at the end, and behind the batch.
+    To find out, axes are added to it alone, to all tensors of its rank, and to all, at the end and after the batch.
     """
     tensor = tensor_at(form, path)
     if tensor.flat:
@@ -32,7 +32,10 @@ def is_open(attempts: Attempts, form: Form, path: Path) -> bool:
 
 
 def _widened(form: Form, paths: Sequence[Path], place: int, more: int) -> Form:
-    """Return the form with more axes at a place of some tensors: of 2, as 1 may pass for none, or of 1 for several."""
+    """Return the form with `more` axes at a position of some tensors.
+
+    Their size is 1 for several tensors, but 2 for a single one, since an axis of size 1 may fit as if it were none.
+    """
     for path in paths:
         tensor = tensor_at(form, path)
         extra = [Axis(1 if len(paths) > 1 else 2)] * more
@@ -41,7 +44,7 @@ def _widened(form: Form, paths: Sequence[Path], place: int, more: int) -> Form:
 
 
 def remembered(attempts: Attempts, form: Form, path: Path) -> tuple[Form, Memory] | None:
-    """Return the form with the shape at a path that a module remembers, and which does."""
+    """Return the form with a shape at a path that a module remembers, and this memory; None if none fits."""
     tensor = tensor_at(form, path)
     for memory in memories(attempts(form).steps)[:CONSULTED]:
         shape = tuple(size for size in memory.shape if size is not None)
@@ -58,7 +61,7 @@ def remembered(attempts: Attempts, form: Form, path: Path) -> tuple[Form, Memory
 
 
 def _batches(shape: tuple[int, ...], tensor: TensorForm) -> Iterator[tuple[int, ...]]:
-    """Return what a batch of one may look like where a shape was seen, with a batch dimension or without."""
+    """Yield the shapes of a batch of one that a remembered shape, with or without a batch dimension, suggests."""
     if not tensor.flat:
         yield (1, *shape[1:]) if len(shape) == 2 or len(shape) >= 4 else shape
         return
@@ -69,7 +72,7 @@ def _batches(shape: tuple[int, ...], tensor: TensorForm) -> Iterator[tuple[int, 
 
 
 def offered(attempts: Attempts, form: Form, path: Path) -> tuple[Form, ...]:
-    """Return forms that fit with some of the shapes that an open tensor may have: vectors, and images."""
+    """Return forms that fit, with some of the shapes that an open tensor may have: vectors and images."""
     tensor = tensor_at(form, path)
     shape = tensor.shape
     if tensor.flat:

@@ -1,4 +1,4 @@
-"""What a module that was given the wrong thing says of the network's input: forms that would serve it better."""
+"""Proposes forms of the network's input that fit a module better whose own input did not fit."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from pipeline.graph.values import Value
-from pipeline.torch7.lowering import leaves
 from pipeline.torch7.module import Definition, Module, TorchValue, definition_of
 from pipeline.torch7.solving.attempts import Attempt
 from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorForm, at, put, tensor_at
+from pipeline.torch7.tables import leaves
 
 _RANKS = 5  # the most axes that a module asks for
 
 
 def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
-    """Return forms that serve the module at which an attempt failed, the likeliest first."""
+    """Yield forms that may fit the module at which an attempt failed, the likeliest first."""
     misfit = attempt.misfit
     if misfit is None:
         return
@@ -35,7 +35,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
 
 
 def _with_axes(form: Form, paths: tuple[Path, ...], more: int) -> Form:
-    """Return the form with more axes in some tensors, as far as tensors have as many."""
+    """Return the form with `more` axes in the tensors at some paths, but at most _RANKS in each."""
     for path in paths:
         tensor = tensor_at(form, path)
         count = min(more, max(_RANKS - len(tensor.axes), 0))
@@ -65,7 +65,7 @@ def _of_module(definition: Definition | None, module: Module, x: TorchValue, ten
 
 
 def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
-    """Return the shapes of the other items of a table, for a tensor of which nothing is known."""
+    """Yield the shapes of the other items of a table, for a tensor of which nothing is known."""
     if isinstance(x, tuple) and not any(axis.known for axis in tensor.axes):
         for shape in dict.fromkeys(value.shape for value in leaves(x)):
             if len(shape) > 1:
@@ -73,9 +73,9 @@ def _of_company(x: TorchValue, tensor: TensorForm) -> Iterator[TensorForm]:
 
 
 def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: TensorForm) -> TensorForm:
-    """Return the input that makes of `x` a tensor of that rank, with these sizes by axis.
+    """Return the input for which `x` would be a tensor of this rank, with these sizes by axis.
 
-    Sizes of `x` are not those of the input where it has got more axes on the way, as by a lookup.
+    If `x` has got more axes on the way, as by a lookup, its sizes are not those of the input.
     """
     count = max(len(tensor.axes) + rank - x.rank, 1)
     axes = [*tensor.axes, *[Axis()] * (count - len(tensor.axes))][:count]
@@ -88,7 +88,7 @@ def _of_rank(rank: int, sizes: Mapping[int, int | None], x: Value, tensor: Tenso
 
 
 def _by_difference(sizes: Mapping[int, int | None], x: Value, tensor: TensorForm) -> TensorForm:
-    """Return the input that is as much larger as `x` is too small, as where it is joined with others."""
+    """Return the input enlarged by as much as `x` is too small, which helps if it is joined with others."""
     axes = list(tensor.axes)
     for axis, size in sizes.items():
         if size is not None and axis and (new := axes[axis].size + size - x.shape[axis]) > 0:
@@ -97,7 +97,7 @@ def _by_difference(sizes: Mapping[int, int | None], x: Value, tensor: TensorForm
 
 
 def _longer(form: Form, sources: tuple[Path, ...], count: int) -> Form | None:
-    """Return the form with one more item in the table of `count` items that the sources lie in."""
+    """Return the form with one more item in the table of `count` items that contains the sources."""
     for path in sources:
         for length in range(len(path)):
             table = at(form, path[:length])

@@ -1,4 +1,4 @@
-"""What a training script saved beside the network, as far as it tells of the network's input."""
+"""Finds options, saved by a training script beside the network, that say something about the network's input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.torch7.objects import LuaValue, Table, Tensor
 
-# Plain names: without underscores and case. A network is trained on what is cropped; what is loaded is larger.
+# Names in lower case, without underscores. The crop size comes before the load size: networks are trained on crops.
 _SIDES = ("cropsize", "finesize", "samplesize", "inputsize", "imagesize", "imgsize", "imsize", "patchsize", "loadsize")
 _PLANES = ("inputchannels", "nchannels", "numchannels", "channels", "ninputplane", "inputplanes", "inputnc", "nc")
 _FEATURES = (
@@ -28,50 +28,50 @@ _LARGEST = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A size of the input, and the option that says so, or a mean or deviation of inputs and its shape."""
+    """A size of the input and the name of its option, or the name and shape of a mean or deviation of inputs."""
 
     name: str
     size: int
     shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        """Word it, for a reason."""
+        """Return the setting in words, as a reason."""
         if self.shape:
             return f"the file's {self.name} is of {'x'.join(map(str, self.shape))}"
         return f"the file's option {self.name} is {self.size}"
 
 
 def sides(root: LuaValue) -> list[Setting]:
-    """Return what a checkpoint says of the side of an image, the likeliest first."""
+    """Return the options of a checkpoint for the side of an image, the likeliest first."""
     square = [each for each in averages(root) if len(each.shape) > 1 and each.shape[-1] == each.shape[-2]]
     return [*_options(root, _SIDES), *square]
 
 
 def planes(root: LuaValue) -> list[Setting]:
-    """Return what a checkpoint says of the number of an image's planes, the likeliest first."""
+    """Return the options of a checkpoint for the number of planes of an image, the likeliest first."""
     counts = [Setting(each.name, each.shape[0], each.shape) for each in averages(root) if len(each.shape) in (1, 3)]
     return [*_options(root, _PLANES), *counts]
 
 
 def features(root: LuaValue) -> list[Setting]:
-    """Return what a checkpoint says of the sizes of vectors and states."""
+    """Return the options of a checkpoint for the sizes of vectors and states."""
     return _options(root, _FEATURES)
 
 
 def averages(root: LuaValue) -> list[Setting]:
-    """Return the means and deviations in a checkpoint, a number for each plane or for each place of an image."""
+    """Return the means and deviations in a checkpoint: a number for each plane, or for each pixel of an image."""
     found = ((name, _shape(value)) for name, key, value in _entries(root) if key in _AVERAGES)
     return [Setting(name, shape[-1], shape) for name, shape in found if shape]
 
 
 def vocabulary(root: LuaValue, count: int) -> str:
-    """Return where a checkpoint has a vocabulary of so many entries; "" where it has none."""
+    """Return the path of a vocabulary of so many entries in a checkpoint; "" if there is none."""
     held = ((name, value) for name, key, value in _entries(root) if key in _VOCABULARIES)
     return next((name for name, value in held if isinstance(value, Table) and len(value) == count), "")
 
 
 def _options(root: LuaValue, wanted: tuple[str, ...]) -> list[Setting]:
-    """Return the options with wanted names whose values are sizes, in the order of these names."""
+    """Return the options with these names whose values are sizes, in the order of the names."""
     found = [
         (wanted.index(key), Setting(name, value))
         for name, key, value in _entries(root)
@@ -89,7 +89,7 @@ def _shape(value: LuaValue) -> tuple[int, ...]:
 
 
 def _entries(root: LuaValue) -> Iterator[tuple[str, str, LuaValue]]:
-    """Return the entries of a table and of the tables in it: where they stand, their plain names, their values."""
+    """Yield the path, the plain name and the value of each entry of a table, and of the tables in it."""
     if not isinstance(root, Table):
         return
     for holder, prefix in [(root, ""), *[(v, f"{k}.") for k, v in root.items() if isinstance(v, Table)]]:

@@ -1,6 +1,6 @@
-"""Finds sizes of axes that no module names: how large an image must and may be.
+"""Finds the sizes of axes that no module determines: how large an image must be, and may be.
 
-What a network makes of an image grows with it, so halving finds the least and the largest size.
+Since the tensors in a network grow with its input, the least and the largest size are found by bisection.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pipeline.torch7.solving.attempts import Attempt, Attempts
 from pipeline.torch7.solving.forms import Form, Place, TensorForm, resized, tensor_at, tensors
 
 LIMITS = {1: 1 << 14, 2: 1 << 9}  # the largest sizes tried, by the number of axes that grow together
-LIMIT = 1 << 7  # of three or more
-_ELONGATED = 4  # how much longer than another an axis may be
+LIMIT = 1 << 7  # the same for three or more
+_ELONGATED = 4  # the largest ratio of the sizes of two axes that is tried
 
 Group = tuple[Place, ...]
 
 
 def limit(group: Group) -> int:
-    """Return the largest size to try."""
+    """Return the largest size to try for a group of axes."""
     return LIMITS.get(len({axis for _, axis in group}), LIMIT)
 
 
 def groups(form: Form) -> list[Group]:
-    """Return the axes that no module has settled, those of an image together; the first of a tensor is the batch."""
+    """Return groups of axes that no module determines. The sides of an image form one group. Batches are left out."""
     return [group for path, tensor in tensors(form) for group in _groups(path, tensor)]
 
 
@@ -43,12 +43,12 @@ def _groups(path: tuple[int, ...], tensor: TensorForm) -> list[Group]:
 
 
 def with_size(form: Form, group: Sequence[Place], size: int) -> Form:
-    """Return the form with all axes of a group of one size."""
+    """Return the form with the same size for all axes of a group."""
     return resized(form, dict.fromkeys(group, size))
 
 
 def grown(attempts: Attempts, form: Form) -> Form:
-    """Return the form with the sizes with which the network gets furthest; the form itself where none helps."""
+    """Return the form with larger sizes with which the network gets further; the form itself if none helps."""
     before = attempts(form)
     for group in _to_grow(form, before):
         found, side = _least(attempts, form, group)
@@ -64,7 +64,7 @@ def _better(attempt: Attempt, before: Attempt) -> bool:
 
 
 def _to_grow(form: Form, before: Attempt) -> Iterator[Group]:
-    """Return the axes that may be too small: of all tensors that the misfit comes from, then of each."""
+    """Yield the axes that may be too small: of all tensors on which the misfit depends, then of each of them."""
     concerned = [group for group in groups(form) if group[0][0] in before.sources]
     images = [group for group in concerned if not _of_planes(form, group)]
     if len(images) > 1:
@@ -80,9 +80,9 @@ def _of_planes(form: Form, group: Group) -> bool:
 def _least(
     attempts: Attempts, form: Form, group: Group, begin: int = 1, most: int = 0
 ) -> tuple[Form | None, int | None]:
-    """Return the form with the least size that fits or lets the network get further, and the least that is too large.
+    """Return the form with the least size that fits or gets further, and the least size that is too large.
 
-    Either is None where there is none. Sizes are tried from `begin` to `most`.
+    Either is None if there is none. Sizes from `begin` to `most` are tried.
     """
     small, size, most = 0, begin, most or limit(group)
     furthest = attempts(form)
@@ -112,7 +112,7 @@ def _least(
 
 
 def _first(attempts: Attempts, form: Form, group: Group, small: int, size: int) -> Form:
-    """Return the form with the least size above `small` with which the network gets as far as with `size`."""
+    """Return the form with the least size above `small` that gets as far as `size`."""
     wanted = attempts(with_size(form, group, size)).progress
     while size - small > 1:
         middle = (size + small) // 2
@@ -122,9 +122,9 @@ def _first(attempts: Attempts, form: Form, group: Group, small: int, size: int) 
 
 
 def _rectangle(attempts: Attempts, form: Form, group: Group, side: int) -> Form | None:
-    """Return the form that gets further with one axis shorter and the others longer than `side`, or the reverse.
+    """Return a form that gets further with one axis shorter than `side` and the others longer, or the reverse.
 
-    No square does: one of that side is too large, and one less is too small. The nearest to it is taken.
+    It is needed if no square fits: `side` is too large, and one less is too small. The nearest to a square is taken.
     """
     before = attempts(form)
     first, *others = group
@@ -138,7 +138,7 @@ def _rectangle(attempts: Attempts, form: Form, group: Group, side: int) -> Form 
 
 
 def bounds(attempts: Attempts, form: Form, group: Group) -> tuple[int, int | None]:
-    """Return the least and the largest size of a group with which a form fits that fits; None: there is no end."""
+    """Return the least and the largest size of a group with which a fitting form still fits; None means unlimited."""
     tensor = tensor_at(form, group[0][0])
     size = tensor.axes[group[0][1]].size
 
@@ -158,7 +158,7 @@ def bounds(attempts: Attempts, form: Form, group: Group) -> tuple[int, int | Non
 
 
 def _last(inside: int, outside: int, holds: Callable[[int], bool]) -> int:
-    """Return the last size from `inside` towards `outside` for which something holds, or where it begins to."""
+    """Return the largest size for which `holds` is true, found by bisection between two sizes in any order."""
     low, high = min(inside, outside), max(inside, outside)
     while high - low > 1:
         middle = (low + high) // 2
@@ -167,9 +167,9 @@ def _last(inside: int, outside: int, holds: Callable[[int], bool]) -> int:
 
 
 def size_giving(attempts: Attempts, form: Form, place: Place, look: Callable[[Attempt], int]) -> int | None:
-    """Return the least size at a place with which `look`, which grows with it, sees 0 or more; None where it never is.
+    """Return the least size of an axis for which `look` is 0; None if there is none, or `look` does not depend on it.
 
-    `look` is what an attempt shows less what is wanted.
+    `look` returns the difference between a size in an attempt and the wanted size. It must not fall as the axis grows.
     """
 
     def seen(size: int) -> int:
@@ -187,7 +187,7 @@ def size_giving(attempts: Attempts, form: Form, place: Place, look: Callable[[At
 
 
 def shape_at(attempt: Attempt, step: Step, side: str) -> tuple[int, ...] | None:
-    """Return the shape of what the module of a step took or gave in another attempt; None where it did not run."""
+    """Return the shape of the input or output of a step's module in another attempt; None if it did not run."""
     for other in attempt.steps:
         if other.module.object is step.module.object:
             value = other.taken if side == "takes" else other.given

@@ -1,4 +1,4 @@
-"""What was found out about a network's input, and how that is said."""
+"""The result of inferring the shape of a network's input, and its wording."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ NEEDED = "the shape of the input is needed"
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Axes of a tensor of `rank` axes for which several sizes fit, from `least` to `largest` (None: without an end).
+    """Axes of a tensor of `rank` axes for which several sizes fit, from `least` to `largest` (None: unlimited).
 
-    `reason` says why one was chosen; none was where they are not `decided`. `uneven`: no size fits all axes.
+    `reason` says why a size was chosen, if it is `decided`. With `uneven`, the axes have different sizes, since none
+    fits all of them.
     """
 
     group: tuple[Place, ...]
@@ -29,7 +30,7 @@ class Free:
     uneven: bool = False
 
     def __str__(self) -> str:
-        """Word which sizes fit: `any height and width from 32 to 35`."""
+        """Return the sizes that fit in words: `any height and width from 32 to 35`."""
         numbers = sorted({number for _, number in self.group})
         *first, last = (name_of(number, self.rank, len(numbers)) for number in numbers)
         names = f"{', '.join(first)} and {last}" if first else last
@@ -41,7 +42,7 @@ class Free:
 
 
 def name_of(axis: int, rank: int, together: int) -> str:
-    """Name an axis of an input, which is of an image or volume where several are `together`."""
+    """Return the name of an axis of an input. If several are `together`, they are those of an image or volume."""
     if rank >= 4 and axis == 1:
         return "number of planes"
     if together > 1 or rank >= 4:
@@ -53,8 +54,8 @@ def name_of(axis: int, rank: int, together: int) -> str:
 class Solution:
     """The likeliest form of a network's input.
 
-    `settled`: no other is as likely, or others give the same network in another size. `choices` are several that fit
-    where it is not. `open` are tensors of which not even the number of axes is known.
+    It is `settled` if no other is as likely, or if others only change the size of the images. If it is not, `choices`
+    are several forms that fit, and `open` are tensors of which not even the number of axes is known.
     """
 
     form: Form
@@ -74,7 +75,7 @@ class Solution:
 
     @property
     def freedom(self) -> str:
-        """Word what else fits; empty where nothing does."""
+        """Return what else fits in words; "" if nothing does."""
         found = ["any batch"] if self.any_batch else []
         found += ["a table of any length"] if any(table.repeats for table in tables(self.form)) else []
         found += [str(free) for free in self.free]
@@ -82,7 +83,7 @@ class Solution:
 
     @property
     def note(self) -> str:
-        """Say which shape is taken where none was given, and why."""
+        """Return the note that says which shape was chosen, and why."""
         why = "; ".join(dict.fromkeys(self.reasons))
         if not self.settled:
             return f"the input is taken as {options(self.inputs)}, the likeliest: {self.cause}"
@@ -91,14 +92,14 @@ class Solution:
 
     @property
     def advice(self) -> str:
-        """List the options to type, the likeliest first; what is known where none is found that fits."""
+        """Return the options to type, the likeliest first; if no shape fits, what is known of it."""
         if not self.fits:
             return f"give it; nearest is {options(self.inputs)}, which does not fit"
         return "\nor ".join(options(specs(form)) for form in self.choices or (self.form,))
 
     @property
     def cause(self) -> str:
-        """Say why no shape can be chosen."""
+        """Return the reason why no shape can be chosen."""
         if not self.fits:
             return f"none was found that fits: {self.trouble.what}" if self.trouble else "none was found that fits"
         if self.open:
@@ -120,5 +121,5 @@ def _elements(tensor: TensorForm) -> int:
 
 
 def options(inputs: Sequence[InputSpec]) -> str:
-    """Write inputs as the options to type."""
+    """Return inputs as the options to type."""
     return " ".join(f"--input {spec if isinstance(spec, TensorSpec) else shlex.quote(str(spec))}" for spec in inputs)

@@ -1,8 +1,8 @@
-"""Finds the shape of a network's input.
+"""Infers the shape of a network's input.
 
-A tensor of one number is tried first. The module that it does not fit says what it takes, and so on until all fit;
-sizes that no module names are found by halving. Where several fit, what modules remember of their last run decides,
-then what the checkpoint's options say; sizes without an end get a default. All else is for the user to say.
+A tensor of one number is tried first. The module that it does not fit says what it needs, and so on until all modules
+fit; sizes that no module determines are found by bisection. If several sizes fit, what modules remember of their last
+run decides, then the options of the checkpoint; unlimited sizes get a default. Otherwise the user must decide.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ROUNDS = 60  # repairs in a row
 
 
 def solve(root: Module, checkpoint: LuaValue = None, mode: Mode = PLAIN) -> Solution:
-    """Find the shape of the input of a network, all of whose classes are known; `checkpoint` is what its file holds.
+    """Infer the shape of the input of a network whose classes are all known. `checkpoint` is everything in its file.
 
     Raises InvalidInputError for a damaged module.
     """
@@ -45,7 +45,7 @@ def solve(root: Module, checkpoint: LuaValue = None, mode: Mode = PLAIN) -> Solu
 
 
 def _fitting(attempts: Attempts) -> Form:
-    """Repair a form until it fits, or nothing helps: by what a module asks for, by another size, or by both."""
+    """Return a form that fits, or else gets furthest: it is repaired by what modules need, or by other sizes."""
     form: Form = TensorForm()
     for _ in range(_ROUNDS):
         before = attempts(form).rank
@@ -64,7 +64,7 @@ def _fitting(attempts: Attempts) -> Form:
 
 
 def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
-    """Decide what is left open in a form that fits."""
+    """Return the solution for a form that fits, after deciding what it leaves open."""
     form = _with_sequences(attempts, form)
     form = _lengthened(attempts, form)
     opened = [path for path, _ in tensors(form) if ranks.is_open(attempts, form, path)]
@@ -98,7 +98,7 @@ def _settled(attempts: Attempts, form: Form, checkpoint: LuaValue) -> Solution:
 
 
 def _with_sequences(attempts: Attempts, form: Form) -> Form:
-    """Give a batch dimension to what takes one sample or a batch of them, as a lookup takes indices."""
+    """Return the form with one more axis for inputs that may be one sample or a batch, such as indices of a lookup."""
     longer = form
     for path, tensor in tensors(form):
         takers = (definition_of(step.module) for step in _takers(attempts(form), form, path))
@@ -108,7 +108,7 @@ def _with_sequences(attempts: Attempts, form: Form) -> Form:
 
 
 def _lengthened(attempts: Attempts, form: Form, path: Path = ()) -> Form:
-    """Give sequences of any length a few items instead of one."""
+    """Return the form with a few items, instead of one, in sequences of any length."""
     table = at(form, path)
     if isinstance(table, TensorForm):
         return form
@@ -121,7 +121,7 @@ def _lengthened(attempts: Attempts, form: Form, path: Path = ()) -> Form:
 
 
 def _takers(attempt: Attempt, form: Form, path: Path) -> Iterator[Step]:
-    """Return the steps that take an input itself."""
+    """Yield the steps that take the input at a path directly."""
     named = names(form)
     for step in attempt.steps:
         if isinstance(step.taken, Value) and named.get(step.taken.name) == path:
