@@ -155,6 +155,8 @@ def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, laye
     legacy = any(number in parts for number in _LEGACY)
     if legacy:
         shape = tuple(_int32(parts[number][-1].value) if number in parts else 0 for number in _LEGACY)
+    elif sum(message.value for message in parts.get(_SHAPE, ())) > _LONG:
+        _refuse(blob, layer, f"a blob whose shape takes more than {_LONG} bytes")
     else:  # Caffe writes no shape for a scalar
         dims = [dim for message in parts.get(_SHAPE, ()) for dim in scan.inside(view, message) if dim.number == _DIM]
         shape = tuple(scan.integers(view, dims).tolist())
