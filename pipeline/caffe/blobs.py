@@ -33,6 +33,7 @@ _V1_NAME, _V1_BLOBS = 4, 6
 _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
 _RAW_TYPE, _RAW_DATA = 10, 12
+_LONG = 1024  # bytes of a shape; Caffe takes 32 extents, of at most 11 bytes each
 # The types of raw_data (BlobProto.Type) that weights may have.
 _RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
