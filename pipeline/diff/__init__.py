@@ -1,1 +1,1 @@
-"""Compares two networks by meaning: matches their nodes, and compares what they compute."""
+"""Compares two networks: which nodes match, and whether they compute the same."""

@@ -1,4 +1,4 @@
-"""Compares two files of any format by meaning, and returns the difference as a table and as JSON."""
+"""Compares two files of any formats by meaning, and shows the difference as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.inspection.views import plain, shape_text
 def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
     """Compare two networks, or two files of weights.
 
-    If the files of one network do not state its input shapes (t7, NetDef), those of the other are used. A prototxt
-    without weights is compared by its layers only. Raises what reading raises, and UsageError for a file of weights and
-    a network.
+    A network whose format does not contain the shapes of its inputs (t7, NetDef) gets those of the other network. A
+    prototxt without weights is compared only by its layers. Raises what reading raises, and UsageError for a file of
+    weights and a network.
     """
     found = locate(before), locate(after)
     bare = [only_weights(*each) for each in found]
@@ -40,7 +40,7 @@ Located = tuple[Format, Source]
 
 
 def _graphs(before: Located, after: Located) -> tuple[Graph, Graph]:
-    """Read two networks. If the files of one do not state its input shapes, those of the other are used."""
+    """Read two networks. One whose files do not contain the shapes of its inputs gets those of the other."""
     if _takes_shapes(*before) and not _takes_shapes(*after):
         second, first = _graphs(after, before)
         return first, second
@@ -60,7 +60,7 @@ def _lacks_weights(known: Format, source: Source) -> bool:
 
 
 def as_table(found: Diff, title: str) -> TextTable:
-    """Return a table with a row for each difference, and remarks about names, outputs and the conclusion."""
+    """Return a table with a row for each difference, and remarks on names and outputs, and a conclusion."""
     rows = tuple((change.what, change.where, change.detail) for change in found.changes)
     remarks = []
     if found.renamed:

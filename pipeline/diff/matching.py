@@ -15,13 +15,13 @@ from pipeline.graph.values import Graph, Node, Shape
 
 Pairs = list[tuple[Node, Node]]
 Kind = tuple[Any, ...]
-_COMPARISONS = 4_000_000  # limit of comparisons of two nodes
-_PARTS = 16  # the most consecutive nodes as which one node may be written
+_COMPARISONS = 4_000_000  # of pairs of nodes, at most
+_PARTS = 16  # consecutive nodes as which a single one may be written, at most
 
 
 @dataclass(frozen=True)
 class Match:
-    """Pairs of matching nodes, and nodes without a partner, each in order."""
+    """Pairs of corresponding nodes, and nodes without a partner, each in running order."""
 
     before: Graph
     after: Graph
@@ -30,19 +30,19 @@ class Match:
     added: Sequence[Node]
 
     def moved(self, a: Node, b: Node) -> bool:
-        """Return whether the inputs of a pair come from different nodes."""
+        """Return whether the nodes of a pair have different sources."""
         return self.sources_before(a) != self.sources_after(b)
 
     def behind_unpaired(self, a: Node, b: Node) -> bool:
-        """Return whether an input of a pair comes from a node without a partner, so that places cannot be compared."""
+        """Return whether a node of a pair follows one without a partner, so that its sources cannot be compared."""
         return any(v is not None and v.name in self._unpaired for v in (*a.inputs, *b.inputs))
 
     def sources_before(self, node: Node) -> tuple[str, ...]:
-        """Return the names of the nodes that feed a node of the first network, skipping nodes without a partner."""
+        """Return the names of the sources of a node of the first network, skipping nodes without a partner."""
         return self._sources(self.before, self._anchors_before, node)
 
     def sources_after(self, node: Node) -> tuple[str, ...]:
-        """Return the names of the nodes that feed a node of the second network, by their partners in the first."""
+        """Return the sources of a node of the second network, by the names of their partners in the first."""
         return self._sources(self.after, self._anchors_after, node)
 
     def _sources(self, graph: Graph, anchors: Mapping[str, str], node: Node) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Match:
         return self._anchors(self.after, {b.name: a.name for a, b in self.pairs})
 
     def _anchors(self, graph: Graph, known: Mapping[str, str]) -> dict[str, str]:
-        """Return where each value comes from: an input, or an output of a node with a partner."""
+        """Return the source of each value: an input, or an output of the nearest earlier node with a partner."""
         found = {value.name: f"input {i}" for i, value in enumerate(graph.inputs, 1)}
         for node in graph.nodes:
             through = next((found[v.name] for v in node.inputs if v is not None and v.name in found), "")
@@ -73,9 +73,9 @@ class Match:
 
 
 def match(before: Graph, after: Graph) -> Match:
-    """Pair the nodes of two networks: by name if names are meaningful, and otherwise by what they do, in order.
+    """Match the nodes of two networks by name, or by what they compute, whichever leaves fewer differences.
 
-    A pair that differs and is next to a node without a partner is dissolved, since they are parts of something that is
+    A node that changed beside one without a partner gets no partner, either: both are then parts of something that is
     written differently, such as a pooling and the slice after it.
     """
     by_name = _aligned(before, after, _same_names(before, after))
@@ -84,7 +84,7 @@ def match(before: Graph, after: Graph) -> Match:
 
 
 def _without_parts(found: Match) -> Match:
-    """Dissolve pairs that differ and are next to a node without a partner, repeatedly."""
+    """Return the match without pairs that differ and are next to a node without a partner, repeatedly."""
     graphs = (found.before, found.after)
     for _ in range(_PARTS):
         lone = {id(node) for node in (*found.removed, *found.added)}
@@ -97,13 +97,13 @@ def _without_parts(found: Match) -> Match:
 
 
 def _alike(found: Match, a: Node, b: Node) -> bool:
-    """Return whether two nodes compute the same, and have the same place or the same name."""
+    """Return whether two nodes compute the same, and have the same sources or name."""
     placed = a.output.name == b.output.name or not found.moved(a, b)
     return placed and same_operation(a, b) and same_affine(found.before, found.after, a, b)
 
 
 def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
-    """Return the nodes directly before and after the nodes in `lone`."""
+    """Return the nodes that take an output, or make an input, of a node in `lone`."""
     made = {value.name for node in graph.nodes if id(node) in lone for value in node.outputs}
     taken = {v.name for node in graph.nodes if id(node) in lone for v in node.inputs if v is not None}
     return [
@@ -114,7 +114,7 @@ def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
 
 
 def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
-    """Pair the remaining nodes by longest common runs of nodes that do the same, then of the same operators."""
+    """Return `pairs`, extended by the longest common runs of nodes that compute the same, then of equal operators."""
     pairs = list(pairs)
     for exact in (True, False):
         taken = {id(node) for pair in pairs for node in pair}
@@ -125,9 +125,9 @@ def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
 
 
 def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]]:
-    """Yield the places where two sequences are equal: at their ends, and in the longest common runs in between.
+    """Yield pairs of positions with equal items: the common ends of two sequences, and the longest runs in between.
 
-    Finding runs takes quadratic time. Sequences that are too long for that are paired one by one.
+    The time to find runs grows with the square of the length; longer sequences are paired one by one.
     """
     least = min(len(a), len(b))
     begin = next((i for i in range(least) if a[i] != b[i]), least)
@@ -143,9 +143,9 @@ def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]
 
 
 def _one_by_one(a: Sequence[Kind], b: Sequence[Kind]) -> list[tuple[int, int]]:
-    """Pair equal items in the order of their occurrence, and keep the pairs that are in the same order in both.
+    """Return pairs of the first of each kind, the second, and so on, as many as are in the same order in both.
 
-    These are a longest increasing subsequence; `last` has the smallest end for each length.
+    These are a longest increasing subsequence; `last` has the least end of those of each length.
     """
     places: dict[Kind, deque[int]] = {}
     for y, kind in enumerate(b):
@@ -172,7 +172,7 @@ def _with_pairs(before: Graph, after: Graph, pairs: Pairs) -> Match:
 
 
 def _same_names(before: Graph, after: Graph) -> Pairs:
-    """Pair nodes with the same operator and the same name, or the same name of an output."""
+    """Return pairs of nodes with the same operator, and the same name of the output or of the node."""
     pairs: Pairs = []
     taken: set[int] = set()
     names: tuple[Callable[[Node], str], ...] = (lambda node: node.output.name, lambda node: node.name)

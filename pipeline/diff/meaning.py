@@ -1,4 +1,4 @@
-"""Returns what a node computes, independently of how its attributes and weights express it."""
+"""What a node computes, however its attributes and weights express it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.graph.operators import AveragePool, BatchNormalization, Reshaping,
 from pipeline.graph.values import Graph, Node
 
 Array = np.ndarray[Any, Any]
-_ROUNDING = 1e-5  # the relative error of folding weights in float32
+_ROUNDING = 1e-5  # relative; folding weights in float32 may change them so much
 
 
 def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
     """Return the operator of a node and its attributes by meaning.
 
-    A Flatten is a Reshape to the resulting shape. The windows of a pooling are described by where they begin, their
-    number, and the divisors of averages. Numbers are float32, as in files and networks.
+    A Flatten is a Reshape to its output shape. The windows of a pooling are described by their begin, their number, and
+    the divisors of an average. Numbers are rounded to float32, as in files and networks.
     """
     operator = node.operator
     match operator:
@@ -28,13 +28,13 @@ def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
         case RoundedPooling():
             return operator.name, _windows(operator, node)
         case BatchNormalization():
-            return operator.name, {}  # see `affine`
+            return operator.name, {}  # compared by `affine`
         case _:
             return operator.name, {name: _single(value) for name, value in operator.attributes.items()}
 
 
 def same_operation(a: Node, b: Node) -> bool:
-    """Return whether two nodes compute the same, apart from weights."""
+    """Return whether two nodes compute the same, apart from their weights."""
     return a.operator == b.operator or meaning(a) == meaning(b)
 
 
@@ -53,7 +53,10 @@ def affine(graph: Graph, node: Node) -> tuple[Array, Array] | None:
 
 
 def same_affine(before: Graph, after: Graph, a: Node, b: Node) -> bool:
-    """Return whether two BatchNormalizations have the same factors and summands, except for rounding."""
+    """Return whether two BatchNormalizations have the same factor and summand, except for rounding.
+
+    Returns True for other nodes, and False if weights are computed.
+    """
     old, new = affine(before, a), affine(after, b)
     if old is None or new is None:
         return not isinstance(a.operator, BatchNormalization)

@@ -1,1 +1,1 @@
-"""Shows the contents of files as tables and data, and which parts of them are supported."""
+"""Shows networks: the contents of a file, as tables and data, and what of it can be converted."""

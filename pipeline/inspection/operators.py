@@ -1,7 +1,7 @@
-"""Lists what is supported: the names in the registries, and what each becomes in every format.
+"""What is supported: the names in the registries, and the forms in which they are written.
 
-What a module, layer or operator becomes depends on its options. `recorded.json` therefore holds the results of real
-conversions of fixtures, the usual one first. `python -m tests.recorded` regenerates it.
+The form of a module, layer or operator depends on its options. So `recorded.json` lists the forms that the fixtures
+actually had, the most common first. `python -m tests.recorded` generates it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ RECORD = Path(__file__).with_name("recorded.json")
 GRAPH_COLUMN = "graph"
 SHOWN = 3  # forms in a cell of a table
 
-Form = tuple[str, ...]  # the types of layers or operators that something becomes, each once, in order
-Forms = Mapping[str, tuple[Form, ...]]  # by format, the usual one first
+Form = tuple[str, ...]  # the types of layers or operators as which something is written, each once, in order
+Forms = Mapping[str, tuple[Form, ...]]  # by format, the most common first
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A name in a registry, a description, and its forms in the graph and in each format."""
+    """A name of a registry, its description, and its forms in the graph and in each format."""
 
     name: str
     summary: str
@@ -50,7 +50,7 @@ def recorded() -> Mapping[str, Mapping[str, Forms]]:
 
 
 def columns() -> tuple[str, ...]:
-    """Return the names of the columns of forms: the graph, and every format that is written."""
+    """Return the names of the columns with forms: the graph, and every format that is written."""
     from pipeline.formats import READ
 
     return (GRAPH_COLUMN, *(known.name for known in READ if known.writes))
@@ -90,10 +90,10 @@ def _rows(section: str, converters: Mapping[str, Callable[..., Any]]) -> list[Ro
 
 
 def first_line(converter: Callable[..., Any]) -> str:
-    """Return the first sentence of a converter's documentation."""
+    """Return the first line of a converter's docstring."""
     return (converter.__doc__ or "").strip().partition("\n")[0]
 
 
 def as_json(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return rows as JSON values: every form by format."""
+    """Return rows as JSON values, with all forms by format."""
     return [{"name": row.name, "summary": row.summary, "forms": dict(row.forms)} for row in rows]

@@ -1,4 +1,4 @@
-"""Lists the contents of a file of any format."""
+"""The inventory of any file, which its format lists."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pipeline import formats
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory
 
-# In the folder of a run, formats that other programs can show come first.
+# Of several networks in the folder of a run, those that other programs can show come first.
 _ORDER = sorted(formats.READ, key=lambda known: not known.viewable)
 
 
 def inspect(location: Location) -> Inventory:
-    """List the contents of a file, or of a network in the folder of a run.
+    """Return the inventory of a file, or of the folder of a run.
 
     Raises what reading the file raises, and UsageError for a folder without a network.
     """

@@ -1,4 +1,4 @@
-"""Generates the documentation page of what is supported, and lists what in a file is not."""
+"""The page of the documentation on what is supported, and the parts of a file that are not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An unsupported kind of part: how often it occurs, and where first."""
+    """A kind of part that is not supported, with its number in a file, and its first place."""
 
     kind: str
     count: int
@@ -54,9 +54,9 @@ def _section(title: str, what: str, rows: Iterable[Row]) -> str:
 
 
 def missing(location: Location) -> tuple[Unknown, ...]:
-    """Return the unsupported kinds of parts in a file, most frequent first.
+    """Return the kinds of parts in a file that are not supported, the most frequent first.
 
-    Raises UsageError for a file that does not state the kinds of its parts.
+    Raises UsageError for a file that does not contain the kinds of its parts.
     """
     known, source = formats.locate(location)
     found = known.inventory(source)
@@ -64,7 +64,7 @@ def missing(location: Location) -> tuple[Unknown, ...]:
 
 
 def unknown(found: Inventory, known: Container[str]) -> tuple[Unknown, ...]:
-    """Return the kinds of parts that are not in `known`. Raises UsageError if the kinds are not stated."""
+    """Return the kinds of parts that are not among the `known`. Raises UsageError if the inventory has no kinds."""
     if not found.parts:
         raise UsageError(f"{found.title} holds no network that could be looked at", why="\n".join(found.notes))
     if not all(part.kind for part in found.parts):

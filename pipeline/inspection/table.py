@@ -1,4 +1,4 @@
-"""Tables as data, for commands that print them and notebooks that show them."""
+"""Tables as data, which commands print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Cell = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows with named columns, remarks below them, and depths for rows that are indented as a tree."""
+    """Rows under named columns, with a line of totals or remarks below, and the depths of rows that form a tree."""
 
     title: str
     columns: tuple[str, ...]
@@ -22,7 +22,7 @@ class TextTable:
     depths: tuple[int, ...] = field(default=())
 
     def html(self) -> str:
-        """Return the table as HTML for a notebook, with its title and remarks. Texts are escaped."""
+        """Return HTML for a notebook: the table under its title, with the remarks below. Texts are escaped."""
         depths = self.depths or (0,) * len(self.rows)
         rows = (("\N{EM SPACE}" * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, self.rows, strict=True))
         head = f"<thead>{_row('th', self.columns)}</thead>" if any(self.columns) else ""

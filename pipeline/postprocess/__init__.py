@@ -1,13 +1,13 @@
-"""Implements, in numpy, layers at the end of Caffe networks that are left out by `--cut`.
+"""The layers of a Caffe network after a cut, in numpy, to be applied to the outputs of the converted network.
 
-`manifest.json` lists the layers that were cut off, under "cut", with their bottoms and parameters. Call a function here
-with the arrays of these bottoms, and with the parameters by name:
+`manifest.json` lists the layers that were cut off, under "cut", with their bottoms and parameters. The functions here
+are called with the arrays of these bottoms, and the parameters by name:
 
     layer = manifest["cut"][0]
     parameters = layer["parameters"]["detection_output_param"]
     found = detection_output(*(blobs[name] for name in layer["bottoms"]), **parameters)
 
-Only numpy is needed.
+They need only numpy.
 """
 
 from pipeline.postprocess.boxes import suppress

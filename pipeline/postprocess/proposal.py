@@ -24,11 +24,11 @@ def proposal(
     nms_thresh: float = 0.7,
     drop_small: bool = False,
 ) -> tuple[Array, Array]:
-    """Return regions (R, 5), which begin with the index of the image, 0, and their scores (R,).
+    """Return regions (R, 5), which begin with the number of the image, 0, and their scores (R,).
 
-    scores (1, 2 A, H, W), of which the last A are those of objects; deltas (1, 4 A, H, W); im_info holds the height,
-    width and scale of the image. The names are those of mini-caffe's proposal_param. Regions smaller than `min_size`
-    get the score 0 there; py-faster-rcnn removes them, as with `drop_small`.
+    scores (1, 2 A, H, W), of which the last A are for objects; deltas (1, 4 A, H, W); im_info is the height, width and
+    scale of the image. The names are those of mini-caffe's proposal_param. Regions smaller than `min_size` get the
+    score 0, as in mini-caffe; with `drop_small` they are dropped, as in py-faster-rcnn.
     """
     anchors = _anchors(base_size, ratio, scale)
     rows, columns = scores.shape[2:]

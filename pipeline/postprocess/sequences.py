@@ -1,4 +1,4 @@
-"""Greedy CTC decoding: the most likely label of each step, as in ctc_decoder_layer.cpp of Caffe's forks."""
+"""Decodes the output of a recurrent network: the likeliest label of each step (ctc_decoder_layer.cpp of forks)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def ctc_greedy_decoder(
     blank_index: int = -1,
     ctc_merge_repeated: bool = True,
 ) -> Array:
-    """Return the decoded labels, (N, T, 1, 1), padded with -1.
+    """Return the decoded labels (N, T, 1, 1), followed by -1.
 
-    probabilities (T, N, classes); a sequence ends before the first step, except step 0, whose indicator (T, N) is 0.
-    The names are those of ctc_decoder_param. With a negative index, the blank is the last class.
+    probabilities (T, N, classes). A sequence ends before the first step, after the initial one, whose indicator (T, N)
+    is 0. The names are those of ctc_decoder_param. If the index of the blank is negative, the blank is the last class.
     """
     steps, count, classes = probabilities.shape
     blank = blank_index if blank_index >= 0 else classes - 1

@@ -31,7 +31,7 @@ def yolov3_detection_output(
     rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
     sure = sigmoid(rows[:, 4 : 5 + num_classes])
     scores = sure[:, 1:] * sure[:, :1]
-    # A box occurs once for each class. The most confident of these equal boxes suppresses the others.
+    # Each box is a candidate for every class. Since these overlap completely, only the one with the best class remains.
     return _chosen(scores.argmax(axis=1) + 1, scores.max(axis=1), boxes, confidence_threshold, nms_threshold)
 
 
@@ -54,13 +54,13 @@ def yolo_detection_output(
     classes = rows[:, 5 : 5 + num_classes]
     raised = np.exp(classes - classes.max(axis=1, keepdims=True))
     likely = raised / raised.sum(axis=1, keepdims=True)
-    below = np.nextafter(np.float32(confidence_threshold), np.float32(-1))  # so that this score itself passes
+    below = np.nextafter(np.float32(confidence_threshold), np.float32(-1))  # the threshold itself is enough
     scores = sigmoid(rows[:, 4]) * likely.max(axis=1)
     return _chosen(likely.argmax(axis=1) + 1, scores, boxes, float(below), nms_threshold)
 
 
 def _predictions(x: Array, sizes: Array, scale: int) -> tuple[Array, Array]:
-    """Return the predictions of a map, place by place, and the corners of their boxes relative to the image."""
+    """Return the predictions of a map, place by place, and the corners of their boxes relative to the image size."""
     side = x.shape[-1]
     apart = x.reshape(len(sizes), -1, side * side).transpose(2, 0, 1)
     places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 1, 2)

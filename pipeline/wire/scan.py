@@ -21,6 +21,7 @@ else:
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
+_MOST = 1 << 18  # parts of a message; a network has fewer layers, and a blob or tensor is one part or a few
 _FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
@@ -42,9 +43,9 @@ class Field(NamedTuple):
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
     """Yield the fields of the message in view[start:end], in order.
 
-    Raises InvalidInputError, with the byte offset, if the bytes are not a message.
+    Raises InvalidInputError, with the byte offset, if the bytes are not a message, or one of more than 2^18 parts.
     """
-    at = start
+    at, parts = start, 0
     while at < end:
         tag_start = at
         tag, at = _varint(view, at, end)
@@ -55,7 +56,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
             value, after = _varint(view, at, end)
         elif wire_type == LENGTH_DELIMITED:
             value, at = _varint(view, at, end)
-            after = at + value
+            after, parts = at + value, parts + 1
         elif wire_type in _WIDTH:
             value = _run(view, tag_start, at, end, _WIDTH[wire_type])
             after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
@@ -68,6 +69,8 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
                 why=f"it ends at byte {len(view)}, and field {number} goes on to byte {after}",
                 advice="fetch or copy it again",
             )
+        if parts > _MOST:
+            _damaged(tag_start, f"a message of more than {_MOST:,} parts")
         if after > end or (value == 0 and wire_type in _WIDTH):
             _damaged(tag_start, f"field {number} runs past the end of its message at byte {end}")
         yield Field(number, wire_type, value, at, after)
