@@ -331,8 +331,9 @@ def _refuse_other(option: str, value: object) -> None:
 def refuse_missing_model(options: Options) -> None:
     """Raise UsageError if the model is not a file. This is checked by each run, so that other runs can go on."""
     may_look = os.access(options.model, os.R_OK | os.X_OK, effective_ids=True)
+    folder = "a folder without a network" if may_look else "a folder, which you may not read"
     try:
-        refuse_missing(options.model, f"it is a folder, {'and holds no network' if may_look else 'closed to you'}")
+        refuse_missing(options.model, f"it is {folder}")
     except UsageError as error:
         error.where = options.origins.get("model", "")
         raise

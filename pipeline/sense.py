@@ -20,11 +20,11 @@ def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
     """Raise UsageError if the value of an option makes no sense."""
     why = ""
     if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
-        why = "it names a folder inside the output, and has no separator or NUL in it"
+        why = "it is the name of a folder inside the output, without separators or NUL"
     elif option == "seed" and value < 0:
         why = "it is 0 or more"
     elif option == "jobs" and value < 1:
-        why = "at least one model is converted at a time"
+        why = "it is 1 or more"
     elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
         why = "it is a small positive number"
     elif option == "remote_store":
@@ -46,8 +46,8 @@ def _fault_of_url(value: str) -> str:
     except ValueError as error:
         return str(error)
     if value and not _leads_somewhere(value, told):
-        return "it is a URL, as s3://bucket/folder or file:///mnt/shared"
-    return "runs write a URL down: let fsspec's own configuration hold the password" if told.password else ""
+        return "it is a URL, such as s3://bucket/folder or file:///mnt/shared"
+    return "runs record the URL: put the password into fsspec's own configuration" if told.password else ""
 
 
 def _leads_somewhere(value: str, told: SplitResult) -> bool:

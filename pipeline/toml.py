@@ -70,7 +70,7 @@ def read(
     options = sourced(document, 0), [sourced(table, number) for number, table in enumerate(tables, 1)]
     if faults:
         many = ", and is read no further" if len(faults) == _FAULTS else ""
-        raise together(faults, f"{path} holds {len(faults)} options that cannot be obeyed{many}")
+        raise together(faults, f"{path} has {len(faults)} invalid options{many}")
     return options
 
 
@@ -120,7 +120,7 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
         why = f"{described(kind)} is expected"
         raise UsageError(
             f"{option} cannot be {shown(value)}",
-            why=why if typing.get_origin(kind) is typing.Literal else f"{why}, and {_kind(value)} is there",
+            why=why if typing.get_origin(kind) is typing.Literal else f"{why}, not {_kind(value)}",
             advice="a model's own options stand below [[model]], in two brackets" if is_section else "",
         ) from None
 

@@ -89,7 +89,7 @@ def _draw(location: Location, target: Path, json: bool) -> int:
     from pipeline.inspection import pictures
 
     if target.suffix.lower() != ".png":
-        raise UsageError(f"the filters are drawn as PNG, and {target} is called otherwise", advice="a name in .png")
+        raise UsageError(f"filters are drawn as PNG, and {target} does not end in .png", advice="choose a name in .png")
     own.refuse_foreign(target)
     picture = pictures.of_file(location)
     own.write(target, picture.png, "picture")

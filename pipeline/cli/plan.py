@@ -41,7 +41,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     from pipeline.visible import visible
 
     if dag and json:
-        raise UsageError("a drawing is no JSON", advice="one of --dag and --json")
+        raise UsageError("--dag and --json exclude each other", advice="leave one of them out")
     if dag:
         print(_drawn(typed, config, dag))
         return 0

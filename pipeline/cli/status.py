@@ -41,7 +41,7 @@ def status(folders: Folders = None, config: Config = None, json: Json = False) -
     places = [place for folder in folders or () for place in record.folders(folder)]
     wanted = configuration.load(config, {}) if config else ()
     if not places and not wanted:
-        raise UsageError("status of what?", advice="torch2caffe2 status DIR, or --config FILE")
+        raise UsageError("no run was named", advice="torch2caffe2 status DIR, or --config FILE")
     if len(places) + len(wanted) == 1:
         return _of_one(look(places[0] if places else wanted[0].output), json)
     several, faults = each(places, wanted)

@@ -112,7 +112,7 @@ def test_status_knows_a_killed_run(program: Program) -> None:
 
 def test_options_that_cannot_both_be_obeyed_are_refused(program: Program) -> None:
     said = program("plan", program.model, "--dag", "svg", "--json")
-    assert (said.code, "one of --dag and --json" in said.err) == (2, True)
+    assert (said.code, "--dag and --json exclude each other" in said.err) == (2, True)
     said = program.convert("--record", program.folder / "io.npz", "--no-verify")
     assert (said.code, "leave out --no-verify" in said.err) == (2, True)
     assert not (program.output / "run.json").exists()
