@@ -247,8 +247,9 @@ def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
     return Plot(tuple(series), scale.ticks(), columns, tolerance)
 
 
-def spark(histogram: Sequence[int], width: float = 96.0, height: float = 22.0) -> str:
-    """Draw a histogram as one path of bars (SVG); a bin that holds anything is seen."""
+def spark(histogram: Sequence[int]) -> str:
+    """Return a histogram as a path of bars (SVG), 96 wide and 22 high. Every bin that is not empty is visible."""
+    width, height = 96.0, 22.0
     most, bar = max(histogram, default=0), width / max(1, len(histogram))
     words = []
     for place, amount in enumerate(histogram):

@@ -25,11 +25,11 @@ def but(default: int, **numbers: Sequence[int]) -> dict[str, Literal]:
     return {name: alike(found) for name, found in numbers.items() if set(found) != {default}}
 
 
-def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0, part: str = "padded") -> Code:
+def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0) -> Code:
     """Return x with its last axes padded by `pads` (all begins, then all ends; negative ones crop), by a layer."""
     if not any(pads):
         return x
-    return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part=part)
+    return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part="padded")
 
 
 def pad_layer(ends: Sequence[int], value: float) -> Bracket:

@@ -11,11 +11,11 @@ from pipeline.torch7.module import Module
 from pipeline.torch7.tables import spell
 
 
-def axis_of(dimension: int, x: Value, net: Lowering, end: int = 0) -> int:
-    """Return the axis of `x` that Torch calls `dimension`; `end` is 1 where one past the last is meant as well."""
+def axis_of(dimension: int, x: Value, net: Lowering) -> int:
+    """Return the axis of `x` for Torch's `dimension`. Raises Misfit if there is none."""
     net.current(x)
-    axis = dimension - 1 if dimension > 0 else x.rank + end + dimension
-    if dimension == 0 or not 0 <= axis < x.rank + end:
+    axis = dimension - 1 if dimension > 0 else x.rank + dimension
+    if dimension == 0 or not 0 <= axis < x.rank:
         net.misfit(f"a tensor with a dimension {dimension}", x)
     return axis
 

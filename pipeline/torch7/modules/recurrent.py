@@ -211,14 +211,10 @@ def expand_as(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
 @module("nn.SeqReverseSequence")
 def reverse_sequence(m: Module, x: Value, net: Lowering) -> Value:
     """Reverse the order along a dimension."""
-    return reversed_along(x, m.int("dim") - 1, net)
-
-
-def reversed_along(x: Value, axis: int, net: Lowering, part: str = "") -> Value:
-    """Split along an axis, and join in reverse order."""
+    axis = m.int("dim") - 1
     if not 0 <= axis < x.rank:
         net.misfit(f"a tensor with a dimension {axis + 1}", x)
     if x.shape[axis] == 1:
         return net.copy(x)
-    slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part=f"{part}_slices".strip("_"))
-    return net.add(Concat(axis=axis), *slices[::-1], part=part)
+    slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part="slices")
+    return net.add(Concat(axis=axis), *slices[::-1])
