@@ -1,5 +1,5 @@
-"""The report of a run: one page that explains it, self-contained.
+"""The report of a run: one self-contained page that explains it.
 
-`gather` collects what the page tells as data, `layout` and `drawing` turn it into geometry, `render` fills the
-templates. Every name in a network is somebody else's: nothing reaches the page unescaped.
+`gather` collects the contents of the page as data, `layout` and `drawing` turn it into geometry, and `render` fills the
+templates. The names in a network are not to be trusted, so everything on the page is escaped.
 """

@@ -1,6 +1,6 @@
-"""The kinds of layers that a drawing tells apart, each by a mark of its own form; style.css has their colours.
+"""The kinds of layers in a drawing, each with a mark of its own form. Their colours are in style.css.
 
-Those are the palette of Okabe and Ito, Color Universal Design, 2008, which the colour-blind tell apart, too.
+These are the palette of Okabe and Ito, Color Universal Design, 2008, which the colour-blind can distinguish, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ _OF_FAMILIES = {"matrix": "linear", "reduction": "pooling", "comparison": "arith
 
 
 def kind(layer: LayerRow) -> str:
-    """Return the kind of a layer: its family of operators, or what that counts as."""
+    """Return the kind of a layer: its family of operators, or the kind to which that belongs."""
     found = _OF_FAMILIES.get(layer.family, layer.family)
     return found if found in MARKS else "other"

@@ -1,4 +1,4 @@
-"""Fills the templates: a report becomes one page that needs nothing else."""
+"""Fills the templates: a report becomes one self-contained page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PACKAGE = "pipeline.report"
 
 
 def render(report: Report) -> str:
-    """Return the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
+    """Return the page. Its content security policy allows only its own scripts, and loads nothing."""
     layers = _makers(report.network) if report.network else {}
     return (
         _environment()
@@ -49,12 +49,12 @@ def render(report: Report) -> str:
 
 
 def render_zoo(rows: Sequence[Row]) -> str:
-    """Return the page over several runs, whose table can be sorted."""
+    """Return the page of several runs, whose table can be sorted."""
     return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own("tables.js"))
 
 
 def _own(*names: str) -> dict[str, Any]:
-    """Return the style and the scripts of a page, and the policy that lets it run and load nothing else."""
+    """Return the style and the scripts of a page, and the policy that allows nothing else."""
     from markupsafe import Markup
 
     style, scripts = _asset("style.css"), [_asset(name) for name in names]
@@ -70,9 +70,9 @@ def _own(*names: str) -> dict[str, Any]:
     }  # our own files
 
 
-@cache  # with the templates that it has compiled, which takes longer than to fill them
+@cache  # because compiling the templates takes longer than filling them
 def _environment() -> Environment:
-    """Return Jinja with everything escaped; a name that a template misspells is an error."""
+    """Return a Jinja environment that escapes everything, and raises errors for undefined names."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -103,13 +103,13 @@ def _digest(text: str) -> str:
 
 
 def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
-    """Map a value's name to the layer that makes it."""
+    """Return the layer that makes each value, by its name."""
     values: list[tuple[Value, LayerRow]] = [(value, layer) for layer in network.layers for value in layer.outputs]
     return {value.name: layer for value, layer in values}
 
 
 def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str, NetworkDrawing, list[Label]]]:
-    """Draw a network folded, where something repeats in it, and whole."""
+    """Return the drawings of a network: folded, if something repeats in it, and whole."""
     ways = {"folded": folding.folded(network), "whole": folding.whole(network)}
     return [
         (name, drawing.of_network(network, parts), [label(part, network, parity) for part in parts])
@@ -119,5 +119,5 @@ def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str,
 
 
 def _takers(network: NetworkSummary) -> dict[int, LayerRow]:
-    """Map a weight's place to the first layer that takes it."""
+    """Return the first layer that takes each weight, by its index."""
     return {place: layer for layer in reversed(network.layers) for place in layer.weights}

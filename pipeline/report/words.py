@@ -1,4 +1,4 @@
-"""Numbers and names as the page shows them."""
+"""Numbers and names as text on the page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TIMES, MINUS, NONE = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}", "\N{EN DASH}
 
 
 def shown(value: object) -> object:
-    """Spell out the characters of a text that nobody sees, or that turn what follows around; leave other values."""
+    """Return a text with invisible and direction-changing characters spelled out; other values as they are."""
     return value if not isinstance(value, str) or isinstance(value, Markup) else visible(value, keep="\n")
 
 
 def short(text: str, most: int) -> str:
-    """Cut the middle out of a long name: its two ends tell more."""
+    """Return a name without its middle if it is long, since its ends say more."""
     if len(text) <= most:
         return text
     tail = (most - 1) // 2
@@ -26,17 +26,17 @@ def short(text: str, most: int) -> str:
 
 
 def shape(extents: Sequence[int]) -> str:
-    """Write a shape."""
+    """Return a shape as text."""
     return TIMES.join(map(str, extents)) if extents else "scalar"
 
 
 def size(amount: float) -> str:
-    """Return a number of bytes."""
+    """Return a number of bytes as text."""
     return _scaled(amount, ("B", "kB", "MB", "GB", "TB"))
 
 
 def count(amount: float) -> str:
-    """Return a large number of things."""
+    """Return a large number as text."""
     return _scaled(amount, ("", "k", "M", "G", "T")).rstrip()
 
 
@@ -49,14 +49,14 @@ def _scaled(amount: float, units: Sequence[str]) -> str:
 
 
 def seconds(duration: float) -> str:
-    """Return a duration."""
+    """Return a duration as text."""
     if duration >= 3600:
         return f"{duration // 3600:.0f} h {duration % 3600 // 60:.0f} min"
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.1f} s"
 
 
 def number(value: float | None) -> str:
-    """Return a number to three digits."""
+    """Return a number with three digits as text."""
     if value is None:
         return NONE
     if not math.isfinite(value):
@@ -66,15 +66,15 @@ def number(value: float | None) -> str:
 
 
 def sortable(value: float | None) -> str:
-    """Return a number as a script sorts it: NaN with infinity, and nothing where there is none."""
+    """Return a number as text by which a script sorts it: NaN like infinity, and "" if there is none."""
     return "" if value is None else repr(value) if math.isfinite(value) else "Infinity"
 
 
 def moment(text: str) -> str:
-    """Return a time in ISO 8601 as people read it."""
+    """Return a time in ISO 8601 in a readable form."""
     return f"{text[:10]} {text[11:19]} UTC" if len(text) >= 19 else text
 
 
 def plural(amount: int, one: str, many: str = "") -> str:
-    """Return an amount of things."""
+    """Return a number of things as text, with the noun in the singular or plural."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
