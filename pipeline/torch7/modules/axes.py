@@ -1,4 +1,4 @@
-"""Torch's dimensions, which count from 1 (or from the end), as axes; and tensors joined along one."""
+"""Converts Torch's dimensions, which count from 1 or from the end, to axes, and joins tensors along an axis."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def axis_of(dimension: int, x: Value, net: Lowering) -> int:
 
 
 def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", dims: str = "nInputDims") -> int:
-    """Return the axis for modules that leave the batch dimension out: one further where `x` has one more dimension.
+    """Return the axis for modules that may not count the batch: one further if `x` has one more dimension.
 
-    As `_getPositiveDimension` in JoinTable.lua, Sum.lua, Max.lua: negative dimensions are taken as they are.
+    As in `_getPositiveDimension` of JoinTable.lua, Sum.lua and Max.lua, negative dimensions are not shifted.
     """
     dimension = m.int(field, 1)
     declared = m.maybe_int(dims)
@@ -33,9 +33,9 @@ def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", d
 
 
 def joined(items: tuple[Value, ...], axis: int, net: Lowering) -> Value:
-    """Join tensors along an axis of the first, whose other sizes hold for all.
+    """Return tensors joined along an axis. The other sizes of the first tensor apply to all.
 
-    Torch copies each to its place and asks only for as many elements there (JoinTable.lua, Concat.lua, read).
+    Torch copies each tensor to its place, which requires only the same number of elements (JoinTable.lua, Concat.lua).
     """
     first, *others = items
     fitted = [first]
