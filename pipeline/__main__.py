@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -60,6 +61,9 @@ def _work() -> int:
     except KeyboardInterrupt:  # while the program was loaded
         print("error: interrupted", file=sys.stderr)
         return 130
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends what Python still does, without a traceback
 
 
 if __name__ == "__main__":

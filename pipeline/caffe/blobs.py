@@ -33,6 +33,7 @@ _V1_NAME, _V1_BLOBS = 4, 6
 _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
 _RAW_TYPE, _RAW_DATA = 10, 12
+_LONG = 1024  # bytes of a shape; Caffe takes 32 extents, of at most 11 bytes each
 # The types of raw_data (BlobProto.Type) that weights may have.
 _RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
@@ -155,6 +156,8 @@ def _shape(view: memoryview, parts: Mapping[int, list[Field]], blob: Field, laye
     legacy = any(number in parts for number in _LEGACY)
     if legacy:
         shape = tuple(_int32(parts[number][-1].value) if number in parts else 0 for number in _LEGACY)
+    elif sum(message.value for message in parts.get(_SHAPE, ())) > _LONG:
+        _refuse(blob, layer, f"a blob whose shape takes more than {_LONG} bytes")
     else:  # Caffe writes no shape for a scalar
         dims = [dim for message in parts.get(_SHAPE, ()) for dim in scan.inside(view, message) if dim.number == _DIM]
         shape = tuple(scan.integers(view, dims).tolist())

@@ -6,7 +6,10 @@ with the first of them.
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +24,9 @@ from pipeline.wire.splice import Floats, Part
 if TYPE_CHECKING:
     import h5py
 
-_MOST = 1024  # blobs of a layer; a recurrent layer has a dozen
+_MOST = 1024  # blobs of a layer; a recurrent one has a dozen
+_BLOCK = 1 << 20  # bytes inflated at once
+_SHOWN = 20  # names in an error
 _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit integer
 
 
@@ -140,7 +145,7 @@ def _arrays(group: h5py.Group, view: memoryview, budget: Budget) -> list[StoredB
 
     names = sorted(group, key=int)
     if any(name != str(int(name)) or not 0 <= int(name) < _MOST for name in names):
-        raise ValueError(f"{group.name} holds {', '.join(names)}, not blobs by index")
+        raise ValueError(f"{group.name} holds {', '.join(names[:_SHOWN])}, not blobs by index")
     blobs = [StoredBlob(ABSENT)] * (int(names[-1]) + 1 if names else 0)
     for name in names:
         blobs[int(name)] = StoredBlob(_array(_member(group, name, h5py.Dataset), view, budget))
@@ -157,9 +162,51 @@ def _array(dataset: h5py.Dataset, view: memoryview, budget: Budget) -> np.ndarra
     offset = dataset.id.get_offset()  # None if the numbers are compressed or chunked
     if offset is not None and offset + dataset.nbytes <= len(view):
         return np.ndarray(dataset.shape, dataset.dtype, view, offset)
-    budget.spend("weights", dataset.nbytes, dataset.name)
+    budget.spend("weights", _unpacked(dataset), dataset.name)
+    _refuse_bomb(dataset, view)
     values: np.ndarray[Any, Any] = dataset[()]
     return values
+
+
+def _unpacked(dataset: h5py.Dataset) -> int:
+    """Return how many bytes HDF5 unpacks to read a dataset: whole pieces, where it lies in pieces."""
+    pieces = [(-(-extent // of), of) for extent, of in zip(dataset.shape, dataset.chunks or (), strict=False)]
+    return int(dataset.dtype.itemsize * math.prod(count * of for count, of in pieces)) if pieces else dataset.nbytes
+
+
+def _refuse_bomb(dataset: h5py.Dataset, view: memoryview) -> None:
+    """Raise ValueError for a dataset in pieces of which one lacks, or holds more than its place takes.
+
+    HDF5 unpacks a piece to its end, whatever that is, and keeps account of each that may be there.
+    """
+    import h5py
+
+    if not dataset.chunks:
+        return
+    plan = dataset.id.get_create_plist()
+    filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+    known = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
+    if filters != [each for each in known if each in filters]:
+        raise ValueError(f"{dataset.name} is packed by another filter than gzip")
+    pieces: list[Any] = []
+    dataset.id.chunk_iter(pieces.append)
+    if len(pieces) < math.prod(-(-extent // of) for extent, of in zip(dataset.shape, dataset.chunks, strict=True)):
+        raise ValueError(f"{dataset.name} lacks numbers")
+    most = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    for piece in pieces:
+        data = view[piece.byte_offset : piece.byte_offset + piece.size]
+        if h5py.h5z.FILTER_DEFLATE in filters and _inflates_past(data, most):
+            raise ValueError(f"{dataset.name} holds more numbers than its shape {dataset.shape}")
+
+
+def _inflates_past(data: memoryview, most: int) -> bool:
+    """Return whether a zlib stream holds more than `most` bytes; one that is damaged is left to HDF5 to tell."""
+    stream, size, rest = zlib.decompressobj(), 0, bytes(data)
+    with suppress(zlib.error):
+        while rest and not stream.eof and size <= most:
+            size += len(stream.decompress(rest, _BLOCK))
+            rest = stream.unconsumed_tail
+    return size > most
 
 
 def _member(group: h5py.Group, name: str, kind: type) -> Any:  # noqa: ANN401 - what `kind` says

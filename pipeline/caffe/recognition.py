@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from pipeline.errors import InvalidInputError
 from pipeline.wire.foreign import hdf5_of_others
+from pipeline.wire.words import CONTROL
 
 _HEAD = 1 << 16  # bytes by which a prototxt is recognised
 # Only spaces of the line itself, because `\s*` would scan all following empty lines from each of them.
 _LAYERS = re.compile(rb"^[^\S\n]*+(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
 _OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # in the text of another framework
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_LAYER, _V1_LAYER = 100, 2  # the fields of a NetParameter with layers
+_NAME, _LAYER, _V1_LAYER = 1, 100, 2  # the fields of a NetParameter that hold its name, and layers
 
 
 def recognise(view: memoryview) -> str:
@@ -20,7 +20,7 @@ def recognise(view: memoryview) -> str:
     head = bytes(view[:_HEAD])
     if is_hdf5(view):
         return "" if hdf5_of_others(head) else "caffemodel"
-    if b"\0" not in head and _LAYERS.search(head) and not _OPERATORS.search(head):
+    if not CONTROL.search(head) and _LAYERS.search(head) and not _OPERATORS.search(head):
         return "prototxt"
     return "caffemodel" if _is_net(view) else ""
 
@@ -31,22 +31,16 @@ def is_hdf5(view: memoryview) -> bool:
 
 
 def _is_net(view: memoryview) -> bool:
-    """Return whether this is a binary NetParameter, by the fields of its first layer.
+    """Tell a binary NetParameter by its first layer: an old one has its type as a number, at 5.
 
-    A layer of the old form V1 has its type as a number in field 5. The operators of a Caffe2 net, which are in field 2,
-    too, do not.
+    The oldest have a message at 1, with a name and a type, where an operator of Caffe2 has a blob.
     """
-    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields, number_at
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, first_of, kinds
 
-    end = 0
-    try:
-        for field in fields(view, 0, len(view)):
-            end = field.end
-            if field.number == _LAYER:
-                return True
-            if field.number == _V1_LAYER and field.wire_type == LENGTH_DELIMITED:
-                inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
-                return (5, VARINT) in inner or not inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)}
-    except InvalidInputError:
-        return number_at(view, end) == _LAYER  # the file ends in this field
-    return False
+    first = first_of(view, _LAYER, _V1_LAYER, name=_NAME)
+    if first is None or first.number == _LAYER:
+        return first is not None
+    layer = view[first.start : first.end]
+    oldest = first_of(layer, 1)
+    is_oldest = oldest is not None and kinds(layer, oldest) >= {(1, LENGTH_DELIMITED), (2, LENGTH_DELIMITED)}
+    return is_oldest or (5, VARINT) in kinds(view, first)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
 from pipeline.wire.progress import Progress, no_progress
+from pipeline.wire.words import CONTROL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,8 @@ _PREDICT, _TEXT, _INIT = "predict_net.pb", "predict_net.pbtxt", "init_net.pb"
 _NUMBERED = re.compile(r"init_net(_\d+)?\.pb")
 _HEAD = 1 << 16  # bytes by which the text of a NetDef is recognised
 _OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)
-_NAME, _OP = 1, 2  # the fields of a NetDef for its name and its operators
+_NAME, _OP = 1, 2  # the fields of a NetDef that hold its name, and operators
+_LAYER = 100  # that of Caffe's NetParameter that holds layers
 
 
 class Caffe2(Format):
@@ -46,7 +48,7 @@ class Caffe2(Format):
         A net is an init_net if none of its operators takes a blob: then they only fill parameters.
         """
         head = bytes(view[:_HEAD])
-        if not (_is_net(view) or (b"\0" not in head and _OPERATORS.search(head))):
+        if not (_is_net(view) or (not CONTROL.search(head) and _OPERATORS.search(head))):
             return ""
         from pipeline.caffe2.outline import is_init_net
 
@@ -150,23 +152,14 @@ class Caffe2(Format):
 
 
 def _is_net(view: memoryview) -> bool:
-    """Return whether this is a binary NetDef: its first operator has inputs at 1, a type at 4, no number at 5."""
-    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, fields
+    """Tell a binary NetDef by its first operator, which has a type, at 4, and no number at 5, as an old Caffe layer."""
+    from pipeline.wire.scan import LENGTH_DELIMITED, VARINT, first_of, kinds
 
-    try:
-        names = 0
-        for field in fields(view, 0, len(view)):
-            names += field.number == _NAME
-            if names > 1 or (field.number == _NAME and field.wire_type != LENGTH_DELIMITED):
-                return False
-            if field.number == _OP and field.wire_type == LENGTH_DELIMITED:
-                inner = {(part.number, part.wire_type) for part in fields(view, field.start, field.end)}
-                return (5, VARINT) not in inner and bool(inner & {(1, LENGTH_DELIMITED), (4, LENGTH_DELIMITED)})
-            if field.number == 100:  # a layer of Caffe
-                return False
-    except InvalidInputError:
-        pass
-    return False
+    first = first_of(view, _OP, _LAYER, name=_NAME)
+    if first is None or first.number == _LAYER or first.end - first.start < first.value:  # cut before it has told
+        return False
+    inner = kinds(view, first)
+    return (4, LENGTH_DELIMITED) in inner and (5, VARINT) not in inner
 
 
 def _by_role(paths: Sequence[Path]) -> dict[str, Path]:

@@ -130,15 +130,17 @@ class PlannedStage(TypedDict):
 
 
 class Planned(TypedDict):
-    """The plan of one model."""
+    """The plan of one model; of several, `errors` tells why one of them has none."""
 
     model: str
     stages: list[PlannedStage]
+    errors: list[Error]
 
 
 class Plans(TypedDict):
     """plan."""
 
+    exit_code: int
     models: list[Planned]
 
 
@@ -151,13 +153,17 @@ class Refused(TypedDict):
 
 
 class Scanned(TypedDict):
-    """What cannot be converted of one model, and the first stage with problems, or else the last stage."""
+    """What cannot be converted of one model, and the first stage with problems, or else the last stage.
+
+    For several models, `errors` says why one of them could not be scanned.
+    """
 
     model: str
     stage: str
     problems: list[Refused]
     nodes: int
     notes: list[str]
+    errors: list[Error]
 
 
 class Scans(TypedDict):

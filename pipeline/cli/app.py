@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import pipeline
 from pipeline.cli import (
@@ -37,7 +38,20 @@ from pipeline.visible import visible
 
 PROGRAM = "torch2caffe2"
 
+
+class _Commands(TyperGroup):
+    """All commands. An interrupted one raises an error like any other; typer would exit without a word."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - of the click that typer uses
+        """Run the command that was asked for. Raises Interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted") from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Convert Torch7 and Caffe networks to Caffe, Caffe2, ONNX and PyTorch, and verify that they compute the same.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

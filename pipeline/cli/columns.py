@@ -15,9 +15,8 @@ Cell = str | int | float
 GAP = 2  # spaces between columns
 NARROWEST = 24  # characters; narrower columns of text are not wrapped
 _INDENT = 4  # of the lines for columns that do not fit into the first line of a row
-_PIECES = re.compile(
-    r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*"
-)  # where long words may be broken: conv1/ Spatial Convolution_
+# The pieces into which long words may be broken: conv1/ Spatial Convolution_
+_PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")
 
 
 @dataclass(frozen=True, slots=True)

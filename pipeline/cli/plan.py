@@ -35,8 +35,8 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_json, print_table
-    from pipeline.engine import planner
+    from pipeline.cli.talk import print_failures, print_json, print_table
+    from pipeline.engine import batch, planner
     from pipeline.errors import UsageError
     from pipeline.visible import visible
 
@@ -45,15 +45,17 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    plans = {options.name: planner.plan(options) for options in configuration.load(config, typed)}
+    plans = batch.look_at_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
+    code = print_failures(plans)
     if json:
-        print_json({"models": [{"model": name, "stages": planner.as_json(each)} for name, each in plans.items()]})
-        return 0
-    for name, stages in plans.items():
+        models = [{"model": p.model, "stages": planner.as_json(p.found), "errors": p.errors} for p in plans]
+        print_json({"exit_code": code, "models": models})
+        return code
+    for each in plans:
         if len(plans) > 1:
-            print(f"{visible(name)}:")
-        print_table(("stage", "state", "why"), planner.rows(stages))
-    return 0
+            print(visible(each.heading))
+        print_table(("stage", "state", "why"), planner.rows(each.found))
+    return code
 
 
 def _drawn(typed: dict[str, Any], config: Path | None, form: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from pipeline.cli.options import Config, Json, takes_conversion_options
-from pipeline.errors import UnsupportedError
+from pipeline.errors import UnsupportedError, worst
 
 
 def register(app: typer.Typer) -> None:
@@ -23,22 +23,25 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     torch2caffe2 scan model.t7
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_json, print_table, tell
+    from pipeline.cli.talk import print_failures, print_json, print_table, tell
+    from pipeline.engine import batch
+    from pipeline.engine.scan import Scan
     from pipeline.engine.scan import scan as look
     from pipeline.visible import visible
 
-    found = {options.name: look(options) for options in configuration.load(config, typed)}
-    code = UnsupportedError.exit_code if any(each.problems for each in found.values()) else 0
+    scans = batch.look_at_all(configuration.load(config, typed), look, Scan("", ()))
+    unsupported = UnsupportedError.exit_code if any(each.found.problems for each in scans) else 0
+    code = worst({print_failures(scans), unsupported})
     if json:
-        models = [{"model": name, **each.as_json()} for name, each in found.items()]
+        models = [{"model": each.model, **each.found.as_json(), "errors": each.errors} for each in scans]
         print_json({"exit_code": code, "models": models})
-    for name, each in () if json else found.items():
-        if len(found) > 1:
-            print(f"{visible(name)}:")
-        print_table(("", ""), [("note:", note) for note in each.notes], sys.stderr)
-        if each.problems:
-            rows = [(problem.origin, problem.reason, problem.advice) for problem in each.problems]
+    for each in () if json else scans:
+        if len(scans) > 1:
+            print(visible(each.heading))
+        print_table(("", ""), [("note:", note) for note in each.found.notes], sys.stderr)
+        if each.found.problems:
+            rows = [(problem.origin, problem.reason, problem.advice) for problem in each.found.problems]
             print_table(("where", "why", "what to do"), rows)
-        else:
-            tell(f"{each.nodes} nodes, and nothing that could not be converted")
+        elif not each.error:
+            tell(f"{each.found.nodes} nodes, and nothing that could not be converted")
     return code

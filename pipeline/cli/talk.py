@@ -19,6 +19,7 @@ from pipeline.errors import Interrupted, MachineError, PipelineError, UsageError
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
+    from pipeline.engine.batch import Look
     from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
@@ -64,6 +65,14 @@ def print_faults(faults: Sequence[PipelineError]) -> int:
     for fault in faults:
         print(render(fault), file=sys.stderr)
     return worst([fault.exit_code for fault in faults])
+
+
+def print_failures(looks: Sequence[Look[Any]]) -> int:
+    """Print, to stderr, which of several models could not be looked at and why; give the worst exit code, or 0."""
+    failed = [(look.model, look.error) for look in looks if look.error]
+    for model, error in failed:
+        print(f"{visible(model)}: {render(error)}", file=sys.stderr)
+    return worst([error.exit_code for _, error in failed])
 
 
 def print_place(place: Path) -> None:
@@ -150,13 +159,14 @@ def go_on(
         options = " and ".join(f"--{name}" for name in sorted(lone))
         raise UsageError(f"{options} belong to one run", why=f"{folder} holds {len(folders)}", advice="name its folder")
     jobs = [resumed_job(each, command=typed_command(), **how) for each in folders]
-    alone = replace(record.load(folders[0]).asked(), scheduler="")  # a record must not make us connect to one
+    readable = next(filter(None, map(record.previous, folders)), None)
+    executor = chosen(replace(readable.asked(), scheduler="")) if readable else None  # no record may have us connect
     remote_store = how["changes"].get("remote_store", "")
     with (
         reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
         sending(remote_store, shown) as report,
     ):
-        results = batch.do_all(jobs, report, chosen(alone))
+        results = batch.do_all(jobs, report, executor)
     is_data = checks and len(folders) == 1 and not json
     for result in results if len(folders) == 1 else ():
         if result.converted and (is_data or not quiet):

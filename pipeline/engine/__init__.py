@@ -1,1 +1,1 @@
-"""Runs stages in order, delivers what they make, and records what happened; knows nothing of networks."""
+"""Plans and runs stages, delivers their files, and records what happened. It knows nothing about networks."""

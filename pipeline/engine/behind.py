@@ -1,4 +1,4 @@
-"""Sends what stages make to a remote store, behind the runs: their command waits for the last of it, at its end."""
+"""Uploads artifacts to a remote store in the background. The command waits for the last upload at its end."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipeline.store.exchange import beside
 from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Store
 
-_GLANCE = 0.5  # seconds of waiting that are not worth a word
+_GLANCE = 0.5  # seconds of waiting before the user is told about it
 
 
 @contextmanager
 def sending(url: str, report: events.Reporter) -> Iterator[events.Reporter]:
-    """Yield a reporter that sends what runs tell it that they made, wherever they are; at the end, wait for the last.
+    """Yield a reporter that uploads every artifact that runs report as made; at the end, wait for the uploads.
 
-    Nothing is sent after the remote store has failed, or a run was interrupted. Raises UsageError where nothing that
-    is installed reaches it.
+    Nothing is sent after the remote store has failed or a run was interrupted. Raises UsageError if no installed
+    package can reach the remote store.
     """
     if not url:
         yield report
@@ -48,7 +48,7 @@ class _Sender:
         self._thread.start()
 
     def __call__(self, event: events.Event) -> None:
-        """Pass an event on, and take note of what it means for what is to be sent."""
+        """Pass an event on, and queue the artifact that it reports."""
         match event:
             case events.RunStarted():
                 self._stores[event.model] = Path(event.store)
@@ -64,7 +64,7 @@ class _Sender:
         self._report(event)
 
     def wait(self) -> None:
-        """Wait until all is sent, or the user wants to go."""
+        """Wait until everything is sent, or the user presses Ctrl-C."""
         self._made.put(None)
         with suppress(KeyboardInterrupt):
             self._thread.join(_GLANCE)
@@ -73,7 +73,7 @@ class _Sender:
                 self._thread.join()
 
     def end(self) -> None:
-        """Begin to send nothing more."""
+        """Start no further uploads."""
         self._over.set()
         self._made.put(None)
 
@@ -87,7 +87,7 @@ class _Sender:
             self(events.RemoteFailed("", self._remote.url, error.why))
 
     def _send(self, event: events.StageFinished) -> events.StageFinished:
-        """Send an artifact; one that is gone, or damaged, is none."""
+        """Send an artifact, unless it is missing or damaged."""
         with suppress(OSError, UsageError):
             found = Store(self._stores[event.model], create=False).check(event.key)
             if isinstance(found, Artifact) and not self._over.is_set():

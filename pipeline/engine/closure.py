@@ -1,8 +1,8 @@
-"""Which of this package's files a stage runs: found by reading import lines, without importing anything.
+"""Finds the files of this package that a stage may run, by reading import statements, without importing anything.
 
-Imports inside functions count, and so do modules named in a string ("pipeline.caffe.read"). A file that lists
-a package to find its modules (pkgutil) brings in its own package, and the packages it imports, whole. The
-result may be larger than what really runs, never smaller: tests compare it with what Python imports.
+Imports inside functions count, and so do modules named in a string ("pipeline.caffe.read"). If a file lists the modules
+of a package (with pkgutil), its own package and the packages it imports count as a whole. The result may be larger than
+what really runs, but never smaller: tests compare it with what Python imports.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LISTS = ("iter_modules", "walk_packages")
 def code_digests(module: str) -> Mapping[str, str]:
     """Return the digest of each file in the import closure of `module`, by path inside the package.
 
-    The package's own `__init__.py` is left out: it holds the version number, which changes no result.
+    The `__init__.py` of the package itself is left out: it holds the version number, which affects no result.
     """
     seen = {module}
     digests: dict[str, str] = {}
@@ -69,20 +69,20 @@ def _imports(text: str) -> Iterator[str]:
         if source:
             yield source
             for name in re.findall(r"(\w+)(?:\s+as\s+\w+)?", re.sub(r"#[^\n]*", "", names)):
-                yield f"{source}.{name}"  # a module, or a thing in one: `_file` knows
+                yield f"{source}.{name}"  # a module, or something in one: `_file` decides
         else:
             yield from re.findall(rf"{_NAME}(?:\.\w+)*", modules)
 
 
 def _above(module: str) -> Iterator[str]:
-    """Return the packages that Python imports on the way to a module."""
+    """Yield the packages that contain a module, which Python imports with it."""
     while "." in module:
         module = module.rpartition(".")[0]
         yield module
 
 
 def _inside(package: str) -> Iterator[str]:
-    """Return every module of a package, at any depth; nothing for a plain module and for the root."""
+    """Yield every module of a package, at any depth; nothing for a plain module and for the root package."""
     folder = _ROOT.joinpath(*package.split(".")[1:])
     if folder != _ROOT and (folder / "__init__.py").is_file():
         for path in sorted(folder.rglob("*.py")):
@@ -92,7 +92,7 @@ def _inside(package: str) -> Iterator[str]:
 
 @cache
 def _file(module: str) -> Path | None:
-    """Return the file of a module or package; None where the name is something inside a module."""
+    """Return the file of a module or package; None if the name is something inside a module."""
     base = _ROOT.joinpath(*module.split(".")[1:])
     for path in (base.with_name(base.name + ".py"), base / "__init__.py"):
         if path.is_file():

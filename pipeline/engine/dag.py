@@ -1,4 +1,4 @@
-"""The DAG of stages, built from what they declare, and the part of it that one run needs."""
+"""The DAG of stages, built from their declarations, and the part of it that a run needs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def build(stages: Iterable[Stage]) -> DiGraph:
-    """Join every stage to the stages that read what it makes; an edge knows its kind and if it is needed.
+    """Return the graph of stages, with an edge from each stage to those that read what it makes.
 
-    Raises ValueError where stages wait for each other: a bug, not a user's mistake.
+    Edges have the kind of artifact, and whether it is `needed`. Raises ValueError if stages depend on each other in a
+    cycle, which is a bug.
     """
     import networkx as nx
 
@@ -34,7 +35,7 @@ def build(stages: Iterable[Stage]) -> DiGraph:
 
 
 def order(stages: Iterable[Stage]) -> list[Stage]:
-    """Return the stages, each behind those whose artifacts it reads, and by name where that leaves a choice."""
+    """Return the stages in an order in which they can run; by name where several orders are possible."""
     makers = {stage.makes: stage for stage in stages}
     sorter = TopologicalSorter(
         {stage.name: [makers[kind].name for kind in stage.reads if kind in makers] for stage in makers.values()}
@@ -57,11 +58,11 @@ def route(
     stop_after: str = "",
     without: Sequence[str] = (),
 ) -> tuple[Stage, ...]:
-    """Return the stages to run, in order, where the kinds `given` are there already.
+    """Return the stages to run, in order, if the kinds `given` are available from the start.
 
-    They are those that make the kinds `to` (without any: that run by default), what these need, and those that
-    follow whatever is made; or `stop_after` and what it needs. Raises UsageError where one of these is no kind or
-    stage of this run, or nothing can be made.
+    These are the stages that make the kinds `to` (by default, the default stages), the stages they need, and checks
+    that follow them; or `stop_after` and the stages it needs. Raises UsageError if a name is not a stage or kind of
+    this run, or nothing can be made.
     """
     names = [stage.name for stage in stages]
     check_names([stop_after] if stop_after else [], names, "stop_after")
@@ -85,7 +86,7 @@ def route(
 
 
 def _asked(reached: Iterable[Stage], start: frozenset[str], to: Sequence[str], stop_after: str) -> set[str]:
-    """Return the names of the stages that are asked for, of what they read, and of those that follow."""
+    """Return the names of the requested stages, of those that they need, and of checks that follow them."""
     makers = {stage.makes: stage for stage in reached}
     if stop_after:
         waiting = [stage for stage in makers.values() if stage.name == stop_after]
@@ -107,11 +108,11 @@ def _asked(reached: Iterable[Stage], start: frozenset[str], to: Sequence[str], s
 
 
 def asked_route(options: Options, stages: Sequence[Stage], given: Iterable[str]) -> tuple[Stage, ...]:
-    """Return the `route` that the options ask for."""
+    """Return the `route` for the options of a run."""
     return route(stages, given, to=options.to, stop_after=options.stop_after, without=options.left_out)
 
 
-# What a run itself takes, whatever the stages are.
+# The options that the run itself uses, not its stages.
 _OWN_OPTIONS = frozenset(
     {"model", "name", "weights", "inputs", "output", "store", "jobs", "scheduler", "force", "report", "record"}
     | {"remote_store", "to", "without", "stop_after", "verify", "limits"}
@@ -119,10 +120,7 @@ _OWN_OPTIONS = frozenset(
 
 
 def check_options(options: Options, stages: Sequence[Stage]) -> None:
-    """Raise UsageError for options that cannot be obeyed.
-
-    That is one that was set and that nothing takes, one that its stage refuses, and a forced stage there is none of.
-    """
+    """Raise UsageError for options that were set but are not used, that a stage refuses, or that name no stage."""
     names = [stage.name for stage in stages]
     check_names(options.force, names, "force")
     taken = _OWN_OPTIONS.union(*(stage.options for stage in stages))
@@ -135,7 +133,7 @@ def check_options(options: Options, stages: Sequence[Stage]) -> None:
 
 
 def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:
-    """Raise UsageError for a name that is no stage."""
+    """Raise UsageError for a name that is not a stage."""
     for name in names:
         if name not in known:
             raise UsageError(f"{option}: there is no stage {name}", advice=nearest(name, known))

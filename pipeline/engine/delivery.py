@@ -1,4 +1,4 @@
-"""Puts the files of artifacts into the output folder, and never over a file that a person has changed."""
+"""Puts the files of artifacts into the output folder, without overwriting any file of the user."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.paths import canonical
 
 LINKED_FROM = 1 << 20  # bytes: smaller files are copied, so that they can be edited in place
-_FICLONE = 0x40049409  # ioctl of Linux: share the blocks of another file
+_FICLONE = 0x40049409  # ioctl of Linux that makes a file share the blocks of another
 
 Delivered = dict[str, DeliveredFile]
 _NONE: Mapping[str, Writer] = MappingProxyType({})
 
 
 def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Digests) -> list[str]:
-    """Return the delivered files that are not as they were delivered; one that was removed is not edited."""
+    """Return the delivered files that were changed since. Files that were removed do not count."""
     return [
         name
         for name, entry in delivered.items()
@@ -46,7 +46,7 @@ def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Di
 
 
 def refuse_edited(folder: Path, names: Iterable[str]) -> None:
-    """Raise UsageError that names files which would be overwritten."""
+    """Raise UsageError if there are files that would be overwritten, and name them."""
     names = sorted(names)
     if names:
         raise UsageError(
@@ -58,7 +58,7 @@ def refuse_edited(folder: Path, names: Iterable[str]) -> None:
 
 
 def contents(artifacts: Iterable[Artifact]) -> Delivered:
-    """Return the files that `artifacts` bring to an output folder; the later artifact wins a name."""
+    """Return the files that artifacts deliver to an output folder. For equal names, the later artifact counts."""
     found: Delivered = {}
     for artifact in artifacts:
         for name, entry in artifact.files.items():
@@ -72,23 +72,23 @@ def contents(artifacts: Iterable[Artifact]) -> Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a run brings to its output folder: the files it wants there, and which of them it may replace or remove.
+    """What a run delivers to its output folder, and which files there it may replace or remove.
 
-    A file that lay there with the same bytes before any run brought it, or that a run read as its input, is the
-    user's: it is kept, and never counts as delivered.
+    A file that was there with the same bytes before any run delivered it, or that a run reads as its input, belongs to
+    the user: it is kept, and does not count as delivered.
     """
 
     folder: Path
     artifacts: Sequence[Artifact]
     before: Mapping[str, DeliveredFile]  # what earlier runs delivered
     wanted: Delivered
-    kept: frozenset[str]  # what lies there as it is wanted
-    ours: frozenset[str]
+    kept: frozenset[str]  # the wanted files that are there already
+    ours: frozenset[str]  # the files of earlier runs that may be replaced or removed
     left: tuple[Path, ...]  # partial files of runs that died
 
     @property
     def claimed(self) -> Delivered:
-        """The files that are this program's once they are delivered, for the record."""
+        """The files that count as delivered by this program afterwards, for the record."""
         return {
             name: entry
             for name, entry in self.wanted.items()
@@ -103,9 +103,9 @@ def prepare(
     digests: Digests,
     is_input: Callable[[Path], bool] = lambda path: False,
 ) -> Delivery:
-    """Work out a delivery; `before` is what was delivered into `folder` earlier.
+    """Return a delivery; `before` is what earlier runs delivered to `folder`.
 
-    Raises UsageError where a file there is neither what was delivered before nor what is to be delivered now.
+    Raises UsageError if a file in its place is neither what was delivered before nor what is to be delivered now.
     """
     wanted = contents(artifacts)
     ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not _others(folder / n, is_input))
@@ -118,7 +118,7 @@ def prepare(
 
 
 def _others(path: Path, is_input: Callable[[Path], bool]) -> bool:
-    """Return whether what lies in a delivered file's place is the user's: a run's input, or a link, as none brings."""
+    """Return whether a file in the place of a delivered one is the user's: an input of a run, or a symbolic link."""
     return path.is_symlink() or is_input(path)
 
 
@@ -132,8 +132,9 @@ def deliver(
 ) -> tuple[str, ...]:
     """Bring a folder up to date, and return the files that were removed.
 
-    Files of earlier runs that this one does not have are removed. A `record` of what is being delivered comes before
-    it, where that is news. `manifest.json` goes first and comes last, and only where the run is `finished`.
+    Files of earlier runs that this one did not make are removed. If anything changes, the `record` of what is being
+    delivered is written first. The old `manifest.json` is removed before the files are replaced, and the new one is
+    written last, only if the run is `finished`.
     """
     folder, wanted = found.folder, found.wanted
     manifest = _manifest(found.artifacts, wanted) if finished else None
@@ -148,20 +149,20 @@ def deliver(
     first = {RECORD: record} if found.claimed != found.before else {}
     last = {} if manifest is None or _same(folder / MANIFEST, manifest) else {MANIFEST: partial(write, data=manifest)}
     new = {name: sources[name] for name in wanted if name not in found.kept}
-    how = place(new, folder, digests, {name: wanted[name]["size"] for name in new}, first, last)
+    how = place(new, folder, digests, wanted, first, last)
     for name, entry in wanted.items():
         report(name, entry["size"], how.get(name, "kept"))
     return removed
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Raise UsageError where something in an output folder bears a name that runs use, and is not of a run."""
+    """Raise UsageError if a file in an output folder has a name that runs use, but was not written by a run."""
     foreign = [name for name, is_ours in OWN.items() if os.path.lexists(folder / name) and not is_ours(folder / name)]
     refuse_edited(folder, foreign)
 
 
 def refuse_names(folder: Path, paths: Iterable[Path]) -> None:
-    """Raise UsageError for a file of the user's choice that is to lie where runs into a folder bring one of theirs."""
+    """Raise UsageError if a file that the user wants written has the name and place of a file that runs deliver."""
     theirs = {*OWN, VERIFICATION, *(name for each in formats.FORMATS for role in each.roles for name in role.files)}
     for path in paths:
         if path.name in theirs and canonical(path.parent) == canonical(folder):
@@ -177,7 +178,7 @@ def _own_manifest(path: Path) -> bool:
 
 
 def _own_record(path: Path) -> bool:
-    """Return whether a record is a run's; empty, or broken off, it is what a power cut has left of one."""
+    """Return whether a record was written by a run. It may be empty or incomplete after a power cut."""
     data = b""
     with suppress(OSError):
         data = plain.read(path) if _plain(path) else b"somebody else's"
@@ -201,7 +202,7 @@ def _plain(path: Path) -> bool:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """Return a JSON object that lies in a plain file; an empty one where there is none."""
+    """Return the JSON object in a plain file; an empty one if there is none."""
     with suppress(ValueError, OSError, RecursionError):
         if _plain(path) and isinstance(found := json.loads(plain.read(path)), dict):
             return found
@@ -209,11 +210,11 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 _LONGEST_LINE = 1 << 20  # bytes of an event
-OWN = {MANIFEST: _own_manifest, RECORD: _own_record, LOG: _own_log}  # what runs write themselves
+OWN = {MANIFEST: _own_manifest, RECORD: _own_record, LOG: _own_log}  # the files that runs write themselves, not stages
 
 
 def refuse_other_model(options: Options, earlier: RunRecord | None) -> None:
-    """Raise UsageError where the folder that nobody named holds what a run delivered from another model."""
+    """Raise UsageError if the default output folder holds files that were made from another model."""
     if earlier is None or not earlier.delivered or options.origins.get("output") != DEFAULT:
         return
     model = str(earlier.options["model"])
@@ -229,27 +230,32 @@ def place(
     sources: Mapping[str, Path],
     folder: Path,
     digests: Digests,
-    sizes: Mapping[str, int],
+    entries: Mapping[str, DeliveredFile],
     first: Mapping[str, Writer] = _NONE,
     last: Mapping[str, Writer] = _NONE,
 ) -> dict[str, str]:
     """Put files of the store into a folder under these names, and return how: copied, reflinked or linked.
 
-    Those that are written `first` have their names before, those that are `last`, after.
-    Raises MachineError, before any has its name, where one has not its size any more.
+    Files in `first` are put in place before the others, files in `last` after them. Raises MachineError, before any
+    file is in place, if one is no longer what its entry says. This checks the source after it was copied or linked:
+    its digest is remembered as long as `stat` says that it is unchanged, so that large files are not read again.
     """
-    how, before = dict[str, str](), {name: source.stat() for name, source in sources.items()}
+    how, linked = dict[str, str](), dict[str, os.stat_result]()
 
     def transfer(name: str, target: Path) -> None:
-        how[name] = _transfer(sources[name], target)
-        if target.stat().st_size != sizes[name]:
-            raise MachineError(f"{sources[name]} was cut while it was delivered", advice="run again: it is made anew")
+        source, entry = sources[name], entries[name]
+        before = source.stat()
+        how[name] = _transfer(source, target)
+        if how[name] == "linked":
+            digests.relinked(source, before)
+            linked[name] = source.stat()
+        if target.stat().st_size != entry["size"] or digests.of(source) != entry["blake3"]:
+            raise MachineError(f"{source} changed while it was delivered", advice="run again: it is made anew")
 
     files = {name: partial(transfer, name) for name in sources}
     replace_all(*({folder / name: make for name, make in step.items()} for step in (first, files, last)))
-    for name, source in sources.items():
-        if how[name] == "linked":
-            digests.relinked(source, before[name])
+    for name, before in linked.items():
+        digests.relinked(sources[name], before)  # whose ctime the renaming has changed
     return how
 
 
@@ -268,7 +274,7 @@ def _transfer(source: Path, target: Path) -> str:
 
 
 def reflink(source: Path, target: Path) -> bool:
-    """Make `target` share the blocks of `source` where the file system can; say whether it could."""
+    """Make `target` share the blocks of `source` if the file system supports it; return whether it does."""
     with source.open("rb") as read, target.open("xb") as write:
         try:
             fcntl.ioctl(write.fileno(), _FICLONE, read.fileno())
@@ -279,7 +285,7 @@ def reflink(source: Path, target: Path) -> bool:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file's bytes, while the disk writes those of a large one; the copy can be written to."""
+    """Copy a file. The copy is writable. The disk starts to write a large one meanwhile."""
     size = source.stat().st_size
     with source.open("rb") as read, target.open("xb") as write, synced(write) if size >= LARGE else nullcontext():
         copied = copy_range(read.fileno(), write.fileno(), 0, size)
@@ -300,7 +306,7 @@ def _same(path: Path, text: bytes | None) -> bool:
 
 
 def _manifest(artifacts: Iterable[Artifact], names: Iterable[str]) -> bytes:
-    """Word `manifest.json`: the signature of the last artifact that has one, and where the nets are."""
+    """Return `manifest.json`: the signature of the last artifact that has one, and the names of the files."""
     ports, files = signature.Signature(), dict[str, str | list[str]]()
     for artifact in artifacts:
         ports = signature.read(artifact.path) or ports

@@ -26,7 +26,7 @@ _STYLE = """
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """What one stage makes and another reads, by their names; `needed`, or merely wanted: a dashed line."""
+    """An artifact that one stage makes and another reads. If it is not `needed`, the line is dashed."""
 
     maker: str
     reader: str
@@ -36,7 +36,7 @@ class _Edge:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """The stages in running order with their states ("hit", "run", "follows"; "" for none), and what joins them."""
+    """The stages in order with their states ("hit", "run", "follows"; "" for none), and the edges between them."""
 
     stages: tuple[Stage, ...]
     states: tuple[str, ...]
@@ -56,9 +56,9 @@ def drawn(stages: Sequence[Stage], form: str, states: Mapping[str, str] = _NO_ST
 
 
 def _text(drawing: _Drawing) -> str:
-    """Write a line a stage: what it reads (in brackets what it merely wants), its name, what it makes, its state.
+    """Return one line per stage: what it reads (optional inputs in brackets), its name, what it makes, its state.
 
-    Of what it may read, that is told which the other stages make.
+    Optional and alternative inputs are shown only if another stage makes them.
     """
     made = {stage.makes for stage in drawing.stages}
     sides = [(_read(stage, made), stage.name, stage.makes) for stage in drawing.stages]
@@ -100,7 +100,7 @@ def _dot(drawing: _Drawing) -> str:
 
 
 def _svg(drawing: _Drawing) -> str:
-    """Draw boxes from top to bottom, as the page of a run does."""
+    """Return boxes from top to bottom, as in the report of a run."""
     from pipeline.report.drawing import diagram
 
     place = {stage.name: number for number, stage in enumerate(drawing.stages)}

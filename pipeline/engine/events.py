@@ -1,4 +1,4 @@
-"""What happens in a run, as data: the run loop emits events, reporters make lines and logs of them."""
+"""The events of a run, as data. The run emits them, and reporters turn them into lines and logs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Base of all events; `model` tells runs apart that go side by side."""
+    """Base of all events. `model` distinguishes runs that go in parallel."""
 
     model: str
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted(Event):
-    """A run begins; `stages` in the order in which they will go, `store` the folder of their artifacts."""
+    """A run starts. `stages` are in the order in which they will run; `store` is the folder of their artifacts."""
 
     run: str
     source: str
@@ -28,14 +28,14 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecordUnreadable(Event):
-    """The record in the output folder cannot be read; the run goes on as if there were none, and writes its own."""
+    """The record in the output folder cannot be read. The run continues as if there were none, and writes a new one."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class StageStarted(Event):
-    """A stage runs, for these reasons."""
+    """A stage starts to run, for these reasons."""
 
     stage: str
     key: str
@@ -44,7 +44,7 @@ class StageStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageWaiting(Event):
-    """Another run is making the same artifact; this one waits for it."""
+    """Another run is making the same artifact, and this one waits for it."""
 
     stage: str
     key: str
@@ -52,7 +52,7 @@ class StageWaiting(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageProgress(Event):
-    """A stage has done this much."""
+    """A stage has made progress."""
 
     stage: str
     done: int
@@ -62,7 +62,7 @@ class StageProgress(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageHit(Event):
-    """The artifact was in the store, or has been `fetched` from the remote one; the stage does not run."""
+    """The artifact was in the store, or was `fetched` from the remote store, so the stage does not run."""
 
     stage: str
     key: str
@@ -74,7 +74,7 @@ class StageHit(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageFinished(Event):
-    """A stage ran and its artifact, of this content, is in the store; `size` in bytes."""
+    """A stage has run, and its artifact is in the store. `digest` is that of its content, `size` in bytes."""
 
     stage: str
     key: str
@@ -85,7 +85,7 @@ class StageFinished(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageNote(Event):
-    """A stage, or the run that made its artifact, has found something that the user should know."""
+    """A fact that the user should know, found by a stage when its artifact was made."""
 
     stage: str
     text: str
@@ -102,7 +102,7 @@ class StageFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class StageSkipped(Event):
-    """A stage does not run, as what it needs was not made."""
+    """A stage does not run, because something it needs was not made."""
 
     stage: str
     reason: str
@@ -110,7 +110,7 @@ class StageSkipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactDamaged(Event):
-    """An artifact is not what was stored; it lies in `quarantine` now and will be made again."""
+    """An artifact was damaged. It was moved to `quarantine` and will be made again."""
 
     stage: str
     key: str
@@ -120,7 +120,7 @@ class ArtifactDamaged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RemoteDamaged(Event):
-    """What the remote store at `url` has under a key is not what it should be; it is as none."""
+    """An artifact in the remote store at `url` is damaged and is not used."""
 
     stage: str
     key: str
@@ -130,7 +130,7 @@ class RemoteDamaged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RemoteFailed(Event):
-    """The remote store at `url` cannot be used; all goes on without it. Told once."""
+    """The remote store at `url` cannot be used. Everything continues without it. Reported once."""
 
     url: str
     why: str
@@ -138,7 +138,7 @@ class RemoteFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class RemoteAwaited(Event):
-    """All is done but that so many artifacts are on their way to the remote store; no model's event."""
+    """Only uploads are left: so many artifacts are still being sent to the remote store. It belongs to no model."""
 
     url: str
     count: int
@@ -146,7 +146,7 @@ class RemoteAwaited(Event):
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSent(Event):
-    """What a stage made is in the remote store."""
+    """The artifact of a stage was sent to the remote store."""
 
     stage: str
     key: str
@@ -154,7 +154,7 @@ class ArtifactSent(Event):
 
 @dataclass(frozen=True, slots=True)
 class FileDelivered(Event):
-    """A file of the output folder is in place; `how`: copied, reflinked, linked or kept."""
+    """A file is in place in the output folder. `how`: copied, reflinked, linked or kept."""
 
     file: str
     size: int
@@ -163,19 +163,19 @@ class FileDelivered(Event):
 
 @dataclass(frozen=True, slots=True)
 class FilesRemoved(Event):
-    """Files that the run before delivered are gone from the output folder, as this one makes none of them."""
+    """Files of the previous run were removed from the output folder, because this run did not make them."""
 
     files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StopAsked(Event):
-    """The user has asked to stop; the stage that runs is finished first."""
+    """The user has asked to stop. The current stage is finished first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished(Event):
-    """A run ended: done, unverified, failed or interrupted."""
+    """A run has ended: done, unverified, failed or interrupted."""
 
     state: str
     exit_code: int
@@ -187,7 +187,7 @@ Reporter = Callable[[Event], None]
 
 
 def unheard(event: Event) -> None:
-    """Tell nobody."""
+    """Ignore an event."""
 
 
 _NAMES = {kind: re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower() for kind in Event.__subclasses__()}
@@ -200,6 +200,6 @@ def as_json(event: Event) -> dict[str, Any]:
 
 
 def from_json(told: Mapping[str, Any]) -> Event:
-    """Return the event that `as_json` has told. Raises KeyError or TypeError for what is none."""
+    """Return the event that `as_json` returned as JSON. Raises KeyError or TypeError if it is no event."""
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
     return _KINDS[values.pop("event")](**values)

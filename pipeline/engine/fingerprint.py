@@ -1,6 +1,6 @@
-"""Cache keys: everything that decides what a stage makes, component by component, and its digest.
+"""Cache keys: everything that determines the result of a stage, component by component, and its digest.
 
-The components are kept in the manifest, so that two of them can be compared and the difference told.
+The components are kept in the manifest of the artifact, so that a change of the key can be explained.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ABSENT = "absent"
 
 
 def components(stage: Stage, options: Options, inputs: Mapping[str, str], digests: Digests) -> Components:
-    """Name everything that decides the result of `stage`.
+    """Return everything that determines the result of `stage`.
 
-    `inputs` maps each kind it reads to its content digest. An option that is a file counts by its content.
+    `inputs` maps each kind that it reads to its content digest. An option that is a file counts by its content.
     """
     chosen = {name: getattr(options, name) for name in stage.options}
     values = {name: _by_content(value, digests) for name, value in chosen.items()}
@@ -32,7 +32,7 @@ def components(stage: Stage, options: Options, inputs: Mapping[str, str], digest
 
 
 def program(stage: Stage, options: Options) -> Components:
-    """Name what decides the result of `stage` on this machine: its code, its libraries, what it finds around it."""
+    """Return what the machine contributes to the result of `stage`: its code, its libraries, its environment."""
     chosen = {name: getattr(options, name) for name in stage.options}
     return {
         "stage": stage.name,
@@ -49,20 +49,20 @@ def key_of(parts: Components) -> str:
 
 
 def _code(stage: Stage) -> dict[str, str]:
-    """Digest the code of a stage; one that came from elsewhere than a module (a test's) is its name."""
+    """Return the digests of the code of a stage; empty if it was not defined in a module of its own (in a test)."""
     return {path: digest[:32] for path, digest in code_digests(stage.module).items()} if stage.module else {}
 
 
 @cache
 def library(name: str) -> str:
-    """Return the version of an installed distribution; ABSENT where there is none."""
+    """Return the version of an installed distribution; ABSENT if it is not installed."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
         found = distribution(name)
     except PackageNotFoundError:
         return ABSENT
-    # `version` would parse the whole text as an e-mail, by a package that takes long to import.
+    # `version` would parse the whole text as an e-mail, with a package that is slow to import.
     line = re.search(r"^Version: *(.+?) *$", found.read_text("METADATA") or "", re.MULTILINE | re.IGNORECASE)
     return line[1] if line else found.version
 
@@ -75,7 +75,7 @@ def _by_content(value: Any, digests: Digests) -> Any:  # noqa: ANN401 - any opti
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a stage runs, or does not: one component, what it was and is, and where in it the difference lies."""
+    """Why a stage runs or does not: a component, its value before and after, and where in it the difference is."""
 
     kind: str
     name: str = ""
@@ -89,21 +89,21 @@ class Reason:
 
 
 _SENTENCES = {
-    "same": "code, libraries, options and inputs are those it was made with, {after}",
+    "same": "code, libraries, options and inputs are the same as when it was made, {after}",
     "first": "it has not run for this model yet",
     "forced": "--force asks for it",
     "damaged": "its artifact was damaged: {name}",
     "missing": "its artifact is no longer in the store",
     "remote": "{name} has it",
-    "unreachable": "{name} is of no use",
-    "follows": "the {name} it reads is made anew; it stays cached if that comes out the same",
+    "unreachable": "{name} cannot be used",
+    "follows": "the {name} it reads is made again; if the result is the same, this stage stays cached",
     "option": "option {name} changed from {before} to {after}",
     "code": "code changed: {name}",
     "libraries": "library {name} changed from {before} to {after}",
     "environment": "{name} changed from {before} to {after}",
     "inputs": "its input {name} changed",
-    "input_new": "it has an input more: {name}",
-    "input_gone": "it has an input less: {name}",
+    "input_new": "it has a new input: {name}",
+    "input_gone": "it no longer has the input {name}",
     "version": "the stage's version changed from {before} to {after}",
 }
 
@@ -117,7 +117,7 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def with_files(parts: Components, files: Mapping[str, Mapping[str, str]]) -> Components:
-    """Add to components, for `differences` to tell where, the digests of the files of each kind that is read."""
+    """Return components with the digests of the files of each input added, so that `differences` can name files."""
     return {**parts, "files": {kind: dict(names) for kind, names in files.items()}}
 
 
@@ -149,14 +149,14 @@ def _reason(kind: str, name: str, before: Any, after: Any, where: str) -> Reason
 
 
 def _where(kind: str, name: str, before: Components, after: Components) -> str:
-    """Name the files of an input that differ, as far as they are known."""
+    """Return the names of the files of an input that differ, if they are known."""
     old, new = (parts.get("files", {}).get(name, {}) for parts in (before, after))
     known = kind == "inputs" and old and new
     return ", ".join(file for file in _ordered(old, new) if old.get(file) != new.get(file)) if known else ""
 
 
 def explain(before: Components | None, after: Components) -> tuple[Reason, ...]:
-    """Explain why a key has no artifact, by the last key of the same stage and source."""
+    """Explain why a key has no artifact, by comparing it with the last key of the same stage and source."""
     if before is None:
         return (Reason("first"),)
     return differences(before, after) or (Reason("missing"),)

@@ -1,4 +1,4 @@
-"""What a run holds while it lives: its output folder, the signals that may stop it, and what it builds."""
+"""Guards a run: locks its output folder, handles the signals that may stop it, and pauses garbage collection."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from pipeline.store import locking
 from pipeline.store.machine import on_machine
 from pipeline.supervision import STOPS
 
-_GLANCE = 0.1  # seconds for which one who asks whether a folder is held may keep it from a run
+_GLANCE = 0.1  # seconds for which a process that only checks the lock of a folder may hold it
 
 
 @contextmanager
 def only_one(output: Path) -> Iterator[None]:
-    """Hold the output folder itself for this run. Raises MachineError where another run has it.
+    """Lock the output folder for this run. Raises MachineError if another run has locked it.
 
-    Where a cluster's locks stand in for the file system's, it is held as far as that one's reach.
+    If the locks of a cluster replace those of the file system, the lock works as far as the file system's reach.
     """
-    with _opened(output) as folder:
+    with on_machine("locking the output folder", output):
+        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
+    try:
         until = time.monotonic() + _GLANCE
-        while not _locked(folder, output, fcntl.LOCK_EX):
+        while not _locked(folder, output):
             if time.monotonic() > until:
                 raise MachineError(
                     "another run is writing there",
@@ -39,38 +41,35 @@ def only_one(output: Path) -> Iterator[None]:
                 )
             time.sleep(_GLANCE / 10)
         yield
-
-
-def is_held(output: Path) -> bool:
-    """Return whether a run holds an output folder. Raises MachineError where that cannot be told."""
-    with _opened(output) as folder:
-        return not _locked(folder, output, fcntl.LOCK_SH)
-
-
-@contextmanager
-def _opened(output: Path) -> Iterator[int]:
-    with on_machine("locking the output folder", output):
-        folder = os.open(output, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield folder
     finally:
         os.close(folder)
 
 
-def _locked(folder: int, output: Path, how: int) -> bool:
-    """Lock an open folder, if its file system grants locks; return False where another process has it."""
+def _locked(folder: int, output: Path) -> bool:
+    """Lock an open folder, if its file system supports locks. Return False if another process has locked it."""
     with on_machine("locking the output folder", output), suppress(BlockingIOError):
-        if locking.by_files() or locking.granted(output):
-            fcntl.flock(folder, how | fcntl.LOCK_NB)
+        if _has_locks(output):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
 
+def is_held(output: Path) -> bool:
+    """Return whether a run holds an output folder. Raises MachineError where that cannot be told."""
+    with on_machine("locking the output folder", output):
+        return _has_locks(output) and locking.is_held(output)
+
+
+def _has_locks(output: Path) -> bool:
+    """Return whether runs lock their folders there: as ever, but where a cluster makes up for a file system's lack."""
+    return locking.by_files() or locking.granted(output)
+
+
 @contextmanager
 def passes_stops_to(act: Callable[[int], None]) -> Iterator[None]:
-    """Call `act` with the number of what asks this process to stop, as long as the block lasts, and go on.
+    """Inside the block, call `act` with the number of each signal to stop, instead of stopping.
 
-    What is ignored stays so; only the main thread of a process is ever asked.
+    Signals that are ignored stay ignored. Outside the main thread, which receives all signals, this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -86,7 +85,7 @@ def passes_stops_to(act: Callable[[int], None]) -> Iterator[None]:
 
 @contextmanager
 def no_signals() -> Iterator[None]:
-    """Let what asks this thread to stop wait until the block is left; processes started inside inherit that."""
+    """Delay signals to stop until the end of the block. Processes that are started inside inherit this."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
         yield
@@ -99,7 +98,7 @@ _WISHED: ContextVar[Callable[[], bool]] = ContextVar("_WISHED", default=lambda: 
 
 @contextmanager
 def stopping_when(wished: Callable[[], bool]) -> Iterator[None]:
-    """Have runs inside the block stop after a stage as soon as `wished`: where no signal reaches them."""
+    """Let runs inside the block stop after a stage once `wished` returns true; for runs that no signal reaches."""
     token = _WISHED.set(wished)
     try:
         yield
@@ -109,23 +108,23 @@ def stopping_when(wished: Callable[[], bool]) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Stop:
-    """Whether the user has asked a run to stop once the stage that runs is finished."""
+    """Whether the user has asked a run to stop after the current stage."""
 
     wished: Callable[[], bool]
     asked: bool = False
-    over: bool = False  # the run has ended or been stopped, and only its record is to be saved: nothing stops that
+    over: bool = False  # the run has ended, and nothing must interrupt saving its record
 
     def obey(self) -> None:
-        """Raise KeyboardInterrupt if it was asked for: a good moment."""
+        """Raise KeyboardInterrupt if a stop was asked for. Called where stopping is safe."""
         if self.asked or self.wished():
             raise KeyboardInterrupt
 
 
 @contextmanager
 def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
-    """Make of the first Ctrl-C a wish, which `told` is called for in a thread; a second, SIGTERM or SIGHUP stops.
+    """Let the first Ctrl-C only ask to stop, and call `told` in a thread; a second one, SIGTERM or SIGHUP stop at once.
 
-    At once is a KeyboardInterrupt, wherever the run is. Who ignores Ctrl-C (`nohup`) goes on ignoring it.
+    Stopping at once raises KeyboardInterrupt, wherever the run is. If Ctrl-C is ignored (`nohup`), it stays ignored.
     """
     asked = Stop(_WISHED.get())
     telling: list[threading.Thread] = []
@@ -137,7 +136,7 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
             asked.over = True
             raise KeyboardInterrupt
         asked.asked = True
-        telling.append(threading.Thread(target=told))  # what the signal interrupted may hold the stream
+        telling.append(threading.Thread(target=told))  # a thread, since the interrupted code may be using the stream
         telling[0].start()
 
     with passes_stops_to(stop):
@@ -145,14 +144,14 @@ def stops_cleanly(told: Callable[[], None]) -> Iterator[Stop]:
             yield asked
         finally:
             for thread in telling:
-                thread.join()  # so that nothing is said after how the run ended
+                thread.join()  # so that nothing is printed after the result of the run
 
 
 @contextmanager
 def keeps_everything() -> Iterator[None]:
-    """Let the collector of cycles rest while a stage builds its network, all of which lives until it is written.
+    """Disable garbage collection while a stage builds its network, all of which stays alive until it is written.
 
-    To look through it again and again is what would make a layer cost more the more of them there are.
+    Scanning the network again and again would make each layer cost more, the more layers there are.
     """
     before = gc.isenabled()
     gc.disable()

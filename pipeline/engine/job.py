@@ -1,4 +1,4 @@
-"""One of several conversions: what is to be done, in whatever process it is, and how it ended."""
+"""One of several conversions, which may run in another process, and its result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import events, planner, record, runner
+from pipeline.engine.attempt import bug_met
 from pipeline.errors import PipelineError, as_data, render
 from pipeline.stages.stage import Stage
 from pipeline.store.machine import on_machine
@@ -17,7 +18,7 @@ from pipeline.store.machine import on_machine
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """How one conversion ended, as plain values that can cross between processes."""
+    """How one conversion ended, as plain values that can be sent between processes."""
 
     model: str
     output: str
@@ -25,23 +26,23 @@ class ModelResult:
     exit_code: int
     seconds: float
     error: str = ""
-    errors: tuple[dict[str, Any], ...] = ()  # the same as data
-    trace: str = ""  # where in the code the error was raised
-    recorded: bool = False  # there is a run.json to resume from
+    errors: tuple[dict[str, Any], ...] = ()  # the same as JSON values
+    trace: str = ""  # the traceback of the error
+    recorded: bool = False  # whether there is a run.json to resume from
     run: dict[str, Any] = field(default_factory=dict)
 
     @property
     def converted(self) -> bool:
-        """Return whether the networks lie in the output folder, verified or not."""
+        """Return whether the networks were delivered, verified or not."""
         return self.state in ("done", "unverified")
 
     def delivered(self, kind: str) -> bool:
-        """Return whether the run has made or found an artifact of a kind, so that its files lie in the folder."""
+        """Return whether the output folder holds the files of an artifact of this kind."""
         return self.converted and any(stage["makes"] == kind and stage["digest"] for stage in self.run["stages"])
 
     @property
     def cause(self) -> str:
-        """Return in a line why it is not done."""
+        """Return in one line why the conversion failed."""
         return "; ".join(" at ".join(filter(None, (error["what"], error["where"]))) for error in self.errors)
 
 
@@ -51,18 +52,18 @@ def _unknown() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One conversion to be begun or gone on with: `go` does it, in whatever process it is called."""
+    """One conversion to start or resume: `go` runs it, in whichever process it is called."""
 
     name: str
     output: Path
     go: Callable[[events.Reporter], runner.Outcome]
-    refused: Callable[[PipelineError], None] | None = None  # told where it could not begin
-    reads: tuple[Path, ...] = ()  # the user's files that it is known to read
-    cached: Callable[[], bool] = _unknown  # whether there is nothing to make or to deliver
-    without: tuple[str, ...] = ()  # stages that it is known to leave out
+    refused: Callable[[PipelineError], None] | None = None  # called if it could not begin
+    reads: tuple[Path, ...] = ()  # the user's files that it reads
+    cached: Callable[[], bool] = _unknown  # whether nothing has to be made or delivered
+    without: tuple[str, ...] = ()  # stages that it leaves out
 
     def result(self, report: events.Reporter) -> ModelResult:
-        """Do it; what it refuses becomes a result. A bug is raised."""
+        """Run the conversion and return its result, also if it fails. Bugs are raised."""
         try:
             with on_machine("the conversion", self.output):
                 outcome = self.go(report)
@@ -73,21 +74,20 @@ class Job:
         return result_of(outcome)
 
     def ended(self, report: events.Reporter) -> ModelResult:
-        """Do it as one of several: even a bug met in it becomes a result, and leaves the others be."""
+        """Run the conversion as one of several: even a bug becomes a result and does not stop the others."""
         try:
             return self.result(report)
         except Exception as bug:
-            error = PipelineError(f"this is a bug in torch2caffe2: {type(bug).__name__}: {bug}")
-            return replace(self.failed(error), trace=_trace(bug))
+            return replace(self.failed(bug_met(bug)), trace=_trace(bug))
 
     def failed(self, error: PipelineError) -> ModelResult:
-        """Return the result where `error` is why it was not begun."""
+        """Return the result of a conversion that could not begin because of `error`."""
         told, trace = (as_data(error),), _trace(error)
         return ModelResult(self.name, str(self.output), "failed", error.exit_code, 0.0, render(error), told, trace)
 
 
 def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stage] | None = None) -> Job:
-    """Return the conversion that options ask for."""
+    """Return the job of a conversion with these options."""
     go = partial(runner.run, options, command=tuple(command), stages=stages)
     cached = partial(planner.cached, options.output, options, stages)
     refused = partial(runner.refused, options)
@@ -95,14 +95,14 @@ def new_job(options: Options, command: Sequence[str] = (), stages: Sequence[Stag
 
 
 def resumed_job(folder: Path, **how: Any) -> Job:  # noqa: ANN401 - what `runner.resume` takes
-    """Return the conversion that went to `folder`, to be gone on with."""
+    """Return the job that resumes the conversion in `folder`; `how` is passed to `runner.resume`."""
     go = partial(runner.resume, folder, **how)
     changed = any(how.get(name) for name in ("adopt", "stop_after", "changes"))
     return Job(folder.name, folder, go, cached=_unknown if changed else partial(planner.cached, folder))
 
 
 def result_of(outcome: runner.Outcome) -> ModelResult:
-    """Return an outcome as plain values; what several stages say alike is told once."""
+    """Return an outcome as plain values; an error that several stages report is listed once."""
     told = {render(error): as_data(error) for error in outcome.errors}
     return ModelResult(
         model=outcome.record.options["name"],

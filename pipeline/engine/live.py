@@ -26,7 +26,7 @@ _STYLES: Mapping[str, str] = {
 }
 
 
-_CLOCK = 7  # columns of the time that a stage takes, so that the rest stays where it is
+_CLOCK = 7  # width of the time column, so that the columns after it do not move
 
 
 @dataclass(slots=True)
@@ -36,9 +36,9 @@ class _Row:
     label: str
     state: str = "pending"
     note: str = ""
-    stage: str = ""  # that runs
-    began: float = 0.0  # when the stage did
-    pace: tuple[float, int] = (0.0, 0)  # when its progress was first told, and how far it was
+    stage: str = ""  # the current one
+    began: float = 0.0  # when the current stage did
+    pace: tuple[float, int] = (0.0, 0)  # when progress was first reported, and how far it was
     took: str = ""
 
     def begin(self, stage: str) -> None:
@@ -46,7 +46,7 @@ class _Row:
         self.stage, self.began, self.pace = stage, time.monotonic(), (0.0, 0)
 
     def progress(self, event: events.StageProgress) -> str:
-        """Word a stage's progress, with the pace since it was first told."""
+        """Return the progress of a stage in words, with its rate since the first report."""
         now = time.monotonic()
         if not self.pace[0]:
             self.pace = (now, event.done)
@@ -55,13 +55,13 @@ class _Row:
 
     @property
     def clock(self) -> str:
-        """Return how long the stage has taken, or takes by now; nothing for its first second."""
+        """How long the stage took, or has been running; empty during its first second."""
         passed = time.monotonic() - self.began
         return seconds_text(passed) if self.state == "running" and passed >= 1 else self.took
 
 
 class Rich:
-    """To be used as a context manager, and called with events inside it."""
+    """Shows events on a terminal. It is used as a context manager, and called with events inside it."""
 
     def __init__(self, stream: IO[str], many: bool = False, color: bool = True) -> None:
         from rich.console import Console
@@ -80,7 +80,7 @@ class Rich:
         self.live.__exit__(*error)
 
     def __call__(self, event: events.Event) -> None:
-        """Bring the display up to date."""
+        """Update the display for an event."""
         if isinstance(event, events.RunStarted):
             for name in [event.model] if self.many else event.stages:
                 self._row(name)

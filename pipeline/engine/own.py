@@ -1,4 +1,4 @@
-"""Files for people that go where their user says: pages, their JSON, pictures. What is not ours stays as it is."""
+"""Writes files to places that the user chose: reports and pictures. They never overwrite other files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pipeline.errors import UsageError
 from pipeline.store.machine import on_machine
 from pipeline.store.writing import replace
 
-# What such a file has in its first bytes: a page, its JSON, a picture.
+# The texts by which such a file is recognised: a page, its JSON, a picture.
 MARKS = (b'<meta name="generator" content="torch2caffe2">', b'"generator": "torch2caffe2', b"Software\0torch2caffe2")
-_HEAD = 4096
+_HEAD = 4096  # bytes at the start of a file in which the text must be
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise UsageError where something lies at `path` that this program has not written."""
+    """Raise UsageError if there is something at `path` that this program has not written."""
     if not os.path.lexists(path):
         return
     with suppress(OSError):
@@ -33,9 +33,9 @@ def refuse_foreign(path: Path) -> None:
 
 
 def write(path: Path, data: bytes, what: str) -> Path:
-    """Write a file, `what` it is called, over one of ours at most, and return where it is.
+    """Write a file, called `what` in messages, replacing only one of our own, and return its path.
 
-    Raises UsageError as `refuse_foreign`, MachineError where the disk refuses.
+    Raises UsageError as `refuse_foreign`, MachineError if it cannot be written.
     """
     refuse_foreign(path)
     with on_machine(f"writing the {what}", path):

@@ -1,4 +1,4 @@
-"""Writes the report of a run: what its folder and the store tell of it, as one page."""
+"""Writes the report of a run as one page, from its folder and the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "report.html"
 
 
 def gather(folder: Path) -> Report:
-    """Collect what is known of the run of an output folder. Raises UsageError where no run went there."""
+    """Collect what is known about the run of an output folder. Raises UsageError if it is not one."""
     from pipeline.report.gather import gather as collect
 
     found = look(folder)
@@ -43,7 +43,9 @@ def files(place: Path) -> tuple[Path, Path]:
 
 
 def refuse_foreign(place: Path) -> None:
-    """Raise UsageError where the report that is to lie at `place`, or its JSON, would take another file's place."""
+    """Raise UsageError if a report at `place`, or its JSON, would overwrite another file."""
+    if place.is_dir():
+        raise UsageError(f"{place} is a folder", why="a report is a file", advice="name a file in it")
     if place.suffix == ".json":
         raise UsageError(f"{place} is to be a page", why="its JSON is written beside it", advice="call it .html")
     for path in files(place):
@@ -51,12 +53,12 @@ def refuse_foreign(place: Path) -> None:
 
 
 def write(folder: Path, target: Path | None = None) -> Path:
-    """Write the report of an output folder to `target`, or beside its files, and its JSON; give where it is."""
+    """Write the report of an output folder and its JSON to `target`, or into the folder, and return its path."""
     return _write(gather(folder), target or folder / NAME)
 
 
 def write_all(place: Path, pages: Mapping[Path, Path]) -> Path:
-    """Write the report of each output folder to its page, and to `place` one over all of them; give where it is."""
+    """Write the report of each output folder to its page, and one about all of them to `place`; return `place`."""
     from pipeline.report import zoo
     from pipeline.report.render import render_zoo
 
@@ -83,10 +85,10 @@ def _place(place: Path, page: str, data: Any) -> Path:  # noqa: ANN401 - any JSO
 
 
 def write_asked(folders: Iterable[Path]) -> list[Path]:
-    """Write the reports that runs were asked for, and give where they are.
+    """Write the reports that the options of runs asked for, and return their paths.
 
-    Those that share a file get one each beside it, named after the model, and it is the page over all.
-    A folder whose record is gone, which its run has told of, gets none.
+    If several runs share a file, it becomes the page about all of them, and each run gets a page beside it that is
+    named after its model. A folder without a readable record gets none.
     """
     asked: dict[Path, list[tuple[Path, str]]] = {}
     for folder in folders:

@@ -1,4 +1,4 @@
-"""What a run would do, stage by stage and why, without doing it."""
+"""Plans a run: what it would do, stage by stage and why, without doing it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from pipeline.store.store import Artifact, Damage, Store, default_root
 class StagePlan:
     """What would happen to one stage.
 
-    `state`: "hit"; "fetch", from the remote store; "run"; or "follows": a stage before it runs, and where that makes
-    the same bytes as last time, this one is a hit. Its key is known only then.
+    `state` is "hit"; "fetch" (from the remote store); "run"; or "follows": an earlier stage runs, and if it makes the
+    same bytes as last time, this one will be a hit. Its key is not known before.
     """
 
     stage: str
@@ -35,7 +35,7 @@ class StagePlan:
 
 
 def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[StagePlan, ...]:
-    """Look at each stage of a conversion as it would go now. Writes nothing but what saves time."""
+    """Return what would happen to each stage of a conversion now. Writes nothing but cached digests."""
     delivery.refuse_other_model(options, previous(options.output))
     return _plan(options, discover() if stages is None else stages, ())
 
@@ -43,9 +43,9 @@ def plan(options: Options, stages: Sequence[Stage] | None = None) -> tuple[Stage
 def plan_resume(
     folder: Path, record: RunRecord, *, adopt: bool = False, stages: Sequence[Stage] | None = None
 ) -> tuple[StagePlan, ...]:
-    """Look at each stage of a `resume` of an output folder, with `--adopt` or without, as it would go now.
+    """Return what would happen to each stage if an output folder were resumed now, with or without `--adopt`.
 
-    Raises UsageError as that would.
+    Raises UsageError as the resume would.
     """
     stages = discover() if stages is None else stages
     options = to_resume(record, folder, adopt=adopt)
@@ -58,9 +58,9 @@ def plan_resume(
 
 
 def cached(folder: Path, options: Options | None = None, stages: Sequence[Stage] | None = None) -> bool:
-    """Return whether a run into `folder` by these options, or a resume of it, has nothing to make or to deliver.
+    """Return whether a run into `folder` with these options, or a resume of it, has nothing to make or to deliver.
 
-    A model is not read for that where nothing of it was delivered. What hinders the look is left to the run to tell.
+    If nothing was delivered yet, the model is not read. Errors are left to the run to report.
     """
     with suppress(Exception):
         record = previous(folder)
@@ -68,8 +68,8 @@ def cached(folder: Path, options: Options | None = None, stages: Sequence[Stage]
             return False
         planned = plan(options, stages) if options else plan_resume(folder, record, stages=stages)
         if all(stage.state == "hit" for stage in planned):
-            digests = Store(Path(record.store)).digests
-            return all(delivery.holds(folder / name, entry, digests) for name, entry in record.delivered.items())
+            store = Store(ledger.own_store(folder, record.mark, record.store), create=False)
+            return all(delivery.holds(folder / name, entry, store.digests) for name, entry in record.delivered.items())
     return False
 
 
@@ -96,7 +96,7 @@ def _plan(options: Options, stages: Sequence[Stage], given: tuple[start.Given, .
 def _stage(
     stage: Stage, options: Options, store: Store, inputs: dict[str, start.Input | None]
 ) -> tuple[StagePlan, start.Input | None]:
-    """Plan one stage; `inputs` holds None for a kind that will be made anew."""
+    """Plan one stage. `inputs` holds None for a kind that will be made by an earlier stage."""
     asked = resolution.question(stage, options, inputs, store)
     before = store.last(stage.name, resolution.names(options))
     waiting = sorted(kind for kind in stage.takes(inputs) if inputs[kind] is None)
@@ -114,7 +114,7 @@ def _stage(
 
 
 def _remote(url: str, key: str) -> tuple[dict[str, Any] | None, tuple[Reason, ...]]:
-    """Return the manifest that a remote store has under a key, and what to tell of that."""
+    """Return the manifest in the remote store for a key, and the reasons to show."""
     remote = Remote(url)
     if not remote.usable:
         return None, ()
@@ -130,7 +130,7 @@ def _remote(url: str, key: str) -> tuple[dict[str, Any] | None, tuple[Reason, ..
 def _following(
     stage: Stage, before: fingerprint.Components | None, parts: fingerprint.Components, waiting: Sequence[str]
 ) -> StagePlan:
-    """Plan a stage behind one that runs: only a change of its own is sure to make it run."""
+    """Plan a stage after one that runs. It is certain to run only if something else changed as well."""
     if before is None:
         return StagePlan(stage.name, "run", "", (Reason("first"),))
     unknown = {kind: before.get("inputs", {}).get(kind) for kind in waiting}
@@ -141,7 +141,7 @@ def _following(
 
 
 def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
-    """Return the lines of a table for people: stage, state and why, a line a reason."""
+    """Return the rows of a table: stage, state and reason, with one row per reason."""
     return [
         (planned.stage, planned.state, str(reason)) if index == 0 else ("", "", str(reason))
         for planned in plans
@@ -150,7 +150,7 @@ def rows(plans: Sequence[StagePlan]) -> list[tuple[str, ...]]:
 
 
 def as_json(plans: Sequence[StagePlan]) -> list[dict[str, Any]]:
-    """Return a plan as JSON values: every reason as data and as a sentence."""
+    """Return a plan as JSON values, with every reason as data and as a sentence."""
     return [
         {
             "stage": planned.stage,

@@ -1,7 +1,7 @@
-"""The run record, `run.json` in the output folder: what was asked, how far it came, what was delivered.
+"""The run record, `run.json` in the output folder: the options, the state of the stages, the delivered files.
 
-It is written, and confirmed by the disk, when a run begins, before it delivers, and when it ends. How far it is in
-between, its log tells, whose every event costs the disk nothing; after a power cut, the store alone.
+It is written and synced to disk when a run starts, before it delivers, and when it ends. In between, the state is read
+from the log of events, which is not synced; after a power cut, only the store tells what was finished.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ RECORD = "run.json"
 LOG = "events.jsonl"
 FORMAT = 2
 WAITING = "waiting"
-_RECENT = 1 << 20  # bytes of a log, of many runs perhaps, in which the last one is looked for
+_RECENT = 1 << 20  # bytes at the end of a log in which the last run is searched for
 
-_STATES = {  # of a stage, by the event that tells of it
+_STATES = {  # of a stage, by the name of the event that reports it
     "stage_started": "running",
     "stage_hit": "hit",
     "stage_finished": "done",
@@ -39,14 +39,14 @@ _STATES = {  # of a stage, by the event that tells of it
     "stage_skipped": "skipped",
 }
 
-# A record is data from wherever its folder came from: names stay inside the folder, keys name artifacts.
+# A record is untrusted, as its folder may come from anywhere: names must stay in the folder, keys must be keys.
 Key = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 FEW = msgspec.Meta(max_length=1000)  # stages, and files of one run
 
 
 class DeliveredFile(TypedDict):
-    """A file of the output folder: its digest and size, the kind of its artifact and that one's key."""
+    """A file in the output folder: its digest and size, and the kind and key of its artifact."""
 
     blake3: Digest
     size: Count
@@ -56,7 +56,7 @@ class DeliveredFile(TypedDict):
 
 
 class GivenArtifact(TypedDict):
-    """An artifact that a run went on from and that no stage of it made."""
+    """An artifact that a run started from, not made by one of its stages."""
 
     kind: str
     key: Digest
@@ -65,7 +65,7 @@ class GivenArtifact(TypedDict):
 
 
 class SourceFiles(TypedDict, total=False):
-    """What a run starts from: the user's files with their digests, or artifacts."""
+    """What a run starts from: files of the user with their digests, or artifacts."""
 
     kind: str
     files: dict[str, Digest]
@@ -74,7 +74,7 @@ class SourceFiles(TypedDict, total=False):
 
 @dataclass(slots=True)
 class StageRecord:
-    """How one stage of a run fared; `state`: pending, running, hit, done, failed, skipped."""
+    """The state of one stage of a run: pending, running, hit, done, failed or skipped."""
 
     name: str
     makes: str
@@ -90,9 +90,9 @@ class StageRecord:
 
 @dataclass(slots=True)
 class RunRecord:
-    """One run, as `run.json` keeps it.
+    """One run, as stored in `run.json`.
 
-    `state`: waiting (one of several, before its turn), running, done, unverified, failed, interrupted.
+    `state` is waiting (one of several runs, before its turn), running, done, unverified, failed or interrupted.
     """
 
     run: str
@@ -107,20 +107,20 @@ class RunRecord:
     finished: str = ""
     error: str = ""
     delivered: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
-    # Files that are being delivered, and perhaps are not there yet.
+    # Files that are being delivered, and may not be there yet.
     pending: Annotated[dict[Name, DeliveredFile], FEW] = field(default_factory=dict)
-    mark: str = ""  # by which this user's runs into the folder are known wherever it is moved
-    worker: str = ""  # who does it, as HOST:PID
+    mark: str = ""  # identifies this user's runs into the folder, even if it is moved
+    worker: str = ""  # the process that does it, as HOST:PID
     format: int = FORMAT
 
     def save(self, folder: Path) -> None:
-        """Write the record in one step, confirmed by the disk. Raises OSError."""
+        """Write the record atomically and sync it to disk. Raises OSError."""
         writing.replace_all({folder / RECORD: self.write})
 
     def write(self, path: Path) -> None:
         """Write the record to a new file. Raises OSError."""
         text = json.dumps(as_json(self))
-        with suppress(msgspec.DecodeError):  # of a name that is no Unicode: it is all one line
+        with suppress(msgspec.DecodeError):  # if a name is not Unicode, it stays on one line
             text = msgspec.json.format(text, indent=2)
         writing.write(path, f"{text}\n".encode())
 
@@ -147,10 +147,10 @@ def as_json(record: RunRecord) -> dict[str, Any]:
 
 
 def load(folder: Path) -> RunRecord:
-    """Read the record of an output folder, and for a run that has not ended, how far it is.
+    """Read the record of an output folder; for a run that has not ended, update its stages from the log.
 
-    Raises UsageError where there is none; InvalidInputError where it is damaged, or says what no run of this version
-    would, with the field.
+    Raises UsageError if there is none; InvalidInputError, which names the field, if it is damaged or was not written by
+    this version.
     """
     path, again = folder / RECORD, "torch2caffe2 convert MODEL --output DIR starts one"
     try:
@@ -178,7 +178,7 @@ def load(folder: Path) -> RunRecord:
 
 
 def _followed(record: RunRecord, log: bytes) -> list[StageRecord]:
-    """Return how the stages of a run fare, as the log in its folder tells. Raises ValueError, TypeError for no log."""
+    """Return the state of the stages of a run according to its log. Raises ValueError or TypeError for a bad log."""
     stages, is_its_own = {stage.name: asdict(stage) for stage in record.stages}, False
     for event in _events(log):
         kind, stage = event.get("event"), stages.get(event.get("stage", ""))
@@ -191,7 +191,7 @@ def _followed(record: RunRecord, log: bytes) -> list[StageRecord]:
 
 
 def _events(log: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the events of a log; what is broken off is none."""
+    """Yield the events in a log, without incomplete lines."""
     for line in log.splitlines():
         with suppress(ValueError):
             if isinstance(event := json.loads(line), dict):
@@ -199,7 +199,7 @@ def _events(log: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _decoded(data: bytes) -> Any:  # noqa: ANN401 - whatever stands there
-    """Return what JSON says. Raises ValueError for none, and for text that is neither Unicode nor a path's bytes."""
+    """Return parsed JSON. Raises ValueError if it is invalid, or has text that is neither Unicode nor a path."""
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no number")
@@ -210,9 +210,9 @@ def _decoded(data: bytes) -> Any:  # noqa: ANN401 - whatever stands there
 
 
 def previous(folder: Path, tell: Callable[[str], None] = lambda why: None) -> RunRecord | None:
-    """Return the record of the last run into a folder; None where there is none, or one that cannot be read.
+    """Return the record of the last run into a folder; None if there is none, or it cannot be read.
 
-    `tell` is told why it cannot.
+    If it cannot be read, `tell` is called with the reason.
     """
     try:
         return load(folder)
@@ -224,11 +224,11 @@ def previous(folder: Path, tell: Callable[[str], None] = lambda why: None) -> Ru
 
 
 def folders(folder: Path) -> tuple[Path, ...]:
-    """Return the output folders of runs that a folder stands for: itself, or those in it where several went there.
+    """Return the output folders of the runs in a folder: itself, or its subfolders if several runs went there.
 
-    Raises UsageError where there is none.
+    Raises UsageError if there is none.
     """
-    one = (folder / RECORD).exists() and not (folder / RECORD).is_dir()  # several may be called anything
+    one = (folder / RECORD).exists() and not (folder / RECORD).is_dir()  # a subfolder may have the name of the record
     inside = [] if one else sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
     if not inside:
         load(folder)
@@ -236,9 +236,9 @@ def folders(folder: Path) -> tuple[Path, ...]:
 
 
 def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
-    """Return the options with which to go on; a run that stopped where it was told to goes to its end.
+    """Return the options for resuming a run. A run that stopped where `stop_after` said now goes to its end.
 
-    Files that are gone from where they were are looked for where they lay as seen from the output folder.
+    Missing files are searched for at their old place relative to the output folder.
     """
     asked = _moved_with(folder, record.asked())
     finished = {entry.name for entry in record.stages if entry.state == "done"}
@@ -246,14 +246,14 @@ def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_afte
         asked,
         output=folder.absolute(),
         store=Path(record.store),
-        remote_store="",  # which no record may have us connect to
+        remote_store="",  # a record must not make us connect to one
         force=tuple(name for name in asked.force if name not in finished),
         stop_after=stop_after or ("" if adopt or record.state == "done" else asked.stop_after),
     )
 
 
 def _moved_with(folder: Path, asked: Options) -> Options:
-    """Return options whose files are followed to where the output folder was moved together with them."""
+    """Return options with new paths for files that were moved together with the output folder."""
 
     def now_at(path: Path | None) -> Path | None:
         if path is None or path.exists():
@@ -267,7 +267,7 @@ def _moved_with(folder: Path, asked: Options) -> Options:
 
 
 def refuse_gone(options: Options, folder: Path) -> None:
-    """Raise UsageError for a file that the record of an output folder names, and that lies there no longer."""
+    """Raise UsageError if a file that the record of an output folder names no longer exists."""
     for option in ("model", "weights", "reference"):
         path = getattr(options, option)
         if path is not None and not path.exists():
@@ -280,19 +280,19 @@ def refuse_gone(options: Options, folder: Path) -> None:
 
 
 def start(options: Options, store: Path, command: list[str], run: str) -> RunRecord:
-    """Begin the record of a run."""
+    """Return the record of a run that starts now."""
     worker = f"{platform.node()}:{os.getpid()}"
     return RunRecord(run, to_json(options), str(store), command, {}, [], started=now(), worker=worker)
 
 
 def wait(options: Options, store: Path, command: list[str], earlier: RunRecord | None) -> RunRecord:
-    """Return the record of one of several runs before its turn; what lies in its folder is of an `earlier` one."""
+    """Return the record of one of several runs before its turn; files in its folder are of an `earlier` run."""
     made = replace(start(options, store, command, ""), state=WAITING, worker="", mark=mark(earlier))
     return made if earlier is None else replace(made, delivered=earlier.delivered, pending=earlier.pending)
 
 
 def mark(earlier: RunRecord | None) -> str:
-    """Return the mark of a run into a folder: that of the `earlier` ones there, or a new one."""
+    """Return the mark of a run into a folder: that of the `earlier` run there, or a new one."""
     return (earlier.mark if earlier else "") or os.urandom(6).hex()
 
 

@@ -1,4 +1,4 @@
-"""References: the shapes that one has, for a network whose own file does not tell them; and keeping a new one."""
+"""Uses the shapes in a `--reference` for the inputs, and saves a new reference for `--record`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from pipeline.store.writing import confirm, write
 
 
 def with_shapes(options: Options, source: Entrance) -> Options:
-    """Return the options with the inputs of the reference, where neither they nor the files tell any.
+    """Return the options with the input shapes of the reference, if neither the options nor the files give any.
 
-    They are a flat list: the import nests them as the network has it. Raises InvalidInputError for no npz.
+    They are a flat list, which the import nests as the network requires. Raises InvalidInputError for a bad reference.
     """
     if options.inputs or options.reference is None or source.format.tells_shapes(Source(source.roles)):
         return options
@@ -33,7 +33,7 @@ def with_shapes(options: Options, source: Entrance) -> Options:
 
 
 def refuse_record(options: Options, place: Path) -> None:
-    """Raise UsageError where a run could keep no reference at `place`: nobody computes it, or no file can be there."""
+    """Raise UsageError if a run could not save a reference at `place`: nothing computes it, or a file is in the way."""
     if "verify" in options.left_out:
         raise UsageError(
             "--record keeps what a verification computes, and there is none", advice="leave out --no-verify"
@@ -47,9 +47,9 @@ def refuse_record(options: Options, place: Path) -> None:
 
 
 def record(place: Path, artifacts: Iterable[Artifact]) -> None:
-    """Keep at `place` what the original's own program computed in a run; what lies there already may be just that.
+    """Save at `place` what the program of the original computed in a run. The same file may be there already.
 
-    Raises VerificationError where it computed nothing, UsageError where anything else lies there.
+    Raises VerificationError if it computed nothing, UsageError if another file is there.
     """
     found = next((artifact.path / RECORDED for artifact in artifacts if RECORDED in artifact.files), None)
     if found is None:
@@ -65,7 +65,7 @@ def record(place: Path, artifacts: Iterable[Artifact]) -> None:
 
 
 def _may_be_recorded(place: Path) -> bool:
-    """Return whether what lies at `place` begins as a reference that was recorded: an archive whose first is `in0`."""
+    """Return whether the file at `place` looks like a recorded reference: an archive whose first member is `in0`."""
     if place.is_symlink() or not place.is_file():
         return False
     with on_machine("reading what lies there", place), place.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Reporters: each takes the events of runs and shows them in its own way."""
+"""Reporters, which take the events of runs and show them, each in its own way."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pipeline.engine.record import LOG, now
 from pipeline.store.writing import replace
 from pipeline.visible import visible
 
-_WIDTH = 10  # of the column of stages, where none has a longer name
+_WIDTH = 10  # minimal width of the column of stages
 
 
 def size_text(size: float) -> str:
-    """Return a number of bytes as people read it."""
+    """Return a number of bytes in words, as `1.5 MB`."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
@@ -30,12 +30,12 @@ def size_text(size: float) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """Return a duration as people read it."""
+    """Return a duration in words, as `46 ms`."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def age_text(moment: float) -> str:
-    """Return how long ago a moment (seconds since the epoch) was, as people say it."""
+    """Return how long ago a moment (seconds since the epoch) was, in words."""
     age = time.time() - moment
     for seconds, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if age >= seconds:
@@ -55,7 +55,7 @@ def several(reporters: Iterable[events.Reporter]) -> events.Reporter:
 
 
 def progress_text(event: events.StageProgress, done: int = 0, seconds: float = 0.0) -> str:
-    """Word how far a stage has come; where it did `done` of that in the last `seconds`, its rate and the time left."""
+    """Return the progress of a stage in words; with the rate and the time left if `done` took `seconds`."""
     in_bytes = event.unit == "bytes"
     if in_bytes:
         text = f"{size_text(event.done)} of {size_text(event.total)}"
@@ -69,34 +69,34 @@ def progress_text(event: events.StageProgress, done: int = 0, seconds: float = 0
 
 
 def left_text(seconds: float) -> str:
-    """Return an estimated duration as people say it."""
+    """Return an estimated duration in words, as `2 min 5 s`."""
     whole = math.ceil(seconds)
     if whole < 60:
         return f"{whole} s"
     return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-# What is said of an event that is no state of a stage.
+# The texts of events that are no states of a stage.
 _REMARKS: dict[type[events.Event], Callable[[Any], str]] = {
-    events.RecordUnreadable: lambda event: f"{event.why}; it counts as none, and is written anew",
+    events.RecordUnreadable: lambda event: f"{event.why}; it is ignored, and replaced by a new one",
     events.FilesRemoved: lambda event: (
-        f"removed what the run before had made, and this one does not: {', '.join(event.files)}"
+        f"removed files of the previous run that this one does not make: {', '.join(event.files)}"
     ),
-    events.RemoteFailed: lambda event: f"going on without the remote store {event.url}: {event.why}",
-    events.RemoteAwaited: lambda event: f"sending {event.count} artifacts to {event.url}; Ctrl-C leaves it at that",
+    events.RemoteFailed: lambda event: f"continuing without the remote store {event.url}: {event.why}",
+    events.RemoteAwaited: lambda event: f"sending {event.count} artifacts to {event.url}; Ctrl-C skips the rest",
     events.StopAsked: lambda event: "stopping after this stage; Ctrl-C again stops at once",
 }
 
 
 def remark(event: events.Event, width: int = _WIDTH) -> str:
-    """Word what is no state of a stage and has a line of its own, its stage as wide as others; "" for other events."""
+    """Return the line of an event that is no state of a stage, such as a note; "" for other events."""
     if isinstance(event, events.StageNote):
         return f"{event.stage:<{width}} note     {event.text}"
     word = _REMARKS.get(type(event))
     return word(event) if word else ""
 
 
-# What a stage's event says of it: a state and a note.
+# The state and the note of events that are states of a stage.
 _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
     events.StageStarted: lambda event: ("running", "; ".join(event.reasons[:3])),
     events.StageProgress: lambda event: ("running", progress_text(event)),
@@ -105,20 +105,20 @@ _WORDS: dict[type[events.Event], Callable[[Any], tuple[str, str]]] = {
     events.StageFinished: lambda event: ("done", f"{seconds_text(event.seconds)}, {size_text(event.size)}"),
     events.StageFailed: lambda event: ("failed", event.error),
     events.StageSkipped: lambda event: ("skipped", event.reason),
-    events.ArtifactDamaged: lambda event: ("damaged", f"{event.reason}; put aside in {event.quarantine}"),
+    events.ArtifactDamaged: lambda event: ("damaged", f"{event.reason}; moved to {event.quarantine}"),
     events.RemoteDamaged: lambda event: ("damaged", f"{event.reason}, in {event.url}; not used"),
 }
 
 
 def words(event: events.Event) -> tuple[str, str] | None:
-    """Return the state and the note of a stage's event; None for other events."""
+    """Return the state and the note of an event of a stage; None for other events."""
     word = _WORDS.get(type(event))
     return word(event) if word else None
 
 
 @dataclass(slots=True)
 class Plain:
-    """A line for what matters, for terminals that are none, and for logs. Level 1 adds the files."""
+    """Prints a line for each important event, for pipes and logs. Level 1 adds the files."""
 
     stream: IO[str]
     many: bool = False
@@ -147,7 +147,7 @@ class Plain:
 
 @dataclass(slots=True)
 class JsonLines:
-    """Every event as a line of JSON with its time."""
+    """Prints every event as a line of JSON, with its time."""
 
     stream: IO[str]
 
@@ -159,7 +159,7 @@ class JsonLines:
 
 @dataclass(slots=True)
 class EventLog:
-    """The log of events in each run's output folder; progress is left out. A full disk costs the log only."""
+    """Writes a log of events, without progress, to the output folder of each run. A full disk only stops the log."""
 
     files: dict[str, Path] = field(default_factory=dict)
 
@@ -181,6 +181,6 @@ class EventLog:
 
 
 def _own(path: Path) -> None:
-    """Make a log that has another name somewhere (a hard link) a file of its own, so that the other stays as it is."""
+    """Replace a log that has hard links by a copy, so that appending does not change the other file."""
     if path.stat().st_nlink > 1:
         replace(path, path.read_bytes())

@@ -1,4 +1,4 @@
-"""Whether a stage has to run: asked the same way by a plan and by a run, which looks under the lock of the key."""
+"""Decides whether a stage has to run, in the same way for a plan and for a run."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pipeline.store.store import Artifact, Damage, Store
 
 
 def names(options: Options) -> tuple[str, str]:
-    """Return what a run is called in the history: the model at its path, into the same folder or, else, anywhere."""
+    """Return the names of a run in the history, best first: its model and output folder, or only its model."""
     return f"{options.model}\0{options.output}", str(options.model)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """The artifact is in the store, sound, and nobody asked for another."""
+    """The artifact is in the store and valid, and the stage is not forced to run."""
 
     artifact: Artifact
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why it serves: all that decides is as it was then."""
+        """Why it is valid: everything that determines it is unchanged."""
         return (Reason("same", after=self.artifact.manifest["started"]),)
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """The stage has to run, and why; `damage` is what was found of an artifact that cannot be served."""
+    """The stage has to run, for these reasons. `damage` describes a damaged artifact, if there is one."""
 
     reasons: tuple[Reason, ...]
     damage: Damage | None = None
@@ -40,7 +40,7 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What decides the result of a stage over given inputs; `told` names the inputs' files too, to explain a change."""
+    """What determines the result of a stage: its key and `parts`. `told` adds the inputs' files, to explain changes."""
 
     stage: Stage
     key: str
@@ -48,7 +48,7 @@ class Question:
     told: Components
 
     def answer(self, found: Artifact | Damage | None, before: Components | None, options: Options) -> Hit | Miss:
-        """Return what a look into the store means; `before`, the components of its last key here."""
+        """Return whether the stage has to run, given what was `found` in the store and its last components."""
         if isinstance(found, Damage):
             return Miss((Reason("damaged", found.reason),), found)
         if self.stage.name in options.force:
@@ -57,7 +57,7 @@ class Question:
 
 
 def question(stage: Stage, options: Options, inputs: Mapping[str, Input | None], store: Store) -> Question:
-    """Return what decides a stage's result; an input that is None is one yet to be made, and is left out."""
+    """Return what determines the result of a stage. Inputs that are None are yet to be made, and left out."""
     read = {kind: item for kind in stage.takes(inputs) if (item := inputs[kind])}
     content = {kind: item.digest for kind, item in read.items()}
     parts = fingerprint.components(stage, options, content, store.digests)

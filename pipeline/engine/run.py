@@ -1,4 +1,4 @@
-"""One run in progress: looks each stage up, makes what is missing, delivers, and keeps the record."""
+"""One run in progress: it looks up each stage, runs those that are missing, delivers, and keeps the record."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ from pipeline.store.store import Artifact, Damage, Session, Store
 from pipeline.wire.paths import canonical
 
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
-_PATIENCE_SECONDS = 0.2  # between two looks at whether the user has asked to stop
+_PATIENCE_SECONDS = 0.2  # between two checks whether the user has asked to stop
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended; `errors` say why it is not done, in the order in which they were met."""
+    """How a run ended. `errors` say why it is not done, in the order in which they occurred."""
 
     record: RunRecord
     output: Path
@@ -53,12 +53,12 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """The process's exit code: 0, or the worst of the errors'."""
+        """The exit code of the process: 0, or the worst of the errors."""
         return worst({error.exit_code for error in self.errors})
 
     @property
     def error(self) -> PipelineError | None:
-        """The error that decides the exit code."""
+        """The error that determines the exit code."""
         return next((error for error in self.errors if error.exit_code == self.exit_code), None)
 
 
@@ -75,16 +75,16 @@ class Run:
     given: tuple[start.Given, ...]
     source: sources.Entrance
     stop: guards.Stop
-    idle: Sequence[str] = ()  # what is said of options that change nothing
+    idle: Sequence[str] = ()  # notes about options that have no effect
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
     failures: list[PipelineError] = field(default_factory=list)
-    known_by: dict[str, str] = field(default_factory=dict)  # what was taken into the store, by the user's own paths
+    known_by: dict[str, str] = field(default_factory=dict)  # the user's path of each file that was taken into the store
 
     @property
     def model(self) -> str:
-        """Return the name that its events bear."""
+        """The model of its events."""
         return self.options.name
 
     def go(self) -> Outcome:
@@ -115,7 +115,7 @@ class Run:
         return self._failed("failed")
 
     def _stages(self) -> None:
-        """Run each stage whose needs are met; one that fails or refuses costs only those that need its artifact."""
+        """Run each stage whose inputs are available. If one fails, only stages that need its artifact are skipped."""
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
             if missing := stage.lacks(self.inputs):
@@ -132,7 +132,7 @@ class Run:
                 seconds = round(time.monotonic() - began, 3)
                 self.report(events.StageFailed(self.model, stage.name, seconds, str(error)))
                 if not isinstance(error, PipelineError) or isinstance(error, MachineError):
-                    raise  # a bug, a wish to stop, or what the next stage would meet too
+                    raise  # a bug, a stop, or a problem that the next stage would have as well
                 self.failures.append(error)
                 continue
             self._add(artifact)
@@ -145,13 +145,13 @@ class Run:
                 )
 
     def _with_paths(self, text: str, artifact: Artifact) -> str:
-        """Say of the files that an artifact's text names where they are delivered."""
+        """Replace the names of an artifact's files in a text by the paths where they are delivered."""
         for name in artifact.files:
             text = text.replace(name, str(self.options.output / name))
         return text
 
     def _enter(self) -> None:
-        """Take in what the run starts from, and meanwhile import what its stages will need."""
+        """Take in what the run starts from, and meanwhile import modules that its stages will need."""
         absent = [stage for stage in self.route if not sys.modules.keys() >= set(stage.modules)]
         if not absent:
             self._take_in()
@@ -162,7 +162,7 @@ class Run:
             ready.result()
 
     def _take_in(self) -> None:
-        """Digest the user's file, or take what is given into the store."""
+        """Digest the user's file, or take the given artifacts into the store."""
         digests = self.store.digests
         self.record.source = {
             "kind": self.source.kind,
@@ -180,7 +180,7 @@ class Run:
             self.inputs[self.source.kind] = start.users(Path(path), digest)
 
     def _get_ready(self, stages: Iterable[Stage]) -> None:
-        """Import what stages need that never ran for this model."""
+        """Import the modules of stages that have never run for this model."""
         for stage in stages:
             if self.store.last(stage.name, resolution.names(self.options)) is None:
                 for name in stage.modules:
@@ -220,7 +220,7 @@ class Run:
         return artifact
 
     def _fetched(self, stage: Stage, key: str, answer: resolution.Miss) -> Artifact | None:
-        """Return the artifact that the store lacks, from the remote one; None where that has none, or fails."""
+        """Return an artifact from the remote store; None if it has none, or fails."""
         if damage := answer.damage:
             self.report(events.ArtifactDamaged(self.model, stage.name, key, damage.reason, str(damage.quarantine)))
         remote = Remote(self.options.remote_store)
@@ -250,7 +250,7 @@ class Run:
             lock.release()
 
     def _wait(self, lock: Lock) -> None:
-        """Wait for a lock, in which there is nothing to finish first: a wish to stop is obeyed at once."""
+        """Wait for a lock. A request to stop is obeyed at once, since no stage is running."""
         while True:
             self.stop.obey()
             with suppress(Timeout):
@@ -276,7 +276,7 @@ class Run:
             except VerificationError as error:
                 failure = {n: getattr(error, n) for n in ("what", "where", "why", "advice")}
             except PipelineError:
-                self._refuse_moved_inputs(inputs)  # of which the reader's error would come
+                self._refuse_moved_inputs(inputs)  # which may have caused the error
                 raise
         self._refuse_moved_inputs(inputs)
         facts = self._facts() | {
@@ -302,7 +302,7 @@ class Run:
         }
 
     def _refuse_moved_inputs(self, inputs: Mapping[str, start.Input]) -> None:
-        """Publish nothing that was made of a file which changed on the way, in the store or at the user's."""
+        """Raise MachineError or InvalidInputError if an input changed while the stage was running."""
         for item in inputs.values():
             for name, digest in item.files.items():
                 path = item.path / name if item.key else item.path
@@ -338,7 +338,7 @@ class Run:
         self.record.delivered, self.record.pending = self.record.pending, {}
 
     def _tells_inputs(self) -> Callable[[Path], bool]:
-        """Return what tells whether a file is the user's for having been read, by this run or an earlier one."""
+        """Return a function that says whether a file is an input of this run or an earlier one."""
         read = self.options.inputs_read
         return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
@@ -347,7 +347,7 @@ class Run:
         self.record.save(self.options.output)
 
     def _failed(self, state: str, *errors: PipelineError) -> Outcome:
-        """Record a failure; deliver what is finished, to be looked at, where no older result lies."""
+        """Record a failure. Deliver the artifacts that are finished, unless the folder holds an older result."""
         self.failures += errors
         at_once, self.stop.over = self.stop.over, state == "interrupted"
         with suppress(PipelineError, OSError):

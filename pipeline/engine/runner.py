@@ -1,4 +1,4 @@
-"""Runs the stages of one conversion: decides what it starts from and where it goes, and starts or resumes it."""
+"""Starts or resumes one conversion: checks its options, finds its input and route, and hands over to `Run`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from pipeline.wire.paths import canonical
 
 __all__ = ["Outcome", "refused", "resume", "run", "wait"]
 
-_TOGETHER = 100  # records that the disk confirms at once; the output folder of each is open meanwhile
+_TOGETHER = 100  # records synced to disk at once; meanwhile, the output folder of each is held open
 
 
 def run(
@@ -50,10 +50,10 @@ def run(
     adopt: bool = False,
     stages: Sequence[Stage] | None = None,
 ) -> Outcome:
-    """Convert one model. An error after the run has been recorded is in the outcome; one before is raised.
+    """Convert one model. Errors before the run is recorded are raised; later ones are in the outcome.
 
-    Its events are told to `report`, and kept as a log in the output folder.
-    `before` is the record of the run to resume; `adopt` goes on from what was edited in its folder.
+    Events go to `report` and to the log in the output folder. `before` is the record of the run to resume; `adopt`
+    continues from the files that were edited in its folder.
     """
     stages = discover() if stages is None else stages
     report = reporters.several([reporters.EventLog(), report])
@@ -87,7 +87,7 @@ def run(
 
 
 def _refuse_places(options: Options) -> None:
-    """Raise UsageError where what the run writes would take the place of other files, or its files each other's."""
+    """Raise UsageError if the run would overwrite files of others, or two of its own files have the same path."""
     delivery.refuse_foreign(options.output)
     if options.report:
         page.refuse_foreign(options.report)
@@ -100,7 +100,7 @@ def _refuse_places(options: Options) -> None:
 def _recorded(
     options: Options, store: Store, command: Sequence[str], earlier: RunRecord | None, route: Sequence[Stage]
 ) -> RunRecord:
-    """Write the record of a run that begins; what it asks for is vouched for before."""
+    """Write the record of a run that begins, after the ledger has noted which paths outside its folder it uses."""
     made = record.start(options, store.root, list(command), os.urandom(6).hex())
     made.mark = record.mark(earlier)
     made.stages = [StageRecord(stage.name, stage.makes) for stage in route]
@@ -113,7 +113,10 @@ def _recorded(
 
 
 def wait(runs: Sequence[Options], report: events.Reporter, command: Sequence[str] = ()) -> None:
-    """Record that runs are some of several, for a resume of all; what hinders one is told when its turn comes."""
+    """Record several runs as waiting before the first begins, so that `resume` knows all of them.
+
+    A run that cannot be recorded is skipped: it reports its error when its turn comes.
+    """
     for first in range(0, len(runs), _TOGETHER):
         with ExitStack() as held:
             waiting = list[tuple[Options, RunRecord]]()
@@ -125,7 +128,7 @@ def wait(runs: Sequence[Options], report: events.Reporter, command: Sequence[str
 
 
 def _waiting(options: Options, report: events.Reporter, command: Sequence[str], held: ExitStack) -> RunRecord:
-    """Return the record of a run before its turn; its output folder is made, and held as long as the stack lasts."""
+    """Return the record of a run that waits. Its output folder is created, and stays locked until `held` closes."""
     root = options.store or default_root()
     _refuse_inside(options.output, root)
     options.output.mkdir(parents=True, exist_ok=True)
@@ -137,12 +140,12 @@ def _waiting(options: Options, report: events.Reporter, command: Sequence[str], 
 
 
 def _earlier(options: Options, report: events.Reporter) -> RunRecord | None:
-    """Return the record of the last run into the output folder; one that cannot be read is told of, and is as none."""
+    """Return the record of the last run into the output folder; None, and an event, if it cannot be read."""
     return record.previous(options.output, lambda why: report(events.RecordUnreadable(options.name, why)))
 
 
 def refused(options: Options, error: PipelineError) -> None:
-    """Record that a run which waited for its turn could not begin."""
+    """Record that a waiting run could not begin because of `error`."""
     with suppress(PipelineError, OSError):
         waiting = record.previous(options.output)
         if waiting and waiting.state == record.WAITING:
@@ -160,12 +163,12 @@ def resume(
     trust: bool = False,
     stages: Sequence[Stage] | None = None,
 ) -> Outcome:
-    """Go on with the run recorded in an output folder; one that stopped where it was told to goes to its end.
+    """Continue the run recorded in an output folder; one that was told to stop after a stage now goes to its end.
 
-    `changes` are options that shall have other values than recorded.
-    No record makes a runtime execute what is in a file, or keep what it computed: the command line has to ask for that.
-    Raises UsageError where the folder holds no run, or files that were edited and are not to be adopted; and where
-    its record reaches outside of it in a way that no run of this user did, unless there is `trust`.
+    `changes` are options whose recorded values are replaced. What a record says is not enough for a runtime to execute
+    code in a model, or to save what it computed: the command line has to ask for that.
+    Raises UsageError if the folder holds no run, if its files were edited and `adopt` is false, and, without `trust`,
+    if its record uses paths outside the folder that no run of this user is known to have used.
     """
     before, changes = record.load(folder), changes or {}
     options = record.to_resume(before, folder, adopt=adopt, stop_after=stop_after)
@@ -178,7 +181,7 @@ def resume(
 
 
 def _refuse_executing(folder: Path, options: Options, typed: Container[str]) -> None:
-    """Raise UsageError where options that were not `typed` name a runtime that executes what is in the model."""
+    """Raise UsageError if options that were not `typed` name a runtime that executes code in the model."""
     flags = {"runtimes": "--runtime", "require_runtimes": "--require-runtime"}
     recorded = {flag: getattr(options, option) for option, flag in flags.items() if option not in typed}
     words = [word for flag, names in recorded.items() for name in discovery.executing(names) for word in (flag, name)]
@@ -191,7 +194,7 @@ def _refuse_executing(folder: Path, options: Options, typed: Container[str]) -> 
 
 
 def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
-    """Raise MissingLibrary for what a stage needs and nobody has installed, before any of them runs."""
+    """Raise MissingLibrary if a library that a stage needs is not installed, before any stage runs."""
     for stage in route:
         for library in stage.libraries:
             if fingerprint.library(library) == fingerprint.ABSENT:
@@ -200,7 +203,7 @@ def _refuse_missing_libraries(route: Sequence[Stage]) -> None:
 
 
 def _refuse_inside(output: Path, root: Path) -> None:
-    """Raise UsageError for an output folder among those that the store sweeps and collects."""
+    """Raise UsageError if the output folder lies in a folder whose files the store removes by itself."""
     place, store = canonical(output), canonical(root)
     if place.is_relative_to(store) and any(place.is_relative_to(store / name) for name in FOLDERS):
         raise UsageError(
@@ -212,7 +215,7 @@ def _refuse_inside(output: Path, root: Path) -> None:
 
 
 def _large_files(options: Options, earlier: RunRecord | None) -> list[Path]:
-    """Return the files whose digests the run asks for first: the user's, and what lies in the output folder."""
+    """Return the files whose digests the run needs first: the user's input, and what was delivered before."""
     given = [path for path in (options.model, options.weights) if path]
     return given + [options.output / name for name in (earlier.delivered if earlier else ())]
 

@@ -1,6 +1,6 @@
-"""Everything about a model that convert could not handle, all at once, without writing a file.
+"""Finds everything in a model that convert could not handle, all at once, without writing a file.
 
-The stages of a conversion rehearse: each makes in memory what it would write, and the next goes on from there.
+The stages of the conversion are rehearsed: each makes in memory what it would write, and the next continues from there.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from pipeline.stages.stage import Rehearsal, Stage
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How far a network would come: the problems of each stage that has any, and how big the network is.
+    """The result of a scan: the problems of all stages, and the number of nodes of the network.
 
-    `stage` is the first of these, or else the last that was tried. `notes` are what its user should know without its
-    being wrong.
+    `stage` is the first one with problems, or else the last one. `notes` are facts that the user should know.
     """
 
     stage: str
@@ -32,14 +31,14 @@ class Scan:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+        """Return the scan as JSON values."""
         return asdict(self)
 
 
 def scan(options: Options, stages: Sequence[Stage] | None = None) -> Scan:
-    """Rehearse every stage that a conversion would run; one with problems costs only those that need its network.
+    """Rehearse every stage that a conversion would run, except those that need a network which has problems.
 
-    Errors other than what is unsupported (a damaged file, a missing shape) are raised as convert would.
+    Errors other than UnsupportedError (a damaged file, a missing shape) are raised as by convert.
     """
     stages = discover() if stages is None else stages
     dag.check_options(options, stages)

@@ -1,4 +1,4 @@
-"""What a run starts from: the user's files, recognised by content, and the kind they enter the DAG as."""
+"""Recognises what a run starts from: the user's files, and the kind of artifact or source that they are."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipeline.wire.mapped import map_file
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """The user's files: `roles` by what they are in their format, `files` by the name they have in an artifact.
+    """The files of the user: in `roles` by their role in the format, in `files` by their name in an artifact.
 
-    `adopted`: they are an artifact already (a Caffe pair) and are taken into the store; else the one file is
-    handed to the stage that needs this kind.
+    If they are `adopted`, they are an artifact themselves (a Caffe pair), which is taken into the store; otherwise the
+    file is passed to the stage that reads this kind.
     """
 
     format: Format
@@ -28,34 +28,33 @@ class Entrance:
 
     @property
     def kind(self) -> str:
-        """The kind of artifact, or of source, that they are."""
+        """The kind of artifact or source."""
         return self.format.name
 
     @property
     def adopted(self) -> bool:
-        """Whether they are an artifact already."""
+        """Whether they are an artifact themselves."""
         return self.format.is_artifact
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """The files by the name that they have, or would have, in an artifact."""
+        """The files by their names in an artifact."""
         if self.adopted:
             return self.format.artifact(self.roles)
         return {path.name: path for path in self.roles.values()}
 
 
 def idle(options: Options, source: Entrance) -> list[str]:
-    """Word which of the options that were set say nothing about a network of the source's format."""
+    """Return notes about options that were set but have no effect on a network of this format."""
     titles = {known.name: known.title for known in formats.READ}
     about = [OPTIONS[name].metadata for name in _idle(options, source)]
     return [
-        f"{each['flag'].partition('/')[0]} is for {titles[each['only']]} networks, and changes nothing"
-        for each in about
+        f"{each['flag'].partition('/')[0]} is for {titles[each['only']]} networks, and has no effect" for each in about
     ]
 
 
 def without_idle(options: Options, source: Entrance) -> Options:
-    """Return the options without those that say nothing about the source's network: no key of a stage counts them."""
+    """Return the options without those that have no effect, so that they do not change the keys of stages."""
     defaults: dict[str, Any] = {name: OPTIONS[name].default for name in _idle(options, source)}
     return replace(options, **defaults)
 
@@ -69,9 +68,9 @@ def _idle(options: Options, source: Entrance) -> list[str]:
 
 
 def recognise(options: Options) -> Entrance:
-    """Report what the model is by its content.
+    """Recognise the model by its content.
 
-    Raises InvalidInputError for files that are no network, or half of one, UsageError where the options do not fit
+    Raises InvalidInputError for files that are no network or only a part of one, UsageError if the options do not fit
     the model.
     """
     model, weights = options.model, options.weights
@@ -107,7 +106,7 @@ def _no_network(path: Path) -> InvalidInputError:
 
 
 def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
-    """Return the files of a network whose weights were not named: it has them itself, or a writer of ours put them."""
+    """Return the files of a network whose weights were not named: they are in the same file, or beside it."""
     if role.lacks_weights or role.only_weights:
         lacks = "no weights" if role.lacks_weights else "only the weights of a network"
         beside = formats.weights_beside(model)
@@ -125,7 +124,7 @@ def _alone(known: Format, role: Role, model: Path) -> Mapping[str, Path]:
 
 
 def _check_weights(known: Format, role: Role, model: Path, weights: Path) -> None:
-    """Raise InvalidInputError for a file of weights that is none; what nobody knows is left to its reader."""
+    """Raise InvalidInputError for weights that are known to be something else; other files are left to the reader."""
     found = formats.recognise(weights)
     if found and found[0] is known and found[1].only_weights:
         if role.only_weights:

@@ -1,4 +1,4 @@
-"""Where a run enters the DAG: at the user's file, at a Caffe pair of theirs, or at files edited by hand."""
+"""Where a run starts in the DAG: from the user's file, from their Caffe pair, or from files edited by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.store.store import Artifact, Session, Store, content_digest
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a stage reads: a folder of the store, with its key, or the user's file; and its content digest."""
+    """An input of a stage: a folder of the store, with its key, or the user's file; and its content digest."""
 
     path: Path
     digest: str
@@ -31,24 +31,24 @@ class Input:
 
 
 def stored(artifact: Artifact) -> Input:
-    """Return an artifact of the store as what a stage reads."""
+    """Return an artifact of the store as an input of a stage."""
     files = {name: str(entry["blake3"]) for name, entry in artifact.files.items()}
     return Input(artifact.path, artifact.digest, artifact.key, files)
 
 
 def users(path: Path, digest: str) -> Input:
-    """Return the user's file as what a stage reads."""
+    """Return the user's file as an input of a stage."""
     return Input(path, digest, files={str(path): digest})
 
 
-ORIGINAL = "original"  # as what a stage may want the artifact that was edited, as it was before
+ORIGINAL = "original"  # the kind under which stages read an artifact as it was before it was edited
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An artifact that no stage makes. With a `key` it is in the store; else it is taken in from `files`.
+    """An artifact that a run starts from. With a `key` it is in the store; otherwise it is taken in from `files`.
 
-    Stages read it as what its `role` says, or else as its kind.
+    Stages read it as its `role`, or else as its `kind`.
     """
 
     kind: str
@@ -61,24 +61,24 @@ class Given:
 
     @property
     def read_as(self) -> str:
-        """Return the name under which stages ask for it."""
+        """The kind under which stages read it."""
         return self.role or self.kind
 
 
 def from_source(source: Entrance) -> tuple[Given, ...]:
-    """Return what a source brings as an artifact: nothing where a stage reads the user's file itself."""
+    """Return the artifacts of a source; empty if a stage reads the user's file itself."""
     return (Given(source.kind, "given", files=source.files),) if source.adopted else ()
 
 
 def as_json(given: Given, artifact: Artifact) -> GivenArtifact:
-    """Return what was taken in as JSON values, for the record."""
+    """Return a given artifact as JSON values, for the record."""
     return GivenArtifact(kind=given.kind, key=artifact.key, origin=given.origin, role=given.role)
 
 
 def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, ...]:
-    """Return what an earlier run into the same folder went on from after an edit, for a resume of it.
+    """Return the artifacts from which an earlier run continued after an edit, for resuming it.
 
-    Nothing where the edited files are no longer there as they were adopted: the edit was taken back, or changed.
+    Empty if the edited files have changed since they were adopted.
     """
     entries = record.source.get("given", ())
     for name, entry in _adopted(record, store).items():
@@ -88,14 +88,14 @@ def from_record(record: RunRecord, folder: Path, store: Store) -> tuple[Given, .
 
 
 def not_adopted(record: RunRecord, folder: Path, store: Store) -> list[str]:
-    """Return the files of an output folder that were edited, and are not as the last run has adopted them."""
+    """Return the edited files of an output folder that the last run has not adopted in this state."""
     adopted = _adopted(record, store)
     changed = edited(folder, record.delivered, store.digests)
     return [name for name in changed if name not in adopted or not holds(folder / name, adopted[name], store.digests)]
 
 
 def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
-    """Return the edited files that a run went on from; it may have ended before they were delivered."""
+    """Return the edited files that a run adopted. It may have ended before they were delivered."""
     keys = [entry["key"] for entry in record.source.get("given", ()) if entry["origin"] == "edited"]
     found = [artifact for key in keys if isinstance(artifact := store.read(key), Artifact)]
     edited = ((artifact, set(artifact.manifest.get("edited", ()))) for artifact in found)
@@ -103,10 +103,10 @@ def _adopted(record: RunRecord, store: Store) -> dict[str, dict[str, Any]]:
 
 
 def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store) -> tuple[Given, ...]:
-    """Find the files edited in an output folder, and give what a run from there starts with.
+    """Find the edited files in an output folder, and return the artifacts that a run from there starts with.
 
-    That is an artifact for each kind with an edited file, and those unedited ones that later stages need.
-    Raises UsageError where nothing was edited, or something that no stage reads, or that is code to be run.
+    These are one artifact for each kind with an edited file, and unedited artifacts that later stages need. Raises
+    UsageError if nothing was edited, or if an edited file is not read by any stage, or is code that would be executed.
     """
     changed = set(edited(folder, record.delivered, store.digests))
     changed |= {name for name, entry in record.delivered.items() if entry.get("edited")}
@@ -130,7 +130,7 @@ def adopt(folder: Path, record: RunRecord, stages: Sequence[Stage], store: Store
 
 
 def _original(stages: Sequence[Stage], adopted: Sequence[Given], store: Store) -> tuple[Given, ...]:
-    """Return the first edited artifact as it was before any edit; nothing where that was collected."""
+    """Return the first edited artifact as it was before any edit; empty if it is no longer in the store."""
     order = [stage.makes for stage in dag.order(stages)]
     first = min(adopted, key=lambda given: order.index(given.kind))
     key, seen = first.parent, set[str]()
@@ -153,7 +153,7 @@ def _edited(folder: Path, record: RunRecord, kind: str, changed: set[str], store
 
 
 def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) -> set[str]:
-    """Return the kinds that stages after `kinds` need too, and that an earlier run has made."""
+    """Return the other kinds that stages after `kinds` need, and that an earlier run has made."""
     available, beside = set(kinds), set[str]()
     for stage in dag.order(stages):
         lacking = set(stage.needs) - available
@@ -164,9 +164,9 @@ def _needed_beside(stages: Sequence[Stage], kinds: set[str], present: set[str]) 
 
 
 def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, Any]) -> Artifact:
-    """Return the artifact of what is given, from the store or made of the user's files. Raises OSError.
+    """Return the artifact of what is given, from the store or made from the user's files. Raises OSError.
 
-    They are digested before they are copied and looked at again afterwards: a change in between is noticed.
+    The files are digested before they are copied and checked again afterwards, so that a change in between is noticed.
     """
     content = {name: _entry(path, store.digests) for name, path in given.files.items()}
     key = given.key or _key(given, content)
@@ -177,10 +177,10 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
             return found
         if not given.files:
             raise MachineError(
-                f"the {given.kind} this run goes on from is no longer in the store",
+                f"the {given.kind} that this run starts from is no longer in the store",
                 where=str(store.folder(key)),
                 why=found.reason if found else "it was removed",
-                advice="resume --adopt takes it from the output folder; convert makes it anew",
+                advice="resume --adopt takes it from the output folder; convert makes it again",
             )
         folder = session.temporary(given.kind)
         for name, path in given.files.items():
@@ -193,7 +193,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
 
 
 def identify(given: Given, store: Store) -> Input | None:
-    """Return what stages would read of what is given, without taking it in; None where it is gone."""
+    """Return the given artifact as an input of stages, without taking it in; None if it is gone."""
     if given.key:
         found = store.check(given.key)
         return stored(found) if isinstance(found, Artifact) else None

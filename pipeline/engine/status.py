@@ -1,4 +1,4 @@
-"""How the run of an output folder stands, from its record and what lies there now; of several, by their records."""
+"""The state of a run, from its record and the files in its folder; of several runs, from their records only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.engine import guards, planner, record, start
+from pipeline.engine.attempt import attempted
 from pipeline.engine.reporters import left_text, seconds_text, size_text
-from pipeline.errors import InvalidInputError, MachineError, PipelineError, render
+from pipeline.errors import MachineError, PipelineError, render
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
@@ -23,7 +24,7 @@ from pipeline.store.store import Store, default_root
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a run's record says; `state` is "killed" where that is running and no process does it."""
+    """The record of a run. `state` is "killed" if the record says running, but no process runs it."""
 
     folder: Path
     state: str
@@ -31,7 +32,7 @@ class Standing:
 
     @property
     def at(self) -> str:
-        """The stage that runs, and for how long; of a run that ended before it was done, the stage where that was."""
+        """The current stage, and for how long it has been running; or the stage where the run ended early."""
         for stage in self.record.stages:
             if stage.state not in ("done", "hit", "skipped"):
                 running = self.state == stage.state == "running"
@@ -39,27 +40,27 @@ class Standing:
         return ""
 
     def line(self) -> tuple[str, ...]:
-        """Return the line of a table of several runs: model, state, stage, time, worker, output, cause."""
+        """Return the row in a table of several runs: model, state, stage, time, worker, output, cause."""
         run = self.record
         took = seconds_text(_seconds(run.started, run.finished)) if run.finished else ""
         return (run.options["name"], self.state, self.at, took, run.worker, str(self.folder), run.error)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, and the place of what only a look at the folder tells."""
+        """Return the record as JSON values. What only `Status` knows is None."""
         return {**record.as_json(self.record), "state": self.state, "edited": None, "older": None, "resume": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Status(Standing):
-    """How a run stands, what of its files was changed, and what a resume would do."""
+    """The state of a run, which of its files were changed, and what a resume would do."""
 
     edited: tuple[str, ...]
-    plan: tuple[planner.StagePlan, ...]  # of a resume, which adopts what was edited
+    plan: tuple[planner.StagePlan, ...]  # of a resume, which adopts edited files
     obstacle: str = ""  # why there is no plan
 
     @property
     def older(self) -> list[str]:
-        """The delivered files that an earlier run has made, and this one has not."""
+        """The delivered files that were made by an earlier run, not by this one."""
         made = {stage.key for stage in self.record.stages} | {
             given["key"] for given in self.record.source.get("given", ())
         }
@@ -67,7 +68,7 @@ class Status(Standing):
 
     @property
     def command(self) -> str:
-        """Return the command that the plan is of."""
+        """The command that the plan is for."""
         return shlex.join(["torch2caffe2", "resume", str(self.folder), *(["--adopt"] if self.edited else [])])
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class Status(Standing):
         }
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return the lines of a table for people."""
+        """Return the rows of a table."""
         asked, run = self.record.options, self.record
         rows: list[tuple[str, ...]] = [
             ("model", asked["model"]),
@@ -103,14 +104,14 @@ class Status(Standing):
         return rows
 
     def plan_rows(self) -> list[tuple[str, ...]]:
-        """Return the lines of a table of what a resume would do; none where every stage is a hit."""
+        """Return the rows of a table of what a resume would do; empty if every stage is a hit."""
         if all(planned.state == "hit" for planned in self.plan):
             return []
         return planner.rows(self.plan)
 
 
 def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
-    """Read the status of an output folder, and what a resume would do. Raises UsageError where no run went there."""
+    """Read the status of an output folder, and what a resume would do. Raises UsageError if no run went there."""
     standing = stand(folder)
     found = standing.record
     store = Store(ledger.own_store(folder, found.mark, found.store), create=False)
@@ -124,7 +125,7 @@ def look(folder: Path, stages: Sequence[Stage] | None = None) -> Status:
 
 
 def stand(folder: Path) -> Standing:
-    """Read how the run of an output folder stands, as quickly as a zoo needs it. Raises as `look`."""
+    """Read the state of the run in an output folder, from its record only. Raises as `look`."""
     found = record.load(folder)
     if found.state != "running" or _alive(folder):
         return Standing(folder, found.state, found)
@@ -133,31 +134,28 @@ def stand(folder: Path) -> Standing:
 
 
 def asked(options: Options) -> Standing:
-    """Return how the run of these options stands; one that has left no record yet waits for its turn."""
+    """Return the state of the run with these options. Without a record, it is waiting for its turn."""
     if (options.output / record.RECORD).exists():
         return stand(options.output)
     waiting = record.wait(options, options.store or default_root(), [], None)
     return Standing(options.output, waiting.state, waiting)
 
 
-def each(folders: Iterable[Path], wanted: Iterable[Options] = ()) -> tuple[list[Standing], list[InvalidInputError]]:
-    """Return how the runs of folders and of options stand, and what is wrong with the records of the others."""
-    found, faults = [], []
-    for look_at in (*(partial(stand, folder) for folder in folders), *(partial(asked, each) for each in wanted)):
-        try:
-            found.append(look_at())
-        except InvalidInputError as error:
-            faults.append(error)
-    return found, faults
+def each(folders: Iterable[Path], wanted: Iterable[Options] = ()) -> tuple[list[Standing], list[PipelineError]]:
+    """Return the states of the runs in folders and with options, and the errors of records that cannot be read."""
+    looks = [(folder, partial(stand, folder)) for folder in folders]
+    looks += [(options.output, partial(asked, options)) for options in wanted]
+    found = [attempted(look, "reading the output folder", folder) for folder, look in looks]
+    return [one for one in found if isinstance(one, Standing)], [one for one in found if isinstance(one, PipelineError)]
 
 
 def totals(standings: Iterable[Standing]) -> dict[str, int]:
-    """Return how many runs are in which state."""
+    """Return the number of runs in each state."""
     return dict(Counter(each.state for each in standings).most_common())
 
 
 def _seconds(began: str, ended: str = "") -> float:
-    """Return the seconds between two times in ISO 8601, or up to now; 0 where a record holds something else."""
+    """Return the seconds between two times in ISO 8601, or until now; 0 if a record holds something else."""
     try:
         return max(0.0, (datetime.fromisoformat(ended or record.now()) - datetime.fromisoformat(began)).total_seconds())
     except (ValueError, TypeError):

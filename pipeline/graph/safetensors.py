@@ -92,7 +92,11 @@ def read_tensors(path: Path) -> dict[str, Array]:
 def parse_json(text: memoryview) -> Any:  # noqa: ANN401 - any JSON value
     """Parse untrusted JSON in UTF-8. Raises InvalidInputError if it is invalid, or has a key twice."""
     try:
-        return json.loads(bytes(text).decode("utf-8"), object_pairs_hook=_unique)
+        written = bytes(text).decode("utf-8")
+        found = json.loads(written, object_pairs_hook=_unique)
+        if "\\u" in written:
+            json.dumps(found, ensure_ascii=False).encode("utf-8")  # else it spells what is no text, lone surrogates
+        return found
     except (ValueError, RecursionError) as error:
         raise InvalidInputError("the file is damaged", why=f"it is not sound JSON: {error}") from error
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InvalidInputError
 from pipeline.graph.format import Format, Network, Note, Role, Source, Written, no_note
 from pipeline.wire.progress import Progress, no_progress
 
@@ -32,8 +31,10 @@ class Onnx(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Return "onnx" for a ModelProto, which begins with its version and contains a graph, else ""."""
-        return "onnx" if _BEGINNING.match(view[:3]) and _has_graph(view) else ""
+        """Tell a ModelProto by how all of them begin, the version, then who made it, or the graph; and by that."""
+        from pipeline.wire.scan import first_of
+
+        return "onnx" if _BEGINNING.match(view[:3]) and first_of(view, _GRAPH) else ""
 
     def read(self, source: Source, note: Note = no_note) -> Network:
         """Read a model with the given shapes, or those in the manifest of the run that wrote it, or a batch of one."""
@@ -92,21 +93,6 @@ class Onnx(Format):
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
         """Return a user's files by their names in an artifact. The model refers to its weights, so they keep theirs."""
         return {_MODEL: files["onnx"], **({files["data"].name: files["data"]} if "data" in files else {})}
-
-
-def _has_graph(view: memoryview) -> bool:
-    """Return whether a message has a graph, even if it is cut off."""
-    from pipeline.wire.scan import fields, number_at
-
-    end = 0
-    try:
-        for field in fields(view, 0, len(view)):
-            if field.number == _GRAPH:
-                return True
-            end = field.end
-    except InvalidInputError:
-        return number_at(view, end) == _GRAPH
-    return False
 
 
 def _shapes(source: Source, names: Sequence[str]) -> dict[str, Shape]:

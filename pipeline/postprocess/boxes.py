@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-COLUMNS = 7  # of a detection: image, label, confidence, left, top, right, bottom
+COLUMNS = 7  # image, label, confidence, left, top, right, bottom
 
 
 def suppress(

@@ -1,4 +1,4 @@
-"""Faster R-CNN's regions: ProposalLayer of py-faster-rcnn, Proposal of mini-caffe."""
+"""Region proposals of Faster R-CNN: ProposalLayer of py-faster-rcnn, Proposal of mini-caffe."""
 
 from __future__ import annotations
 

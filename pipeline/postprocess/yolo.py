@@ -44,7 +44,7 @@ def yolo_detection_output(
     nms_threshold: float = 0.45,
     **_: object,
 ) -> Array:
-    """Return the detections (1, 1, M, 7) as `detection_output`, with labels from 1: each box with its likeliest class.
+    """Return the detections (1, 1, M, 7) as `detection_output`, each box with its most likely class, from 1.
 
     Each map is (1, boxes * (5 + classes), side, side); the names are those of yolo_detection_output_param.
     """

@@ -1,5 +1,5 @@
-"""The report of a run: one self-contained page that explains it.
+"""Generates the report of a run: one self-contained HTML page.
 
-`gather` collects the contents of the page as data, `layout` and `drawing` turn it into geometry, and `render` fills the
-templates. The names in a network are not to be trusted, so everything on the page is escaped.
+`gather` collects the data, `layout` and `drawing` compute the geometry, and `render` fills the templates. All names in
+a network are untrusted, so nothing reaches the page unescaped.
 """

@@ -1,4 +1,4 @@
-"""The contents of a report, as data."""
+"""The data of a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.inspection.statistics import Statistics
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """The run of one stage. `state` is that of the run record. `began` is in seconds from the start of the run."""
+    """One stage of the run. `state` is that in the run record; `began` is in seconds after the start of the run."""
 
     name: str
     makes: str
@@ -30,15 +30,15 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The run as a whole: its request, its result, and the versions involved."""
+    """The run as a whole: the request, the result, and the versions."""
 
     model: str
     state: str
     worker: str  # the process, as HOST:PID
     error: str
     source_kind: str
-    source_title: str  # the title of the format of the source
-    sources: Mapping[str, str]  # digests by path
+    source_title: str  # the title of the format it was read from
+    sources: Mapping[str, str]  # path -> digest
     started: str
     finished: str
     seconds: float
@@ -61,7 +61,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A weight of the network, and statistics of its numbers."""
+    """A weight of the network, with statistics of its numbers."""
 
     name: str
     shape: tuple[int, ...]
@@ -73,7 +73,7 @@ class Weight:
 class LayerRow:
     """A node of the graph, or one of its inputs (operator "Input").
 
-    `path` and `kind` are its path and class in the source. `weights` are indices in the network's list of weights.
+    `path` and `kind` are those of its origin. `weights` are indices in the network's list of weights.
     """
 
     index: int
@@ -95,9 +95,9 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSummary:
-    """The network, with an edge (from, to) between the indices of two layers for each value that one takes of another.
+    """The network. Each edge (from, to) is a value that passes between two layers, given by their indices.
 
-    `pictures` are those of its first convolution.
+    `pictures` show its first convolution.
     """
 
     name: str
@@ -109,7 +109,7 @@ class NetworkSummary:
 
     @property
     def parameters(self) -> int:
-        """The number of parameters in all weights."""
+        """The number of parameters."""
         return sum(weight.statistics.count for weight in self.weights)
 
     @property
@@ -119,13 +119,13 @@ class NetworkSummary:
 
     @property
     def activation_bytes(self) -> int:
-        """The size in bytes of all values between layers."""
+        """The bytes of all values that pass between layers."""
         return sum(layer.activation_bytes for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """The result of one runner. `series` is its name in the errors of single values.
+    """The result of one check. `series` is its name in the errors of values.
 
     `to_largest` is the largest error of an output, relative to its own max |b|.
     """
@@ -147,7 +147,7 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The runtimes that confirm a step of the conversion, as `pipeline.verification.evidence` describes them."""
+    """What confirms a step of the conversion. `state` and `words` are from `pipeline.verification.evidence`."""
 
     step: str
     state: str
@@ -157,9 +157,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The verification. `unheard` are runtimes that were required, but gave no result.
+    """The verification. `unheard` are required runtimes that checked nothing.
 
-    `values` has the error of each value by series, relative to max(1, max |b|).
+    `values` maps a value to its error by series, relative to max(1, max |b|).
     """
 
     passed: bool
@@ -173,23 +173,23 @@ class Parity:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names of the runners that compared values, in the order in which they ran."""
+        """The names of the checks that compared values, in order."""
         return tuple(dict.fromkeys(check.series for check in self.checks if check.status != "skipped"))
 
     @property
     def worst(self) -> float:
-        """The largest error of all binding checks."""
+        """The largest error of any binding check."""
         return max((check.relative for check in self.checks if check.binding), default=0.0)
 
     def differs(self, name: str) -> bool:
-        """Return whether a value differs by more than the tolerance in a binding check."""
+        """Return whether a binding check found the error of a value to exceed the tolerance."""
         binding = {check.series for check in self.checks if check.binding}
         return any(not error <= self.tolerance for by, error in self.values.get(name, {}).items() if by in binding)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option of the run whose value is not the default, and where it was set."""
+    """An option of the run that is not the default, and where it was set."""
 
     name: str
     value: str
@@ -208,9 +208,9 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything on the page. `network` and `parity` are None if the run did not get so far.
+    """Everything on the page. `network` and `parity` are None if the run did not get that far.
 
-    If they are None because a file cannot be read, `no_network` and `no_parity` are the reasons.
+    `no_network` and `no_parity` say why there is none, if a file cannot be read.
     """
 
     folder: str
@@ -224,12 +224,12 @@ class Report:
 
 
 def as_json(reports: Sequence[Report]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return reports as JSON values, without the bytes of pictures. Numbers that JSON does not have become strings."""
+    """Return reports as JSON values, without the bytes of pictures. Infinite numbers and NaN become words."""
     return {"generator": "torch2caffe2", "models": [as_words(asdict(report)) for report in reports]}
 
 
 def as_words(value: Any) -> Any:  # noqa: ANN401 - any field
-    """Return a value as a JSON value, without bytes, and with strings for numbers that JSON does not have."""
+    """Return a value as a JSON value, without bytes, and with words for infinite numbers and NaN."""
     if isinstance(value, dict):
         return {name: as_words(item) for name, item in value.items() if not isinstance(item, bytes)}
     if isinstance(value, list | tuple):

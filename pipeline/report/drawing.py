@@ -1,4 +1,4 @@
-"""The geometry of the drawings on the page: the network, the stages, the time line, and the errors of values."""
+"""Computes the geometry of the drawings on the page: network, stages, time line, errors of values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """Boxes, in the order of what they represent, and the paths (SVG) of the edges between them."""
+    """Boxes, in the order of what they represent, and the SVG paths of the edges between them."""
 
     boxes: tuple[Box, ...]
     paths: tuple[str, ...]
@@ -37,7 +37,7 @@ class Diagram:
 
 
 def diagram(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Diagram:
-    """Return boxes with edges between them, drawn from top to bottom, in columns if there are many."""
+    """Draw boxes and the edges between them, from top to bottom, in columns if there are many."""
     drawn = in_columns(layered(sizes, edges), sizes, edges)
     boxes = tuple(
         Box(round(x - width / 2 + MARGIN, 1), round(y - height / 2 + MARGIN, 1), width, height)
@@ -51,7 +51,7 @@ def _paths(drawn: Layout) -> tuple[str, ...]:
 
 
 def _path(route: Sequence[Point]) -> str:
-    """Return the path through points: curves with vertical ends, or straight lines between aligned points."""
+    """Return an SVG path through points: vertical ends, curves in between, straight lines between aligned points."""
     (x, y), *_ = route
     words = [f"M{x:.0f} {y:.0f}"]
     for (x, y), (next_x, next_y) in pairwise(route):
@@ -69,14 +69,14 @@ STAGE = (156.0, 44.0)
 
 @dataclass(frozen=True, slots=True)
 class NetworkDrawing:
-    """The boxes of a network, the edges between their indices, and their geometry."""
+    """The boxes of a network, the edges between them, and the geometry of both."""
 
     parts: tuple[Part, ...]
     edges: tuple[Edge, ...]
     diagram: Diagram
 
     def below(self) -> Mapping[int, list[int]]:
-        """Return the indices of the boxes that take values of each box, by its index."""
+        """Return the boxes that use the values of each box, by index."""
         found: dict[int, list[int]] = {place: [] for place in range(len(self.parts))}
         for start, end in self.edges:
             found[start].append(end)
@@ -84,7 +84,7 @@ class NetworkDrawing:
 
 
 def of_network(network: NetworkSummary, parts: Sequence[Part]) -> NetworkDrawing:
-    """Return the drawing of a network, with these parts as boxes."""
+    """Draw a network, with its layers in boxes."""
     box_of = {layer: place for place, part in enumerate(parts) for layer in part.layers}
     pairs = dict.fromkeys((box_of[start], box_of[end]) for start, end in network.edges)
     edges = tuple((start, end) for start, end in pairs if start != end)
@@ -93,7 +93,7 @@ def of_network(network: NetworkSummary, parts: Sequence[Part]) -> NetworkDrawing
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A box in the drawing of stages: a stage, or the source of the run (with the state "source")."""
+    """A box in the drawing of stages: a stage, or what the run started from (state "source")."""
 
     name: str
     makes: str
@@ -112,7 +112,7 @@ def steps(run: RunSummary) -> tuple[Step, ...]:
 
 
 def of_stages(run: RunSummary) -> Diagram:
-    """Return the drawing of what each stage read, in the order of `steps`."""
+    """Draw the stages and what each of them read, in the order of `steps`."""
     boxes = steps(run)
     makers = {step.makes or step.name: place for place, step in enumerate(boxes)}
     first = len(boxes) - len(run.stages)
@@ -125,14 +125,14 @@ def of_stages(run: RunSummary) -> Diagram:
 
 @dataclass(frozen=True, slots=True)
 class StageBar:
-    """The time during which a stage ran, in percent of the whole."""
+    """When a stage ran, in percent of the whole."""
 
     start: float
     length: float
 
 
 def time_line(run: RunSummary) -> tuple[StageBar | None, ...]:
-    """Return when each stage ran; None for a stage that did not start, or is not in the log."""
+    """Return when each stage ran; None if it did not start, or if that is unknown."""
     known = [(stage.began, stage.began + stage.seconds) for stage in run.stages if stage.began is not None]
     whole = max([run.seconds, *(end for _, end in known)]) or 1.0
     return tuple(
@@ -147,7 +147,7 @@ WIDTH, HEIGHT = 1000.0, 340.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 12.0, 14.0, 30.0
 LOWEST = -12  # the smallest power of ten that is distinguished from zero
 
-# Marks of series, drawn around a point. They differ in form, not only in colour.
+# Marks of series, drawn around a point. They differ in shape, not only in colour.
 MARKS = (
     "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
     "m-4 -4h8v8h-8z",
@@ -160,7 +160,7 @@ MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The marks of one runner."""
+    """The marks of one check."""
 
     name: str
     mark: str
@@ -178,7 +178,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The strip of one value: its name, position, errors as a sentence, and the index of its layer (or None)."""
+    """The column of one value: its name, its position, its errors as a sentence, and its layer's index (or None)."""
 
     name: str
     x: float
@@ -189,16 +189,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The plot of the errors of all values, on a logarithmic scale, in running order."""
+    """The errors of all values on a logarithmic scale, in order."""
 
     series: tuple[Series, ...]
     ticks: tuple[Tick, ...]
     columns: tuple[Column, ...]
-    tolerance: float | None  # its height
+    tolerance: float | None  # its place
 
 
 class _Scale:
-    """A vertical scale of powers of ten, with a lane for zero below and a lane for infinity above."""
+    """A scale of powers of ten, with a lane for zero at the bottom and one for infinite errors at the top."""
 
     def __init__(self, errors: Sequence[float], tolerance: float) -> None:
         powers = [math.log10(error) for error in (*errors, tolerance) if 0 < error < math.inf]
@@ -224,7 +224,7 @@ class _Scale:
 
 
 def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
-    """Return the plot of the errors of all values. `layers` are those that make the values, by name of the value."""
+    """Plot the errors of all values. `layers` maps the name of each value to its layer."""
     scale = _Scale([e for found in parity.values.values() for e in found.values()], parity.tolerance)
     width = (WIDTH - LEFT - RIGHT) / max(1, len(parity.values))
     middles = {name: round(LEFT + (i + 0.5) * width, 1) for i, name in enumerate(parity.values)}
@@ -248,7 +248,7 @@ def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
 
 
 def spark(histogram: Sequence[int]) -> str:
-    """Return a histogram as a path of bars (SVG), 96 wide and 22 high. Every bin that is not empty is visible."""
+    """Return a histogram as an SVG path of bars, 96 wide and 22 high. Every bin that is not empty is visible."""
     width, height = 96.0, 22.0
     most, bar = max(histogram, default=0), width / max(1, len(histogram))
     words = []

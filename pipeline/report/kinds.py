@@ -1,6 +1,6 @@
-"""The kinds of layers in a drawing, each with a mark of its own form. Their colours are in style.css.
+"""The kinds of layers that a drawing distinguishes, each by a mark of its own shape. style.css has their colours.
 
-These are the palette of Okabe and Ito, Color Universal Design, 2008, which the colour-blind can distinguish, too.
+They are the palette of Okabe and Ito (Color Universal Design, 2008), which works for colour-blind people, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ _OF_FAMILIES = {"matrix": "linear", "reduction": "pooling", "comparison": "arith
 
 
 def kind(layer: LayerRow) -> str:
-    """Return the kind of a layer: its family of operators, or the kind to which that belongs."""
+    """Return the kind of a layer, which is determined by its family of operators."""
     found = _OF_FAMILIES.get(layer.family, layer.family)
     return found if found in MARKS else "other"

@@ -9,12 +9,12 @@ from pipeline.report.data import NetworkSummary, Parity
 from pipeline.report.folding import Part
 from pipeline.report.kinds import kind
 
-MARKS = 10  # marks for kinds of layers that fit in a box
+MARKS = 10  # marks of kinds that fit into a box
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The text of a box, and the kinds of its layers. `spoken` is the whole label as a sentence."""
+    """The words in a box, and the kinds of its layers. `spoken` is everything in one sentence."""
 
     heading: str
     name: str
@@ -26,7 +26,7 @@ class Label:
 
 
 def label(part: Part, network: NetworkSummary, parity: Parity | None) -> Label:
-    """Return the label of a box, which is marked as different if any of its layers is."""
+    """Return the label of a box. It counts as different if any of its layers does."""
     layers = [network.layers[place] for place in part.layers]
     first, last = layers[0], layers[-1]
     shape = words.shape(last.outputs[0].shape)

@@ -1,4 +1,4 @@
-"""The first sentence of a report, which says how far the converted networks can be trusted."""
+"""The verdict of a report: how far the converted networks can be trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNFINISHED = {
     "waiting": ("warn", "Not begun", "The run is one of several that were to be done; resume begins it."),
     "running": ("warn", "Running", "The run has not ended yet."),
 }
-# For runs in which all steps, some steps, or no steps were confirmed by an independent runtime.
+# If independent runtimes confirm all steps, some steps, or none.
 _GRADES = (("good", "Verified"), ("warn", "Partly verified"), ("warn", "Agrees with itself only"))
 
 
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def verdict(report: Report) -> Verdict:
-    """Return the verdict on a run, by its state and its verification."""
+    """Return the verdict about a run, from its state and its verification."""
     if report.run.state in _UNFINISHED:
         return Verdict(*_UNFINISHED[report.run.state])
     if report.run.edited:
@@ -57,5 +57,5 @@ def _compared(parity: Parity) -> Verdict:
 
 
 def _evidence(step: Evidence) -> str:
-    """Return which independent runtimes confirm a step, because a reader and a writer can share a mistake."""
+    """Return in words which independent runtimes confirm a step."""
     return f"{step.step.capitalize()}: {' '.join((step.words[0], ', '.join(step.by))).strip()}."

@@ -1,4 +1,4 @@
-"""Numbers and names as text on the page."""
+"""Formats numbers and names for the page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TIMES, MINUS, NONE = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}", "\N{EN DASH}
 
 
 def shown(value: object) -> object:
-    """Return a text with invisible and direction-changing characters spelled out; other values as they are."""
+    """Return a text with invisible characters as escape sequences, and any other value unchanged."""
     return value if not isinstance(value, str) or isinstance(value, Markup) else visible(value, keep="\n")
 
 
 def short(text: str, most: int) -> str:
-    """Return a name without its middle if it is long, since its ends say more."""
+    """Return a long name without its middle, since its ends say more."""
     if len(text) <= most:
         return text
     tail = (most - 1) // 2
@@ -26,17 +26,17 @@ def short(text: str, most: int) -> str:
 
 
 def shape(extents: Sequence[int]) -> str:
-    """Return a shape as text."""
+    """Return a shape."""
     return TIMES.join(map(str, extents)) if extents else "scalar"
 
 
 def size(amount: float) -> str:
-    """Return a number of bytes as text."""
+    """Return a number of bytes."""
     return _scaled(amount, ("B", "kB", "MB", "GB", "TB"))
 
 
 def count(amount: float) -> str:
-    """Return a large number as text."""
+    """Return a large number of things."""
     return _scaled(amount, ("", "k", "M", "G", "T")).rstrip()
 
 
@@ -49,14 +49,14 @@ def _scaled(amount: float, units: Sequence[str]) -> str:
 
 
 def seconds(duration: float) -> str:
-    """Return a duration as text."""
+    """Return a duration."""
     if duration >= 3600:
         return f"{duration // 3600:.0f} h {duration % 3600 // 60:.0f} min"
     return f"{duration * 1000:.0f} ms" if duration < 1 else f"{duration:.1f} s"
 
 
 def number(value: float | None) -> str:
-    """Return a number with three digits as text."""
+    """Return a number to three digits."""
     if value is None:
         return NONE
     if not math.isfinite(value):
@@ -66,7 +66,7 @@ def number(value: float | None) -> str:
 
 
 def sortable(value: float | None) -> str:
-    """Return a number as text by which a script sorts it: NaN like infinity, and "" if there is none."""
+    """Return a number for sorting in the page: infinity for NaN, and "" for none."""
     return "" if value is None else repr(value) if math.isfinite(value) else "Infinity"
 
 
@@ -76,5 +76,5 @@ def moment(text: str) -> str:
 
 
 def plural(amount: int, one: str, many: str = "") -> str:
-    """Return a number of things as text, with the noun in the singular or plural."""
+    """Return an amount of things."""
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"

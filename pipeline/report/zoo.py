@@ -1,4 +1,4 @@
-"""The page of several runs: a table with a row for each, and their totals."""
+"""The page about several runs: a table with a row for each, and totals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.report.verdict import verdict
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A run. `page` and `folder` are the paths of its report and its files, relative to the page of all runs.
+    """A run. `page` and `folder` are the paths of its report and its files, relative to the page about all runs.
 
-    `worst` is the largest error of its verification, None if there was none; `size` is that of its files, in bytes.
+    `worst` is the largest error in its verification, None if there is none; `size` is that of its files, in bytes.
     """
 
     model: str
@@ -38,28 +38,28 @@ class Zoo:
 
     @property
     def results(self) -> Sequence[tuple[str, str, int]]:
-        """The number of runs with each result, the most frequent first: tone, word, number."""
+        """The number of runs with each result (tone, word, number), most frequent first."""
         counts = Counter((row.tone, row.result) for row in self.rows)
         return [(tone, word, number) for (tone, word), number in counts.most_common()]
 
     @property
     def workers(self) -> int:
-        """The number of workers that did the runs."""
+        """The number of workers that did them."""
         return len({row.worker for row in self.rows} - {""})
 
     @property
     def seconds(self) -> float:
-        """The sum of the durations of all runs."""
+        """The total time of all runs."""
         return sum(row.seconds for row in self.rows)
 
     @property
     def size(self) -> int:
-        """The size of all files in bytes."""
+        """The bytes of all files."""
         return sum(row.size for row in self.rows)
 
 
 def row(report: Report, page: str, folder: str) -> Row:
-    """Return the row of a run. The reason for its result is included only if the numbers do not agree."""
+    """Return the row of a run. If the numbers agree, the reason for the result is only on its page."""
     found, parity = verdict(report), report.parity
     return Row(
         report.run.model,
@@ -76,5 +76,5 @@ def row(report: Report, page: str, folder: str) -> Row:
 
 
 def as_json(rows: Sequence[Row]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return rows as JSON values. Numbers that JSON does not have become strings."""
+    """Return rows as JSON values. Infinite numbers and NaN become words."""
     return {"generator": "torch2caffe2", "models": [as_words(asdict(each)) for each in rows]}

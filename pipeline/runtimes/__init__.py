@@ -1,1 +1,1 @@
-"""Independent runtimes, programs of others that can run artifacts. They are used if found, but never required."""
+"""Independent runtimes, which run the files of an artifact to check it. They are used if they are installed."""

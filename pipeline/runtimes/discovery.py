@@ -1,4 +1,4 @@
-"""Finds the independent runtimes on this machine, without importing any, and rarely starting one."""
+"""Finds the independent runtimes on this machine, without importing them, and mostly without starting a process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.runtimes.runtime import Missing, Runtime, version_of
 
 NOBODY = "none"
 _HERE = "this Python"
-COMPLETE = "complete"  # the file that marks a finished installation
+COMPLETE = "complete"  # a file that marks a complete installation
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A way to install a program: the version of Python, the version of the program, and the packages for pip."""
+    """A way to install a program: its version, the Python version it needs, and the packages for pip."""
 
     python: str
     version: str
@@ -36,7 +36,7 @@ def _believed(reads: str, files: Mapping[str, Path]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The declarations in a file of `programs/`. The docstring of that package explains the names."""
+    """The declarations in a file of `programs/`. The docstring of that package explains each name."""
 
     file: Path
     name: str
@@ -52,7 +52,7 @@ class Program:
 
     @property
     def ways(self) -> list[Recipe]:
-        """The recipes, the best first."""
+        """The recipes, best first."""
         return [Recipe(*recipe) for recipe in self.recipes]
 
     def called(self, name: str) -> bool:
@@ -61,7 +61,7 @@ class Program:
 
     @property
     def how_to_get(self) -> str:
-        """The command that installs the program."""
+        """The command that installs it, or advice."""
         return self.advice or f"torch2caffe2 runtimes install {self.name.lower()}"
 
 
@@ -74,7 +74,7 @@ def known() -> tuple[Program, ...]:
 
 
 def declared(names: Mapping[str, Any], file: Path) -> Program:
-    """Return the program that a file declares by the names in it."""
+    """Return the program that the names in a file declare."""
     told = {field.name: names.get(field.name.upper(), names.get(field.name)) for field in fields(Program)}
     return Program(**{name: value for name, value in told.items() if value is not None} | {"file": file})
 
@@ -92,15 +92,15 @@ def folders() -> Iterator[Path]:
 def search(
     environment: Mapping[str, str], wanted: Callable[[Program], bool] = lambda program: True
 ) -> list[Runtime | Missing]:
-    """Look for every known program that is `wanted`, and return what was found, and what is missing."""
+    """Search for all known programs that are `wanted`. Those that are missing say how to get them."""
     return [found for program in known() if wanted(program) for found in look_for(program, environment)]
 
 
 def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime | Missing]:
-    """Look for a program in the interpreters that its variable names, in this one, then in installed ones.
+    """Search for a program: in the interpreters that its variable names, in this one, then among installed runtimes.
 
-    Each version is returned once. If a named interpreter does not have the program, this is returned as Missing, with
-    the reason. A program that is no Python module is run by this interpreter.
+    An interpreter that is named but lacks the program is Missing, with the reason. Each version is returned once. A
+    program that is not a Python module is run by this interpreter.
     """
     found: dict[str, list[Runtime | Missing]] = {}
     for interpreter, build, sites in _places(program, environment):
@@ -120,9 +120,9 @@ def look_for(program: Program, environment: Mapping[str, str]) -> list[Runtime |
 
 
 def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[Path, str, list[Path]]]:
-    """Yield the interpreters that may have a program, each with a name for its build, and the folders of its packages.
+    """Return interpreters that may have the program, with the build of each, and the folders from which each imports.
 
-    Builds that pip installed have the same name on all machines, since they are the same for the same version.
+    What pip installed is identified by its version: it is the same build on every machine.
     """
     if program.installed is None:
         yield Path(sys.executable), _HERE, []
@@ -139,7 +139,7 @@ def _places(program: Program, environment: Mapping[str, str]) -> Iterator[tuple[
 
 
 def _open_to_us(folders: Iterable[Path]) -> list[Path]:
-    """Return the folders that can be read. Others may be in the environment of a user who became another one."""
+    """Return the folders that may be read. With sudo, the path may contain private folders of another user."""
     return [folder for folder in folders if os.access(folder, os.R_OK | os.X_OK, effective_ids=True)]
 
 
@@ -148,10 +148,7 @@ def _sites(interpreter: Path) -> list[Path]:
 
 
 def _version(program: Program, interpreter: Path, sites: Sequence[Path], ask: bool) -> str | None:
-    """Return the version of a program: that in its files, or else by starting the interpreter; None if it is missing.
-
-    The interpreter is started if it has the program, or with `ask`. Raises MachineError if that fails.
-    """
+    """Return the version according to the installed files, or else start the interpreter to find out."""
     look = program.installed
     told = [version for site in sites if look and (version := look(site)) is not None]
     if told and told[0]:
@@ -182,10 +179,10 @@ def _missing(program: Program, why: str, advice: str) -> list[Runtime | Missing]
 
 
 def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Sequence[str] = ()) -> list[Runtime]:
-    """Return the runtimes found, or those that `only` names, such as "caffe2" or "caffe2==1.0.1"; "none" means none.
+    """Return the runtimes that are found; with `only`, just those it names, as "caffe2", "caffe2==1.0.1", or "none".
 
-    Those that `also` names are added. A runtime that executes code in a file must be named. Raises UsageError for a
-    name of no runtime found.
+    Runtimes in `also` are added. A runtime that executes code in a file must be named explicitly. Raises UsageError if
+    a named runtime is not found.
     """
     named = [name for name in (*only, *also) if name != NOBODY]
     searched = search(environment, lambda program: not program.executes or any(map(program.called, named)))
@@ -197,12 +194,12 @@ def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Seq
 
 
 def executing(names: Sequence[str]) -> list[str]:
-    """Return the names that stand for runtimes which execute code in a file."""
+    """Return those names that mean a runtime which executes code in a file."""
     return [name for name in names if any(program.called(name) for program in known() if program.executes)]
 
 
 def _absent(name: str, found: Sequence[Runtime]) -> UsageError:
-    """Return the error for a runtime that is unknown, or not installed."""
+    """Return the error for a named runtime that is unknown or not installed."""
     _, _, version = name.partition("==")
     program = next((each for each in known() if each.called(name)), None)
     here = "found here: " + (", ".join(dict.fromkeys(runtime.title for runtime in found)) or "none")

@@ -1,4 +1,4 @@
-"""Examines this machine: versions, independent runtimes, and abilities of the file system of the store."""
+"""Examines this machine: library versions, independent runtimes, and abilities of the store's file system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = ("torchfile", "protobuf", "numpy", "torch", "networkx", "typer", "h5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A line in the list of the doctor. `advice` says how to get what is missing."""
+    """One finding. `advice` says how to get what is missing."""
 
     topic: str
     what: str
@@ -31,7 +31,7 @@ class Finding:
 
 
 def examine(store: Path, environment: Mapping[str, str] = os.environ) -> list[Finding]:
-    """Return a finding for everything that affects conversions on this machine."""
+    """Return everything that affects what a conversion can do on this machine."""
     return [*_versions(), *runtimes(environment), *_file_system(store)]
 
 
@@ -45,7 +45,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def runtimes(environment: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """Yield a finding for every known runtime."""
+    """Return a finding for each known independent runtime."""
     for found in discovery.search(environment):
         reads = f"reads {found.reads}"
         if isinstance(found, Runtime):

@@ -1,4 +1,4 @@
-"""Finds layers that a runtime is known to compute wrongly without an error, so that its results are ignored."""
+"""Recognises layers that a program computes wrongly without an error, so that it is not used for such networks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
     from pipeline.torch7.module import Module
 
-# Whether a runtime is wrong about a layer, given the earlier layers by the last blob that each made.
+# Returns whether a program is wrong about a layer, given the layers before it by the blob that each made last.
 Test = Callable[["LayerParameter", Mapping[str, "LayerParameter"]], bool]
 
 
 def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]]) -> str:
-    """Return a sentence about the first layer of a net that the runtime computes wrongly; "" if there is none.
+    """Return a sentence about the first layer that a program computes wrongly; "" if there is none.
 
-    `wrong` has tests for such layers, and what they find, by type of layer.
+    `wrong` holds tests by layer type, each with what is wrong.
     """
     from pipeline.caffe.files import read_net
 
@@ -30,14 +30,14 @@ def doubted_layer(prototxt: Path, wrong: Mapping[str, Sequence[tuple[Test, str]]
     return ""
 
 
-# Whether a runtime is wrong about a module, given whether the same module occurred before.
+# Returns whether a program is wrong about a module, given whether the module was used before.
 ModuleTest = Callable[["Module", bool], bool]
 
 
 def doubted_module(file: Path, wrong: Mapping[str, tuple[ModuleTest, str]]) -> str:
-    """Return a sentence about the first module of a Torch7 file that the runtime computes wrongly; "" if there is none.
+    """Return a sentence about the first module of a Torch7 file that a program computes wrongly; "" if there is none.
 
-    `wrong` has a test for such modules, and what it finds, by class; the one under "" is for every class.
+    `wrong` holds tests by class, each with what is wrong; those under "" are for every class.
     """
     from pipeline.torch7.importer import find_network
     from pipeline.torch7.module import modules_in

@@ -1,7 +1,7 @@
-"""Installs a real Caffe or Caffe2 into a virtual environment of its own.
+"""Installs a real Caffe or Caffe2 into an environment of its own.
 
-PyPI has them only for Python 3.7 to 3.9, so such a Python is searched for first: on the PATH, among the versions of
-pyenv, and by uv, which can also download one.
+PyPI has them only for Python 3.7 to 3.9, so such a Python is searched for first: on the PATH, among pyenv's versions,
+and with uv, which may be able to download one.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ Say = Callable[[str], None]
 
 
 def asked(names: Sequence[str]) -> list[tuple[Program, list[Recipe]]]:
-    """Return the programs that names stand for, each with its suitable recipes, the best first.
+    """Return the programs with these names, each with its suitable recipes, best first.
 
-    A name is that of a program ("caffe2"), perhaps with a version ("caffe2==1.10.2"), or "all". Raises UsageError for
-    any other name.
+    A name is that of a program, "caffe2", or with a version, "caffe2==1.10.2", or "all". Raises UsageError for others.
     """
     able = {program.name.lower(): program for program in known() if program.recipes}
     found: list[tuple[Program, list[Recipe]]] = []
@@ -42,10 +41,9 @@ def asked(names: Sequence[str]) -> list[tuple[Program, list[Recipe]]]:
 
 
 def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Mapping[str, str] = os.environ) -> Path:
-    """Install a program, unless it is installed, and return its interpreter.
+    """Install by the first recipe whose Python is found, unless it is installed already; return its interpreter.
 
-    The first recipe is taken for which a Python is found. `say` is called with what takes time. Raises MachineError if
-    the installation fails.
+    `say` is called before slow steps. Raises MachineError.
     """
     for way in ways:
         target = next(folders()) / f"{program.name.lower()}-{way.version}"
@@ -66,7 +64,7 @@ def install(program: Program, ways: Sequence[Recipe], say: Say, environment: Map
 
 
 def interpreter(python: str, environment: Mapping[str, str]) -> str | None:
-    """Return a Python of version `python`: on the PATH, of pyenv, or downloaded by uv before; None if there is none."""
+    """Return a Python of this version from the PATH, from pyenv, or downloaded by uv before; None if there is none."""
     return next((each for each in _candidates(python, environment) if each and _runs(each, python)), None)
 
 
@@ -78,7 +76,7 @@ def _candidates(python: str, environment: Mapping[str, str]) -> Iterator[str | N
 
 
 def _pyenv(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield the folders where pyenv may have its versions."""
+    """Return the folders where pyenv may have its versions."""
     if environment.get("PYENV_ROOT"):
         yield Path(environment["PYENV_ROOT"])
     if root := _output(["pyenv", "root"]):
@@ -92,10 +90,7 @@ def _of_uv(python: str) -> str:
 
 
 def fetched(python: str, say: Say) -> str | None:
-    """Let uv download a Python of version `python`, and return it; None if that fails, or there is no uv.
-
-    `say` is called with the messages of uv.
-    """
+    """Let uv download a Python of this version, and pass its messages to `say`; None if that fails."""
     if not shutil.which("uv"):
         return None
     say(f"uv python install {python}")
@@ -111,7 +106,7 @@ def _runs(candidate: str, python: str) -> bool:
 
 
 def _output(command: Sequence[str]) -> str:
-    """Return the output of a command; "" if it does not exist or fails."""
+    """Return the output of a command; "" if it fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
@@ -120,7 +115,7 @@ def _output(command: Sequence[str]) -> str:
 
 
 def _made(program: Program, way: Recipe, python: str, say: Say) -> Path:
-    """Make an environment of `python` with the program, check that it runs, and return its interpreter."""
+    """Create an environment with the program, and check that it runs."""
     target = next(folders()) / f"{program.name.lower()}-{way.version}"
     made = target / "bin" / "python"
     say(f"installing {program.name} {way.version} for Python {way.python} into {target} ...")

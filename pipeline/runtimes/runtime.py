@@ -1,4 +1,4 @@
-"""Runs independent runtimes: programs of others that can run the files of an artifact.
+"""Runs an artifact's files in an independent runtime: a program that is not part of this project.
 
 Each runs in a separate process, because these programs may abort instead of raising errors. The process is started by
 an interpreter that can import the runtime. `serve.py` describes the protocol.
@@ -30,16 +30,16 @@ _SERVE = Path(__file__).with_name("serve.py")
 
 
 def trusted(files: Mapping[str, Path]) -> str:
-    """Return no doubt."""
+    """Return "": there is no doubt about any files."""
     return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A runtime that was found: its name, the format that it reads, and its interpreter.
+    """A runtime that was found: its name, what it reads, and where it is.
 
-    `program` is its file in `programs/`. `doubt` returns why its results for some files must be ignored, for example a
-    layer that it is known to compute wrongly, or "".
+    `program` is the file that defines how to run it. `doubt` returns why it must not be used for some files (because it
+    computes a layer wrongly), or "".
     """
 
     name: str
@@ -55,11 +55,11 @@ class Runtime:
 
     @property
     def title(self) -> str:
-        """The name and version, as in reports."""
+        """Name and version, as reports show them."""
         return f"{self.name} {self.version}"
 
     def called(self, name: str) -> bool:
-        """Return whether `name` means this runtime: "caffe2" or "caffe2==1.0.1", in upper or lower case."""
+        """Return whether `name` means this runtime: "caffe2" or "caffe2==1.0.1", ignoring case."""
         return name.lower() in (self.name.lower(), f"{self.name}=={self.version}".lower())
 
 
@@ -75,7 +75,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run: the files of a net by role, the arrays to feed by blob, in order, and the blobs that are wanted."""
+    """One run: the files of a net by role, the arrays to feed, in order, and the blobs that must be returned."""
 
     files: Mapping[str, Path]
     inputs: Mapping[str, np.ndarray]
@@ -84,7 +84,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a run: arrays by blob, the wanted first; or else the stage that failed, and the error message."""
+    """The result of a run: arrays by blob, the wanted ones first; or the stage that failed and the message."""
 
     blobs: Mapping[str, np.ndarray] = field(default_factory=dict)
     stage: str = ""
@@ -103,9 +103,9 @@ def version_of(interpreter: str, program: Path) -> str:
 
 
 def run(runtime: Runtime, jobs: Sequence[Job], *, timeout: float = 600) -> list[Result]:
-    """Run the jobs one by one. If a job fails, or the runtime aborts, its Result says so.
+    """Run jobs one after the other. If a job fails, or the runtime aborts, its Result says so.
 
-    Raises MachineError if the runtime cannot be started, or takes longer than `timeout` seconds for one of them.
+    Raises MachineError if the runtime cannot be started, or takes longer than `timeout` seconds for a job.
     """
     if not jobs:
         return []
@@ -115,7 +115,7 @@ def run(runtime: Runtime, jobs: Sequence[Job], *, timeout: float = 600) -> list[
 
 @contextmanager
 def opened(runtime: Runtime) -> Iterator[Worker]:
-    """Start a runtime for any number of jobs, and end it after the block. Raises MachineError if it does not start."""
+    """Start a runtime for any number of jobs. Raises MachineError if it cannot be started."""
     with _started(runtime.interpreter, runtime.program) as worker:
         yield worker
 
@@ -132,7 +132,7 @@ def _started(interpreter: str, program: Path) -> Iterator[Worker]:
 
 
 class Worker:
-    """A process that runs jobs, with a folder for their inputs and outputs. If it dies, it is started again."""
+    """A process that waits for jobs, with a folder for their arrays. If it dies, it is started again."""
 
     def __init__(self, command: Sequence[str], folder: Path, said: IO[bytes]) -> None:
         self.version = ""
@@ -142,7 +142,7 @@ class Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        """Start the process, and read its version. Raises MachineError if it has none."""
+        """Start the process, and wait until it has reported its version. Raises MachineError if it reports none."""
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONHOME"}
         try:
             self._process = subprocess.Popen(
@@ -162,7 +162,7 @@ class Worker:
         self.version = answer["version"]
 
     def run(self, job: Job, timeout: float = 600) -> Result:
-        """Run one job. Raises MachineError if that takes longer than `timeout` seconds."""
+        """Run one job. Raises MachineError if it takes longer than `timeout` seconds."""
         if self._process is None:
             self.start()
         inputs, outputs = self._folder / "in.npz", self._folder / "out.npz"
@@ -180,7 +180,7 @@ class Worker:
             return Result({name: archive[str(i)] for i, name in enumerate(archive["names"].tolist())})
 
     def end(self) -> str:
-        """End the process and its children. Returns how it ended if it had already ended by itself."""
+        """End the process and its children; return how it ended, if it had ended by itself."""
         process, self._process = self._process, None
         if process is None:
             return ""
@@ -190,7 +190,7 @@ class Worker:
         return f"signal {-code}" if code < 0 else f"exit {code}"
 
     def _ask(self, job: Mapping[str, object] | None, timeout: float) -> dict[str, Any]:
-        """Send a job, if any, and return the next answer of the process; empty if it has ended."""
+        """Return the next answer of the process, to `job` if given; empty if the process has ended."""
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         late = threading.Event()
@@ -214,7 +214,7 @@ class Worker:
             timer.cancel()
         if late.is_set():
             raise self._failed(f"it took longer than {timeout:g} s")
-        if not line:  # its last messages come after it has closed this pipe
+        if not line:  # the process has closed its output, and will say why before it ends
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
         answer: dict[str, Any] = json.loads(line) if line else {}
@@ -225,7 +225,7 @@ class Worker:
         return MachineError(f"{interpreter} did not run {Path(program).stem}", why=why)
 
     def _last_words(self, count: int) -> list[str]:
-        """Return the first `count` lines that the process has printed since the last job; the last ones if negative."""
+        """Return the first `count` lines that the process printed since the request, or the last ones if negative."""
         self._said.seek(0)
         lines = [line for line in self._said.read().decode("utf-8", "replace").splitlines() if line.strip()]
         return lines[:count] if count > 0 else lines[count:]

@@ -1,17 +1,17 @@
-"""The counterpart of `runtime.py`: runs a file of `programs/` in the interpreter that has the runtime.
+"""The counterpart of `runtime.py`: runs a file of `programs/` inside the interpreter that has the runtime.
 
     python serve.py programs/caffe.py
 
-It works with Python 3.7 and newer, and numpy. It writes a line about the runtime to stdout. Then it reads a job from
-each line of stdin, and writes a line about it to stdout:
+Written for Python 3.7 and newer, with numpy. It prints a line about the runtime to stdout. Then it reads jobs from
+stdin, one per line, and prints a line for each, in order:
 
     {"version": text}, or {"error": text} if the runtime cannot be imported
     {"files": {role: path}, "inputs": npz, "outputs": npz, "wanted": [blob, ...]}
     -> {"ok": true}, or {"ok": false, "stage": "load" | "run" | "fetch", "error": text}
 
-If the runtime aborts, there is no answer, because the process has ended. An npz contains `names`, the names of blobs,
-and their arrays under the keys "0", "1", ..., so that blobs may have any names. In `outputs`, the wanted blobs come
-first, and then all others that the runtime returns.
+A job that makes the program abort gets no answer, as the process is over. An npz holds `names`, the names of blobs, and
+their arrays under the keys "0", "1", ... (so that any name is allowed). `outputs` gets the wanted blobs first, and then
+whatever else the program returns.
 """
 
 import json

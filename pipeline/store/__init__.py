@@ -1,1 +1,1 @@
-"""Artifacts on disk, published whole or not at all, and what is known of files: digests, origins, who vouched."""
+"""Stores artifacts on disk, each published as a whole or not at all, with digests, history and a ledger of runs."""

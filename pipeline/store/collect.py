@@ -1,7 +1,8 @@
-"""Looks after the store: lists artifacts, checks every byte, and removes what is no longer wanted."""
+"""Maintains the store: lists artifacts, checks every byte, and removes what is no longer needed."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -19,7 +20,7 @@ from pipeline.store.manifest import Moment
 from pipeline.store.store import KEY, Artifact, Damage, Store
 from pipeline.wire.digest import file_digest
 
-# What is kept in digests/ and history/, and what a process that died has left of it.
+# The names of files in digests/ and history/, and of the partial files that dead processes left there.
 _KEPT = re.compile(r"[0-9a-f]+(-[0-9a-f]+){1,2}|[0-9a-f]{64}\.json|\..+\.[0-9a-f]{8}\.partial")
 _DURATION = re.compile(r"(\d{1,19}(?:\.\d+)?)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -28,7 +29,7 @@ _SIZE = re.compile(r"(\d{1,19}(?:\.\d+)?)\s*([kMGT]?)B?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An artifact as `cache list` shows it; times in seconds since the epoch."""
+    """An artifact as `cache list` shows it. Times are in seconds since the epoch."""
 
     key: str
     kind: str
@@ -41,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may stay: age of the last use in seconds, bytes in all, and newest artifacts of each model and kind."""
+    """Limits of what stays: seconds since the last use, bytes in all, and newest artifacts of each model and kind."""
 
     older_than: float | None = None
     max_size: int | None = None
@@ -50,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Something that was removed, or would be, and why."""
+    """Something that was or would be removed, and why."""
 
     name: str
     size: int
@@ -58,21 +59,21 @@ class Removal:
 
 
 def parse_duration(text: str) -> float:
-    """Read `30d`, `12h`, `45m` as seconds. Raises UsageError."""
+    """Return `30d`, `12h` or `45m` in seconds. Raises UsageError for other texts."""
     if match := _DURATION.fullmatch(text.strip()):
         return float(match[1]) * _SECONDS[match[2]]
     raise UsageError(f"{text!r} is no duration", advice="30d, 12h, 45m, 2w")
 
 
 def parse_size(text: str) -> int:
-    """Read `10G`, `500M`, `1.5TB` as bytes. Raises UsageError."""
+    """Return `10G`, `500M` or `1.5TB` in bytes. Raises UsageError for other texts."""
     if match := _SIZE.fullmatch(text.strip()):
         return int(float(match[1]) * 1000 ** " kMGT".lower().index(match[2].lower() or " "))
     raise UsageError(f"{text!r} is no size", advice="10G, 500M, 1.5T")
 
 
 def entries(store: Store) -> list[Entry]:
-    """Return every sound artifact, the one used last first."""
+    """Return every valid artifact, most recently used first."""
     with on_machine("reading the store", store.root):
         found = [_entry(artifact) for artifact in store.artifacts() if isinstance(artifact, Artifact)]
     return sorted(found, key=lambda entry: (-entry.used, entry.key))
@@ -92,9 +93,9 @@ def _entry(artifact: Artifact) -> Entry:
 
 
 def check(store: Store) -> list[tuple[str, str]]:
-    """Hash every file of the store anew; give the name of each thing that is not in order, and what it is.
+    """Digest every file of the store again; return the name of each damaged thing, and what is wrong.
 
-    Damaged artifacts are put aside on the way. Raises MachineError.
+    Damaged artifacts are moved to quarantine. Raises MachineError.
     """
     with on_machine("checking the store", store.root):
         return list(_problems(store))
@@ -122,10 +123,9 @@ def _changed(artifact: Artifact) -> str:
 
 
 def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal]:
-    """Remove artifacts past the limits, never one that a run in progress uses, and what is of no use at all.
+    """Remove artifacts beyond the limits, except those that a run in progress uses, and leftovers.
 
-    Of no use are what dead processes left, damaged artifacts that were put aside, and stale digests and locks.
-    Raises MachineError.
+    Leftovers are files of dead processes, artifacts in quarantine, and stale digests and locks. Raises MachineError.
     """
     with on_machine("collecting from the store", store.root):
         return _collect(store, limits, dry_run)
@@ -133,11 +133,13 @@ def collect(store: Store, limits: Limits, dry_run: bool = False) -> list[Removal
 
 def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     removed = []
+    if not dry_run:
+        _date_back(store)
     for entry, why in _past(entries(store), limits):
         if _remove(store, entry.key, dry_run):
             removed.append(Removal(entry.key, entry.size, why))
     for place in store.quarantined():
-        removed.append(Removal(place.name, _size(place), "was put aside as damaged"))
+        removed.append(Removal(place.name, _size(place), "was damaged"))
         if not dry_run:
             shutil.rmtree(place)
     if not dry_run:
@@ -147,8 +149,18 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     return removed
 
 
+def _date_back(store: Store) -> None:
+    """Date what a clock that was wrong has put into the future as used now: it would be the last to grow old."""
+    now = time.time()
+    kept = (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir())
+    for path in (*map(store.folder, store.every_key()), *kept):
+        with suppress(OSError):
+            if path.lstat().st_mtime > now:
+                os.utime(path, follow_symlinks=False)
+
+
 def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]]:
-    """Return the entries past the limits; `listed` has the one used last first."""
+    """Return the entries beyond the limits. In `listed`, the most recently used come first."""
     kept: dict[tuple[str, str], int] = {}
     total, now = 0, time.time()
     for entry in listed:
@@ -166,7 +178,7 @@ def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]
 
 
 def _remove(store: Store, key: str, dry_run: bool) -> bool:
-    """Remove an artifact unless a run uses it: runs announce a key before they wait for its lock."""
+    """Remove an artifact unless a run uses it. Runs announce a key before they wait for its lock."""
     lock = store.lock(key)
     try:
         lock.acquire(timeout=0)
@@ -176,7 +188,7 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
         if key in store.keys_in_use():
             return False
         if not dry_run:
-            shutil.rmtree(store.set_aside(key, "collected"))  # out of sight in one step, then file by file
+            shutil.rmtree(store.set_aside(key, "collected"))  # moved away atomically first, then removed file by file
             store.lock_file(key).unlink(missing_ok=True)
         return True
     finally:
@@ -184,7 +196,7 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
 
 
 def _forget(store: Store) -> None:
-    """Drop what was remembered and not looked at for a month, and the locks of absent artifacts."""
+    """Remove digests and history that were not used for a month, and the locks of missing artifacts."""
     month_ago = time.time() - 30 * 86400
     for path in (*(store.root / "digests").iterdir(), *(store.root / "history").iterdir()):
         with suppress(OSError):

@@ -1,8 +1,7 @@
-"""Content digests: of JSON values, and of files with a cache keyed by what `stat` says.
+"""Computes content digests: of JSON values, and of files, with a cache keyed by the results of `stat`.
 
-The cache only saves time. It never decides anything: a key is always made of content digests, and an entry
-that is torn, foreign or out of date is as good as none. A small file is read again each time: that takes no longer than
-to look up what is remembered of it.
+The cache only saves time: keys are always made of content digests, and an entry that is incomplete, foreign or out of
+date is ignored. Small files are read again each time, which takes no longer than looking them up.
 """
 
 from __future__ import annotations
@@ -24,30 +23,30 @@ from pipeline.wire import plain
 from pipeline.wire.digest import digest, file_digest
 from pipeline.wire.kernel import LARGE
 
-# How long a file must have been left alone before its digest is remembered: two writes within one tick of the
-# file system's clock cannot be told apart by stat. Coarse clocks (whole seconds) need more.
+# How long a file must be unchanged before its digest is cached: two writes within one tick of the file system's clock
+# cannot be distinguished by stat. Coarse clocks (whole seconds) need more.
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_000_000_000
-_WORTH = 1 << 16  # bytes from which it pays to remember a digest
+_WORTH = 1 << 16  # bytes; digests of smaller files are not cached
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Return the one spelling of a JSON value: sorted keys, no spaces, ASCII, no NaN."""
+    """Return the canonical text of a JSON value: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def digest_of(kind: str, value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Return the digest of a value, labelled by its kind so that no two kinds of thing can ever meet."""
+    """Return the digest of a value and its kind, so that values of different kinds never have the same digest."""
     return digest((canonical({"kind": kind, "value": value}),))
 
 
 def sealed(kind: str, facts: Mapping[str, Any]) -> bytes:
-    """Return facts to keep in a file, with the digest by which `unsealed` knows them to be whole."""
+    """Return facts to keep in a file, with a digest by which `unsealed` recognises that they are complete."""
     return canonical({"facts": facts, "check": digest_of(kind, facts)})
 
 
 def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
-    """Return the facts that a file keeps; None where there are none that are sound."""
+    """Return the facts in a file; None if there is no valid file."""
     try:
         kept = json.loads(plain.read(path))
         return dict(kept["facts"]) if kept["check"] == digest_of(kind, kept["facts"]) else None
@@ -57,16 +56,16 @@ def unsealed(kind: str, path: Path) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """Digests of files, remembered in `folder` by device, inode, size and both times, until the machine restarts.
+    """Digests of files, cached in `folder` by device, inode, size and both times, until the machine restarts.
 
-    Each machine that shares the folder remembers for itself.
+    Each machine that shares the folder has a cache of its own.
     """
 
     folder: Path
     _begun: dict[Path, Thread] = field(default_factory=dict, compare=False)
 
     def ahead(self, paths: Iterable[Path]) -> None:
-        """Begin to digest large files side by side, in the background; `of` waits for those it is asked for."""
+        """Start to digest large files in parallel, in the background. `of` waits for those it is called for."""
         for path in paths:
             with suppress(OSError):
                 stat = path.stat()
@@ -75,13 +74,13 @@ class Digests:
                     thread.start()
 
     def of(self, path: Path) -> str:
-        """Return the digest of a file, without reading it where nothing about it has changed."""
+        """Return the digest of a file, from the cache if `stat` shows no change."""
         if begun := self._begun.pop(path, None):
             begun.join()
         return self._remembered(path)
 
     def _try(self, path: Path) -> None:
-        with suppress(OSError):  # `of` meets it again
+        with suppress(OSError):  # `of` will report it
             self._remembered(path)
 
     def _remembered(self, path: Path) -> str:
@@ -98,7 +97,7 @@ class Digests:
         return found
 
     def remember(self, path: Path, digest: str) -> None:
-        """Keep what is known of a file that nobody else writes; a store that cannot be written forgets."""
+        """Cache the known digest of a file that nobody else writes, if the store is writable."""
         stat = path.stat()
         line = f"{_identity(stat)} {digest}"
         if stat.st_size >= _WORTH:
@@ -106,7 +105,7 @@ class Digests:
                 writing.keep(self._place(stat), f"{line} {digest_of('stat', line)[:16]}\n".encode())
 
     def relinked(self, path: Path, before: os.stat_result) -> None:
-        """Carry what is known across a hard link made since `before`, which changes the file's ctime only."""
+        """Keep the cached digest of a file after a hard link was made, which changed only its ctime since `before`."""
         known = self._recall(before)
         now = path.stat()
         if known and (now.st_mtime_ns, now.st_size) == (before.st_mtime_ns, before.st_size):
@@ -130,13 +129,13 @@ class Digests:
 
 @cache
 def _machine() -> str:
-    """Return what tells this machine from the others of its network, in eight hexadecimal digits."""
+    """Return eight hexadecimal digits that distinguish this machine from others in its network."""
     return digest_of("machine", platform.node())[:8]
 
 
 @cache
 def _boot() -> str:
-    """Return the name of the time since the machine was started: what was digested before is read again."""
+    """Return an identifier of the last boot of the machine. Digests that were cached before it are ignored."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return "-"

@@ -1,4 +1,4 @@
-"""Artifacts between a store and a remote one: sent there and taken from there, a few side by side."""
+"""Transfers artifacts between a store and a remote store, several at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote
 from pipeline.store.store import Artifact, Damage, Store
 
-_BESIDE = 8  # artifacts on their way at once: most of what a small one takes is to wait for answers
-_NAMES = 8  # characters of a key that name it
+_BESIDE = 8  # artifacts transferred at the same time: for small ones, most of the time is latency
+_NAMES = 8  # minimal number of characters of a key that identify it
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -23,7 +23,7 @@ _R = TypeVar("_R")
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An artifact that is in the other store now; or that is not, being damaged as `problem` says."""
+    """An artifact that was transferred; or was not, because it is damaged, as `problem` says."""
 
     key: str
     kind: str = ""
@@ -33,9 +33,9 @@ class Moved:
 
 
 def push(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved]:
-    """Send what is `wanted`, by key or model, over what is there; without a word, all that is not there.
+    """Send the artifacts in `wanted`, by key or model, replacing what is there; by default, all that are not there.
 
-    Raises RemoteError, and MachineError for what the machine refuses.
+    Raises RemoteError, and MachineError for problems of the machine.
     """
 
     def send(key: str) -> Moved:
@@ -53,7 +53,7 @@ def push(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
 
 
 def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved]:
-    """Take what is `wanted`, by key or model, into the store; without a word, all that is not here. As `push`."""
+    """Fetch the artifacts in `wanted`, by key or model; by default, all that are not here. Raises as `push`."""
 
     def take(key: str) -> Moved | None:
         if wanted and not _is_called(key, _model(remote.manifest(key)), wanted):
@@ -67,14 +67,15 @@ def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
 
 
 def unmet(wanted: Sequence[str], moved: Sequence[Moved]) -> list[str]:
-    """Return those of the words that call nothing that was moved."""
+    """Return those in `wanted` that match nothing that was transferred."""
     return [word for word in wanted if not any(_is_called(each.key, each.model, (word,)) for each in moved)]
 
 
 def beside(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """Yield what `work` makes of each item, as it is done. Raises what it raises.
+    """Yield the results of `work` for the items, as they are finished, with several threads. Raises what it raises.
 
-    Then, and when its caller closes it, nothing more is begun; nobody waits for what was, Python's end neither.
+    After an error, or when the generator is closed, no more work is started, and nothing waits for work in progress,
+    not even the end of the process.
     """
     source, lock, over = iter(items), Lock(), Event()
     results: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
@@ -85,7 +86,7 @@ def beside(work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
                 with lock:
                     item = next(source)
                 results.put((work(item), None))
-        except BaseException as error:  # StopIteration where there are no more
+        except BaseException as error:  # or StopIteration at the end
             results.put((None, error))
 
     for _ in range(_BESIDE):
@@ -115,7 +116,7 @@ def _moved(key: str, found: Artifact | Damage | None) -> Moved:
 
 
 def _is_called(key: str, model: str, words: Sequence[str]) -> bool:
-    """Return whether one of `words`, or no word, is the start of an artifact's key or the model it is of."""
+    """Return whether one of `words` is the start of an artifact's key or its model; true without any words."""
     if not words or any(len(word) >= _NAMES and key.startswith(word) for word in words):
         return True
     path = Path(model)
@@ -123,11 +124,11 @@ def _is_called(key: str, model: str, words: Sequence[str]) -> bool:
 
 
 def _model(manifest: Mapping[str, Any] | Damage | None) -> str:
-    """Return the model that an artifact is of; "" where that is not known."""
+    """Return the model that an artifact was made from; "" if unknown."""
     return str(manifest["options"].get("model", "")) if isinstance(manifest, Mapping) else ""
 
 
 def _is_in(held: Mapping[str, Mapping[str, int]], artifact: Artifact) -> bool:
-    """Return whether a remote store holds an artifact, as far as sizes tell."""
+    """Return whether a remote store holds an artifact, judging by sizes."""
     sizes = held.get(artifact.key, {})
     return bool(sizes) and all(sizes.get(name) == entry["size"] for name, entry in artifact.files.items())

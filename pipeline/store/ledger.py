@@ -1,7 +1,7 @@
-"""What the user's own store remembers of folders and files outside it, so that nothing else has to be believed.
+"""The ledger in the user's own store: which runs the user has started, so that folders need not be trusted.
 
-A `run.json` is data from wherever its folder came from. What could do harm is taken from it only where a run of this
-user recorded the same for that folder here.
+A `run.json` is untrusted, since its folder may come from anywhere. Options that could do harm are taken from it only if
+a run of this user has recorded the same for that folder in the ledger.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from pipeline.config import Options
 from pipeline.errors import PipelineError, UsageError
 from pipeline.store.digests import digest_of, sealed, unsealed
 from pipeline.store.store import Store, default_root
-from pipeline.store.writing import replace_all, write
-from pipeline.wire import plain
+from pipeline.store.writing import holds, replace_all, write
 from pipeline.wire.paths import canonical
 
 
 @dataclass(frozen=True, slots=True)
 class Harmful:
-    """What a run of a folder reaches outside of it: the store it keeps, code it runs, a page it writes; "" for none.
+    """Options of a run that reach outside of its folder: its store, code that it runs, a page that it writes.
 
-    So are the `limits` that it raises, which save this machine's memory. The `reference` does no harm, but a report
-    shows numbers of it.
+    The `limits` that it raises count, too, since they protect the memory of this machine, and so does the `reference`,
+    since a report shows numbers from it.
     """
 
     store: str = ""
@@ -41,7 +40,7 @@ class Harmful:
 
     @staticmethod
     def of(options: Options) -> Harmful:
-        """Return what these options reach."""
+        """Return the harmful part of options."""
         store = "" if options.store in (None, default_root()) else str(options.store)
         plugins = tuple(map(str, options.plugins))
         return Harmful(store, plugins, str(options.report or ""), str(options.reference or ""), options.limits)
@@ -51,9 +50,9 @@ class Harmful:
 
 
 def vouch(*runs: tuple[Options, str]) -> None:
-    """Remember in the user's own store what runs of output folders reach; one that cannot be written forgets.
+    """Record in the user's own store, if it is writable, the harmful options of runs of output folders.
 
-    It is remembered of the folder, and of the mark in its record: the folder may be moved.
+    They are recorded for the path of the folder, and for the mark in its record, so that the folder may be moved.
     """
     facts = dict[tuple[str, str], dict[str, Any]]()
     for options, mark in runs:
@@ -65,7 +64,7 @@ def vouch(*runs: tuple[Options, str]) -> None:
 
 
 def vouched(folder: Path, mark: str = "") -> Harmful:
-    """Return what this user's last run into `folder`, or the one with that `mark`, reached, as far as is remembered."""
+    """Return the harmful options of this user's last run into `folder`, or with that `mark`, if recorded."""
     with suppress(OSError, PipelineError, ValueError):
         store = Store(default_root(), create=False)
         if found := _read(store, "folder", str(canonical(folder))) or (mark and _read(store, "mark", mark)):
@@ -74,9 +73,9 @@ def vouched(folder: Path, mark: str = "") -> Harmful:
 
 
 def refuse_unvouched(folder: Path, mark: str, options: Options, typed: Container[str] = ()) -> None:
-    """Raise UsageError where options that came from a folder's record reach what nobody here has asked for.
+    """Raise UsageError if options from the record of a folder are harmful, and were not requested by this user.
 
-    `mark` is what it records; `typed` names the options that the command line has set.
+    `mark` is the one in the record; `typed` names the options that were set on the command line.
     """
     asked, known = Harmful.of(options), vouched(folder, mark)
     words: list[str] = []
@@ -97,14 +96,14 @@ def refuse_unvouched(folder: Path, mark: str, options: Options, typed: Container
 
 
 def own_store(folder: Path, mark: str, store: str) -> Path:
-    """Return the store that an output folder's record names, or the user's own where nobody here has named that."""
+    """Return the store that the record of a folder names, or the user's own if this user never used the other."""
     return Path(store) if store == vouched(folder, mark).store else default_root()
 
 
 def note_inputs(paths: Iterable[Path]) -> None:
-    """Remember files, by canonical paths, that a run reads where runs deliver to: no later one counts them as its own.
+    """Record that a run reads these files, by canonical paths, so that later runs do not treat them as delivered.
 
-    In the user's own store, whichever one the runs keep.
+    They are recorded in the user's own store, whichever store the run uses.
     """
     for path in paths:
         if (path.parent / "run.json").exists():
@@ -113,7 +112,7 @@ def note_inputs(paths: Iterable[Path]) -> None:
 
 
 def is_input(path: Path) -> bool:
-    """Return whether a run of this user has read the file of this canonical path, where runs deliver to."""
+    """Return whether a run of this user has read the file with this canonical path."""
     with suppress(OSError, PipelineError):
         return _read(Store(default_root(), create=False), "input", str(path)) is not None
     return False
@@ -124,10 +123,10 @@ def _place(store: Store, what: str, name: str) -> Path:
 
 
 def _write(facts: Mapping[tuple[str, str], dict[str, Any]]) -> None:
-    """Remember facts by what they are of and its name."""
+    """Record facts by kind and name."""
     store = Store(default_root())
     texts = {_place(store, *of): sealed("ledger", known) for of, known in facts.items()}
-    new = {place: text for place, text in texts.items() if not place.is_file() or plain.read(place) != text}
+    new = {place: text for place, text in texts.items() if not holds(place, text)}
     replace_all({place: partial(write, data=text) for place, text in new.items()})
 
 

@@ -1,4 +1,4 @@
-"""Where a file comes from, told from its bytes alone: also a copy, under another name, far from its run."""
+"""Finds out what a file was made from, from its contents alone, even for a renamed copy in another place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.wire.digest import file_digest
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One artifact on the way from the source to the file; `file` names what lies in it, where it is asked for."""
+    """One artifact on the way from the source to the file. `file` is the name of the file if it is in this artifact."""
 
     kind: str
     key: str
@@ -29,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What made a file: the user's files by digest, the options that were set, and the artifacts, last one first."""
+    """What a file was made from: the user's files by digest, the options that were set, and artifacts, last first."""
 
     digest: str
     run: str
@@ -40,9 +40,9 @@ class Lineage:
 
 
 def lineage(store: Store, path: Path) -> tuple[Lineage, ...]:
-    """Find every artifact of the store that holds exactly these bytes, and what it was made from.
+    """Find every artifact in the store that contains exactly this file, and what it was made from.
 
-    Raises UsageError where there is none: the file was changed, or made elsewhere, or its artifact collected.
+    Raises UsageError if there is none: the file was changed or made elsewhere, or its artifact was removed.
     """
     with on_machine("reading the file", path):
         digest = file_digest(path)
@@ -86,7 +86,7 @@ def _link(artifact: Artifact, file: str = "") -> Link:
 
 
 def _ancestors(store: Store, artifact: Artifact) -> Iterator[Artifact]:
-    """Return the artifacts that an artifact was made from, nearest first; those that were collected are left out."""
+    """Return the artifacts that an artifact was made from, nearest first, without those that were removed."""
     seen, waiting = set[str](), list(artifact.manifest["parents"].values())
     while waiting:
         key = waiting.pop(0)

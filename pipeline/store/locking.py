@@ -1,7 +1,8 @@
-"""Locks by the path of a file, each free again when its holder dies: the file system's, or what stands in for them.
+"""Locks, identified by the path of a file, and released when their holder dies.
 
-A cluster may have locks of its own that reach all its machines where the file system's do not (`granted_by`). They keep
-a stage from being made twice, and no more: they do not tell whether a process lives.
+They are locks of the file system, unless a cluster provides its own (`granted_by`), because those of its file system do
+not reach all machines. Locks of a cluster only prevent a stage from being made twice; they cannot show whether a
+process is alive.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-_POLL = 0.004  # seconds between two tries: a store is locked for a millisecond when each run of a zoo begins
-_UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that grants no locks
-_HELD = (BlockingIOError, PermissionError)  # what one says of a lock that another holds
+_POLL = 0.004  # seconds between two attempts; short, as each run locks the store for about a millisecond
+_UNKNOWN = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # the errors of file systems without locks
+_HELD = (BlockingIOError, PermissionError)  # the errors for a lock that is held by another process
 
 
 class Timeout(TimeoutError):  # noqa: N818 - what waiting came to, no fault
-    """Another holds the lock, and has not released it in time."""
+    """The lock is held by another, who has not released it in time."""
 
 
 class Lock(ABC):
@@ -30,7 +31,7 @@ class Lock(ABC):
 
     @abstractmethod
     def acquire(self, timeout: float) -> None:
-        """Wait for it, so many seconds; as long as it takes where they are negative. Raises Timeout, OSError."""
+        """Acquire the lock, waiting up to `timeout` seconds, or without limit if negative. Raises Timeout, OSError."""
 
     @abstractmethod
     def release(self) -> None:
@@ -46,10 +47,10 @@ class Lock(ABC):
 
 
 class FileLock(Lock):
-    """The lock of a file, which is made where it is missing; its folder never is.
+    """The lock of a file. The file is created if it is missing, but its folder is not.
 
-    The folder of a store that was removed under a run would come back without the mark: so does it with the library
-    filelock, which makes it before each wait.
+    (The library filelock creates the folder, so that a store which is removed during a run would come back without its
+    marker file.)
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,9 +58,9 @@ class FileLock(Lock):
         self._held = ExitStack()
 
     def acquire(self, timeout: float) -> None:
-        """Wait for it, so many seconds; as long as it takes where they are negative.
+        """Acquire the lock, waiting up to `timeout` seconds, or without limit if negative.
 
-        Raises Timeout, FileNotFoundError where its folder is gone, OSError.
+        Raises Timeout, FileNotFoundError if its folder is missing, OSError.
         """
         end = time.monotonic() + timeout
         while not self._taken():
@@ -72,14 +73,14 @@ class FileLock(Lock):
         self._held.close()
 
     def _taken(self) -> bool:
-        """Return whether the lock was free, and is ours now."""
+        """Try to acquire the lock, and return whether that succeeded."""
         with ExitStack() as opened:
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
-            descriptor = os.open(self._path, flags, 0o666)  # a group whose umask says so shares a store
+            descriptor = os.open(self._path, flags, 0o666)  # writable for a group, if the umask allows it
             opened.callback(os.close, descriptor)
             with suppress(*_HELD):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(descriptor).st_nlink:  # else it was removed meanwhile, and the next one makes another
+                if os.fstat(descriptor).st_nlink:  # else it was removed meanwhile, and the next attempt creates it
                     opened.callback(fcntl.flock, descriptor, fcntl.LOCK_UN)  # a fork may hold the descriptor open
                     self._held = opened.pop_all()
                     return True
@@ -91,7 +92,7 @@ _GRANT: ContextVar[Callable[[Path], Lock] | None] = ContextVar("_GRANT", default
 
 @contextmanager
 def granted_by(grant: Callable[[Path], Lock]) -> Iterator[None]:
-    """Have `grant` make the locks that are asked for inside the block, instead of the file system."""
+    """Use `grant` to make locks inside the block, instead of the file system."""
     token = _GRANT.set(grant)
     try:
         yield
@@ -100,20 +101,20 @@ def granted_by(grant: Callable[[Path], Lock]) -> Iterator[None]:
 
 
 def by_files() -> bool:
-    """Return whether the file system's locks are those that count here."""
+    """Return whether locks of the file system are used."""
     return _GRANT.get() is None
 
 
 def lock(path: Path) -> Lock:
-    """Return the lock of this name."""
+    """Return the lock of a path."""
     grant = _GRANT.get()
     return grant(path) if grant else FileLock(path)
 
 
 def is_held(path: Path) -> bool:
-    """Return whether somebody holds the file system's lock of a file or folder, for which nothing is made.
+    """Return whether a process holds the file system's lock of a file or folder. Nothing is created.
 
-    Raises OSError where it is gone, or no locks are granted.
+    Raises OSError if the file is missing, or the file system has no locks.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -126,12 +127,12 @@ def is_held(path: Path) -> bool:
 
 
 def require(folder: Path) -> None:
-    """Raise OSError where the file system grants no locks."""
+    """Raise OSError if the file system of a folder has no locks."""
     is_held(folder)
 
 
 def granted(folder: Path) -> bool:
-    """Return whether the file system of a folder grants locks, at least among the processes of this machine."""
+    """Return whether the file system of a folder has locks, at least among the processes of this machine."""
     try:
         require(folder)
     except OSError as error:

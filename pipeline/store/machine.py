@@ -1,4 +1,4 @@
-"""Turns what the operating system refuses into a message about a place and what to do."""
+"""Turns errors of the operating system into messages with a place and advice."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ _ADVICE = {
 }
 
 
-# What libraries say, in exceptions of other kinds, where the system gave no memory: PyTorch, the loader, threads.
+# The messages of PyTorch, the loader and threads when they run out of memory, in exceptions of other types.
 _NO_MEMORY = ("can't allocate memory", "Cannot allocate memory", "failed to map segment", "can't start new thread")
-_LOOP = re.compile(r"Symlink loop from '(.*)'")  # what pathlib says of links, before Python 3.13
+_LOOP = re.compile(r"Symlink loop from '(.*)'")  # the message of pathlib before Python 3.13
 
 
 def machine_error(error: Exception, doing: str, place: Path) -> MachineError | None:
-    """Word what the machine refused; None where the error does not look like the machine's."""
+    """Return the MachineError for an error of the operating system; None for any other error."""
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | ImportError) and _lacks_memory(str(error))):
         return MachineError(f"{doing} needs more memory than there is", where=str(place))
     if isinstance(error, RuntimeError) and (loop := _LOOP.fullmatch(str(error))):
         error = OSError(errno.ELOOP, "", loop[1])
-    if not isinstance(error, OSError) or isinstance(error, TimeoutError):  # of a lock, which its user handles
+    if not isinstance(error, OSError) or isinstance(error, TimeoutError):  # of a lock: handled elsewhere
         return None
     if error.errno is not None and error.errno not in _ADVICE:
         return None
@@ -67,9 +67,9 @@ def _lacks_memory(text: str) -> bool:
 
 @contextmanager
 def on_machine(doing: str, place: Path) -> Iterator[None]:
-    """Raise MachineError for what the system refuses inside the block; other errors pass.
+    """Raise MachineError for errors of the operating system inside the block; other errors pass.
 
-    What a reader or writer has worded without a place, of a file that was there before, gets its place and advice.
+    A MachineError that a reader or writer raised without a place gets the place and advice.
     """
     try:
         yield

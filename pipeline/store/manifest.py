@@ -1,6 +1,6 @@
-"""The manifest of an artifact: what it is, of what and by what it was made, and the digests of its files.
+"""The manifest of an artifact: what it is, what it was made from and how, and the digests of its files.
 
-A store may have come from somebody else, digests and all: what a manifest says has these types, or is damage.
+Manifests are untrusted, since a store may come from somebody else: one that does not have these types is damaged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.store.digests import canonical, digest_of
 
 FORMAT = 2
 
-# File names stay inside their folder, keys name artifacts.
+# File names must stay inside their folder, and keys must be keys.
 Name = Annotated[str, msgspec.Meta(pattern=r"^(?!\.)[^/\\\x00-\x1f]{1,255}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=(1 << 63) - 1)]
@@ -30,7 +30,7 @@ class StoredFile(TypedDict):
 
 
 class Components(TypedDict, total=False):
-    """What decided the result of a stage, as far as it is looked at again."""
+    """What determined the result of a stage, as far as it is read again."""
 
     options: dict[str, Any]
     inputs: dict[str, Any]
@@ -47,14 +47,14 @@ class Source(TypedDict):
 
 
 class Asked(TypedDict, total=False):
-    """The options of a run, as far as they are looked at again."""
+    """The options of a run, as far as they are read again."""
 
     model: str
     origins: dict[str, Any]
 
 
 class Failure(TypedDict):
-    """Why a stage that has compared numbers failed, as its error says it."""
+    """The error of a stage that compared numbers and failed."""
 
     what: str
     where: str
@@ -63,7 +63,7 @@ class Failure(TypedDict):
 
 
 class Manifest(TypedDict):
-    """What a manifest says."""
+    """The contents of a manifest."""
 
     format: int
     kind: str
@@ -86,13 +86,13 @@ class Manifest(TypedDict):
 
 
 def sealed(facts: dict[str, Any]) -> bytes:
-    """Return the manifest that says so, with the digest by which `parse` knows it to be whole."""
+    """Return the manifest with these facts, and a digest by which `parse` recognises that it is complete."""
     manifest = {**facts, "format": FORMAT}
     return canonical({**manifest, "check": digest_of("manifest", manifest)})
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """Return what a manifest says. Raises ValueError with the reason for which it is damage."""
+    """Return the contents of a manifest. Raises ValueError, with the reason, if it is damaged."""
     try:
         found = json.loads(data)
         check = found.pop("check")
@@ -105,6 +105,6 @@ def parse(data: bytes) -> dict[str, Any]:
         raise ValueError("is damaged")
     try:
         msgspec.convert(found, Manifest)
-    except (ValueError, RecursionError) as error:  # of another type, or text that is no Unicode
+    except (ValueError, RecursionError) as error:  # a wrong type, or text that is not Unicode
         raise ValueError(f"says what no run would: {error}") from error
     return dict(found)

@@ -1,6 +1,6 @@
-"""The mark of a store: a file that says this folder is ours to sweep and collect, and in which format it is written.
+"""The marker file of a store: it says that this program may clean up the folder, and gives the format of the store.
 
-A folder that holds anything and no mark is somebody else's, whatever its subfolders are called.
+A folder that is not empty and has no marker is not a store, whatever its subfolders are called.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ MARK = "torch2caffe2-store.json"
 
 
 def require(root: Path, format_: int) -> bool:
-    """Return whether `root` is a marked store; False where one is yet to be made there.
+    """Return whether `root` is a store; False if a store can be created there.
 
-    Raises UsageError where it is another folder, or a store of another format.
+    Raises UsageError if it is another folder, or a store of another format.
     """
     _refuse_link(root / MARK)
     try:
         text = plain.read(root / MARK)
     except FileNotFoundError:
-        if not root.exists() or not any(root.iterdir()) or (root / MARK).exists():  # made meanwhile
+        if not root.exists() or not any(root.iterdir()) or (root / MARK).exists():  # created meanwhile
             return False
         raise UsageError(
             f"{root} is not a store of torch2caffe2",
@@ -45,7 +45,7 @@ def require(root: Path, format_: int) -> bool:
 
 
 def _format(text: bytes) -> int | None:
-    """Return the format that a mark tells; None for one that is being written, or damaged: its name says enough."""
+    """Return the format in a marker; None if it is damaged or being written, in which case its name is enough."""
     try:
         told = json.loads(text)
         return int(told["format"]) if told["check"] == digest_of("mark", told["format"]) else None
@@ -54,17 +54,17 @@ def _format(text: bytes) -> int | None:
 
 
 def make(root: Path, format_: int, folders: Iterable[str]) -> None:
-    """Make the folder `root` a store of this format with these subfolders, unless it is one.
+    """Make the folder `root` a store of this format with these subfolders, unless it is one already.
 
-    Raises UsageError as `require`, and where a subfolder is a link, which could lead anywhere; OSError.
+    Raises UsageError as `require`, and if a subfolder is a link, which could lead anywhere; OSError.
     """
     if not require(root, format_):
         root.mkdir(parents=True, exist_ok=True)
         text = canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n"
         try:
-            with new(root / MARK) as stream:  # under its own name: nothing may lie in a store before its mark does
+            with new(root / MARK) as stream:  # first of all: nothing may be in a store before its marker
                 stream.write(text)
-        except FileExistsError:  # damaged, or another process has just begun with it
+        except FileExistsError:  # damaged, or another process is creating it
             replace(root / MARK, text)
     for name in folders:
         if not (root / name).is_dir():

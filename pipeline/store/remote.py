@@ -1,9 +1,9 @@
-"""Artifacts at a URL that fsspec reaches (a bucket, a server, a folder), to have what others have made already.
+"""A remote store: artifacts at a URL that fsspec can reach (a bucket, a server, a folder), shared with others.
 
     URL/torch2caffe2-store-2/artifacts/ab/<key>/   as in a store of that format; the manifest.json is written last
 
-Whoever can write there decides what is served under a key, as with a store. But nothing there is believed to be whole,
-of a sensible size, or quick: each byte is checked before a store takes it in, and no call is waited for without end.
+Whoever can write there decides what is served under a key, as with a local store. But nothing there is assumed to be
+complete, of a sensible size, or fast: every byte is checked before it enters a store, and every call has a time limit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,35 +25,35 @@ from pipeline.store import manifest
 from pipeline.store.store import KEY, MANIFEST, Artifact, Damage, Session, Store, content_digest
 from pipeline.store.writing import new
 from pipeline.wire.digest import digest
+from pipeline.wire.progress import Progress
 
 _PLACE = f"torch2caffe2-store-{manifest.FORMAT}/artifacts"
-_PATIENCE = 20.0  # seconds for a call that moves next to nothing
-_SLOWEST = 100_000  # bytes a second that the others move at least
-_LISTING = 600.0  # seconds in which all that is there is listed
-_REST = 300.0  # seconds for which a remote store that has failed is not asked again, by this command or worker
-_BLOCK = 8 << 20  # bytes that are read by one call
+_PATIENCE = 20.0  # seconds for a call that transfers next to nothing
+_SLOWEST = 100_000  # bytes per second that other calls must transfer
+_LISTING = 600.0  # seconds for listing everything
+_REST = 300.0  # seconds for which this process does not use a remote store again that has failed
+_BLOCK = 8 << 20  # bytes read by one call
 _LARGEST = 4 << 20  # bytes of a manifest
 _MOST = 1000  # files of an artifact
 _LONGEST = 255  # bytes of a file's name
 _NOWHERE = "there is no such bucket or folder"
 
-Tell = Callable[[int, int, str], None]  # how much of how much, of what
 
-_failed: dict[str, float] = {}  # when each remote store did last
+_failed: dict[str, float] = {}  # when each remote store failed last
 
 
 class RemoteError(MachineError):
-    """A remote store does not answer, or refuses."""
+    """A remote store refuses access, or does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """The remote store at a URL; "" for none. What fails raises RemoteError, and is not `usable` for a while."""
+    """The remote store at a URL; "" for none. Failures raise RemoteError, and make it not `usable` for a while."""
 
     url: str
 
     def require(self) -> None:
-        """Raise UsageError where nothing that is installed reaches it; what failed before counts no longer."""
+        """Raise UsageError if no installed package can reach it. Earlier failures are forgotten."""
         _failed.pop(self.url, None)
         try:
             from fsspec import get_filesystem_class
@@ -66,11 +66,11 @@ class Remote:
 
     @property
     def usable(self) -> bool:
-        """Return whether there is one, and it has not failed just now."""
+        """Whether there is a remote store, and it has not failed recently."""
         return bool(self.url) and time.monotonic() >= _failed.get(self.url, -_REST) + _REST
 
     def manifest(self, key: str) -> dict[str, Any] | Damage | None:
-        """Return what the manifest of an artifact says; its files are not looked at."""
+        """Return the manifest of an artifact, without checking its files."""
         try:
             return _sound(key, self._ask("cat_file", self._place(key, MANIFEST), start=0, end=_LARGEST + 1))
         except FileNotFoundError:
@@ -78,10 +78,10 @@ class Remote:
         except ValueError as error:
             return Damage(key, f"{MANIFEST} {error}")
 
-    def fetch(self, key: str, store: Store, session: Session, tell: Tell) -> Artifact | Damage | None:
-        """Publish an artifact in `store` once each byte is found to be what its manifest says; under the key's lock.
+    def fetch(self, key: str, store: Store, session: Session, tell: Progress) -> Artifact | Damage | None:
+        """Download an artifact, check every byte, and publish it in `store`. Call it under the lock of the key.
 
-        Raises OSError for what the machine refuses.
+        Raises OSError for problems of the machine.
         """
         found = self.manifest(key)
         if not isinstance(found, dict):
@@ -100,12 +100,12 @@ class Remote:
         return store.publish(folder, found, {name: entry["blake3"] for name, entry in files.items()})
 
     def send(self, artifact: Artifact) -> None:
-        """Write an artifact there, over what there may be of it. Raises OSError for what the machine refuses."""
-        for name in (*artifact.files, MANIFEST):  # without which the others are no artifact
+        """Upload an artifact, replacing what is there. Raises OSError for problems of the machine."""
+        for name in (*artifact.files, MANIFEST):  # the manifest last: without it the files are no artifact
             self._put(artifact.path / name, self._place(artifact.key, name))
 
     def held(self) -> dict[str, dict[str, int]]:
-        """Return the sizes of the files of each artifact that has a manifest there, by its key and their names."""
+        """Return the sizes of the files of each complete artifact, by key and file name."""
         self._ask("invalidate_cache")
         try:
             listed = self._ask("find", _PLACE, detail=True, patience=_LISTING)
@@ -121,7 +121,7 @@ class Remote:
         return f"{_PLACE}/{key[:2]}/{key}/{name}"
 
     def _blocks(self, place: str, size: int) -> Iterator[bytes]:
-        """Yield what there is of a file, `size` bytes of it at most."""
+        """Yield the contents of a file in blocks, at most `size` bytes."""
         with suppress(FileNotFoundError):
             for start in range(0, size, _BLOCK):
                 end = min(start + _BLOCK, size)
@@ -131,7 +131,7 @@ class Remote:
         patience = _patience(path.stat().st_size)
         try:
             self._ask("put_file", str(path), place, patience=patience)
-        except FileNotFoundError:  # where there are folders, and its own is not yet
+        except FileNotFoundError:  # the folder of the artifact does not exist yet
             try:
                 self._make_folders(PurePosixPath(place))
                 self._ask("put_file", str(path), place, patience=patience)
@@ -139,13 +139,13 @@ class Remote:
                 raise self._failure(_NOWHERE) from error
 
     def _make_folders(self, place: PurePosixPath) -> None:
-        """Make the folders below that of the URL: that one, or a bucket, is not made where it was merely misspelt."""
+        """Create folders below that of the URL. That folder itself is not created, as its name may be a mistake."""
         for folder in reversed(place.parents[:-1]):
             with suppress(FileExistsError):
                 self._ask("mkdir", str(folder), create_parents=False)
 
     def _ask(self, method: str, *paths: str, patience: float = 0.0, **how: Any) -> Any:  # noqa: ANN401
-        """Return what a method of the file system gives, within some seconds. Raises FileNotFoundError as that does."""
+        """Call a method of the file system with a time limit, and return its result. Raises FileNotFoundError."""
         promise: Future[Any] = Future()
         caller = get_ident()
 
@@ -162,7 +162,7 @@ class Remote:
             raise
         except TimeoutError:
             raise self._failure("it does not answer in time") from None
-        except Exception as error:  # whatever the libraries of others raise
+        except Exception as error:  # whatever the libraries raise
             raise self._failure(f"{type(error).__name__}: {error}"[:500]) from error
 
     def _failure(self, why: str) -> RemoteError:
@@ -172,12 +172,12 @@ class Remote:
 
 
 def _patience(size: int) -> float:
-    """Return how long to wait for a call that moves so many bytes."""
+    """Return the time limit in seconds for a call that transfers so many bytes."""
     return _PATIENCE + size / _SLOWEST
 
 
 def _system(url: str, thread: int) -> Any:  # noqa: ANN401 - a file system of fsspec
-    """Return what reads and writes below a URL for a thread: of those that are not asynchronous, each has its own."""
+    """Return the file system of a URL for a thread: each thread has its own, unless it is asynchronous."""
     from fsspec import get_filesystem_class
 
     return _connected(url, 0 if get_filesystem_class(_protocol(url)).async_impl else thread)
@@ -185,7 +185,7 @@ def _system(url: str, thread: int) -> Any:  # noqa: ANN401 - a file system of fs
 
 @cache
 def _connected(url: str, thread: int) -> Any:  # noqa: ANN401
-    """Connect with the credentials that fsspec finds. Raises whatever it likes."""
+    """Connect with the credentials that fsspec finds. Raises any exception."""
     from fsspec.core import url_to_fs
     from fsspec.implementations.dirfs import DirFileSystem
 
@@ -198,7 +198,7 @@ def _protocol(url: str) -> str:
 
 
 def _sound(key: str, text: bytes) -> dict[str, Any]:
-    """Return what a manifest from elsewhere says of `key`. Raises ValueError where a store could not keep that."""
+    """Return an untrusted manifest for `key`. Raises ValueError if a store could not hold the artifact."""
     if len(text) > _LARGEST:
         raise ValueError(f"is larger than {_LARGEST} bytes")
     found = manifest.parse(text)
@@ -214,7 +214,7 @@ def _sound(key: str, text: bytes) -> dict[str, Any]:
     return found
 
 
-def _written(blocks: Iterable[bytes], stream: BinaryIO, done: int, size: int, tell: Tell) -> Iterator[bytes]:
+def _written(blocks: Iterable[bytes], stream: BinaryIO, done: int, size: int, tell: Progress) -> Iterator[bytes]:
     """Yield the blocks of a file as they are written; `done` of `size` bytes were before."""
     for block in blocks:
         stream.write(block)

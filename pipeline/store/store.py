@@ -1,15 +1,15 @@
-"""The content-addressed store: artifacts on disk, published whole or not at all, checked when used.
+"""The content-addressed store: artifacts on disk, each published as a whole or not at all, and checked when used.
 
-    torch2caffe2-store.json   the mark: this folder is a store, in this format
-    artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json: the commit record
-    sessions/<id>/        what one living process holds: a lock, the keys in use, temporary folders
-    quarantine/           damaged artifacts, put aside
+    torch2caffe2-store.json   the marker file: this folder is a store, in this format
+    artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json, which is written last
+    sessions/<id>/        what one process is using: a lock, the keys in use, temporary folders
+    quarantine/           damaged artifacts
     history/              the last key components of each stage and source, to explain what changed
-    ledger/               what outside the store its user has vouched for
-    digests/, locks/      the digest cache; one lock file a key
+    ledger/               what runs of this user have used outside the store
+    digests/, locks/      the cache of digests; one lock file per key
 
-A process that dies leaves a session whose lock is free: the next one to open the store sweeps it away. One without a
-lock, where the file system's do not reach all machines, is nobody's to sweep.
+A process that dies leaves a session whose lock is free, which the next process that opens the store removes. Where the
+locks of the file system do not reach all machines, sessions have no lock and are never removed.
 """
 
 from __future__ import annotations
@@ -42,47 +42,47 @@ FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests"
 KEY = re.compile(r"[0-9a-f]{64}")
 _SHELF = re.compile(r"[0-9a-f]{2}")
 _SESSION = re.compile(r"\d+-[0-9a-f]{8}")
-_LOCK = "lock"  # of a session, in its folder
+_LOCK = "lock"  # the lock file in the folder of a session
 _QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A published artifact: its folder, and its manifest as read from there."""
+    """A published artifact: its folder, and the contents of its manifest."""
 
     path: Path
     manifest: Mapping[str, Any]
 
     @property
     def key(self) -> str:
-        """The cache key, which is the folder's name."""
+        """The cache key, which is the name of the folder."""
         return str(self.manifest["key"])
 
     @property
     def kind(self) -> str:
-        """What it is: "graph", "caffe" ..."""
+        """The kind of artifact: "graph", "caffe" ..."""
         return str(self.manifest["kind"])
 
     @property
     def digest(self) -> str:
-        """The digest of its content: of the names, sizes and bytes of its files, and nothing else."""
+        """The digest of the names, sizes and bytes of its files."""
         return str(self.manifest["digest"])
 
     @property
     def files(self) -> dict[str, dict[str, Any]]:
-        """Its files: name -> digest and size."""
+        """The digest and size of its files, by name."""
         return dict(self.manifest["files"])
 
     @property
     def size(self) -> int:
-        """The bytes of its files."""
+        """The size of its files in bytes."""
         return sum(entry["size"] for entry in self.manifest["files"].values())
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """An artifact that was found damaged: its key, why, and where it was put aside if it was."""
+    """A damaged artifact: its key, the reason, and its place in quarantine if it was moved there."""
 
     key: str
     reason: str
@@ -90,9 +90,9 @@ class Damage:
 
 
 def default_root() -> Path:
-    """Return the user's own store: where the environment says, else a folder in the user's cache.
+    """Return the user's own store: the one in the environment, or else a folder in the user's cache.
 
-    In the cache folder itself lies what versions before the first release kept, without a mark.
+    It is a subfolder, because early versions left a store without a marker in the cache folder itself.
     """
     from platformdirs import user_cache_path
 
@@ -101,15 +101,15 @@ def default_root() -> Path:
 
 
 def content_digest(files: Mapping[str, Any]) -> str:
-    """Return the digest of an artifact's content from its files' digests and sizes."""
+    """Return the digest of an artifact from the digests and sizes of its files."""
     return digest_of("artifact", files)
 
 
 class Store:
-    """Artifacts under one folder. All methods raise OSError for what the machine refuses."""
+    """The store in one folder. All methods raise OSError for problems of the machine."""
 
     def __init__(self, root: Path, *, create: bool = True) -> None:
-        """Open the store at `root`, or make one there; not `create`, only look. Raises UsageError for no store."""
+        """Open the store at `root`, or create it there if `create`. Raises UsageError if the folder is not a store."""
         if create:
             mark.make(root, FORMAT, FOLDERS)
             if locking.by_files():
@@ -120,9 +120,9 @@ class Store:
         self.digests = Digests(root / "digests")
 
     def folder(self, key: str) -> Path:
-        """Return the place of an artifact, present or not.
+        """Return the folder of an artifact, whether it exists or not.
 
-        Raises ValueError for what is no key, OSError where a link would lead it out of the store.
+        Raises ValueError for an invalid key, OSError if a link would lead out of the store.
         """
         if not KEY.fullmatch(key):
             raise ValueError(f"{key!r} is not the key of an artifact")
@@ -132,28 +132,28 @@ class Store:
         return shelf / key
 
     def lock_file(self, name: str) -> Path:
-        """Return the file of a lock."""
+        """Return the path of a lock file."""
         return self.root / "locks" / f"{name}.lock"
 
     def lock(self, name: str) -> locking.Lock:
-        """Return the lock of a key, or of another name; it is free again when its process dies."""
+        """Return the lock of a key, or of another name. It is released when its process dies."""
         return locking.lock(self.lock_file(name))
 
     def find(self, key: str) -> Artifact | Damage | None:
-        """Look an artifact up and check every byte of it (files unchanged since their last check by stat).
+        """Return an artifact after checking all its bytes (by `stat` if unchanged since the last check).
 
-        A damaged one is put aside; to be called under the lock of its key.
+        A damaged one is moved to quarantine. Call it under the lock of the key.
         """
         found = self.check(key)
         if isinstance(found, Damage):
             return replaced(found, quarantine=self.set_aside(key, found.reason))
         if found is not None:
             with suppress(OSError):
-                os.utime(found.path)  # when it was last used
+                os.utime(found.path)  # the time of the last use
         return found
 
     def check(self, key: str) -> Artifact | Damage | None:
-        """Look an artifact up and check every byte of it."""
+        """Return an artifact after checking it as `find` does, but leave a damaged one in its place."""
         if not self.folder(key).exists():
             return None
         found = self.read(key)
@@ -162,7 +162,7 @@ class Store:
         return found
 
     def read(self, key: str) -> Artifact | Damage:
-        """Read an artifact's manifest without checking its files."""
+        """Return an artifact without checking its files."""
         folder = self.folder(key)
         try:
             found = manifest.parse(plain.read(folder / MANIFEST))
@@ -175,7 +175,7 @@ class Store:
         return Artifact(folder, found) if found["key"] == key else Damage(key, f"{MANIFEST} is of another artifact")
 
     def _changed(self, artifact: Artifact) -> str:
-        """Say how an artifact's files differ from its manifest; empty where they do not."""
+        """Return in words how the files of an artifact differ from its manifest; "" if they do not."""
         present = {path.name for path in artifact.path.iterdir()} - {MANIFEST}
         if present != set(artifact.files):
             missing, surplus = set(artifact.files) - present, present - set(artifact.files)
@@ -187,7 +187,7 @@ class Store:
         return ""
 
     def set_aside(self, key: str, reason: str) -> Path:
-        """Move an artifact into quarantine, never to be served again; its bytes are kept for a look."""
+        """Move an artifact to quarantine, so that it is never used again but can be inspected."""
         place = self.root / "quarantine" / f"{key}.{os.urandom(4).hex()}"
         self.folder(key).rename(place)
         with suppress(OSError), new(place / "quarantine.txt") as stream:
@@ -195,11 +195,11 @@ class Store:
         return place
 
     def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
-        """Make an artifact of the files in a temporary `folder` of this store; all of it appears, or nothing.
+        """Publish the files in a temporary `folder` of this store as an artifact, atomically.
 
-        `known` is the digest of those files whose writer gave it; `facts` must hold `key` and `kind`.
-        The disk has confirmed all that is in it before it appears, and when this returns, its name.
-        Raises ValueError where the folder holds what an artifact cannot.
+        `known` holds the digests of files that their writers computed; `facts` must have `key` and `kind`. The files
+        are synced to disk before the artifact appears, and its name before this returns. Raises ValueError if the
+        folder contains something that an artifact cannot.
         """
         files = seal(folder, known)
         digest = content_digest(files)
@@ -224,39 +224,39 @@ class Store:
         return Artifact(place, manifest.parse(text))
 
     def artifacts(self) -> Iterator[Artifact | Damage]:
-        """Yield every artifact, of which only the manifest is checked."""
+        """Yield every artifact with a valid manifest. The files are not checked."""
         return map(self.read, self.every_key())
 
     def every_key(self) -> list[str]:
-        """Return the key of every artifact, sound or not."""
+        """Return the key of every artifact, damaged or not."""
         shelves = _own((self.root / "artifacts").glob("??"), _SHELF)
         found = (folder.name for shelf in shelves for folder in _own(shelf.iterdir(), KEY))
         return sorted(key for key in found if self.folder(key).is_dir())
 
     def sessions(self) -> list[Path]:
-        """Return the folders of the sessions, of living processes and of dead ones: those that hold our lock."""
+        """Return the folders of all sessions with a lock, of living and dead processes."""
         found = _own((self.root / "sessions").iterdir(), _SESSION)
         return sorted(place for place in found if (place / _LOCK).is_file())
 
     def dead(self) -> Iterator[Path]:
-        """Return the sessions that processes left which died; to be called under the lock "sessions"."""
+        """Return the sessions of dead processes. Call it under the lock "sessions"."""
         return (place for place in self.sessions() if not alive(place))
 
     def quarantined(self) -> list[Path]:
-        """Return the folders of the artifacts that were put aside."""
+        """Return the folders of the artifacts in quarantine."""
         return sorted(_own((self.root / "quarantine").iterdir(), _QUARANTINED))
 
     def sweep(self) -> None:
-        """Remove what dead processes left; to be called under the lock "sessions"."""
+        """Remove the sessions of dead processes. Call it under the lock "sessions"."""
         for place in self.dead():
             _remove(place)
         for place in _own((self.root / "sessions").iterdir(), _SESSION):
-            with suppress(OSError):  # as it holds something: else its process died before it had its lock
+            with suppress(OSError):  # it is not empty; an empty one belongs to a process that died before it had a lock
                 place.rmdir()
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open a session for a run; sweeps what dead processes left, and its own folder at the end."""
+        """Open a session for a run, and remove it at the end. Sessions of dead processes are removed first."""
         place = self.root / "sessions" / f"{os.getpid()}-{os.urandom(4).hex()}"
         try:
             with self._begun(place) if locking.by_files() else _unlocked(place):
@@ -266,7 +266,7 @@ class Store:
 
     @contextmanager
     def _begun(self, place: Path) -> Iterator[None]:
-        """Make the folder of a session, and hold its lock."""
+        """Create the folder of a session, and hold its lock."""
         with self.lock("sessions"):
             self.sweep()
             place.mkdir()
@@ -279,13 +279,13 @@ class Store:
                 held.release()
 
     def remember(self, what: str, names: Iterable[str], facts: Mapping[str, Any]) -> None:
-        """Keep facts that only explain or save time; for a stage and a run's names, the components of the last key."""
+        """Keep facts that only explain or save time, by the names of a run: components of the last key of a stage."""
         for of in names:
             with suppress(OSError):
                 keep(self._history(what, of), sealed("facts", facts))
 
     def last(self, what: str, names: Iterable[str]) -> dict[str, Any] | None:
-        """Return the facts that were kept last under the first name that has any; None where none are sound."""
+        """Return the last facts under the first of the names that has any; None if there are no valid ones."""
         for of in names:
             found = unsealed("facts", self._history(what, of))
             with suppress(ValueError):  # of another type, or text that is no Unicode
@@ -297,7 +297,7 @@ class Store:
         return self.root / "history" / f"{digest_of('history', [what, of])}.json"
 
     def keys_in_use(self) -> set[str]:
-        """Return the keys that runs in progress have asked for."""
+        """Return the keys that runs in progress use."""
         keys: set[str] = set()
         for place in _own((self.root / "sessions").iterdir(), _SESSION):
             with suppress(OSError, ValueError):
@@ -306,7 +306,7 @@ class Store:
 
 
 def _remove(place: Path) -> None:
-    """Remove the folder of a session, its lock last: who dies meanwhile leaves one that the next will sweep."""
+    """Remove the folder of a session, its lock last, so that after a crash another process removes the rest."""
     with suppress(OSError):
         for inner in place.iterdir():
             if inner.is_dir() and not inner.is_symlink():
@@ -318,7 +318,7 @@ def _remove(place: Path) -> None:
 
 @contextmanager
 def _unlocked(place: Path) -> Iterator[None]:
-    """Make the folder of a session by which nobody can tell whether its process lives: never empty, it is not swept."""
+    """Create the folder of a session without a lock. It is never empty, so that nobody removes it."""
     fresh = place.with_name(f".{place.name}")
     fresh.mkdir()
     (fresh / "keys").touch()
@@ -327,7 +327,7 @@ def _unlocked(place: Path) -> Iterator[None]:
 
 
 def alive(session: Path) -> bool:
-    """Return whether the process to which the folder of a session belongs lives, on this machine or another one."""
+    """Return whether the process of a session is alive, on this machine or another one."""
     try:
         return locking.is_held(session / _LOCK)
     except FileNotFoundError:  # it has just ended
@@ -335,7 +335,7 @@ def alive(session: Path) -> bool:
 
 
 def opened(root: Path | None) -> Store:
-    """Open the store at `root`, or where it is by default. Raises MachineError."""
+    """Return the store at `root`, or the default one. Raises MachineError."""
     place = root or default_root()
     with on_machine("opening the store", place):
         return Store(place)
@@ -343,39 +343,39 @@ def opened(root: Path | None) -> Store:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What one run holds in the store while it lives."""
+    """What one run is using in the store."""
 
     path: Path
 
     def uses(self, key: str) -> None:
-        """Have the collector leave this key alone; to be called before the key is looked up."""
+        """Protect a key from being collected. Call it before the key is looked up."""
         with (self.path / "keys").open("a") as stream:
             stream.write(key + "\n")
 
     def temporary(self, name: str) -> Path:
-        """Make an empty folder on the store's file system that is gone when the session ends."""
+        """Create an empty folder in the store, which is removed when the session ends."""
         folder = self.path / f"{name}-{os.urandom(4).hex()}"
         folder.mkdir()
         return folder
 
 
 def _own(paths: Iterable[Path], form: re.Pattern[str]) -> Iterator[Path]:
-    """Yield the folders whose names have our form; links and strays are nobody's to touch."""
+    """Yield the folders whose names have our form. Links and other files are left alone."""
     return (path for path in paths if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def _make_shelf(shelf: Path) -> None:
-    """Make the folder for artifacts whose keys begin alike; the disk confirms its name before anything lies in it."""
-    shelf.mkdir(exist_ok=True)  # and not the store, if that is gone: it would be one without a mark
+    """Create the folder for artifacts whose keys begin alike, and sync its name to disk before it is used."""
+    shelf.mkdir(exist_ok=True)  # not the store itself, if it was removed: it would lack its marker
     with os.scandir(shelf) as found:
         if not any(found):
             confirm(shelf.parent)
 
 
 def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
-    """Make the files of a folder read-only; return their digest (where not `known`) and size by name.
+    """Make the files of a folder read-only, and return their digests (from `known` if there) and sizes by name.
 
-    Raises ValueError for anything but plain files, and for a file with the manifest's name.
+    Raises ValueError for anything but plain files, and for a file with the name of the manifest.
     """
     paths = sorted(folder.iterdir())
     for path in paths:

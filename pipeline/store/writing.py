@@ -1,4 +1,4 @@
-"""Writes files so that a reader, or whoever comes after a crash, finds the old bytes or the new ones.
+"""Writes files atomically: a reader, even after a crash, finds either the old bytes or the new ones.
 
 A name is given to bytes that the disk has confirmed, and is confirmed itself before anything relies on it
 (`replace_all`). Only where a reader knows what is torn, and can do without, is that left to the system (`keep`).
@@ -25,23 +25,23 @@ _AT_ONCE = 8  # files that are waited for at once
 
 
 def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a small file that is not there yet; the disk has still to confirm it."""
+    """Write a small new file. It is not synced to disk yet."""
     with new(path, mode) as stream:
         stream.write(data)
 
 
 def new(path: Path, mode: int = 0o644) -> BinaryIO:
-    """Open a file to write that is not there yet: nothing that lies there is written over, no link is followed."""
+    """Open a new file for writing. An existing file is never overwritten, and no link is followed."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "wb")
 
 
 def partial(path: Path) -> Path:
-    """Return the name of a file that `path` is written as until it is whole, never the same twice."""
+    """Return a unique temporary name beside `path`, for writing it."""
     return path.with_name(f".{path.name}.{os.urandom(4).hex()}.partial")
 
 
 def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
-    """Yield what processes that died have left of files of these names, in a folder with one writer at a time."""
+    """Yield temporary files of these names that dead processes left, in a folder with one writer at a time."""
     for path in folder.glob(".*.partial"):
         found = _PARTIAL.fullmatch(path.name)
         if found and found[1] in names and path.is_file() and not path.is_symlink():
@@ -49,7 +49,7 @@ def left_partial(folder: Path, names: Container[str]) -> Iterator[Path]:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace a small file in one step, as `replace_all` does."""
+    """Replace a small file atomically, as `replace_all` does."""
     replace_all({path: lambda place: write(place, data)})
 
 
@@ -76,14 +76,20 @@ def replace_all(*steps: Mapping[Path, Writer]) -> None:
             place.unlink(missing_ok=True)
 
 
+def holds(path: Path, data: bytes) -> bool:
+    """Return whether a small file is there, and holds these bytes."""
+    with suppress(OSError):
+        return plain.read(path) == data
+    return False
+
+
 def keep(path: Path, data: bytes) -> None:
     """Replace a small file of which a reader knows whether it is whole, and can do without: no disk is waited for.
 
     One that holds these bytes already is left alone.
     """
-    with suppress(OSError):
-        if plain.read(path) == data:
-            return
+    if holds(path, data):
+        return
     place = partial(path)
     try:
         write(place, data)

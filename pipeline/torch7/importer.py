@@ -120,6 +120,7 @@ def lower(
     in the `checkpoint`. If several are possible, then the `likeliest` is taken, or else a UsageError lists them. `note`
     is called with what the user should know.
     """
+    name = name.encode("utf-8", "backslashreplace").decode("utf-8")  # of a file of any bytes
     problems = unsupported(root, mode)
     if problems:
         raise UnsupportedError(problems)
@@ -183,7 +184,7 @@ def lower_for(
     if given and note is not no_note and net.unbatched and not net.problems:
         _note_batch(root, inputs, note, mode)
     if mode.states and not net.states.last():
-        note("no module of the network keeps a state of its own, and --states changes nothing")
+        note("no module of the network keeps a state of its own, and --states has no effect")
     for m, _ in net.losses:
         note(f"{m.origin} is a loss and is left out, with what is computed from it")
     return finished(net, root, y)

@@ -147,7 +147,7 @@ class Module:
         entries = {name: value}
         if isinstance(value, Table):
             for key in value:
-                check_name(key if isinstance(key, str) else "", f"the key of a module in {self.kind}", self.path)
+                check_name(key, f"the key of a module in {self.kind}", self.path)
             entries = {f"{name}[{key}]": item for key, item in value.items() if isinstance(key, int | str)}
         return [Module(one, join(self.path, step)) for step, one in entries.items() if isinstance(one, TorchObject)]
 

@@ -78,7 +78,7 @@ def _topmost(roots: Iterable[tuple[Any, LuaValue]]) -> Iterator[tuple[list[Any],
         if isinstance(value, TorchObject) and is_module(value):
             steps = _unlinked(path)
             for step in steps:
-                check_name(step if isinstance(step, str) else "", "the key of a network")
+                check_name(step, "the key of a network")
             yield steps, value
             continue
         for key, inner in _searchable(value):

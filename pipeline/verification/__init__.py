@@ -1,1 +1,1 @@
-"""Whether a network's files compute the same numbers, and the first place where they do not."""
+"""Verifies that all files of a network compute the same numbers, and finds the first place where they differ."""

@@ -1,4 +1,4 @@
-"""A layer, or a span of layers, cut out of a network as a small network of its own."""
+"""Cuts a layer or a span of layers out of a network, as a small network of its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Array = np.ndarray[Any, Any]
 
 
 def named(graph: Graph, name: str) -> tuple[Node, ...]:
-    """Return the nodes of a layer: called `name`, of that place (`3.branch[1]`: all in it), or making that value.
+    """Return the nodes of a layer: those called `name`, or all at that path (`3.branch[1]`), or that make that value.
 
-    Raises UsageError where there are none.
+    Raises UsageError if there are none.
     """
     inside = f"{name}."
     for found in (
@@ -35,9 +35,9 @@ def named(graph: Graph, name: str) -> tuple[Node, ...]:
 
 
 def between(graph: Graph, first: Iterable[Node], last: Iterable[Node]) -> tuple[Node, ...]:
-    """Return the nodes on every way from `first` to `last`, both included, in running order.
+    """Return the nodes on all paths from `first` to `last`, both included, in order.
 
-    Raises UsageError where no way leads there.
+    Raises UsageError if there is no path.
     """
     starts, ends = ({id(node) for node in nodes} for nodes in (first, last))
     reached: set[str] = set()
@@ -58,9 +58,9 @@ def between(graph: Graph, first: Iterable[Node], last: Iterable[Node]) -> tuple[
 
 
 def cut(graph: Graph, nodes: Sequence[Node], outputs: Collection[str] = ()) -> Graph:
-    """Make a network of some nodes of a graph, in its order.
+    """Return a network of some nodes of a graph, in order.
 
-    It takes what they take from elsewhere, and gives what others take from them, or `outputs`.
+    Its inputs are the values that they take from other nodes; its outputs those that other nodes use, or `outputs`.
     """
     made = {value.name for node in nodes for value in node.outputs}
     taken = {v.name: v for node in nodes for v in node.inputs if v is not None}
@@ -79,7 +79,7 @@ def cut(graph: Graph, nodes: Sequence[Node], outputs: Collection[str] = ()) -> G
 
 
 def upstream(graph: Graph, output: str, borders: Collection[str]) -> tuple[Node, ...]:
-    """Return the nodes that make a value out of the values `borders`, in running order."""
+    """Return the nodes that compute a value from the values `borders`, in order."""
     needed = {output}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
@@ -90,7 +90,7 @@ def upstream(graph: Graph, output: str, borders: Collection[str]) -> tuple[Node,
 
 
 def values_of(graph: Graph, feeds: Sequence[Array], wanted: Iterable[Value]) -> dict[str, Array]:
-    """Compute some values of a network: inputs and weights included."""
+    """Compute some values of a network, which may include inputs and weights."""
     names = {value.name for value in wanted}
     known = {value.name: array for value, array in zip(graph.inputs, feeds, strict=True)}
     known |= {name: np.asarray(array) for name, array in graph.weights.items() if name in names}

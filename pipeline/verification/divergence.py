@@ -1,4 +1,4 @@
-"""The smallest part of a network that still differs from the original: what a bug report needs."""
+"""Finds the smallest part of a network that still differs from the original, for a bug report."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pipeline.verification.check import Candidate, Check
 from pipeline.verification.verification import Verification, differing
 
 Array = np.ndarray[Any, Any]
-Run = Callable[[Graph, Sequence[Array]], Array]  # a network with one output, on these inputs
+Run = Callable[[Graph, Sequence[Array]], Array]  # runs a network with one output on these inputs
 FILE = "smallest_diverging.zip"
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the original and the same part of a candidate: inputs, expected output, and how far it is apart."""
+    """A part of the original, the same part of a candidate, inputs, the expected output, and the difference."""
 
     original: Graph
     candidate: Graph
@@ -59,7 +59,7 @@ def smallest_diverging(
     while found is None and high < most:
         low, high = high, min(2 * high, int(most))
         found = attempt(high)
-    while found is not None and high - low > 1:  # `low` layers agree, `high` layers differ
+    while found is not None and high - low > 1:  # with `low` layers they agree, with `high` layers they differ
         middle = (low + high) // 2
         closer = attempt(middle)
         low, high, found = (low, middle, closer) if closer else (middle, high, found)
@@ -67,13 +67,13 @@ def smallest_diverging(
 
 
 def _common(original: Graph, candidate: Graph) -> set[str]:
-    """Return the values that both networks have, weights apart."""
+    """Return the values that both networks have, except weights."""
     both = [{v.name: v.shape for v in (*graph.inputs, *graph.values())} for graph in (original, candidate)]
     return {name for name, shape in both[0].items() if both[1].get(name) == shape}
 
 
 def _distances(graph: Graph, at: str, common: set[str]) -> dict[str, float]:
-    """Count the common values on the shortest way from `at` up to each value, this one included."""
+    """Return the number of common values on the shortest path from `at` back to each value, itself included."""
     found: dict[str, float] = {at: 0}
     for node in reversed(graph.nodes):
         near = min((found.get(value.name, math.inf) for value in node.outputs), default=math.inf)
@@ -92,7 +92,7 @@ def _differs(
     tolerance: float,
     run: Run,
 ) -> Span | None:
-    """Run the candidate's nodes behind `borders` on the original's values; None where they give the right one."""
+    """Run the nodes of the candidate after `borders` on values of the original; None if the result is right."""
     graphs = (original, candidate)
     parts = [cut.upstream(graph, name, borders) for graph, name in zip(graphs, at, strict=True)]
     if not all(parts):
@@ -100,7 +100,7 @@ def _differs(
     pieces = [cut.cut(graph, part, [name]) for graph, part, name in zip(graphs, parts, at, strict=True)]
     taken = {value.name: value for small in pieces for value in small.inputs}
     if not known.keys() >= taken.keys():
-        return None  # the candidate is fed by something that the original lacks
+        return None  # the candidate depends on something that the original lacks
     inputs: tuple[Value, ...] = tuple(taken.values())
     first, second = (replace(small, inputs=inputs) for small in pieces)
     feeds = tuple(known[value.name] for value in inputs)
@@ -115,14 +115,14 @@ def keep(
     runtimes: Sequence[Runtime],
     folder: Path,
 ) -> str:
-    """Leave the smallest part that differs in `folder`, where a verification failed; give the file's name, or "".
+    """Write the smallest part that differs to `folder`, if a verification failed; return the name of the file, or "".
 
-    Of several checks that differ, the one that diverges first and can be run on a part of the network decides.
+    Of several checks that differ, the one that diverges first and can be run on a part of the network is used.
     """
     for check in differing(verification):
         try:
             span = _span(verification, check, artifacts, inputs, runtimes)
-        except PipelineError:  # the part is a help, and its absence must not hide what went wrong
+        except PipelineError:  # the part is only a help: failing to find it must not hide the difference
             continue
         if span is not None:
             about = {
@@ -153,7 +153,7 @@ def _span(
     artifact = next((a for a in artifacts if a.kind == check.reads and a.graph is not None), None)
     runtime = next((found for found in runtimes if found.title == check.by), None)
     if artifact is None or artifact.graph is None or (runtime is None and artifact.graph is original):
-        return None  # a network that cannot be cut, or outputs that somebody computed elsewhere
+        return None  # a network that cannot be cut, or outputs from a reference
     names = dict(zip((value.name for value in original.outputs), artifact.output_blobs, strict=True))
     values = [*original.inputs, *original.values()]
     known = cut.values_of(original, inputs, values)
@@ -169,7 +169,7 @@ def _span(
 
 
 def _tolerance(verification: Verification, expected: Array) -> float:
-    """Return what may be apart relative to max(1, max |b|) where a small value is held to its own measure."""
+    """Return the tolerance relative to max(1, max |b|) that also holds a small value to its own max |b|."""
     largest = float(np.abs(expected, where=np.isfinite(expected), out=np.zeros_like(expected)).max(initial=0.0))
     strict = verification.tolerance.to_largest
     relative = verification.tolerance.relative if strict is None else min(strict, verification.tolerance.relative)
@@ -181,7 +181,7 @@ def _read_back(graph: Graph, arrays: Sequence[Array]) -> Array:
 
 
 def _by(runtime: Runtime) -> Run:
-    """Run a network with an independent runtime, from files."""
+    """Return a function that runs a network with an independent runtime, from files."""
     known = formats.named(runtime.reads)
     if known is None:
         raise MachineError(f"{runtime.title} reads no format that is written here")

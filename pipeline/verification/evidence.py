@@ -1,7 +1,7 @@
-"""Who bears a verification out, step by step: a reader and a writer of one program can share a mistake.
+"""States what confirms each step of a conversion, since a reader and a writer of one program can share a mistake.
 
-A step is judged where somebody outside of this program has computed the same: an independent runtime that ran the
-files, or the original itself, whose outputs the user has.
+A step is judged if something outside of this program computed the same: an independent runtime that ran the files, or
+the original network, whose outputs the user has.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline import formats
 from pipeline.graph.neutral import GRAPH
 
-if TYPE_CHECKING:  # its words are also shown where nothing is checked
+if TYPE_CHECKING:  # this module is also imported where nothing is checked
     from pipeline.verification.check import Candidate, Check
 
-FILE = "verification.json"  # in which a verification lies
+FILE = "verification.json"
 JUDGED, DIFFERS, ITSELF, NOT_JUDGED = "judged", "differs", "itself", "not judged"
 _SAID = {
     JUDGED: "judged by",
@@ -29,7 +29,7 @@ _STEPS = {"caffe": "emission", "caffe2": "translation"}
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One that has seen values of a step, and how far they are apart at most, relative to max(1, max |b|)."""
+    """A runtime that has checked values of a step, and their largest difference relative to max(1, max |b|)."""
 
     by: str
     values: int
@@ -38,10 +38,10 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How far a step ("import", "emission", "translation", "to ONNX") can be trusted.
+    """What confirms a step ("import", "emission", "translation", "to ONNX").
 
-    `state` is "judged", "differs", "itself" (it agrees with itself only) or "not judged"; `by` names those who say so,
-    `why` says what kept others from judging, where none did.
+    `state` is "judged", "differs", "itself" (it agrees with itself only) or "not judged". `by` names the runtimes that
+    checked it; if there are none, `why` says what prevented it.
     """
 
     step: str
@@ -51,9 +51,9 @@ class Evidence:
 
 
 def gather(artifacts: Sequence[Candidate], checks: Sequence[Check]) -> tuple[Evidence, ...]:
-    """Return the evidence for each step that made an artifact; what an edited net was made from is none of them.
+    """Return the evidence for each step that made an artifact, except those before an edited net.
 
-    The first is the import, which a runtime that reads the user's own file judges too.
+    The first is the import, which runtimes that read the user's own file check as well.
     """
     own = [artifact.kind for artifact in artifacts if _is_own(artifact.kind)]
     first, *made = (artifact for artifact in artifacts if artifact.binding and artifact.kind not in own)
@@ -62,7 +62,7 @@ def gather(artifacts: Sequence[Candidate], checks: Sequence[Check]) -> tuple[Evi
 
 
 def _is_own(kind: str) -> bool:
-    """Return whether a network of this kind is the user's file, and no artifact."""
+    """Return whether a network of this kind is the user's own file, not an artifact."""
     known = formats.named(kind)
     return known is not None and not known.is_artifact
 
@@ -90,7 +90,7 @@ def _witnesses(checks: Sequence[Check]) -> tuple[Witness, ...]:
 
 
 def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[str]:
-    """Return what kept anybody else from judging a step that made the first of `kinds`, perhaps of the last."""
+    """Return why no runtime judged the step that made the first of `kinds`, possibly from the last."""
     told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
     if step == "import" and not any(check.reads == kinds[0] for check in others):
         told.insert(0, "no outputs of the original were given (--reference)")

@@ -1,4 +1,4 @@
-"""A small network on disk, in every format, with inputs and the outputs that are expected: for a bug report."""
+"""Writes a small network in every format, with inputs and expected outputs, for a bug report."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pipeline.verification import cut, feeds
 
 Array = np.ndarray[Any, Any]
 REFERENCE = "reference.npz"
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # in an archive, so that the same network gives the same bytes
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # of files in an archive, so that the same network gives the same bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a network: its graph, what it takes, and what it must give.
+    """A part of a network: its graph, its inputs, and its expected outputs.
 
-    `written` is the same part of another network, where the pairs are to be of that one.
+    If `written` is given, the files are made from it: the same part of another network.
     """
 
     graph: Graph
@@ -40,7 +40,7 @@ class Piece:
 
 
 def piece(graph: Graph, first: str, last: str, reference: feeds.Reference) -> Piece:
-    """Cut the layers from `first` to `last` out of a network, and compute what goes in and comes out there."""
+    """Cut the layers from `first` to `last` out of a network, and compute their inputs and outputs."""
     starts, ends = cut.named(graph, first), cut.named(graph, last)
     small = cut.cut(graph, cut.between(graph, starts, ends))
     known = cut.values_of(graph, reference.inputs, (*small.inputs, *small.outputs))
@@ -54,10 +54,10 @@ def piece(graph: Graph, first: str, last: str, reference: feeds.Reference) -> Pi
 
 
 def save(found: Piece, place: Path) -> tuple[str, ...]:
-    """Write a piece into the folder `place`, or into one file where that ends in .zip; give what was left out, and why.
+    """Write a piece to the folder `place`, or to one file if it ends in .zip; return what was left out, and why.
 
     The files are those of a conversion (graph.json ... init_net.pb) and `reference.npz` with in0.. and out0..
-    Raises UsageError where there is something already, MachineError where it cannot be written.
+    Raises UsageError if something is there already, MachineError if it cannot be written.
     """
     if os.path.lexists(place) and (not place.is_dir() or any(place.iterdir())):
         raise UsageError(f"{place} exists already", advice="choose another --output")
@@ -75,7 +75,7 @@ def save(found: Piece, place: Path) -> tuple[str, ...]:
 
 
 def write(found: Piece, folder: Path) -> tuple[str, ...]:
-    """Write the files of a piece into an empty folder; give what could not be written, and why."""
+    """Write the files of a piece to an empty folder; return what could not be written, and why."""
     GRAPH.write(found.graph, folder)
     ports = signature.of_graph(found.graph)
     notes: list[str] = []
@@ -97,7 +97,7 @@ def write(found: Piece, folder: Path) -> tuple[str, ...]:
 
 
 def archive(folder: Path, place: Path) -> None:
-    """Pack the files of a folder; the same files give the same bytes."""
+    """Pack the files of a folder into an archive. The same files give the same bytes."""
     with zipfile.ZipFile(place, "x") as packed:
         for path in sorted(folder.iterdir()):
             entry = zipfile.ZipInfo(path.name, _MOMENT)

@@ -1,4 +1,4 @@
-"""What to feed a network when it is verified: the user's own arrays, or seeded random ones in its range."""
+"""The inputs for a verification: arrays of the user, or random ones with a seed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from pipeline.wire.foreign import foreign
 from pipeline.wire.mapped import map_file
 
 Array = np.ndarray[Any, Any]
-_HEADER = 1 << 16  # bytes of an array in which its header stands
+_HEADER = 1 << 16  # bytes at the start of an array in which its header must be
 
 _REFERENCE = "a reference is an npz with in0, in1 ... and out0 ..., or a table of inputs and outputs that Torch7 saved"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Inputs, and where they are known the outputs that the original network computed for them."""
+    """Inputs, and the outputs that the original network computed for them, if they are known."""
 
     title: str
     inputs: tuple[Array, ...]
@@ -41,16 +41,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """An array in a file: of one that does not fit nothing but the shape is ever read."""
+    """An array in a file. If its shape does not fit, the array itself is never read."""
 
     shape: Shape
     read: Callable[[], Array]
 
 
 def read_reference(path: Path, graph: Graph) -> Reference:
-    """Read in0, in1, ... and out0, out1, ... of an npz file, or {inputs, outputs} as Torch7 saves it, tables nested.
+    """Read in0, in1, ... and out0, out1, ... from an npz file, or {inputs, outputs} from a t7 file, with nested tables.
 
-    Raises InvalidInputError for a file that is neither, UsageError where its arrays are not what the network takes.
+    Raises InvalidInputError if the file is neither, UsageError if its arrays do not fit the network.
     """
     inputs, outputs = _arrays(path)
     _check(path, "in", inputs, graph.inputs)
@@ -61,7 +61,7 @@ def read_reference(path: Path, graph: Graph) -> Reference:
 
 
 def input_shapes(path: Path) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of the inputs in a file that `read_reference` reads; errors as that."""
+    """Return the shapes of the inputs in a file that `read_reference` reads. Raises as `read_reference`."""
     return tuple(array.shape for array in _arrays(path)[0])
 
 
@@ -80,7 +80,7 @@ def _arrays(path: Path) -> tuple[list[_Stored], list[_Stored]]:
 
 
 def write_reference(path: Path, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
-    """Write arrays as `read_reference` reads them: the same ones give the same bytes."""
+    """Write arrays as `read_reference` reads them. The same arrays give the same bytes."""
     arrays = {f"in{i}": array for i, array in enumerate(inputs)} | {f"out{i}": array for i, array in enumerate(outputs)}
     np.savez(path, **arrays)  # type: ignore[arg-type]  # the keys are in0, out0 ...
 
@@ -95,7 +95,7 @@ def _as_npz(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, EOFError, BadZipFile, RuntimeError, zlib.error) as error:
-        # RuntimeError: an encrypted file, or one packed in a way that Python does not know
+        # RuntimeError: an encrypted file, or an unsupported compression
         raise InvalidInputError(f"{path} cannot be read as npz", why=str(error)) from None
 
 
@@ -107,9 +107,9 @@ def _headers(path: Path, archive: ZipFile, prefix: str) -> list[_Stored]:
 
 
 def _shape(archive: ZipFile, name: str) -> Shape:
-    """Return the shape of an array by its header; raises ValueError where it holds anything but numbers."""
+    """Return the shape in the header of an array. Raises ValueError if it holds anything but numbers."""
     with archive.open(name) as packed:
-        stream = BytesIO(packed.read(_HEADER))  # which says itself how long it is, and may lie
+        stream = BytesIO(packed.read(_HEADER))  # a limit, since the length that the header claims is untrusted
         first = np.lib.format.read_magic(stream) == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
@@ -150,7 +150,7 @@ def _read(path: Path, stored: _Stored) -> Array:
 def _check(
     path: Path, prefix: str, arrays: Sequence[_Stored], values: Sequence[Value], fewer: Collection[str] = ()
 ) -> None:
-    """Require arrays of the values' shapes; those of `fewer` may have less."""
+    """Raise UsageError unless arrays have the shapes of values. Those in `fewer` may have fewer rows."""
     expected = [value.shape for value in values]
     found = [array.shape for array in arrays]
     fits = len(expected) == len(found) and all(
@@ -167,7 +167,7 @@ def _within(shape: Shape, most: Shape) -> bool:
 
 
 def random_inputs(graph: Graph, seed: int) -> Reference:
-    """Draw inputs from the normal distribution, and whole numbers for inputs that index a table."""
+    """Return random inputs: normally distributed numbers, or whole numbers for inputs that are indices."""
     rows = index_inputs(graph)
     generator = np.random.default_rng(seed)
     arrays = []

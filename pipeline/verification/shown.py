@@ -1,4 +1,4 @@
-"""A verification as it is shown to people: a row for each that has checked a file, and for each step of the way."""
+"""Formats a verification for people: a row for each check, and one for each step of the conversion."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ COLUMNS = ("checked by", "reads", "result", "values", "worst", "of output", "whe
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Return the verification that lies in an output folder; None where there is none."""
+    """Return the verification in an output folder; None if there is none."""
     path = folder / FILE
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, float, str]]:
-    """Return under COLUMNS who checked what, and how far it is apart."""
+    """Return the rows of a table with COLUMNS: what each runtime checked, and the differences."""
     return [
         (
             check["by"],
@@ -36,12 +36,12 @@ def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, floa
 
 
 def steps(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return for each step of the way what is known of it, and by whom or why."""
+    """Return the rows of a table of steps: what confirms each step, or why nothing does."""
     return [(step["step"], *words(step)) for step in found.get("evidence", ())]
 
 
 def terms(found: Mapping[str, Any]) -> str:
-    """Return in a line on what inputs was compared, and what is allowed."""
+    """Return a line that states the inputs and the tolerance."""
     own = "of output: relative to an output's own max |b|"
     return f"{found['inputs']}; tolerance {found['tolerance']:g}, relative to max(1, max |b|); {own}"
 
@@ -53,6 +53,6 @@ def _remark(check: Mapping[str, Any]) -> str:
         if check["binding"]:
             return place
         known = formats.named(check["reads"])
-        guessed = known is not None and not known.is_artifact  # a file of the user's, which says less than its user
+        guessed = known is not None and not known.is_artifact  # the user's own file, which runtimes may have to guess
         return f"{place} ({'an opinion: it guesses some modules' if guessed else 'expected: the net was edited'})"
     return str(check["why"] or check["worst_at"])

@@ -1,18 +1,19 @@
-"""How far values may be apart, by what measure."""
+"""The tolerance of a verification."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-NOISES = 10  # times float32's own rounding, by which a sum in another order may be apart
+NOISES = 10  # times the float32 rounding error is allowed, since sums may be computed in another order
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """How far values may be apart, relative to max(1, max |b|).
 
-    Outputs may be so relative to max |b| as well, but for what float32 rounds off in the network; with `to_largest`
-    they may be as far as that, and nothing is allowed for rounding.
+    The same bound holds for outputs relative to their own max |b|, except that NOISES times the rounding error of
+    float32 in the network is always allowed. With `to_largest`, that is the bound for outputs, whatever the rounding
+    error.
     """
 
     relative: float

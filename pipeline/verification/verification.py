@@ -1,10 +1,11 @@
-"""Checking that a converted network computes the same numbers: every value, in every artifact, by every runtime.
+"""Checks that a converted network computes the same numbers: every value, in every artifact, by every runtime.
 
-The reference is the network that came first: the graph of the Torch7 file, or a Caffe pair that the user gave or
-edited. How far an edited net is from what it was before is told, and is no fault.
-Each check then runs some artifact on the same inputs. Our own evaluator, on a pair that is read back, sees every
-value; an independent runtime (OpenCV, Caffe, Caffe2, or outputs that the user has from the original) is evidence
-that no mistake is shared between our readers and writers.
+The reference is the first network: the graph of the Torch7 file, or the Caffe pair that the user gave or edited. For an
+edited net, the difference from the net before the edit is shown, but is no error.
+
+Each check runs an artifact on the same inputs. Our own evaluator, on files that were read back, compares every value.
+An independent runtime (OpenCV, Caffe, Caffe2, or outputs from the original) shows that our readers and writers do not
+share a mistake.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All checks, how far each value is apart by runner, and who bears each step out.
+    """All checks, the differences of each value by runtime, and what confirms each step.
 
-    `unheard` are runtimes that had to judge, and did not; `original` is what the original's own program computed, if it
-    was asked.
+    `unheard` are required runtimes that have checked nothing. `original` is what the program of the original network
+    computed, if it was one of the runtimes.
     """
 
     tolerance: Tolerance
@@ -49,7 +50,7 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Return whether no binding check found a difference, and everybody who had to judge did."""
+        """Whether no binding check found a difference, and all required runtimes have checked something."""
         return not self.unheard and not any(t.binding and t.status == "differs" for t in self.checks)
 
 
@@ -62,9 +63,9 @@ def verify(
     before: Candidate | None = None,
     required: Sequence[str] = (),
 ) -> Verification:
-    """Run every artifact in every way there is, and compare with the first one that is a graph.
+    """Run every artifact in every available way, and compare it with the first one that has a graph.
 
-    `before` is what the first one was before somebody edited it; `required` names runtimes that must have judged.
+    `before` is the first one before it was edited; `required` names runtimes that must check something.
     """
     first = next(artifact for artifact in artifacts if artifact.graph is not None)
     verifier = Verifier(first, reference.inputs, tolerance)
@@ -98,7 +99,7 @@ def verify(
 
 
 def as_json(verification: Verification) -> dict[str, Any]:
-    """Return the verification as plain JSON values, for `verification.json`."""
+    """Return the verification as JSON values, for `verification.json`."""
     nodes = verification.reference.producers()
 
     def place(name: str) -> str:
@@ -151,12 +152,12 @@ def as_json(verification: Verification) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | str:
-    """JSON has no infinity."""
+    """Return a number, or a word if it is infinite, which JSON cannot express."""
     return float(f"{value:.3g}") if np.isfinite(value) else "inf"
 
 
 def differing(verification: Verification) -> list[Check]:
-    """Return the binding checks that found a difference, the one that diverges first in front."""
+    """Return the binding checks that found a difference, the one that diverges earliest first."""
     order = {name: place for place, name in enumerate(verification.values)}
     apart = [check for check in verification.checks if check.binding and check.status == "differs"]
     return sorted(apart, key=lambda check: order[check.diverges_at])
@@ -165,7 +166,7 @@ def differing(verification: Verification) -> list[Check]:
 def require(verification: Verification, smallest: str = "") -> None:
     """Raise VerificationError, with the first place that differs, unless the verification passed.
 
-    `smallest` is the file with the smallest part of the network that differs, where one was found.
+    `smallest` is the file with the smallest part of the network that differs, if one was found.
     """
     if verification.passed:
         return
@@ -187,7 +188,7 @@ def require(verification: Verification, smallest: str = "") -> None:
 
 
 def _unheard(verification: Verification) -> VerificationError:
-    """Word that a runtime was required to judge, and did not."""
+    """Return the error for required runtimes that have checked nothing."""
     silent = [f"{c.by} ({c.reads}): {c.skipped}" for c in verification.checks if c.independent and c.skipped]
     return VerificationError(
         f"{', '.join(verification.unheard)} has not judged the files, and was required to",

@@ -1,4 +1,4 @@
-"""Checks runners one by one against the values of the reference."""
+"""Checks runtimes, one after the other, against the values of the reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Stream = Iterable[tuple[str, Array]]
 
 
 class Verifier:
-    """The reference's values on the inputs at hand, against which runners are checked one by one."""
+    """Holds the values of the reference for the given inputs, and checks runtimes against them."""
 
     def __init__(self, reference: Candidate, feeds: Sequence[Array], tolerance: Tolerance) -> None:
         assert reference.graph is not None
@@ -41,7 +41,7 @@ class Verifier:
         return [value for value in self.graph.outputs if value.name in self.graph.weights]
 
     def check(self, runner: str, artifact: Candidate, stream: Stream, *, independent: bool, binding: bool) -> Check:
-        """Compare what a runner gives with the reference, by value; outputs are matched by position."""
+        """Compare the values from a runtime with the reference, by name; outputs are matched by position."""
         if not binding and len(artifact.output_blobs) != len(self.graph.outputs):
             why = f"it gives {len(artifact.output_blobs)} outputs, not {len(self.graph.outputs)}"
             return Check(runner, artifact.kind, independent, binding, skipped=why)
@@ -78,7 +78,7 @@ class Verifier:
         return check
 
     def _allows(self, name: str, difference: Difference) -> bool:
-        """Return whether a value is as it should be; an output that is small also by its own measure."""
+        """Return whether a difference is within the tolerance, for outputs also relative to their own max |b|."""
         strict = self.tolerance.to_largest
         if not difference.within(self.tolerance.relative) or all(value.name != name for value in self.graph.outputs):
             return difference.within(self.tolerance.relative)
@@ -90,13 +90,13 @@ class Verifier:
 
     @cached_property
     def noise(self) -> Mapping[str, float]:
-        """How far float32's rounding takes each output: how far it is from the same network in float64."""
+        """The rounding error of float32 for each output: its difference from the same network in float64."""
         outputs = {value.name for value in self.graph.outputs}
         exact = {v.name: a for v, a in evaluate(self.graph, self.feeds, double=True) if v.name in outputs}
         return {name: compare(self.known[name], array).maximum for name, array in exact.items()}
 
     def read_back(self, artifact: Candidate) -> Check:
-        """Check our own evaluator on an artifact that was read back into a graph."""
+        """Check our own evaluator on the graph of an artifact that was read back."""
         assert artifact.graph is not None
         graph, title = artifact.graph, artifact.title or f"{artifact.kind} read back"
         if not artifact.binding and [v.shape for v in graph.inputs] != [feed.shape for feed in self.feeds]:
@@ -112,7 +112,7 @@ class Verifier:
         )  # fmt: skip
 
     def run(self, runtime: Runtime, artifact: Candidate) -> Check:
-        """Check an independent runtime on the artifact's files, unless it is known to be wrong about a layer."""
+        """Check an independent runtime on the files of an artifact, unless it is known to be wrong about a layer."""
         binding = artifact.binding and not runtime.guesses
 
         def skip(why: str) -> Check:
@@ -133,7 +133,7 @@ class Verifier:
         return self.check(runtime.title, artifact, blobs.items(), independent=True, binding=binding)
 
     def _squeezed(self, blobs: Mapping[str, Array], artifact: Candidate) -> dict[str, Array]:
-        """Take away the axes of 1 that a runtime adds to outputs."""
+        """Remove axes of size 1 that a runtime adds to outputs."""
         shapes = {blob: v.shape for blob, v in zip(artifact.output_blobs, self.graph.outputs, strict=True)}
         return {
             blob: array.reshape(shapes[blob]) if blob in shapes and _same_but_ones(array.shape, shapes[blob]) else array
@@ -141,7 +141,7 @@ class Verifier:
         }
 
     def known_outputs(self, runner: str, artifact: Candidate, outputs: Sequence[Array], binding: bool) -> Check:
-        """Check outputs that somebody computed with the original, which need not be those of an edited net."""
+        """Check outputs of the original network from a reference. For an edited net, a difference is no error."""
         stream = zip(artifact.output_blobs, outputs, strict=binding)
         return self.check(runner, artifact, stream, independent=True, binding=binding)
 

@@ -1,1 +1,1 @@
-"""Files as bytes: Protobuf's wire format, read and written without copying weights, digests and foreign files."""
+"""Reads and writes files without copying their weights: protobuf's wire format, mapped files, digests."""

@@ -1,7 +1,7 @@
-"""Digests of files with BLAKE3, which is about as fast as reading memory.
+"""Digests of files by BLAKE3, which is computed about as fast as memory is read.
 
-See https://github.com/BLAKE3-team/BLAKE3-specs; `b3sum` computes the same. SHA-256 takes four times as long, and on
-processors without instructions for it twenty times, which would double the time of a conversion.
+https://github.com/BLAKE3-team/BLAKE3-specs. `b3sum` computes the same. SHA-256 would take four times as long, and
+twenty times on processors without instructions for it, which is as long as the whole rest of a conversion.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from blake3 import blake3
 
 from pipeline.wire import plain
 
-_BLOCK = 16 << 20  # bytes read and digested at once; large, so that this thread rarely waits for the interpreter's lock
+_BLOCK = 16 << 20  # bytes read and digested at once; large, to rarely wait for the interpreter lock
 
 
 def digest(chunks: Iterable[bytes | memoryview]) -> str:
@@ -26,12 +26,12 @@ def digest(chunks: Iterable[bytes | memoryview]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Return the digest of a file. Raises OSError if it cannot be read, or is not a file."""
+    """Return the digest of a file. Raises OSError, also for anything that is not a file."""
     return digest(_blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[memoryview]:
-    """Yield the bytes of a file in blocks. A block is valid only until the next one is requested."""
+    """Yield the bytes of a file in blocks. Each block is valid until the next one is requested."""
     with plain.opened(path) as stream:
         block = memoryview(bytearray(min(_BLOCK, os.fstat(stream.fileno()).st_size + 1)))
         while size := stream.readinto(block):  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Recognises files that are not networks, so that the error can say what they are and what to do."""
+"""Recognises files of other formats, so that an error can say what a file is and what to do with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VARINT = rb"[\x80-\xff]*[\0-\x7f]"
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """The name of a format, with an article, and what a user can do with such a file, if anything."""
+    """The name of a format, with an article, and advice for the user of such a file, if there is any."""
 
     name: str
     advice: str = ""
@@ -120,7 +120,7 @@ _SOLVER = re.compile(
 
 
 def foreign(data: memoryview) -> Foreign | None:
-    """Return what a file is that is of no format of this program; None if that is not known."""
+    """Return what a file of another format is; None if it is unknown."""
     head = bytes(data[:4096])
     if not head:
         return Foreign("an empty file", "fetch or save it again")
@@ -134,7 +134,7 @@ def foreign(data: memoryview) -> Foreign | None:
 
 
 def hdf5_of_others(head: bytes) -> Foreign | None:
-    """Return what an HDF5 file is that holds no weights of Caffe, judged by the names in it; None if not known."""
+    """Return what an HDF5 file without Caffe weights is, by the names in it."""
     return next((found for name, found in _IN_HDF5.items() if name in head), None) if head[1:4] == b"HDF" else None
 
 
@@ -153,7 +153,7 @@ def _text(head: bytes) -> Foreign | None:
 
 
 def _is_wide(head: bytes) -> bool:
-    """Return whether this is text in UTF-16 without a byte order mark: every other byte of Latin letters is 0."""
+    """Return whether a text is UTF-16 without a byte order mark: every other byte of Latin letters is 0."""
     even, odd = head[:64:2], head[1:64:2]
     return any(
         set(zeros) == {0} and _TEXT.match(letters.decode("latin-1")) for zeros, letters in ((even, odd), (odd, even))

@@ -1,4 +1,4 @@
-"""System calls that make writing faster: copies between files, and synchronising with the disk meanwhile."""
+"""Uses the kernel to copy between files, and to write to disk in the background."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from io import BufferedWriter
 from threading import Event
 
-LARGE = 1 << 20  # bytes; a second thread and these system calls pay for files of this size
-_SYNC_SECONDS = 0.02  # between two calls of fsync; about 50 MB are written in this time
+LARGE = 1 << 20  # bytes; for smaller files, threads and system calls cost more than they save
+_SYNC_SECONDS = 0.02  # between two syncs, in which some 50 MB are written
 
 
 def copy_range(source: int, target: int, start: int, size: int) -> int:
-    """Copy `size` bytes of a file, starting at `start`, to the current position of `target`.
+    """Copy `size` bytes from offset `start` of a file to the current position of `target`; return how many were copied.
 
-    Returns how many bytes were copied, which may be fewer, or none. The bytes do not pass through this process, and
-    file systems that can share blocks between files do so. An OSError ends the copy, but is not raised: if it is not
-    peculiar to this system call, then it occurs again when the caller writes the rest.
+    The kernel copies them, or shares blocks if the file system can. An error ends the copy without being raised: if it
+    is a real problem, writing the rest will raise it, too.
     """
     copied = 0
     if hasattr(os, "copy_file_range"):
@@ -32,10 +31,10 @@ def copy_range(source: int, target: int, start: int, size: int) -> int:
 
 @contextmanager
 def synced(file: BufferedWriter) -> Iterator[None]:
-    """Ensure that all that is written to `file` in the block is on the disk at the end of the block.
+    """Sync everything that is written to `file` inside the block to disk, by the end of the block.
 
-    A thread calls fsync repeatedly during the block, so that little is left to do at its end. Raises OSError if any of
-    these calls fails.
+    A thread starts to sync at once, so that the disk is done soon after the last bytes are written. Raises OSError if
+    the disk fails, at any time.
     """
     written = Event()
 

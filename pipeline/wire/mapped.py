@@ -1,4 +1,4 @@
-"""Maps files into memory, read-only, so that a weight is a view that costs nothing until it is used."""
+"""Maps files read-only, so that weights are views which cost nothing until they are used."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.wire.plain import NotPlainError, opened
 
 
 class MappedFile(mmap.mmap):
-    """A file in memory whose `descriptor` stays open, so that the kernel can copy from the file itself."""
+    """A mapped file whose `descriptor` stays open, so that the kernel can copy from the file."""
 
     descriptor: int
 
 
 def map_file(path: Path) -> memoryview:
-    """Return a read-only view of a whole file: empty for an empty file, else of a MappedFile.
+    """Map a whole file read-only, and return a view of it.
 
     Raises UsageError if there is no such file, MachineError if it cannot be read.
     """
@@ -47,7 +47,7 @@ def _unreadable(path: Path, error: OSError) -> UsageError | MachineError:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Prepend the name of the file to the `where` of an InvalidInputError that is raised inside the block."""
+    """Add the name of the file to the place in an InvalidInputError that is raised inside the block."""
     try:
         yield
     except InvalidInputError as error:

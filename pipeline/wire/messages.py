@@ -1,6 +1,6 @@
-"""Reads protobuf messages, text or binary, from files of other programs.
+"""Reads protobuf messages from untrusted files, text or binary.
 
-Unknown fields are errors: a network from which a field was silently dropped may compute something else.
+They are read strictly: if an unknown field were ignored silently, the network might compute something else.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import InvalidInputError, Problem, UnsupportedError
 from pipeline.wire import scan
-from pipeline.wire.words import LONGEST_PATH, check_name
+from pipeline.wire.words import CONTROL, LONGEST_PATH, check_name
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 M = TypeVar("M", bound="Message")
 
-_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 _TEXT = re.compile(rb"\xef?\xbb?\xbf?(?:\s|#[^\n]*\n)*[A-Za-z_][\w.]*\s*[:{<]")
 # Comments, strings, and words that are too long. A string that is not closed is matched up to the end of its line, so
 # that no character is scanned twice.
@@ -31,11 +30,11 @@ _UNKNOWN = re.compile(r'Message type "([\w.]+)" has no field named "([^"]*)"|Enu
 
 
 def is_text(view: memoryview) -> bool:
-    """Return whether a file holds a message in text form: it begins with the name of a field, without control bytes.
+    """Return whether a file holds a message as text: it begins with the name of a field, and has no control bytes.
 
-    The absence of control bytes is not enough: a binary net with only a name is a line feed, a length and that name.
+    The first condition is needed because a tiny binary net may have no control bytes but the line feed, either.
     """
-    return _TEXT.match(view) is not None and _BINARY.search(view) is None
+    return _TEXT.match(view) is not None and CONTROL.search(view) is None
 
 
 def count_parts(view: memoryview, *path: int, word: str) -> int:
@@ -49,14 +48,14 @@ def count_parts(view: memoryview, *path: int, word: str) -> int:
 
 
 def parse(view: memoryview, kind: type[M], path: Path) -> M:
-    """Return a message in either form. Raises InvalidInputError if damaged, UnsupportedError for unknown fields."""
+    """Read a message, text or binary. Raises InvalidInputError if damaged, UnsupportedError for unknown fields."""
     return parse_text(view, kind, path) if is_text(view) else parse_binary(view, kind, path)
 
 
 def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
-    """Return a message in text form (.prototxt, .pbtxt). Raises as `parse`; the errors name the line.
+    """Read a message from text (.prototxt, .pbtxt). Errors name the line.
 
-    Fields that the schema lacks are kept if the schema has a place for them (see `unknown_fields.keep`).
+    Unknown fields are kept in the message that has a place for them (see `unknown_fields.keep`).
     """
     from google.protobuf import text_format
 
@@ -92,10 +91,7 @@ def parse_text(view: memoryview, kind: type[M], path: Path) -> M:
 
 
 def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Callable[[str], None] | None = None) -> M:
-    """Return a message in binary form. Raises InvalidInputError if it is damaged.
-
-    If the schema lacks fields, `note` is called for each of them, or else an UnsupportedError that lists all is raised.
-    """
+    """Read a binary message. Unknown fields are an error that names all of them, or are passed to `note`."""
     from google.protobuf.message import DecodeError
 
     try:
@@ -113,7 +109,7 @@ def parse_binary(view: memoryview | bytes, kind: type[M], path: Path, note: Call
 
 
 def _is_field(name: str | None, line: str) -> bool:
-    """Return whether an unknown name is really a field (or an enum value, None), not a word of some other text."""
+    """Return whether a word is a field that the schema lacks, rather than a word of some other kind of text."""
     return name is None or re.search(rf"\b{re.escape(name)}\s*[:{{<]", line) is not None
 
 
@@ -125,7 +121,7 @@ def _wording(unknown: re.Match[str]) -> str:
 
 
 def _unknown(message: Message, place: str = "") -> Iterator[str]:
-    """Yield a sentence for each field of a message, and of the messages in it, that the schema lacks.
+    """Describe the unknown fields of a message and of the messages in it, each with the innermost named `place`.
 
     `place` (" of NAME") names the nearest enclosing message that has a name. Raises InvalidInputError for text that is
     not UTF-8, and for names that are too long.

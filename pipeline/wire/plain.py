@@ -1,4 +1,4 @@
-"""Opens regular files only: a pipe or device in the place of a file is refused, instead of being waited for."""
+"""Opens files in folders where others may have put something else in their place, such as a named pipe."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-_LARGEST = 1 << 28  # bytes of a file that is read whole
+_LARGEST = 1 << 28  # bytes that a file may have to be read as a whole
 
 
 class NotPlainError(OSError):
-    """A path is not a regular file (but a folder, pipe, device or socket), or the file is too large to read whole."""
+    """A folder, pipe, device or socket, or a file that is too large, is in the place of a file."""
 
 
 def opened(path: Path) -> BinaryIO:
-    """Open a file for reading, unbuffered, without blocking on pipes. Raises NotPlainError, OSError."""
+    """Open a file for reading, unbuffered and without blocking. Raises NotPlainError, OSError."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     kind = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(kind):

@@ -1,4 +1,4 @@
-"""Reads protobuf's wire format in place: where each field of a message is, without copying its bytes.
+"""Reads protobuf's wire format in place: finds where each field of a message is, without copying its bytes.
 
 A message is a sequence of fields, each a tag (field number * 8 + wire type, as a varint) and a payload
 (https://protobuf.dev/programming-guides/encoding). Every length is checked against the message that holds it.
@@ -6,7 +6,8 @@ A message is a sequence of fields, each a tag (field number * 8 + wire type, as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from pipeline.errors import InvalidInputError
@@ -20,15 +21,16 @@ else:
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
 _WIDTH = {FIXED32: 4, FIXED64: 8}
+_MOST = 1 << 18  # parts of a message; a network has fewer layers, and a blob or tensor is one part or a few
 _FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
 
 
 class Field(NamedTuple):
     """One field of a message: `start` and `end` are the payload's bytes in the view.
 
-    `value` is the number of a varint, and the length of a length-delimited field. Fixed-width fields that
-    follow each other with one tag, as unpacked numbers do, are a single Field: `value` is how many, `start`
-    the first payload and `end` where the last one ends.
+    `value` is the number in a varint, or the length of a length-delimited field. Consecutive fixed-width fields with
+    the same tag, as unpacked numbers, are a single Field: `value` is their number, `start` the first payload, and `end`
+    the end of the last one.
     """
 
     number: int
@@ -39,11 +41,11 @@ class Field(NamedTuple):
 
 
 def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
-    """Yield the fields of the message in view[start:end], in the order of the file.
+    """Yield the fields of the message in view[start:end], in order.
 
-    Raises InvalidInputError, with the byte offset, if the bytes are not a message.
+    Raises InvalidInputError, with the byte offset, if the bytes are not a message, or one of more than 2^18 parts.
     """
-    at = start
+    at, parts = start, 0
     while at < end:
         tag_start = at
         tag, at = _varint(view, at, end)
@@ -54,7 +56,7 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
             value, after = _varint(view, at, end)
         elif wire_type == LENGTH_DELIMITED:
             value, at = _varint(view, at, end)
-            after = at + value
+            after, parts = at + value, parts + 1
         elif wire_type in _WIDTH:
             value = _run(view, tag_start, at, end, _WIDTH[wire_type])
             after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
@@ -67,6 +69,8 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
                 why=f"it ends at byte {len(view)}, and field {number} goes on to byte {after}",
                 advice="fetch or copy it again",
             )
+        if parts > _MOST:
+            _damaged(tag_start, f"a message of more than {_MOST:,} parts")
         if after > end or (value == 0 and wire_type in _WIDTH):
             _damaged(tag_start, f"field {number} runs past the end of its message at byte {end}")
         yield Field(number, wire_type, value, at, after)
@@ -74,33 +78,64 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
 
 def count(view: memoryview, *path: int) -> int:
-    """Return the number of fields at a path of field numbers: (7, 1) counts the nodes in the graph of an ONNX model."""
+    """Return the number of fields at a path of field numbers: (7, 1) counts the nodes of an ONNX model."""
     level = fields(view, 0, len(view))
     for number in path[:-1]:
         level = (inner for field in level if field.number == number for inner in inside(view, field))
     return sum(field.number == path[-1] for field in level)
 
 
-def number_at(view: memoryview, at: int) -> int:
-    """Return the field number of the tag at an offset, even if its payload is cut off; 0 if there is no tag."""
+def first_of(view: memoryview, *numbers: int, name: int = 0) -> Field | None:
+    """Return the first field of a file that has one of these numbers, even if it is cut off by the end of the file.
+
+    None if there is no such field or it has no length, and if the field `name` comes before it twice or is no text.
+    """
+    at, named = 0, False
     try:
-        return _varint(view, at, len(view))[0] >> 3
+        for field in fields(view, 0, len(view)):
+            if field.number in numbers:
+                return field if field.wire_type == LENGTH_DELIMITED else None
+            if field.number == name:
+                if named or field.wire_type != LENGTH_DELIMITED:
+                    return None
+                named = True
+            at = field.end
+        return None
     except InvalidInputError:
-        return 0
+        return _cut(view, at, numbers)
+
+
+def _cut(view: memoryview, at: int, numbers: Container[int]) -> Field | None:
+    """Return what is there of a field that the file ends in, where it has a length and one of these numbers."""
+    try:
+        tag, at = _varint(view, at, len(view))
+        value, at = _varint(view, at, len(view))
+    except InvalidInputError:
+        return None
+    is_cut = tag >> 3 in numbers and tag & 7 == LENGTH_DELIMITED and at + value > len(view)
+    return Field(tag >> 3, LENGTH_DELIMITED, value, at, len(view)) if is_cut else None
+
+
+def kinds(view: memoryview, field: Field) -> set[tuple[int, int]]:
+    """Return the numbers of the fields in a field, each with its wire type, as far as they are a message's."""
+    found = set()
+    with suppress(InvalidInputError):
+        for part in inside(view, field):
+            found.add((part.number, part.wire_type))
+    return found
 
 
 def inside(view: memoryview, field: Field) -> Iterator[Field]:
-    """Yield the fields of the message in a field. Raises InvalidInputError if it has another wire type."""
+    """Return the fields of the message in a field. Raises InvalidInputError if it has another wire type."""
     payload(view, field)
     return fields(view, field.start, field.end)
 
 
 def numbers(view: memoryview, found: Iterable[Field], dtype: str) -> np.ndarray[Any, Any]:
-    """Return the numbers of a repeated `<f4` or `<f8` field, packed or not, in order, from all its occurrences.
+    """Return the numbers in all occurrences of a repeated `<f4` or `<f8` field, packed or not, in order.
 
-    The same works for a bytes field that holds numbers of any dtype. A single packed run, which is what every writer
-    makes, is returned as a view of the file; anything else is copied once. Raises InvalidInputError if a field cannot
-    hold such numbers.
+    Fields of bytes that hold numbers of any type are read in the same way. A single packed run, which is what every
+    writer makes, is a view of the file; anything else is copied once.
     """
     itemsize = np.dtype(dtype).itemsize
     runs = []

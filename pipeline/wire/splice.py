@@ -1,6 +1,6 @@
 """Writes protobuf messages with large weights: small parts as bytes, weights directly from their memory or file.
 
-The size of the message is known before anything is written. Its digest is computed while it is written.
+All sizes are known before the first byte is written, and the digest is known with the last one.
 """
 
 from __future__ import annotations
@@ -77,17 +77,17 @@ def total(parts: Iterable[Part]) -> int:
 
 
 def check_size(name: str, size: int, advice: str = "") -> None:
-    """Raise UnsupportedError if a message has too many bytes for readers of protobuf."""
+    """Raise UnsupportedError if a message is too large for readers of protobuf."""
     if size >= LIMIT:
         reason = f"{size:,} bytes, and a protobuf message must stay under {LIMIT:,} bytes (2 GiB)"
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
 def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> str:
-    """Write `parts` to a new file and return its digest. A large file is on the disk when this returns.
+    """Write `parts` to a new file and return its digest. A large file is synced to disk.
 
-    Weights in a mapped file are copied by the kernel, other contiguous float32 memory is written as it is, and other
-    arrays are converted 8 MiB at a time. Meanwhile a second thread computes the digest, and a third calls fsync.
+    Arrays in a mapped file are copied by the kernel, other contiguous float32 arrays are written directly, and all
+    others are converted 8 MiB at a time. A second thread computes the digest meanwhile, and a third one syncs the file.
     Raises MachineError if the disk is full or the file cannot be written.
     """
     parts = list(parts)
@@ -110,7 +110,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -
 
 
 def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
-    """Yield the bytes of `parts` in chunks. A chunk is valid only until the next one is requested."""
+    """Yield the bytes of `parts` in chunks. Each chunk is valid until the next one is requested."""
     for part in parts:
         if isinstance(part, bytes):
             yield part
@@ -119,7 +119,7 @@ def _chunks(parts: Iterable[Part]) -> Iterator[bytes | memoryview]:
 
 
 def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
-    """Append a part to a file, and yield the number of bytes written in each step."""
+    """Append a part, and yield the number of bytes written in each step."""
     if isinstance(part, bytes):
         yield file.write(part)
         return
@@ -134,10 +134,7 @@ def _append(file: BufferedWriter, part: Part) -> Iterator[int]:
 
 
 def _copied(file: BufferedWriter, array: np.ndarray[Any, Any]) -> Iterator[int]:
-    """Let the kernel append an array of a mapped file, and yield the number of bytes copied in each step.
-
-    The array must be contiguous. If it is not in a mapped file nothing is copied, and the kernel may stop early.
-    """
+    """Let the kernel append an array in a mapped file, or its beginning, and yield the number of bytes in each step."""
     source = _mapped(array)
     if source is None:
         return
@@ -164,9 +161,9 @@ def _mapped(array: np.ndarray[Any, Any]) -> MappedFile | None:
 
 
 def float_bytes(array: np.ndarray[Any, Any]) -> Iterator[memoryview]:
-    """Yield the numbers of an array as little-endian float32 bytes: in one view if they are stored so, else in chunks.
+    """Yield the numbers of an array as little-endian float32 bytes, without a copy if it holds just that.
 
-    A chunk is valid only until the next one is requested.
+    A converted chunk is valid until the next one is requested.
     """
     if not array.size:
         return

@@ -1,4 +1,4 @@
-"""Removes the fields with weights from a message, so that the rest is small enough to parse."""
+"""Removes the fields of weights from messages, so that they are small enough to parse."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Finds all fields of a message in text form that its schema lacks, and keeps them if the schema has a place for them.
+"""Finds all fields in the text of a message that its schema lacks, and keeps them where the schema has a place.
 
-protobuf's own parser either stops at the first of them, or silently drops them all.
+protobuf's own parser either stops at the first unknown field, or ignores all of them silently.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 KEEPER = "unknown"  # the field of a message that keeps what its schema lacks: its `path`, `text` and `line`
-DEEPEST = 60  # nested messages; deeper ones are left to protobuf's parser, which refuses them
+DEEPEST = 60  # nested messages; protobuf's own parser refuses what is nested deeper
 
 _BETWEEN = r"(?:\s|\#[^\n]*+)*+"  # spaces and comments
 _TOKEN = re.compile(
@@ -27,7 +27,7 @@ _CLOSING = {"{": "}", "<": ">"}
 
 
 class Token(NamedTuple):
-    """A word, a string or a punctuation mark of the text, and its position."""
+    """A word, a string or a punctuation mark in a text, with its position."""
 
     text: str
     start: int
@@ -38,8 +38,8 @@ class Token(NamedTuple):
 class UnknownField:
     """A field that the schema lacks, or a value that its enum lacks.
 
-    `path` leads to it from the message that keeps it; `text` is its value as written. It spans text[start:end], inside
-    the field of the keeping message that begins at `anchor`.
+    `path` leads to it from the message that keeps it; `text` is its value as it was written. It is at `start` to `end`,
+    inside the field of that message which begins at `anchor`.
     """
 
     path: str
@@ -50,7 +50,7 @@ class UnknownField:
 
 
 def unclosed(text: str) -> int:
-    """Return the line of the innermost message that the text opens and never closes; 0 if it closes all."""
+    """Return the line where the innermost unclosed message is opened; 0 if all messages are closed."""
     opened, end = list[int](), 0
     for token in _tokens(text):
         end = token.end
@@ -63,14 +63,14 @@ def unclosed(text: str) -> int:
 
 
 class _Irregular(Exception):  # noqa: N818 - a reason to give up, not a fault
-    """The text is left to protobuf's own parser."""
+    """The text is irregular, and left to protobuf's own parser."""
 
 
 def keep(text: str, kind: type[Message]) -> str:
     """Return the text with each unknown field moved into the field `unknown` of the nearest message that has one.
 
-    Line numbers stay the same. Text that is not a message, or nested too deeply, is returned unchanged, and so is text
-    of a kind of message without `unknown`.
+    Line numbers do not change. Text that is no message or too deeply nested, and text of messages without `unknown`, is
+    returned unchanged.
     """
     message: Any = kind.DESCRIPTOR
     if KEEPER not in message.fields_by_name:
@@ -95,7 +95,7 @@ def keep(text: str, kind: type[Message]) -> str:
 
 
 def _tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of a text, up to the first character that belongs to none."""
+    """Yield the tokens of a text, up to something that is not a token."""
     at = 0
     while match := _TOKEN.match(text, at):
         yield Token(match["token"], match.start("token"), match.end("token"))
@@ -108,7 +108,7 @@ def _escaped(text: str) -> str:
 
 
 class _Scan:
-    """A walk over the tokens of a text, guided by the schema of its message."""
+    """A walk over the tokens of a text, guided by the schema."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -136,7 +136,7 @@ class _Scan:
     def message(
         self, kind: Descriptor, path: tuple[str, ...], anchor: int | None = None, closing: str = ""
     ) -> Iterator[UnknownField]:
-        """Yield the unknown fields up to `closing`. `path` and `anchor` are relative to the message that keeps them."""
+        """Return the unknown fields up to `closing`. `path` and `anchor` are as in UnknownField."""
         if len(path) > DEEPEST:
             raise _Irregular
         if KEEPER in kind.fields_by_name:
@@ -185,7 +185,7 @@ class _Scan:
 
 
 def _fits(field: FieldDescriptor, written: str) -> bool:
-    """Return whether an enum may have the value: a name of its own, or any number, which protobuf's parser checks."""
+    """Return whether an enum may have this value: a known name, or a number, which protobuf's parser checks."""
     if field.enum_type is None or not _NAME.fullmatch(written):
         return True
     return written in field.enum_type.values_by_name

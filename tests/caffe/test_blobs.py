@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,6 +93,18 @@ def test_numbers_that_do_not_fill_their_shape_are_refused_naming_the_layer(field
     with pytest.raises(InvalidInputError) as caught:
         one(**fields)
     assert caught.value.where.startswith("layer 'l', byte ")
+
+
+def test_a_long_shape_is_refused_before_it_is_read():
+    net = NetParameter()
+    net.layer.add(name="l", blobs=[BlobProto(data=[1], shape={"dim": [1] * (1 << 20)})])
+    view = memoryview(net.SerializeToString())
+    tracemalloc.start()
+    with pytest.raises(InvalidInputError, match="not those of a Caffe network"):
+        scan_blobs(view)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
 
 
 def test_layers_of_all_ages_are_found():

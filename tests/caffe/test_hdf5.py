@@ -1,10 +1,14 @@
 import contextlib
+import itertools
 import math
+import re
 import sys
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from pipeline.caffe.files import read_pair, read_weights
 from pipeline.errors import InvalidInputError, OverBudget, PipelineError, UsageError
@@ -103,9 +107,12 @@ def test_what_is_not_caffes_is_refused(path, content):
 
 @pytest.mark.parametrize("times", [1, 20])
 def test_numbers_that_are_compressed_too_well_are_refused_before_they_are_unpacked(path, times):
+    zeros = zlib.compress(bytes(4 << 20))
     with h5py.File(path, "a") as file:
         side = (1 << 14) // math.isqrt(times)
-        file["data"].create_dataset("l/0", (side, side), "f4", chunks=(1024, 1024), compression="gzip")
+        packed = file["data"].create_dataset("l/0", (side, side), "f4", chunks=(1024, 1024), compression="gzip")
+        for place in itertools.product(range(0, side, 1024), repeat=2):
+            packed.id.write_direct_chunk(place, zeros)
         for index in range(1, times):
             file["data/l"][str(index)] = file["data/l/0"]  # the same numbers, by another name
     tracemalloc.start()
@@ -114,6 +121,60 @@ def test_numbers_that_are_compressed_too_well_are_refused_before_they_are_unpack
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 400 << 20
+
+
+def test_pieces_that_reach_over_the_edge_are_read(path):
+    numbers = np.arange(35, dtype="f4").reshape(5, 7)
+    with h5py.File(path, "a") as file:
+        settings = {"compression": "gzip", "shuffle": True, "fletcher32": True}
+        file["data"].create_dataset("l/0", data=numbers, chunks=(2, 3), **settings)
+    assert_array_equal(read_weights(path)["l"][0].array, numbers)
+
+
+def _in_one_piece(data):
+    """Write a dataset of 16 numbers whose one piece would hold half a gigabyte."""
+    settings = {"maxshape": (None, None), "chunks": (1 << 14, 1 << 13), "compression": "gzip"}
+    data.create_dataset("l/0", (4, 4), "f4", **settings).id.write_direct_chunk((0, 0), zlib.compress(b""))
+
+
+def _with_more_in_its_piece(data):
+    piece = zlib.compress(bytes(1 << 28))
+    data.create_dataset("l/0", (4, 4), "f4", chunks=(4, 4), compression="gzip").id.write_direct_chunk((0, 0), piece)
+
+
+def _of_no_pieces(data):
+    data.create_dataset("l/0", (8000, 8000), "f4", chunks=(1, 1))
+
+
+def _packed_twice(data):
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((4, 4))
+    for _ in range(2):
+        plan.set_filter(h5py.h5z.FILTER_DEFLATE, values=(9,))
+    space, kind = h5py.h5s.create_simple((4, 4)), h5py.h5t.IEEE_F32LE
+    dataset = h5py.h5d.create(data.create_group("l").id, b"0", kind, space, plan)
+    dataset.write_direct_chunk((0, 0), zlib.compress(zlib.compress(bytes(1 << 28))))
+
+
+@pytest.mark.parametrize(
+    ("write", "why"),
+    [
+        (_in_one_piece, "536,870,912 bytes of weights"),
+        (_with_more_in_its_piece, r"holds more numbers than its shape \(4, 4\)"),
+        (_of_no_pieces, "lacks numbers"),
+        (_packed_twice, "another filter than gzip"),
+    ],
+)
+def test_what_a_piece_holds_is_bounded_before_it_is_unpacked(path, write, why):
+    with h5py.File(path, "a") as file:
+        write(file["data"])
+    tracemalloc.start()
+    with pytest.raises((InvalidInputError, OverBudget)) as refused:
+        read_weights(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert re.search(why, f"{refused.value.what} {refused.value.why}")
+    assert peak < 8 << 20
 
 
 def test_a_damaged_file_is_read_or_refused(path):

@@ -218,6 +218,19 @@ def test_ctrl_c_twice_and_sigterm_stop_at_once_and_lose_no_finished_stage(
     assert list((store.root / "sessions").iterdir()) == []
 
 
+@pytest.mark.parametrize("command", ["plan", "status", "inspect"])
+def test_ctrl_c_before_or_without_a_run_is_told(
+    program: Program, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("exists", "is_file", "is_dir"):
+        monkeypatch.setattr(Path, name, interrupted)
+    said = program(command, program.model)
+    assert (said.code, said.err) == (130, "error: interrupted\n")
+
+
 def test_the_module_is_the_command(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, timeout=60, check=False

@@ -43,7 +43,7 @@ def test_plan_and_status_say_for_each_stage_hit_or_run_and_why(bench: Bench) -> 
     bench.run(stop_after="emit")
     for told in (_plan(bench), _status(bench)):
         assert [state for state, _ in told.values()][:2] == ["hit", "hit"]
-        assert told["import"][1][0].startswith("code, libraries, options and inputs are those it was made with, ")
+        assert told["import"][1][0].startswith("code, libraries, options and inputs are the same as when it was made, ")
         assert told["translate"] == ("run", ["it has not run for this model yet"])
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import config
-from pipeline.engine import batch, runner, status
-from pipeline.errors import MachineError
+from pipeline.config import Options
+from pipeline.engine import batch, runner, scan, status
+from pipeline.errors import MachineError, Problem
 from pipeline.stages.stage import Task
 from tests.cli.conftest import Program
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY
@@ -232,17 +233,60 @@ def test_a_page_leads_to_the_reports_of_all(program: Program) -> None:
     assert f"there is no file {folder / 'gone.t7'}" in page.read_text()
 
 
+@pytest.mark.parametrize("command", ["plan", "scan"])
+def test_a_look_at_several_goes_past_those_that_fail(
+    program: Program, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(scan, "discover", lambda: STAGES)
+    folder = zoo(program, "a.t7", "b.t7")
+    gone, half = folder / "gone.t7", folder / "half.prototxt"
+    half.write_text('name: "n"\n')
+    models = (folder / "a.t7", gone, half, folder / "b.t7")
+    converted = program("convert", *models, "--output", program.output, "-q", "--json").data
+    data = program(command, *models, "--json").data
+    assert data["exit_code"] == converted["exit_code"] == 5
+    for key in ("model", "errors"):
+        assert [each[key] for each in data["models"]] == [each[key] for each in converted["models"]]
+    said = program(command, *models)
+    assert said.code == 5
+    headings = [line.split(": ")[0].rstrip(":") for line in said.out.splitlines() if ":" in line.split()[0]]
+    assert headings == ["a", "gone", "half", "b"]
+    assert f"gone: there is no file {gone}\n" in said.out
+    assert f"gone: error: there is no file {gone}\n  where: command line\n" in said.err
+
+
+def test_a_bug_in_the_look_at_one_leaves_the_others_be(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(options: Options) -> scan.Scan:
+        if options.name == "b":
+            return scan.Scan("import", (Problem("1 (nn.Odd)", "it is odd"),))
+        raise {"a": ZeroDivisionError("oops"), "c": PermissionError(13, "Permission denied", "c.t7")}[options.name]
+
+    monkeypatch.setattr(scan, "scan", look)
+    said = program("scan", zoo(program, "a.t7", "b.t7", "c.t7"), "--json")
+    a, b, c = said.data["models"]
+    assert (said.code, a["errors"][0]["kind"], len(b["problems"]), c["errors"][0]["kind"]) == (1, "bug", 1, "machine")
+
+
 @pytest.mark.parametrize("record", ["", '{"format": 0}', "[" * 100_000])
 def test_a_record_that_is_damaged_hides_none_of_the_others(program: Program, record: str) -> None:
     folder = zoo(program, "a.t7", "b.t7", "c.t7")
     program("convert", folder, "--output", program.output, "-q")
-    (program.output / "b" / "run.json").write_text(record)
-    assert states(program, program.output) == {"a": "done", "c": "done"}
-    for command in ("status", "report"):
+    (program.output / "a" / "run.json").write_text(record)
+    assert states(program, program.output) == {"b": "done", "c": "done"}
+    for command in ("status", "report", "resume", "verify"):
         said = program(command, program.output)
-        assert (said.code, said.err.count("error: "), "b/run.json is" in said.err) == (5, 1, True)
-    assert not (program.output / "b" / "report.html").exists()
+        assert (said.code, said.err.count("error: "), "a/run.json is" in said.err) == (5, 1, True)
+    assert not (program.output / "a" / "report.html").exists()
     assert (program.output / "c" / "report.html").exists()
+
+
+def test_a_record_that_may_not_be_read_hides_none_of_the_others(program: Program) -> None:
+    program("convert", zoo(program, "a.t7", "b.t7"), "--output", program.output, "-q")
+    (program.output / "a" / "run.json").chmod(0)
+    with unprivileged():
+        said = program("status", program.output)
+    assert (said.code, "a/run.json" in said.err) == (MachineError.exit_code, True)
+    assert said.out.splitlines()[-1] == "1 models: 1 done"
 
 
 def test_a_folder_without_runs_is_refused(program: Program) -> None:

@@ -84,6 +84,15 @@ def test_a_page_or_its_json_takes_no_other_files_place(program: Program, name: s
     assert not program.output.joinpath("run.json").exists()
 
 
+@pytest.mark.parametrize("place", ["/", ".", "..", ""])
+def test_a_page_is_no_folder(program: Program, place: str) -> None:
+    said = program.convert("--no-verify", "--report", place)
+    assert (said.code, "is a folder" in said.err) == (2, True)
+    program.convert("--no-verify")
+    said = program("report", program.output, "--output", place)
+    assert (said.code, "is a folder" in said.err) == (2, True)
+
+
 def test_a_page_is_not_called_json(program: Program) -> None:
     said = program.convert("--no-verify", "--report", program.folder / "page.json")
     assert (said.code, "its JSON is written beside it" in said.err) == (2, True)

@@ -177,7 +177,7 @@ def test_a_record_that_is_no_json_blocks_nothing(program: Program, piece: bytes)
         assert "is damaged" in said.err
     said = program.convert()
     assert said.code == 0
-    assert "run.json is damaged: it is no JSON; it counts as none" in said.err
+    assert "run.json is damaged: it is no JSON; it is ignored" in said.err
 
 
 @pytest.mark.parametrize("text", ['{"mine": 1}', "no json", "[1]", '{"checks": [], "passed": true}'])

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import delivery, events
-from pipeline.engine.record import load
+from pipeline.engine.record import DeliveredFile, load
 from pipeline.engine.reporters import remark
 from pipeline.errors import MachineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.digests import Digests
+from pipeline.wire.digest import file_digest
 from tests.engine.fakes import EMIT, IMPORT, TORCH, TRANSLATE, VERIFY, Bench
 
 
@@ -33,18 +34,39 @@ def test_where_links_are_impossible_the_file_is_copied(tmp_path: Path, monkeypat
     monkeypatch.setattr(delivery, "reflink", lambda *_: False)
     source = tmp_path / "a"
     source.write_bytes(b"x" * (1 << 20))
-    sizes = {"b": source.stat().st_size}
-    assert delivery.place({"b": source}, tmp_path, Digests(tmp_path), sizes) == {"b": "copied"}
+    assert delivery.place({"b": source}, tmp_path, Digests(tmp_path), {"b": _entry(source)}) == {"b": "copied"}
     assert (tmp_path / "b").read_bytes() == source.read_bytes()
 
 
-def test_a_file_that_is_cut_in_the_store_while_it_is_delivered_gets_no_name(tmp_path: Path) -> None:
-    whole, cut = tmp_path / "whole", tmp_path / "cut"
-    whole.write_bytes(b"whole")
-    cut.write_bytes(b"cu")
-    with pytest.raises(MachineError, match="was cut while it was delivered"):
-        delivery.place({"a": whole, "b": cut}, tmp_path, Digests(tmp_path), {"a": 5, "b": 3})
-    assert {path.name for path in tmp_path.iterdir()} == {"whole", "cut"}
+@pytest.mark.parametrize("left", [b"cut", b"of the same size", b""], ids=["cut", "changed", "emptied"])
+@pytest.mark.parametrize("size", [16, 1 << 17, 1 << 20], ids=["small", "remembered", "linked"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_file_that_changes_in_the_store_while_it_is_delivered_gets_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes, size: int, moment: str
+) -> None:
+    whole, changed, output, real = tmp_path / "whole", tmp_path / "changed", tmp_path / "out", delivery._transfer
+    output.mkdir()
+    for path in (whole, changed):
+        path.write_bytes(b"x" * size)
+    digests = Digests(tmp_path / "digests")
+    digests.folder.mkdir()
+    digests.remember(changed, file_digest(changed))
+
+    def meddled_with(source: Path, target: Path) -> str:
+        how = real(source, target) if moment == "after" else ""
+        if source == changed:
+            source.write_bytes(left * (size // 16))
+        return how or real(source, target)
+
+    monkeypatch.setattr(delivery, "_transfer", meddled_with)
+    entries = {"a": _entry(whole), "b": _entry(changed)}
+    with pytest.raises(MachineError, match="changed while it was delivered"):
+        delivery.place({"a": whole, "b": changed}, output, digests, entries)
+    assert list(output.iterdir()) == []
+
+
+def _entry(path: Path) -> DeliveredFile:
+    return DeliveredFile(blake3=file_digest(path), size=path.stat().st_size, kind="caffe", key="k")
 
 
 def test_large_files_are_read_once_for_their_digest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.config import Options
 from pipeline.engine import planner
 from pipeline.store.store import Store
 from tests.engine.fakes import NAMES, STAGES, Bench
+from tests.support import edit_record
 
 
 def _plan(bench: Bench, **typed: object) -> dict[str, tuple[str, list[str]]]:
@@ -28,7 +31,7 @@ def test_the_option_that_changed_is_told_with_both_values(bench: Bench) -> None:
     planned = _plan(bench, root="model.net")
     assert planned["import"] == ("run", ["option root changed from nothing to model.net"])
     assert planned["emit"][0] == "follows"
-    assert "graph it reads is made anew" in planned["emit"][1][0]
+    assert "graph it reads is made again" in planned["emit"][1][0]
 
 
 def test_a_stage_with_a_change_of_its_own_is_sure_to_run(bench: Bench) -> None:
@@ -91,3 +94,10 @@ def test_a_plan_as_json_has_reasons_as_data(bench: Bench) -> None:
     (verify,) = [entry for entry in planner.as_json(planner.plan(options, STAGES)) if entry["stage"] == "verify"]
     reason = verify["reasons"][0]
     assert (reason["kind"], reason["name"], reason["before"], reason["after"]) == ("option", "seed", 0, 9)
+
+
+def test_what_is_cached_is_told_without_the_store_that_a_sent_record_names(bench: Bench, tmp_path: Path) -> None:
+    bench.run()
+    edit_record(bench.output, lambda record: record.update(store=str(tmp_path / "theirs")))
+    assert planner.cached(bench.output, bench.options(), STAGES)
+    assert not (tmp_path / "theirs").exists()

@@ -119,8 +119,8 @@ def test_an_option_for_another_format_is_told_to_change_nothing(tmp_path: Path) 
     asked: dict[str, object] = {"cut": ("auto",), "phase": "TEST", "root": "model.net", "level": None, "states": False}
     (options,) = load(None, {"model": tmp_path / "net.t7", **asked}, {})
     assert idle(options, recognise(options)) == [
-        "--cut is for Caffe networks, and changes nothing",
-        "--phase is for Caffe networks, and changes nothing",
+        "--cut is for Caffe networks, and has no effect",
+        "--phase is for Caffe networks, and has no effect",
     ]
 
 
@@ -128,6 +128,6 @@ def test_a_run_notes_an_option_that_changes_nothing_and_goes_on(bench: Bench) ->
     takes_level = replace(TRANSLATE, options=(*TRANSLATE.options, "level"))
     assert bench.run(stages=(IMPORT, EMIT, takes_level), level=1).exit_code == 0
     notes = [event.text for event in bench.events if isinstance(event, events.StageNote)]
-    assert notes == ["--level is for Caffe networks, and changes nothing"]
+    assert notes == ["--level is for Caffe networks, and has no effect"]
     assert bench.run(stages=(IMPORT, EMIT, takes_level), level=2).exit_code == 0
     assert bench.hits() == ["import", "emit", "translate"]

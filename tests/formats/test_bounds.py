@@ -73,7 +73,7 @@ CROWDS = {
     "old.prototxt": b"layers {}\n" * MANY,
     "layers.caffemodel": NetParameter(layer=[LayerParameter()] * MANY).SerializeToString(),
     "blobs.caffemodel": NetParameter(layer=[LayerParameter(name="l", blobs=[BlobProto()] * MANY)]).SerializeToString(),
-    "predict_net.pb": NetDef(op=[OperatorDef()] * MANY).SerializeToString(),
+    "predict_net.pb": NetDef(op=[OperatorDef(type="Relu")] * MANY).SerializeToString(),
     "predict_net.pbtxt": b'name: "n"\n' + b"op {}\n" * MANY,
     "model.onnx": ModelProto(ir_version=8, graph=GraphProto(name="g", node=[NodeProto()] * MANY)).SerializeToString(),
 }

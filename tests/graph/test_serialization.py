@@ -75,10 +75,12 @@ def test_the_same_graph_gives_the_same_bytes_and_a_line_a_node(folder: Path, tmp
     json.loads((folder / GRAPH_FILE).read_text(), parse_constant=pytest.fail)  # strict JSON, no Infinity
 
 
-def test_names_that_are_no_text_come_back(tmp_path: Path) -> None:
-    net = Builder("caf\udce9 \u2603")
-    x = net.input("in\udcff", (1,))
-    graph = net.finish([net.add("Relu", net.add("Add", x, net.weight(np.ones(1), name="\udc80"), name="ä"), name="y")])
+def test_names_of_any_characters_come_back(tmp_path: Path) -> None:
+    net = Builder("caf\u00e9 \u2603")
+    x = net.input("in\0\n", (1,))
+    graph = net.finish(
+        [net.add("Relu", net.add("Add", x, net.weight(np.ones(1), name="\U0001f600"), name="ä"), name="y")]
+    )
     write(graph, tmp_path)
     assert read(tmp_path).nodes == graph.nodes
 
@@ -120,6 +122,8 @@ def document(folder: Path) -> dict[str, Any]:
         ("nodes.2.attributes.min", "nan?", "wrong type"),
         ("nodes.1", None, "damaged"),
         ("nodes", {"a": 1}, "damaged"),
+        ("name", "\udcff", "surrogates not allowed"),
+        ("nodes.0.name", "conv\ud800", "surrogates not allowed"),
     ],
 )
 def test_a_damaged_graph_is_refused(folder: Path, path: str, value: Any, message: str) -> None:

@@ -70,6 +70,21 @@ def test_a_clock_that_goes_back_from_one_look_to_the_next_takes_nothing_from_any
     assert bench.ran() == []
 
 
+def test_what_was_used_in_the_future_grows_old_from_now_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a machine leaves it whose clock was wrong; what it remembered of digests and runs is no other."""
+    outcome, now = bench.run(), time.time()
+    old = [bench.store.folder(stage.key) for stage in outcome.record.stages]
+    old += [path for name in ("digests", "history") for path in (bench.root / name).iterdir()]
+    for path in old:
+        os.utime(path, (now + 1e9, now + 1e9))
+    assert collect.collect(bench.store, Limits(older_than=86400), dry_run=True) == []
+    assert all(path.stat().st_mtime > now + 1e8 for path in old)
+    assert collect.collect(bench.store, Limits(older_than=86400)) == []
+    monkeypatch.setattr(time, "time", lambda: now + 40 * 86400)
+    assert len(collect.collect(bench.store, Limits(older_than=86400))) == len(NAMES)
+    assert not any(path.exists() for path in old)
+
+
 def test_a_dry_run_removes_nothing(bench: Bench) -> None:
     bench.run()
     assert len(collect.collect(bench.store, Limits(max_size=0), dry_run=True)) == len(NAMES)

@@ -228,7 +228,7 @@ def test_a_plan_says_what_would_be_fetched_and_that_nobody_answers(
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", None)
     planned = planner.plan(two.options(remote_store=memory), STAGES)
     assert {each.state for each in planned} == {"run"}
-    assert f"{memory} is of no use: TypeError" in str(planned[0].reasons[-1])
+    assert f"{memory} cannot be used: TypeError" in str(planned[0].reasons[-1])
 
 
 def test_no_record_has_a_run_connect_anywhere(memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

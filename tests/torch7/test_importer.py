@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,11 @@ def test_a_name_given_by_the_user_is_the_inputs_name(tmp_path):
     path = save(tmp_path / "net.t7", nn("Tanh"))
     graph = read(path, [TensorSpec((2, 3), "data")])
     assert graph.inputs[0].name == "data"
+
+
+def test_a_file_of_any_name_gives_a_network_whose_name_every_format_can_hold(tmp_path):
+    path = save(tmp_path / os.fsdecode(b"net\xff.t7"), nn("Tanh"))
+    assert read(path, [TensorSpec((2, 3))]).name == "net\\udcff"
 
 
 def test_an_identity_gives_its_input_by_a_node():

@@ -97,7 +97,7 @@ def test_states_that_are_given_already_stay_as_they_are():
 def test_a_network_without_states_of_its_own_is_told_so():
     notes = []
     lower(Module(as_read(nn("Tanh"))), [TensorSpec((2, 3))], mode=Mode(states=True), note=notes.append)
-    assert notes == ["no module of the network keeps a state of its own, and --states changes nothing"]
+    assert notes == ["no module of the network keeps a state of its own, and --states has no effect"]
 
 
 def test_a_repeater_starts_from_zeros_all_the_same():

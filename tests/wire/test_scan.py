@@ -108,6 +108,15 @@ def test_any_packed_payload_gives_numbers_or_is_refused(payload):
             assert error.where
 
 
+def test_a_message_of_very_many_parts_is_refused_where_they_become_too_many_and_one_of_many_numbers_is_not():
+    most = 1 << 18
+    parts = [b"\x0a\x00" * most, b"\x10\x01" * 2 * most]
+    assert len(scanned(b"".join(parts))) == 3 * most
+    with pytest.raises(InvalidInputError, match="damaged") as refused:
+        scanned(b"".join([*parts, b"\x0a\x00", b"no message"]))
+    assert (refused.value.where, "262,144 parts" in refused.value.why) == (f"byte {6 * most}", True)
+
+
 def test_a_field_of_another_wire_type_is_refused_where_a_certain_one_is_meant():
     view = memoryview(b"\x08\x01")
     (number,) = fields(view, 0, 2)

@@ -1,4 +1,4 @@
-"""Which executor options ask for."""
+"""Chooses the executor that the options ask for."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pipeline.engine.executors.executor import Executor
 from pipeline.engine.guards import no_signals
 from pipeline.errors import UsageError
 
-LOCAL = "local"  # instead of a scheduler's address: workers of this machine, for as long as the work lasts
+LOCAL = "local"  # the value of --scheduler for workers on this machine, which last as long as the work
 
 
 def chosen(options: Options) -> Executor | None:
-    """Return who does several jobs by these options; None for one after the other in this process.
+    """Return the executor for several jobs; None to run them one after the other in this process.
 
-    Raises UsageError where dask is asked for and not installed.
+    Raises UsageError if dask is asked for but not installed.
     """
     if options.scheduler:
         if options.scheduler == LOCAL:
@@ -32,13 +32,13 @@ def chosen(options: Options) -> Executor | None:
 
 
 def _start_fork_server() -> None:
-    """Start the process that forks the workers of a local cluster: it imports dask while this process does.
+    """Start the process that forks the workers of a local cluster, so that it imports dask while this one does.
 
-    Like them, it hears nothing of what a terminal sends to all its processes.
+    Like the workers, it ignores what a terminal sends to all its processes (Ctrl-C, hang-up).
     """
     from multiprocessing import forkserver, resource_tracker
 
-    resource_tracker.ensure_running()  # which unblocks signals in whatever thread begins it
+    resource_tracker.ensure_running()  # before signals are blocked: it unblocks them in the thread that starts it
     forkserver.set_forkserver_preload(["distributed"])
     with no_signals():
         forkserver.ensure_running()

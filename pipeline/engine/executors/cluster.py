@@ -1,4 +1,4 @@
-"""Conversions on the workers of a dask cluster, all of which see the same store, models and output folders."""
+"""Runs conversions on the workers of a dask cluster, which share the store, the models and the output folders."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from pipeline.errors import MachineError, PipelineError
 from pipeline.store import locking
 from pipeline.store.store import Session, opened
 
-MEMORY = "memory"  # the resource of a worker that says how many bytes it has
-_RESTARTED = "worker-restart-memory"  # the topic under which dask tells which worker exceeded its memory
-_PROOFS = 3  # that are tried, as a worker may die in the middle of one
+MEMORY = "memory"  # the dask resource by which a worker declares its memory, in bytes
+_RESTARTED = "worker-restart-memory"  # the topic under which dask reports workers that exceeded their memory
+_PROOFS = 3  # attempts to check the workers, as one may die in the middle of it
 _PATIENCE = 30  # seconds to wait for the scheduler, and for a first worker
-_TOGETHER = 16  # small models in a task at most: what dask does for a task takes as long as half a model
-_TURNS = 4  # that each worker has at least, so that all of them end at about the same time
-_SMALL = 1_000_000  # bytes of files up to which a model is one
-_AROUND = 500_000_000  # bytes that a conversion takes for whatever model: the program, PyTorch, the judges
-_TIMES = 5  # that the bytes of its files are held: by the evaluator and the judges, as weights and as values
+_TOGETHER = 16  # small models per task at most: a task costs dask half the time of a small model
+_TURNS = 4  # tasks per worker at least, so that all workers end at about the same time
+_SMALL = 1_000_000  # bytes of a model's files up to which it is small
+_AROUND = 500_000_000  # bytes that the conversion of any model needs: the program, PyTorch, the runtimes
+_TIMES = 5  # the size of a model's files: weights and activations, in the evaluator and in the runtimes
 _LOCALLY = {
-    "distributed.worker.multiprocessing-method": "forkserver",  # which has imported dask for all of them
+    "distributed.worker.multiprocessing-method": "forkserver",  # imports dask once for all workers
     "distributed.deploy.lost-worker-timeout": "1 week",  # a worker that is restarted is not lost
-    "distributed.worker.profile.enabled": False,  # which looks at each worker a hundred times a second, for nobody
+    "distributed.worker.profile.enabled": False,  # it samples each worker a hundred times a second, for no reader
     "distributed.admin.tick.interval": "1 s",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A job with its number, the bytes of its files, and who waits for its result."""
+    """A job with its number, the size of its files in bytes, and the promise of its result."""
 
     number: int
     job: Job
@@ -56,22 +56,43 @@ class _Asked:
 
 
 class Cluster(Executor):
-    """The workers of the scheduler that `options` name, or `LOCAL` ones, as many as they have jobs."""
+    """The workers of the scheduler that `options` name; with `LOCAL`, as many on this machine as -j says."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._name = f"torch2caffe2-{os.urandom(6).hex()}"  # of our plugin, and of the topic of our events
+        self._name = f"torch2caffe2-{os.urandom(6).hex()}"  # of our worker plugin, and of the topic of our events
         self._held = ExitStack()
         self._futures: list[Future] = []
         self._full: set[str] = set()  # addresses of workers that exceeded their memory
         self._asked = False
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
-        """Connect, and have each worker, and each that comes later, prove that it sees what is here and agrees."""
+        """Connect to the scheduler, or start a local cluster."""
+        self._report = report
         with _worded(self._options.scheduler):
             self._client = self._held.enter_context(_client(self._options, len(work)))
+
+    def submit(self, work: Sequence[Job]) -> list[Result]:
+        """Check the workers, then submit the jobs, the large ones first; small models share a task.
+
+        A task goes to a worker with enough memory if workers declare theirs. Raises MachineError for a worker that
+        does not see the same files, or has other versions.
+        """
+        self._check_workers(work)
+        asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
+        small = [each for each in asked if each.size <= _SMALL]
+        few = max(1, min(_TOGETHER, len(small) // (_TURNS * self._count or 1)))
+        for each in asked:
+            if each.size > _SMALL:
+                self._hand_out([each])
+        for first in range(0, len(small), few):
+            self._hand_out(small[first : first + few])
+        return [each.promise.result for each in asked]
+
+    def _check_workers(self, work: Sequence[Job]) -> None:
+        """Check that each worker, also one that joins later, sees the same files and has the same versions."""
         session = self._session()
-        self._client.subscribe_topic(self._name, partial(_hear, report))
+        self._client.subscribe_topic(self._name, partial(_hear, self._report))
         self._client.subscribe_topic(_RESTARTED, lambda message: self._full.add(message[1]["worker"]))
         with _worded(self._options.scheduler):
             by_files = all(self._client.run(worker.is_kept_out, session.path, on_error="ignore").values())
@@ -83,7 +104,7 @@ class Cluster(Executor):
         self._held.enter_context(passes_stops_to(self._ask))
 
     def _prove(self, plugin: worker.Convert) -> None:
-        """Have the workers prove themselves; where one dies meanwhile, those that are left."""
+        """Check all workers by registering their plugin; if one dies meanwhile, check the remaining ones."""
         for _ in range(_PROOFS - 1):
             with suppress(CommClosedError):
                 self._client.register_plugin(plugin, self._name)
@@ -91,39 +112,24 @@ class Cluster(Executor):
         self._client.register_plugin(plugin, self._name)
 
     def _leave(self) -> None:
-        """Ask nothing more of the workers, nor of those that come later."""
+        """Remove the plugin, so that workers that join later are not checked."""
         if self._client.status == "running":
             with suppress(OSError):
                 self._client.unregister_worker_plugin(self._name)
 
     def _session(self) -> Session:
-        """Open a session in the store. Where its file system grants no locks, it is one that nobody sweeps."""
+        """Open a session in the store; if its file system grants no locks, one that no process cleans up."""
         with locking.granted_by(worker.SchedulersLock):
             store = opened(self._options.store)
             if not locking.granted(store.root):
                 return self._held.enter_context(store.session())
         return self._held.enter_context(store.session())
 
-    def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Hand jobs out: the large ones go first, and to a worker with the memory for it where workers tell theirs.
-
-        Small ones go together, a few to a worker at a time.
-        """
-        asked = [_Asked(number, job, self._size(job), Promise()) for number, job in enumerate(work)]
-        small = [each for each in asked if each.size <= _SMALL]
-        few = max(1, min(_TOGETHER, len(small) // (_TURNS * self._count or 1)))
-        for each in asked:
-            if each.size > _SMALL:
-                self._hand_out([each])
-        for first in range(0, len(small), few):
-            self._hand_out(small[first : first + few])
-        return [each.promise.result for each in asked]
-
     def _size(self, job: Job) -> int:
         return sum(self._wanted.files.get(path, 0) for path in job.reads)
 
     def stop(self) -> None:
-        """Leave the workers, and the scheduler."""
+        """Disconnect; a local cluster ends."""
         self._held.close()
 
     def _hand_out(self, task: Sequence[_Asked]) -> None:
@@ -135,9 +141,10 @@ class Cluster(Executor):
         future.add_done_callback(partial(self._ended, task))
 
     def _ended(self, task: Sequence[_Asked], future: Future) -> None:
-        """Take results, which would be made anew if their worker died with them.
+        """Fetch the results of a task at once: dask would run it again if its worker died later.
 
-        What dask gives up goes out again: it may merely have waited where workers died. A worker knows what ran there.
+        A task that dask gives up is submitted again, as it may only have been queued on workers that died. Workers note
+        which models they begin, and set one aside after `DEATHS` deaths.
         """
         try:
             with _worded(self._options.scheduler):
@@ -155,13 +162,13 @@ class Cluster(Executor):
         future.release()
 
     def _died(self, workers: Sequence[str]) -> MachineError:
-        """Return the error where these workers died with a model."""
+        """Return the error for a model during which these workers died."""
         why = ", ".join(f"{each} (more memory than it has)" if each in self._full else each for each in workers)
         advice = "give the workers more memory, or convert it alone"
         return MachineError(f"{len(workers)} workers died with this model", why=why, advice=advice)
 
     def _ask(self, number: int) -> None:
-        """Ask the workers to stop after the stage that runs; when asked again, do not wait for them."""
+        """Ask the workers to stop after the stage that runs; the second time, cancel all tasks at once."""
         if self._asked:
             self._client.cancel(self._futures, force=True)
         else:
@@ -170,16 +177,16 @@ class Cluster(Executor):
 
 
 def _hear(report: events.Reporter, message: tuple[float, str]) -> None:
-    """Report the events of a message; its time is the scheduler's."""
+    """Report the events of a message, which comes with the scheduler's time."""
     for told in json.loads(message[1]):
         report(events.from_json(told))
 
 
 @contextmanager
 def _client(options: Options, jobs: int) -> Iterator[Client]:
-    """Connect to the scheduler that options name, or to one of our own."""
+    """Connect to the scheduler that the options name, or start a local cluster."""
     if options.scheduler != LOCAL:
-        asyncio.run(_reach(options.scheduler))  # a Client that reaches nobody waits a minute more at Python's end
+        asyncio.run(_reach(options.scheduler))  # a Client that cannot connect delays Python's exit by a minute
         with Client(options.scheduler, timeout=_PATIENCE, set_as_default=False) as client:
             client.wait_for_workers(1, timeout=_PATIENCE)
             yield client
@@ -190,27 +197,27 @@ def _client(options: Options, jobs: int) -> Iterator[Client]:
 
 
 def _local(workers: int) -> LocalCluster:
-    """Start workers that hear nothing of what a terminal sends to all its processes: it is we who ask them to stop."""
+    """Start local workers. They ignore a terminal's Ctrl-C: this process asks them to stop."""
     how = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
-    with no_signals():  # as the thread inherits that starts them, now and later
+    with no_signals():  # inherited by the thread that starts them, now or later
         return LocalCluster(n_workers=workers, **how)
 
 
 async def _reach(address: str) -> None:
-    """Return as soon as a scheduler answers. Raises OSError where none does in time, ValueError for no address."""
+    """Wait for the scheduler's answer. Raises OSError if none comes in time, ValueError for a malformed address."""
     comm = await connect(address, timeout=_PATIENCE, **Security().get_connection_args("client"))
     await comm.close()
 
 
 def _memory(workers: Mapping[str, Any]) -> int:
-    """Return the bytes that the largest worker has; 0 where not all of them tell, for then none can be asked for."""
+    """Return the memory of the largest worker, in bytes; 0 if not all workers declare theirs."""
     told = [each["resources"].get(MEMORY, 0) for each in workers.values()]
     return int(max(told)) if told and all(told) else 0
 
 
 @contextmanager
 def _worded(scheduler: str) -> Iterator[None]:
-    """Raise MachineError for what a cluster does to us."""
+    """Turn the errors of dask and of the network into MachineError."""
     try:
         yield
     except CancelledError:

@@ -1,4 +1,4 @@
-"""What does jobs side by side."""
+"""The interface of what runs jobs in parallel: processes of this machine, or a dask cluster."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ from collections.abc import Callable, Sequence
 from pipeline.engine import events
 from pipeline.engine.job import Job, ModelResult
 
-Result = Callable[[], ModelResult | None]  # waits for it; None where the user asked to stop before the job was begun
+Result = Callable[[], ModelResult | None]  # waits for the result; None if the user stopped before the job began
 
 
 class Executor(ABC):
-    """Does jobs side by side, between `start` and `stop`.
+    """Runs jobs in parallel, between `start` and `stop`.
 
-    It passes on what asks this process to stop: running jobs end as a run does that is asked to, no other is begun.
+    Signals that ask this process to stop are passed on: running jobs stop as a single run does, no other job begins.
     """
 
     @abstractmethod
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
-        """Be ready to do this work; `report` hears the events of all jobs. Raises PipelineError where it cannot be."""
+        """Get ready for these jobs, whose events all go to `report`. Raises PipelineError if that fails."""
 
     @abstractmethod
     def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Have the work done, in whatever order; return the results in its own."""
+        """Begin these jobs, in any order; return a function per job, in the given order, that waits for its result.
+
+        Raises PipelineError if they cannot begin.
+        """
 
     @abstractmethod
     def stop(self) -> None:
-        """Wait until all is done, and let go of what `start` took; also where that has raised."""
+        """Wait until all jobs have ended, and release what `start` acquired, even if it raised."""

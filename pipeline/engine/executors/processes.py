@@ -1,4 +1,4 @@
-"""Conversions in processes of this machine, each of which does one job after the other."""
+"""Runs conversions in processes of this machine, each of which does one job after the other."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
     from multiprocessing.synchronize import Event
 
-    Told = SimpleQueue[Sequence[events.Event] | None]  # None is the end
+    Told = SimpleQueue[Sequence[events.Event] | None]  # None ends the listening
 
 
 class Processes(Executor):
-    """At most `count` processes. When one dies, all end; what they leave is done by one after the other."""
+    """At most `count` processes. If one dies, all of them end, and the remaining jobs run one at a time."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._context = get_context("spawn")
-        self._asked = self._context.Event()  # the user wants no more
+        self._asked = self._context.Event()  # set when the user asks to stop
         self._held = ExitStack()
         self._single: ProcessPoolExecutor | None = None
 
     def start(self, work: Sequence[Job], report: events.Reporter) -> None:
-        """Make the pool; its processes start, each deaf until it can hear."""
+        """Start the processes, with signals blocked until they can handle them."""
         self._report = report
 
         def pass_on(number: int) -> None:
@@ -61,7 +61,7 @@ class Processes(Executor):
 
     @contextmanager
     def _heard(self, count: int) -> Iterator[ProcessPoolExecutor]:
-        """Make a pool whose events are reported, to the last of them."""
+        """Start a pool of processes. Their events are reported, even the last ones after it has ended."""
         queue: Told = self._context.SimpleQueue()
 
         def listen() -> None:
@@ -80,7 +80,7 @@ class Processes(Executor):
             listener.join()
 
     def submit(self, work: Sequence[Job]) -> list[Result]:
-        """Hand jobs out."""
+        """Queue the jobs for the pool."""
         with no_signals():
             return [partial(self._result, job, _handed(self._pool, job)) for job in work]
 
@@ -91,7 +91,7 @@ class Processes(Executor):
         return self._alone(job)
 
     def _alone(self, job: Job) -> ModelResult | None:
-        """Do a job that was left, with no other beside it: where memory was short is more, and who dies is known."""
+        """Run one of the jobs that remained, alone: it has more memory, and if its process dies, this job was why."""
         with no_signals():
             if self._single is None:
                 self._single = self._held.enter_context(self._heard(1))
@@ -104,12 +104,12 @@ class Processes(Executor):
             return job.failed(MachineError("the process that converted it died", why=why))
 
     def stop(self) -> None:
-        """Wait for the processes, then for the last of their events."""
+        """Wait for the processes to end, then for the last of their events."""
         self._held.close()
 
 
 def _handed(pool: ProcessPoolExecutor, job: Job) -> Future[ModelResult | None] | None:
-    """Hand a job out; None where a process has died already."""
+    """Queue a job; None if a process of the pool has died already."""
     with suppress(BrokenProcessPool):
         return pool.submit(_work, job)
     return None
@@ -120,7 +120,10 @@ _stop: Event | None = None
 
 
 def _begin(queue: Told, stop: Event, parent: int) -> None:
-    """Remember in a new process where its events go; it hears of Ctrl-C from its parent only, and dies with that."""
+    """Set up a new process: where its events go, that it dies with its parent, and which signals it handles.
+
+    It leaves the terminal's process group, so that Ctrl-C reaches it through its parent only.
+    """
     global _telling, _stop
     _telling, _stop = Telling(queue.put, _later), stop
     if sys.platform == "linux":
@@ -137,25 +140,25 @@ def _later(seconds: float, act: Callable[[], None]) -> None:
 
 
 def _hear_nothing() -> None:
-    """Let signals pass while there is no run; that the user has asked to stop is remembered in `_stop`."""
+    """Ignore signals that the user's request to stop has caused; it is set in `_stop`. Others end the process."""
     for number in STOPS:
         signal.signal(number, lambda number, frame: _end_unasked())
 
 
 def _end_unasked() -> None:
-    """End this process, which was told to, where it was not for the user: its pool is broken, and waits for that."""
+    """End this process if it was told to without the user's request: its pool is broken, and waits for its end."""
     assert _stop is not None
     if not _stop.is_set():
         os._exit(1)
 
 
 def _load() -> None:
-    """Import what every job needs."""
+    """Import what every job needs, before the first one comes."""
     discover()
 
 
 def _work(job: Job) -> ModelResult | None:
-    """Return in a process of its own how a job ended; None where it was not begun, as the user asked to stop before."""
+    """Run a job in a process of the pool and return its result; None if the user asked to stop before it began."""
     assert _telling is not None
     assert _stop is not None
     begun = False
@@ -163,11 +166,11 @@ def _work(job: Job) -> ModelResult | None:
     def tell(event: events.Event) -> None:
         nonlocal begun
         begun = True
-        with no_signals():  # one in between would leave what this thread holds held for ever
+        with no_signals():  # an interruption here would leave a lock held for ever
             _telling(event)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if not begun:  # from then on the run listens itself, and nothing may cost its result
+        if not begun:  # afterwards the run handles signals itself, and its result must not be lost
             raise KeyboardInterrupt
 
     try:
@@ -177,7 +180,7 @@ def _work(job: Job) -> ModelResult | None:
     except KeyboardInterrupt:
         ended = None
     with no_signals():
-        _telling.tell()  # before the result is told, after which nobody listens
+        _telling.tell()  # before the result is returned, after which nobody listens
     _hear_nothing()
     if ended is None or ended.exit_code == Interrupted.exit_code:
         _end_unasked()

@@ -1,4 +1,4 @@
-"""Events on their way from who converts to who shows them, in bundles: for a small model each message counts."""
+"""Sends events from a worker to the process that shows them, in bundles, as each message costs time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from threading import Lock
 
 from pipeline.engine import events
 
-_SECONDS = 0.1  # for which an event may wait
+_SECONDS = 0.1  # that an event waits at most
 
 
 class Telling:
-    """A reporter that passes events on soon, with those that follow meanwhile."""
+    """A reporter that collects events for a tenth of a second and then sends them together."""
 
     def __init__(
         self, send: Callable[[Sequence[events.Event]], None], later: Callable[[float, Callable[[], None]], object]
     ) -> None:
-        """`send` passes a bundle on; `later` has a function called after so many seconds, in whatever thread."""
+        """`send` sends a bundle; `later` calls a function after a number of seconds, in any thread."""
         self._send, self._later = send, later
         self._untold: deque[events.Event] = deque()
-        self._due = False  # somebody will tell them
-        self._lock = Lock()  # so that no bundle overtakes another
+        self._due = False  # whether `tell` is going to be called
+        self._lock = Lock()  # keeps bundles in order
 
     def __call__(self, event: events.Event) -> None:
-        """Pass an event on soon."""
+        """Send an event soon."""
         self._untold.append(event)
         if not self._due:
             self._due = True
@@ -35,7 +35,7 @@ class Telling:
         self.tell()
 
     def tell(self) -> None:
-        """Pass on at once what has happened since it was done last."""
+        """Send now all events that have not been sent yet."""
         with self._lock:
             if told := [self._untold.popleft() for _ in range(len(self._untold))]:
                 self._send(told)

@@ -1,4 +1,4 @@
-"""What happens on a worker of a dask cluster: it proves that it fits the client, and does one job after the other."""
+"""The side of a dask worker: it checks that it agrees with the client, then runs one job after the other."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from pipeline.store.locking import Lock, Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
 from pipeline.store.store import alive
 
-DEATHS = 3  # of workers with one model, after which it is set aside
-_LOST = 120  # seconds that a worker may take to end which dask has given up
-_LOOK = 0.2  # seconds between two looks at whether it has
-_CLOCKS = 30  # seconds that two may differ: what is younger than a clock's tick is not remembered by its time
+DEATHS = 3  # of workers during one model, after which the model is set aside
+_LOST = 120  # seconds to wait for the end of a worker that dask has given up
+_LOOK = 0.2  # seconds between two checks whether it has ended
+_CLOCKS = 30  # seconds by which two clocks may differ
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a worker has to be like: how the client's machine looks to it."""
+    """What a worker has to agree with: the client's view of files, programs and locks."""
 
-    session: Path  # of the client in the store; its lock is held
-    files: Mapping[Path, int]  # what is to be read, with its size in bytes
-    outputs: tuple[Path, ...]  # folders that are there
-    programs: Mapping[str, fingerprint.Components]  # of each stage that runs
+    session: Path  # the client's session in the store, which is locked
+    files: Mapping[Path, int]  # the files to read, with their sizes in bytes
+    outputs: tuple[Path, ...]  # output folders that exist
+    programs: Mapping[str, fingerprint.Components]  # code and versions of each stage that runs
     options: Options
-    by_files: bool  # the locks of the store's file system reach all workers; else the scheduler's stand in for them
+    by_files: bool  # whether the store's file locks reach all workers; else the scheduler's locks are used
 
 
 def wanted(session: Path, work: Sequence[Job], options: Options, by_files: bool) -> Wanted:
-    """Return what a worker has to be like for this work; `options` decide what stages look for around them."""
+    """Return what a worker has to agree with for these jobs; `options` select the runtimes and plugins of stages."""
     files = {path: path.stat().st_size for job in work for path in job.reads if path.exists()}
     outputs = tuple(job.output for job in work if job.output.is_dir())
     left_out = set.intersection(*(set(job.without) for job in work))
@@ -56,17 +56,17 @@ def _programs(run: Container[str], options: Options) -> dict[str, fingerprint.Co
 
 
 class Convert(WorkerPlugin):  # type: ignore[misc]
-    """What a worker is asked, and how far it is, as long as a client has work for it."""
+    """The plugin that a client installs on a worker: it checks the worker, and holds what it does at the moment."""
 
     def __init__(self, name: str, wanted: Wanted) -> None:
-        self.name = name  # of the topic of its events, too
+        self.name = name  # also that of the topic of its events
         self.wanted = wanted
         self.proven = False
-        self.stopped = False  # the user wants no more
-        self.model = ""  # that is converted
+        self.stopped = False  # whether the user asked to stop
+        self.model = ""  # the one being converted
 
     def setup(self, worker: Worker) -> None:
-        """Prove the worker. Raises MachineError, which names it; dask lets one that comes later stay all the same."""
+        """Check the worker. Raises MachineError that names it. dask keeps one that joins later even so."""
         self.worker = worker
         try:
             with on_machine("trying the store", self.wanted.session):
@@ -82,7 +82,7 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
         self.proven = True
 
     def report(self, event: events.Event) -> None:
-        """Have the client told what happens, soon."""
+        """Send an event to the client, soon."""
         self.model = "" if isinstance(event, events.RunFinished) else event.model
         self.telling(event)
 
@@ -90,11 +90,11 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
         self.worker.log_event(self.name, json.dumps(list(map(events.as_json, told))))
 
     def in_vain(self) -> bool:
-        """Return whether nobody wants another job done: the user asked to stop, or the client has died."""
+        """Return whether no other job should begin: the user asked to stop, or the client has died."""
         return self.stopped or (self.wanted.by_files and not alive(self.wanted.session))
 
     def ask_to_stop(self) -> None:
-        """Have the job that runs stop after its stage, and no other begin."""
+        """Let the running job stop after its stage, and no other begin."""
         self.stopped = True
         if self.model:
             self.report(events.StopAsked(self.model))
@@ -102,16 +102,16 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What was decided about a job: as many workers died with it, it is not begun once more."""
+    """The result of a job during which too many workers died; it is not tried again."""
 
     workers: tuple[str, ...]
 
 
-Ended = ModelResult | SetAside | None  # None where it was not begun, as the user asked to stop before
+Ended = ModelResult | SetAside | None  # None if the user asked to stop before it began
 
 
 class SchedulersLock(Lock):
-    """A lock that the scheduler grants; it is free again half a minute after its worker has died."""
+    """A lock granted by the scheduler, which releases it half a minute after the worker has died."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -125,14 +125,14 @@ class SchedulersLock(Lock):
     def release(self) -> None:
         """Let the next one have it."""
         self._lock.release()
-        with suppress(AttributeError):  # where leases are for ever, nothing renews them
-            self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs on as long as the worker
+        with suppress(AttributeError):  # if leases never expire, nothing renews them
+            self._lock.loop.add_callback(self._lock.refresh_callback.stop)  # else it runs until the worker ends
 
 
 def work(jobs: Sequence[tuple[int, Job]], name: str) -> list[Ended]:
-    """Do numbered jobs one after the other, and return how they ended.
+    """Run numbered jobs one after the other and return their results.
 
-    A worker that is not proven leaves them to another one, and the cluster.
+    A worker that failed its check leaves them to another one, and leaves the cluster.
     """
     plugin: Convert = get_worker().plugins[name]
     if not plugin.proven:
@@ -141,12 +141,12 @@ def work(jobs: Sequence[tuple[int, Job]], name: str) -> list[Ended]:
     locks = nullcontext() if plugin.wanted.by_files else granted_by(SchedulersLock)
     with guards.stopping_when(lambda: plugin.stopped), locks:
         ended = [_done(job, plugin.wanted.session / f"begun-{number}", plugin) for number, job in jobs]
-    plugin.telling.tell()  # before the result is, after which nobody listens
+    plugin.telling.tell()  # before the result is returned, after which nobody listens
     return ended
 
 
 def _done(job: Job, begun: Path, plugin: Convert) -> Ended:
-    """Do a job of which the folder `begun` tells which workers had begun it, and did not live to end it."""
+    """Run a job. The folder `begun` names the workers that began it and died before it ended."""
     note = begun / os.urandom(4).hex()
     try:
         with on_machine("noting in the store that a model is begun", begun):
@@ -166,12 +166,12 @@ def _done(job: Job, begun: Path, plugin: Convert) -> Ended:
 
 def _noted(begun: Path) -> Iterator[str]:
     for note in begun.iterdir():
-        with suppress(FileNotFoundError):  # of one that the cluster had lost, and that has just ended it
+        with suppress(FileNotFoundError):  # of a worker that was given up, and has just ended the job
             yield note.read_text()
 
 
 def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
-    """Wait for a worker that writes to an output folder still, though dask has given it up: it ends with its stage."""
+    """Wait for a worker that dask has given up but that still writes to the output folder; it stops after its stage."""
     until = time.monotonic() + _LOST
     while output.is_dir() and time.monotonic() < until and not in_vain():
         with suppress(MachineError), guards.only_one(output):
@@ -180,17 +180,17 @@ def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
 
 
 def is_kept_out(session: Path) -> bool:
-    """Return whether the lock that the client holds keeps this worker out: the file system's locks reach it."""
+    """Return whether this worker sees that the client's session is locked, so that file locks reach it."""
     return (session / "lock").is_file() and granted(session) and alive(session)
 
 
 def ask_to_stop(name: str, dask_worker: Worker) -> None:
-    """Ask this worker to stop."""
+    """Ask this worker to stop after the stage that runs."""
     dask_worker.plugins[name].ask_to_stop()
 
 
 def _prove(worker: Worker, wanted: Wanted) -> None:
-    """Raise MachineError for the first thing in which a worker does not fit."""
+    """Raise MachineError for the first thing in which a worker differs from the client."""
     if (threads := worker.state.nthreads) != 1:
         raise MachineError(f"it has {threads} threads", advice="start it with --nthreads 1, and more --nworkers")
     behind = _behind(worker)
@@ -207,18 +207,27 @@ def _prove(worker: Worker, wanted: Wanted) -> None:
         if different := fingerprint.differences(wanted.programs[name], here):
             raise MachineError(
                 f"it would make other files in stage {name}",
-                why="; ".join(map(str, different[:3])),
+                why="; ".join(map(_told, different[:3])),
                 advice="install the same versions on the workers and here",
             )
 
 
+def _told(different: fingerprint.Reason) -> str:
+    """Return in words how a worker differs: a library or a runtime by its versions, code by its name."""
+    if different.kind == "code" or different.name.startswith("module "):
+        return f"the worker has another {different.name}"
+    here, there = ("" if it in (None, fingerprint.ABSENT) else it for it in (different.before, different.after))
+    has = f"{different.name} {there}" if there else f"no {different.name}"
+    return f"the worker has {has}, this program {here or 'none'}"
+
+
 def _behind(worker: Worker) -> float:
-    """Return how many seconds the clock of a worker is behind the scheduler's, as it was told last."""
+    """Return by how many seconds a worker's clock is behind the scheduler's, as measured last."""
     return float(worker.scheduler_delay)
 
 
 def _prove_store(wanted: Wanted) -> None:
-    """Raise MachineError where the client's store is not seen, cannot be written, or its locks do not reach here."""
+    """Raise MachineError if the worker cannot see or write the client's store, or its file locks do not reach it."""
     session = wanted.session
     if not session.is_dir():
         raise MachineError("it does not see the store", where=str(session.parents[1]))

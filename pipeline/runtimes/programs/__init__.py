@@ -1,8 +1,8 @@
-"""A file for each runtime, a program of others that can run our files. `pipeline/runtimes/discovery.py` finds them.
+"""One file for each independent program that can run our files; `pipeline/runtimes/discovery.py` finds them.
 
-Each file is used in two ways. This program imports it to learn the name of the runtime, the formats that it reads, and
-where to look for it. Then `serve.py` runs the same file in the interpreter that has the runtime, which may be a Python
-as old as 3.7, without this package. So at its top, the file imports only the standard library.
+Such a file is used in two places. This program imports it to learn the name of the runtime, what it reads, and where to
+search for it. `serve.py` runs the same file inside the interpreter that has the runtime, which may be Python 3.7
+without this package; at its top, the file may therefore import only the standard library.
 
     NAME = "Caffe"                     its name in reports and for `--runtime`
     READS = ("caffe",)                 which artifacts: "t7", "caffe", "caffe2"

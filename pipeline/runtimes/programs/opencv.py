@@ -56,25 +56,25 @@ def doubt(reads: str, files: Mapping[str, Path]) -> str:
 
 
 def _after_power(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -> bool:
-    """Return whether this is a Power after a Power with an exponent other than 1: OpenCV fuses them wrongly."""
+    """Return whether a layer is a nonlinear Power of a Power, which OpenCV fuses into something else."""
     before = made_by.get(layer.bottom[0]) if layer.bottom else None
     return before is not None and before.type == "Power" and before.power_param.power != 1
 
 
 def _after_grouped_deconvolution(layer: LayerParameter, made_by: Mapping[str, LayerParameter]) -> bool:
-    """Return whether this scales a Deconvolution of several groups: OpenCV multiplies the wrong weights."""
+    """Return whether a factor follows a Deconvolution with groups. OpenCV multiplies the wrong weights by it."""
     before = made_by.get(layer.bottom[0]) if layer.bottom else None
     return before is not None and before.type == "Deconvolution" and before.convolution_param.group > 1
 
 
 def _dilated_in_space(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
-    """Return whether this is a dilated Convolution over volumes: OpenCV computes different numbers in each run."""
+    """Return whether a layer is a dilated 3D Convolution. OpenCV computes different numbers each time."""
     convolution = layer.convolution_param
     return len(convolution.kernel_size) > 2 and any(d > 1 for d in convolution.dilation)
 
 
 def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
-    """Return whether this is an Eltwise in place: OpenCV uses that bottom, which Caffe has overwritten."""
+    """Return whether a layer is an in-place Eltwise. OpenCV uses that bottom, which Caffe has overwritten."""
     return list(layer.top) == list(layer.bottom[:1])
 
 
@@ -96,12 +96,12 @@ _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
 
 
 def _beyond(module: Module, again: bool) -> bool:
-    """Return whether a pooling rounds its number of windows up, and has gaps between them."""
+    """Return whether a pooling rounds the number of its windows up, and skips places between them."""
     return module.flag("ceil_mode") and any(module.int(f"d{axis}", 1) > module.int(f"k{axis}", 1) for axis in "WH")
 
 
 def _old_padding(module: Module, again: bool) -> bool:
-    """Return whether a convolution has a single field for the padding of both axes."""
+    """Return whether a convolution has one field for the padding of both axes."""
     return module.int("padding", 0) != 0
 
 

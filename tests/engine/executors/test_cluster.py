@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from pipeline.engine import batch, events, guards
+from pipeline.engine.fingerprint import differences
 from pipeline.engine.job import new_job
 from pipeline.errors import MachineError, PipelineError, UsageError
 from pipeline.stages.stage import Task
@@ -228,7 +230,24 @@ def test_a_worker_with_other_versions_is_named_with_what_differs(
         error = _refused(tmp_path, cluster)
     assert error.exit_code == 6
     assert error.what.startswith(f"the worker {address} cannot take part: it would make other files in stage")
-    assert "to 0.0.1" in error.why
+    assert f"the worker has protobuf 0.0.1, this program {version('protobuf')}" in error.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "here", "there", "told"),
+    [
+        ("libraries", "numpy", "2.1", "1.26", "the worker has numpy 1.26, this program 2.1"),
+        ("libraries", "numpy", "2.1", "absent", "the worker has no numpy, this program 2.1"),
+        ("environment", "OpenCV", None, "4.9", "the worker has OpenCV 4.9, this program none"),
+        ("environment", "module swish", "1a", "2b", "the worker has another module swish"),
+        ("code", "pipeline/caffe/files.py", "1a", "2b", "the worker has another pipeline/caffe/files.py"),
+    ],
+)
+def test_what_differs_is_told_of_the_worker_and_of_this_program(
+    kind: str, name: str, here: str | None, there: str, told: str
+) -> None:
+    (different,) = differences({kind: {name: here} if here else {}}, {kind: {name: there}})
+    assert worker._told(different) == told
 
 
 def _none_here(*how: object) -> list[object]:
@@ -315,6 +334,21 @@ def test_a_worker_that_comes_later_and_that_no_lock_keeps_out_does_not_take_part
 
     monkeypatch.setattr(worker, "wanted", unlocked)
     assert "locks of the store's file system do not reach it" in _refused(tmp_path, cluster).what
+
+
+def test_workers_are_asked_for_the_output_folders_that_a_first_run_makes(
+    tmp_path: Path, cluster: distributed.LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, asked = worker.wanted, list[worker.Wanted]()
+
+    def remembered(*how: Any) -> worker.Wanted:
+        asked.append(wanted(*how))
+        return asked[0]
+
+    monkeypatch.setattr(worker, "wanted", remembered)
+    runs = zoo(tmp_path, "a", "b", scheduler=cluster.scheduler_address)
+    batch.convert_all(runs, lambda event: None, stages=STAGES)
+    assert asked[0].outputs == tuple(options.output for options in runs)
 
 
 def test_a_worker_that_came_later_and_does_not_fit_leaves_its_model_to_another(

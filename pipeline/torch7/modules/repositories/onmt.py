@@ -30,7 +30,7 @@ from pipeline.torch7.modules.table import alike_pair
 def network(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     """Run the network inside."""
     inside = m.children()
-    if not inside:
+    if not inside:  # a Bridge of the type none, which gives nothing
         net.refuse("holds no network")
     return net.run(inside[0], x)
 
