@@ -247,8 +247,9 @@ def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
     return Plot(tuple(series), scale.ticks(), columns, tolerance)
 
 
-def spark(histogram: Sequence[int], width: float = 96.0, height: float = 22.0) -> str:
-    """Return a histogram as one SVG path of bars. Bins that are not empty are always visible."""
+def spark(histogram: Sequence[int]) -> str:
+    """Return a histogram as an SVG path of bars, 96 wide and 22 high. Every bin that is not empty is visible."""
+    width, height = 96.0, 22.0
     most, bar = max(histogram, default=0), width / max(1, len(histogram))
     words = []
     for place, amount in enumerate(histogram):

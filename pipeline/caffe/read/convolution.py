@@ -1,4 +1,4 @@
-"""Layers that slide a window of weights: Convolution, Deconvolution, their relatives, and Im2col."""
+"""Layers with a sliding window of weights: Convolution, Deconvolution, their relatives, and Im2col."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Geometry(TypedDict):
 
 
 class KernelWindow(NamedTuple):
-    """The geometry of a window over some spatial axes, one number an axis; pads are on both sides."""
+    """The geometry of a window over spatial axes, with a number for each axis. Pads are the same on both sides."""
 
     kernel: Ints
     stride: Ints
@@ -31,7 +31,7 @@ class KernelWindow(NamedTuple):
 
     @property
     def attributes(self) -> Geometry:
-        """The same as attributes of ConvTranspose."""
+        """Return the geometry as attributes of ConvTranspose."""
         return {
             "kernel_shape": self.kernel,
             "strides": self.stride,
@@ -40,10 +40,10 @@ class KernelWindow(NamedTuple):
         }
 
     def over(self, sizes: Ints) -> Geometry:
-        """Return the same as attributes of Conv over maps of `sizes`.
+        """Return the geometry as attributes of Conv over maps of `sizes`.
 
-        Caffe rounds (size + 2 pad - reach) / stride toward 0, so that a window which reaches less than a stride
-        beyond the second pad is one still, and finds 0 there (ConvolutionLayer::compute_output_shape, im2col.cpp).
+        Caffe rounds (size + 2 pad - reach) / stride toward 0. So if a single window extends beyond the pads by less
+        than a stride, it still counts, and finds zeros there (ConvolutionLayer::compute_output_shape, im2col.cpp).
         """
         ends = []
         for size, kernel, stride, pad, dilation in zip(sizes, *self, strict=True):
@@ -53,7 +53,7 @@ class KernelWindow(NamedTuple):
 
 
 def window(layer: LayerReader, fields: Fields, axes: int) -> KernelWindow:
-    """Read the geometry from a ConvolutionParameter (BaseConvolutionLayer::LayerSetUp)."""
+    """Return the geometry in a ConvolutionParameter (BaseConvolutionLayer::LayerSetUp)."""
     found = KernelWindow(
         kernel=_extents(layer, fields, "kernel_size", ("kernel_h", "kernel_w"), axes, 0),
         stride=_extents(layer, fields, "stride", ("stride_h", "stride_w"), axes, 1),
@@ -66,7 +66,7 @@ def window(layer: LayerReader, fields: Fields, axes: int) -> KernelWindow:
 
 
 def _extents(layer: LayerReader, fields: Fields, name: str, two: tuple[str, ...], axes: int, default: int) -> Ints:
-    """Read a repeated field that has a number an axis, or one for all, or the form `two` for height and width."""
+    """Return a number for each axis: from a repeated field with one for each or for all, or the two fields in `two`."""
     given = fields.ints(name)
     if any(fields.has(each) for each in two):
         if given or axes != 2:
@@ -78,7 +78,7 @@ def _extents(layer: LayerReader, fields: Fields, name: str, two: tuple[str, ...]
 
 
 def fold(net: CaffeReader, x: Value, axis: int) -> Value:
-    """Return x as (N, C, spatial...) where `axis` is C: axes before it become one, and a spatial one is there."""
+    """Return x as (N, C, spatial...), where `axis` is C: axes before it are merged, and there is a spatial axis."""
     spatial = x.shape[axis + 1 :] or (1,)
     lead = (0,) if axis == 1 else (1,) if axis == 0 else (-1,)
     if axis == 1 and x.rank > 2:
@@ -87,7 +87,7 @@ def fold(net: CaffeReader, x: Value, axis: int) -> Value:
 
 
 def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
-    """Undo `fold` for the result y of what was x."""
+    """Return y, the result for a folded x, with the axes that x had before `fold`."""
     if axis == 1 and x.rank > 2:
         return y
     spatial = y.shape[2:] if axis + 1 < x.rank else ()
@@ -96,7 +96,7 @@ def unfold(net: CaffeReader, y: Value, x: Value, axis: int) -> Value:
 
 
 def _check_bottoms(layer: LayerReader) -> Value:
-    """Return the first bottom; the others, each with a top of its own, must have its shape."""
+    """Return the first bottom. Others, each with a top of its own, must have the same shape."""
     if not layer.bottoms or any(x.shape != layer.bottoms[0].shape for x in layer.bottoms):
         layer.invalid("it needs bottoms, of one shape")
     return layer.bottoms[0]
@@ -127,7 +127,7 @@ def _convolve(layer: LayerReader, net: CaffeReader, transposed: bool) -> None:
         layer.refuse(f"a window over {len(frame.kernel)} axes")
     shapes = [(outer, inner // group, *frame.kernel)] + [(outputs,)] * fields.flag("bias_term")
     arrays = net.parameters(layer, *shapes)
-    if not frame.kernel:  # no spatial axis: one of extent 1
+    if not frame.kernel:  # without spatial axes, there is one of size 1
         frame = KernelWindow((1,), (1,), (0,), (1,))
     weights = net.weight(arrays[0].reshape(*shapes[0][:2], *frame.kernel), "w")
     bias = net.weight(arrays[1], "b") if len(arrays) > 1 else None
@@ -179,7 +179,7 @@ def im2col(layer: LayerReader, net: CaffeReader) -> None:
     folded = fold(net, x, axis)
     if axes == 2:
         columns = net.add(Im2Col(**frame.over(folded.shape[2:])), folded)
-    else:  # a second axis of 1, which goes again
+    else:  # with a second axis of size 1, which is removed again
         frame = KernelWindow((*frame.kernel, 1), (*frame.stride, 1), (*frame.pad, 0), (*frame.dilation, 1))
         plane = net.add(Unsqueeze(axes=(3,)), folded, part="plane")
         columns = net.add(Squeeze(axes=(3,)), net.add(Im2Col(**frame.over(plane.shape[2:])), plane), part="columns")

@@ -15,7 +15,7 @@ _MESSAGES = ("data_param", "image_data_param", "window_data_param", "memory_data
 
 @reads("Input")
 def input_(layer: LayerReader, net: CaffeReader) -> None:
-    """An input a top; one shape for all of them, or one each."""
+    """An input for each top, with one shape for all, or one for each."""
     layer.take(0)
     shapes = layer.param("input_param").shapes("shape")
     if len(shapes) not in (0, 1, len(layer.tops)):
@@ -28,8 +28,8 @@ def input_(layer: LayerReader, net: CaffeReader) -> None:
 def source(layer: LayerReader, net: CaffeReader) -> None:
     """Images and labels from files, databases or the program: the network's inputs.
 
-    How they are read and changed is for the caller, who is told. Shapes are those of the batches where the fields
-    of the layer say them (data_transformer.cpp, image_data_layer.cpp; annotated_data_layer.cpp of SSD).
+    Reading and transforming them is left to the user, which a note says. Shapes are those of the batches if the fields
+    of the layer determine them (data_transformer.cpp, image_data_layer.cpp; annotated_data_layer.cpp of SSD).
     """
     layer.leave_all()
     layer.take(0)
@@ -77,7 +77,7 @@ def _first(layer: LayerReader, name: str) -> int:
 
 @reads("DummyData")
 def dummy_data(layer: LayerReader, net: CaffeReader) -> None:
-    """Constants: a shape and a filler for all tops, or one each (dummy_data_layer.cpp)."""
+    """Constants: a shape and a filler for all tops, or one for each (dummy_data_layer.cpp)."""
     layer.take(0)
     fields, count = layer.param("dummy_data_param"), len(layer.tops)
     shapes: tuple[Shape, ...] = fields.shapes("shape")

@@ -41,9 +41,9 @@ class _Counts:
 
 @reads("DetectionOutput")
 def detection_output(layer: LayerReader, net: CaffeReader) -> None:
-    """Of each class the boxes that do not overlap better ones, of all classes the best: (1, 1, how many, 7).
+    """The best boxes of all classes, after non-maximum suppression in each class: (1, 1, number, 7).
 
-    Where there are locations for twice as many boxes as SSD makes, the network is one of TextBoxes.
+    If there are locations for twice as many boxes as SSD makes, the network is one of TextBoxes.
     """
     locations, confidences, priors = layer.take(3, 5)[:3]
     doubled = _of_text_boxes(layer, net, locations, priors)

@@ -1,4 +1,4 @@
-"""Layers that combine blobs number by number: Eltwise, Scale, Bias, Axpy."""
+"""Layers that combine blobs elementwise: Eltwise, Scale, Bias, Axpy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pipeline.graph.values import Shape, Value
 def eltwise(layer: LayerReader, net: CaffeReader) -> None:
     """Product, weighted sum or maximum of blobs of one shape (eltwise_layer.cpp).
 
-    In place, a sum or maximum has lost the first bottom before it reads it: the top, which is the same blob, is
-    set to 0, or to the least number that there is.
+    In place, a sum or maximum does not read the first bottom: its top, the same blob, is first set to 0, or to the
+    least float.
     """
     fields = layer.param("eltwise_param")
     operation, coefficients = fields.word("operation"), fields.floats("coeff")
@@ -47,7 +47,7 @@ def _joined(net: CaffeReader, operator: str, xs: list[Value]) -> Value:
 
 @reads("Scale")
 def scale(layer: LayerReader, net: CaffeReader) -> None:
-    """Multiply by a parameter, or by the second bottom, over some of the axes; then add a parameter likewise."""
+    """Multiply by a parameter, or the second bottom, over some of the axes, and then perhaps add a parameter."""
     fields, biased = layer.param("scale_param"), layer.param("scale_param").flag("bias_term")
     x, axis, shape = _operand(layer, fields)
     if len(layer.bottoms) == 1:
@@ -76,7 +76,7 @@ def bias(layer: LayerReader, net: CaffeReader) -> None:
 def _operand(layer: LayerReader, fields: Fields) -> tuple[Value, int, Shape]:
     """Return the first bottom, the axis at which the operand starts, and its shape (scale_layer.cpp)."""
     x = layer.take(1, 2)[0]
-    axes = fields.int("num_axes")  # for a parameter; a second bottom has its own
+    axes = fields.int("num_axes")  # applies only to a parameter; a second bottom has axes of its own
     start = fields.int("axis")
     if len(layer.bottoms) == 2:
         shape = layer.bottoms[1].shape
@@ -94,7 +94,7 @@ def _operand(layer: LayerReader, fields: Fields) -> tuple[Value, int, Shape]:
 
 
 def _broadcastable(net: CaffeReader, value: Value, rank: int, axis: int) -> Value:
-    """Append axes of 1, so that what starts at `axis` of a blob of `rank` axes stands there."""
+    """Return a value, which starts at `axis` of a blob of `rank` axes, with axes of size 1 after its own."""
     ones = rank - axis - value.rank
     if not ones or not value.rank:
         return value
@@ -103,7 +103,7 @@ def _broadcastable(net: CaffeReader, value: Value, rank: int, axis: int) -> Valu
 
 @reads("Axpy")
 def axpy(layer: LayerReader, net: CaffeReader) -> None:
-    """SENet's a x + y, where a has one number a channel: (N, C) or (N, C, 1, 1)."""
+    """SENet's a x + y, where a has a number for each channel: (N, C) or (N, C, 1, 1)."""
     a, x, y = layer.take(3)
     if x.rank < 2 or x.shape != y.shape or a.shape[:2] != x.shape[:2] or a.size != x.shape[0] * x.shape[1]:
         layer.invalid(f"shapes {a.shape}, {x.shape} and {y.shape} do not fit")

@@ -292,9 +292,9 @@ class LayerReader:
         text = self.param("python_param").text("param_str")
         return {name: _literal(value) for name, value in _PAIR.findall(text)}
 
-    def refuse(self, reason: str, field: str = "", advice: str = "") -> NoReturn:
+    def refuse(self, reason: str, field: str = "") -> NoReturn:
         """Raise UnsupportedError for the layer, or for one of its fields."""
-        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
+        raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason)
 
     def invalid(self, why: str) -> NoReturn:
         """Raise InvalidInputError: Caffe itself would not accept the layer."""

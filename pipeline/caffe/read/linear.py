@@ -11,7 +11,7 @@ from pipeline.graph.values import Value
 
 
 def product(net: CaffeReader, x: Value, weights: Value, bias: Value | None, axis: int, trans: int = 1) -> Value:
-    """Multiply the axes of x from `axis` on, as one, by (N, K) weights, or (K, N) where not `trans`."""
+    """Return the product of the axes of x from `axis` on, as one axis, and weights (N, K), or (K, N) if not `trans`."""
     inner = prod(x.shape[axis:])
     outputs = weights.shape[0 if trans else 1]
     rows = x

@@ -11,7 +11,7 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, OneHot, ReduceMean, ReduceSum, Softmax, Transpose, Unsqueeze
 from pipeline.graph.values import Value
 
-SMALLEST = float(np.finfo(np.float32).tiny)  # a probability is taken to be at least this
+SMALLEST = float(np.finfo(np.float32).tiny)  # the least probability
 
 
 @reads("SoftmaxWithLoss")
@@ -19,7 +19,7 @@ def softmax_with_loss(layer: LayerReader, net: CaffeReader) -> None:
     """The mean of -log(probability of the label); a second top is the Softmax (softmax_loss_layer.cpp)."""
     fields = layer.param("loss_param")
     x, label = layer.take(2)
-    if not layer.tops:  # Caffe makes one
+    if not layer.tops:  # Caffe makes a top
         layer.tops = (f"{layer.name}_loss" if layer.name in net.blobs else layer.name,)
     axis = layer.axis(layer.param("softmax_param").int("axis"), x.rank)
     softmax = net.add(Softmax(axis=axis), x, part="softmax")
@@ -69,13 +69,13 @@ def _aligned(layer: LayerReader, net: CaffeReader, x: Value, label: Value, axis:
 
 
 def _at(net: CaffeReader, rows: Value, indices: Value) -> Value:
-    """Return the number in each row that its index names."""
+    """Return the number in each row at the index for this row."""
     chosen = net.add("Mul", rows, net.add(OneHot(depth=rows.shape[-1]), indices, part="one_hot"), part="chosen")
     return net.add(ReduceSum(axes=(rows.rank - 1,), keepdims=0), chosen, part="own")
 
 
 def _valid(net: CaffeReader, fields: Fields, indices: Value) -> Value | None:
-    """Return 1 for each label that counts, 0 for one to ignore; None where all count."""
+    """Return 1 for each label that counts, 0 for one to ignore; None if all count."""
     if not fields.has("ignore_label"):
         return None
     ignored = net.weight(np.array(fields.int("ignore_label"), np.int64), "ignored")
@@ -84,7 +84,7 @@ def _valid(net: CaffeReader, fields: Fields, indices: Value) -> Value | None:
 
 
 def _normalised(net: CaffeReader, terms: Value, valid: Value | None, mode: str, inner: int) -> Value:
-    """Sum the terms and divide by all, by the valid ones, by the batch or by 1 (LossLayer::GetNormalizer)."""
+    """Return the sum of terms divided by the number of all, of valid ones, or of images, or 1 (GetNormalizer)."""
     axes = tuple(range(terms.rank))
     if mode == "VALID" and valid is not None:
         count = net.add(ReduceSum(axes=axes, keepdims=0), valid, part="count")

@@ -77,14 +77,10 @@ def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False)
 
 
 def unsupported(
-    net: CaffeNet,
-    input_shapes: Mapping[str, Shape] | None = None,
-    *,
-    keep_loss: bool = False,
-    cut: Sequence[str] = (),
+    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
 ) -> tuple[Problem, ...]:
     """Return all problems for which `read` would raise UnsupportedError. Needs no weights."""
-    return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
+    return tuple(_walked(net, input_shapes or {}, keep_loss, ()).problems)
 
 
 def part(

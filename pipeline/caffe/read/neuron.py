@@ -1,4 +1,4 @@
-"""Layers that treat every number by itself."""
+"""Elementwise layers of one blob."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _rectified(net: CaffeReader, x: Value, slope: float) -> Value:
 
 @reads("PReLU")
 def prelu(layer: LayerReader, net: CaffeReader) -> None:
-    """ReLU whose slope is a parameter of each channel, or of all."""
+    """ReLU whose slope is a parameter for each channel, or for all."""
     x = layer.bottom
     if x.rank < 2:
         layer.invalid(f"it needs channels, and shape {x.shape} has none")
@@ -133,7 +133,7 @@ def power(layer: LayerReader, net: CaffeReader) -> None:
     """(shift + scale x)^power; a constant where power or scale is 0 (power_layer.cpp)."""
     fields, x = layer.param("power_param"), layer.bottom
     exponent, scale, shift = (fields.float(name) for name in ("power", "scale", "shift"))
-    if not exponent * scale:  # a power of 0 gives 1 even for numbers that are not finite
+    if not exponent * scale:  # a power of 0 is 1 even for numbers that are not finite
         ones = net.add("Pow", x, net.constant(0.0, "zero"), part="ones")
         net.give(layer, _times(net, ones, _powered(layer, shift, exponent) if exponent else 1.0, "value"))
         return
@@ -182,10 +182,10 @@ def _powered(layer: LayerReader, base: float, exponent: float) -> float:
 
 
 def _times(net: CaffeReader, x: Value, factor: float, part: str) -> Value:
-    """Multiply by a number, by 1 with nothing."""
+    """Return x times a number; x itself for 1."""
     return x if factor == 1 else net.add("Mul", x, net.constant(factor, f"{part}_factor"), part=part)
 
 
 def _plus(net: CaffeReader, x: Value, term: float, part: str) -> Value:
-    """Add a number, 0 with nothing."""
+    """Return x plus a number; x itself for 0."""
     return x if term == 0 else net.add("Add", x, net.constant(term, f"{part}_term"), part=part)

@@ -1,4 +1,4 @@
-"""Layers that normalise by what surrounds a number: BatchNorm, LRN, MVN and relatives of forks."""
+"""Layers that normalise: BatchNorm, LRN, MVN and relatives in forks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.graph.operators import (
 from pipeline.graph.values import Value
 
 SEGNET_EPSILON = 1e-9
-MVN_EPSILON = float(np.float32(1e-9))  # what MeanVarianceNormalization has built in
+MVN_EPSILON = float(np.float32(1e-9))  # the fixed epsilon of MeanVarianceNormalization
 
 
 @reads("BatchNorm")
@@ -35,7 +35,7 @@ def batch_norm(layer: LayerReader, net: CaffeReader) -> None:
         layer.invalid(f"it needs channels, and shape {x.shape} has none")
     epsilon, channels = fields.float("eps"), (x.shape[1],)
     if fields.has("use_global_stats") and not fields.flag("use_global_stats"):
-        if layer.name in net.weights_file:  # kept for other nets
+        if layer.name in net.weights_file:  # for other nets that share the weights
             net.parameters(layer, channels, channels, (1,))
         net.give(layer, _batch_statistics(net, x, epsilon))
         return
@@ -76,7 +76,7 @@ def bn(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _unscaled(sums: Array, factor: Array) -> Array:
-    """Divide by the factor, where 0 gives 0; one of 1 leaves the view of the file as it is."""
+    """Return sums divided by the factor, or 0 for a factor of 0. For 1, the view of the file is returned."""
     weight = np.float32(factor[0])
     if weight == 1:
         return sums
@@ -86,7 +86,7 @@ def _unscaled(sums: Array, factor: Array) -> Array:
 
 
 def _batch_statistics(net: CaffeReader, x: Value, epsilon: float) -> Value:
-    """Normalise each channel over the batch and all places; the variance is the biased one."""
+    """Return x normalised in each channel over the batch and all places, with the biased variance."""
     if x.shape[0] == 1 and x.rank > 2:  # each channel by itself
         return net.add(InstanceNormalization(epsilon=epsilon), x, None, None)
     axes = (0, *range(2, x.rank))
@@ -109,7 +109,7 @@ def local_response_normalization(layer: LayerReader, net: CaffeReader) -> None:
     if fields.word("norm_region") == "ACROSS_CHANNELS":
         net.give(layer, net.add(LRN(size=size, alpha=alpha, beta=beta, bias=k), x))
         return
-    # Within a channel Caffe has 1 in place of k; padding counts in the mean.
+    # Within a channel, Caffe uses 1 in place of k, and the padding counts in the mean.
     window = Pool("AVE", (size, size), (1, 1), (size // 2, size // 2))
     means = pool(layer, net, net.add("Mul", x, x, part="squares"), window, part="means")
     scaled = net.add("Mul", means, net.constant(alpha, "alpha"), part="scaled")

@@ -1,4 +1,4 @@
-"""Layers that reduce windows to a number: Pooling, spatial pyramids, regions of interest."""
+"""Layers that pool: Pooling, spatial pyramids, regions of interest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SSD's boxes (weiliu89/caffe, the branch ssd), which depend on shapes alone: constants."""
+"""SSD's prior boxes (weiliu89/caffe, the branch ssd), which are constants, since they depend only on shapes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def clustered_prior_box(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) -> Value:
-    """End a layer with the boxes of these widths and heights around each place."""
+    """End a layer, and return its output: boxes of these widths and heights around each place."""
     feature, image = layer.take(2)
     if feature.rank != 4 or image.rank != 4:
         layer.invalid(f"shapes {feature.shape} and {image.shape}")
@@ -60,7 +60,7 @@ def _give(layer: LayerReader, net: CaffeReader, fields: Fields, extents: Array) 
 
 
 def _twice(layer: LayerReader, fields: Fields, extents: Array) -> Array:
-    """Return each box as it is and half a place lower: MhLiao/TextBoxes at fd4d7a9, prior_box_layer.cpp."""
+    """Return each box, and the same half a place lower (prior_box_layer.cpp of MhLiao/TextBoxes at fd4d7a9)."""
     feature, image = layer.take(2)
     frame = _frame(layer, fields, feature.shape[2:], image.shape[2:])
     lower = frame._replace(offsets=(np.float32(1), frame.offsets[1]))
@@ -69,7 +69,7 @@ def _twice(layer: LayerReader, fields: Fields, extents: Array) -> Array:
 
 
 def _with_variances(layer: LayerReader, fields: Fields, boxes: Array) -> Array:
-    """Return boxes and their variances as the layer gives them: (1, 2, 4 boxes)."""
+    """Return boxes and their variances in the form of the layer's output: (1, 2, 4 boxes)."""
     if fields.flag("clip"):
         boxes = np.clip(boxes, 0, 1)
     variances = fields.floats("variance") or (0.1,)
@@ -80,7 +80,7 @@ def _with_variances(layer: LayerReader, fields: Fields, boxes: Array) -> Array:
 
 
 class _Frame(NamedTuple):
-    """The places of a map in an image: how many, how far apart, where the first begins; height before width."""
+    """The places of a map in an image: their number, distance, and begin of the first, height before width."""
 
     counts: tuple[int, int]
     steps: tuple[np.float32, np.float32]
@@ -104,7 +104,7 @@ def _frame(layer: LayerReader, fields: Fields, counts: tuple[int, ...], image: t
 
 
 def _ratios(fields: Fields, flip: bool) -> list[np.float32]:
-    """Return the ratios of width to height but 1, each once, and their inverses with `flip`."""
+    """Return the ratios of width to height without 1, each once, with `flip` also their inverses."""
     ratios = [np.float32(1)]
     for ratio in map(np.float32, fields.floats("aspect_ratio")):
         if all(abs(float(ratio) - float(known)) >= _SAME_RATIO for known in ratios):
@@ -124,7 +124,7 @@ def _extents(smallest: Sequence[float], largest: Sequence[float], ratios: Sequen
 
 
 def _boxes(extents: Array, frame: _Frame) -> Array:
-    """Return left, top, right and bottom of every box, in parts of the image, row by row."""
+    """Return left, top, right and bottom of every box, relative to the image, row by row."""
     rows, columns = (
         (np.arange(count, dtype=np.float32) + offset) * step
         for count, step, offset in zip(frame.counts, frame.steps, frame.offsets, strict=True)

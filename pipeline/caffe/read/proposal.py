@@ -1,4 +1,4 @@
-"""Faster R-CNN's regions: anchors that are moved as the network says, without those that overlap better ones."""
+"""Faster R-CNN's regions: anchors with the network's offsets, after non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ MOST_PIXELS = 2**20
 class _Regions:
     """How regions are proposed: anchors of these ratios and scales, `stride` pixels apart.
 
-    Of the `before` best those stay that overlap no better one by more than `threshold`, and of these the `after` best.
-    Regions smaller than `smallest`, times the image's scale, are left out where `drops`, else they score 0.
+    The `before` best take part in non-maximum suppression with `threshold`, and of the remaining ones, the `after` best
+    are returned. Regions smaller than `smallest`, times the scale of the image, are dropped with `drops`; else they get
+    the score 0.
     """
 
     stride: int
@@ -58,7 +59,7 @@ def python_proposal(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _whole(layer: LayerReader, text: object) -> int:
-    """Return a whole number that a param_str holds."""
+    """Return a whole number in a param_str. Refuses any other text."""
     if not str(text).isdecimal() or len(str(text)) > 9:
         layer.invalid(f"feat_stride is {str(text)[:20]!r}, and no whole number")
     return int(str(text))
@@ -111,7 +112,7 @@ def _propose(layer: LayerReader, net: CaffeReader, how: _Regions) -> None:
 def _give_best(
     layer: LayerReader, net: CaffeReader, how: _Regions, found: tuple[Value, Value | None, Value, Value]
 ) -> None:
-    """End the layer with the best of what the suppression leaves: rows of 0 and the corners, and their scores."""
+    """End the layer with the best regions after suppression: rows of 0 and the corners, and their scores."""
     corners, large, best, places = found
     count = best.shape[1]
     index = net.reshape(places, (count,), "places")
@@ -136,7 +137,7 @@ def _give_best(
 
 
 def _anchors(layer: LayerReader, how: _Regions) -> Array:
-    """Return the corners of the anchors at the map's first place (generate_anchors.py): (kinds, 4)."""
+    """Return the corners of the anchors at the first place of the map (generate_anchors.py): (kinds, 4)."""
     numbers = [*how.ratios, *how.scales, how.stride, how.base]
     if not how.ratios or not how.scales or not all(0 < number < MOST_PIXELS for number in numbers):
         layer.invalid(f"ratios {how.ratios}, scales {how.scales}, {how.stride} and {how.base} pixels")
@@ -166,7 +167,7 @@ def _moved(net: CaffeReader, how: _Regions, anchors: Array, deltas: Value) -> Va
 
 
 def _clipped(net: CaffeReader, corners: Value, width: Value, height: Value) -> Value:
-    """Return corners inside an image of this width and height, (1, 1) each."""
+    """Return corners clipped to an image of this width and height, (1, 1) each."""
     ends = net.add(Concat(axis=1), width, height, width, height, part="image_ends")
     last = net.add("Sub", ends, net.constant(1, "one"), part="image_last")
     return net.add("Relu", net.add("Min", corners, last, part="up_to_last"), part="inside")

@@ -26,7 +26,7 @@ class Sequence(NamedTuple):
 
     @property
     def inputs(self) -> int:
-        """How many numbers a step of one sequence has."""
+        """The number of inputs of a step of one sequence."""
         return prod(self.x.shape[2:])
 
 
@@ -49,13 +49,13 @@ def _sequence(layer: LayerReader, states: int) -> Sequence:
 
 
 def _steps(net: CaffeReader, rows: Value, steps: int, part: str) -> tuple[Value, ...]:
-    """Cut (T, N, K) into T values (N, K)."""
+    """Return (T, N, K) as T values (N, K)."""
     pieces = (rows,) if steps == 1 else net.add_many(Split(axis=0, split=(1,) * steps), rows, part=part)
     return tuple(net.add(Squeeze(axes=(0,)), piece, part=f"{part}_at") for piece in pieces)
 
 
 def _projected(net: CaffeReader, sequence: Sequence, weights: Value, bias: Value) -> tuple[Value, ...]:
-    """Multiply every step of x by the weights at once, and give the products (N, K) of each step."""
+    """Return the products (N, K) of each step of x and the weights, which are computed at once."""
     steps, inner = sequence.x.shape[0], sequence.inputs
     rows = net.add(Reshape(shape=(-1, inner)), sequence.x, part="rows")
     product = net.add(Gemm(transB=1), rows, weights, bias, part="projected")
@@ -77,7 +77,7 @@ def _static(net: CaffeReader, sequence: Sequence, weights: Value | None) -> Valu
 
 
 def _joined(net: CaffeReader, steps: list[Value]) -> Value:
-    """Put T values (N, K) together as (T, N, K)."""
+    """Return T values (N, K) as (T, N, K)."""
     rows = [net.add(Unsqueeze(axes=(0,)), step, part="step") for step in steps]
     return rows[0] if len(rows) == 1 else net.add(Concat(axis=0), *rows, part="steps")
 
@@ -98,7 +98,7 @@ def _start(net: CaffeReader, sequence: Sequence, layer: LayerReader) -> list[Val
 def _weights(
     layer: LayerReader, net: CaffeReader, sequence: Sequence, gates: int, *more: tuple[int, ...]
 ) -> list[Value]:
-    """Return input weights, bias, static weights where there is such an input, then those of the shapes `more`."""
+    """Return the input weights, bias, static weights if there is a static input, and those of the shapes `more`."""
     width = gates * sequence.hidden
     static = [] if sequence.static is None else [(width, prod(sequence.static.shape[1:]))]
     shapes = [(width, sequence.inputs), (width,), *static, *more]

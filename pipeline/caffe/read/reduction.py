@@ -51,9 +51,9 @@ def reduction(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("ArgMax")
 def arg_max(layer: LayerReader, net: CaffeReader) -> None:
-    """Where the top_k largest numbers stand, as floats, or what they are (argmax_layer.cpp).
+    """The indices of the top_k largest numbers, as floats, or the numbers (argmax_layer.cpp).
 
-    Without an axis each item of the batch is searched as a whole, and `out_max_val` gives places and numbers.
+    Without an axis each item of the batch is searched as a whole, and with `out_max_val` both are returned.
     """
     fields, x = layer.param("argmax_param"), layer.bottom
     count, values = fields.int("top_k"), fields.flag("out_max_val")
@@ -81,12 +81,12 @@ def _largest(layer: LayerReader, net: CaffeReader, x: Value, count: int, axis: i
 
 
 def _places(layer: LayerReader, net: CaffeReader, x: Value, count: int, axis: int) -> Value:
-    """Give, as floats, where the largest numbers stand; of equal ones Caffe takes the last first."""
+    """Return the indices of the largest numbers as floats. Of equal ones, Caffe returns the last first."""
     _check(layer, x, count, axis)
     size = x.shape[axis]
     if size > MOST_PLACES:
         layer.refuse(f"a search among {size} numbers: floats count exactly up to {MOST_PLACES} only")
-    if count == 1:  # the largest of the places that hold the maximum
+    if count == 1:  # the largest index of the maximum
         maximum = net.add(ReduceMax(axes=(axis,)), x, part="maximum")
         holds = net.add(Cast(to="float32"), net.add("GreaterOrEqual", x, maximum, part="holds"), part="held")
         places = net.weight(per_channel(np.arange(size, dtype=np.float32), x.rank, axis), "places")

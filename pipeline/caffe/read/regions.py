@@ -1,4 +1,4 @@
-"""Means over parts of regions, each part of channels of its own (R-FCN)."""
+"""Means over the parts of regions, each of which has channels of its own (R-FCN)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import Cast, Clip, Concat, MatMul, ReduceSum, Reshape, Slice, Transpose, Unsqueeze
 from pipeline.graph.values import Value
 
-SMALLEST = 0.1  # extent of a region, in places of the map
+SMALLEST = 0.1  # the least extent of a region, in places of the map
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -18,8 +18,8 @@ LARGEST = float(np.finfo(np.float32).max)
 def position_sensitive(layer: LayerReader, net: CaffeReader) -> None:
     """The mean over each part of a region, of the channels that belong to the part; 0 of an empty one.
 
-    daijifeng001/caffe-rfcn, psroi_pooling_layer.cu: regions (R, 5) as Fast R-CNN's; gives (R, output_dim, group_size,
-    group_size). Which places lie in a part is a row of ones and zeros, so that the sums are products of matrices.
+    daijifeng001/caffe-rfcn, psroi_pooling_layer.cu: regions (R, 5) as in Fast R-CNN; the output is (R, output_dim,
+    group_size, group_size). The places in a part are a row of ones and zeros, so that sums are products of matrices.
     """
     fields = layer.param("psroi_pooling_param")
     x, rois = layer.take(2)
@@ -41,7 +41,7 @@ def position_sensitive(layer: LayerReader, net: CaffeReader) -> None:
 def _parts(
     net: CaffeReader, rois: Value, ends: tuple[int, int], size: int, scale: float, extent: int
 ) -> tuple[Value, Value]:
-    """Return which places of an axis lie in each part, (R, parts, places) of 1 and 0, and how many do, (R, parts)."""
+    """Return the places of an axis in each part, as 1 or 0 (R, parts, places), and their numbers (R, parts)."""
     step, one = net.constant(scale, "scale"), net.constant(1, "one")
     first, last = (_rounded(net, columns(net, rois, column, column + 1, "corner")) for column in ends)
     begin = net.add("Mul", first, step, part="begin")
@@ -61,7 +61,7 @@ def _parts(
 
 
 def _rounded(net: CaffeReader, x: Value) -> Value:
-    """Return what C's round gives: halves go away from 0."""
+    """Return x rounded as by C's round: halves away from 0."""
     more = net.add("Add", net.add("Abs", x, part="magnitude"), net.constant(0.5, "half"), part="more")
     return net.add("Mul", net.add("Floor", more, part="floor"), net.add("Sign", x, part="sign"), part="rounded")
 

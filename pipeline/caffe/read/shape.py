@@ -1,4 +1,4 @@
-"""Layers that move numbers about and change none."""
+"""Layers that move numbers without changing them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_PLACES = 2**24
 
 
 def _old_axis(layer: LayerReader, fields: Fields, old: str, rank: int) -> int:
-    """Read `axis`, or its name in older nets, which excludes it and does not count from the end."""
+    """Return `axis`, or its older form, which must not be given together with it, and must not be negative."""
     if fields.has(old):
         if fields.has("axis"):
             layer.invalid(f"it has both axis and {old}")
@@ -25,7 +25,7 @@ def _old_axis(layer: LayerReader, fields: Fields, old: str, rank: int) -> int:
 
 @reads("Concat")
 def concat(layer: LayerReader, net: CaffeReader) -> None:
-    """The bottoms one behind the other along an axis."""
+    """The bottoms, concatenated along an axis."""
     if not layer.bottoms:
         layer.invalid("it has no bottoms")
     axis = _old_axis(layer, layer.param("concat_param"), "concat_dim", layer.bottoms[0].rank)
@@ -35,7 +35,7 @@ def concat(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Slice")
 def slice_(layer: LayerReader, net: CaffeReader) -> None:
-    """Pieces along an axis: cut at the slice points, or equally large (slice_layer.cpp)."""
+    """Pieces along an axis, cut at the slice points or of equal size (slice_layer.cpp)."""
     fields, x = layer.param("slice_param"), layer.bottom
     axis = _old_axis(layer, fields, "slice_dim", x.rank)
     size, points, count = x.shape[axis], fields.ints("slice_point"), len(layer.tops)
@@ -101,7 +101,7 @@ def reshape(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Flatten")
 def flatten(layer: LayerReader, net: CaffeReader) -> None:
-    """The axes from `axis` to `end_axis` as one; from an axis to the one before it is an axis of 1."""
+    """The axes from `axis` to `end_axis` as one. If `end_axis` is the axis before `axis`, an axis of 1 is inserted."""
     fields, x = layer.param("flatten_param"), layer.bottom
     start, end = layer.axis(fields.int("axis"), x.rank), layer.axis(fields.int("end_axis"), x.rank)
     if end < start - 1:
@@ -115,7 +115,7 @@ def flatten(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Tile")
 def tile(layer: LayerReader, net: CaffeReader) -> None:
-    """The bottom several times along an axis."""
+    """The bottom, repeated along an axis."""
     fields, x = layer.param("tile_param"), layer.bottom
     axis, tiles = layer.axis(fields.int("axis"), x.rank), fields.int("tiles")
     if tiles < 1:
@@ -125,7 +125,7 @@ def tile(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("BatchReindex")
 def batch_reindex(layer: LayerReader, net: CaffeReader) -> None:
-    """The items of the batch that the second bottom names, counted from 0."""
+    """The items of the batch with the indices in the second bottom, which count from 0."""
     x, order = layer.take(2)
     if order.rank != 1 or not x.rank:
         layer.invalid(f"it needs a list of indices, not shape {order.shape}")
@@ -134,13 +134,13 @@ def batch_reindex(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Filter")
 def filter_(layer: LayerReader, net: CaffeReader) -> None:
-    """Refused: how much passes is known only when the network runs."""
+    """Refused: the size of the output is known only when the network runs."""
     layer.refuse("the shape of its tops depends on the data")
 
 
 @reads("Permute")
 def permute(layer: LayerReader, net: CaffeReader) -> None:
-    """SSD's axes in a new order; those that it does not name follow."""
+    """SSD's permutation of axes; axes that are not named follow in order."""
     x, order = layer.bottom, layer.param("permute_param").ints("order")
     if len(set(order)) != len(order) or any(axis >= x.rank for axis in order):
         layer.invalid(f"order {order} for shape {x.shape}")
@@ -159,7 +159,7 @@ def transpose(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Reverse")
 def reverse(layer: LayerReader, net: CaffeReader) -> None:
-    """The bottom from its end along an axis (reverse_layer.cpp of PyPI's kendryte-caffe)."""
+    """The bottom in reverse order along an axis (reverse_layer.cpp of PyPI's kendryte-caffe)."""
     x, axis = layer.bottom, layer.param("reverse_param").int("axis")
     if not 0 <= axis < x.rank:
         layer.invalid(f"axis {axis} of shape {x.shape}")
@@ -184,9 +184,9 @@ def shuffle_channel(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Reorg")
 def reorg(layer: LayerReader, net: CaffeReader) -> None:
-    """YOLO's pass through to a coarser map, in the order of darknet (reorg_layer.hpp of caffe-yolov2 and others).
+    """YOLO's passthrough to a coarser map, in the order of darknet (reorg_layer.hpp of caffe-yolov2 and others).
 
-    It counts channels and places as those of a map that is `stride` times finer, not coarser: a permutation, too.
+    darknet computes indices as if the input map were `stride` times finer, not coarser, which is a permutation, too.
     """
     fields, x = layer.param("reorg_param"), layer.bottom
     stride, finer = fields.int("stride"), fields.flag("reverse")
@@ -225,7 +225,7 @@ def interpolation(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _interpolated(layer: LayerReader, fields: Fields, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the new height and width: shrunk, zoomed, as said, both, or those of the second bottom."""
+    """Return the new height and width: by shrinking, zooming, or both, as given, or those of the second bottom."""
     shrinks, zooms = fields.has("shrink_factor"), fields.has("zoom_factor")
     said = fields.has("height") and fields.has("width")
     shrink, zoom = fields.int("shrink_factor"), fields.int("zoom_factor")

@@ -33,9 +33,9 @@ def mask(layer: LayerReader, net: CaffeReader, x: Value, kernel: tuple[int, ...]
 
 @reads("Upsample")
 def upsample(layer: LayerReader, net: CaffeReader) -> None:
-    """Every place repeated `scale` times along height and width (MobileNet-YOLO, upsample_layer.cpp).
+    """Every place, repeated `scale` times along height and width (MobileNet-YOLO, upsample_layer.cpp).
 
-    With a mask as second bottom, each number where the mask says, and zeros elsewhere (caffe-segnet of
+    With a mask as second bottom, each number at its place in the mask, and zeros elsewhere (caffe-segnet of
     alexgkendall, upsample_layer.cpp).
     """
     fields = layer.param("upsample_param")
@@ -57,9 +57,9 @@ def upsample(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("Unpooling", "UnPooling")
 def unpooling(layer: LayerReader, net: CaffeReader) -> None:
-    """Each number where the mask says, zeros elsewhere (HyeonwooNoh/caffe, unpooling_layer.cpp).
+    """Each number at its place in the mask, and zeros elsewhere (HyeonwooNoh/caffe, unpooling_layer.cpp).
 
-    What goes without a mask, or takes means, is refused.
+    Unpooling without a mask, or by averages, is refused.
     """
     fields = layer.param("unpooling_param")
     x = layer.take(1, 2)[0]
@@ -79,7 +79,7 @@ def _said(fields: Fields) -> tuple[int, ...]:
 
 
 def _by_mask(layer: LayerReader, net: CaffeReader, sizes: tuple[int, ...]) -> None:
-    """Place the first bottom by the second, which must be the mask of a pooling over a map of the same sizes."""
+    """Place the numbers of the first bottom by the second, the mask of a pooling over a map of the same sizes."""
     x, where = layer.take(2)
     if x.rank != 4 or x.shape != where.shape:
         layer.refuse(f"a mask of shape {where.shape} for shape {x.shape}")

@@ -1,4 +1,4 @@
-"""YOLO's detections, of eric612/MobileNet-YOLO: boxes at each place of a map, and those that overlap no better one."""
+"""YOLO's detections, of eric612/MobileNet-YOLO: boxes at each place of a map, and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.caffe.read.reader import CaffeReader, reads
 from pipeline.graph.operators import ArgMax, BoxSuppression, Cast, Concat, ReduceMax, Softmax, Transpose
 from pipeline.graph.values import Value
 
-SAME = 0.999  # of what two boxes cover that are the same but for rounding
+SAME = 0.999  # the overlap of two boxes that are the same except for rounding
 
 
 class _Found(NamedTuple):
-    """Boxes that are candidates: labels (K, 1), confidences (K, 1) and corners (K, 4)."""
+    """Candidate boxes: labels (K, 1), confidences (K, 1) and corners (K, 4)."""
 
     labels: Value
     confidences: Value
@@ -25,7 +25,7 @@ class _Found(NamedTuple):
 
 
 class _Map(NamedTuple):
-    """A map of predictions: K rows of 4 offsets, whether there is a thing, and classes; and the corners (K, 4)."""
+    """The predictions of a map: K rows of 4 offsets, an objectness score, and classes; and the corners (K, 4)."""
 
     rows: Value
     corners: Value
@@ -33,10 +33,10 @@ class _Map(NamedTuple):
 
 @reads("Yolov3DetectionOutput")
 def yolov3(layer: LayerReader, net: CaffeReader) -> None:
-    """Each box with its surest class (yolov3_detection_output_layer.cpp).
+    """Each box with its most confident class (yolov3_detection_output_layer.cpp).
 
-    There it stands once for each class that is sure enough; but the surest of these overlaps all others, since they
-    are the same box, and whatever leaves it out does so to them.
+    There, each box is a candidate for every class of sufficient confidence. But the best of these suppresses the
+    others, since they are the same box, and a box that suppresses the best one suppresses all of them.
     """
     fields = layer.param("yolov3_detection_output_param")
     classes, kinds, groups = fields.int("num_classes"), fields.int("num_box"), fields.int("mask_group_num")
@@ -68,7 +68,7 @@ def yolov3(layer: LayerReader, net: CaffeReader) -> None:
 
 @reads("YoloDetectionOutput")
 def yolov2(layer: LayerReader, net: CaffeReader) -> None:
-    """Each box with its likeliest class (yolo_detection_output_layer.cpp)."""
+    """Each box with its most likely class (yolo_detection_output_layer.cpp)."""
     fields = layer.param("yolo_detection_output_param")
     fields.ignore("side", "coords", "label_map_file")
     classes, kinds, biases = fields.int("num_classes"), fields.int("num_box"), fields.floats("biases")
@@ -83,12 +83,12 @@ def yolov2(layer: LayerReader, net: CaffeReader) -> None:
     thing = net.add("Sigmoid", columns(net, rows, 4, 5, "logit"), part="thing")
     confidences = net.add("Mul", thing, likeliest, part="confidences")
     candidates = _Found(_labels(net, likely), confidences, boxes)
-    below = float(np.nextafter(np.float32(fields.float("confidence_threshold")), np.float32(-1)))  # so much is enough
+    below = float(np.nextafter(np.float32(fields.float("confidence_threshold")), np.float32(-1)))  # inclusive
     _give(layer, net, candidates, below, fields.float("nms_threshold"))
 
 
 def _labels(net: CaffeReader, classes: Value) -> Value:
-    """Return which of the classes (K, C) is the largest, from 1: (K, 1)."""
+    """Return the number of the largest of the classes (K, C), from 1: (K, 1)."""
     number = net.add(Cast(to="float32"), net.add(ArgMax(axis=1, keepdims=1), classes, part="class"), part="number")
     return net.add("Add", number, net.constant(1, "one"), part="labels")
 
@@ -100,7 +100,7 @@ def _joined(net: CaffeReader, values: Sequence[Value], part: str) -> Value:
 def _predictions(
     layer: LayerReader, net: CaffeReader, x: Value, sizes: Sequence[Sequence[float]], classes: int, scale: int
 ) -> _Map:
-    """Return what a map predicts, place by place; `sizes` are the boxes' widths and heights, of an image in `scale`."""
+    """Return the predictions of a map, place by place. `sizes` are those of boxes, in 1/`scale` of a place."""
     kinds, long = len(sizes), 5 + classes
     if x.rank != 4 or x.shape[0] != 1:
         layer.refuse(f"shape {x.shape}: the boxes of all images would be one image's, as the layer is defined")
@@ -123,7 +123,7 @@ def _predictions(
 
 
 def _give(layer: LayerReader, net: CaffeReader, found: _Found, sure: float, overlap: float) -> None:
-    """End a layer with the candidates whose confidence is above `sure`, without those that overlap better ones."""
+    """End a layer with the candidates of a confidence above `sure` that remain after suppression."""
     count = found.corners.shape[0]
     enlarged = net.add("Mul", found.corners, net.constant(VAST, "vast"), part="enlarged")
     kept, places = net.add_many(

@@ -51,7 +51,7 @@ def prelu(node: Node, net: CaffeBuilder) -> None:
     """PReLU with a slope for each channel."""
     x, slope = net.blob(node.input(0)), net.weights(node, 1, "slopes")
     image = layers.reshape(net, x, (1,) * (2 - x.rank) + x.shape)
-    # Not channel_shared for one number: its blob has no axes, which few readers but Caffe can load.
+    # Without channel_shared even for one number, since its blob has no axes, which few readers but Caffe support.
     slopes = slope.reshaped((slope.size,)).broadcast((image.shape[1],))
     net.give(node, layers.reshape(net, net.layer("PReLU", [image], parameters=[slopes]), x.shape))
 
@@ -103,9 +103,9 @@ def hard_sigmoid(node: Node[HardSigmoid], net: CaffeBuilder) -> None:
 
 
 def clipped(net: CaffeBuilder, x: Blob, low: float, high: float) -> Blob:
-    """min(max(x, low), high) to the last bit.
+    """Return min(max(x, low), high), exactly.
 
-    Adding and subtracting the bounds around ReLUs would take fewer layers and round x.
+    Adding and subtracting the bounds around ReLUs would need fewer layers, but round x.
     """
     if low == 0:
         x = layers.relu(net, x)
@@ -136,7 +136,7 @@ def softmax(node: Node[Softmax], net: CaffeBuilder) -> None:
 def log_softmax(node: Node[LogSoftmax], net: CaffeBuilder) -> None:
     """X - m - log(sum(exp(x - m))), m = max(x): Log after Softmax would give -inf for far smaller logits.
 
-    Sums and repetition are products with ones, which more readers than Caffe know.
+    Sums and repetitions are products with ones, which readers other than Caffe support, too.
     """
     x = net.blob(node.input(0))
     axis = node.operator.axis % x.rank

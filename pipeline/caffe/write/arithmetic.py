@@ -257,9 +257,9 @@ def identity(node: Node, net: CaffeBuilder) -> None:
 
 @writes(Cast)
 def cast(node: Node[Cast], net: CaffeBuilder) -> None:
-    """Nothing, for all numbers are floats in Caffe; x != 0 for a bool.
+    """Nothing, since all numbers are floats in Caffe, but x != 0 for a bool.
 
-    A float becomes an index where layers take it that truncate by themselves (Embed, BatchReindex).
+    A float may become an index if only layers take it that truncate by themselves (Embed, BatchReindex).
     """
     source, x = node.input(0), net.blob(node.input(0))
     to = node.operator.to

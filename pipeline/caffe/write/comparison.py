@@ -1,4 +1,4 @@
-"""Comparisons, whose results are 0 and 1 in Caffe, and what is done with them."""
+"""Comparisons, whose results are 0 and 1 in Caffe, and operators on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _operands(node: Node, net: CaffeBuilder) -> tuple[Operand, Operand]:
 
 
 def _greater(net: CaffeBuilder, a: Operand, b: Operand) -> Blob:
-    """Return a > b: Threshold, whose level is b where that is one number."""
+    """Return a > b: Threshold of a at b if b is a number, else of a - b at 0."""
     if isinstance(b, Parameter) and b.size == 1 and isinstance(a, Blob) and a.rank >= len(b.shape):
         return layers.threshold(net, a, b.scalar())
     return layers.threshold(net, arithmetic.subtract(net, a, b), 0.0)
@@ -68,7 +68,7 @@ def conjunction(node: Node, net: CaffeBuilder) -> None:
 
 @writes(Or)
 def disjunction(node: Node, net: CaffeBuilder) -> None:
-    """Not (not a and not b), which is broadcast as a product is."""
+    """Not (not a and not b), which is broadcast like a product."""
     a, b = (_complement(net, each) for each in _operands(node, net))
     net.give(node, layers.complement(net, arithmetic.multiply(net, a, b)))
 

@@ -81,9 +81,9 @@ def _cropped(net: CaffeBuilder, y: Blob, starts: Ints, sizes: Ints) -> Blob:
 
 @writes(Conv)
 def conv(node: Node[Conv], net: CaffeBuilder) -> None:
-    """Convolution; one with unequal pads on its two sides computes more and is cut, or gets its input padded.
+    """Convolution. With unequal pads at the two ends, the larger pad is used, and the output is cut.
 
-    Windows that start before a stride of the wanted ones' start cannot be cut off.
+    If the additional pad at the begin is not a multiple of the stride, the input is padded instead.
     """
     x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
     op, axes = node.operator, node.operator.axes
@@ -102,9 +102,9 @@ def conv(node: Node[Conv], net: CaffeBuilder) -> None:
 
 @writes(ConvTranspose)
 def conv_transpose(node: Node[ConvTranspose], net: CaffeBuilder) -> None:
-    """Deconvolution; zeros at the end of its kernel make the places of output_padding.
+    """Deconvolution, with zeros at the end of its kernel for output_padding.
 
-    Unequal pads on the two sides take off the smaller one, and the rest is cut.
+    With unequal pads at the two ends, the smaller one is used, and the rest is cut.
     """
     x, weight = net.blob(node.input(0)), net.weights(node, 1, "weights")
     op = node.operator

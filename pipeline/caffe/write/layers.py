@@ -59,9 +59,9 @@ def relu(net: CaffeBuilder, x: Blob, slope: float = 0.0) -> Blob:
     return net.layer("ReLU", [x], relu_param={"negative_slope": slope}) if slope else net.layer("ReLU", [x])
 
 
-def threshold(net: CaffeBuilder, x: Blob, level: float, part: str = "") -> Blob:
+def threshold(net: CaffeBuilder, x: Blob, level: float) -> Blob:
     """Return 1 where x > level, else 0."""
-    return net.layer("Threshold", [x], part=part, threshold_param={"threshold": level})
+    return net.layer("Threshold", [x], threshold_param={"threshold": level})
 
 
 def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[float] = (), part: str = "") -> Blob:
@@ -76,9 +76,9 @@ def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[f
     return net.layer("Eltwise", xs, part=part or "sum", eltwise_param=message)
 
 
-def difference(net: CaffeBuilder, a: Blob, b: Blob, part: str = "difference") -> Blob:
+def difference(net: CaffeBuilder, a: Blob, b: Blob) -> Blob:
     """Return a - b, of one shape."""
-    return weighted_sum(net, [a, b], [1.0, -1.0], part)
+    return weighted_sum(net, [a, b], [1.0, -1.0], "difference")
 
 
 def product(net: CaffeBuilder, xs: Sequence[Blob], part: str = "product") -> Blob:
@@ -91,9 +91,9 @@ def maximum(net: CaffeBuilder, xs: Sequence[Blob], part: str = "max") -> Blob:
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "MAX"}) if len(xs) > 1 else xs[0]
 
 
-def scale(net: CaffeBuilder, x: Blob, factor: Blob | Parameter, axis: int, part: str = "") -> Blob:
+def scale(net: CaffeBuilder, x: Blob, factor: Blob | Parameter, axis: int) -> Blob:
     """Return x times `factor`, whose axes are those of x from `axis` on."""
-    return _along(net, "Scale", x, factor, axis, part)
+    return _along(net, "Scale", x, factor, axis)
 
 
 def bias(net: CaffeBuilder, x: Blob, term: Blob | Parameter, axis: int, part: str = "") -> Blob:
@@ -101,7 +101,7 @@ def bias(net: CaffeBuilder, x: Blob, term: Blob | Parameter, axis: int, part: st
     return _along(net, "Bias", x, term, axis, part)
 
 
-def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis: int, part: str) -> Blob:
+def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis: int, part: str = "") -> Blob:
     bottoms, parameters, place = [x], [], {"axis": axis}
     if isinstance(other, Blob):
         bottoms.append(other)
@@ -112,13 +112,13 @@ def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis:
     return net.layer(kind, bottoms, part=part, parameters=parameters, **message)
 
 
-def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: str = "") -> tuple[Blob, ...]:
+def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int]) -> tuple[Blob, ...]:
     """Return x cut into pieces of `sizes`, all positive, along an axis."""
     if len(sizes) == 1:
         return (x,)
     shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
     points = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
-    return net.layer_many("Slice", [x], shapes, part=part, slice_param={"axis": axis, "slice_point": points})
+    return net.layer_many("Slice", [x], shapes, slice_param={"axis": axis, "slice_point": points})
 
 
 def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
@@ -130,13 +130,13 @@ def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
     return pieces[edges.index(begin)]
 
 
-def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> Blob:
+def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int) -> Blob:
     """Return blobs concatenated along an axis."""
     if len(xs) == 1:
         return xs[0]
     size = sum(x.shape[axis] for x in xs)
     shape = (*xs[0].shape[:axis], size, *xs[0].shape[axis + 1 :])
-    return net.layer("Concat", xs, shape, part=part, concat_param={"axis": axis})
+    return net.layer("Concat", xs, shape, concat_param={"axis": axis})
 
 
 def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
@@ -163,12 +163,9 @@ def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient
     return net.layer("Reduction", [x], x.shape[:axis], reduction_param=message)
 
 
-def inner_product(
-    net: CaffeBuilder, x: Blob, weight: Parameter, term: Parameter | None = None, axis: int | None = None
-) -> Blob:
-    """Return the product of a weight (outputs, inputs) and the axes of x from `axis` (by default the last) on."""
-    axis = x.rank - 1 if axis is None else axis
-    outputs = weight.shape[0]
+def inner_product(net: CaffeBuilder, x: Blob, weight: Parameter, term: Parameter | None = None) -> Blob:
+    """Return the product of a weight (outputs, inputs) and the last axis of x, plus `term`, if any."""
+    axis, outputs = x.rank - 1, weight.shape[0]
     message = {"num_output": outputs, "axis": axis, "bias_term": term is not None}
     if axis == 1:
         del message["axis"]

@@ -20,7 +20,7 @@ def _transposed(matrix: Parameter) -> Parameter:
 
 @writes(Gemm)
 def gemm(node: Node[Gemm], net: CaffeBuilder) -> None:
-    """InnerProduct where B is constant, with c as its bias where that is one too; else see MatMul."""
+    """InnerProduct if B is constant, with c as its bias if that is constant, too; else see MatMul."""
     a, b = net.blob(node.input(0)), net.operand(node.input(1))
     term = _scaled(net, net.operand(node.input(2)), node.operator.beta) if node.has_input(2) else None
     a = transpose(net, a, (1, 0)) if node.operator.transA else a

@@ -23,7 +23,7 @@ from pipeline.graph.values import Node
 
 @writes(BatchNormalization)
 def batch_normalization(node: Node[BatchNormalization], net: CaffeBuilder) -> None:
-    """BatchNorm, and Scale where there is a scale or a bias."""
+    """BatchNorm, and Scale or Bias if there is a scale or bias."""
     x = net.blob(node.input(0))
     statistics = [net.weights(node, 3, "means"), net.weights(node, 4, "variances")]
     one = Parameter((1,), lambda: np.ones(1, np.float32))  # a factor of 0 would mean that there are no statistics
@@ -48,10 +48,10 @@ def _along(net: CaffeBuilder, y: Blob, operand: Blob | Parameter, axis: int, *, 
 
 
 def _standardized(net: CaffeBuilder, x: Blob, axis: int, epsilon: float) -> Blob:
-    """(x - m) / sqrt(v + epsilon), with m and v over the axes from `axis` on.
+    """Return (x - m) / sqrt(v + epsilon), with m and v over the axes from `axis` on.
 
-    MVN takes the mean off; it would add its own epsilon to the root and not below it. BatchNorm could do both
-    only for a batch size that is known, which its blobs then have.
+    MVN only subtracts the mean, because it would add its epsilon to the root, not below it. BatchNorm could do both,
+    but its blobs would fix the batch size.
     """
     inner = prod(x.shape[axis:])
     vectors = x if axis == 2 and x.rank == 4 else layers.reshape(net, x, (prod(x.shape[:axis]), 1, inner, 1))
@@ -77,7 +77,7 @@ def layer_normalization(node: Node[LayerNormalization], net: CaffeBuilder) -> No
 
 @writes(LRN)
 def lrn(node: Node[LRN], net: CaffeBuilder) -> None:
-    """LRN; of an even size, which Caffe has not, by the sums of squares that a 1x1 convolution gives."""
+    """LRN, or for an even size, which Caffe does not support, sums of squares by a 1x1 convolution."""
     x, size = net.blob(node.input(0)), node.operator.size
     alpha, beta, k = node.operator.alpha, node.operator.beta, node.operator.bias
     n, c, *spatial = x.shape
@@ -101,7 +101,7 @@ def _band(channels: int, size: int) -> np.ndarray:
 
 @writes(LpNormalization)
 def lp_normalization(node: Node[LpNormalization], net: CaffeBuilder) -> None:
-    """X times (sum of |x| ** p) ** (-1 / p), where a sum of 0 is taken for 1."""
+    """X times (sum of |x| ** p) ** (-1 / p), with 1 in place of a sum of 0."""
     x, p = net.blob(node.input(0)), node.operator.p
     axes = (node.operator.axis % x.rank,)
     if p == 1:

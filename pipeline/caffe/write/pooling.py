@@ -161,7 +161,7 @@ def max_pool(node: Node[MaxPool], net: CaffeBuilder) -> None:
 
 @writes(AveragePool)
 def average_pool(node: Node[AveragePool], net: CaffeBuilder) -> None:
-    """Pooling AVE, and Scale by a factor for each place where Caffe divides by another number."""
+    """Pooling AVE, and Scale by a factor for each place if Caffe divides by other numbers."""
     x = net.blob(node.input(0))
     divisors = node.operator.divisors(x.shape)
     if any(0 in numbers for numbers in divisors):

@@ -159,7 +159,7 @@ def arg_max(node: Node[ArgMax], net: CaffeBuilder) -> None:
 
 @writes(TopK, where=lambda node, graph: bool(node.operator.largest))
 def top_k(node: Node[TopK], net: CaffeBuilder) -> None:
-    """ArgMax with top_k; the places only where something takes them."""
+    """ArgMax with top_k. The indices are computed only if they are used."""
     x, count = net.blob(node.input(0)), node.operator.k
     axis = node.operator.axis % x.rank
     places = _largest(net, x, axis, count, values=False) if net.is_used(node.outputs[1]) else None

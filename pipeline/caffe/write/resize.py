@@ -1,4 +1,4 @@
-"""Resizing: a deconvolution where pixels are repeated, else a matrix for each axis."""
+"""Resizing: a deconvolution if pixels are repeated, else a matrix for each axis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.graph.values import Node
 
 @writes(Resize)
 def resize(node: Node[Resize], net: CaffeBuilder) -> None:
-    """Deconvolution, or for each axis its places or the weights of its places."""
+    """Deconvolution, or for each axis a selection of places, or a matrix that interpolates between them."""
     x, mode, shape = net.blob(node.input(0)), node.operator.mode, node.output.shape
     steps = node.operator.steps(x.shape, shape)
     transformation = node.operator.coordinate_transformation_mode

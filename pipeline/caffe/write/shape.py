@@ -167,7 +167,7 @@ def _embedded(net: CaffeBuilder, table: Parameter, axis: int, indices: Blob) -> 
 
 @writes(OneHot)
 def one_hot(node: Node[OneHot], net: CaffeBuilder) -> None:
-    """[j - index > -1] - [j - index > 0] for each place j: nothing is set by an index outside, as Embed would."""
+    """[j - index > -1] - [j - index > 0] for each place j, which is 0 for indices out of range, unlike Embed."""
     indices, depth = net.blob(node.input(0)), node.operator.depth
     repeated = layers.expand(net, layers.reshape(net, indices, (*indices.shape, 1)), node.output.shape)
     places = Parameter((depth,), lambda: np.arange(depth, dtype=np.float32))

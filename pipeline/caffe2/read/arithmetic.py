@@ -23,7 +23,7 @@ def absolute(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("StopGradient", "Alias", "CopyFromCPUInput", "EnsureCPUOutput")
 def passed_on(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Change nothing."""
+    """Identity."""
     net.give("Identity", net.value(op.inputs[0]))
 
 
@@ -42,7 +42,7 @@ def not_equal(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("Pow")
 def power(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Pow, with its exponent as argument or as second input."""
+    """Pow, with its exponent as an argument or as the second input."""
     if len(op.inputs) == 1:
         net.give("Pow", net.value(op.inputs[0]), net.constant(op.float("exponent"), "exponent"))
     else:
@@ -76,7 +76,7 @@ def variadic(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("WeightedSum")
 def weighted_sum(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Sum of each input times its number, which is a blob of one element."""
+    """Sum of the inputs, each times a number, which is a blob of one element."""
     terms = [
         net.add("Mul", net.value(x), net.shaped(weight, (), f"weight{i}"), part=f"term{i}")
         for i, (x, weight) in enumerate(zip(op.inputs[::2], op.inputs[1::2], strict=True))

@@ -34,7 +34,7 @@ def conv(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("ConvTranspose")
 def conv_transpose(op: OperatorReader, net: Caffe2Reader) -> None:
-    """ConvTranspose without groups or dilation: which release heeds them differs."""
+    """ConvTranspose without groups or dilation, because not all releases support these."""
     _not_legacy(op)
     x, w = net.values(op.inputs[:2])
     g = geometry(op, x.rank - 2)
@@ -57,7 +57,7 @@ def conv_transpose(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("LC", "LC2D")
 def locally_connected(op: OperatorReader, net: Caffe2Reader) -> None:
-    """LocallyConnected, whose bias has the channel first."""
+    """LocallyConnected, in whose bias the channel is the first axis."""
     _not_legacy(op)
     x, w = net.values(op.inputs[:2])
     g = geometry(op, 2)

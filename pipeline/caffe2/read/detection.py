@@ -1,4 +1,4 @@
-"""Operators that choose among many: boxes that overlap, rows that are wanted."""
+"""Operators of detectors: non-maximum suppression, and selection of rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.graph.operators import BoxSuppression, Compress, ScatterAdd
 
 @reads("BoxWithNMSLimit")
 def box_suppression(op: OperatorReader, net: Caffe2Reader) -> None:
-    """BoxSuppression, of one image and without a limit; of the outputs the scores and the places are read."""
+    """BoxSuppression, for one image and without a limit. Of the outputs, only scores and indices are read."""
     if len(op.inputs) != 2 or op.int("soft_nms_enabled", 0) or op.int("detections_per_im", 100) > 0:
         op.refuse("BoxWithNMSLimit of several images, with soft suppression or a limit")
     if not op.int("legacy_plus_one", 0):
@@ -20,7 +20,7 @@ def box_suppression(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("SparseToDense")
 def scatter_add(op: OperatorReader, net: Caffe2Reader) -> None:
-    """ScatterAdd, into as many places as the third input has."""
+    """ScatterAdd, into as many places as the size of the third input."""
     indices, values, domain = net.values(op.inputs)
     net.give(ScatterAdd(size=domain.shape[0]), indices, values)
 

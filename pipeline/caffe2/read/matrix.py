@@ -13,7 +13,7 @@ from pipeline.graph.values import Value
 
 @reads("FC", "FCTransposed")
 def fc(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Gemm of x, flattened from `axis` on, and w, which is (N, K), or (K, N) where it is transposed."""
+    """Gemm of x, flattened from `axis` on, and w, which is (N, K), or (K, N) if transposed."""
     x, w, _ = net.values(op.inputs)
     axis = positive_axis(op.int("axis", 1), x.rank)
     split = positive_axis(op.int("axis_w", 1), w.rank)
@@ -31,7 +31,7 @@ def fc(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("MatMul")
 def matmul(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Gemm of two blobs seen as matrices."""
+    """Gemm of two blobs, reshaped to matrices."""
     a, b = net.values(op.inputs)
     matrices = [
         value if value.rank == 2 and axis == 1 else net.add(Flatten(axis=axis), value, part=part)
@@ -42,7 +42,7 @@ def matmul(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("BatchMatMul")
 def batch_matmul(op: OperatorReader, net: Caffe2Reader) -> None:
-    """MatMul, of the transposes where told so."""
+    """MatMul, with transposed inputs if arguments say so."""
     a, b = net.values(op.inputs)
     op.int("broadcast", 0)  # only says that the shapes may differ
     left = _turned(net, a, "a") if op.int("trans_a", 0) else a

@@ -31,7 +31,7 @@ def max_pool(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("AveragePool", "AveragePool1D", "AveragePool2D", "AveragePool3D")
 def average_pool(op: OperatorReader, net: Caffe2Reader) -> None:
-    """AveragePool, which divides by the places inside the image, or GlobalAveragePool."""
+    """AveragePool, which divides by the number of places in the image, or GlobalAveragePool."""
     x = net.value(op.inputs[0])
     g = geometry(op, x.rank - 2)
     if op.int("count_include_pad", 0) and any(g.pads):

@@ -15,7 +15,7 @@ _FRONT_AND_BACK = {
 
 @reads(*_FRONT_AND_BACK)
 def front_or_back(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Reduce the first or the last axes, which vanish."""
+    """Reduce the first or the last axes, which disappear."""
     (blob,) = op.inputs
     x = net.value(blob)
     count = op.int("num_reduce_dims", op.int("num_reduce_dim", 1))

@@ -18,7 +18,7 @@ _SEARCHES = {operator.name: operator for operator in SEARCHES}
 
 @reads(*_UNARY)
 def unary(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Read what is done to each number."""
+    """Read an elementwise operator of one input."""
     operator = _UNARY[op.type]
     defaults: dict[str, Any] = {field.name: field.default for field in fields(operator)} | DEFAULTS
     numbers = {name: op.float(name, defaults[name]) for name in operator.kinds}
@@ -33,7 +33,7 @@ def binary(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads(*_REDUCTIONS)
 def reduction(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Read the operator of the same name; all axes where none are given."""
+    """Read a reduction, over all axes if none are given."""
     x = net.value(op.inputs[0])
     axes = op.ints("axes") or tuple(range(x.rank))
     net.give(_REDUCTIONS[op.type](axes=axes, keepdims=op.int("keepdims", 1)), x)
@@ -41,6 +41,6 @@ def reduction(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads(*_SEARCHES)
 def search(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Read the operator of the same name."""
+    """Read the search for the largest or the smallest."""
     operator = _SEARCHES[op.type](axis=op.int("axis", -1), keepdims=op.int("keepdims", 1))
     net.give(operator, net.value(op.inputs[0]))

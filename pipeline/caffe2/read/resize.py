@@ -17,7 +17,7 @@ LARGEST = 1 << 24  # places of an axis; float32 cannot distinguish larger ones
 
 @reads("ResizeNearest")
 def resize_nearest(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Resize where its float64 picks what Caffe2's float32 picks, which is int(place / scale); else Gather."""
+    """Resize if it picks the same numbers in float64 as Caffe2 in float32, which is int(place / scale); else Gather."""
     x = net.value(op.inputs[0])
     scales = [float(np.float32(op.float(name, 1.0))) for name in ("height_scale", "width_scale")]
     picked = [_picked(op, old, scale) for old, scale in zip(x.shape[2:], scales, strict=True)]
@@ -57,7 +57,7 @@ def _same(shape: Shape, picked: Sequence[Array], scales: Sequence[float]) -> boo
 
 @reads("UpsampleBilinear")
 def upsample_bilinear(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Resize between the corners."""
+    """Resize with aligned corners."""
     (blob,) = op.inputs
     x = net.value(blob)
     scales = op.float("height_scale", 1.0), op.float("width_scale", 1.0)

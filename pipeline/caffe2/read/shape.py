@@ -52,21 +52,21 @@ def flatten_to_vector(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("Transpose")
 def transpose(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Transpose; of all axes where none are given."""
+    """Transpose, which reverses all axes if none are given."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=op.ints("axes") or tuple(reversed(range(x.rank)))), x)
 
 
 @reads("NCHW2NHWC")
 def channels_last(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Transpose of the channels to the end."""
+    """Transpose that moves the channels to the end."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=(0, *range(2, x.rank), 1)), x)
 
 
 @reads("NHWC2NCHW")
 def channels_first(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Transpose of the channels to axis 1."""
+    """Transpose that moves the channels to axis 1."""
     x = net.value(op.inputs[0])
     net.give(Transpose(perm=(0, x.rank - 1, *range(1, x.rank - 1))), x)
 
@@ -85,7 +85,7 @@ def expand_dims(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("Concat", "DepthConcat")
 def concat(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Concat; with add_axis, along an axis that is made."""
+    """Concat, with add_axis along a new axis."""
     values = net.values(op.inputs)
     axis = op.int("axis", 1)
     if op.int("add_axis", 0):
@@ -96,7 +96,7 @@ def concat(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("Split", "DepthSplit")
 def split(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Split, into equal pieces where no sizes are given."""
+    """Split, into equal pieces if no sizes are given."""
     (blob,) = op.inputs
     x = net.value(blob)
     axis = positive_axis(op.int("axis", 1), x.rank)
@@ -108,7 +108,7 @@ def split(op: OperatorReader, net: Caffe2Reader) -> None:
 
 @reads("Slice")
 def slices(op: OperatorReader, net: Caffe2Reader) -> None:
-    """Slice; a negative bound counts from one past the end."""
+    """Slice, in which negative bounds count from one past the end, so that -1 is the end."""
     x = net.value(op.inputs[0])
     starts, ends = _numbers(op, net, "starts", 1), _numbers(op, net, "ends", 2)
     bounds = []

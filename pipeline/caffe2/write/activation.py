@@ -16,7 +16,7 @@ def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
 
 @writes(PRelu, where=_slope_a_channel)
 def prelu(node: Node, net: Caffe2Builder) -> None:
-    """PRelu with a slope that is one number, or one a channel."""
+    """PRelu with a single slope, or one for each channel."""
     slope = node.input(1)
     net.give("PRelu", net.blob(node.input(0)), net.shaped(slope, (slope.size,)))
 
@@ -29,7 +29,7 @@ def selu(node: Node[Selu], net: Caffe2Builder) -> None:
 
 @writes(Softmax)
 def softmax(node: Node[Softmax], net: Caffe2Builder) -> None:
-    """Softmax along the last axis; another axis is brought there, since Caffe2 takes all from `axis` on as one."""
+    """Softmax along the last axis. Another axis is moved there, since Caffe2 merges all axes from `axis` on."""
     x = node.input(0)
     axis = positive_axis(node.operator.axis, x.rank)
     alone = all(size == 1 for size in x.shape[axis + 1 :])
@@ -43,5 +43,5 @@ def softmax(node: Node[Softmax], net: Caffe2Builder) -> None:
 
 @writes(Dropout)
 def dropout(node: Node[Dropout], net: Caffe2Builder) -> None:
-    """Dropout with is_test, which passes everything."""
+    """Dropout with is_test, which changes nothing."""
     net.give("Dropout", net.blob(node.input(0)), ratio=node.operator.ratio, is_test=1)

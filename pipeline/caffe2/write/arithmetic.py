@@ -12,7 +12,7 @@ from pipeline.graph.values import Node, Value
 
 @writes(Pow)
 def power(node: Node, net: Caffe2Builder) -> None:
-    """Pow with its exponent as argument where that is one constant number, else of two equal shapes."""
+    """Pow with the exponent as an argument if it is a constant number, else of two inputs of equal shapes."""
     base, exponent = node.input(0), node.input(1)
     _require_float(net, base)
     number = net.array(exponent)
@@ -24,7 +24,7 @@ def power(node: Node, net: Caffe2Builder) -> None:
 
 @writes(Sum)
 def total(node: Node, net: Caffe2Builder) -> None:
-    """Sum, which takes equal shapes of floats; else one Add after the other."""
+    """Sum, which requires floats of equal shapes, or else one Add after the other."""
     values = [value for value in node.inputs if value is not None]
     if len({value.shape for value in values}) == 1 and values[0].dtype == "float32":
         net.give("Sum", *net.blobs(values))
@@ -60,7 +60,7 @@ def _give_of_equals(node: Node, net: Caffe2Builder, kind: str) -> None:
 
 @writes(Abs)
 def absolute(node: Node, net: Caffe2Builder) -> None:
-    """Abs, which takes floats; of integers, x times its sign."""
+    """Abs for floats; for integers, x times its sign."""
     x = node.input(0)
     if x.dtype == "float32":
         net.give("Abs", net.blob(x))

@@ -1,4 +1,4 @@
-"""Comparisons, and what is done with bools."""
+"""Comparisons, and operators on bools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.graph.values import Node
 
 @writes(IsNaN)
 def is_nan(node: Node, net: Caffe2Builder) -> None:
-    """Not x >= x, which only NaN is."""
+    """Not x >= x, which holds only for NaN."""
     x = net.blob(node.input(0))
     net.give("Not", net.step("GE", x, x, part="number"))
 

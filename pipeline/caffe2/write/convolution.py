@@ -81,10 +81,10 @@ class _Transposed:
 
 @writes(ConvTranspose)
 def conv_transpose(node: Node[ConvTranspose], net: Caffe2Builder) -> None:
-    """ConvTranspose over two axes and without groups or dilation; all others are made of it, or of Conv.
+    """ConvTranspose over two axes without groups or dilation, to which all others are reduced, or Conv.
 
     One axis becomes two. Dilation becomes zeros in the kernel. Groups are split and concatenated, since 1.0.1
-    ignores `group`. Three axes are a Conv over an input with zeros between its numbers.
+    ignores `group`. Over three axes, it is a Conv over an input with zeros between its numbers.
     """
     geometry = _Transposed.of(node.operator).settled()
     if len(geometry.kernel) == 3:
@@ -201,7 +201,7 @@ def _with_zeros_between(net: Caffe2Builder, x: Value, strides: Ints) -> tuple[st
 
 @writes(LocallyConnected)
 def locally_connected(node: Node[LocallyConnected], net: Caffe2Builder) -> None:
-    """LC, whose bias has the channel last."""
+    """LC, in whose bias the channel is the last axis."""
     inputs = net.blobs(node.inputs[:2])
     if node.has_input(2):
         bias = node.input(2)
@@ -216,7 +216,7 @@ def locally_connected(node: Node[LocallyConnected], net: Caffe2Builder) -> None:
 
 @writes(Im2Col)
 def im2col(node: Node[Im2Col], net: Caffe2Builder) -> None:
-    """Im2Col of an input padded before, since its own `pad` is the same on all sides."""
+    """Im2Col, after padding the input, since its own `pad` is the same on all sides."""
     x = node.input(0)
     (kernel_h, kernel_w), (stride_h, stride_w) = node.operator.kernel_shape, node.operator.strides
     dilation_h, dilation_w = node.operator.dilations

@@ -1,4 +1,4 @@
-"""Operators that choose among many: boxes that overlap, rows that are wanted."""
+"""Operators of detectors: non-maximum suppression, and selection of rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.graph.values import Node
 
 @writes(BoxSuppression)
 def box_suppression(node: Node[BoxSuppression], net: Caffe2Builder) -> None:
-    """BoxWithNMSLimit, whose limit is off; later releases ask whether corners are inclusive."""
+    """BoxWithNMSLimit without a limit. In later releases, an argument says whether corners are inclusive."""
     scores, places = (value.name for value in node.outputs)
     op, counted = node.operator, net.unique(f"{places}_counted")
     others = [net.unique(f"{scores}_{part}") for part in ("boxes", "classes", "splits")]
@@ -24,7 +24,7 @@ def box_suppression(node: Node[BoxSuppression], net: Caffe2Builder) -> None:
 
 @writes(ScatterAdd)
 def scatter_add(node: Node[ScatterAdd], net: Caffe2Builder) -> None:
-    """SparseToDense, which finds the size in a blob of as many numbers."""
+    """SparseToDense, which takes the size from that of another blob."""
     indices, values = net.blobs(node.inputs)
     domain = net.constant(np.zeros(node.operator.size, np.float32), "domain")
     net.give("SparseToDense", indices, values, domain)

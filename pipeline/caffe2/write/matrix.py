@@ -12,7 +12,7 @@ from pipeline.graph.values import Node, Shape
 
 @writes(Gemm)
 def gemm(node: Node[Gemm], net: Caffe2Builder) -> None:
-    """FC where it is a plain linear layer with a bias; else MatMul, Scale, Add."""
+    """FC if it is a plain linear layer with a bias, else MatMul, Scale and Add."""
     a, b, alpha, beta = node.input(0), node.input(1), node.operator.alpha, node.operator.beta
     turned = {name: 1 for name, key in (("trans_a", "transA"), ("trans_b", "transB")) if getattr(node.operator, key)}
     if not node.has_input(2) or beta == 0:
@@ -39,7 +39,7 @@ def gemm(node: Node[Gemm], net: Caffe2Builder) -> None:
 
 @writes(MatMul)
 def matmul(node: Node, net: Caffe2Builder) -> None:
-    """MatMul of two matrices, BatchMatMul of more axes; batches of different shape are made equal first."""
+    """MatMul of two matrices, or BatchMatMul of more axes, with batches expanded to equal shapes first."""
     a, b = node.input(0), node.input(1)
     left: Shape = a.shape if a.rank > 1 else (1, *a.shape)
     right: Shape = b.shape if b.rank > 1 else (*b.shape, 1)

@@ -17,9 +17,9 @@ LEAST = float(np.finfo(np.float32).tiny)
 
 @writes(BatchNormalization)
 def batch_normalization(node: Node[BatchNormalization], net: Caffe2Builder) -> None:
-    """SpatialBN with is_test; a matrix gets a third axis, which 1.0.1 asks for.
+    """SpatialBN with is_test. A matrix gets a third axis, which 1.0.1 requires.
 
-    It refuses an epsilon of 0, in whose place the least float stands: it changes no variance but one of 0.
+    An epsilon of 0, which SpatialBN refuses, is replaced by the least float, which changes only a variance of 0.
     """
     x = node.input(0)
     scale_and_bias = _affine(node, net, 1, 2)
@@ -46,7 +46,7 @@ def _affine(node: Node, net: Caffe2Builder, scale: int, bias: int) -> list[str]:
 
 @writes(InstanceNormalization)
 def instance_normalization(node: Node[InstanceNormalization], net: Caffe2Builder) -> None:
-    """InstanceNorm over two axes, the only ones that 1.0.1 gets right; others become two."""
+    """InstanceNorm over two axes, for which alone 1.0.1 is correct. Other numbers of axes are reshaped to two."""
     x = node.input(0)
     flat: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
     blob = net.through(net.blob(x), reshape(x.shape, flat), "flat") if flat != x.shape else net.blob(x)
@@ -60,7 +60,7 @@ def instance_normalization(node: Node[InstanceNormalization], net: Caffe2Builder
 
 @writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
 def layer_normalization(node: Node[LayerNormalization], net: Caffe2Builder) -> None:
-    """LayerNorm; 1.0.1 has no elementwise_affine."""
+    """LayerNorm, followed by scale and bias, because 1.0.1 has no elementwise_affine."""
     x, op = node.input(0), node.operator
     axis = positive_axis(op.axis, x.rank)
     net.op("LayerNorm", [net.blob(x)], [node.output.name], axis=axis, epsilon=op.epsilon)
@@ -68,7 +68,7 @@ def layer_normalization(node: Node[LayerNormalization], net: Caffe2Builder) -> N
 
 @writes(LRN)
 def lrn(node: Node[LRN], net: Caffe2Builder) -> None:
-    """LRN over (N, C, H, W), an odd number of channels, alpha and beta above 0; else AveragePool over the channels."""
+    """LRN for (N, C, H, W), an odd size, and positive alpha and beta; else AveragePool over the channels."""
     x, size = node.input(0), node.operator.size
     alpha, beta, bias = node.operator.alpha, node.operator.beta, node.operator.bias
     image: Shape = x.shape if x.rank == 4 else (*x.shape[:2], math.prod(x.shape[2:]), 1)
@@ -95,7 +95,7 @@ def lrn(node: Node[LRN], net: Caffe2Builder) -> None:
 
 @writes(LpNormalization)
 def lp_normalization(node: Node[LpNormalization], net: Caffe2Builder) -> None:
-    """Normalize for p = 2; else x / (norm + 1 where the norm is 0): NormalizeL1 leaves rows of zeros unwritten."""
+    """Normalize for p = 2, else x / (norm + [norm = 0]), because NormalizeL1 leaves rows of zeros unwritten."""
     x, p = node.input(0), node.operator.p
     axis = positive_axis(node.operator.axis, x.rank)
     if p == 2:

@@ -80,9 +80,9 @@ def max_pool(node: Node[MaxPool], net: Caffe2Builder) -> None:
 
 @writes(AveragePool)
 def average_pool(node: Node[AveragePool], net: Caffe2Builder) -> None:
-    """AveragePool, which divides by the places inside its input: pads that count are put there before.
+    """AveragePool, which divides by the number of places in its input. If pads count, the input is padded first.
 
-    1.0.1 knows no count_include_pad.
+    1.0.1 has no count_include_pad.
     """
     x, kernel, strides, pads = node.input(0), node.operator.kernel_shape, node.operator.strides, node.operator.pads
     axes = len(kernel)

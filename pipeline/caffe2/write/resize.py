@@ -14,7 +14,7 @@ ALIGNED = "align_corners"
 
 @writes(Resize)
 def resize(node: Node[Resize], net: Caffe2Builder) -> None:
-    """ResizeNearest and UpsampleBilinear where their rule is the same; else the numbers are gathered, and mixed."""
+    """ResizeNearest or UpsampleBilinear if their rule is the same, else numbers are gathered and interpolated."""
     x, y = node.input(0), node.output
     mode, transformation = node.operator.mode, node.operator.coordinate_transformation_mode
     only_image = x.rank == 4 and x.shape[:2] == y.shape[:2]

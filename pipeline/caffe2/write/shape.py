@@ -30,7 +30,7 @@ from pipeline.graph.values import Node
 
 @writes(Reshape)
 def reshape(node: Node[Reshape], net: Caffe2Builder) -> None:
-    """Reshape, where 0 and -1 mean the same."""
+    """Reshape, in which 0 and -1 have the same meaning."""
     net.give("Reshape", net.blob(node.input(0)), shape=node.operator.shape)
 
 
@@ -95,7 +95,7 @@ def slices(node: Node[Slice], net: Caffe2Builder) -> None:
 
 @writes(Expand)
 def expansion(node: Node, net: Caffe2Builder) -> None:
-    """One Tile for each axis: Expand wants its shape as a blob."""
+    """One Tile for each axis, because Expand takes its shape as a blob."""
     x = node.input(0)
     net.through(net.blob(x), on_numbers(x.dtype, expand(x.shape, node.output.shape)))
 
@@ -126,7 +126,7 @@ def gather(node: Node[Gather], net: Caffe2Builder) -> None:
 
 @writes(OneHot)
 def one_hot(node: Node[OneHot], net: Caffe2Builder) -> None:
-    """EQ of each index with 0, 1, 2 ...: Caffe2's OneHot takes a blob for the depth and gives bytes."""
+    """EQ of each index with 0, 1, 2 ..., because Caffe2's OneHot takes its depth as a blob, and returns bytes."""
     indices = node.input(0)
     column = net.step("ExpandDims", net.blob(indices), part="column", dims=(indices.rank,))
     numbers = net.constant(np.arange(node.operator.depth, dtype=np.int64), "numbers")

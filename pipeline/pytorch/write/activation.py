@@ -49,7 +49,7 @@ def leaky_relu(node: Node[LeakyRelu], net: ModuleBuilder) -> None:
 
 @writes(ThresholdedRelu)
 def thresholded_relu(node: Node[ThresholdedRelu], net: ModuleBuilder) -> None:
-    """Threshold, with 0 for what is not above."""
+    """Threshold, with 0 for numbers that are not above it."""
     net.layer(call("nn.Threshold", node.operator.alpha, 0.0), net.read(node.input(0)))
 
 
@@ -67,7 +67,7 @@ def selu(node: Node[Selu], net: ModuleBuilder) -> None:
 
 @writes(HardSigmoid)
 def hard_sigmoid(node: Node[HardSigmoid], net: ModuleBuilder) -> None:
-    """Clamp the line: Hardsigmoid has one slope only."""
+    """Clamp a linear function, because Hardsigmoid has a fixed slope."""
     op = node.operator
     line = infix(infix(net.tensor(node.input(0)), "*", op.alpha), "+", op.beta)
     net.give(method(line, "clamp", 0, 1))
@@ -75,7 +75,7 @@ def hard_sigmoid(node: Node[HardSigmoid], net: ModuleBuilder) -> None:
 
 @writes(Clip)
 def clip(node: Node[Clip], net: ModuleBuilder) -> None:
-    """ReLU6 or Hardtanh; clamp where the bounds are none of those."""
+    """ReLU6 or Hardtanh, or else clamp."""
     x, op = net.read(node.input(0)), node.operator
     if (op.min, op.max) == (0, 6):
         net.layer(call("nn.ReLU6"), x)
@@ -95,7 +95,7 @@ def softmax(node: Node[AlongAxis], net: ModuleBuilder) -> None:
 
 @writes(Dropout)
 def dropout(node: Node[Dropout], net: ModuleBuilder) -> None:
-    """Dropout, which drops while the module is trained."""
+    """Dropout, which is active in training."""
     net.layer(call("nn.Dropout", node.operator.ratio), net.read(node.input(0)))
 
 
@@ -118,7 +118,7 @@ def _slope_a_channel(node: Node[PRelu], graph: Graph) -> bool:
 
 @writes(PRelu, where=_slope_a_channel)
 def prelu(node: Node, net: ModuleBuilder) -> None:
-    """PReLU with a slope that is one number, or one a channel."""
+    """PReLU with a single slope, or one for each channel."""
     slope = node.input(1)
     weights = {"weight": (slope, net.numbers(slope).reshape(-1))}
     net.layer(call("nn.PReLU", slope.size), net.read(node.input(0)), weights)

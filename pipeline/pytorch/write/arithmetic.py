@@ -49,14 +49,14 @@ def erf(node: Node[Erf], net: ModuleBuilder) -> None:
 
 @writes(Add, Sub, Mul)
 def binary(node: Node, net: ModuleBuilder) -> None:
-    """Write the sign between two values, of which one at least is a tensor."""
+    """Write an operator between two values, at least one of which is a tensor."""
     a, b = _operands(node, net)
     net.give(infix(a, _SIGNS[node.operator.name], b))
 
 
 @writes(Pow)
 def power(node: Node, net: ModuleBuilder) -> None:
-    """pow, of whatever is a tensor."""
+    """pow, as a function, because the base may be a number."""
     net.give(call("torch.pow", *_operands(node, net)))
 
 
@@ -78,13 +78,13 @@ def _operands(node: Node, net: ModuleBuilder) -> tuple[Code, Code]:
 
 @writes(Sum)
 def total(node: Node, net: ModuleBuilder) -> None:
-    """One plus the other."""
+    """Add the inputs one after the other."""
     net.give(_summed(node, net)) if len(node.inputs) > 1 else net.alias(node.input(0))
 
 
 @writes(Mean)
 def mean(node: Node, net: ModuleBuilder) -> None:
-    """Divide the sum by their number."""
+    """Divide the sum of the inputs by their number."""
     if len(node.inputs) == 1:
         net.alias(node.input(0))
     else:
@@ -98,7 +98,7 @@ def _summed(node: Node, net: ModuleBuilder) -> Infix:
 
 @writes(Max, Min)
 def extreme(node: Node, net: ModuleBuilder) -> None:
-    """Take the larger, or smaller, of two after two."""
+    """Take the maximum, or minimum, of the inputs, two at a time."""
     first, *others = (net.tensor(value) for value in node.inputs if value is not None)
     if not others:
         net.alias(node.input(0))

@@ -1,4 +1,4 @@
-"""Comparisons, which give bool, and what is done with bools."""
+"""Comparisons, and operators on bools."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _SIGNS = {"And": "&", "Equal": "==", "Greater": ">", "GreaterOrEqual": ">=", "Le
 
 @writes(And, Equal, Greater, GreaterOrEqual, Less, Or)
 def compare(node: Node, net: ModuleBuilder) -> None:
-    """Write the sign between two values."""
+    """Write an operator between two values."""
     net.give(infix(net.tensor(node.input(0)), _SIGNS[node.operator.name], net.read(node.input(1))))
 
 
 @writes(Not)
 def invert(node: Node, net: ModuleBuilder) -> None:
-    """Turn each bool."""
+    """Write the negation of a bool."""
     net.give(call("torch.logical_not", net.tensor(node.input(0))))
 
 
@@ -30,7 +30,7 @@ def is_nan(node: Node, net: ModuleBuilder) -> None:
 
 @writes(Where)
 def where(node: Node, net: ModuleBuilder) -> None:
-    """Threshold, where it is that; else where, for which one of the two must be a tensor, to say of which type."""
+    """Threshold if possible, else where. One of the two values of where must be a tensor, to determine the type."""
     condition, a, b = (node.input(i) for i in range(3))
     limit = _threshold(node, net)
     if limit is not None:

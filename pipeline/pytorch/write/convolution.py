@@ -25,11 +25,11 @@ def but(default: int, **numbers: Sequence[int]) -> dict[str, Literal]:
     return {name: alike(found) for name, found in numbers.items() if set(found) != {default}}
 
 
-def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0, part: str = "padded") -> Code:
+def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0) -> Code:
     """Return x with its last axes padded by `pads` (all begins, then all ends; negative ones crop), by a layer."""
     if not any(pads):
         return x
-    return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part=part)
+    return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part="padded")
 
 
 def pad_layer(ends: Sequence[int], value: float) -> Bracket:
@@ -42,7 +42,7 @@ def pad_layer(ends: Sequence[int], value: float) -> Bracket:
 
 @writes(Conv)
 def conv(node: Node[Conv], net: ModuleBuilder) -> None:
-    """Conv1d, 2d or 3d, behind a layer that pads where begin and end differ."""
+    """Conv1d, 2d or 3d, after a layer that pads if the pads at begin and end differ."""
     op, x, weight = node.operator, net.read(node.input(0)), node.input(1)
     bias = node.input(2) if node.has_input(2) else None
     pads = op.begins
@@ -65,7 +65,7 @@ def _computed(net: ModuleBuilder, *weights: Value | None) -> bool:
 
 @writes(ConvTranspose)
 def conv_transpose(node: Node[ConvTranspose], net: ModuleBuilder) -> None:
-    """ConvTranspose, where its padding crops both ends alike; else the ends are mended, then the bias added."""
+    """ConvTranspose if its padding crops both ends alike, else without pads and bias, which are applied afterwards."""
     op, weight, bias = node.operator, node.input(1), node.input(2) if node.has_input(2) else None
     spare = [max(stride, d) for stride, d in zip(op.strides, op.dilations, strict=True)]
     short = all(more < most for more, most in zip(op.output_padding, spare, strict=True))
@@ -98,7 +98,7 @@ def _transposed(node: Node[ConvTranspose], keywords: Mapping[str, Literal]) -> B
 
 @writes(LocallyConnected)
 def locally_connected(node: Node[LocallyConnected], net: ModuleBuilder) -> None:
-    """Every window times the weights of its place."""
+    """Multiply every window by the weights of its place."""
     weight = net.tensor(node.input(1))
     columns = _columns(node, net)
     height, width = node.output.shape[2:]

@@ -10,7 +10,7 @@ from pipeline.pytorch.write.builder import ModuleBuilder, writes
 
 @writes(Gemm)
 def gemm(node: Node[Gemm], net: ModuleBuilder) -> None:
-    """Linear, where its weights are the network's own and stand as Linear has them; else a product and a sum."""
+    """Linear if its weights are constant and in the layout of Linear, else a product and a sum."""
     op, a, b = node.operator, node.input(0), node.input(1)
     c = node.input(2) if node.has_input(2) else None
     plain = (op.alpha, op.beta, op.transA, op.transB) == (1, 1, 0, 1)

@@ -17,7 +17,7 @@ _TINY = 1e-38  # below every norm of a float32 that is not 0
 
 @writes(BatchNormalization, where=lambda node, graph: node.input(0).rank <= 5)
 def batch_normalization(node: Node[BatchNormalization], net: ModuleBuilder) -> None:
-    """BatchNorm, with its running statistics; one that has not both of scale and bias is given the other."""
+    """BatchNorm with running statistics. If it has only a scale or only a bias, the other is added."""
     x, channels = node.input(0), node.input(0).shape[1]
     axes = max(1, x.rank - 2)
     affine = node.has_input(1) or node.has_input(2)
@@ -57,7 +57,7 @@ def instance_normalization(node: Node[InstanceNormalization], net: ModuleBuilder
 
 @writes(LayerNormalization, where=lambda node, graph: not node.has_input(1) and not node.has_input(2))
 def layer_normalization(node: Node[LayerNormalization], net: ModuleBuilder) -> None:
-    """LayerNorm; what it is multiplied with may have another shape than PyTorch's, and comes behind it."""
+    """LayerNorm. If scale and bias have another shape than PyTorch requires, they are applied afterwards."""
     x, op = node.input(0), node.operator
     shape = x.shape[positive_axis(op.axis, x.rank) :]
     net.layer(call("nn.LayerNorm", shape, **_epsilon(op.epsilon), elementwise_affine=False), net.read(x))
@@ -65,7 +65,7 @@ def layer_normalization(node: Node[LayerNormalization], net: ModuleBuilder) -> N
 
 @writes(LRN)
 def lrn(node: Node[LRN], net: ModuleBuilder) -> None:
-    """LocalResponseNorm; of an even size it has its window a channel further down, so the sums are written out."""
+    """LocalResponseNorm. For even sizes its window differs by one channel, so then the sums are written out."""
     x, op = node.input(0), node.operator
     if op.size % 2 and x.rank > 2:
         layer = call("nn.LocalResponseNorm", op.size, alpha=op.alpha, beta=op.beta, k=op.bias)
@@ -81,7 +81,7 @@ def lrn(node: Node[LRN], net: ModuleBuilder) -> None:
 
 @writes(LpNormalization)
 def lp_normalization(node: Node[LpNormalization], net: ModuleBuilder) -> None:
-    """normalize, which divides by no less than eps."""
+    """normalize, with a tiny eps, which is the least divisor."""
     x, op = node.input(0), node.operator
     axis = positive_axis(op.axis, x.rank)
     net.give(call("F.normalize", net.tensor(x), p=float(op.p), dim=axis, eps=_TINY))

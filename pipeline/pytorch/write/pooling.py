@@ -62,7 +62,7 @@ def _covering(op: Pooling, node: Node) -> tuple[int, ...]:
 
 @writes(MaxPool)
 def max_pool(node: Node[MaxPool], net: ModuleBuilder) -> None:
-    """MaxPool; where it would make other windows, the image is padded before."""
+    """MaxPool. If its windows would differ, the image is padded first."""
     op, x = node.operator, net.read(node.input(0))
     keywords = _rounded(op, node) if _all_look_at_the_image(op, node) else None
     if keywords is None:
@@ -84,7 +84,7 @@ def _all_look_at_the_image(op: MaxPool, node: Node) -> bool:
 
 @writes(AveragePool)
 def average_pool(node: Node[AveragePool], net: ModuleBuilder) -> None:
-    """AvgPool; where it would make other windows, or divide by other numbers, the sums are divided afterwards."""
+    """AvgPool. If its windows or divisors would differ, the sums are divided afterwards."""
     op, x, shape = node.operator, net.read(node.input(0)), node.input(0).shape
     divisors, keywords = op.divisors(shape), _rounded(op, node)
     if keywords is not None and min(map(min, divisors)) > 0:
@@ -124,13 +124,13 @@ def lp_pool(node: Node[LpPool], net: ModuleBuilder) -> None:
 
 @writes(GlobalAveragePool, GlobalMaxPool, where=lambda node, graph: node.input(0).rank <= 5)
 def global_pool(node: Node, net: ModuleBuilder) -> None:
-    """Write the adaptive layer that leaves one place."""
+    """Write the adaptive layer whose output has the size 1."""
     kind = "Avg" if node.operator.name == GlobalAveragePool.name else "Max"
     net.layer(call(f"nn.Adaptive{kind}Pool{node.input(0).rank - 2}d", 1), net.read(node.input(0)))
 
 
 @writes(MaxRoiPool)
 def max_roi_pool(node: Node[MaxRoiPool], net: ModuleBuilder) -> None:
-    """Call the function of that name, which the source brings along."""
+    """Call the function of that name, which is written into the source."""
     x, rois = (net.tensor(node.input(i)) for i in range(2))
     net.give(call("max_roi_pool", x, rois, node.operator.pooled_shape, node.operator.spatial_scale))

@@ -64,7 +64,7 @@ def product(node: Node[ReduceProd], net: ModuleBuilder) -> None:
 
 @writes(ArgMax, ArgMin)
 def search(node: Node[Search], net: ModuleBuilder) -> None:
-    """Where the largest, or the smallest, stands."""
+    """Return the index of the largest, or of the smallest."""
     op, x = node.operator, node.input(0)
     kept: dict[str, Literal] = {"keepdim": True} if op.keepdims else {}
     net.give(method(net.tensor(x), op.name.lower(), dim=positive_axis(op.axis, x.rank), **kept))
@@ -72,7 +72,7 @@ def search(node: Node[Search], net: ModuleBuilder) -> None:
 
 @writes(TopK)
 def top_k(node: Node[TopK], net: ModuleBuilder) -> None:
-    """Take the first k of all, sorted: topk does not say which of equal numbers comes first."""
+    """Take the first k of all numbers, sorted, because topk does not define which of equal numbers comes first."""
     op, x = node.operator, node.input(0)
     axis = positive_axis(op.axis, x.rank)
     ordered = net.step(call("torch.sort", net.tensor(x), dim=axis, descending=bool(op.largest), stable=True), "sorted")

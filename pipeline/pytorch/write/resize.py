@@ -16,7 +16,7 @@ _MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 @writes(Resize)
 def resize(node: Node[Resize], net: ModuleBuilder) -> None:
-    """Upsample, where it looks at the same places; else the numbers are taken there axis by axis."""
+    """Upsample if it uses the same coordinates, else indexing and interpolation along one axis after the other."""
     x, op = node.input(0), node.operator
     layer = _upsample(node)
     if layer is not None:

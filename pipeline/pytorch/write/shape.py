@@ -47,7 +47,7 @@ def merged(old: Shape, new: Shape) -> tuple[int, int] | None:
 
 @writes(Reshape)
 def reshape(node: Node[Reshape], net: ModuleBuilder) -> None:
-    """Flatten or Unflatten, where it is one; else reshape, with the sizes that stay taken from the input."""
+    """Flatten or Unflatten if possible, else reshape, with unchanged sizes taken from the input."""
     x, y = node.input(0), node.output
     span, split = merged(x.shape, y.shape), merged(y.shape, x.shape)
     if span:
@@ -74,7 +74,7 @@ def _flatten(first: int, last: int, rank: int) -> Bracket:
 
 @writes(Flatten)
 def flatten(node: Node[Flatten], net: ModuleBuilder) -> None:
-    """Flatten of the axes from the first on; else two sizes."""
+    """Flatten from the first axis on, or else a reshape to two axes."""
     x, y = node.input(0), node.output
     if node.operator.axis == 1 and x.rank > 1:
         net.layer(call("nn.Flatten"), net.read(x))
@@ -84,7 +84,7 @@ def flatten(node: Node[Flatten], net: ModuleBuilder) -> None:
 
 @writes(Squeeze)
 def squeeze(node: Node[Squeeze], net: ModuleBuilder) -> None:
-    """Squeeze one axis after the other, from behind."""
+    """Squeeze one axis after the other, the last one first."""
     x = net.tensor(node.input(0))
     for axis in sorted(positive_axes(node.operator.axes, node.input(0).rank), reverse=True):
         x = method(x, "squeeze", axis)
@@ -102,7 +102,7 @@ def unsqueeze(node: Node[Unsqueeze], net: ModuleBuilder) -> None:
 
 @writes(Transpose)
 def transpose(node: Node[Transpose], net: ModuleBuilder) -> None:
-    """Transpose where two axes change places, else permute."""
+    """Transpose if only two axes are swapped, else permute."""
     perm = node.operator.perm
     moved = [axis for axis, old in enumerate(perm) if axis != old]
     x = net.tensor(node.input(0))
@@ -111,7 +111,7 @@ def transpose(node: Node[Transpose], net: ModuleBuilder) -> None:
 
 @writes(Concat)
 def concat(node: Node[Concat], net: ModuleBuilder) -> None:
-    """Put the inputs one behind the other."""
+    """Concatenate the inputs."""
     values = [net.tensor(value) for value in node.inputs if value is not None]
     axis = positive_axis(node.operator.axis, node.output.rank)
     net.give(call("torch.cat", sequence(values), dim=axis)) if len(values) > 1 else net.alias(node.input(0))
@@ -119,7 +119,7 @@ def concat(node: Node[Concat], net: ModuleBuilder) -> None:
 
 @writes(Split)
 def split(node: Node[Split], net: ModuleBuilder) -> None:
-    """Pieces of given sizes."""
+    """Split into pieces of given sizes."""
     x, op = node.input(0), node.operator
     if len(op.split) == 1:
         net.alias(x)
@@ -161,7 +161,7 @@ def tile(node: Node[Tile], net: ModuleBuilder) -> None:
 
 @writes(Pad)
 def pad(node: Node[Pad], net: ModuleBuilder) -> None:
-    """Pad the last axes by a layer, where PyTorch has one; else by a function, or by copying the places."""
+    """Pad the last axes by a layer if PyTorch has one, else by a function, or by indexing."""
     x, op = node.input(0), node.operator
     axes = max(1, max((x.rank - i for i, pair in enumerate(op.pairs) if any(pair)), default=1))
     ends = tuple(torch_padding(op.pads)[: 2 * axes])
@@ -195,7 +195,7 @@ def _copied(node: Node[Pad], net: ModuleBuilder) -> Code:
 
 @writes(Gather)
 def gather(node: Node[Gather], net: ModuleBuilder) -> None:
-    """Embedding, where the rows are the network's own; else an index."""
+    """Embedding if the rows are constant, else an index."""
     x, indices = node.input(0), node.input(1)
     axis = positive_axis(node.operator.axis, x.rank)
     if axis == 0 and x.rank == 2 and net.array(x) is not None and x.dtype == "float32":
@@ -206,7 +206,7 @@ def gather(node: Node[Gather], net: ModuleBuilder) -> None:
 
 @writes(OneHot)
 def one_hot(node: Node[OneHot], net: ModuleBuilder) -> None:
-    """Whether the index is 0, 1, 2 ...; one_hot refuses an index outside."""
+    """Compare the index with 0, 1, 2 ..., because one_hot refuses indices out of range."""
     places = net.constant(np.arange(node.operator.depth, dtype=np.int64), "places")
     column = net.step(method(net.tensor(node.input(0)), "unsqueeze", -1), "column")
     net.give(method(infix(column, "==", places), "float"))
@@ -214,7 +214,7 @@ def one_hot(node: Node[OneHot], net: ModuleBuilder) -> None:
 
 @writes(DepthToSpace)
 def depth_to_space(node: Node[DepthToSpace], net: ModuleBuilder) -> None:
-    """PixelShuffle, where the channels are in its order."""
+    """PixelShuffle if the channels are in its order."""
     b = node.operator.blocksize
     if node.operator.mode == "CRD":
         net.layer(call("nn.PixelShuffle", b), net.read(node.input(0)))
@@ -225,7 +225,7 @@ def depth_to_space(node: Node[DepthToSpace], net: ModuleBuilder) -> None:
 
 @writes(SpaceToDepth)
 def space_to_depth(node: Node[SpaceToDepth], net: ModuleBuilder) -> None:
-    """Blocks to the front: PixelUnshuffle has its channels in another order."""
+    """Reshape and permute, because PixelUnshuffle has its channels in another order."""
     b = node.operator.blocksize
     _, c, h, w = node.input(0).shape
     net.give(_moved(net, node, (c, h // b, b, w // b, b), (0, 3, 5, 1, 2, 4), node.output.shape[1:]))

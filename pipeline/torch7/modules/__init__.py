@@ -1,4 +1,4 @@
-"""One function a module class, one file a family; importing the package registers them all."""
+"""Lowers module classes: a file for each family, a function for each class. Importing the package registers all."""
 
 from pipeline.torch7.module import MODULES, definitions, modules_in
 from pipeline.torch7.modules import (

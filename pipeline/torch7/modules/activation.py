@@ -9,7 +9,7 @@ from pipeline.torch7.module import Module, module
 
 
 def in_place(m: Module, x: Value, y: Value, net: Lowering) -> Value:
-    """Return `y`, which the module writes over its input where its field `inplace` says so."""
+    """Return `y`. If its field `inplace` is set, the module writes it into the memory of its input."""
     return net.overwrite(x, y) if m.flag("inplace") else y
 
 
@@ -42,7 +42,7 @@ def randomized_relu(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def slopes(m: Module) -> dict[int, int]:
-    """Return the size along the axis of which every index has a slope of its own."""
+    """Return the size of the axis along which each index has a slope of its own."""
     return {1: m.weight().size} if m.int("nOutputPlane", 0) else {}
 
 
@@ -78,25 +78,25 @@ def sigmoid(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.HardTanh", "nn.Clamp")
 def hard_tanh(m: Module, x: Value, net: Lowering) -> Value:
-    """Cut x to [min_val, max_val]."""
+    """Clip x to [min_val, max_val]."""
     return in_place(m, x, net.add(Clip(min=m.float("min_val", -1.0), max=m.float("max_val", 1.0)), x), net)
 
 
 @module("nn.ReLU6")
 def relu6(m: Module, x: Value, net: Lowering) -> Value:
-    """Cut x to [0, 6]."""
+    """Clip x to [0, 6]."""
     return in_place(m, x, net.add(Clip(min=0.0, max=6.0), x), net)
 
 
 @module("cudnn.ClippedReLU")
 def clipped_relu(m: Module, x: Value, net: Lowering) -> Value:
-    """Cut x to [0, ceiling]."""
+    """Clip x to [0, ceiling]."""
     return in_place(m, x, net.add(Clip(min=0.0, max=m.float("ceiling")), x), net)
 
 
 @module("nn.Clip")
 def clip(m: Module, x: Value, net: Lowering) -> Value:
-    """Cut x to [minval, maxval] (dpnn)."""
+    """Clip x to [minval, maxval] (dpnn)."""
     return net.add(Clip(min=m.float("minval"), max=m.float("maxval")), x)
 
 
@@ -150,7 +150,7 @@ def log_sigmoid(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def feature_axis(x: Value, net: Lowering) -> int:
-    """Return the axis over which Torch normalises: the first of 1 or 3 dimensions, the second of 2 or 4 (SoftMax.c)."""
+    """Return the axis of the features: the first of 1 or 3 dimensions, the second of 2 or 4 (SoftMax.c)."""
     if not 1 <= x.rank <= 4:
         net.misfit("a tensor of 1 to 4 dimensions", x)
     return (x.rank + 1) % 2
@@ -176,7 +176,7 @@ def softmin(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("cudnn.SoftMax", "cudnn.LogSoftMax")
 def whole_softmax(m: Module, x: Value, net: Lowering) -> Value:
-    """cudnn's are taken over all of a sample: its channels and pixels together (CUDNN_SOFTMAX_MODE_INSTANCE)."""
+    """The softmax over all channels and pixels of a sample together (CUDNN_SOFTMAX_MODE_INSTANCE)."""
     operator = LogSoftmax() if m.kind == "cudnn.LogSoftMax" else Softmax()
     if x.rank <= 2:
         return net.add(operator, x)
@@ -208,7 +208,7 @@ def multi_softmax(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.SaturatedLU")
 def saturated_lu(m: Module, x: Value, net: Lowering) -> Value:
-    """x, but `val` below `threshold` and `val2` above `threshold2` (nnx)."""
+    """y = x, but `val` below `threshold` and `val2` above `threshold2` (nnx)."""
     low, high = m.float("threshold", -1.0), m.float("threshold2", 1.0)
     below, above = m.float("val", -1.0), m.float("val2", 1.0)
     if (low, high) == (below, above):

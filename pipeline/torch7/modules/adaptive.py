@@ -18,38 +18,38 @@ Bins = list[tuple[int, int]]
 
 
 def exact_bins(size: int, count: int) -> Bins:
-    """Divide an axis into bins from floor(i size / count) to ceil((i + 1) size / count)."""
+    """Return bins of an axis, from floor(i size / count) to ceil((i + 1) size / count)."""
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
 def rounded_bins(size: int, count: int) -> Bins:
-    """As `exact_bins`, with the float arithmetic of SpatialAdaptiveMaxPooling.c."""
+    """Return bins like `exact_bins`, but with the float arithmetic of SpatialAdaptiveMaxPooling.c."""
     edges = [np.float32(i) / np.float32(count) * np.float32(size) for i in range(count + 1)]
     return [(math.floor(edges[i]), math.ceil(edges[i + 1])) for i in range(count)]
 
 
 def even(bins: Bins) -> tuple[int, int] | None:
-    """Return the kernel and stride of bins that are evenly spread, else None."""
+    """Return the kernel and stride of bins that are of equal size and distance, else None."""
     kernel, stride = bins[0][1] - bins[0][0], bins[1][0] - bins[0][0] if len(bins) > 1 else 1
     regular = all(bin_ == (i * stride, i * stride + kernel) for i, bin_ in enumerate(bins))
     return (kernel, stride) if regular else None
 
 
-Pool = Callable[[tuple[int, int], tuple[int, int]], Operator]  # of the kernel and its strides
+Pool = Callable[[tuple[int, int], tuple[int, int]], Operator]  # of a kernel and strides
 
 
 def max_pool(kernel: tuple[int, int], strides: tuple[int, int]) -> Operator:
-    """Return the maximum over windows without padding."""
+    """Return the operator of max pooling without padding."""
     return MaxPool(kernel_shape=kernel, strides=strides, pads=(0, 0, 0, 0), dilations=(1, 1))
 
 
 def average_pool(kernel: tuple[int, int], strides: tuple[int, int]) -> Operator:
-    """Return the average over windows without padding."""
+    """Return the operator of average pooling without padding."""
     return AveragePool(kernel_shape=kernel, strides=strides, pads=(0, 0, 0, 0))
 
 
 def pool_axis(pool: Pool, x: Value, net: Lowering, axis: int, bins: Bins, part: str) -> Value:
-    """Pool each bin along one axis, 2 or 3."""
+    """Return x with each bin along one axis, 2 or 3, pooled."""
     regular = even(bins)
     if regular is not None:
         kernel, stride = regular
@@ -67,7 +67,7 @@ def _on(axis: int, number: int) -> tuple[int, int]:
 
 
 def pool_bins(pool: Pool, x: Value, net: Lowering, rows: Bins, columns: Bins) -> Value:
-    """Pool each crossing of a row bin and a column bin: first the rows, then the columns."""
+    """Return x pooled over all pairs of a row bin and a column bin: first the rows, then the columns."""
     vertical, horizontal = even(rows), even(columns)
     if vertical and horizontal:
         return net.add(pool((vertical[0], horizontal[0]), (vertical[1], horizontal[1])), x)
@@ -75,7 +75,7 @@ def pool_bins(pool: Pool, x: Value, net: Lowering, rows: Bins, columns: Bins) ->
 
 
 def bins_of(m: Module, x: Value, net: Lowering) -> tuple[int, int]:
-    """Return how many rows and columns of bins there are; raises OverBudget before any is worked out."""
+    """Return the number of rows and columns of bins. Raises OverBudget before bins are computed."""
     height, width = m.count("H"), m.count("W")
     net.afford(*x.shape[:2], height, width)
     return height, width
@@ -139,9 +139,9 @@ def down_sampling(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def unpool(m: Module, x: Value, net: Lowering, axes: str) -> Value:
-    """Put each number where max pooling found it, zeros elsewhere; of equals the first was found (SpatialMaxPooling.c).
+    """Put each number at the place where max pooling found it, and zeros elsewhere. Windows must not overlap.
 
-    Windows do not overlap.
+    Of equal numbers, max pooling finds the first (SpatialMaxPooling.c).
     """
     pooling = m.child("pooling")
     source = net.remembered.get(id(pooling.object))

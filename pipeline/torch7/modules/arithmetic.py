@@ -27,14 +27,14 @@ def add_constant(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def sample_sizes(m: Module, name: str) -> dict[int, int | None]:
-    """Return the sizes that a parameter gives to the sample, or, where it has a first dimension of 1, to the batch."""
+    """Return the sizes that a parameter requires of a sample; if its first dimension is 1, of a batch."""
     shape = m.weight(name).shape
     batch = shape if shape[0] == 1 else (1, *shape)
     return {axis: size if size > 1 else None for axis, size in enumerate(batch) if axis}
 
 
 def broadcast(array: np.ndarray, x: Value, net: Lowering) -> np.ndarray:
-    """Shape a parameter of CMul or CAdd for `x`: one for each element, or broadcast, or one for each sample."""
+    """Return a parameter of CMul or CAdd in a shape for `x`: for each element, or each sample, or to be broadcast."""
     if array.size == x.size:
         return array.reshape(x.shape)
     if array.ndim == x.rank and all(ours in (1, size) for ours, size in zip(array.shape, x.shape, strict=True)):

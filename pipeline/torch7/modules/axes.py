@@ -1,4 +1,4 @@
-"""Torch's dimensions, which count from 1 (or from the end), as axes; and tensors joined along one."""
+"""Converts Torch's dimensions, which count from 1 or from the end, to axes, and joins tensors along an axis."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pipeline.torch7.module import Module
 from pipeline.torch7.tables import spell
 
 
-def axis_of(dimension: int, x: Value, net: Lowering, end: int = 0) -> int:
-    """Return the axis of `x` that Torch calls `dimension`; `end` is 1 where one past the last is meant as well."""
+def axis_of(dimension: int, x: Value, net: Lowering) -> int:
+    """Return the axis of `x` for Torch's `dimension`. Raises Misfit if there is none."""
     net.current(x)
-    axis = dimension - 1 if dimension > 0 else x.rank + end + dimension
-    if dimension == 0 or not 0 <= axis < x.rank + end:
+    axis = dimension - 1 if dimension > 0 else x.rank + dimension
+    if dimension == 0 or not 0 <= axis < x.rank:
         net.misfit(f"a tensor with a dimension {dimension}", x)
     return axis
 
 
 def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", dims: str = "nInputDims") -> int:
-    """Return the axis for modules that leave the batch dimension out: one further where `x` has one more dimension.
+    """Return the axis for modules that may not count the batch: one further if `x` has one more dimension.
 
-    As `_getPositiveDimension` in JoinTable.lua, Sum.lua, Max.lua: negative dimensions are taken as they are.
+    As in `_getPositiveDimension` of JoinTable.lua, Sum.lua and Max.lua, negative dimensions are not shifted.
     """
     dimension = m.int(field, 1)
     declared = m.maybe_int(dims)
@@ -33,9 +33,9 @@ def batched_axis(m: Module, x: Value, net: Lowering, field: str = "dimension", d
 
 
 def joined(items: tuple[Value, ...], axis: int, net: Lowering) -> Value:
-    """Join tensors along an axis of the first, whose other sizes hold for all.
+    """Return tensors joined along an axis. The other sizes of the first tensor apply to all.
 
-    Torch copies each to its place and asks only for as many elements there (JoinTable.lua, Concat.lua, read).
+    Torch copies each tensor to its place, which requires only the same number of elements (JoinTable.lua, Concat.lua).
     """
     first, *others = items
     fitted = [first]

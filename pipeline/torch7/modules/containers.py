@@ -26,7 +26,7 @@ from pipeline.torch7.modules.axes import axis_of, joined
     inside="chain",
 )
 def sequential(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the modules one after the other; decorators hold one, and some layers are made of several."""
+    """Run the modules one after the other. Decorators contain one, and some layers consist of several."""
     for child in m.children():
         x = net.run(child, x)
     return x
@@ -39,14 +39,14 @@ def concat(m: Module, x: TorchValue, net: Lowering) -> Value:
 
 
 def concatenated(m: Module, x: TorchValue, net: Lowering, dimension: int) -> Value:
-    """Run every module on the same input and join their outputs."""
+    """Run every module on the same input, and return their joined outputs."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
     return joined(branches, axis_of(dimension, branches[0], net), net)
 
 
 @module("nn.DepthConcat", inside="branches")
 def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
-    """As Concat; smaller maps are padded with zeros to the largest, the smaller half before (DepthConcat.lua)."""
+    """As Concat, but smaller maps are padded with zeros to the largest, less before than after (DepthConcat.lua)."""
     branches = net.tensors([net.run(child, x) for child in m.children(branches=True)])
     axis = axis_of(m.int("dimension"), branches[0], net)
     if any(b.rank != branches[0].rank for b in branches):
@@ -65,7 +65,7 @@ def depth_concat(m: Module, x: TorchValue, net: Lowering) -> Value:
 
 @module("nn.ConcatTable", inside="branches")
 def concat_table(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run every module on the same input and give the table of their outputs."""
+    """Run every module on the same input, and return the table of their outputs."""
     return tuple([net.run(child, x) for child in m.children(branches=True)])
 
 
@@ -85,7 +85,7 @@ def map_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
     original = m.child("module") if m.has("module") else m.inner(1, branches=True)
     shared = m.flag("shared", True)
     outputs = []
-    for i, item in enumerate(x):  # each item has a clone of its own in Torch, and so an output of its own
+    for i, item in enumerate(x):  # in Torch, each item has a clone of the module, and so an output of its own
         outputs.append(net.duplicate(net.run(original if shared or i >= len(clones) else clones[i], item)))
     return tuple(outputs)
 
@@ -109,7 +109,7 @@ def parallel(m: Module, x: Value, net: Lowering) -> Value:
 def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
     """Run the module on an input whose extra leading dimensions are merged into the first (Bottle.lua)."""
     child = m.inner(1)
-    kept = m.int("nInputDim", 2) - 1  # dimensions that the module sees as they are
+    kept = m.int("nInputDim", 2) - 1  # dimensions that are not merged
     extra = x.rank - kept
     if extra <= 1:
         return net.run(child, x)
@@ -124,5 +124,5 @@ def bottle(m: Module, x: Value, net: Lowering) -> TorchValue:
 
 @module("nn.DataParallelTable", "nn.DataParallel", inside="replicas")
 def data_parallel(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the first replica on the whole batch: the others are copies of it for other devices."""
+    """Run the first replica on the whole batch, because the others are copies of it for other devices."""
     return net.run(m.inner(1), x)

@@ -13,26 +13,26 @@ Ints = tuple[int, ...]
 
 
 def planes(m: Module) -> dict[int, int]:
-    """Return the size along the axis that holds an image's planes."""
+    """Return the size of the axis of the input planes."""
     return {1: m.int("nInputPlane")}
 
 
 def begin_pads(m: Module, axes: str) -> Ints:
-    """Return each axis's padding; an old single `padding` stands for all (SpatialConvolution.lua)."""
+    """Return the padding of each axis. In old files, a single `padding` is for all (SpatialConvolution.lua)."""
     if m.has("padding"):
         return (m.int("padding"),) * len(axes)
     return tuple(m.int(f"pad{axis}", m.int(f"p{axis}", 0)) for axis in axes)
 
 
 def along(m: Module, prefix: str, axes: str, default: int | None = None) -> Ints:
-    """Return the fields `<prefix>T`, `<prefix>H`, `<prefix>W` in the order of the axes."""
+    """Return the fields `<prefix>T`, `<prefix>H`, `<prefix>W`, in the order of the axes."""
     if default is None:
         return tuple(m.count(prefix + axis) for axis in axes)
     return tuple(m.count(prefix + axis, default) for axis in axes)
 
 
 def convolve(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, group: int = 1) -> Value:
-    """Correlate `x` with `weight` (out, in / group, kernel...) as the module's stride, padding and dilation say."""
+    """Return the convolution of `x` with `weight` (out, in / group, kernel...), by the module's geometry."""
     bias = m.array("bias")
     pads = begin_pads(m, axes)
     return net.add(
@@ -50,7 +50,7 @@ def convolve(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, 
 
 
 def kernels(m: Module, net: Lowering, axes: str, first: int, second: int) -> np.ndarray:
-    """View the weight as (first, second, kernel...), which old files keep in two dimensions."""
+    """Return the weight as (first, second, kernel...). In old files, it has only two dimensions."""
     shape = (first, second, *along(m, "k", axes))
     weight = m.weight()
     if weight.size != np.prod(shape):
@@ -69,7 +69,7 @@ def kernels(m: Module, net: Lowering, axes: str, first: int, second: int) -> np.
     sizes=planes,
 )
 def spatial_convolution(m: Module, x: Value, net: Lowering) -> Value:
-    """A convolution of an image; groups are cudnn's."""
+    """A convolution of an image, with groups in cudnn."""
     group = m.count("groups", 1)
     weight = kernels(m, net, "HW", m.count("nOutputPlane"), m.count("nInputPlane") // group)
     return convolve(m, x, net, weight, "HW", group)
@@ -88,9 +88,9 @@ def volumetric_convolution(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.SpatialDepthWiseConvolution", rank=4, sizes=planes)
 def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
-    """Several kernels for each input plane; nOutputPlane counts those, and output channels go by input plane.
+    """A convolution with nOutputPlane kernels for each input plane; outputs of the same input plane are consecutive.
 
-    On images that are not square Torch mixes up height and width (SpatialDepthWiseConvolution.c).
+    On images that are not square, Torch confuses height and width (SpatialDepthWiseConvolution.c).
     """
     if x.shape[2] != x.shape[3]:
         net.refuse(
@@ -116,7 +116,10 @@ def depthwise_convolution(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
-    """Return the kernels of a connection table as (out, in, kH, kW), or (C, 1, kH, kW) where it is one to one."""
+    """Return the kernels of a connection table as (out, in, kH, kW), or as (C, 1, kH, kW) if it is one-to-one.
+
+    The second result says whether it is one-to-one.
+    """
     table = m.weight("connTable").astype(np.int64) - 1
     weight = m.weight()
     inputs, outputs = m.count("nInputPlane"), m.count("nOutputPlane")
@@ -135,13 +138,13 @@ def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
 
 @module("nn.SpatialConvolutionMap", rank=4, sizes=planes)
 def convolution_map(m: Module, x: Value, net: Lowering) -> Value:
-    """A convolution in which only the pairs of planes in `connTable` are connected; the others weigh 0."""
+    """A convolution in which only the pairs of planes in `connTable` are connected; other weights are 0."""
     weight, one_to_one = connected(m, net)
     return convolve(m, x, net, weight, "HW", len(weight) if one_to_one else 1)
 
 
 def transposed(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str, adj: Ints, group: int = 1) -> Value:
-    """The transpose of a convolution; weight (in, out / group, kernel...); `adj` more rows at the end of each axis."""
+    """The transpose of a convolution, with weight (in, out / group, kernel...) and `adj` more places at the end."""
     bias = m.array("bias")
     return net.add(
         ConvTranspose(
@@ -159,7 +162,7 @@ def transposed(m: Module, x: Value, net: Lowering, weight: np.ndarray, axes: str
 
 
 def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Value:
-    """A transposed convolution of a tensor, or of {tensor, reference}: then `adj` makes the reference's size."""
+    """A transposed convolution of a tensor, or of {tensor, reference}, whose `adj` yields the size of the reference."""
     adj = tuple(m.int(f"adj{axis}", 0) for axis in axes)
     if isinstance(x, tuple):
         if len(x) != 2 or not isinstance(x[0], Value) or not isinstance(x[1], Value):
@@ -171,7 +174,7 @@ def full_convolution(m: Module, x: TorchValue, net: Lowering, axes: str) -> Valu
     x = net.current(x)
     group = m.count("groups", 1)
     inputs, outputs = m.count("nInputPlane"), m.count("nOutputPlane")
-    if m.kind == "nn.VolumetricFullConvolution" and not m.has("adjW"):  # before adj, the two were the other way round
+    if m.kind == "nn.VolumetricFullConvolution" and not m.has("adjW"):  # before adj existed, the two were exchanged
         weight = kernels(m, net, axes, outputs, inputs).swapaxes(0, 1)
     else:
         weight = kernels(m, net, axes, inputs, outputs // group)
@@ -200,13 +203,13 @@ def full_convolution_map(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def local_image(m: Module) -> dict[int, int]:
-    """Return the size of the one image that a kernel for each place fits."""
+    """Return the size of the only image that fits, as there is a kernel for each of its places."""
     return {1: m.int("nInputPlane"), 2: m.int("iH"), 3: m.int("iW")}
 
 
 @module("nn.SpatialConvolutionLocal", rank=4, sizes=local_image)
 def local_convolution(m: Module, x: Value, net: Lowering) -> Value:
-    """A convolution with kernels and biases of its own at every place; weight (oH, oW, out, in, kH, kW)."""
+    """A convolution with separate kernels and biases for every place; weight (oH, oW, out, in, kH, kW)."""
     height, width, outputs = m.count("oH"), m.count("oW"), m.count("nOutputPlane")
     shape = (height, width, outputs, m.count("nInputPlane"), m.count("kH"), m.count("kW"))
     with net.inside("local"):

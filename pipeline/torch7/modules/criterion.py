@@ -1,4 +1,4 @@
-"""Losses that stand as modules in a graph (nngraph's ModuleFromCriterion): {prediction, target} gives one number."""
+"""Losses as modules of a graph (nngraph's ModuleFromCriterion), which map {prediction, target} to a number."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def module_from_criterion(m: Module, x: tuple[TorchValue, ...], net: Lowering) -
 
 
 def whole(m: Module, terms: Value, net: Lowering) -> Value:
-    """Return the mean of all terms, or their sum where `sizeAverage` is false, as a tensor of one element."""
+    """Return the mean of all terms, or their sum if `sizeAverage` is false, as a tensor of one element."""
     operator = ReduceMean if m.flag("sizeAverage", True) else ReduceSum
     return net.add(operator(axes=(1,), keepdims=0), net.reshape(terms, (1, -1), part="terms_row"))
 
 
 def unweighted(m: Module, net: Lowering) -> None:
-    """Refuse a loss with weights."""
+    """Raise UnsupportedError for a loss with weights."""
     if m.has("weights"):
         net.refuse("is a loss that weighs its terms, which is not known here", "--drop-loss leaves it out")
 
@@ -74,7 +74,7 @@ def binary_cross_entropy(m: Module, x: tuple[TorchValue, ...], net: Lowering) ->
 
 @module("nn.ClassNLLCriterion")
 def negative_log_likelihood(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
-    """The mean of -x at each row's class, from 1 on, weighed by the class; `ignoreIndex` counts nothing."""
+    """The mean of -x at the class of each row, from 1 on, weighted by class; rows of `ignoreIndex` do not count."""
     rows, classes = alike_pair(x, net)
     if rows.rank == 1:
         rows = net.reshape(rows, (1, rows.shape[0]), part="rows")
@@ -96,7 +96,7 @@ def negative_log_likelihood(m: Module, x: tuple[TorchValue, ...], net: Lowering)
     if not average:
         return loss
     total = net.add(sums, net.reshape(chosen, (1, -1), part="weights_row"), part="total")
-    least = net.constant(float(np.finfo(np.float32).tiny), "least")  # of nothing the sum, 0, is given
+    least = net.constant(float(np.finfo(np.float32).tiny), "least")  # so that the loss of nothing is 0, not NaN
     return net.add("Div", loss, net.add("Max", total, least, part="not_zero"))
 
 

@@ -1,9 +1,9 @@
 """cuDNN's recurrent layers over whole sequences (cudnn.torch, RNN.lua).
 
-All weights lie in one buffer. For each layer, and in it for each direction, it holds the matrices of the input, one
-for each gate, and then those of the state; behind all matrices follow, in the same order, the biases of the input and
-those of the state. So cudnnGetRNNLinLayerMatrixParams and ...BiasParams report it, and so Keras' and PyTorch's own
-layers fill it. The order of gates is that of their linLayerID: i, f, g, o for an LSTM, r, u, candidate for a GRU.
+All weights are in one buffer. For each layer, and in it for each direction, it contains the matrices for the input, one
+for each gate, and then those for the state. After all matrices, the biases follow in the same order. This is the order
+of cudnnGetRNNLinLayerMatrixParams and ...BiasParams, and of the layers of Keras and PyTorch. The gates are in the order
+of their linLayerID: i, f, g, o for an LSTM, and r, u, candidate for a GRU.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def recurrent(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def layers_of(m: Module, x: Value, net: Lowering) -> int:
-    """Return how many layers there are in both directions, of a module that can be run on `x`."""
+    """Return the number of layers times directions. Refuses a module that cannot run on `x`."""
     mode = m.str("mode")
     if mode not in GATES or m.str("inputMode", "CUDNN_LINEAR_INPUT") != "CUDNN_LINEAR_INPUT":
         net.refuse(f"runs cuDNN's {mode} with {m.str('inputMode', 'an input')}, whose layout is not known")
@@ -68,9 +68,9 @@ def layers_of(m: Module, x: Value, net: Lowering) -> int:
 
 
 def over(m: Module, x: Value, states: States, net: Lowering) -> Value:
-    """Run the layers over a sequence from `states`, which hold what they end with afterwards.
+    """Run the layers over a sequence, starting from `states`, which are replaced by the final states.
 
-    They are, for each layer and in it for each direction, the hidden state, and an LSTM's cell behind it (None: zeros).
+    They are, for each layer and in it for each direction, the hidden state, and the cell of an LSTM (None: zeros).
     """
     mode, both = m.str("mode"), m.str("bidirectional", "") == "CUDNN_BIDIRECTIONAL"
     axis, parameters = int(m.flag("batchFirst")), iter(linears(m, GATES[mode], 1 + both, net))
@@ -88,7 +88,7 @@ def over(m: Module, x: Value, states: States, net: Lowering) -> Value:
 
 
 def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple[Linear, Linear]]:
-    """Return, for each layer and direction, what maps the input and what maps the state to all gates."""
+    """Return, for each layer and direction, the linear maps of the input and of the state to all gates."""
     size, layers, buffer = m.int("hiddenSize"), m.int("numLayers"), m.weight().reshape(-1)
     inputs = [m.int("inputSize") if layer == 0 else size * directions for layer in range(layers)]
     widths = [width for width in inputs for _ in range(directions)]
@@ -107,7 +107,10 @@ def linears(m: Module, gates: int, directions: int, net: Lowering) -> list[tuple
 
 
 def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], states: States, net: Lowering) -> list[Value]:
-    """Run one layer in one direction over its steps, (N, D) each; of `states` its own go from the front to the end."""
+    """Run one layer in one direction over its steps, (N, D) each.
+
+    Its states are taken from the front of `states`, and its final ones are appended.
+    """
     inward, inner = parameters
     hidden = states.popleft()
     assert hidden is not None
@@ -129,7 +132,7 @@ def run(steps: list[Value], mode: str, parameters: tuple[Linear, Linear], states
 
 
 def linear(x: Value, parameters: Linear, net: Lowering, part: str) -> Value:
-    """Return W x + b for all gates."""
+    """Return the linear map of x for all gates."""
     weight, bias = parameters
     operator = Gemm(transB=1)
     return net.add(
@@ -138,7 +141,7 @@ def linear(x: Value, parameters: Linear, net: Lowering, part: str) -> Value:
 
 
 def gru_step(given: Value, kept: Value, hidden: Value, net: Lowering) -> Value:
-    """Return c + u (h - c), where the candidate c takes the state's map, not the state, times r."""
+    """Return c + u (h - c), where the candidate c uses r times the mapped state, not the map of r times the state."""
     size = hidden.shape[1]
     parts = [
         [net.narrow(v, 1, i * size, size, part=f"{name}_{part}") for i, name in enumerate("ruc")]

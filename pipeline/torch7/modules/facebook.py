@@ -1,4 +1,4 @@
-"""Modules of fbnn and fbcunn that are not what nn calls by the same name, and some that nn has not."""
+"""Modules of fbnn and fbcunn that differ from those of nn with the same name, and some that nn does not have."""
 
 from __future__ import annotations
 

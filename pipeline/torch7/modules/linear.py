@@ -14,7 +14,7 @@ from pipeline.torch7.objects import Storage, Table, Tensor
 
 
 def features(m: Module) -> dict[int, int]:
-    """Return the length of the vectors that a weight (out, in) takes."""
+    """Return the length of the input vectors of a weight (out, in)."""
     return {1: m.weight().shape[-1]}
 
 
@@ -57,7 +57,7 @@ def linear_weight_norm(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.WeightNorm")
 def weight_norm(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the module inside with the weight g v / sqrt(|v|^2 + 1e-4), which the file leaves out (WeightNorm.lua)."""
+    """Run the module inside with the weight g v / sqrt(|v|^2 + 1e-4), which is not in the file (WeightNorm.lua)."""
     v, axis = m.weight("v").astype(np.float64), m.int("outputDim", 1) - 1
     shape = m.sizes("weightSize")
     if v.ndim != 2 or not 0 <= axis < len(shape) or v.size != np.prod(shape) or len(v) != shape[axis]:
@@ -72,6 +72,6 @@ def weight_norm(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """Make a Torch tensor of a contiguous array."""
+    """Return a contiguous array as a Torch tensor."""
     strides = tuple(step // array.itemsize for step in array.strides)
     return Tensor("torch.FloatTensor", Storage("torch.FloatStorage", array.reshape(-1)), 0, array.shape, strides)

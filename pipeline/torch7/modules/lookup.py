@@ -1,4 +1,4 @@
-"""Tables of vectors that numbers from 1 on choose from."""
+"""Lookups of vectors in tables, by indices that count from 1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.torch7.modules.table import zero_based
 
 @module("nn.LookupTable", rank=2, unbatched="taken")
 def lookup_table(m: Module, x: Value, net: Lowering) -> Value:
-    """The row of the weight for every index in x; padding is for the gradient only."""
+    """The row of the weight for every index in x; the padding index matters only in training."""
     return chosen(rows(m), x, net)
 
 
@@ -37,7 +37,7 @@ def gpu_lookup_table(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def rows(m: Module) -> np.ndarray:
-    """Return the weight; with maxNorm, rows that are longer are shortened to it, as forward does (LookupTable.c)."""
+    """Return the weight. With maxNorm, longer rows are scaled down to it, as forward does (LookupTable.c)."""
     weight = m.weight()
     if not m.has("maxNorm"):
         return weight

@@ -12,12 +12,12 @@ from pipeline.torch7.modules.convolution import connected, kernels, planes
 
 
 def response_to_ones(estimator: Module, x: Value, net: Lowering) -> np.ndarray:
-    """Compute what an estimator gives for ones in place of an image x: less where its kernel leaves the image."""
+    """Return the response of an estimator to an image of ones: smaller where its kernel extends beyond the image."""
     return respond(estimator, np.ones(x.shape[-3:]), net).astype(np.float32)
 
 
 def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
-    """Compute in float64 what one of the modules that an estimator is made of gives for (C, H, W)."""
+    """Return the output, in float64, of one of an estimator's modules for (C, H, W)."""
     name = m.kind.rpartition(".")[2]
     if name == "Sequential":
         for child in m.children():
@@ -41,7 +41,7 @@ def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
 
 
 def all_to_all(weight: np.ndarray, one_to_one: bool, net: Lowering) -> np.ndarray:
-    """Return one kernel for each plane as kernels (out, in, kH, kW), most of them 0."""
+    """Return kernels, of which there is one for each plane if `one_to_one`, as (out, in, kH, kW), filled with zeros."""
     if not one_to_one:
         return weight
     net.afford(len(weight), len(weight), *weight.shape[2:])
@@ -52,7 +52,7 @@ def all_to_all(weight: np.ndarray, one_to_one: bool, net: Lowering) -> np.ndarra
 
 
 def correlate(x: np.ndarray, weight: np.ndarray, net: Lowering) -> np.ndarray:
-    """Correlate (C, H, W) with (out, C, kH, kW), without padding."""
+    """Return the correlation of (C, H, W) with (out, C, kH, kW), without padding."""
     rows, columns = weight.shape[2:]
     height, width = x.shape[1] - rows + 1, x.shape[2] - columns + 1
     net.afford(len(weight), height, width)
@@ -65,7 +65,7 @@ def correlate(x: np.ndarray, weight: np.ndarray, net: Lowering) -> np.ndarray:
 
 
 def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering, part: str) -> Value:
-    """Apply an estimator, and divide by its response to ones; the result has the shape of x."""
+    """Return the output of an estimator, divided by its response to ones, in the shape of x."""
     y = net.tensor(net.run(estimator, x))
     y = net.reshape(y, x.shape, part=f"{part}_local")
     inverse = net.weight((1 / coefficient).reshape(x.shape[1:]), "inverse_coefficient")

@@ -8,14 +8,14 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, join, module
 from pipeline.torch7.objects import LuaValue, Table, TorchObject
 
-MOST_ITEMS = 1000  # of a table that is given to a graph
-_MOST = 256  # names that are told of what arrives at a node
+MOST_ITEMS = 1000  # items of a table that is the input of a graph
+_MOST = 256  # inputs of a node that are named
 
-# Nodes are known by their `data`: the graphs inside a gModule hold other node objects that share it.
+# Nodes are identified by their `data`, because the graphs in a gModule have different node objects that share it.
 
 
 def data_of(node: LuaValue, net: Lowering) -> Table:
-    """Return the table that a node is known by."""
+    """Return the `data` of a node, by which it is identified."""
     data = _data(node)
     if data is None:
         return net.damaged("nodes with a table `data`", "others")
@@ -34,10 +34,10 @@ def items(holder: LuaValue, name: str) -> list[LuaValue]:
 
 
 def edges(graph: TorchObject, modules: Mapping[int, str]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
-    """Return what each module of a graph takes, in order, and what the graph gives, by the modules' names.
+    """Return the inputs of each module of a graph, in order, and the outputs of the graph, by the modules' names.
 
-    `modules` holds the names, by identity. An input of the graph is called as `input_name` does; an item of a table
-    has its number behind the name: `3[2]`. Where the graph is damaged, edges are missing.
+    `modules` has the names by identity. Inputs of the graph have the names of `input_name`; an item of a table has its
+    number after the name: `3[2]`. If the graph is damaged, edges are missing.
     """
     inner, outer = graph.get("innode"), graph.get("outnode")
     known: dict[int, tuple[str, ...]] = {id(_data(inner)): ("input",)}
@@ -56,7 +56,7 @@ def edges(graph: TorchObject, modules: Mapping[int, str]) -> tuple[dict[str, tup
 
 
 def inputs(m: Module) -> int:
-    """Return how many inputs a graph takes; several are a table."""
+    """Return the number of inputs of a graph. If there are several, its input is a table."""
     inner = m.object.get("innode")
     return m.maybe_int("nInputs") or (len(items(inner, "children")) if isinstance(inner, TorchObject) else 1)
 
@@ -70,7 +70,7 @@ def graph_module(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
     single = inputs(m) <= 1
     if not single and not isinstance(x, tuple):
         net.misfit(f"a table of {inputs(m)} inputs", x)
-    given: dict[int, dict[int, TorchValue]] = {}  # by data: what arrived, by position
+    given: dict[int, dict[int, TorchValue]] = {}  # the inputs of each node, by its data and by position
     given[id(data_of(inner, net))] = dict(enumerate((x,) if single else tuple(x) if isinstance(x, tuple) else ()))
     places = {id(found.object): i for i, found in reversed(list(enumerate(m.children(), 1)))}
     for node in m.table("forwardnodes"):
@@ -93,7 +93,7 @@ def arrived(given: dict[int, TorchValue], net: Lowering) -> tuple[TorchValue, ..
 
 
 def split_into(data: Table) -> int:
-    """Return how many items the table has of which a node takes one; 0 where that is not said."""
+    """Return the number of items of the table of which a node takes one; 0 if it is unknown."""
     source = next(iter(items(data, "mapindex")), None)
     count = source.get("nSplitOutputs") if isinstance(source, Table) else None
     return count if isinstance(count, int) and 0 < count <= MOST_ITEMS else 0

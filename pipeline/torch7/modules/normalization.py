@@ -19,12 +19,12 @@ from pipeline.torch7.module import Module, module
 
 
 def channels(m: Module) -> dict[int, int]:
-    """Return the size along the axis of which every index has statistics of its own."""
+    """Return the size of the axis along which each index has statistics of its own."""
     return {1: m.weight("running_mean").size}
 
 
 def variance(m: Module, net: Lowering) -> Value:
-    """Return the running variance; files of class version 1 keep 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
+    """Return the running variance. Files of class version 1 have 1 / sqrt(var + eps) (BatchNormalization.lua, read)."""
     if m.has("running_var"):
         return net.weight(m.weight("running_var"), "running_var")
     inverse = m.weight("running_std").astype(np.float64)
@@ -47,7 +47,7 @@ def normalize(m: Module, x: Value, net: Lowering) -> Value:
 @module("nn.BatchNormalization", rank=2, unbatched="widened", sizes=channels)
 @module("cudnn.BatchNormalization", "fbnn.BatchNormalization", rank=2, unbatched="refused", sizes=channels)
 def batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
-    """Batch normalisation of feature vectors; nn's makes its input a batch of one in place (BatchNormalization.lua)."""
+    """Batch normalisation of feature vectors; in nn, a single vector itself becomes one (BatchNormalization.lua)."""
     return normalize(m, x, net)
 
 
@@ -68,7 +68,7 @@ def volumetric_batch_normalization(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def own_channels(m: Module) -> dict[int, int]:
-    """Return the number of channels, where each has a weight."""
+    """Return the number of channels if each has a weight."""
     return {1: m.weight().size} if m.has("weight") else {}
 
 

@@ -1,4 +1,4 @@
-"""Pooling of images and volumes. Torch's ways to count windows become end pads, or a refusal where they give NaN."""
+"""Pooling of images and volumes. Torch's numbers of windows become end pads, or a refusal if windows would give NaN."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pipeline.torch7.modules.convolution import Ints, along, begin_pads
 
 
 def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: bool) -> int:
-    """Count the windows along one axis (SpatialMaxPooling.c): `clip` drops a last one that starts past the image."""
+    """Return the number of windows along one axis (SpatialMaxPooling.c). `clip` drops a last one beyond the image."""
     span = (size + 2 * pad - kernel) / stride
     count = (math.ceil(span) if ceil else math.floor(span)) + 1
     return count - 1 if clip and (count - 1) * stride >= size + pad else count
 
 
 def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None = None) -> Ints:
-    """Return the pads behind each axis with which exactly Torch's windows fit.
+    """Return the pads at the end of each axis with which exactly Torch's windows fit.
 
-    Torch clips on all axes once any is padded; `always_clip` overrides that.
+    Torch clips on all axes if any is padded; `always_clip` overrides this.
     """
     kernel, strides, pads = along(m, "k", axes), along(m, "d", axes, 1), begin_pads(m, axes)
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, along(m, "dilation", axes, 1), strict=True)]
@@ -37,7 +37,7 @@ def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_c
 
 
 def max_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None = None) -> Value:
-    """The largest of each window; padding never wins. The input is kept for modules that undo the pooling."""
+    """The maximum of each window, without the padding. The input is remembered for modules that undo the pooling."""
     net.remembered[id(m.object)] = net.copy(x)
     return net.add(
         MaxPool(
@@ -81,7 +81,7 @@ def cudnn_volumetric_max_pooling(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def average_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, part: str = "") -> Value:
-    """The mean of each window: with `count_include_pad` padding counts, but not what lies beyond it."""
+    """The mean of each window. With `count_include_pad`, the padding counts, but not places beyond it."""
     kernel, strides, pads = along(m, "k", axes), along(m, "d", axes, 1), begin_pads(m, axes)
     for size, k, s, p in zip(x.shape[2:], kernel, strides, pads, strict=True):
         count = windows(size, k, s, p, ceil, clip=any(pads))
@@ -104,7 +104,7 @@ def average_pool(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, part
 
 
 def summed(m: Module, x: Value, net: Lowering, ceil: bool) -> Value:
-    """Average, or sum where `divide` is not set, as in old files (SpatialAveragePooling.lua)."""
+    """The average, or the sum if `divide` is not set, as in old files (SpatialAveragePooling.lua)."""
     if m.flag("divide"):
         return average_pool(m, x, net, "HW", ceil)
     mean = average_pool(m, x, net, "HW", ceil, part="mean")

@@ -13,7 +13,7 @@ from pipeline.torch7.modules.table import alike_pair, pair
 
 @module("nn.MM", items=pair)
 def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
-    """Multiply two matrices, or two batches of them, transposed as `transA` and `transB` say."""
+    """Multiply two matrices, or two batches of them, which are transposed by `transA` and `transB`."""
     a, b = alike_pair(x, net)
     if a.rank != b.rank or a.rank not in (2, 3):
         net.misfit("two tensors of 2 or of 3 dimensions", x)
@@ -25,7 +25,7 @@ def matrix_product(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value
 
 
 def swapped(x: Value, net: Lowering, part: str) -> Value:
-    """Swap the last two axes."""
+    """Return x with its last two axes swapped."""
     return net.add(Transpose(perm=(*range(x.rank - 2), x.rank - 1, x.rank - 2)), x, part=part)
 
 
@@ -41,12 +41,12 @@ def matrix_vector(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
 
 
 def row_sums(x: Value, net: Lowering, operator: type[Reduction] = ReduceSum, part: str = "") -> Value:
-    """Reduce the last of one or two axes: (N, F) gives (N), (F) gives (1)."""
+    """Return x reduced over the last of one or two axes: (N, F) to (N), (F) to (1)."""
     return net.add(operator(axes=(x.rank - 1,), keepdims=int(x.rank == 1)), x, part=part)
 
 
 def vectors(x: tuple[TorchValue, ...], net: Lowering) -> tuple[Value, Value]:
-    """Return the first two tensors of a table, which have one shape, of one or two dimensions."""
+    """Return the first two tensors of a table, which must have the same shape of one or two dimensions."""
     a, b = alike_pair(x[:2], net)
     if a.shape != b.shape or a.rank not in (1, 2):
         net.misfit("two tensors of one shape with 1 or 2 dimensions", x)
@@ -86,7 +86,7 @@ def pairwise_distance(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Va
 
 @module("nn.Cosine", rank=2, sizes=lambda m: {1: m.weight().shape[1]})
 def cosine(m: Module, x: Value, net: Lowering) -> Value:
-    """y = w.x / (|w| + 1e-12) / (|x| + 1e-12) for each row w; |w| is divided out of the weight."""
+    """y = w.x / (|w| + 1e-12) / (|x| + 1e-12) for each row w of the weight."""
     weight = m.weight().astype(np.float64)
     weight = weight / (np.linalg.norm(weight, axis=1, keepdims=True) + 1e-12)
     dot = net.add(Gemm(transB=1), x, net.weight(weight.astype(np.float32)), None, part="dot")

@@ -10,13 +10,13 @@ from pipeline.torch7.modules.activation import in_place
 
 
 def never_random(m: Module, net: Lowering, field: str) -> None:
-    """Refuse a module that draws its noise in evaluation too."""
+    """Raise UnsupportedError if the module adds noise in evaluation, too."""
     if m.flag(field):
         net.refuse(f"draws random numbers in evaluation ({field})", f"save it with {field} = false")
 
 
 def dropped(m: Module, x: Value, net: Lowering, operator: Dropout, factor: float) -> Value:
-    """Drop, then multiply with a factor: what drops in the graph divides by 1 - p in training, as version 2 does."""
+    """Return x after dropout, times a factor. Dropout of the graph divides by 1 - p in training, as version 2 does."""
     if factor != 1:
         left = net.add(operator, x, part="dropped")
         return in_place(m, x, net.add("Mul", left, net.constant(factor, "factor")), net)
@@ -25,7 +25,7 @@ def dropped(m: Module, x: Value, net: Lowering, operator: Dropout, factor: float
 
 
 def probability(m: Module) -> float:
-    """Return p; Torch7 makes no module with one that is not from 0 to below 1, which would drop nothing here."""
+    """Return p, or 0 unless 0 <= p < 1, which Torch7 itself requires."""
     p = m.float("p", 0.5)
     return p if 0 <= p < 1 else 0.0
 

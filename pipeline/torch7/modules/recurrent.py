@@ -14,20 +14,20 @@ from pipeline.torch7.tree import walk
 
 
 def zeros(net: Lowering, *shape: int) -> Value:
-    """Make a state of zeros."""
+    """Return a state of zeros."""
     net.afford(*shape)
     return net.weight(np.zeros(shape, np.float32), "zeros")
 
 
 def start(m: Module, x: Value, net: Lowering, name: str, size: int) -> Value:
-    """Return the state before the first step: what the user set, else zeros for every sample of x."""
+    """Return the state before the first step: the one that the user set, or else zeros for every sample of x."""
     if isinstance(m.object.get(name), Tensor) and m.has(name):
         return net.weight(m.weight(name), name)
     return zeros(net, *x.shape[:-1], size)
 
 
 def forget(m: Module, net: Lowering) -> None:
-    """Forget the states of all modules in `m`."""
+    """Let all modules in `m` forget their states."""
     for _, inner in walk(m.object):
         net.states.forget(id(inner))
 
@@ -41,7 +41,7 @@ def pair(x: TorchValue, net: Lowering) -> tuple[TorchValue, TorchValue]:
 
 @module("nn.LSTM", "nn.FastLSTM")
 def lstm(m: Module, x: Value, net: Lowering) -> TorchValue:
-    """One step of an LSTM: its module takes {input, output, cell} and gives {output, cell}."""
+    """One step of an LSTM, whose module maps {input, output, cell} to {output, cell}."""
     size = m.count("outputSize")
     state = net.states.get(id(m.object))
     if state is None:
@@ -54,7 +54,7 @@ def lstm(m: Module, x: Value, net: Lowering) -> TorchValue:
 
 @module("nn.GRU", "nn.MuFuRu")
 def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
-    """One step of a GRU: its module takes {input, output} and gives the output."""
+    """One step of a GRU, whose module maps {input, output} to the output."""
     state = net.states.get(id(m.object))
     if state is None:
         state = net.states.first(m, start(m, x, net, "userPrevOutput", m.count("outputSize")))
@@ -65,9 +65,9 @@ def gru(m: Module, x: Value, net: Lowering) -> TorchValue:
 
 @module("nn.Recurrent")
 def recurrent(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """One step: transfer(merge(input(x), feedback(output))), at first transfer(start(input(x))).
+    """One step: transfer(merge(input(x), feedback(output))), but first transfer(start(input(x))).
 
-    Where its state is asked for, the first step is one like the others.
+    If its state is an input of the network, the first step is like the others.
     """
     first, inward, feedback, transfer, merge = children_of(m, 5, net)
     y = net.run(inward, x)
@@ -81,7 +81,7 @@ def recurrent(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def children_of(m: Module, count: int, net: Lowering) -> list[Module]:
-    """Return the modules inside, which must be `count`."""
+    """Return the modules inside, of which there must be `count`."""
     found = m.children()
     if len(found) != count:
         net.damaged(f"{count} modules", str(len(found)))
@@ -90,7 +90,7 @@ def children_of(m: Module, count: int, net: Lowering) -> list[Module]:
 
 @module("nn.Recurrence")
 def recurrence(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """One step of a module that takes {input, output}; outputSize gives the shape of the first output."""
+    """One step of a module that takes {input, output}. The first output has the shape outputSize."""
     state = net.states.get(id(m.object))
     if state is None:
         first = net.current(next(iter(leaves(x))))
@@ -102,7 +102,7 @@ def recurrence(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def blank(size: LuaValue, batch: tuple[int, ...], net: Lowering) -> TorchValue:
-    """Make zeros of a size, or a table of them for a table of sizes."""
+    """Return zeros of a size, or a table of them for a table of sizes."""
     if isinstance(size, Storage):
         return zeros(net, *batch, *(int(v) for v in size.data))
     if isinstance(size, int) and not isinstance(size, bool):
@@ -123,7 +123,7 @@ def recursor(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def steps(m: Module, sequence: list[TorchValue], net: Lowering) -> list[TorchValue]:
-    """Run the module inside on each item, one after the other, and copy what it gives."""
+    """Run the module inside on each item, one after the other, and return copies of its outputs."""
     child = m.inner(1)
     if m.str("_remember", "neither") not in ("both", "eval"):
         forget(child, net)
@@ -141,7 +141,7 @@ def sequencer(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
 
 
 def stacked(items: tuple[Value, ...], net: Lowering, axis: int = 0, part: str = "") -> Value:
-    """Join tensors along a new axis."""
+    """Return tensors stacked along a new axis."""
     rows = []
     for i, item in enumerate(items, 1):
         shape = (*item.shape[:axis], 1, *item.shape[axis:])
@@ -151,14 +151,14 @@ def stacked(items: tuple[Value, ...], net: Lowering, axis: int = 0, part: str = 
 
 @module("nn.Repeater")
 def repeater(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the module inside `rho` times on the same input, which it forgets before each run."""
+    """Run the module inside `rho` times on the same input, starting from zero states."""
     with net.states.from_zeros():
         return tuple(steps(m, [x] * m.count("rho"), net))
 
 
 @module("nn.BiSequencerLM")
 def language_bi_sequencer(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Forward over all but the last, backward over all but the first; zeros stand where one has seen nothing."""
+    """Run forward over all items but the last, and backward over all but the first; missing outputs are zeros."""
     forward, backward, merge = children_of(m, 3, net)
     if len(x) < 2:
         net.misfit("a table of two or more items", x)
@@ -172,7 +172,7 @@ def language_bi_sequencer(m: Module, x: tuple[TorchValue, ...], net: Lowering) -
 
 @module("nn.MaskZero", "nn.TrimZero")
 def mask_zero(m: Module, x: TorchValue, net: Lowering) -> TorchValue:
-    """Run the module inside, and give zeros for every sample whose (first) input is all zeros."""
+    """Run the module inside, and return zeros for every sample whose (first) input is all zeros."""
     first = net.current(next(iter(leaves(x))))
     dims = m.int("nInputDim")
     if first.rank not in (dims, dims + 1):
@@ -201,7 +201,7 @@ def scalar_add(m: Module, x: Value, net: Lowering) -> Value:
 
 @module("nn.ExpandAs")
 def expand_as(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue:
-    """Expand the second tensor to the shape of the first, and give both."""
+    """Expand the second tensor to the shape of the first, and return both."""
     items = net.tensors(x)
     if len(items) != 2 or items[0].rank != items[1].rank:
         net.misfit("a table of two tensors of as many dimensions", x)
@@ -211,14 +211,10 @@ def expand_as(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> TorchValue
 @module("nn.SeqReverseSequence")
 def reverse_sequence(m: Module, x: Value, net: Lowering) -> Value:
     """Reverse the order along a dimension."""
-    return reversed_along(x, m.int("dim") - 1, net)
-
-
-def reversed_along(x: Value, axis: int, net: Lowering, part: str = "") -> Value:
-    """Split along an axis, and join in reverse order."""
+    axis = m.int("dim") - 1
     if not 0 <= axis < x.rank:
         net.misfit(f"a tensor with a dimension {axis + 1}", x)
     if x.shape[axis] == 1:
         return net.copy(x)
-    slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part=f"{part}_slices".strip("_"))
-    return net.add(Concat(axis=axis), *slices[::-1], part=part)
+    slices = net.add_many(Split(split=(1,) * x.shape[axis], axis=axis), x, part="slices")
+    return net.add(Concat(axis=axis), *slices[::-1])

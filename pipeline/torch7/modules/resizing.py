@@ -12,13 +12,13 @@ from pipeline.torch7.module import Module, module
 
 
 def nearest(x: Value, net: Lowering, scales: tuple[int, ...]) -> Value:
-    """Repeat every element along the last axes."""
+    """Return x with every element repeated along the last axes."""
     kept = (1.0,) * (x.rank - len(scales))
     return net.add(Resize(scales=(*kept, *map(float, scales)), mode="nearest"), x)
 
 
 def linear(x: Value, net: Lowering, sizes: tuple[int, ...]) -> Value:
-    """Interpolate along the last axes; the corners stay (SpatialUpSamplingBilinear.c)."""
+    """Return x interpolated along the last axes, with aligned corners (SpatialUpSamplingBilinear.c)."""
     kept = x.shape[: x.rank - len(sizes)]
     return net.add(aligned_resize(x.shape, (*kept, *sizes)), x)
 
@@ -38,7 +38,7 @@ def upsampling_bilinear(m: Module, x: Value, net: Lowering) -> Value:
 def target_sizes(m: Module, x: Value, axes: str) -> tuple[int, ...]:
     """Return the sizes to interpolate to.
 
-    Old nn made (size - 1) * (scale - 1) + size; where a file remembers its sizes, they tell which nn it was.
+    Old versions of nn made (size - 1) * (scale - 1) + size. Sizes that a file remembers say which version it was.
     """
     names = {"d": "odepth", "h": "oheight", "w": "owidth"}
     sizes = x.shape[-len(axes) :]

@@ -17,7 +17,7 @@ def sequence_of(
 ) -> tuple[tuple[Value | None, ...], Value]:
     """Return the states before the first step (None: zeros) and the sequence, from x or {states..., x}.
 
-    `axis` is that of the steps, `sizes` are those of the states. Those that are not given can be asked for.
+    `axis` is that of the steps; `sizes` are those of the states. States that x does not contain may be network inputs.
     """
     table = (x,) if isinstance(x, Value) else x
     if len(table) > 1 + len(sizes) or not table:
@@ -32,30 +32,30 @@ def sequence_of(
 
 
 def handed_on(m: Module, states: tuple[Value | None, ...], net: Lowering) -> None:
-    """Keep the states behind the last step for who asked for them."""
+    """Keep the states after the last step, if states are outputs of the network."""
     if net.states.asked and id(m.object) in net.states:
         net.states[id(m.object)] = tuple([state for state in states if state is not None])
 
 
 def step_inputs(x: Value, axis: int, net: Lowering) -> list[Value]:
-    """Return the input of every step, (N, D)."""
+    """Return the inputs of all steps, (N, D) each."""
     return [net.select(x, axis, t, part=f"step{t + 1}") for t in range(x.shape[axis])]
 
 
 def keep_of(m: Module, x: Value, net: Lowering) -> Value | None:
-    """Return 0 for every sample of zeros and 1 for the others, (N, 1), where `maskzero` asks for it."""
+    """Return 0 for every sample of zeros and 1 for the others, (N, 1), with `maskzero`; else None."""
     if not m.flag("maskzero"):
         return None
     return net.add("Sign", net.add(ReduceL1(axes=(1,), keepdims=1), x, part="size"), part="keep")
 
 
 def masked(y: Value, keep: Value | None, net: Lowering, part: str) -> Value:
-    """Clear the samples that are masked."""
+    """Return y with zeros for the samples that are masked."""
     return y if keep is None else net.add("Mul", y, keep, part=part)
 
 
 def affine(x: Value, state: Value | None, parts: tuple[np.ndarray, np.ndarray, np.ndarray], net: Lowering) -> Value:
-    """Return x Wx + b, and + h Wh where there is a state."""
+    """Return x Wx + b, plus h Wh if there is a state."""
     inward, inner, bias = parts
     y = net.add("Gemm", x, net.weight(inward, "weight_x"), net.weight(bias, "bias"), part="x_gates")
     if state is None:
@@ -144,7 +144,7 @@ def gru_step(
     size: int,
     net: Lowering,
 ) -> Value:
-    """Return c + u (h - c): SeqGRU's u is how much is kept of the state."""
+    """Return c + u (h - c). In SeqGRU, u is the share of the state that is kept."""
     r, u, c = gates
     if hidden is None:
         u, c = net.add("Sigmoid", u, part="u"), net.add("Tanh", c, part="candidate")

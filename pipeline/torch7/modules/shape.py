@@ -12,13 +12,13 @@ from pipeline.torch7.modules.axes import axis_of
 
 
 def sample_elements(m: Module) -> int:
-    """Return how many numbers a sample has, or a divisor of that where `size` holds -1."""
+    """Return the number of elements of a sample, or a divisor of it if `size` contains -1."""
     return math.prod(size for size in m.sizes("size") if size >= 0)
 
 
 @module("nn.View", elements=sample_elements)
 def view(m: Module, x: Value, net: Lowering) -> Value:
-    """View as `size`; elements beyond numElements are the batch, without -1 in it (View.lua, batchsize)."""
+    """A view with `size`, after a batch dimension if there are more elements and no -1 in it (View.lua, batchsize)."""
     size = m.sizes("size")
     return net.reshape(x, viewed(m, x, net, size))
 
@@ -44,9 +44,9 @@ def viewed(m: Module, x: Value, net: Lowering, size: tuple[int, ...]) -> tuple[i
 
 @module("nn.Reshape", elements=sample_elements)
 def reshape(m: Module, x: Value, net: Lowering) -> Value:
-    """View as `size`, behind the batch dimension in batch mode.
+    """A view with `size`, after the batch dimension in batch mode.
 
-    Undecided, it is no batch where the numbers of elements agree and the first dimension is not 1 (Reshape.lua).
+    Without batchMode, x is no batch if the numbers of elements agree and its first dimension is not 1 (Reshape.lua).
     """
     size = m.sizes("size")
     batch_mode = m.object.get("batchMode")
@@ -117,7 +117,7 @@ def convert(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def relaid(x: Value, source: str, target: str, net: Lowering) -> Value:
-    """Transpose, or flatten to features, or drop them."""
+    """Return x transposed from one layout to another, with dimensions flattened to features, or dropped."""
     if sorted(source) == sorted(target):
         perm = tuple(source.index(letter) for letter in target)
         return x if source == target else net.add(Transpose(perm=perm), x)

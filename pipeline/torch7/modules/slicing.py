@@ -68,7 +68,7 @@ def padding(m: Module, x: Value, net: Lowering) -> Value:
     dims = m.maybe_int("nInputDim")
     axis = axis_of(m.int("dim") + int(dims is not None and x.rank != dims), x, net)
     pad, index, value, size = m.int("pad"), m.int("index", 1), m.float("value", 0.0), x.shape[axis]
-    place = size - index + 1 if pad > 0 else index - 1  # how many slices of x stand before the padding
+    place = size - index + 1 if pad > 0 else index - 1  # the number of slices of x before the padding
     if not 0 <= place <= size:
         net.misfit(f"a place {index} along dimension {axis + 1}", x)
     if pad == 0:
@@ -84,13 +84,13 @@ def padding(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def one_pad(rank: int, axis: int, begin: int, end: int) -> tuple[int, ...]:
-    """Return the pads of one axis for all axes."""
+    """Return the pads for all axes if only one of them is padded."""
     begins = tuple(begin if i == axis else 0 for i in range(rank))
     return begins + tuple(end if i == axis else 0 for i in range(rank))
 
 
 def image_pads(m: Module, x: Value, net: Lowering) -> tuple[int, ...]:
-    """Return the pads of an image's four sides for all axes of x, which are 3 or 4."""
+    """Return the pads for all 3 or 4 axes of x, from those of the four sides of an image."""
     left = m.int("pad_l")
     right, top, bottom = (m.int(name, left) for name in ("pad_r", "pad_t", "pad_b"))
     kept = (0,) * (x.rank - 2)

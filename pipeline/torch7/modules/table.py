@@ -13,12 +13,12 @@ Table = tuple[TorchValue, ...]
 
 
 def pair(m: Module) -> int:
-    """Return the number of items that modules of two inputs take."""
+    """Return 2, the number of items of modules with two inputs."""
     return 2
 
 
 def alike(x: Table, net: Lowering, count: int | None = None) -> tuple[Value, ...]:
-    """Return a table's tensors in the shape of the first: Torch asks only for as many elements (add, cmul ...)."""
+    """Return the tensors of a table in the shape of the first. Torch requires only as many elements (add, cmul ...)."""
     items = net.tensors(x if count is None else x[:count])
     if count is not None and len(items) != count:
         net.misfit(f"a table of {count} tensors", x)
@@ -28,7 +28,7 @@ def alike(x: Table, net: Lowering, count: int | None = None) -> tuple[Value, ...
 
 
 def fold(operator: str, x: Table, net: Lowering) -> Value:
-    """Combine all tensors of a table."""
+    """Return all tensors of a table combined by an operator."""
     items = alike(x, net)
     return net.add(operator, *items) if len(items) > 1 else net.copy(items[0])
 
@@ -85,7 +85,7 @@ def cadd_tensor_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> To
 
 
 def item_of(x: Table, index: int, net: Lowering) -> TorchValue:
-    """Return the item that Lua calls `index`; negative ones count from the end."""
+    """Return the item with Lua's `index`. A negative one counts from the end."""
     position = index - 1 if index > 0 else len(x) + index
     if index == 0 or not 0 <= position < len(x):
         net.misfit(f"a table with an item {index}", x)
@@ -174,7 +174,7 @@ def mixture_table(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
 @module("nn.Index", items=pair)
 def index(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Return the slices of the first tensor that the second names, from 1 on."""
-    tensor, indices = alike_pair(x[:2], net)  # what stands behind them in the table, Torch does not look at
+    tensor, indices = alike_pair(x[:2], net)  # Torch ignores further items of the table
     return net.add(Gather(axis=axis_of(m.int("dimension"), tensor, net)), tensor, zero_based(indices, net))
 
 
@@ -187,7 +187,7 @@ def alike_pair(x: Table, net: Lowering) -> tuple[Value, Value]:
 
 
 def zero_based(indices: Value, net: Lowering) -> Value:
-    """Turn Torch's indices, which are numbers from 1 on, into int64 from 0 on."""
+    """Return Torch's indices, which are numbers from 1 on, as int64 from 0 on."""
     shifted = net.add("Sub", indices, net.constant(1.0, "one"), part="index")
     return net.add(Cast(to="int64"), shifted, part="index_int")
 

@@ -11,9 +11,9 @@ from pipeline.torch7.module import Module, module, refused
 
 
 def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> tuple[Value, int]:
-    """Lay the frames of every window side by side: (N, T, F) gives (N, windows, blocks * stride * F), and `blocks`.
+    """Return the frames of every window side by side, (N, T, F) to (N, windows, blocks * stride * F), and `blocks`.
 
-    Frames are taken in blocks of `stride`, so a last block may hold some that are beyond the window.
+    Frames are taken in blocks of `stride`, so the last block may contain some that are beyond the window.
     """
     batch, length, features = x.shape
     count = (length + 2 * padding - kernel) // stride + 1
@@ -29,7 +29,7 @@ def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding
 
 
 def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> Value:
-    """Multiply every window of `kernel` frames with the weight (out, kernel * in), time first."""
+    """Return the product of every window of `kernel` frames with the weight (out, kernel * in), time first."""
     features = x.shape[2]
     windows, blocks = frames(m, x, net, kernel, stride, padding)
     weight, bias = m.weight(), m.array("bias")

@@ -18,7 +18,7 @@ from pipeline.torch7.tree import walk
 
 
 def per_channel(array: np.ndarray, x: Value, net: Lowering, ranks: tuple[int, ...]) -> np.ndarray:
-    """Shape one number a channel for x of one of `ranks`: (N, C), (N, C, H, W) or (C, H, W)."""
+    """Return numbers, one for each channel, in a shape for x of one of `ranks`: (N, C), (N, C, H, W) or (C, H, W)."""
     axis = 0 if x.rank == 3 else 1
     if x.rank not in ranks or x.shape[axis] != array.size:
         net.misfit(f"{array.size} channels", x)
@@ -134,7 +134,7 @@ def spatial_linear(m: Module, x: Value, net: Lowering) -> Value:
     )
 
 
-# Modules that compute something else while `train` is set.
+# Modules that compute something else if `train` is set.
 _TRAINING = ("BatchNormalization", "Dropout", "RReLU", "WhiteNoise")
 
 
@@ -160,7 +160,7 @@ def spatial_classifier(m: Module, x: Value, net: Lowering) -> Value:
 
 
 def transposed(x: Value, net: Lowering, part: str) -> Value:
-    """Swap the axes of a matrix."""
+    """Return a matrix transposed."""
     if 1 in x.shape:
         return net.reshape(x, x.shape[::-1], part=part)
     return net.add(Transpose(perm=(1, 0)), x, part=part)

@@ -1,4 +1,4 @@
-"""Classes of well-known repositories that are no library: one file a repository (or a few of a kind), sources named.
+"""Classes of well-known repositories: a file for each repository, or several of a kind, which names its sources.
 
 docs/torch7-repositories.md lists them, and those that have no exact form.
 """

@@ -20,22 +20,22 @@ from pipeline.torch7.objects import Table
 
 @module("nn.BinActiveZ")
 def sign(m: Module, x: Value, net: Lowering) -> Value:
-    """1, 0 or -1, as x is (XNOR-Net)."""
+    """The sign of x: 1, 0 or -1 (XNOR-Net)."""
     return net.add("Sign", x)
 
 
 @module("BinarizedNeurons")
 def binarized_neurons(m: Module, x: Value, net: Lowering) -> Value:
-    """In evaluation the sign of (x + 1) / 2 - 0.5, which is 0 for what is lost beside 1 (BinaryNet)."""
+    """In evaluation the sign of (x + 1) / 2 - 0.5, which is 0 if x is lost in rounding (BinaryNet)."""
     half = net.constant(0.5, "half")
     shifted = net.add("Mul", net.add("Add", x, net.constant(1.0, "one"), part="shifted"), half, part="halved")
     return net.add("Sign", net.add("Sub", shifted, half, part="centred"))
 
 
 def binarized(m: Module) -> Module:
-    """Return a module with 1 for every weight that is not below 0, and -1 for the others, as each forward run has it.
+    """Return a module with 1 for every weight that is not negative, and -1 for the others, as in each forward run.
 
-    What is lost beside 1, in float, counts as 0: round(clamp((w + 1) / 2, 0, 1)) 2 - 1.
+    The formula is round(clamp((w + 1) / 2, 0, 1)) 2 - 1, in float, so tiny negative weights count as 0.
     """
     shares = np.clip((m.weight().astype(np.float32) + np.float32(1)) / np.float32(2), 0, 1)
     weight = np.where(shares >= 0.5, np.float32(1), np.float32(-1))
@@ -45,18 +45,18 @@ def binarized(m: Module) -> Module:
 
 @module("BinaryLinear", rank=2)
 def binary_linear(m: Module, x: Value, net: Lowering) -> TorchValue:
-    """A Linear by the signs of its weight (BinaryNet)."""
+    """A Linear with the signs of its weight (BinaryNet)."""
     return linear(binarized(m), x, net)
 
 
 @module("BinarySpatialConvolution", "cudnnBinarySpatialConvolution", rank=4)
 def binary_convolution(m: Module, x: Value, net: Lowering) -> TorchValue:
-    """A convolution by the signs of its weight (BinaryNet)."""
+    """A convolution with the signs of its weight (BinaryNet)."""
     return spatial_convolution(binarized(m), x, net)
 
 
 def power_of_two(array: np.ndarray) -> np.ndarray:
-    """Return the power of two next to each number, in logarithms, with the number's sign; 0 for 0."""
+    """Return the nearest power of two of each number, by logarithms, with the sign of the number; 0 for 0."""
     with np.errstate(divide="ignore"):
         exponent = np.log(np.abs(array.astype(np.float32))) / np.float32(np.log(2))
     powers: np.ndarray = np.sign(array) * np.exp2(np.trunc(exponent + np.copysign(0.5, exponent)))
@@ -68,7 +68,7 @@ def power_of_two(array: np.ndarray) -> np.ndarray:
 def shift_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation (x - mean) times a power of two, times another, plus bias (BinaryNet).
 
-    They are those next to running_std, which holds 1 / deviation, and to the weight.
+    These are the nearest to running_std, which is 1 / deviation, and to the weight.
     """
     shape = (1, -1, *[1] * (x.rank - 2))
 

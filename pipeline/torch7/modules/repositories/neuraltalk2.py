@@ -19,7 +19,7 @@ from pipeline.torch7.objects import TorchObject
 
 @module("nn.FeatExpander", "nn.FeatExpanderConv")
 def feature_expander(m: Module, x: Value, net: Lowering) -> Value:
-    """Give every sample n times, one after the other."""
+    """Repeat every sample n times in a row."""
     count, rank = m.int("n"), 2 if m.kind == "nn.FeatExpander" else 3
     if count == 1:
         return x
@@ -46,7 +46,7 @@ ADAPTIVE = ("core", "lookup_table", "img_embedding", "attention")
 def adaptive_language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering) -> Value:
     """Scores of the next word, (T + 1, N, V), for {features of places, of the image, words (T, N)} (AdaptiveAttention).
 
-    The start is taken first, then each word; 0 is none. A step for which all sentences have ended gives zeros.
+    The core takes the start first, then each word; 0 is no word. Steps after the end of all sentences return zeros.
     """
     if len(x) != 3:
         net.misfit("a table of features of places, features of the image, and words", x)
@@ -73,7 +73,7 @@ def adaptive_language_model(m: Module, x: tuple[TorchValue, ...], net: Lowering)
 
 
 def while_any(token: Value, scores: Value, t: int, net: Lowering) -> Value:
-    """Return the scores, or zeros where all of the words are 0."""
+    """Return the scores, or zeros if all words are 0."""
     total = net.add(ReduceSum(axes=(0,), keepdims=1), token, part=f"words{t}")
     some = net.reshape(net.add("Sign", total, part=f"any{t}"), (1, 1), part=f"any{t}_column")
     return net.add("Mul", scores, some, part=f"scores{t}")
