@@ -13,6 +13,7 @@ from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph
 from pipeline.inspection.table import TextTable
 from pipeline.inspection.views import plain, shape_text
+from pipeline.sense import judge
 
 
 def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
@@ -20,8 +21,10 @@ def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed:
 
     A format that does not tell the shapes of its inputs (t7, NetDef) takes those of the other network. Without
     weights a prototxt is compared by its layers alone. Raises what reading raises, and UsageError for weights
-    against a network.
+    against a network, or a tolerance or seed that makes no sense.
     """
+    judge("tolerance", tolerance)
+    judge("seed", seed)
     found = locate(before), locate(after)
     bare = [only_weights(*each) for each in found]
     if any(bare):
