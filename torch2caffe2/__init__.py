@@ -1,14 +1,14 @@
-"""Old Torch7 and Caffe networks for programs that are alive: opened, converted, and proven to compute the same.
+"""Opens old Torch7 and Caffe networks, converts them to current formats, and verifies that they compute the same.
 
     import torch2caffe2
 
     made = torch2caffe2.convert("model.t7", to="onnx", output="converted")
     print(made.files["model.onnx"], made.evidence)
 
-`open` shows and runs a network of any of the formats, `convert` makes others of it, `resume`, `verify` and `diff` go
-on from there, `plan` and `scan` tell before. What goes wrong is an exception: a subclass of `PipelineError`, with
-what happened, where, why and what to do as its attributes. Nothing is printed, and nothing is imported before it is
-used. The command line is `python -m torch2caffe2`.
+`open` shows and runs a network of any format, `convert` converts it, `resume`, `verify` and `diff` work on the result,
+and `plan` and `scan` look ahead. Every error is a subclass of `PipelineError`, whose attributes say what happened,
+where, why, and what to do. Nothing is printed, and nothing is imported before it is used. The command line is
+`python -m torch2caffe2`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from torch2caffe2.origin import complaint, stranger
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code; 2 where another `pipeline` hides the program."""
+    """Run the command line and exit with its exit code, or with 2 if another module `pipeline` hides the program."""
     if place := stranger():
         print(f"error: {complaint(place)}", file=sys.stderr)
         sys.exit(2)

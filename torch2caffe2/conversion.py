@@ -1,4 +1,4 @@
-"""Conversions: begun, gone on with, verified again, or only looked ahead at."""
+"""Starts conversions, resumes and verifies them, and looks ahead with plan and scan."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Progress = Callable[[events.Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What lies in the output folder of a run. In a notebook it shows its verification, or its files.
+    """The result in the output folder of a run. A notebook displays its verification, or else its files.
 
-    `record` is the run as `run.json` has it: its state, its stages with times and reasons, the digests of the files.
-    `verification` is verification.json, None where the numbers were not compared.
+    `record` is the run as recorded in `run.json`: its state, its stages with times and reasons, the digests of the
+    files. `verification` is verification.json; None if the numbers were not compared.
     """
 
     output: File
@@ -37,7 +37,7 @@ class Conversion:
 
     @classmethod
     def at(cls, output: Path) -> Conversion:
-        """Return the conversion of an output folder. Raises UsageError where none went there."""
+        """Return the conversion in an output folder. Raises UsageError if there is none."""
         from pipeline.engine import record
         from pipeline.verification import shown
 
@@ -46,16 +46,16 @@ class Conversion:
 
     @property
     def files(self) -> dict[str, File]:
-        """The files that were made, by their names."""
+        """The files that were made, by name."""
         return {name: self.output / name for name in self.record.delivered}
 
     @property
     def evidence(self) -> tuple[Mapping[str, Any], ...]:
-        """Who bears out each step: its `state` ("judged", "differs", "itself", "not judged"), `by` whom, `why` not."""
+        """What confirms each step: its `state` ("judged", "differs", "itself", "not judged"), `by` whom, `why` not."""
         return tuple(self.verification.get("evidence", ())) if self.verification else ()
 
     def open(self, format: str = "") -> Model:
-        """Return the network that was made as "caffe", "caffe2", "graph" or "onnx"; errors as `torch2caffe2.open`."""
+        """Return the network in a format: "caffe", "caffe2", "graph" or "onnx". Raises as `torch2caffe2.open`."""
         return open(self.output, format=format)
 
     def _repr_html_(self) -> str:
@@ -79,13 +79,14 @@ def convert(
     progress: Progress = events.unheard,
     **settings: Unpack[Settings],
 ) -> Conversion:
-    """Convert a network to the formats `to`, "caffe" and "caffe2" where none is named, and verify the numbers.
+    """Convert a network to the formats `to` ("caffe" and "caffe2" by default), and verify the numbers.
 
-    The files go to the folder `output`, <name>.converted where there is none. What was made before is taken from the
-    store. `progress` is called with what happens (`pipeline.engine.events`), at times from another thread.
-    Raises PipelineError: VerificationError where numbers differ, and then `Conversion.at(output)` has the files;
-    UnsupportedError with all that has no exact counterpart; Interrupted after Ctrl-C. Of several errors the gravest is
-    raised, with the others as notes.
+    The files are written to the folder `output`, by default <name>.converted. Results of earlier runs are taken from
+    the store. `progress` is called with events (`pipeline.engine.events`), sometimes from another thread.
+
+    Raises PipelineError: VerificationError if numbers differ (`Conversion.at(output)` still returns the files);
+    UnsupportedError with everything that has no exact counterpart; Interrupted after Ctrl-C. Of several errors the most
+    serious is raised, with the others as notes.
     """
     from pipeline.engine import runner
     from pipeline.engine.behind import sending
@@ -104,11 +105,10 @@ def resume(
     progress: Progress = events.unheard,
     **settings: Unpack[Settings],
 ) -> Conversion:
-    """Go on with the run of an output folder; `adopt` goes on from files that were edited there.
+    """Resume the run of an output folder. With `adopt`, continue from files that were edited there.
 
-    `settings` have other values than recorded from now on. Raises as `convert`, and UsageError where the folder's
-    record names a store, plugins, limits or a report that neither these nor an earlier run of this user named: `trust`
-    believes it.
+    `settings` replace recorded options. Raises as `convert`, and UsageError if the record in the folder names a store,
+    plugins, limits or a report that neither `settings` nor an earlier run of this user named; `trust` accepts them.
     """
     from pipeline.engine import runner
     from pipeline.engine.behind import sending
@@ -126,7 +126,7 @@ def verify(
 ) -> Conversion:
     """Verify a finished conversion again: with another `reference`, `seed`, `tolerance` or `runtimes`.
 
-    Raises as `resume`; VerificationError where numbers differ.
+    Raises as `resume`; VerificationError if numbers differ.
     """
     return resume(output, trust=trust, progress=progress, **settings | {"verify": True})
 
@@ -141,7 +141,7 @@ def plan(
 ) -> tuple[StagePlan, ...]:
     """Return for each stage of a `convert` whether it would run ("run", "follows") or is in the store ("hit"), and why.
 
-    "fetch" is one that the remote store has. Makes nothing. Raises UsageError for what could not be obeyed.
+    "fetch" means that the remote store has it. Nothing is made. Raises UsageError for invalid arguments.
     """
     from pipeline.engine import planner
 
@@ -151,9 +151,9 @@ def plan(
 def scan(
     model: Model | Path, *, to: str | Sequence[str] = (), inputs: Inputs = (), **settings: Unpack[Settings]
 ) -> Scan:
-    """Return all `.problems` for which a `convert` would be refused, before any work.
+    """Return everything for which `convert` would be refused, in `.problems`, without converting.
 
-    Errors other than what is unsupported are raised, as `convert` would.
+    Errors other than UnsupportedError are raised, as by `convert`.
     """
     from pipeline.engine.scan import scan as look
 
@@ -161,7 +161,7 @@ def scan(
 
 
 def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN401 - settings
-    """Return the options that a call asks for; of an opened model those that it was opened with, where it says none."""
+    """Return the options of a call. For an opened model, they include those that it was opened with."""
     known: dict[str, Any] = {"model": model}
     if isinstance(model, Model):
         _, source = formats.locate(model.location)
@@ -173,7 +173,7 @@ def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN4
 
 
 def _ended(outcome: Outcome) -> Conversion:
-    """Return the conversion of a run that ended well; raise what it failed for."""
+    """Return the conversion of a finished run, or raise its error."""
     from pipeline.engine import batch, job
 
     batch.write_pages([job.result_of(outcome)])

@@ -1,4 +1,4 @@
-"""A network of any format, as programs see it: what is in it, as a graph, and what it computes."""
+"""A network of any format: its layers, its graph, and what it computes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """A network in a file, or in the output folder of a run; `open` makes one.
+    """A network in a file, or in the output folder of a run, as returned by `open`.
 
-    Nothing is read before it is asked for, and then once. Several threads may use one. In a notebook it shows the table
-    of its layers.
+    The file is read on demand, and only once. Several threads may use the same model. A notebook displays the table of
+    its layers.
     """
 
     location: formats.Location
@@ -37,43 +37,43 @@ class Model:
 
     @property
     def path(self) -> File:
-        """The file, or the folder, that it was opened from."""
+        """The file or folder that was opened."""
         return self.location.path
 
     @property
     def format(self) -> str:
-        """What the network is written as: "t7", "graph", "caffe", "caffe2" or "onnx"."""
+        """The format of the network: "t7", "graph", "caffe", "caffe2" or "onnx"."""
         return self.location.format
 
     def inspect(self) -> Inventory:
-        """Return what the file holds in its own terms: title, layers, inputs, outputs, sums, and what lies beside.
+        """Return the contents of the file in the terms of its format: title, layers, inputs, outputs, totals.
 
-        Raises PipelineError for what cannot be read: InvalidInputError, UnsupportedError, OverBudget ...
+        Raises PipelineError if it cannot be read: InvalidInputError, UnsupportedError, OverBudget ...
         """
         return self._inventory
 
     @property
     def layers(self) -> tuple[Part, ...]:
-        """The modules, layers, nodes or operators in the order of the file; errors as `inspect`."""
+        """The modules, layers, nodes or operators, in the order of the file. Raises as `inspect`."""
         return self._inventory.parts
 
     @cached_property
     def graph(self) -> Graph:
-        """The network as nodes, with ONNX's operators, and weights that are views of the file; errors as `inspect`."""
+        """The network as a graph of ONNX operators, with weights that are views of the file. Raises as `inspect`."""
         return self._graph(self.location)
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The shapes of the inputs and of all that the nodes of the graph make, by name; errors as `graph`."""
+        """The shapes of all inputs and values of the graph, by name. Raises as `graph`."""
         graph = self.graph
         return {value.name: value.shape for value in (*graph.inputs, *graph.values())}
 
     def run(self, inputs: Feeds, *, every: bool = False) -> dict[str, Array]:
-        """Return the outputs by name, or with `every` also what every node makes, in running order.
+        """Return the outputs by name; with `every`, all values of the graph, in order.
 
-        `inputs` is an array, several in the order of the graph's inputs, or by their names. A network that was opened
-        without shapes is read for theirs. PyTorch computes, in float32.
-        Raises UsageError where they are not what the network takes, and as `graph`.
+        `inputs` is an array, or several, in order or by name. If the model was opened without shapes, those of the
+        arrays are used. PyTorch computes the values in float32. Raises UsageError if the inputs do not fit the network,
+        and as `graph`.
         """
         import numpy as np
 
@@ -103,7 +103,7 @@ class Model:
             return formats.load(location)
 
     def _graph_for(self, shapes: Mapping[str, Shape] | Sequence[Shape]) -> Graph:
-        """Return the graph, read for other shapes than the file's own where nothing was said of them."""
+        """Return the graph for these shapes, unless shapes were given when the model was opened."""
         known, source = formats.locate(self.location)
         if source.inputs or (known.tells_shapes(source) and _takes(self.graph, shapes)):
             return self.graph
@@ -130,12 +130,12 @@ def open(
     limits: str | Sequence[str] = (),
     format: str = "",
 ) -> Model:
-    """Return the network in a file of any of the formats, or in the output folder of a run.
+    """Return the network in a file of any format, or in the output folder of a run.
 
-    `weights` are looked for beside a prototxt where they are not named; `inputs` are shapes that the file may not
-    tell; `root` is the place of a network inside a Torch7 table, as "model.net". Of a folder that holds several
-    networks `format` names one. `plugins` are run, and teach modules; `limits` allow a larger network: "nodes=100000".
-    Raises UsageError where there is no file, or no network in a folder.
+    `weights` is the file of weights of a prototxt, by default the one beside it. `inputs` are shapes that the file may
+    not state. `root` is the path of a network inside a Torch7 table, as "model.net". `format` selects one of several
+    networks in a folder. `plugins` are Python files that register modules; `limits` allow a larger network:
+    "nodes=100000". Raises UsageError if there is no file, or no network in a folder.
     """
     asked = as_options({"plugins": plugins, "limits": limits})
     if format and formats.named(format) is None:
@@ -157,10 +157,10 @@ def open(
 def diff(
     before: Model | Path, after: Model | Path, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True
 ) -> Diff:
-    """Return how two networks differ in meaning; `.same` says whether they do, `.changes` where.
+    """Return how two networks differ in meaning: `.same` says whether they mean the same, `.changes` lists differences.
 
-    Names, the order of independent nodes and nodes that do nothing mean nothing. With `run`, outputs are compared on
-    the same random inputs, up to `tolerance`. Raises what reading either raises.
+    Names, the order of independent nodes, and nodes without effect are ignored. With `run`, the outputs for the same
+    random inputs are compared, up to `tolerance`. Raises what reading either network raises.
     """
     from pipeline.diff import diff_files
 

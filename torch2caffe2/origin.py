@@ -1,4 +1,4 @@
-"""Whose `pipeline` it is that Python finds: this program's, or another module of that name, earlier on the path."""
+"""Checks that Python finds the package `pipeline` of this program, not another module of that name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OURS = Path(__file__).resolve().parent.parent / "pipeline" / "__init__.py"
 
 
 def stranger() -> str:
-    """Return where a module called `pipeline` lies that is found before this program's; "" where there is none."""
+    """Return the path of another module `pipeline` that Python finds before this program's; "" if there is none."""
     loaded = sys.modules.get("pipeline")
     spec = loaded.__spec__ if loaded else find_spec("pipeline")
     if spec and spec.origin and Path(spec.origin).resolve() == _OURS:
@@ -19,7 +19,7 @@ def stranger() -> str:
 
 
 def complaint(place: str) -> str:
-    """Word what a `stranger` means for whoever runs this program."""
+    """Return an error message about a `stranger`."""
     return (
         f"another module called pipeline hides the one of torch2caffe2: {place}\n"
         f"  why: its folder comes before {_OURS.parent.parent} on Python's path\n"
@@ -28,6 +28,6 @@ def complaint(place: str) -> str:
 
 
 def refuse_stranger() -> None:
-    """Raise ImportError where another module called `pipeline` would be taken for this program's."""
+    """Raise ImportError if Python finds another module `pipeline`."""
     if place := stranger():
         raise ImportError(complaint(place), name="pipeline", path=place)

@@ -1,4 +1,4 @@
-"""What a Caffe network does behind where it was cut, in numpy: see `pipeline.postprocess`."""
+"""The layers that `cut` leaves out of a Caffe network, in numpy: see `pipeline.postprocess`."""
 
 from __future__ import annotations
 

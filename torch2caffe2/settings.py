@@ -1,4 +1,4 @@
-"""What a call may ask of a conversion, as Python values; `pipeline.config.Options` declares what each means."""
+"""The options of a conversion as Python values. `pipeline.config.Options` declares what each means."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pipeline.graph.input_spec import TensorSpec
 Path = str | os.PathLike[str]
 Shape = tuple[int, ...]
 Inputs = str | Shape | Sequence[str | Shape] | Mapping[str, str | Shape]
-"""Shapes of inputs: (1, 3, 224, 224), several of them, by name, or as `--input` takes them: "2x3", "x=2x3"."""
+"""Shapes of inputs: (1, 3, 224, 224), a sequence of shapes, a mapping by name, or as for `--input`: "2x3", "x=2x3"."""
 
 
-OF_SEVERAL = frozenset({"name", "jobs", "scheduler"})  # options of a run of several models
+OF_SEVERAL = frozenset({"name", "jobs", "scheduler"})  # options that only make sense for several models
 
 
 class Settings(TypedDict, total=False):
-    """The options of a conversion, as on the command line: `weights_format` is `--weights-format`.
+    """The options of a conversion, named as on the command line: `weights_format` is `--weights-format`.
 
-    Where there may be several, one alone needs no list.
+    An option that may be repeated takes a list or a single value.
     """
 
     weights: Path
@@ -59,9 +59,9 @@ class Settings(TypedDict, total=False):
 
 
 def as_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as options have them: what may be several is a list, an input's shape is text.
+    """Return settings in the form of options: repeatable ones as lists, shapes of inputs as text.
 
-    Raises UsageError for an option that is of no use to a call, for it is of a run of several models.
+    Raises UsageError for an option that only makes sense for several models.
     """
     for name in values.keys() & OF_SEVERAL:
         raise UsageError(f"{name} is for several models, and a call converts one", advice="call from several threads")
@@ -76,7 +76,7 @@ def _listed(name: str, value: Any) -> Any:  # noqa: ANN401 - any setting
 
 
 def input_specs(inputs: Inputs) -> tuple[str, ...]:
-    """Write the shapes of inputs as `--input` takes them. Raises UsageError where they are no shapes.
+    """Return the shapes of inputs in the notation of `--input`. Raises UsageError for invalid shapes.
 
     >>> input_specs((1, 3, 8, 8)), input_specs({"image": (1, 3), "state": (4,)}), input_specs(["2x3", (4,)])
     (('1x3x8x8',), ('image=1x3', 'state=4'), ('2x3', '4'))

@@ -1,6 +1,6 @@
-"""Caffe's networks: files, schema, upgrade of old ones; read to the graph, written from it.
+"""Caffe's networks: their files and schema, the upgrade of old ones, reading to the graph, and writing from it.
 
-`layer` is what a plugin registers its own layers with.
+A plugin registers its own layers with `layer`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["layer"]
 
 
 def __getattr__(name: str) -> object:
-    """Return `layer`, which is imported only where it is asked for: it takes protobuf and all readers with it."""
+    """Return `layer`, which is imported only on demand, because it imports protobuf and all readers."""
     if name == "layer":
         from pipeline.caffe.read.reader import layer
 

@@ -1,4 +1,4 @@
-"""A caffemodel's weights on the wire: read as views of the mapped file, written from where they lie.
+"""The weights in the bytes of a caffemodel: read as views of the mapped file, written without a copy.
 
 Follows StoredBlob::FromProto (blob.cpp) and Net::CopyTrainedLayersFrom (net.cpp).
 """
@@ -23,7 +23,7 @@ from pipeline.wire.strip import Dropped, strip
 
 Array = np.ndarray[Any, Any]
 
-# Stands for a blob that HDF5 holds at the layer that owns it, and not at this one, which shares it.
+# Stands for a blob that this layer shares with another one: HDF5 has it only at the layer that owns it.
 ABSENT: Array = np.zeros(0, np.float32)
 
 # Field numbers of caffe.proto.
@@ -34,10 +34,10 @@ _V0_NAME, _V0_BLOBS = 1, 50
 _SHAPE, _DIM, _DATA, _DOUBLE_DATA, _LEGACY = 7, 1, 5, 8, (1, 2, 3, 4)
 _RAW_TYPE, _RAW_DATA = 10, 12
 _LONG = 1024  # bytes of a shape; Caffe takes 32 extents, of at most 11 bytes each
-# The types of raw_data (BlobProto.Type) that are weights.
+# The types of raw_data (BlobProto.Type) that weights may have.
 _RAW_DTYPES = {BlobProto.DOUBLE: "<f8", BlobProto.FLOAT: "<f4", BlobProto.FLOAT16: "<f2"}
 
-# The blobs that a net is read without.
+# The fields with blobs, without which a net is parsed.
 _WITHOUT_BLOBS: Dropped = {
     _LAYER: {_BLOBS: None},
     _V1_LAYER: {_V1_BLOBS: None, _V0_LAYER: {_V0_BLOBS: None}},
@@ -46,27 +46,27 @@ _WITHOUT_BLOBS: Dropped = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredBlob:
-    """The numbers of a parameter, and whether its shape is the legacy one of always four extents.
+    """The numbers of a parameter, and whether it has a legacy shape, which always has four extents.
 
-    A legacy shape stands for every shape that equals it with ones put in front: an InnerProduct's weights are
-    (1, 1, M, N), its bias (1, 1, 1, M).
+    A legacy shape stands for every shape that equals it except for ones in front: the weights of an InnerProduct are
+    (1, 1, M, N), its bias is (1, 1, 1, M).
     """
 
     array: Array
     legacy: bool = False
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether Caffe takes the blob for a parameter of this shape (StoredBlob::ShapeEquals)."""
+        """Return whether Caffe accepts the blob for a parameter of this shape (Blob::ShapeEquals, blob.cpp)."""
         if self.legacy and len(shape) <= 4:
             shape = (1,) * (4 - len(shape)) + shape
         return bool(self.array.shape == shape)
 
 
 def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
-    """Find the blobs of every layer that has some, by name, in the file's order.
+    """Return the blobs of every layer that has some, by name, in the order of the file.
 
-    Reads the current form, V1 and V0; of two layers of one name the last counts, as in Caffe.
-    Raises InvalidInputError with the layer and the byte offset, OverBudget for too many blobs of one layer.
+    Reads the current form, V1 and V0. Of two layers with the same name the last counts, as in Caffe. Raises
+    InvalidInputError with the layer and the byte offset, OverBudget for too many blobs of one layer.
     """
     found: dict[str, tuple[StoredBlob, ...]] = {}
     forms = set()
@@ -85,12 +85,12 @@ def scan_blobs(view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
 
 
 def strip_blobs(view: memoryview) -> bytes:
-    """Return a binary NetParameter without its layers' blobs, small enough to parse."""
+    """Return a binary NetParameter without the blobs of its layers, which is small enough to parse."""
     return strip(view, _WITHOUT_BLOBS)
 
 
 def blob_parts(array: Array) -> list[Part]:
-    """Return a BlobProto: packed float data, then the shape, as protobuf itself orders them."""
+    """Return the parts of a BlobProto: packed float data, then the shape, in protobuf's own order."""
     floats = Floats(array)
     data: list[Part] = [length_delimited(_DATA, len(floats)), floats] if len(floats) else []
     dims = packed_varints(array.shape)
@@ -99,7 +99,7 @@ def blob_parts(array: Array) -> list[Part]:
 
 
 def layer_parts(head: bytes, blobs: tuple[Array, ...]) -> list[Part]:
-    """Return the field of a NetParameter that holds one layer: `head` serialised, then its blobs."""
+    """Return the parts of the field of a NetParameter for one layer: its serialised `head`, then its blobs."""
     parts: list[Part] = [head]
     for blob in blobs:
         parts += message(_BLOBS, blob_parts(blob))
@@ -144,7 +144,7 @@ def _blob(view: memoryview, blob: Field, layer: str) -> StoredBlob:
 
 
 def _raw(view: memoryview, parts: Mapping[int, list[Field]], layer: str) -> Array:
-    """Return raw_data as its type says: so NVIDIA's fork writes weights from 0.16 on, and OpenCV half precision."""
+    """Return the numbers in raw_data, in which NVIDIA's fork writes weights since 0.16, and OpenCV half precision."""
     kind = parts[_RAW_TYPE][-1].value if _RAW_TYPE in parts else BlobProto.DOUBLE
     if kind not in _RAW_DTYPES:
         raise UnsupportedError.one(f"layer {layer}", f"raw_data of type {kind} is none of double, float and half")

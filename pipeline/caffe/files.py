@@ -1,4 +1,4 @@
-"""Pairs of files that are a Caffe network: a prototxt and its weights, as one value."""
+"""The files of a Caffe network: a prototxt and its weights, read and written as one value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 
 _NONE: Mapping[str, str] = MappingProxyType({})
-_LAYERS = ((100, "layer"), (2, "layers"))  # the fields of a NetParameter that hold them, of the current form and V1
+_LAYERS = ((100, "layer"), (2, "layers"))  # the fields of a NetParameter with layers, in the current form and in V1
 _TEMPLATE = re.compile(rb"\$#\w+#\$")
 _FILL = "put the values in, then convert the file"
 _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads at any size"
@@ -35,10 +35,10 @@ _LARGER = "--weights-format hdf5 writes the weights as HDF5, which Caffe reads a
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaffeNet:
-    """A network: `net`, of the current form, whose layers hold no blobs, and `blobs` by layer name.
+    """A network: `net`, in the current form and without blobs, and its `blobs` by the names of layers.
 
-    `legacy` names the layers whose blobs have the legacy shape of four extents (see `Blob.fits`). A blob that the
-    file has only at another layer, which shares it, is `blobs.ABSENT`. `notes` tell what was made of the files.
+    `legacy` names the layers whose blobs have a legacy shape of four extents (see `StoredBlob`). A blob that the file
+    has only at another layer, which shares it, is `blobs.ABSENT`. `notes` say how the files were understood.
     """
 
     net: NetParameter
@@ -47,7 +47,7 @@ class CaffeNet:
     notes: tuple[str, ...] = ()
 
     def unused(self) -> tuple[str, ...]:
-        """Name the layers of the weights' file that the net lacks: Caffe ignores them, in silence."""
+        """Return the names of layers in the file of weights that the net lacks. Caffe silently ignores them."""
         return tuple(sorted(self.blobs.keys() - {layer.name for layer in self.net.layer}))
 
 
@@ -58,12 +58,12 @@ def write_pair(
     comments: Mapping[str, str] = _NONE,
     progress: Progress = no_progress,
 ) -> dict[str, str]:
-    """Write a prototxt and its weights, and give their digests by name; the same network gives the same bytes.
+    """Write a prototxt and its weights, and return their digests by name. The same network gives the same bytes.
 
-    A caffemodel holds each layer's name, type, bottoms, tops and blobs (shape and packed float32 data); a name
-    that ends in .h5 is of weights in HDF5, which may have any size (see `hdf5.parts`, also for what it raises).
-    `comments` gives a line to put above a layer in the prototxt. Raises UnsupportedError before anything is
-    written where the caffemodel would reach 2 GiB, MachineError where the disk refuses.
+    A caffemodel holds the name, type, bottoms, tops and blobs (shape and packed float32 data) of each layer. If the
+    name of the weights ends in .h5, they are written as HDF5, which may have any size (see `hdf5.parts`, also for its
+    errors). `comments` are lines to put above layers in the prototxt. Raises UnsupportedError, before anything is
+    written, if the caffemodel would reach 2 GiB, and MachineError if a file cannot be written.
     """
     if caffemodel_path.suffix == ".h5":
         parts = hdf5.parts(caffemodel_path, net.net, net.blobs)
@@ -78,7 +78,7 @@ def write_pair(
 
 
 def caffemodel_parts(net: CaffeNet) -> list[splice.Part]:
-    """Return the parts of the caffemodel of a net; its size is `splice.total` of them."""
+    """Return the parts of the caffemodel of a net. Its size is their `splice.total`."""
     names = {layer.name for layer in net.net.layer}
     if len(names) != len(net.net.layer) or not names.issuperset(net.blobs):
         raise ValueError("layers must have names of their own, and blobs must be those of layers")
@@ -94,11 +94,11 @@ def read_pair(
     weights_path: Path | None = None,
     state: State = State(),  # noqa: B008 - frozen
 ) -> CaffeNet:
-    """Read the layers that a network has in a state, of any age, text or binary, and a file of weights.
+    """Read a network of any age, text or binary, and its weights.
 
-    The arrays are views of the weights' file; without one the blobs are those that the net's own file holds.
-    `state` selects layers as in `phase.in_state`. Raises InvalidInputError for a file
-    that is damaged or holds no layers, UnsupportedError for fields that no known Caffe has.
+    The arrays are views of the file of weights; without one, of the blobs in the file of the net itself. `state`
+    selects layers, as in `phase.in_state`. Raises InvalidInputError for a file that is damaged or has no layers,
+    UnsupportedError for fields that no known Caffe has.
     """
     view, net = _read_net(prototxt_path)
     with reading(prototxt_path):
@@ -126,7 +126,7 @@ def selected(net: CaffeNet, layers: Sequence[LayerParameter]) -> str:
 
 
 def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
-    """Return layers as JSON values: what they are, their blobs, and their parameters by message and field."""
+    """Return layers as JSON values: name, type, blobs, and the parameters by message and field."""
     return tuple(
         {
             "layer": layer.name,
@@ -145,18 +145,18 @@ def described(layers: Sequence[LayerParameter]) -> tuple[dict[str, Any], ...]:
 
 
 def read_net(path: Path, note: Callable[[str], None] | None = None) -> NetParameter:
-    """Read a NetParameter of any age and phase as the current form, without blobs.
+    """Read a NetParameter of any age in the current form, with the layers of all phases, without blobs.
 
-    Raises UnsupportedError for fields that no known Caffe has, unless `note` is there to be told.
+    Fields that no known Caffe has are passed to `note`; without it, UnsupportedError is raised.
     """
     with reading(path):
         return upgrade(_read_net(path, note)[1])
 
 
 def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple[StoredBlob, ...]]:
-    """Read the blobs of each layer from a caffemodel or, told by its signature, an HDF5 file.
+    """Read the blobs of each layer from a caffemodel or an HDF5 file, which is recognised by its signature.
 
-    HDF5 does not tell how many blobs a layer has that shares its last ones; `net` does.
+    `net` says how many blobs a layer has if it shares its last ones, which HDF5 does not say.
     """
     view = map_file(path)
     if is_hdf5(view):
@@ -167,7 +167,7 @@ def read_weights(path: Path, net: NetParameter | None = None) -> dict[str, tuple
 
 
 def _refuse_template(view: memoryview, path: Path) -> None:
-    """Raise InvalidInputError for a net that a program is to fill in first, as those of Collective Knowledge are."""
+    """Raise InvalidInputError for a template that a program must fill in first, as in Collective Knowledge."""
     found = _TEMPLATE.search(view)
     if found:
         word = found[0].decode("ascii")
@@ -175,7 +175,7 @@ def _refuse_template(view: memoryview, path: Path) -> None:
 
 
 def _read_net(path: Path, note: Callable[[str], None] | None = None) -> tuple[memoryview, NetParameter]:
-    """Return a net's file in binary form, and the net as it stands there, without blobs.
+    """Return the file of a net in binary form, and the net in it, without blobs.
 
     Raises OverBudget for too many layers, before they are read.
     """

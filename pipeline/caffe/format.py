@@ -1,4 +1,4 @@
-"""Caffe's files as a format: a prototxt that people can read, and its weights."""
+"""The format Caffe: a readable prototxt, and its weights."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Caffe(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for what is none of them."""
+        """Return the role of a prototxt, a caffemodel or weights in HDF5; "" for any other file."""
         return recognise(view)
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Read a pair, with the shapes that the user gave for one of their own.
+        """Read a pair of files, with the plugins that `source` names.
 
-        Outputs are those of the signature while the net has them all, else Caffe's own. Runs the plugins that `source`
-        names.
+        Shapes that the user gives apply only to the user's own files, not to an artifact. The outputs are those of the
+        signature if the net has them all, else Caffe's own.
         """
         from pipeline.plugins import loaded
 
@@ -89,7 +89,7 @@ class Caffe(Format):
         return Network(graph, own.with_blobs(self.name, *names))
 
     def sketch(self, source: Source) -> Network:
-        """Read a prototxt without its weights, which are zeros then. Raises InvalidInputError for one with faults."""
+        """Read a prototxt without its weights, which become zeros. Raises InvalidInputError for faults in it."""
         from pipeline.caffe.read import outline
         from pipeline.caffe.read.given import input_shapes
         from pipeline.graph import signature
@@ -105,7 +105,7 @@ class Caffe(Format):
         return Network(graph, signature.of_graph(graph))
 
     def selected(self, source: Source, folder: Path) -> Source:
-        """Return a source whose prototxt has the layers that are read, where options say that not all are."""
+        """Return a source whose prototxt has only the layers that are read, if options exclude some."""
         chooses = source.phase or source.stages or source.not_stages or source.level is not None
         if source.signature or not (chooses or source.cut or source.outputs):
             return source
@@ -118,7 +118,7 @@ class Caffe(Format):
         return replace(source, files={**source.files, "prototxt": path})
 
     def inventory(self, source: Source) -> Inventory:
-        """List the layers, with or without their weights."""
+        """List the layers, with or without weights."""
         from pipeline.caffe import inventory
 
         if source.role == "caffemodel":
@@ -126,14 +126,14 @@ class Caffe(Format):
         return inventory.inventory(source.path, source.files.get("caffemodel"), source.inputs)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the types of layers that are read, or left out."""
+        """Return the types of layers that are supported, including those that are left out."""
         from pipeline.caffe.read import READS
         from pipeline.caffe.read.training import LEFT_OUT
 
         return {*READS, *LEFT_OUT}
 
     def weights(self, source: Source) -> Mapping[str, Array]:
-        """Read the blobs of a caffemodel or HDF5 file: `conv1[0]`."""
+        """Read the blobs of a caffemodel or HDF5 file, with names such as `conv1[0]`."""
         from pipeline.caffe.blobs import ABSENT
         from pipeline.caffe.files import read_weights
 
@@ -148,7 +148,7 @@ class Caffe(Format):
         options: Mapping[str, Any] = MappingProxyType({}),
         progress: Progress = no_progress,
     ) -> Written:
-        """Write each node as layers of BVLC Caffe 1.0; the option `weights_format` may be "hdf5"."""
+        """Write each node as layers of BVLC Caffe 1.0. With the option `weights_format` "hdf5", weights are in HDF5."""
         from pipeline.caffe import files
         from pipeline.caffe.write import emit
 
@@ -159,20 +159,20 @@ class Caffe(Format):
         return Written({"prototxt": prototxt, "caffemodel": caffemodel}, digests, emission.inputs, emission.outputs)
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Write the layers in memory, and read them again."""
+        """Return the graph after writing it as layers in memory, and reading these again."""
         from pipeline.caffe.read import read
         from pipeline.caffe.write import write
 
         return read(write(graph))
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the weights that a run of ours, or the usual habit, puts beside a prototxt."""
+        """Return the weights that are named as a run of this program, or custom, names those of a prototxt."""
         names = (_CAFFEMODEL, _HDF5, f"{path.stem}.caffemodel", f"{path.stem}.caffemodel.h5")
         found = next((near for name in names if (near := path.with_name(name)) != path and near.is_file()), None)
         return {"caffemodel": found} if found else {}
 
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return a user's pair by the names that Caffe knows the two forms of weights by."""
+        """Return a user's pair by the names of an artifact, where weights in HDF5 must end in .h5."""
         from pipeline.wire.mapped import map_file
 
         weights = files["caffemodel"]
@@ -181,7 +181,7 @@ class Caffe(Format):
 
 @contextmanager
 def _of(path: Path) -> Iterator[None]:
-    """Let an error about what a prototxt says name that file."""
+    """Let an error in the block that is about the contents of a prototxt name this file."""
     try:
         yield
     except UnsupportedError as error:
@@ -202,7 +202,7 @@ def _net(source: Source) -> CaffeNet:
 
 
 def _part(net: CaffeNet, source: Source) -> Cut:
-    """Return which layers of a net are read, and which are not."""
+    """Return the layers of a net that are read, and those that are not."""
     from pipeline.caffe.read import part
     from pipeline.caffe.read.given import input_shapes
 

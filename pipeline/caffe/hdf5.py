@@ -1,7 +1,7 @@
-"""Weights as Caffe saves them in HDF5: /data/<layer>/<index>, a dataset a blob.
+"""Weights in HDF5, as Caffe saves them: each blob is a dataset /data/<layer>/<index>.
 
-Follows Net::ToHDF5 and Net::CopyTrainedLayersFromHDF5 (net.cpp): a parameter that layers share is held by the first
-of them only.
+Follows Net::ToHDF5 and Net::CopyTrainedLayersFromHDF5 (net.cpp): a parameter that several layers share is stored only
+with the first of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LIMIT = 1 << 31  # numbers in a dataset; Caffe counts them in a signed 32-bit i
 
 
 def require(need: str) -> None:
-    """Raise MissingLibrary, saying what needs it, where h5py is not installed."""
+    """Raise MissingLibrary, with the reason `need`, if h5py is not installed."""
     try:
         import h5py  # noqa: F401
     except ImportError as error:
@@ -39,11 +39,11 @@ def require(need: str) -> None:
 
 
 def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> list[Part]:
-    """Return the HDF5 file of a net's weights as parts to write: what h5py puts around the numbers, and the numbers.
+    """Return the parts of an HDF5 file with the weights of a net: what h5py writes around the numbers, and the numbers.
 
-    h5py lays the file out at `path`, where the numbers are holes that take no room; writing the parts there
-    replaces it. The same weights give the same bytes. Raises UnsupportedError for a layer that cannot be a
-    group's name, MissingLibrary without h5py, MachineError where `path` cannot be written.
+    h5py first writes a file at `path`, with holes for the numbers, which take no space; writing the parts to `path`
+    replaces it. The same weights give the same bytes. Raises UnsupportedError for a layer whose name cannot be that of
+    a group, MissingLibrary without h5py, MachineError if `path` cannot be written.
     """
     require(f"to write {path.name}, which is HDF5,")
     problems = tuple(
@@ -61,7 +61,7 @@ def parts(path: Path, net: NetParameter, blobs: Mapping[str, tuple[Array, ...]])
 
 
 def _owned(net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> dict[str, dict[int, Array]]:
-    """Return each layer's own blobs by index: not those that it shares with a layer before it."""
+    """Return the blobs of each layer by index, without those that it shares with an earlier layer."""
     seen: set[str] = set()
     owned: dict[str, dict[int, Array]] = {}
     for layer in net.layer:
@@ -76,7 +76,7 @@ def _owned(net: NetParameter, blobs: Mapping[str, tuple[Array, ...]]) -> dict[st
 
 
 def _lay_out(path: Path, owned: Mapping[str, Mapping[int, Array]]) -> list[tuple[int, Array]]:
-    """Write all but the numbers, with room for them; give where in the file each blob goes."""
+    """Write a file with holes for the numbers, and return the offset of each blob in it."""
     import h5py
 
     places = []
@@ -98,7 +98,7 @@ def _lay_out(path: Path, owned: Mapping[str, Mapping[int, Array]]) -> list[tuple
 
 
 def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
-    """Return the bytes of a file that is laid out, with each blob in its place."""
+    """Yield the parts of a file that has been laid out, with each blob at its offset."""
     with path.open("rb") as file:
         at = 0
         for offset, array in places:
@@ -113,10 +113,10 @@ def _around(path: Path, places: Iterable[tuple[int, Array]]) -> Iterable[Part]:
 
 
 def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[StoredBlob, ...]]:
-    """Read the blobs of each layer, by name; uncompressed ones are views of `view`, the mapped file.
+    """Read the blobs of each layer, by name. Uncompressed ones are views of `view`, the mapped file.
 
-    Raises MissingLibrary where h5py is not installed, InvalidInputError where the file is not Caffe's, OverBudget where
-    its compressed numbers are too many for a file of its size.
+    Raises MissingLibrary if h5py is not installed, InvalidInputError if the file is not Caffe's, OverBudget if it holds
+    more compressed numbers than is plausible for its size.
     """
     require(f"to read {path}, which is HDF5,")
     import h5py
@@ -134,7 +134,7 @@ def read_blobs(path: Path, view: memoryview) -> dict[str, tuple[StoredBlob, ...]
 
 
 def with_shared(blobs: Mapping[str, tuple[StoredBlob, ...]], net: NetParameter) -> dict[str, tuple[StoredBlob, ...]]:
-    """Put ABSENT where the file ends before the last parameters of a layer that have a name, so may be shared."""
+    """Return the blobs with ABSENT for the last parameters of a layer that the file lacks, if they may be shared."""
     named = {layer.name: [i for i, spec in enumerate(layer.param) if spec.name] for layer in net.layer}
     counts = {name: indices[-1] + 1 for name, indices in named.items() if indices}
     return {name: group + (StoredBlob(ABSENT),) * (counts.get(name, 0) - len(group)) for name, group in blobs.items()}
@@ -159,7 +159,7 @@ def _array(dataset: h5py.Dataset, view: memoryview, budget: Budget) -> np.ndarra
         raise ValueError(f"{dataset.name} lies in another file")
     if dataset.shape is None or dataset.size >= _LIMIT:
         raise ValueError(f"{dataset.name} has the shape {dataset.shape}")
-    offset = dataset.id.get_offset()  # None where the numbers are compressed or in pieces
+    offset = dataset.id.get_offset()  # None if the numbers are compressed or chunked
     if offset is not None and offset + dataset.nbytes <= len(view):
         return np.ndarray(dataset.shape, dataset.dtype, view, offset)
     budget.spend("weights", _unpacked(dataset), dataset.name)
@@ -212,7 +212,7 @@ def _inflates_past(data: memoryview, most: int) -> bool:
 def _member(group: h5py.Group, name: str, kind: type) -> Any:  # noqa: ANN401 - what `kind` says
     import h5py
 
-    # A soft or external link may name any file of this machine.
+    # Soft and external links are refused, since they may lead to any file of this machine.
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{group.name} holds no {name} of its own")
     member = group[name]

@@ -1,11 +1,11 @@
-"""Fields of forks that do not change what a trained network computes: whose they are, and why they do not matter."""
+"""Fields of forks that do not change what a trained network computes, with the fork and the reason."""
 
 from __future__ import annotations
 
 _NVIDIA = "NVIDIA's fork chooses the precision and the memory of training by it"
 _RISTRETTO = "Ristretto's fork chooses by it how a separate tool rounds numbers"
 
-# The name of a field, wherever it stands -> why it is ignored.
+# The reason why a field is ignored, by its name, in any message.
 _BY_NAME = {
     "forward_type": _NVIDIA,
     "backward_type": _NVIDIA,
@@ -27,5 +27,5 @@ _BY_NAME = {
 
 
 def ignored(path: str) -> str:
-    """Return why the field at this path may be ignored, "" where it may not."""
+    """Return the reason why the field at this path may be ignored; "" if it may not."""
     return next((_BY_NAME[name] for name in path.split(".") if name in _BY_NAME), "")

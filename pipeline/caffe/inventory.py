@@ -25,9 +25,9 @@ _NOT_ATTRIBUTES = frozenset({"name", "type", "bottom", "top", "blobs", "unknown"
 
 
 def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) -> Inventory:
-    """List the layers of the TEST phase; without weights, parameters are counted by the shapes that they must have.
+    """List the layers of the TEST phase. Without weights, parameters are counted by the shapes that they must have.
 
-    `inputs` replace shapes of the prototxt. What cannot be read is a note. Errors as `files.read_pair`.
+    `inputs` replace shapes of the prototxt. There is a note on what cannot be read. Raises as `files.read_pair`.
     """
     from pipeline.caffe import files
     from pipeline.caffe.read import outline
@@ -51,7 +51,7 @@ def inventory(prototxt: Path, weights: Path | None, inputs: Sequence[str] = ()) 
 
 
 def blobs(path: Path) -> Inventory:
-    """List the layers in a file of weights: a caffemodel tells their types and wiring too, HDF5 only names."""
+    """List the layers in a file of weights. A caffemodel has their types and connections, too, HDF5 only names."""
     from pipeline.caffe import files
     from pipeline.caffe.recognition import is_hdf5
     from pipeline.wire.mapped import map_file
@@ -71,7 +71,7 @@ def blobs(path: Path) -> Inventory:
 
 
 def _as_it_is(path: Path) -> tuple[CaffeNet, tuple[str, ...]]:
-    """Read a net with layers of any phase and fields that nobody knows, which are told."""
+    """Return a net with the layers of all phases, and notes on its unknown fields."""
     from pipeline.caffe import files
 
     held, notes = files.read_weights(path), list[str]()
@@ -86,7 +86,7 @@ def _part(layer: LayerParameter, arrays: Sequence[Array], measures: Mapping[str,
     if measure and set(layer.top) <= set(layer.bottom):
         measure = replace(measure, activation_bytes=0)  # computed in place
     weights = _numbered(arrays)
-    complete = len(weights) == len(arrays) > 0  # HDF5 lacks what a layer shares with one before it
+    complete = len(weights) == len(arrays) > 0  # HDF5 lacks blobs that a layer shares with an earlier one
     parameters = count(arrays) if complete or measure is None else measure.parameters
     tops, bottoms = tuple(layer.top), tuple(layer.bottom)
     path = tuple(layer.name.split("/"))
@@ -95,7 +95,7 @@ def _part(layer: LayerParameter, arrays: Sequence[Array], measures: Mapping[str,
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
-    """Name blobs as Caffe does: by their index."""
+    """Return blobs by name, which is their index, as in Caffe."""
     from pipeline.caffe.blobs import ABSENT
 
     return {str(index): array for index, array in enumerate(arrays) if array is not ABSENT}
@@ -109,9 +109,9 @@ def _inputs(net: CaffeNet, graph: Graph) -> dict[str, Shape | None]:
 
 
 def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
-    """Return the fields that a prototxt sets, the inner ones as `convolution_param.num_output`.
+    """Yield the fields that a prototxt sets, with names such as `convolution_param.num_output`.
 
-    Those that the schema lacks are there too, as they were written.
+    Fields that the schema lacks are included, as they were written.
     """
     for name, value in _plain(layer).items():
         if name in _NOT_ATTRIBUTES:
@@ -124,7 +124,7 @@ def _attributes(layer: LayerParameter) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(message: Message) -> dict[str, Any]:
-    """Return the fields that a message sets, enums by name."""
+    """Return the fields that a message sets, with enums by name."""
     return {
         field.name: [_value(field, item) for item in value] if _repeated(value) else _value(field, value)
         for field, value in message.ListFields()

@@ -1,4 +1,4 @@
-"""Words what is said of a field, or of an enum's value, that the schema lacks: what it is, and what may be meant."""
+"""The wording of problems with fields, or values of enums, that the schema lacks: what they are, what may be meant."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
     from pipeline.caffe.schema import NetParameter, UnknownField
 
-SHOWN = 60  # letters of a value that a message quotes
+SHOWN = 60  # characters of a value that a message quotes
 
 
 def shown_field(field: UnknownField) -> str:
-    """Return the value of a field that the schema lacks, on one line, for a message."""
+    """Return the value of an unknown field on one line, for a message."""
     text = " ".join(field.text.split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def refused(message: Message, unknown: UnknownField) -> tuple[str, str]:
-    """Return why an unknown field of a message is refused, and its line with the name that may be meant."""
+    """Return the reason why an unknown field is refused, and advice: its line, and the name that may be meant."""
     what, name, names = _lacking(message, unknown)
     near = get_close_matches(name, names, n=1)
     hint = f"line {unknown.line}" + (f": did you mean {near[0]}?" if near else "") if unknown.line else ""
@@ -31,12 +31,12 @@ def refused(message: Message, unknown: UnknownField) -> tuple[str, str]:
 
 
 def unknown_fields(net: NetParameter) -> tuple[Problem, ...]:
-    """Return a problem for every field of a network itself, not of a layer, that the schema lacks and that matters."""
+    """Return a problem for every unknown field of the network itself, not of its layers, that may not be ignored."""
     return tuple(Problem(each.path, *refused(net, each)) for each in net.unknown if not ignored(each.path))
 
 
 def _lacking(message: Message, unknown: UnknownField) -> tuple[str, str, list[str]]:
-    """Return what the schema lacks, "field" or "value", what it is called, and the names that the schema has there."""
+    """Return what the schema lacks ("field" or "value"), its name, and the names that the schema has instead."""
     known: Any = message.DESCRIPTOR
     for name in unknown.path.split("."):
         field = known.fields_by_name.get(name)

@@ -1,4 +1,4 @@
-"""Which layers of a network are there in a state, as Net::FilterNet decides (net.cpp)."""
+"""Selects the layers that a network has in a state, as Net::FilterNet does (net.cpp)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.errors import InvalidInputError
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The state by which rules choose layers; `level` and `stages` replace those of the net's own, where given."""
+    """The state by which rules select layers. `level` and `stages`, if given, replace those of the net itself."""
 
     phase: str = "TEST"
     level: int | None = None
@@ -20,11 +20,11 @@ class State:
 
 
 def in_state(net: NetParameter, state: State = State(), notes: list[str] | None = None) -> NetParameter:
-    """Return the network of a state: without the rules, and the layers that these leave out.
+    """Return the network in a state: without the rules, and without the layers that they exclude.
 
-    A layer that brings data for training stays where the rest reads what nothing else brings, and is told in `notes`:
-    of it only the shapes matter. So are the layers that are left out by a stage or a level.
-    Raises InvalidInputError for a layer with rules of both kinds, and where no layer remains that computes anything.
+    A layer that provides data for training is kept if other layers need its tops, since only their shapes matter. This
+    is noted in `notes`, and so are the layers that are excluded by a stage or a level. Raises InvalidInputError for a
+    layer with rules of both kinds, and if no layer remains that computes anything.
     """
     own = NetState(phase=TRAIN if state.phase == "TRAIN" else TEST)
     own.level = net.state.level if state.level is None else state.level
@@ -43,28 +43,32 @@ def in_state(net: NetParameter, state: State = State(), notes: list[str] | None 
             bare.CopyFrom(layer)
             for name in ("include", "exclude", "phase"):
                 bare.ClearField(name)
-        elif notes is not None and (asked := _stages(layer)):
+        elif notes is not None and (asked := _asked(layer)):
             notes.append(f"{layer.name} ({layer.type}): left out by its rules; they ask for {asked}")
     if not any(layer.bottom for layer in kept.layer):
         _refuse_empty(net, state)
     return kept
 
 
-def _stages(layer: LayerParameter) -> str:
-    """Return the stages and levels that a layer's rules name; "" where they name none."""
+def _asked(layer: LayerParameter) -> str:
+    """Return the stages and levels in the rules of a layer; "" if there are none."""
     rules = [*layer.include, *layer.exclude]
-    stages = dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
     leveled = any(rule.HasField("min_level") or rule.HasField("max_level") for rule in rules)
-    return ", ".join([*(f"stage {name}" for name in stages), *["a level"] * leveled])
+    return ", ".join([*(f"stage {name}" for name in _stages(layer)), *["a level"] * leveled])
+
+
+def _stages(*layers: LayerParameter) -> dict[str, None]:
+    """Return the names of the stages in the rules of some layers, each once, in order."""
+    rules = (rule for layer in layers for rule in (*layer.include, *layer.exclude))
+    return dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
 
 
 def _refuse_empty(net: NetParameter, state: State) -> None:
-    """Raise InvalidInputError where rules left no layer that computes; one that brings data is a network by itself."""
+    """Raise InvalidInputError if the rules left no layer that computes, and the net is not data layers only."""
     left_out = any(layer.bottom for layer in net.layer)
     if net.layer and not left_out:
         return
-    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
-    stages = dict.fromkeys(name for rule in rules for name in (*rule.stage, *rule.not_stage))
+    stages = _stages(*net.layer)
     raise InvalidInputError(
         "the network has no layers" if not left_out else "rules leave no layer that computes anything",
         where=f"{state.phase} phase",
@@ -74,7 +78,7 @@ def _refuse_empty(net: NetParameter, state: State) -> None:
 
 
 def _borrowed(layers: Sequence[LayerParameter], included: Sequence[bool]) -> set[int]:
-    """Return the places of layers without bottoms that are not included, and make what those that are lack."""
+    """Return the positions of excluded layers without bottoms whose tops included layers need."""
     kept = [layer for layer, there in zip(layers, included, strict=True) if there]
     lacking = {blob for layer in kept for blob in layer.bottom} - {top for layer in kept for top in layer.top}
     borrowed: set[int] = set()
@@ -98,7 +102,7 @@ def _included(layer: LayerParameter, state: NetState) -> bool:
 
 
 def meets(state: NetState, rule: NetStateRule) -> bool:
-    """Return whether a state has all that a rule asks for (Net::StateMeetsRule)."""
+    """Return whether a state meets a rule (Net::StateMeetsRule)."""
     stages = set(state.stage)
     return (
         (not rule.HasField("phase") or rule.phase == state.phase)

@@ -1,4 +1,4 @@
-"""Tells Caffe's files by what they hold, whatever they are called."""
+"""Recognises Caffe's files by their contents."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 from pipeline.wire.foreign import hdf5_of_others
 from pipeline.wire.words import CONTROL
 
-_HEAD = 1 << 16  # bytes in which a prototxt says what it is
-# A line's own spaces only: `\s*` would go on over all empty lines from each of them.
+_HEAD = 1 << 16  # bytes by which a prototxt is recognised
+# Only spaces of the line itself, because `\s*` would scan all following empty lines from each of them.
 _LAYERS = re.compile(rb"^[^\S\n]*+(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:", re.MULTILINE)
-_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # of another framework's text
+_OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)  # in the text of another framework
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NAME, _LAYER, _V1_LAYER = 1, 100, 2  # the fields of a NetParameter that hold its name, and layers
 
 
 def recognise(view: memoryview) -> str:
-    """Return "prototxt" for the text of layers, "caffemodel" for a binary net or weights in HDF5, "" for neither."""
+    """Return "prototxt" for layers in text form, "caffemodel" for a binary net or weights in HDF5, else ""."""
     head = bytes(view[:_HEAD])
     if is_hdf5(view):
         return "" if hdf5_of_others(head) else "caffemodel"
@@ -26,7 +26,7 @@ def recognise(view: memoryview) -> str:
 
 
 def is_hdf5(view: memoryview) -> bool:
-    """Tell an HDF5 file by its signature, as Caffe does."""
+    """Return whether this is an HDF5 file, by its signature."""
     return bytes(view[: len(_HDF5)]) == _HDF5
 
 

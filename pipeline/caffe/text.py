@@ -1,4 +1,4 @@
-"""A network's text form, for Caffe 1.0 and for people: a comment above a layer says where it is from."""
+"""The text form of a network for Caffe 1.0, with comments that say where layers come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def prototxt(net: NetParameter, comments: Mapping[str, str] = _NONE) -> str:
-    """Write a net as text; `comments` gives a line to put above a layer, by the layer's name."""
+    """Return a net as text. `comments` are lines to put above layers, by their names."""
     head = NetParameter()
     head.CopyFrom(net)
     head.ClearField("layer")
@@ -27,6 +27,6 @@ def prototxt(net: NetParameter, comments: Mapping[str, str] = _NONE) -> str:
 def _comment(comment: str | None) -> str:
     if not comment:
         return ""
-    # A line break in a comment would let the rest of it be read as fields.
+    # After a line break, the rest of a comment would be read as fields.
     line = "".join(letter if letter.isprintable() else " " for letter in comment)
     return f"# {line}\n"

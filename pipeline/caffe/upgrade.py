@@ -1,7 +1,7 @@
-"""Networks of any age in the current form, as Caffe upgrades them on load (upgrade_proto.cpp).
+"""Upgrades networks of any age to the current form, as Caffe does on load (upgrade_proto.cpp).
 
-V0 (2013) wraps each layer in a connection and has one message for the fields of all types; V1 (2014) has an
-enum of types. What Caffe drops with a warning is refused here.
+V0 (2013) wraps each layer in a connection, and has one message with the fields of all types. V1 (2014) has an enum of
+types. Fields that Caffe drops with a warning are refused here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _V0Type:
-    """What a V0 type is called today, the message that takes its fields, and their names there."""
+    """The current name of a V0 type, the message for its fields, and their names in it."""
 
     type: str
     param: str = ""
@@ -71,7 +71,7 @@ _V0_TYPES = {
 _V0_TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
 _V0_KEPT = {"name", "type", "blobs_lr", "weight_decay", "blobs", "hdf5_output_param"}
 
-# What becomes of V1LayerParameter.LayerType, where it is not its words in capitals put together.
+# The current names of V1LayerParameter.LayerType that are not just its words joined and capitalised.
 _V1_SPELLING = {
     "NONE": "",
     "ABSVAL": "AbsVal",
@@ -91,10 +91,10 @@ _V1_DATA = {"Data": "data_param", "ImageData": "image_data_param", "WindowData":
 
 
 def upgrade(net: NetParameter) -> NetParameter:
-    """Return the same network in the current form: `layer` with types by name, inputs as Input layers.
+    """Return the network in the current form: layers in `layer`, with types by name, and inputs as Input layers.
 
-    Raises InvalidInputError where the net mixes forms or its inputs do not add up, UnsupportedError naming
-    every field of an old layer that its type does not have.
+    Raises InvalidInputError if the net mixes forms or its inputs are inconsistent, UnsupportedError with every field of
+    an old layer that its type does not have.
     """
     if net.layer and net.layers:
         raise InvalidInputError("the network mixes layers of the current form and of the V1 form")
@@ -134,7 +134,7 @@ def _params(
     rates: Iterable[float],
     decays: Iterable[float],
 ) -> None:
-    """Join what was a list a property into one ParamSpec a blob."""
+    """Combine the lists of properties of all blobs into a ParamSpec for each blob."""
     for field, values in (("name", names), ("share_mode", modes), ("lr_mult", rates), ("decay_mult", decays)):
         for index, value in enumerate(values):
             if index == len(layer.param):
@@ -143,7 +143,7 @@ def _params(
 
 
 def _move(data: Message, transform: Message) -> None:
-    """Move a data layer's own transformations to where they are today."""
+    """Move the transformations of an old data layer to their current message."""
     for name in ("scale", "mean_file", "crop_size", "mirror"):
         if data.HasField(name):
             setattr(transform, name, getattr(data, name))
@@ -151,7 +151,7 @@ def _move(data: Message, transform: Message) -> None:
 
 
 def _v0_layers(net: NetParameter) -> list[LayerParameter]:
-    """Upgrade V0 layers; a padding layer disappears into the pads of the layers that read it."""
+    """Return V0 layers in the current form. A padding layer is replaced by pads of the layers that read it."""
     problems: list[Problem] = []
     layers = []
     maker: dict[str, V1LayerParameter] = {}
@@ -205,7 +205,7 @@ def _fold_padding(layer: LayerParameter, index: int, padding: V1LayerParameter) 
 
 
 def _spread_batch_norm(net: NetParameter) -> None:
-    """Fix the learning rates of a BatchNorm that lists its three blobs: they are statistics, not learnt."""
+    """Set the learning rates of a BatchNorm's three blobs to 0, since they are statistics, if they are listed."""
     for layer in net.layer:
         if layer.type == "BatchNorm" and len(layer.param) == 3:
             for param in layer.param:
@@ -213,14 +213,14 @@ def _spread_batch_norm(net: NetParameter) -> None:
 
 
 def _input_layer(net: NetParameter) -> NetParameter:
-    """Turn `input` with `input_shape` or `input_dim` into an Input layer at the front, called "input"."""
+    """Replace `input` and `input_shape` or `input_dim` by an Input layer at the front, with the name "input"."""
     if not net.input:
         if net.input_shape or net.input_dim:
             raise InvalidInputError("the network gives the shapes of inputs without their names")
         return net
     shapes = [tuple(shape.dim) for shape in net.input_shape]
     shapes = shapes or [tuple(net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
-    # Without any shape Caffe has no such blob at all; here the user may give one.
+    # Without any shape Caffe ignores such a blob, but here the user may give its shape.
     if shapes and (len(shapes) != len(net.input) or (not net.input_shape and len(net.input_dim) % 4)):
         raise InvalidInputError(
             f"the network has {len(net.input)} inputs and {len(shapes)} shapes for them",
@@ -239,7 +239,7 @@ def _input_layer(net: NetParameter) -> NetParameter:
 
 
 def _put(message: Message, name: str, value: Any) -> None:  # noqa: ANN401 - whatever the field holds
-    """Set a field to a value of another message: a scalar, a message, or many of them."""
+    """Set a field to the value of a field of another message: a scalar, a message, or a list of either."""
     target = getattr(message, name)
     if hasattr(value, "CopyFrom"):
         target.CopyFrom(value)

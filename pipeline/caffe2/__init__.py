@@ -1,1 +1,1 @@
-"""Caffe2's networks: files and schema; read to the graph, written from it."""
+"""Caffe2's networks: their files and schema, reading to the graph, and writing from it."""

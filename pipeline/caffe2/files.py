@@ -1,4 +1,4 @@
-"""Pairs of files that are a Caffe2 network: what to compute, and the parameters, as one value."""
+"""The files of a Caffe2 network: a predict_net and its init_nets, read and written as one value."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SEVERAL = "--split-init writes it as several files, each below 2 GiB"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caffe2Net:
-    """A network: `predict`, its operators, and `weights` by blob, in the init_net's order.
+    """A network: its operators, `predict`, and its `weights` by blob, in the order of the init_net.
 
-    Weights are float32 (any float dtype when writing), int32 or int64.
+    Weights are float32 (or any float type if they are to be written), int32 or int64.
     """
 
     predict: NetDef
@@ -44,13 +44,13 @@ def write_pair(
     *,
     split: bool = False,
 ) -> dict[str, str]:
-    """Write predict_net in binary and in text, and init_net; give their digests by name.
+    """Write the predict_net in binary and text form, and the init_net, and return their digests by name.
 
-    The same network gives the same bytes. An init_net that would reach 2 GiB is written as several where `split`
-    says so; the second of `init_net.pb` is `init_net_2.pb`.
+    The same network gives the same bytes. With `split`, an init_net that would reach 2 GiB is written as several; the
+    second part of `init_net.pb` is `init_net_2.pb`.
 
-    Raises UnsupportedError before anything is written where a file would reach 2 GiB (Caffe2 would load
-    nothing of it, in silence), MachineError where the disk refuses.
+    Raises UnsupportedError, before anything is written, if a file would reach 2 GiB (Caffe2 would silently load nothing
+    of it), and MachineError if a file cannot be written.
     """
     predict = net.predict.SerializeToString(deterministic=True)
     nets = init_parts(f"{net.predict.name}_init", net.weights, splice.LIMIT if split else inf)
@@ -72,7 +72,7 @@ def write_pair(
 
 
 def init_nets(path: Path) -> tuple[Path, ...]:
-    """Return the init_nets that `write_pair` wrote, by the first: those that lie beside it, in order."""
+    """Return all init_nets that `write_pair` wrote, in order, by the path of the first."""
     others = itertools.takewhile(Path.is_file, (_numbered(path, number) for number in itertools.count(2)))
     return (path, *others)
 
@@ -82,16 +82,16 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def read_pair(predict_path: Path, *init_paths: Path) -> Caffe2Net:
-    """Read a network: predict_net in binary or text, and its init_nets, whose float arrays view the files.
+    """Read a predict_net, in binary or text form, and its init_nets. Float arrays are views of the files.
 
-    Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe2 has and for
-    an init_net that computes its parameters (XavierFill and its like) instead of holding them.
+    Raises InvalidInputError for a damaged file, UnsupportedError for fields that no known Caffe2 has and for an
+    init_net that computes its parameters (by XavierFill and the like) instead of holding them.
     """
     return Caffe2Net(read_net(predict_path), read_weights(*init_paths))
 
 
 def read_net(path: Path) -> NetDef:
-    """Read a NetDef, binary or text. Raises OverBudget for too many operators."""
+    """Read a NetDef in binary or text form. Raises OverBudget for too many operators."""
     view = _map(path)
     with reading(path):
         _check_count(view, path)
@@ -99,7 +99,7 @@ def read_net(path: Path) -> NetDef:
 
 
 def read_weights(*paths: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """Read the parameters that init_nets make, binary or text, run one after the other."""
+    """Read the parameters that init_nets, in binary or text form, make if they run one after the other."""
     found: dict[str, np.ndarray[Any, Any]] = {}
     for path in paths:
         fills = _fills(path)
@@ -108,7 +108,7 @@ def read_weights(*paths: Path) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def _map(path: Path) -> memoryview:
-    """Map a NetDef; even one without any operator has a name."""
+    """Return a view of the file of a NetDef. Raises InvalidInputError if it is empty: every NetDef has a name."""
     view = map_file(path)
     if not view:
         raise InvalidInputError(f"{path} is an empty file", advice="fetch or make it again")

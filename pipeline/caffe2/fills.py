@@ -1,6 +1,6 @@
-"""An init_net's parameters on the wire: read as views of the mapped file, written from where they lie.
+"""The parameters in the bytes of an init_net: read as views of the mapped file, written without a copy.
 
-An init_net is a NetDef whose operators make one blob each of their arguments (GivenTensorFill and its kind).
+An init_net is a NetDef whose operators make a blob each from their arguments (GivenTensorFill and the like).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONSTANT_TYPES = {1: "float32", 2: "int32", 10: "int64"}  # TensorProto.DataTyp
 
 @dataclass(frozen=True, slots=True)
 class RawOperator:
-    """An operator as it lies in a file; an argument is the fields it sets, by number."""
+    """An operator in the bytes of a file. Each argument is a mapping of the fields that it sets, by number."""
 
     start: int
     type: str
@@ -41,10 +41,10 @@ class RawOperator:
 
 
 def scan_fills(view: memoryview) -> dict[str, Array]:
-    """Find the parameters that an init_net makes, in the file's order.
+    """Return the parameters that an init_net makes, in the order of the file.
 
-    Raises InvalidInputError for a damaged file, UnsupportedError naming every operator that is no fill with
-    given values.
+    Raises InvalidInputError for a damaged file, UnsupportedError with every operator that is not a fill with given
+    values.
     """
     found: dict[str, Array] = {}
     problems = []
@@ -66,10 +66,10 @@ def scan_fills(view: memoryview) -> dict[str, Array]:
 
 
 def init_parts(name: str, weights: Mapping[str, Array], limit: float = inf) -> list[list[Part]]:
-    """Return an init_net: one fill a parameter, in order; float arrays become float32.
+    """Return the parts of an init_net with a fill for each parameter, in order.
 
-    Arrays of int32 and int64 keep their type. The 0-dimensional fills of Caffe2 have an empty shape. It is several
-    nets, each below `limit` bytes, where one would reach that; but a parameter is in one net, however large.
+    Float arrays become float32; arrays of int32 and int64 keep their type. If a single net would reach `limit` bytes,
+    the parameters are divided into several nets, each below the limit unless a single parameter reaches it.
     """
     nets = [message(_NET_NAME, [name.encode()])]
     size = head = total(nets[0])
@@ -100,7 +100,7 @@ def _packed(number: int, payload: Part) -> list[Part]:
 
 
 def raw_operator(view: memoryview, op: Field) -> RawOperator:
-    """Find the parts of an operator, without reading the numbers of its arguments."""
+    """Return the parts of an operator, without reading the numbers of its arguments."""
     kind, inputs, outputs = "", [], []
     arguments: dict[str, dict[int, list[Field]]] = {}
     for part in scan.inside(view, op):
@@ -131,7 +131,7 @@ def _integers(dtype: str) -> Callable[[memoryview, RawOperator], Array]:
 
 
 def _constant(view: memoryview, op: RawOperator) -> Array:
-    """Return a ConstantFill's blob as one number seen many times: its shape may be as large as it likes."""
+    """Return the blob of a ConstantFill as a view that repeats one number, so that its shape may be of any size."""
     given = op.arguments.get("value", {})
     dtype = _CONSTANT_TYPES.get(_integer(op, "dtype", 1))
     if dtype is None:

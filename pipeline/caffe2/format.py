@@ -1,4 +1,4 @@
-"""Caffe2's files as a format: a predict_net that says what to compute, and init_nets that make its parameters."""
+"""The format Caffe2: a predict_net with the operators, and init_nets that make its parameters."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 _PREDICT, _TEXT, _INIT = "predict_net.pb", "predict_net.pbtxt", "init_net.pb"
 _NUMBERED = re.compile(r"init_net(_\d+)?\.pb")
-_HEAD = 1 << 16  # bytes in which a NetDef's text says what it is
+_HEAD = 1 << 16  # bytes by which the text of a NetDef is recognised
 _OPERATORS = re.compile(rb"^[^\S\n]*+(op\s*\{|external_input\s*:)", re.MULTILINE)
 _NAME, _OP = 1, 2  # the fields of a NetDef that hold its name, and operators
 _LAYER = 100  # that of Caffe's NetParameter that holds layers
 
 
 class Caffe2(Format):
-    """A pair of NetDefs; the second may be several."""
+    """A predict_net, and one or several init_nets, all of which are NetDefs."""
 
     __slots__ = ()
     name = "caffe2"
@@ -43,9 +43,9 @@ class Caffe2(Format):
     viewable = True
 
     def recognise(self, view: memoryview) -> str:
-        """Tell the text of operators, and a NetDef by the fields of its first operator.
+        """Return the role of a NetDef in text or binary form; "" for any other file.
 
-        A net is an init_net where no operator of it takes a blob: all it does is to fill parameters.
+        A net is an init_net if none of its operators takes a blob: then they only fill parameters.
         """
         head = bytes(view[:_HEAD])
         if not (_is_net(view) or (not CONTROL.search(head) and _OPERATORS.search(head))):
@@ -55,9 +55,9 @@ class Caffe2(Format):
         return "init_net" if is_init_net(view) else "predict_net"
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Read a net with the shapes given, or those in the manifest of the run that wrote it.
+        """Read a net with the given shapes, or those in the manifest of the run that wrote it.
 
-        UsageError without an init_net.
+        Raises UsageError if there is no init_net.
         """
         from pipeline.caffe2 import files
         from pipeline.caffe2.read import read
@@ -79,13 +79,13 @@ class Caffe2(Format):
         return inventory(self, source)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the operators that are read, and those fills in `parts` whose numbers could be read."""
+        """Return the operators that can be read, and the fills in `parts` whose numbers could be read."""
         from pipeline.caffe2.read import READS
 
         return {*READS, *(part.kind for part in parts if not part.inputs and part.weights)}
 
     def tells_shapes(self, source: Source) -> bool:
-        """Return whether a run of ours wrote it: a NetDef has no shapes, the manifest beside it has."""
+        """Return whether this program wrote the net: a NetDef has no shapes, but the manifest beside it has."""
         from pipeline.graph import signature
 
         return source.signature is not None or signature.read_manifest(source.path.parent) is not None
@@ -103,7 +103,7 @@ class Caffe2(Format):
         options: Mapping[str, Any] = MappingProxyType({}),
         progress: Progress = no_progress,
     ) -> Written:
-        """Write each node as operators; with the option `split_init`, init_nets of less than 2 GiB each."""
+        """Write each node as operators. With the option `split_init`, several init_nets stay below 2 GiB each."""
         from pipeline.caffe2 import files
         from pipeline.caffe2.write import write
 
@@ -116,7 +116,7 @@ class Caffe2(Format):
         return Written(paths, digests, inputs, tuple(net.predict.external_output))
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Write the operators in memory, and read them again."""
+        """Return the graph after writing it as operators in memory, and reading these again."""
         from pipeline.caffe2.read import read
         from pipeline.caffe2.write import write
 
@@ -125,7 +125,7 @@ class Caffe2(Format):
         return read(net, {blob: value.shape for blob, value in zip(inputs, graph.inputs, strict=True)})
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the init_nets: the one called like a predict_net, and its numbered ones, as the manifest has them."""
+        """Return the init_net that is named like a predict_net, and its further parts that the manifest lists."""
         from pipeline.caffe2.files import init_nets
         from pipeline.graph import signature
 
@@ -137,7 +137,7 @@ class Caffe2(Format):
         return _by_role([near for near in init_nets(first) if several is None or near in (first, *_in(path, several))])
 
     def in_folder(self, folder: Path) -> Mapping[str, Path]:
-        """Return the files of an artifact, every init_net of it."""
+        """Return the files of an artifact, including all its init_nets."""
         from pipeline.caffe2.files import init_nets
 
         predict, init = folder / _PREDICT, folder / _INIT
@@ -146,7 +146,7 @@ class Caffe2(Format):
         return {"predict_net": predict, **(_by_role(init_nets(init)) if init.is_file() else {})}
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
-        """Return the names by role; where there are several init_nets, `init_nets` has all, in their order."""
+        """Return the names by role. If there are several init_nets, `init_nets` lists all of them in order."""
         several = sorted(filter(_NUMBERED.fullmatch, names), key=lambda name: (len(name), name))
         return {**super().listed(names), **({"init_nets": several} if len(several) > 1 else {})}
 
@@ -163,7 +163,7 @@ def _is_net(view: memoryview) -> bool:
 
 
 def _by_role(paths: Sequence[Path]) -> dict[str, Path]:
-    """Name init_nets as runtimes are told them: init_net, init_net_2 ..."""
+    """Return init_nets by role, as for runtimes: init_net, init_net_2 ..."""
     return {f"init_net_{number}" if number > 1 else "init_net": path for number, path in enumerate(paths, 1)}
 
 
@@ -176,9 +176,9 @@ def _inits(source: Source) -> list[Path]:
 
 
 def _shapes(source: Source, data: Sequence[str]) -> dict[str, Shape]:
-    """Return the shapes of the inputs by blob: those given, else the signature's, else the manifest's.
+    """Return the shapes of the inputs by blob: those given, else those of the signature, else of the manifest.
 
-    An artifact of a run may have other inputs than its network was given: states more, or labels less.
+    An artifact may have other inputs than the run was given shapes for: states in addition, or no labels.
     """
     from pipeline.graph.input_spec import by_name
     from pipeline.graph.signature import MANIFEST

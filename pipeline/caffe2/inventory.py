@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 
 
 def inventory(known_as: Format, source: Source) -> Inventory:
-    """List the operators of a NetDef, which is read as the format that it is `known_as`.
+    """List the operators of a NetDef, which is read as the format `known_as`.
 
-    Shapes are known where the inputs' are: from those given, or from the manifest of a run beside the file.
-    Errors as `pipeline.caffe2.outline`; a net that cannot be read whole is listed all the same, with a note.
+    Shapes are listed if those of the inputs are given, or in the manifest of a run beside the file. A net that cannot
+    be read completely is listed nevertheless, with a note. Raises as `pipeline.caffe2.outline`.
     """
     from pipeline.caffe2.outline import outline
 
     path, *inits = source.files.values()
     net = outline(path)
-    held, notes = _held(*(inits or (path,)))
-    graph = None
-    if inits:
-        graph, more = attempt(lambda: known_as.read(source), given=bool(source.inputs))
-        notes = (*notes, *more)
+    held = _held(*(inits or (path,)))
+    graph, notes = attempt(lambda: known_as.read(source), given=bool(source.inputs)) if inits else (None, ())
     measures = measured(graph, lambda node: _key(node.origin.path, node.origin.kind)) if graph else {}
     parts = tuple(_part(operator, held, measures) for operator in net.operators)
     known = {value.name: value.shape for value in graph.inputs} if graph else {}
@@ -49,18 +46,18 @@ def inventory(known_as: Format, source: Source) -> Inventory:
     )
 
 
-def _held(*paths: Path) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """Return the parameters that nets make, where they are init_nets whose fills hold them."""
+def _held(*paths: Path) -> dict[str, Array]:
+    """Return the parameters in nets; empty if these are not init_nets with fills of given values."""
     from pipeline.caffe2 import files
 
     try:
-        return files.read_weights(*paths), ()
+        return files.read_weights(*paths)
     except UnsupportedError:
-        return {}, ()
+        return {}
 
 
 def _key(output: str, kind: str) -> str:
-    """Tell an operator from those that work in place on its output."""
+    """Return a key of an operator that distinguishes it from others that overwrite its output in place."""
     return f"{kind} {output}"
 
 

@@ -1,4 +1,4 @@
-"""What a NetDef holds, without reading its numbers: quick for an init_net of any size."""
+"""The operators of a NetDef without their numbers, which is fast even for a large init_net."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipeline.wire.words import LONGEST_PATH, check_name
 
 _NAME, _OP, _EXTERNAL_INPUT, _EXTERNAL_OUTPUT = 1, 2, 7, 8  # of NetDef
 _F, _I, _S, _FLOATS, _INTS = 2, 3, 4, 5, 6  # of Argument
-SHOWN = 64  # numbers of a list that are told
+SHOWN = 64  # numbers in a list that is shown; of longer ones, only the length is
 
 Argument = int | float | str | list[int] | list[float]
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorOutline:
-    """An operator: its blobs, and its arguments as plain values; of a long list only how many there are."""
+    """An operator: its blobs, and its arguments as plain values. Of a long list, only its length is kept."""
 
     type: str
     inputs: tuple[str, ...]
@@ -33,7 +33,7 @@ class OperatorOutline:
 
 @dataclass(frozen=True, slots=True)
 class NetOutline:
-    """A net: its operators in order, and the blobs it takes and gives."""
+    """A net: its operators in order, and its input and output blobs."""
 
     name: str
     operators: tuple[OperatorOutline, ...]
@@ -42,7 +42,7 @@ class NetOutline:
 
 
 def outline(path: Path) -> NetOutline:
-    """Read the outline of a NetDef, binary or text. Raises InvalidInputError for a damaged file."""
+    """Read the outline of a NetDef in binary or text form. Raises InvalidInputError for a damaged file."""
     view = map_file(path)
     if messages.is_text(view):
         view = memoryview(messages.parse_text(view, NetDef, path).SerializeToString())
@@ -58,13 +58,13 @@ def outline(path: Path) -> NetOutline:
 
 
 def is_init_net(view: memoryview) -> bool:
-    """Return whether a NetDef, binary or text, only fills parameters: no operator of it takes a blob."""
+    """Return whether a NetDef, in binary or text form, only fills parameters: no operator takes a blob."""
     try:
         if messages.is_text(view):
             view = memoryview(messages.parse_text(view, NetDef, Path("net")).SerializeToString())
         operators = [raw_operator(view, op) for op in scan.fields(view, 0, len(view)) if op.number == _OP]
     except InvalidInputError:
-        return False  # the reader of a net says what is wrong with it
+        return False  # the reader of the net will say what is wrong with it
     return bool(operators) and not any(op.inputs for op in operators)
 
 

@@ -1,6 +1,6 @@
-"""The operators that Caffe2 has too, under a name of its own: told once for the reader and the writer.
+"""The operators that Caffe2 also has, but under other names: one table for the reader and the writer.
 
-Attributes bear the same names as Caffe2's arguments.
+Attributes have the same names as Caffe2's arguments.
 """
 
 from __future__ import annotations
@@ -73,5 +73,5 @@ BINARY: Mapping[type[Operator], str] = {
 REDUCTIONS: tuple[type[Reduction], ...] = (ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceL1, ReduceL2)
 SEARCHES: tuple[type[Search], ...] = (ArgMax, ArgMin)
 
-# What Caffe2 takes for an argument that is not given, where the graph's operator has no default.
+# Caffe2's defaults for arguments for which the operator of the graph has no default.
 DEFAULTS = {"min": float(np.finfo(np.float32).min), "max": float(np.finfo(np.float32).max)}

@@ -1,1 +1,1 @@
-"""What differs between two networks: layers that match, and what they compute."""
+"""Compares two networks: which nodes match, and whether they compute the same."""

@@ -1,4 +1,4 @@
-"""Two files, of any formats, compared by meaning; and the difference as a table and as JSON."""
+"""Compares two files of any formats by meaning, and shows the difference as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pipeline.sense import judge
 
 
 def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
-    """Compare two networks, or two files of nothing but weights.
+    """Compare two networks, or two files of weights.
 
-    A format that does not tell the shapes of its inputs (t7, NetDef) takes those of the other network. Without
-    weights a prototxt is compared by its layers alone. Raises what reading raises, and UsageError for weights
-    against a network, or a tolerance or seed that makes no sense.
+    A network whose format does not contain the shapes of its inputs (t7, NetDef) gets those of the other network. A
+    prototxt without weights is compared only by its layers. Raises what reading raises, and UsageError for a file of
+    weights and a network, or a tolerance or seed that makes no sense.
     """
     judge("tolerance", tolerance)
     judge("seed", seed)
@@ -43,7 +43,7 @@ Located = tuple[Format, Source]
 
 
 def _graphs(before: Located, after: Located) -> tuple[Graph, Graph]:
-    """Read two networks; one whose files do not tell its inputs' shapes takes those of the other."""
+    """Read two networks. One whose files do not contain the shapes of its inputs gets those of the other."""
     if _takes_shapes(*before) and not _takes_shapes(*after):
         second, first = _graphs(after, before)
         return first, second
@@ -63,7 +63,7 @@ def _lacks_weights(known: Format, source: Source) -> bool:
 
 
 def as_table(found: Diff, title: str) -> TextTable:
-    """Return a row a difference, and remarks on names, on the outputs, and on what follows."""
+    """Return a table with a row for each difference, and remarks on names and outputs, and a conclusion."""
     rows = tuple((change.what, change.where, change.detail) for change in found.changes)
     remarks = []
     if found.renamed:
@@ -91,7 +91,7 @@ def _numbers(found: Diff) -> str:
 
 
 def as_json(found: Diff) -> dict[str, Any]:
-    """Return the differences as plain JSON values."""
+    """Return the differences as JSON values."""
     numbers = found.numbers
     outputs = {
         name: {"max_abs": plain(each.maximum), "relative": plain(each.relative)}

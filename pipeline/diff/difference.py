@@ -1,6 +1,6 @@
-"""What two networks differ in by meaning, whatever formats they came from.
+"""Finds the differences of two networks by meaning, whatever formats they come from.
 
-Names mean nothing, nor does the order of nodes that do not depend on each other, nor nodes that change nothing.
+Names do not matter, nor does the order of nodes that do not depend on each other, nor nodes that change nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from pipeline.inspection.views import value_text
 from pipeline.verification import feeds
 
 Array = np.ndarray[Any, Any]
-# Changes that only say how a network is written; they differ in meaning where its numbers do.
+# Changes that may be only another way to write the same. They matter if the outputs differ.
 _OF_WRITING = frozenset({"added", "removed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """One difference. `what`: removed, added, moved, operator, attribute, weight, input or output."""
+    """A difference. `what` is removed, added, moved, operator, attribute, weight, input or output."""
 
     what: str
     where: str
@@ -39,19 +39,19 @@ class Discrepancy:
 
 @dataclass(frozen=True, slots=True)
 class OutputComparison:
-    """The numbers of both networks on the same inputs: each output, and the first value that is further apart."""
+    """The comparison of both networks on the same inputs: each output, and the first value that differs too much."""
 
     outputs: Mapping[str, Difference]
     first: str = ""
 
     def agree(self, tolerance: float) -> bool:
-        """Return whether all outputs are equal up to `tolerance`."""
+        """Return whether all outputs agree within `tolerance`."""
         return all(difference.within(tolerance) for difference in self.outputs.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All differences of two networks; `numbers` is None where they could not be run, and `why` tells the reason."""
+    """All differences of two networks. `numbers` is None if they could not be run, and `why` is the reason."""
 
     changes: tuple[Discrepancy, ...]
     renamed: tuple[tuple[str, str], ...]
@@ -61,10 +61,10 @@ class Diff:
 
     @property
     def same(self) -> bool:
-        """Return whether the networks mean the same.
+        """Whether the networks mean the same.
 
-        They do where nothing changed; and where nodes are written differently (a LogSoftmax as several layers)
-        while every other node, every weight, and the outputs on the same inputs are the same.
+        They do if nothing changed; or if some nodes are written differently (a LogSoftmax as several layers), but all
+        other nodes, all weights, and the outputs on the same inputs are the same.
         """
         if self.numbers and not self.numbers.agree(self.tolerance):
             return False
@@ -77,8 +77,8 @@ def diff(
 ) -> Diff:
     """Compare two networks.
 
-    Weights are compared as the float32 numbers that a network computes with; any difference counts. Outputs are
-    compared on seeded random inputs, up to `tolerance`, where both take inputs of the same shapes and `run`.
+    Weights are compared as float32, with which networks compute, and any difference counts. With `run`, and if the
+    inputs of both have the same shapes, the outputs are compared on seeded random inputs within `tolerance`.
     """
     before, after = remove_identity(before), remove_identity(after)
     matched = match(before, after)
@@ -93,7 +93,7 @@ def diff(
 
 
 def diff_weights(before: Mapping[str, Array], after: Mapping[str, Array]) -> Diff:
-    """Compare two files of nothing but weights, by name."""
+    """Compare two files of weights by name."""
     changes = [Discrepancy("removed", name, _shape(before[name])) for name in before if name not in after]
     changes += [Discrepancy("added", name, _shape(after[name])) for name in after if name not in before]
     for name in before.keys() & after.keys():
@@ -124,7 +124,7 @@ def _nodes(matched: Match) -> Iterator[Discrepancy]:
 
 
 def _attributes(a: Node, b: Node) -> Iterator[Discrepancy]:
-    """Report the attributes that differ, by their own names, where the nodes do not compute the same all the same."""
+    """Yield the attributes that differ, unless the nodes compute the same nevertheless."""
     if same_operation(a, b):
         return
     (kind, old), (other, new) = meaning(a), meaning(b)
@@ -165,13 +165,13 @@ def _weights(before: Graph, after: Graph, matched: Match) -> Iterator[Discrepanc
 
 
 def _affine(before: Graph, after: Graph, a: Node, b: Node) -> Iterator[Discrepancy]:
-    """Report how far the factors and summands of two batch normalisations are apart."""
+    """Yield the differences of the factors and summands of two batch normalisations."""
     for what, old, new in zip(("factor", "summand"), affine(before, a) or (), affine(after, b) or (), strict=True):
         yield from _weight(f"{a.name}, {what}", old, new)
 
 
 def _weight(name: str, old: Array, new: Array) -> Iterator[Discrepancy]:
-    """Report how far two weights are apart; ones in a shape mean nothing."""
+    """Yield the difference of two weights, if any. Sizes of 1 in their shapes do not matter."""
     if [n for n in old.shape if n != 1] != [n for n in new.shape if n != 1]:
         yield Discrepancy("weight", name, f"{_shape(old)} -> {_shape(new)}", list(old.shape), list(new.shape))
         return
@@ -189,7 +189,7 @@ def _shape(array: Array) -> str:
 
 
 def _not_comparable(before: Graph, after: Graph) -> str:
-    """Say why two networks cannot be run on the same inputs; nothing where they can."""
+    """Return the reason why two networks cannot be run on the same inputs; "" if they can."""
     for what, old, new in (("inputs", before.inputs, after.inputs), ("outputs", before.outputs, after.outputs)):
         if [value.type for value in old] != [value.type for value in new]:
             return f"their {what} are not the same"
@@ -197,7 +197,7 @@ def _not_comparable(before: Graph, after: Graph) -> str:
 
 
 def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: int) -> OutputComparison:
-    """Run both in step; of the values that both have, those that one has given and the other not yet are held."""
+    """Run both networks in parallel, and keep a value of one only until the other has computed its counterpart."""
     arrays = feeds.random_inputs(before, seed).inputs
     same_as = {y.name: x.name for a, b in matched.pairs for x, y in zip(a.outputs, b.outputs, strict=False)}
     same_as |= {y.name: x.name for x, y in zip(before.outputs, after.outputs, strict=True)}
@@ -220,7 +220,7 @@ def _run(before: Graph, after: Graph, matched: Match, tolerance: float, seed: in
 
 
 def _computed(graph: Graph, arrays: Sequence[Array]) -> Iterator[tuple[str, Array]]:
-    """Return the values of a graph, with what stands there before anything runs: inputs and weights that it gives."""
+    """Yield the values of a graph, beginning with inputs and weights that are outputs."""
     yield from zip((value.name for value in graph.inputs), arrays, strict=True)
     yield from ((value.name, graph.weights[value.name]) for value in graph.outputs if value.name in graph.weights)
     yield from ((value.name, array) for value, array in evaluate(graph, arrays))

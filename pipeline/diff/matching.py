@@ -1,4 +1,4 @@
-"""Which node of one network is which of another."""
+"""Matches the nodes of two networks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.graph.values import Graph, Node, Shape
 
 Pairs = list[tuple[Node, Node]]
 Kind = tuple[Any, ...]
-_COMPARISONS = 4_000_000  # of a node of one network with one of the other
-_PARTS = 16  # nodes in a row that one is written as, at most
+_COMPARISONS = 4_000_000  # of pairs of nodes, at most
+_PARTS = 16  # consecutive nodes as which a single one may be written, at most
 
 
 @dataclass(frozen=True)
 class Match:
-    """Pairs of nodes that stand for each other, and those without a partner, each in running order."""
+    """Pairs of corresponding nodes, and nodes without a partner, each in running order."""
 
     before: Graph
     after: Graph
@@ -30,19 +30,19 @@ class Match:
     added: Sequence[Node]
 
     def moved(self, a: Node, b: Node) -> bool:
-        """Return whether the nodes of a pair are fed by others."""
+        """Return whether the nodes of a pair have different sources."""
         return self.sources_before(a) != self.sources_after(b)
 
     def behind_unpaired(self, a: Node, b: Node) -> bool:
-        """Return whether a node without a partner feeds one of a pair, so that its place cannot be compared."""
+        """Return whether a node of a pair follows one without a partner, so that its sources cannot be compared."""
         return any(v is not None and v.name in self._unpaired for v in (*a.inputs, *b.inputs))
 
     def sources_before(self, node: Node) -> tuple[str, ...]:
-        """Name the nodes that feed a node of the first network; one without a partner is looked through."""
+        """Return the names of the sources of a node of the first network, skipping nodes without a partner."""
         return self._sources(self.before, self._anchors_before, node)
 
     def sources_after(self, node: Node) -> tuple[str, ...]:
-        """Name the nodes that feed a node of the second network, by their partners' names in the first."""
+        """Return the sources of a node of the second network, by the names of their partners in the first."""
         return self._sources(self.after, self._anchors_after, node)
 
     def _sources(self, graph: Graph, anchors: Mapping[str, str], node: Node) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ class Match:
         return self._anchors(self.after, {b.name: a.name for a, b in self.pairs})
 
     def _anchors(self, graph: Graph, known: Mapping[str, str]) -> dict[str, str]:
-        """Give, by value, where it comes from: an input, or an output of a node that has a partner."""
+        """Return the source of each value: an input, or an output of the nearest earlier node with a partner."""
         found = {value.name: f"input {i}" for i, value in enumerate(graph.inputs, 1)}
         for node in graph.nodes:
             through = next((found[v.name] for v in node.inputs if v is not None and v.name in found), "")
@@ -73,10 +73,10 @@ class Match:
 
 
 def match(before: Graph, after: Graph) -> Match:
-    """Pair the nodes of two networks: by name where names say something, and else by what they do, in order.
+    """Match the nodes of two networks by name, or by what they compute, whichever leaves fewer differences.
 
-    A node that changed beside one without a partner is no partner either: they are parts of something that is
-    written differently, such as a pooling and the slice behind it.
+    A node that changed beside one without a partner gets no partner, either: both are then parts of something that is
+    written differently, such as a pooling and the slice after it.
     """
     by_name = _aligned(before, after, _same_names(before, after))
     by_kind = _aligned(before, after, [])
@@ -84,7 +84,7 @@ def match(before: Graph, after: Graph) -> Match:
 
 
 def _without_parts(found: Match) -> Match:
-    """Dissolve pairs that differ and touch a node without a partner, and then those that touch these, and so on."""
+    """Return the match without pairs that differ and are next to a node without a partner, repeatedly."""
     graphs = (found.before, found.after)
     for _ in range(_PARTS):
         lone = {id(node) for node in (*found.removed, *found.added)}
@@ -97,13 +97,13 @@ def _without_parts(found: Match) -> Match:
 
 
 def _alike(found: Match, a: Node, b: Node) -> bool:
-    """Return whether two nodes compute the same, and stand at the same place or are called the same."""
+    """Return whether two nodes compute the same, and have the same sources or name."""
     placed = a.output.name == b.output.name or not found.moved(a, b)
     return placed and same_operation(a, b) and same_affine(found.before, found.after, a, b)
 
 
 def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
-    """Return the nodes that take what a node in `lone` makes, or make what it takes."""
+    """Return the nodes that take an output, or make an input, of a node in `lone`."""
     made = {value.name for node in graph.nodes if id(node) in lone for value in node.outputs}
     taken = {v.name for node in graph.nodes if id(node) in lone for v in node.inputs if v is not None}
     return [
@@ -114,7 +114,7 @@ def _neighbours(graph: Graph, lone: set[int]) -> list[Node]:
 
 
 def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
-    """Pair what `pairs` leaves over by the longest common run of nodes that do the same; then of equal operators."""
+    """Return `pairs`, extended by the longest common runs of nodes that compute the same, then of equal operators."""
     pairs = list(pairs)
     for exact in (True, False):
         taken = {id(node) for pair in pairs for node in pair}
@@ -125,9 +125,9 @@ def _aligned(before: Graph, after: Graph, pairs: Pairs) -> Match:
 
 
 def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]]:
-    """Yield where two sequences have the same: their common ends, and the longest runs of what lies between.
+    """Yield pairs of positions with equal items: the common ends of two sequences, and the longest runs in between.
 
-    Runs are sought in a time that grows with the square; what is too long for that is paired one by one.
+    The time to find runs grows with the square of the length; longer sequences are paired one by one.
     """
     least = min(len(a), len(b))
     begin = next((i for i in range(least) if a[i] != b[i]), least)
@@ -143,9 +143,9 @@ def _in_common(a: Sequence[Kind], b: Sequence[Kind]) -> Iterator[tuple[int, int]
 
 
 def _one_by_one(a: Sequence[Kind], b: Sequence[Kind]) -> list[tuple[int, int]]:
-    """Pair the first of a kind with the first, and so on, of which those are kept that stand in one order.
+    """Return pairs of the first of each kind, the second, and so on, as many as are in the same order in both.
 
-    They are the longest increasing subsequence, of which `last` has the least end of each length.
+    These are a longest increasing subsequence; `last` has the least end of those of each length.
     """
     places: dict[Kind, deque[int]] = {}
     for y, kind in enumerate(b):
@@ -172,7 +172,7 @@ def _with_pairs(before: Graph, after: Graph, pairs: Pairs) -> Match:
 
 
 def _same_names(before: Graph, after: Graph) -> Pairs:
-    """Pair nodes that give a value of the same name, or are called the same, by the same operator."""
+    """Return pairs of nodes with the same operator, and the same name of the output or of the node."""
     pairs: Pairs = []
     taken: set[int] = set()
     names: tuple[Callable[[Node], str], ...] = (lambda node: node.output.name, lambda node: node.name)
@@ -197,7 +197,7 @@ def _shapes(node: Node) -> tuple[Shape | None, ...]:
 
 
 def _surprise(found: Match) -> int:
-    """Count how much a match leaves to explain."""
+    """Return the number of differences that a match leaves."""
     changed = sum(not same_operation(a, b) or _shapes(a) != _shapes(b) for a, b in found.pairs)
     moved = sum(found.moved(a, b) for a, b in found.pairs)
     return len(found.removed) + len(found.added) + changed + moved

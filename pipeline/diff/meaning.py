@@ -1,4 +1,4 @@
-"""What a node computes, apart from how its attributes and weights say it."""
+"""What a node computes, however its attributes and weights express it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pipeline.graph.operators import AveragePool, BatchNormalization, Reshaping,
 from pipeline.graph.values import Graph, Node
 
 Array = np.ndarray[Any, Any]
-_ROUNDING = 1e-5  # what folding weights in float32 may change, relative
+_ROUNDING = 1e-5  # relative; folding weights in float32 may change them so much
 
 
 def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
     """Return the operator of a node and its attributes by meaning.
 
-    A Flatten is a Reshape to the shape it gives. The windows of a pooling are told by where they begin, how many
-    there are, and what an average divides by. A number is the float32 that files keep and networks use.
+    A Flatten is a Reshape to its output shape. The windows of a pooling are described by their begin, their number, and
+    the divisors of an average. Numbers are rounded to float32, as in files and networks.
     """
     operator = node.operator
     match operator:
@@ -28,18 +28,18 @@ def meaning(node: Node) -> tuple[str, Mapping[str, Any]]:
         case RoundedPooling():
             return operator.name, _windows(operator, node)
         case BatchNormalization():
-            return operator.name, {}  # see `affine`
+            return operator.name, {}  # compared by `affine`
         case _:
             return operator.name, {name: _single(value) for name, value in operator.attributes.items()}
 
 
 def same_operation(a: Node, b: Node) -> bool:
-    """Return whether two nodes compute the same, weights apart."""
+    """Return whether two nodes compute the same, apart from their weights."""
     return a.operator == b.operator or meaning(a) == meaning(b)
 
 
 def affine(graph: Graph, node: Node) -> tuple[Array, Array] | None:
-    """Return factor and summand of a BatchNormalization for each channel; None where its weights are computed."""
+    """Return the factor and summand of a BatchNormalization for each channel; None if its weights are computed."""
     values = [node.input(i) if node.has_input(i) else None for i in range(1, 5)]
     if not isinstance(node.operator, BatchNormalization) or not all(
         v is None or v.name in graph.weights for v in values
@@ -53,7 +53,10 @@ def affine(graph: Graph, node: Node) -> tuple[Array, Array] | None:
 
 
 def same_affine(before: Graph, after: Graph, a: Node, b: Node) -> bool:
-    """Return whether two nodes that may be BatchNormalizations have the same factor and summand, but for rounding."""
+    """Return whether two BatchNormalizations have the same factor and summand, except for rounding.
+
+    Returns True for other nodes, and False if weights are computed.
+    """
     old, new = affine(before, a), affine(after, b)
     if old is None or new is None:
         return not isinstance(a.operator, BatchNormalization)

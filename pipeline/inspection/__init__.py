@@ -1,1 +1,1 @@
-"""Looking at networks: what a file holds, as tables and data, and what of it can be converted."""
+"""Shows networks: the contents of a file, as tables and data, and what of it can be converted."""

@@ -1,7 +1,7 @@
-"""What is supported: the names in the registries, and what each became whenever it was converted.
+"""What is supported: the names in the registries, and the forms in which they are written.
 
-What a module, layer or operator is written as depends on its options. So `recorded.json` holds what fixtures of it
-really gave, the usual form first; `python -m tests.recorded` makes it anew.
+The form of a module, layer or operator depends on its options. So `recorded.json` lists the forms that the fixtures
+actually had, the most common first. `python -m tests.recorded` generates it.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 RECORD = Path(__file__).with_name("recorded.json")
 GRAPH_COLUMN = "graph"
-SHOWN = 3  # forms that a table shows
+SHOWN = 3  # forms in a cell of a table
 
-Form = tuple[str, ...]  # what something is written as: the types of layers or operators, each once, in order
-Forms = Mapping[str, tuple[Form, ...]]  # by format, the usual one first
+Form = tuple[str, ...]  # the types of layers or operators as which something is written, each once, in order
+Forms = Mapping[str, tuple[Form, ...]]  # by format, the most common first
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One name of a registry, what it is, and the forms that it takes in the graph and in each format."""
+    """A name of a registry, its description, and its forms in the graph and in each format."""
 
     name: str
     summary: str
@@ -38,7 +38,7 @@ class Row:
 
 @cache
 def recorded() -> Mapping[str, Mapping[str, Forms]]:
-    """Return what was recorded: by section ("modules", "layers", "operators") and name."""
+    """Return the recorded forms by section ("modules", "layers", "operators") and name."""
     found = json.loads(RECORD.read_text(encoding="utf-8"))
     return {
         section: {
@@ -50,7 +50,7 @@ def recorded() -> Mapping[str, Mapping[str, Forms]]:
 
 
 def columns() -> tuple[str, ...]:
-    """Return the names of what forms are told for: the graph, and every format that is written."""
+    """Return the names of the columns with forms: the graph, and every format that is written."""
     from pipeline.formats import READ
 
     return (GRAPH_COLUMN, *(known.name for known in READ if known.writes))
@@ -90,10 +90,10 @@ def _rows(section: str, converters: Mapping[str, Callable[..., Any]]) -> list[Ro
 
 
 def first_line(converter: Callable[..., Any]) -> str:
-    """Return the first sentence of a converter's documentation."""
+    """Return the first line of a converter's docstring."""
     return (converter.__doc__ or "").strip().partition("\n")[0]
 
 
 def as_json(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return rows as JSON values: every form by format."""
+    """Return rows as JSON values, with all forms by format."""
     return [{"name": row.name, "summary": row.summary, "forms": dict(row.forms)} for row in rows]

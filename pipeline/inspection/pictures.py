@@ -1,4 +1,4 @@
-"""Draws what a network's first convolution looks for, and what it finds: filters and feature maps as PNG."""
+"""Draws the filters of a network's first convolution, and its feature maps, as PNG."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-MARK = ("Software", "torch2caffe2")  # in each file, so that it is known as one of ours
-SMALL, LARGE = 48, 64  # pixels of a tile's longer side: one that is smaller is magnified, one that is larger reduced
+MARK = ("Software", "torch2caffe2")  # metadata of each file, by which it is recognised as one of this program
+SMALL, LARGE = 48, 64  # pixels of the longer side of a tile: smaller ones are magnified, larger ones reduced
 MOST_FILTERS, MOST_MAPS = 256, 64  # tiles in a picture
-PLANES = 16  # of a filter that are drawn
+PLANES = 16  # planes of a filter that are drawn
 _GAP = 2  # pixels between tiles
 _COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG file, and in words what it shows."""
+    """A PNG file, and a description of what it shows."""
 
     title: str
     caption: str
@@ -41,7 +41,7 @@ class Picture:
 
 
 def first_convolution(graph: Graph) -> Node | None:
-    """Return the first convolution whose filters are weights of the network."""
+    """Return the first convolution whose filters are weights of the network; None if there is none."""
     return next((node for node in graph.nodes if isinstance(node.operator, Conv) and _filters(node, graph)), None)
 
 
@@ -51,15 +51,15 @@ def _filters(node: Node, graph: Graph) -> str:
 
 
 def first_filters(graph: Graph) -> Picture | None:
-    """Draw the filters of the first convolution; None where there is none."""
+    """Return a picture of the filters of the first convolution; None if there is none."""
     node = first_convolution(graph)
     return filters(node.name, graph.weights[_filters(node, graph)]) if node else None
 
 
 def of_file(location: Location) -> Picture:
-    """Draw the filters of the first convolution of a network, or the first weights of that shape in a file of weights.
+    """Return a picture of the filters of a network's first convolution, or of the first such weights in a file.
 
-    Raises what its reader raises, and UsageError where there are none.
+    Raises what the reader raises, and UsageError if there are none.
     """
     known, source = formats.locate(location)
     if formats.only_weights(known, source):
@@ -73,9 +73,9 @@ def of_file(location: Location) -> Picture:
 
 
 def filters(name: str, array: Array) -> Picture:
-    """Draw filters (O, I, ...): each in colours where it has three planes, else a row of its planes.
+    """Return a picture of filters (O, I, ...): in colour if they have three planes, else each as a row of its planes.
 
-    Those along one axis are drawn with the planes as the other. Grey is 0.
+    Filters along a single axis are drawn with their planes as the other axis. Grey is 0.
     """
     count, planes, *kernel = array.shape
     extents = " x ".join(map(str, (planes, *kernel)))
@@ -99,7 +99,7 @@ def filters(name: str, array: Array) -> Picture:
 
 
 def feature_maps(name: str, array: Array, source: str) -> Picture:
-    """Draw what a convolution gives (N, C, ...) of the first sample of its input, which `source` names."""
+    """Return a picture of the output of a convolution (N, C, ...) for its first sample, from the input `source`."""
     first = _finite(np.asarray(array[0], np.float32))
     maps = first[None] if first.ndim == 2 else first.reshape(-1, *first.shape[-2:])
     shown = maps[:MOST_MAPS]
@@ -115,7 +115,10 @@ def _finite(array: Array) -> Array:
 
 
 def _picture(title: str, told: Sequence[str], tiles: Array, columns: int) -> Picture:
-    """Lay tiles (n, height, width, maybe colours) of numbers from 0 to 1 out in rows; 0 columns: about a square."""
+    """Return a picture of tiles (n, height, width[, 3]) with numbers from 0 to 1, in rows of so many `columns`.
+
+    With 0 columns, the picture is about square.
+    """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 

@@ -1,4 +1,4 @@
-"""What the numbers of a weight are like."""
+"""Statistics of the numbers of a weight."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-CHUNK = 1 << 18  # numbers looked at together, in float64
+CHUNK = 1 << 18  # numbers that are processed at once, in float64
 BINS = 16
 _BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Statistics of a tensor; `minimum` to `deviation` are those of its finite numbers, None where it has none.
+    """Statistics of a tensor. `minimum` to `deviation` are those of its finite numbers; None if there are none.
 
-    `histogram` counts finite numbers in equal bins from the minimum to the maximum.
+    `histogram` counts the finite numbers in equal bins from the minimum to the maximum.
     """
 
     count: int
@@ -34,13 +34,13 @@ class Statistics:
 
     @property
     def spark(self) -> str:
-        """Draw the histogram in a line; a bin that holds nothing is a space."""
+        """The histogram as a line of text, in which an empty bin is a space."""
         most = max(self.histogram, default=0)
         return "".join(_BARS[math.ceil(8 * n / most) - 1] if n else " " for n in self.histogram)
 
 
 def statistics(array: Array) -> Statistics:
-    """Look at every number of an array of any element type and strides, twice, a chunk at a time.
+    """Return the statistics of an array of any element type and strides, which is read twice, in chunks.
 
     >>> statistics(np.array([0.0, 1.0, np.nan])).mean
     0.5
@@ -64,7 +64,7 @@ def statistics(array: Array) -> Statistics:
     histogram = np.zeros(BINS, np.int64)
     for chunk in _chunks(array):
         sound = _finite(chunk)
-        with np.errstate(over="ignore", invalid="ignore"):  # of doubles near their largest
+        with np.errstate(over="ignore", invalid="ignore"):  # of doubles near the largest one
             squares += float(np.square(sound - mean).sum())
         histogram += _histogram(sound, least, most)
     deviation = math.sqrt(squares / finite)
@@ -73,7 +73,7 @@ def statistics(array: Array) -> Statistics:
 
 
 def _finite(chunk: Array) -> Array:
-    """Return the finite numbers of a chunk: itself, in the usual case."""
+    """Return the finite numbers of a chunk, which is usually the chunk itself."""
     with np.errstate(over="ignore", invalid="ignore"):
         usual = bool(np.isfinite(chunk.sum()))
     return chunk if usual else chunk[np.isfinite(chunk)]
@@ -82,13 +82,13 @@ def _finite(chunk: Array) -> Array:
 def _histogram(values: Array, least: float, most: float) -> Array:
     if most == least:
         return np.bincount([BINS // 2], [values.size], BINS).astype(np.int64)
-    # Halved first: the span of two large doubles may be infinite.
+    # Halved first, since the difference of two large doubles may be infinite.
     places = (values / 2 - least / 2) / (most / 2 - least / 2) * BINS
     return np.bincount(np.minimum(places, BINS - 1).astype(np.int64), minlength=BINS)
 
 
 def _chunks(array: Array) -> Iterator[Array]:
-    """Return the numbers of an array as float64; a chunk is good until the next one is asked for."""
+    """Yield the numbers of an array as float64. A chunk is valid only until the next one is requested."""
     if not array.size:
         return
     yield from np.nditer(

@@ -1,4 +1,4 @@
-"""A look at any file: its format lists its parts."""
+"""The inventory of any file, which its format lists."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pipeline import formats
 from pipeline.formats import Location
 from pipeline.graph.inventory import Inventory
 
-# In a run's folder: what other programs show too comes first.
+# Of several networks in the folder of a run, those that other programs can show come first.
 _ORDER = sorted(formats.READ, key=lambda known: not known.viewable)
 
 
 def inspect(location: Location) -> Inventory:
-    """List what is in a file, or in the folder of a run.
+    """Return the inventory of a file, or of the folder of a run.
 
-    Raises what reading the file raises, and UsageError for a folder that holds no network.
+    Raises what reading the file raises, and UsageError for a folder without a network.
     """
     known, source = formats.locate(location, _ORDER)
     found = known.inventory(source)

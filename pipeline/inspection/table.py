@@ -1,4 +1,4 @@
-"""A table as data: what commands print for people."""
+"""Tables as data, which commands print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Cell = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Rows under named columns, a line of totals or remarks below, and a tree's depth for rows that are indented."""
+    """Rows under named columns, with a line of totals or remarks below, and the depths of rows that form a tree."""
 
     title: str
     columns: tuple[str, ...]
@@ -22,7 +22,7 @@ class TextTable:
     depths: tuple[int, ...] = field(default=())
 
     def html(self) -> str:
-        """Return it as HTML for a notebook: a table under its title, the remarks below. Texts are escaped."""
+        """Return HTML for a notebook: the table under its title, with the remarks below. Texts are escaped."""
         depths = self.depths or (0,) * len(self.rows)
         rows = (("\N{EM SPACE}" * depth + str(row[0]), *row[1:]) for depth, row in zip(depths, self.rows, strict=True))
         head = f"<thead>{_row('th', self.columns)}</thead>" if any(self.columns) else ""

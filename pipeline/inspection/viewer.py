@@ -1,4 +1,4 @@
-"""Showing a network in Netron, a viewer that runs in the browser."""
+"""Shows a network in Netron, a viewer in the browser."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def show(path: Path, *, browse: bool = True) -> None:
-    """Serve a file to the browser of this machine, and nobody else, until the user interrupts.
+    """Serve a file to browsers on this machine only, until the user interrupts.
 
-    Raises MissingLibrary for Netron, UsageError where it does not know the format, MachineError where it cannot serve.
+    Raises MissingLibrary without Netron, UsageError if it does not know the format, MachineError if it cannot serve.
     """
     known, source = formats.locate(Location(path), [known for known in formats.FORMATS if known.viewable])
     file = source.path

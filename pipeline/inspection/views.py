@@ -1,4 +1,4 @@
-"""Ways to show an inventory: a table, a tree, one layer with everything, statistics of weights; also as JSON."""
+"""Views of an inventory: a table, a tree, a single layer in detail, statistics of weights, and all of them as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = 60  # characters of an attribute in a table
 
 
 def table(inventory: Inventory) -> TextTable:
-    """Return a row a part; where nothing is known of shapes, their attributes instead."""
+    """Return a table with a row for each part. If no shapes are known, it has attributes instead."""
     measured = any(part.measure for part in inventory.parts)
     with_attributes = not (measured or inventory.nested)
     columns = (
@@ -48,7 +48,7 @@ def table(inventory: Inventory) -> TextTable:
 
 
 def contents_table(inventory: Inventory) -> TextTable:
-    """Return a row for each thing that a file holds beside its network, with its path as `--root` takes it."""
+    """Return a table of everything else in the file of a network, with paths as for `--root`."""
     rows = tuple(
         (held.path, held.kind, held.value, bytes_text(held.size) if held.size else "") for held in inventory.contents
     )
@@ -96,7 +96,7 @@ def _ends(inventory: Inventory) -> Iterator[str]:
 
 @dataclass(slots=True)
 class Branch:
-    """A place in the tree of names: the parts that lie just there, and sums over all that is there or inside."""
+    """A node in the tree of names: the parts directly in it, and sums over all parts in it at any depth."""
 
     path: tuple[str, ...]
     parts: list[Part] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Branch:
     multiply_adds: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        """Return the place, without what is inside, as plain JSON values."""
+        """Return the node, without its parts, as JSON values."""
         return {
             "path": list(self.path),
             "types": [part.kind for part in self.parts],
@@ -115,7 +115,7 @@ class Branch:
 
 
 def tree(inventory: Inventory) -> list[Branch]:
-    """Put the parts at their places, by module path or by the slashes in their names; outer places first."""
+    """Return the tree of the parts, by module path or by the slashes in their names, outer nodes first."""
     root = Branch(())
     for part in inventory.parts:
         branch = root
@@ -135,7 +135,7 @@ def tree(inventory: Inventory) -> list[Branch]:
 
 
 def tree_table(inventory: Inventory) -> TextTable:
-    """Return the tree as indented rows, each with the sums of what is inside."""
+    """Return the tree as a table with indented rows, each with its sums."""
     rows: list[tuple[Cell, ...]] = []
     for place in tree(inventory):
         shapes = " ".join(shape_text(s) for part in place.parts if part.measure for s in part.measure.shapes)
@@ -148,7 +148,7 @@ def tree_table(inventory: Inventory) -> TextTable:
 
 
 def layer_table(part: Part, *, with_statistics: bool = False) -> TextTable:
-    """Tell everything about one part."""
+    """Return a table of everything about one part."""
     rows: list[tuple[Cell, ...]] = [("type", part.kind)]
     rows += [("from", part.origin)] if part.origin else []
     rows += [("input", name) for name in part.inputs]
@@ -177,7 +177,7 @@ STATISTICS = ("min", "max", "mean", "std", "zeros", "NaN", "Inf", "histogram")
 
 
 def statistics_table(title: str, parts: Sequence[Part]) -> TextTable:
-    """Return a row a weight; reads every number of them."""
+    """Return a table with a row for each weight. Reads all numbers of the weights."""
     rows: list[tuple[Cell, ...]] = []
     for part in parts:
         for name, array in part.weights.items():
@@ -188,14 +188,14 @@ def statistics_table(title: str, parts: Sequence[Part]) -> TextTable:
 
 
 def statistics_cells(found: Statistics) -> tuple[Cell, ...]:
-    """Return the numbers under STATISTICS; what is not defined stays empty."""
+    """Return the cells of the columns STATISTICS. What is not defined is empty."""
     measured = (found.minimum, found.maximum, found.mean, found.deviation)
     numbers = tuple("" if number is None else number for number in measured)
     return (*numbers, found.zeros, found.nans, found.infinities, f"[{found.spark}]")
 
 
 def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: bool = False) -> dict[str, Any]:
-    """Return `parts` of an inventory, and its totals, as plain JSON values."""
+    """Return some `parts` of an inventory, and its totals, as JSON values."""
     return {
         "title": inventory.title,
         "format": inventory.format,
@@ -218,7 +218,7 @@ def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: boo
 
 
 def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
-    """Return a part as plain JSON values."""
+    """Return a part as JSON values."""
     known = part.measure
     return {
         "name": part.name,
@@ -244,7 +244,7 @@ def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - any attribute
-    """Return an attribute as strict JSON has it: numbers that JSON lacks become words."""
+    """Return an attribute as a strict JSON value. Numbers that JSON does not have become strings."""
     if isinstance(value, float) and not abs(value) < float("inf"):
         return str(value)
     if isinstance(value, dict):
@@ -253,7 +253,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - any attribute
 
 
 def shape_text(shape: Shape) -> str:
-    """Write a shape as `--input` takes it.
+    """Return a shape as text for `--input`.
 
     >>> shape_text((1, 3, 224, 224)), shape_text(())
     ('1x3x224x224', 'scalar')
@@ -262,7 +262,7 @@ def shape_text(shape: Shape) -> str:
 
 
 def seen_text(fields: Sequence[ReceptiveField], *, steps: bool = False) -> str:
-    """Write a receptive field: places along each axis, and with `steps` how far neighbours lie apart."""
+    """Return a receptive field as text: its size along each axis, and with `steps` the distance of its neighbours."""
     sizes = "x".join(_fraction(axis.size) for axis in fields)
     return f"{sizes} in steps of {'x'.join(_fraction(axis.step) for axis in fields)}" if steps else sizes
 
@@ -272,7 +272,7 @@ def _fraction(number: Fraction) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """Write a number of bytes.
+    """Return a number of bytes as text.
 
     >>> bytes_text(4096), bytes_text(5 << 20)
     ('4,096 bytes', '5.0 MiB')
@@ -281,7 +281,7 @@ def bytes_text(count: int) -> str:
 
 
 def value_text(value: Any, limit: int = SHOWN) -> str:  # noqa: ANN401 - any attribute
-    """Write an attribute in a line, cut after `limit` characters unless that is 0."""
+    """Return an attribute as a line of text, cut after `limit` characters unless that is 0."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, float):

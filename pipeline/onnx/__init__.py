@@ -1,1 +1,1 @@
-"""ONNX's networks: files and schema; read to the graph, written from it."""
+"""ONNX's networks: their files and schema, reading to the graph, and writing from it."""

@@ -1,4 +1,4 @@
-"""Files that are an ONNX network: what to compute, and the weights, as one value."""
+"""The files of an ONNX network: a model and perhaps a file of weights, read and written as one value."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pipeline.wire.strip import strip
 
 Array = np.ndarray[Any, Any]
 _GRAPH, _NODE = 7, 1  # of ModelProto, of GraphProto
-_PAGE = 4096  # where a weight in a file of its own begins: runtimes may map it
-_OUTSIDE = 1024  # bytes from which a weight goes there; shapes and axes stay, since shape inference reads them
+_PAGE = 4096  # bytes to which weights in a separate file are aligned, because runtimes may map them
+_OUTSIDE = 1024  # bytes; smaller weights stay in the model, since shape inference needs those that are shapes and axes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """A network: `proto`, a model whose graph holds no initializers, and `weights` by name, in the file's order.
+    """A network: `proto`, a model without initializers, and its `weights` by name, in the order of the file.
 
-    Weights are float32 (any float dtype when writing) or int64.
+    Weights are float32 (or any float type if they are to be written) or int64.
     """
 
     proto: ModelProto
@@ -36,15 +36,15 @@ class OnnxModel:
 
 
 def data_file(path: Path) -> Path:
-    """Return the file beside a model that holds the weights of one that would reach 2 GiB."""
+    """Return the path of the separate file for the weights of a model that would reach 2 GiB."""
     return path.with_name(f"{path.name}.data")
 
 
 def write_model(model: OnnxModel, path: Path, progress: Progress = no_progress) -> dict[str, str]:
-    """Write a model, and give the digests of its files by name; the same network gives the same bytes.
+    """Write a model, and return the digests of its files by name. The same network gives the same bytes.
 
-    They are those that protobuf itself would write. A model that would reach 2 GiB, which protobuf cannot hold, has
-    its weights in `data_file`. Raises MachineError where the disk refuses.
+    These are the bytes that protobuf itself would write. If a model would reach 2 GiB, the limit of protobuf, its
+    weights are written to `data_file`. Raises MachineError if a file cannot be written.
     """
     parts = _parts(model, {})
     if splice.total(parts) < splice.LIMIT:
@@ -57,7 +57,7 @@ def write_model(model: OnnxModel, path: Path, progress: Progress = no_progress) 
 
 
 def _parts(model: OnnxModel, places: Mapping[str, tuple[str, int]]) -> list[splice.Part]:
-    """Return the parts of a model's file; `places` are the files, and where in them, of weights that lie outside."""
+    """Return the parts of the file of a model. `places` are the file and offset of each weight in a separate file."""
     held: list[splice.Part] = []
     for name, array in model.weights.items():
         held += tensors.outside(name, array, *places[name]) if name in places else tensors.inside(name, array)
@@ -83,7 +83,7 @@ def _bytes(message: ModelProto | GraphProto) -> bytes:
 
 
 def _outside(weights: Mapping[str, Array]) -> tuple[list[splice.Part], dict[str, int]]:
-    """Return the parts of a file of weights, and where in it each weight begins; small ones are not in it."""
+    """Return the parts of a separate file for weights that are not small, and the offset of each of them."""
     parts: list[splice.Part] = []
     offsets: dict[str, int] = {}
     end = 0
@@ -98,10 +98,10 @@ def _outside(weights: Mapping[str, Array]) -> tuple[list[splice.Part], dict[str,
 
 
 def read_model(path: Path) -> OnnxModel:
-    """Read a model; its weights are views of its files.
+    """Read a model. Its weights are views of its files.
 
-    Raises InvalidInputError for a damaged file, OverBudget for too many nodes, UnsupportedError for fields that are not
-    known (training, functions, sparse tensors) and for weights that are no floats or integers.
+    Raises InvalidInputError for a damaged file, OverBudget for too many nodes, UnsupportedError for unknown fields
+    (training, functions, sparse tensors) and for weights that are neither floats nor integers.
     """
     view = map_file(path)
     with reading(path):

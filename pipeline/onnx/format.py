@@ -1,4 +1,4 @@
-"""ONNX's file as a format: a model, and where that would be too large a file of weights beside it."""
+"""The format ONNX: a model, and a separate file of weights if the model would be too large."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Graph, Shape
 
 _MODEL = "model.onnx"
-_GRAPH = 7  # the field of a ModelProto that holds it
-_BEGINNING = re.compile(rb"\x08[\x03-\x7f][\x12\x1a\x22\x28\x32\x3a\x42]")  # field 1, a number; one of 2 to 8
+_GRAPH = 7  # the field of a ModelProto for the graph
+_BEGINNING = re.compile(rb"\x08[\x03-\x7f][\x12\x1a\x22\x28\x32\x3a\x42]")  # field 1, a number; then one of 2 to 8
 
 
 class Onnx(Format):
-    """A ModelProto; `data` is the file of its weights, where it is not the model's own."""
+    """A ModelProto; `data` is the role of a separate file of its weights."""
 
     __slots__ = ()
     name = "onnx"
@@ -37,7 +37,7 @@ class Onnx(Format):
         return "onnx" if _BEGINNING.match(view[:3]) and first_of(view, _GRAPH) else ""
 
     def read(self, source: Source, note: Note = no_note) -> Network:
-        """Read a model with the shapes given, or those in the manifest of the run that wrote it, or a batch of one."""
+        """Read a model with the given shapes, or those in the manifest of the run that wrote it, or a batch of one."""
         from pipeline.graph import signature
         from pipeline.onnx import files
         from pipeline.onnx.read import read
@@ -55,7 +55,7 @@ class Onnx(Format):
         return inventory(self, source)
 
     def known(self, parts: Iterable[Part]) -> Container[str]:
-        """Return the operators that are read."""
+        """Return the operators that can be read."""
         from pipeline.onnx.read import READS
 
         return READS
@@ -78,25 +78,25 @@ class Onnx(Format):
         return Written(self.in_folder(folder), digests, inputs, outputs)
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Write the nodes in memory, and read them again."""
+        """Return the graph after writing it as nodes in memory, and reading these again."""
         from pipeline.onnx.read import read
         from pipeline.onnx.write import write
 
         return read(write(graph), {value.name: value.shape for value in graph.inputs})
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the file of weights that writers put beside a model."""
+        """Return the file of weights that programs usually write beside a model."""
         from pipeline.onnx.files import data_file
 
         return {"data": data_file(path)} if data_file(path).is_file() else {}
 
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
-        """Return a user's files by name: that of the weights is as the model has it."""
+        """Return a user's files by their names in an artifact. The model refers to its weights, so they keep theirs."""
         return {_MODEL: files["onnx"], **({files["data"].name: files["data"]} if "data" in files else {})}
 
 
 def _shapes(source: Source, names: Sequence[str]) -> dict[str, Shape]:
-    """Return the shapes of inputs by name: those given, else what is recorded of them, if anything."""
+    """Return the shapes of the inputs by name: those given, or else those that are recorded, if any."""
     from pipeline.graph.input_spec import by_name
 
     if source.inputs and source.signature is None:

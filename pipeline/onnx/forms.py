@@ -1,7 +1,7 @@
-"""The operators that ONNX has under the same name and with the same attributes: told once for reader and writer.
+"""The operators that ONNX has under the same names and with the same attributes, for the reader and the writer.
 
-Of opset 17, that of release 1.12 of ONNX (2022): the oldest that LayerNormalization is in. Every runtime of today reads
-it, as does ONNX Runtime from 1.12 on, and later ones bring nothing that these networks need
+They are those of opset 17, of release 1.12 of ONNX (2022), the oldest opset with LayerNormalization. All current
+runtimes read it, and ONNX Runtime does since 1.12. Later opsets have nothing that these networks need
 (https://onnx.ai/onnx/operators).
 """
 
@@ -96,10 +96,10 @@ from pipeline.graph.operators import (
 )
 
 OPSET = 17
-IR_VERSION = 8  # what came with it
+IR_VERSION = 8  # of the same release
 
-BATCH = "batch"  # how the first extent is called where it may be any
-ORIGINS = "origins"  # the key of the metadata that tells where each node comes from: path and class, by its name
+BATCH = "batch"  # the name of a first extent that is free
+ORIGINS = "origins"  # the metadata key for the origins of nodes: path and class, by name of the node
 
 SAME: tuple[type[Operator], ...] = (
     *(Relu, LeakyRelu, PRelu, ThresholdedRelu, Elu, Selu, Sigmoid, HardSigmoid, Tanh, Softplus, Softsign, Clip),
@@ -116,7 +116,7 @@ SAME: tuple[type[Operator], ...] = (
     *(DepthToSpace, SpaceToDepth),
 )
 
-# The attributes that ONNX takes as inputs instead, behind the others and in this order.
+# The attributes that are inputs in ONNX, after the other inputs and in this order.
 AS_INPUTS: Mapping[type[Operator], tuple[str, ...]] = {
     Clip: ("min", "max"),
     Dropout: ("ratio",),

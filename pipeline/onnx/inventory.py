@@ -10,9 +10,9 @@ from pipeline.onnx.read.operator import Operator
 
 
 def inventory(known_as: Format, source: Source) -> Inventory:
-    """List the nodes of a model, which is read as the format that it is `known_as`.
+    """List the nodes of a model, which is read as the format `known_as`.
 
-    Errors as `read_model`; a model that cannot be read whole is listed all the same, with a note.
+    A model that cannot be read completely is listed nevertheless, with a note. Raises as `read_model`.
     """
     model = read_model(source.path)
     graph, notes = attempt(lambda: known_as.read(source), given=bool(source.inputs))
@@ -31,7 +31,7 @@ def inventory(known_as: Format, source: Source) -> Inventory:
     )
 
 
-# The inputs that say how a node computes, and are no weights of it: those of every operator of the name.
+# The inputs, by name of the operator, that are settings of a node, not weights.
 _SETTINGS = {operator.name: names for operator, names in AS_INPUTS.items()} | {"Resize": ("roi", "scales", "sizes")}
 
 

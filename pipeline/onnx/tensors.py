@@ -1,7 +1,7 @@
-"""A model's weights on the wire: read as views of the mapped file, written from where they lie.
+"""The weights in the bytes of a model: read as views of the mapped file, written without a copy.
 
-A weight is a TensorProto, an initializer of the graph. Its numbers are little-endian bytes in `raw_data`, or lie in a
-file beside the model that `external_data` names (https://onnx.ai/onnx/repo-docs/ExternalData.html).
+A weight is a TensorProto, an initializer of the graph. Its numbers are little-endian bytes in `raw_data`, or in a file
+beside the model that `external_data` names (https://onnx.ai/onnx/repo-docs/ExternalData.html).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FLOATS, _INTEGERS, _DOUBLES = 4, 7, 10
 _KNOWN = {_DIMS, _TYPE, _NAME, _RAW, _EXTERNAL, _LOCATION, _FLOATS, _INTEGERS, _DOUBLES}
 
 TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
-_NUMBERS = {  # by data_type: how the bytes are to be read
+_NUMBERS = {  # the numpy type of the bytes, by data_type
     TensorProto.FLOAT: "<f4",
     TensorProto.DOUBLE: "<f8",
     TensorProto.FLOAT16: "<f2",
@@ -43,18 +43,18 @@ WITHOUT_WEIGHTS = {_GRAPH: {INITIALIZER: None}}
 
 
 def numbers(array: Array) -> Part:
-    """Return the bytes of a weight: float32 for any floats, int64 for integers."""
+    """Return the bytes of a weight: as float32 for any floats, int64 for integers."""
     return Floats(array) if array.dtype.kind == "f" else np.ascontiguousarray(array, "<i8").tobytes()
 
 
 def inside(name: str, array: Array) -> list[Part]:
-    """Return the field of a GraphProto that holds a weight with its numbers."""
+    """Return the field of a GraphProto for a weight with its numbers."""
     held = numbers(array)
     return message(INITIALIZER, [_head(name, array).SerializeToString(), length_delimited(_RAW, len(held)), held])
 
 
 def outside(name: str, array: Array, file: str, offset: int) -> list[Part]:
-    """Return the field of a GraphProto that tells where in another file a weight's numbers lie."""
+    """Return the field of a GraphProto for a weight whose numbers are in another file, at an offset."""
     place = {"location": file, "offset": str(offset), "length": str(len(numbers(array)))}
     tensor = _head(name, array)
     tensor.external_data.extend(StringStringEntryProto(key=key, value=value) for key, value in place.items())
@@ -68,7 +68,7 @@ def _head(name: str, array: Array) -> TensorProto:
 
 
 class Beside(dict[str, memoryview]):
-    """The files beside a model, each mapped once, when it is first asked for."""
+    """The files beside a model, each of which is mapped when it is first used."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -82,10 +82,10 @@ class Beside(dict[str, memoryview]):
 
 
 def scan_weights(view: memoryview, folder: Path) -> dict[str, Array]:
-    """Find the weights of a model in the file's order; `folder` is where files that it names lie.
+    """Return the weights of a model in the order of the file. `folder` contains the files that it refers to.
 
-    Raises InvalidInputError for a damaged file or one that names what is no part of the model, UnsupportedError
-    naming every weight of an element type that is not known.
+    Raises InvalidInputError for a damaged file, or one that refers to files outside of the folder, UnsupportedError
+    with every weight of an unknown element type.
     """
     found: dict[str, Array] = {}
     problems: list[Problem] = []

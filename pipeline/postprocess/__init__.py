@@ -1,13 +1,13 @@
-"""What a Caffe network does behind where it was cut, in numpy, for the outputs of what was converted.
+"""The layers of a Caffe network after a cut, in numpy, to be applied to the outputs of the converted network.
 
-`manifest.json` tells the layers that were cut off, under "cut", with their bottoms and parameters. A function here is
-called with the arrays of those bottoms and the parameters by name:
+`manifest.json` lists the layers that were cut off, under "cut", with their bottoms and parameters. The functions here
+are called with the arrays of these bottoms, and the parameters by name:
 
     layer = manifest["cut"][0]
     parameters = layer["parameters"]["detection_output_param"]
     found = detection_output(*(blobs[name] for name in layer["bottoms"]), **parameters)
 
-They need numpy alone.
+They need only numpy.
 """
 
 from pipeline.postprocess.boxes import suppress

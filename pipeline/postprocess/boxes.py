@@ -1,4 +1,4 @@
-"""Boxes: those that are left of many that overlap, and detections as rows."""
+"""Boxes: non-maximum suppression, and detections as rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-COLUMNS = 7  # of a detection: image, label, confidence, left, top, right, bottom
+COLUMNS = 7  # image, label, confidence, left, top, right, bottom
 
 
 def suppress(
@@ -19,11 +19,11 @@ def suppress(
     most: int = -1,
     inclusive: bool = False,
 ) -> Array:
-    """Return the places of the boxes that are left where the better of two that overlap stands for both, best first.
+    """Return the indices of the boxes that remain after non-maximum suppression, the best first.
 
-    boxes (N, 4) are left, top, right, bottom; scores (N,). A box is left where its overlap with every better one that
-    is left, as a part of what both cover, is at most `threshold`. Only scores above `above` count, and of these the
-    `most` best (all for -1). Where corners are `inclusive`, a box of one pixel is 1 wide, as in Faster R-CNN.
+    boxes (N, 4) are left, top, right, bottom; scores (N,). A box remains if its overlap (intersection over union) with
+    every better one that remains is at most `threshold`. Only boxes with scores above `above` take part, and of these
+    the `most` best (all for -1). If corners are `inclusive`, a box of one pixel has the width 1, as in Faster R-CNN.
     """
     waiting = np.argsort(-scores, kind="stable")
     waiting = waiting[scores[waiting] > above]
@@ -43,7 +43,7 @@ def suppress(
 
 
 def around(middle: Array, extent: Array) -> Array:
-    """Return the corners of boxes by their middles and extents, (N, 2) each: (N, 4)."""
+    """Return the corners of boxes (N, 4) from their centres and sizes, (N, 2) each."""
     return np.concatenate([middle - extent / 2, middle + extent / 2], axis=1)
 
 
@@ -54,7 +54,10 @@ def sigmoid(x: Array) -> Array:
 
 
 def as_blob(rows: Array, images: int) -> Array:
-    """Return detections (M, 7) as SSD gives them, (1, 1, M, 7): a row of -1 behind each image's number for none."""
+    """Return detections (M, 7) in the form of SSD, (1, 1, M, 7).
+
+    If there are none, there is a row for each image with its number and then -1.
+    """
     if not len(rows):
         rows = np.full((images, COLUMNS), -1)
         rows[:, 0] = np.arange(images)

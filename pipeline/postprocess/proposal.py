@@ -1,4 +1,4 @@
-"""Faster R-CNN's regions: ProposalLayer of py-faster-rcnn, Proposal of mini-caffe."""
+"""Region proposals of Faster R-CNN: ProposalLayer of py-faster-rcnn, Proposal of mini-caffe."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def proposal(
     nms_thresh: float = 0.7,
     drop_small: bool = False,
 ) -> tuple[Array, Array]:
-    """Return regions (R, 5), which begin with the image's number, 0, and their scores (R,).
+    """Return regions (R, 5), which begin with the number of the image, 0, and their scores (R,).
 
-    scores (1, 2 A, H, W), of which the last A are those of things; deltas (1, 4 A, H, W); im_info holds the image's
-    height, width and scale. The names are those of mini-caffe's proposal_param. What is smaller than `min_size` scores
-    0 there; py-faster-rcnn leaves it out: `drop_small`.
+    scores (1, 2 A, H, W), of which the last A are for objects; deltas (1, 4 A, H, W); im_info is the height, width and
+    scale of the image. The names are those of mini-caffe's proposal_param. Regions smaller than `min_size` get the
+    score 0, as in mini-caffe; with `drop_small` they are dropped, as in py-faster-rcnn.
     """
     anchors = _anchors(base_size, ratio, scale)
     rows, columns = scores.shape[2:]
@@ -48,7 +48,7 @@ def proposal(
 
 
 def _anchors(base: int, ratios: Sequence[float], scales: Sequence[float]) -> Array:
-    """Return the corners of the boxes at the first place of the map: (ratios * scales, 4)."""
+    """Return the corners of the anchors at the first place of the map: (ratios * scales, 4)."""
     found = []
     for ratio in ratios:
         width = np.round(np.sqrt(base * base / ratio))

@@ -1,4 +1,4 @@
-"""What a recurrent network has read: the likeliest label of each step, as ctc_decoder_layer.cpp of Caffe's forks."""
+"""Decodes the output of a recurrent network: the likeliest label of each step (ctc_decoder_layer.cpp of forks)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def ctc_greedy_decoder(
     blank_index: int = -1,
     ctc_merge_repeated: bool = True,
 ) -> Array:
-    """Return the labels that are read, (N, T, 1, 1), and -1 behind them.
+    """Return the decoded labels (N, T, 1, 1), followed by -1.
 
-    probabilities (T, N, classes); a sequence ends before the first step from the second on whose indicator (T, N) is 0.
-    The names are those of ctc_decoder_param; the blank is the last class where its index is below 0.
+    probabilities (T, N, classes). A sequence ends before the first step, after the initial one, whose indicator (T, N)
+    is 0. The names are those of ctc_decoder_param. If the index of the blank is negative, the blank is the last class.
     """
     steps, count, classes = probabilities.shape
     blank = blank_index if blank_index >= 0 else classes - 1

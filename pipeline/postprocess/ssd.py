@@ -25,10 +25,10 @@ def detection_output(
     confidence_threshold: float = -np.inf,
     **_: object,
 ) -> Array:
-    """Return the detections (1, 1, M, 7): image, label, confidence, left, top, right, bottom in parts of the image.
+    """Return the detections (1, 1, M, 7): image, label, confidence, left, top, right, bottom, relative to the image.
 
     locations (N, P * 4), or P * classes * 4; confidences (N, P * classes); priors (1, 2, P * 4), boxes and variances.
-    The names are those of detection_output_param; what else it holds says where to write results and is passed over.
+    The names are those of detection_output_param. Its other fields say where to write results, and are ignored.
     """
     boxes, variances = priors.reshape(2, -1, 4)
     images, moves = len(locations), 1 if share_location else num_classes
@@ -49,7 +49,7 @@ def detection_output(
 
 
 def _best(rows: Array, most: int) -> Array:
-    """Return the rows of the `most` best confidences, in their order; all for -1."""
+    """Return the rows with the `most` best confidences, in their original order; all for -1."""
     if not -1 < most < len(rows):
         return rows
     best: Array = rows[np.sort(np.argsort(-rows[:, 2], kind="stable")[:most])]
@@ -57,7 +57,7 @@ def _best(rows: Array, most: int) -> Array:
 
 
 def _decoded(boxes: Array, offsets: Array, code_type: str) -> Array:
-    """Return the corners of boxes (P, 4) that are moved by offsets (P, 4). Raises ValueError for an unknown code."""
+    """Return the corners of boxes (P, 4), moved by offsets (P, 4). Raises ValueError for an unknown code type."""
     size = boxes[:, 2:] - boxes[:, :2]
     if code_type == "CENTER_SIZE":
         middle = offsets[:, :2] * size + (boxes[:, :2] + boxes[:, 2:]) / 2

@@ -31,7 +31,7 @@ def yolov3_detection_output(
     rows, boxes = (np.concatenate([each[part] for each in found]) for part in (0, 1))
     sure = sigmoid(rows[:, 4 : 5 + num_classes])
     scores = sure[:, 1:] * sure[:, :1]
-    # A box stands once for each class, and the surest of these, which are the same box, overlaps all others.
+    # Each box is a candidate for every class. Since these overlap completely, only the one with the best class remains.
     return _chosen(scores.argmax(axis=1) + 1, scores.max(axis=1), boxes, confidence_threshold, nms_threshold)
 
 
@@ -44,7 +44,7 @@ def yolo_detection_output(
     nms_threshold: float = 0.45,
     **_: object,
 ) -> Array:
-    """Return the detections (1, 1, M, 7) as `detection_output`, with labels from 1: each box with its likeliest class.
+    """Return the detections (1, 1, M, 7) as `detection_output`, each box with its most likely class, from 1.
 
     Each map is (1, boxes * (5 + classes), side, side); the names are those of yolo_detection_output_param.
     """
@@ -54,13 +54,13 @@ def yolo_detection_output(
     classes = rows[:, 5 : 5 + num_classes]
     raised = np.exp(classes - classes.max(axis=1, keepdims=True))
     likely = raised / raised.sum(axis=1, keepdims=True)
-    below = np.nextafter(np.float32(confidence_threshold), np.float32(-1))  # so much is enough
+    below = np.nextafter(np.float32(confidence_threshold), np.float32(-1))  # the threshold itself is enough
     scores = sigmoid(rows[:, 4]) * likely.max(axis=1)
     return _chosen(likely.argmax(axis=1) + 1, scores, boxes, float(below), nms_threshold)
 
 
 def _predictions(x: Array, sizes: Array, scale: int) -> tuple[Array, Array]:
-    """Return the predictions of a map, place by place, and the corners of their boxes in parts of the image."""
+    """Return the predictions of a map, place by place, and the corners of their boxes relative to the image size."""
     side = x.shape[-1]
     apart = x.reshape(len(sizes), -1, side * side).transpose(2, 0, 1)
     places = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 1, 2)

@@ -1,1 +1,1 @@
-"""PyTorch: a graph as the source of a torch.nn.Module, and its parameters as safetensors."""
+"""Writes a graph as the source of a torch.nn.Module, with its parameters as safetensors."""

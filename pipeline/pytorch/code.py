@@ -1,6 +1,6 @@
-"""Pieces of Python source: built as values, written out in lines as formatters would break them.
+"""Pieces of Python source, built as values, and written in lines that are broken as formatters do.
 
-Nothing from a file becomes code: names are reduced to identifiers, everything else is written as a literal.
+No text from a file becomes code: names are reduced to identifiers, and everything else is written as a literal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 WIDTH = 88  # columns of a line, the default of formatters
 _INDENT = 4
-_STATEMENTS = ("= ", "return ")  # the ends of what may stand before an expression that is put in parentheses
+_STATEMENTS = ("= ", "return ")  # the ends of code after which an expression may be put in parentheses
 _LARGEST = float(np.finfo(np.float32).max)
 
 Literal = bool | int | float | str | None | Sequence["Literal"]
@@ -22,21 +22,21 @@ Literal = bool | int | float | str | None | Sequence["Literal"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Code that stands there as it is; never anything that a file says."""
+    """Code that is written as it is. It must never come from a file."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A value of the graph, by its name there; the variable that holds it is chosen when all is known."""
+    """A value of the graph, by its name there. Its variable is chosen later."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
-    """Items in brackets behind a head, `torch.cat((a, b), dim=1)`: each with what stands before it, as `dim=`."""
+    """Items in brackets after a head, as in `torch.cat((a, b), dim=1)`, each with its prefix, such as `dim=`."""
 
     head: tuple[Code, ...]
     items: tuple[tuple[str, Code], ...]
@@ -45,7 +45,7 @@ class Bracket:
 
 @dataclass(frozen=True, slots=True)
 class Infix:
-    """Operands with an operator between them."""
+    """Operands with operators between them."""
 
     operator: str
     operands: tuple[Code, ...]
@@ -55,7 +55,7 @@ Code = Text | Ref | Bracket | Infix
 
 
 def code(value: Code | Literal) -> Code:
-    """Return a plain value as the literal that it is.
+    """Return a plain value as a literal, and code as it is.
 
     >>> flat(code((1, 0.1, "bilinear", float("inf"))), {})
     '(1, 0.1, "bilinear", float("inf"))'
@@ -72,7 +72,7 @@ def code(value: Code | Literal) -> Code:
 
 
 def _number(value: float) -> str:
-    """Return the shortest decimal of a float: of one that is a float32, the shortest that is this float32."""
+    """Return a float as the shortest decimal; if it is a float32, as the shortest that becomes this float32."""
     if abs(value) < _LARGEST and np.float32(value) == value:
         value = float(str(np.float32(value)))
     return repr(value).replace("e+", "e")
@@ -85,7 +85,7 @@ def sequence(items: Sequence[Code | Literal]) -> Code:
 
 
 def call(function: str, *items: Code | Literal, **keywords: Code | Literal) -> Bracket:
-    """Return a call of a function by its name, which is code of ours."""
+    """Return a call of a function by its name, which must not come from a file."""
     return Bracket((Text(function),), _items(items, keywords))
 
 
@@ -95,13 +95,13 @@ def method(x: Code, name: str, /, *items: Code | Literal, **keywords: Code | Lit
 
 
 def index(x: Code, *places: str | Code, of: str = "") -> Bracket:
-    """Return x[...], or of an attribute of x; a place that is a word is code of ours, as `1:3`."""
+    """Return x[...], or with `of` an index of that attribute of x. A string, such as `1:3`, is written as it is."""
     head = (_atom(x), Text(f".{of}")) if of else (_atom(x),)
     return Bracket(head, tuple(("", Text(p) if isinstance(p, str) else p) for p in places), "[]")
 
 
 def infix(a: Code | Literal, operator: str, *others: Code | Literal) -> Infix:
-    """Return operands with an operator between them; those that are such themselves stand in parentheses."""
+    """Return operands with an operator between them. Operands that are an Infix are put in parentheses."""
     return Infix(operator, tuple(_atom(code(operand)) for operand in (a, *others)))
 
 
@@ -115,7 +115,7 @@ def _items(items: Sequence[Code | Literal], keywords: Mapping[str, Code | Litera
 
 
 def refs(found: Code) -> Iterator[str]:
-    """Return the values that code refers to."""
+    """Yield the names of the values to which code refers."""
     if isinstance(found, Ref):
         yield found.value
     elif isinstance(found, Infix):
@@ -127,7 +127,7 @@ def refs(found: Code) -> Iterator[str]:
 
 
 def flat(found: Code, names: Mapping[str, str]) -> str:
-    """Write code in one line, with the `names` of variables by value."""
+    """Return code as one line. `names` are the variables by value."""
     if isinstance(found, Text):
         return found.text
     if isinstance(found, Ref):
@@ -140,7 +140,7 @@ def flat(found: Code, names: Mapping[str, str]) -> str:
 
 
 def lines(found: Code, names: Mapping[str, str], depth: int, before: str = "", after: str = "") -> list[str]:
-    """Write code in as many lines as its length asks for, `depth` levels in; `before` and `after` are at its ends."""
+    """Return code as lines, indented by `depth` levels and broken as needed, with `before` and `after` at its ends."""
     indent = " " * (_INDENT * depth)
     whole = f"{indent}{before}{flat(found, names)}{after}"
     if len(whole) <= WIDTH or isinstance(found, Text | Ref):
@@ -169,7 +169,7 @@ def _inner(found: Bracket, names: Mapping[str, str]) -> str:
 
 
 def _broken(found: Infix, names: Mapping[str, str], depth: int, before: str, after: str) -> list[str]:
-    """Write it in parentheses, an operand a line where one line does not do."""
+    """Return operands as lines in parentheses, with one operand in each line if they do not fit in one."""
     indent = " " * (_INDENT * depth)
     first, *others = found.operands
     body = [f"{indent}{' ' * _INDENT}{flat(found, names)}"]

@@ -1,4 +1,4 @@
-"""A module that was written as one program, which needs no source: model.pt2, made by torch.export."""
+"""The format of exported programs: model.pt2, which torch.export makes of a module, and which needs no source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROGRAM = "model.pt2"
 
 
 class ExportedProgram(Format):
-    """What torch.export makes of a module, for the shapes that it was converted for."""
+    """A program that torch.export made of a module, for the shapes that it was converted for."""
 
     __slots__ = ()
     name = "pt2"
@@ -26,15 +26,15 @@ class ExportedProgram(Format):
     reads = False
 
     def listed(self, names: Collection[str]) -> Mapping[str, str | list[str]]:
-        """Return the file, which is written by way of a module."""
+        """Return the file, which is listed although this format has no `write`: see `export`."""
         return {"pt2": _PROGRAM} if _PROGRAM in names else {}
 
 
 def export(files: Mapping[str, Path], ports: Signature, folder: Path) -> None:
-    """Have torch.export trace a module that this program wrote, which is executed for it.
+    """Write a module as an exported program. torch.export traces it, so its source is executed.
 
-    `files` are the module's by role. Raises MachineError where a package that the module needs is missing,
-    UnsupportedError where torch.export cannot trace it, as where what is computed depends on the numbers.
+    `files` are those of the module, which this program wrote, by role. Raises MachineError if a package that the module
+    needs is missing, UnsupportedError if torch.export cannot trace it, for example if shapes depend on the data.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""PyTorch as a format: the source of a module, and its parameters. It is written, and not read."""
+"""The format PyTorch: the source of a module, and its parameters. It is only written, not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOURCE, _WEIGHTS = "model.py", "model.safetensors"
 
 
 class PyTorch(Format):
-    """A torch.nn.Module as somebody would have written it."""
+    """A torch.nn.Module, written as a person would write it."""
 
     __slots__ = ()
     name = "pytorch"
@@ -39,7 +39,7 @@ class PyTorch(Format):
     ) -> Written:
         """Write each node as a layer or an expression.
 
-        The metadata of the parameters tell which values submodules make, for those who compare them.
+        The metadata of the parameters say which values submodules make, so that these can be compared.
         """
         from pipeline.graph.safetensors import write_tensors
         from pipeline.pytorch.write import write
@@ -53,7 +53,7 @@ class PyTorch(Format):
         return Written(self.in_folder(folder), digests, module.inputs, module.outputs)
 
     def rehearse(self, graph: Graph) -> Graph:
-        """Return the graph itself, where all of it can be written."""
+        """Return the graph itself. Raises UnsupportedError if not all of it can be written."""
         from pipeline.errors import UnsupportedError
         from pipeline.pytorch.write import unsupported
 

@@ -1,4 +1,4 @@
-"""The method `forward`: a line for each submodule or expression, and the variables between them."""
+"""Writes the method `forward`: a line for each submodule or expression, with variables for the values."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pipeline.pytorch.code import WIDTH, Bracket, Code, Text, call, flat, lines,
 from pipeline.pytorch.identifiers import identifier
 from pipeline.pytorch.structure import Applied, Chain, Line
 
-RUNNING = "x"  # the variable of a value that the next line alone takes
+RUNNING = "x"  # the variable of a value that only the next line uses
 _DEPTH = 2
 
 
 def variables(inputs: Sequence[str], body: Sequence[Line], outputs: Sequence[Code]) -> dict[str, str]:
-    """Return the variable of each value that is taken; of one that the next line alone takes, that is the running one.
+    """Return the variables by value. A value that only the next line uses has the variable RUNNING.
 
-    Of a line that makes several values, one that nobody takes is an underscore.
+    If a line makes several values, those that are not used are underscores.
     """
     takers = _takers([line.code for line in body], outputs)
     taken, names = Names({RUNNING}), dict[str, str]()
@@ -35,7 +35,7 @@ def variables(inputs: Sequence[str], body: Sequence[Line], outputs: Sequence[Cod
 
 
 def _takers(body: Sequence[Code], outputs: Iterable[Code]) -> dict[str, set[int]]:
-    """Return the lines that take each value; what returns the outputs is behind the last."""
+    """Return the numbers of the lines that use each value. The line that returns the outputs comes after the last."""
     found: dict[str, set[int]] = {}
     for i, parts in enumerate([*([code] for code in body), outputs]):
         for name in (name for part in parts for name in refs(part)):
@@ -50,9 +50,9 @@ def method(
     modules: Mapping[Chain | int, str],
     names: Mapping[str, str],
 ) -> list[str]:
-    """Return the lines of `forward`, whose last one returns what it would else name.
+    """Return the lines of `forward`. The last one returns its expression directly, without a variable.
 
-    `modules` are the names of submodules, `names` those of values: variables, and arrays that the module holds.
+    `modules` are the names of submodules; `names` are those of values: variables, and arrays of the module.
     """
     shown = [(", ".join(names[value] for value in line.outputs), _expression(line, modules)) for line in body]
     if len(outputs) == 1 and shown and shown[-1][0] == flat(outputs[0], names):

@@ -1,4 +1,4 @@
-"""Functions that a source brings along, for what PyTorch has neither a layer nor an expression for."""
+"""Functions that are written into the source, for operators that PyTorch has neither as a layer nor an expression."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ def bins(first, last, count):
     return [slice(start, end) for start, end in pairs]
 '''
 
-FUNCTIONS: Mapping[str, str] = {"max_roi_pool": _MAX_ROI_POOL}  # by the name that a call has
+FUNCTIONS: Mapping[str, str] = {"max_roi_pool": _MAX_ROI_POOL}  # by name

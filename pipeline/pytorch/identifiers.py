@@ -1,4 +1,4 @@
-"""Names that a file gives to things, made names that Python and PyTorch allow."""
+"""Turns names from a file into names that Python and PyTorch allow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FOREIGN = re.compile(r"[^0-9A-Za-z]+")
 
 
 def word(name: str) -> str:
-    """Return what of a name may stand in an identifier.
+    """Return a name reduced to the characters of an identifier.
 
     >>> word("branch[1]"), word('x");import os#'), word("...")
     ('branch1', 'x_import_os', 'value')
@@ -23,7 +23,7 @@ def word(name: str) -> str:
 
 
 def identifier(name: str, prefix: str) -> str:
-    """Return a name that a variable may have: one that begins with a digit gets the prefix.
+    """Return a name as an identifier, with the prefix if it would begin with a digit.
 
     >>> identifier("4.1", "layer"), identifier("in", "layer"), identifier("conv1/7x7", "layer")
     ('layer4_1', 'in_', 'conv1_7x7')
@@ -33,11 +33,11 @@ def identifier(name: str, prefix: str) -> str:
 
 
 def free(found: str) -> str:
-    """Return a word, with a line behind it where Python or a module means something else by it."""
+    """Return a word, followed by an underscore if it is reserved in Python, or an attribute of every module."""
     return f"{found}_" if keyword.iskeyword(found) or hasattr(builtins, found) or found in _TAKEN else found
 
 
-# What a module has already, by nn.Module and nn.Sequential; a test holds this to PyTorch's.
+# The attributes of nn.Module and nn.Sequential. A test compares them to PyTorch's.
 MODULE = frozenset(
     (
         "T_destination",

@@ -1,4 +1,4 @@
-"""The submodules and parameters of a class: how they are made, and the arrays that they load."""
+"""The submodules and parameters of a class: the code that makes them, and the arrays that they load."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pipeline.pytorch.code import Bracket, Literal, Text, call, lines, sequence
 from pipeline.pytorch.steps import Array, Held, Layer, tied
 from pipeline.pytorch.structure import Chain
 
-DEPTH = 2  # of the lines of a method
+DEPTH = 2  # levels of indentation in a method
 
 
 class Members:
-    """Collects the lines of `__init__`, and the arrays by the names that PyTorch gives them in a module."""
+    """Collects the lines of `__init__`, and the arrays by their names in PyTorch's state_dict."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.arrays: dict[str, Array] = {}
-        self.paths: dict[int, str] = {}  # by layer: the path of the submodule that it became
+        self.paths: dict[int, str] = {}  # the path of the submodule of each layer
         self._layers = layers
         self._lines: list[str] = []
         self._ties: list[str] = []
-        self._owners: dict[str, str] = {}  # by weight of the graph: the parameter that holds it
+        self._owners: dict[str, str] = {}  # the parameter of each weight of the graph
 
     def add(self, name: str, module: Chain | int) -> None:
-        """Make a submodule."""
+        """Add a submodule."""
         self._lines += lines(self._made(module, name), {}, DEPTH, f"self.{name} = ")
 
     def add_array(self, name: str, value: str, held: Held) -> None:
-        """Make a parameter of a weight, or a buffer where nothing is learnt in it; what a layer holds stays one."""
+        """Add a weight as a parameter, or as a buffer if it is not learnt. One that a layer holds is shared with it."""
         owner = self._owners.get(tied(value, held.array))
         if owner:
             self._tie(f"self.{name}", owner)
@@ -41,11 +41,11 @@ class Members:
             self._lines += lines(call("self.register_buffer", name, zeros), {}, DEPTH)
 
     def of_chain(self, chain: Chain) -> list[str]:
-        """Return the lines of `__init__` of a class that is a chain itself."""
+        """Return the lines of `__init__` of a class that is itself an nn.Sequential."""
         return self._init(lines(call("super().__init__", self._parts(chain, "")), {}, DEPTH))
 
     def init(self) -> list[str]:
-        """Return the lines of `__init__`; none where there is nothing to make."""
+        """Return the lines of `__init__`; none if there is nothing to make."""
         return self._init(["        super().__init__()", *self._lines]) if self._lines else []
 
     def _init(self, body: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The source of a module, and the arrays that it loads, by the names that it gives them."""
+"""Writes the source of a module, and collects the arrays that it loads."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def load(weights=WEIGHTS):
 
 @dataclass(frozen=True)
 class PyTorchModule:
-    """The source of a module, its arrays, and what its inputs and outputs are called.
+    """The source of a module, its arrays by their names in PyTorch, and the names of its inputs and outputs.
 
-    `values` names the values of the graph that each submodule makes, by its path, in the order in which it runs.
+    `values` are the names of the values of the graph that each submodule makes, by its path, in the order of its runs.
     """
 
     text: str
@@ -69,7 +69,7 @@ class PyTorchModule:
 
 @dataclass(frozen=True)
 class _Class:
-    """The class: what it derives from, the arguments of `forward`, and the lines of its methods."""
+    """The class: its base class, the arguments of `forward`, and the lines of its methods."""
 
     base: str
     arguments: Sequence[str]
@@ -77,7 +77,7 @@ class _Class:
 
 
 def source(graph: Graph, made_of: Steps) -> PyTorchModule:
-    """Write the steps of a graph as a module: an nn.Sequential where it is one, else an nn.Module."""
+    """Return the steps of a graph as a module: an nn.Sequential if it is one, else an nn.Module."""
     steps = _used(made_of.steps, made_of.outputs)
     inputs = tuple(value.name for value in graph.inputs)
     members = Members(made_of.layers)
@@ -94,7 +94,7 @@ def source(graph: Graph, made_of: Steps) -> PyTorchModule:
 
 
 def _used(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Step]:
-    """Leave out the steps whose values nobody takes."""
+    """Return the steps whose values are used."""
     wanted = {name for found in outputs for name in refs(found)}
     kept = []
     for step in reversed(steps):
@@ -155,7 +155,7 @@ def _imports(body: str) -> Iterator[str]:
 
 
 def _signature(graph: Graph, arguments: Sequence[str]) -> Iterator[str]:
-    """Tell the types of what goes in and comes out, in the shapes that the network was converted for."""
+    """Yield the lines of a docstring with the shapes of inputs and outputs for which the network was converted."""
     for argument, value in zip(arguments, graph.inputs, strict=True):
         yield f"    {argument}: {_type(value)}"
     for value in graph.outputs:

@@ -1,4 +1,4 @@
-"""What a module is before it is text: its layers, the arrays it holds, and what it computes step by step."""
+"""A module before it becomes text: its layers, its arrays, and the steps of its computation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Layer:
-    """A submodule: how it is made, and the arrays it holds, by their names in it.
+    """A submodule: the code that makes it, and its arrays, by their names in it.
 
-    `tied` says which weights these are, by which two layers are found to share one.
+    `tied` identifies the weights of these arrays, so that layers that share a weight are found.
     """
 
     made: Bracket
@@ -26,13 +26,13 @@ class Layer:
 
 
 def tied(value: str, array: Array) -> str:
-    """Return what two layers have in common that hold the same weight in the same shape."""
+    """Return a key that is the same for layers that hold the same weight in the same shape."""
     return f"{value} {array.shape}"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A line of `forward`: the values it makes, of which expression, or of which layer applied to which value."""
+    """A line of `forward`: the values that it makes, by an expression or by a layer that is applied to a value."""
 
     outputs: tuple[str, ...]
     code: Code
@@ -41,13 +41,13 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Its place as one word."""
+        """Its path as one word."""
         return "_".join(self.place)
 
 
 @dataclass(frozen=True)
 class Held:
-    """An array that the module itself holds, and whether it is learnt."""
+    """An array of the module itself, and whether it is learnt."""
 
     array: Array
     learnt: bool
@@ -55,7 +55,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Steps:
-    """All of it: the steps in order, the layers by number, the arrays by the weight they are, and the outputs."""
+    """A whole module: the steps in order, the layers by number, the arrays by weight, and the outputs."""
 
     steps: Sequence[Step]
     layers: Sequence[Layer]

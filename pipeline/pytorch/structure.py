@@ -1,4 +1,4 @@
-"""Which layers of a network stand in a row, so that they are an nn.Sequential, as they were in the original."""
+"""Groups consecutive layers into nn.Sequential containers, as in the original network."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pipeline.pytorch.code import Code, Ref, refs
 from pipeline.pytorch.identifiers import free
 from pipeline.pytorch.steps import Step
 
-_DEEPEST = 12  # containers in each other; Python parses some dozens of brackets more
+_DEEPEST = 12  # levels of nested containers; Python can parse a few dozen more brackets
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An nn.Sequential: its parts by name, each a chain itself or the number of a layer."""
+    """An nn.Sequential: its parts by name, each of which is a chain itself, or the number of a layer."""
 
     parts: tuple[tuple[str, Chain | int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A line of `forward` that applies a submodule to a value, which is its code."""
+    """A line of `forward` that applies a submodule to a value, given as code."""
 
     name: str
     module: Chain | int
@@ -36,12 +36,11 @@ Line = Applied | Step
 
 
 def grouped(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Line]:
-    """Return the lines of `forward`: layers that follow each other in one container are one line.
+    """Return the lines of `forward`, where consecutive layers of one container form one line.
 
-    Given:
-        steps at 1.1, 1.2, 1.3, 2.1, each a layer that alone takes what the one before it makes
-    Result:
-        x = self.layer1(x), with a chain of "1", "2", "3";  x = self.layer2_1(x)
+    For steps at 1.1, 1.2, 1.3 and 2.1, each a layer that alone uses the output of the previous one, the lines are:
+        x = self.layer1(x), with a chain of "1", "2", "3"
+        x = self.layer2_1(x)
     """
     grouping = _Grouping(steps, _links(steps, outputs))
     start = grouping.shared(0, len(steps), 0) if len(steps) > 1 else 0
@@ -49,7 +48,7 @@ def grouped(steps: Sequence[Step], outputs: Sequence[Code]) -> list[Line]:
 
 
 def whole(steps: Sequence[Step], inputs: Sequence[str], outputs: Sequence[Code]) -> Chain | None:
-    """Return the chain that the whole network is; None where it is more than that."""
+    """Return the whole network as a chain; None if it is not one."""
     links = _links(steps, outputs)
     ends = len(inputs) == 1 and steps and list(outputs) == [Ref(steps[-1].outputs[0])]
     alone = ends and steps[0].code == Ref(inputs[0]) and steps[0].layer >= 0
@@ -65,7 +64,7 @@ def _repeated(steps: Sequence[Step]) -> set[int]:
 
 
 def _links(steps: Sequence[Step], outputs: Sequence[Code]) -> list[bool]:
-    """Tell of each step whether it is a layer that alone takes what the layer before it makes."""
+    """Return for each step whether it is a layer that alone uses the output of the layer before it."""
     uses = Counter(name for step in steps for name in refs(step.code))
     uses.update(name for found in outputs for name in refs(found))
     repeated = _repeated(steps)
@@ -81,13 +80,13 @@ def _links(steps: Sequence[Step], outputs: Sequence[Code]) -> list[bool]:
 
 
 class _Grouping:
-    """The steps by their places; bounds are of steps, `depth` is how many words of their places are dealt with."""
+    """Groups steps by their paths. Bounds are numbers of steps; `depth` words of the paths are already used."""
 
     def __init__(self, steps: Sequence[Step], links: Sequence[bool]) -> None:
         self.steps, self.links = steps, links
 
     def lines(self, start: int, end: int, depth: int) -> list[Line]:
-        """Return the lines for the steps of one container."""
+        """Return the lines of `forward` for the steps of one container."""
         found: list[Line] = []
         for first, last, deeper in self._runs(start, end, depth):
             if last - first > 1 and all(self.links[first + 1 : last]):
@@ -119,17 +118,17 @@ class _Grouping:
         return Chain(tuple(parts))
 
     def _runs(self, start: int, end: int, depth: int) -> list[tuple[int, int, int]]:
-        """Return the runs of steps whose places go on with one word: their bounds, and how deep they are the same."""
+        """Return the runs of steps whose paths have the same next word: their bounds, and their common depth."""
 
         def next_word(i: int) -> tuple[str, bool]:
             place = self.steps[i].place
-            return place[depth], len(place) > depth + 1  # what stands in a container, and what is named like one
+            return place[depth], len(place) > depth + 1  # a step may have a container's name
 
         runs = [list(run) for _, run in groupby(range(start, end), key=next_word)]
         return [(run[0], run[-1] + 1, self.shared(run[0], run[-1] + 1, depth)) for run in runs]
 
     def shared(self, start: int, end: int, depth: int) -> int:
-        """Return how many words the places of several steps begin with alike, each having more."""
+        """Return the number of words that the paths of several steps have in common, fewer than any of them has."""
         places = [self.steps[i].place for i in range(start, end)]
         most = min(len(place) for place in places) - 1
         while depth < most and len({place[depth] for place in places}) == 1:

@@ -1,5 +1,5 @@
-"""The report of a run: one page that explains it, self-contained.
+"""Generates the report of a run: one self-contained HTML page.
 
-`gather` collects what the page tells as data, `layout` and `drawing` turn it into geometry, `render` fills the
-templates. Every name in a network is somebody else's: nothing reaches the page unescaped.
+`gather` collects the data, `layout` and `drawing` compute the geometry, and `render` fills the templates. All names in
+a network are untrusted, so nothing reaches the page unescaped.
 """

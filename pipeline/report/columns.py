@@ -1,4 +1,4 @@
-"""Sets a tall drawing in columns, as a newspaper does its text, so that it fits a page."""
+"""Breaks a tall drawing into columns, like the text of a newspaper, so that it fits on a page."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from pipeline.report.layout import GAP, Edge, Layout, Point
 
-PAGE = (780.0, 675.0)  # the room that the page has for a drawing where it is 1280 pixels wide: width, height
+PAGE = (780.0, 675.0)  # width and height for a drawing on a page that is 1280 pixels wide
 MOST = 8  # columns
-TURN = 10.0  # how far from a box an edge turns on its way from the foot of a column to the head of the next
+TURN = 10.0  # distance from a box at which an edge to the next column turns
 
 Sizes = Sequence[tuple[float, float]]
 
 
 def in_columns(drawn: Layout, sizes: Sizes, edges: Sequence[Edge]) -> Layout:
-    """Return a drawing in the fewest columns that show it largest on a page.
+    """Return a drawing in the number of columns with which it is largest on a page; the smallest of several.
 
-    A column ends only where all edges that lead on come from one box; without such a place the drawing stays as it is.
+    A column can end only where all edges that continue come from one box. Without such a place the drawing is
+    unchanged.
     """
     if not drawn.centres:
         return drawn
@@ -26,12 +27,12 @@ def in_columns(drawn: Layout, sizes: Sizes, edges: Sequence[Edge]) -> Layout:
 
 
 def _pieces(drawn: Layout, edges: Sequence[Edge]) -> list[list[int]]:
-    """Return the boxes between two places where a column may end, from top to bottom."""
+    """Return the boxes between consecutive places where a column may end, from top to bottom."""
     rows: dict[float, list[int]] = {y: [] for y in sorted({y for _, y in drawn.centres})}
     for box, (_, y) in enumerate(drawn.centres):
         rows[y].append(box)
     places = {y: row for row, y in enumerate(rows)}
-    starts: list[list[int]] = [[] for _ in rows]  # of the edges that leave a row
+    starts: list[list[int]] = [[] for _ in rows]  # by row: the edges that leave it
     ended = [0] * len(rows)
     for start, end in edges:
         starts[places[drawn.centres[start][1]]].append(start)
@@ -47,7 +48,7 @@ def _pieces(drawn: Layout, edges: Sequence[Edge]) -> list[list[int]]:
 
 
 def _columns(drawn: Layout, pieces: Sequence[list[int]], count: int) -> list[list[int]]:
-    """Return the boxes of each column, about as many columns as are asked for."""
+    """Return the boxes of each column, for about `count` columns."""
     columns: list[list[int]] = [[]]
     top = 0.0
     for piece in pieces:
@@ -60,7 +61,7 @@ def _columns(drawn: Layout, pieces: Sequence[list[int]], count: int) -> list[lis
 
 
 def _set(drawn: Layout, sizes: Sizes, edges: Sequence[Edge], columns: Sequence[Sequence[int]]) -> Layout:
-    """Move each column beside the one before, and lead the edges between them around."""
+    """Move each column beside the previous one, and route the edges between them."""
     column_of = {box: place for place, boxes in enumerate(columns) for box in boxes}
     corners = [_corners(drawn, sizes, boxes) for boxes in columns]
     for (_, end), route in zip(edges, drawn.routes, strict=True):
@@ -97,6 +98,6 @@ def _moved(point: Point, by: Point) -> Point:
 
 
 def _around(start: Point, rest: Sequence[Point], gutter: float) -> tuple[Point, ...]:
-    """Lead an edge from the foot of a column up between the two to the head of the next."""
+    """Route an edge from the bottom of a column, up between the columns, to the top of the next."""
     below, above = start[1] + TURN, rest[0][1] - TURN
     return (start, (start[0], below), (gutter, below), (gutter, above), (rest[0][0], above), *rest)

@@ -1,4 +1,4 @@
-"""What a report tells, as data."""
+"""The data of a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.inspection.statistics import Statistics
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """How one stage fared; `state` is that of the run record. `began` counts seconds from the run's start."""
+    """One stage of the run. `state` is that in the run record; `began` is in seconds after the start of the run."""
 
     name: str
     makes: str
@@ -30,14 +30,14 @@ class StageRun:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The run as a whole: what was asked for, what came of it, and by which versions."""
+    """The run as a whole: the request, the result, and the versions."""
 
     model: str
     state: str
-    worker: str  # who did it, as HOST:PID
+    worker: str  # the process, as HOST:PID
     error: str
     source_kind: str
-    source_title: str  # what people call the format it was read from
+    source_title: str  # the title of the format it was read from
     sources: Mapping[str, str]  # path -> digest
     started: str
     finished: str
@@ -50,7 +50,7 @@ class RunSummary:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the output folder."""
+    """A file in the output folder."""
 
     name: str
     kind: str
@@ -61,7 +61,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A weight of the network, and what its numbers are like."""
+    """A weight of the network, with statistics of its numbers."""
 
     name: str
     shape: tuple[int, ...]
@@ -73,7 +73,7 @@ class Weight:
 class LayerRow:
     """A node of the graph, or one of its inputs (operator "Input").
 
-    `path` and `kind` are its place in the source and what stands there. `weights` are places in the network's list.
+    `path` and `kind` are those of its origin. `weights` are indices in the network's list of weights.
     """
 
     index: int
@@ -95,9 +95,9 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSummary:
-    """The network, with an edge (from, to) between the places of two layers for each value that passes.
+    """The network. Each edge (from, to) is a value that passes between two layers, given by their indices.
 
-    `pictures` are those of its first convolution.
+    `pictures` show its first convolution.
     """
 
     name: str
@@ -109,7 +109,7 @@ class NetworkSummary:
 
     @property
     def parameters(self) -> int:
-        """The numbers of all weights."""
+        """The number of parameters."""
         return sum(weight.statistics.count for weight in self.weights)
 
     @property
@@ -119,13 +119,13 @@ class NetworkSummary:
 
     @property
     def activation_bytes(self) -> int:
-        """The bytes of everything that passes between layers."""
+        """The bytes of all values that pass between layers."""
         return sum(layer.activation_bytes for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What one runner found; `series` is its name among the values it was compared on.
+    """The result of one check. `series` is its name in the errors of values.
 
     `to_largest` is the largest error of an output, relative to its own max |b|.
     """
@@ -147,7 +147,7 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Who bears a step of the conversion out: `state` and `words` are those of `pipeline.verification.evidence`."""
+    """What confirms a step of the conversion. `state` and `words` are from `pipeline.verification.evidence`."""
 
     step: str
     state: str
@@ -157,7 +157,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """The verification; `unheard` are runtimes that had to judge, and did not.
+    """The verification. `unheard` are required runtimes that checked nothing.
 
     `values` maps a value to its error by series, relative to max(1, max |b|).
     """
@@ -173,23 +173,23 @@ class Parity:
 
     @property
     def series(self) -> tuple[str, ...]:
-        """The names of those that saw values, in the order in which they were asked."""
+        """The names of the checks that compared values, in order."""
         return tuple(dict.fromkeys(check.series for check in self.checks if check.status != "skipped"))
 
     @property
     def worst(self) -> float:
-        """The largest error of any check that binds."""
+        """The largest error of any binding check."""
         return max((check.relative for check in self.checks if check.binding), default=0.0)
 
     def differs(self, name: str) -> bool:
-        """Return whether a value is further apart than is tolerated, by a check that binds."""
+        """Return whether a binding check found the error of a value to exceed the tolerance."""
         binding = {check.series for check in self.checks if check.binding}
         return any(not error <= self.tolerance for by, error in self.values.get(name, {}).items() if by in binding)
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """An option of the run that is not its default, and where it was set."""
+    """An option of the run that is not the default, and where it was set."""
 
     name: str
     value: str
@@ -198,7 +198,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """What makes the same files again: the command as it was typed, and one that holds anywhere."""
+    """How to make the same files again: the command as it was typed, and one that works anywhere."""
 
     typed: str
     complete: str
@@ -208,9 +208,9 @@ class Reproduction:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything the page tells. `network` and `parity` are None where the run did not come so far.
+    """Everything on the page. `network` and `parity` are None if the run did not get that far.
 
-    `no_network` and `no_parity` say why there is none, where a file cannot be read.
+    `no_network` and `no_parity` say why there is none, if a file cannot be read.
     """
 
     folder: str
@@ -224,12 +224,12 @@ class Report:
 
 
 def as_json(reports: Sequence[Report]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return reports as plain JSON values, without the bytes of pictures; numbers that JSON lacks become words."""
+    """Return reports as JSON values, without the bytes of pictures. Infinite numbers and NaN become words."""
     return {"generator": "torch2caffe2", "models": [as_words(asdict(report)) for report in reports]}
 
 
 def as_words(value: Any) -> Any:  # noqa: ANN401 - any field
-    """Return a value as JSON has it: without bytes, and with a word for a number that JSON lacks."""
+    """Return a value as a JSON value, without bytes, and with words for infinite numbers and NaN."""
     if isinstance(value, dict):
         return {name: as_words(item) for name, item in value.items() if not isinstance(item, bytes)}
     if isinstance(value, list | tuple):

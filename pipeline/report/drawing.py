@@ -1,4 +1,4 @@
-"""The geometry of the page's drawings: the network, the stages, the time line, the parity of values."""
+"""Computes the geometry of the drawings on the page: network, stages, time line, errors of values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARGIN = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box: its upper left corner, and how large it is."""
+    """A box: its upper left corner, and its size."""
 
     x: float
     y: float
@@ -28,7 +28,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """Boxes in the order of what they stand for, and the paths (SVG) of the edges between them."""
+    """Boxes, in the order of what they represent, and the SVG paths of the edges between them."""
 
     boxes: tuple[Box, ...]
     paths: tuple[str, ...]
@@ -37,7 +37,7 @@ class Diagram:
 
 
 def diagram(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Diagram:
-    """Draw boxes and the edges between them, top to bottom, in columns where there are many."""
+    """Draw boxes and the edges between them, from top to bottom, in columns if there are many."""
     drawn = in_columns(layered(sizes, edges), sizes, edges)
     boxes = tuple(
         Box(round(x - width / 2 + MARGIN, 1), round(y - height / 2 + MARGIN, 1), width, height)
@@ -51,7 +51,7 @@ def _paths(drawn: Layout) -> tuple[str, ...]:
 
 
 def _path(route: Sequence[Point]) -> str:
-    """Join points by curves that leave and arrive upright, by straight lines below or beside each other."""
+    """Return an SVG path through points: vertical ends, curves in between, straight lines between aligned points."""
     (x, y), *_ = route
     words = [f"M{x:.0f} {y:.0f}"]
     for (x, y), (next_x, next_y) in pairwise(route):
@@ -69,14 +69,14 @@ STAGE = (156.0, 44.0)
 
 @dataclass(frozen=True, slots=True)
 class NetworkDrawing:
-    """The boxes of a network, the edges between their places, and where all of it lies."""
+    """The boxes of a network, the edges between them, and the geometry of both."""
 
     parts: tuple[Part, ...]
     edges: tuple[Edge, ...]
     diagram: Diagram
 
     def below(self) -> Mapping[int, list[int]]:
-        """Map the place of each box to those of the boxes that take what it makes."""
+        """Return the boxes that use the values of each box, by index."""
         found: dict[int, list[int]] = {place: [] for place in range(len(self.parts))}
         for start, end in self.edges:
             found[start].append(end)
@@ -84,7 +84,7 @@ class NetworkDrawing:
 
 
 def of_network(network: NetworkSummary, parts: Sequence[Part]) -> NetworkDrawing:
-    """Draw a network with its layers in boxes."""
+    """Draw a network, with its layers in boxes."""
     box_of = {layer: place for place, part in enumerate(parts) for layer in part.layers}
     pairs = dict.fromkeys((box_of[start], box_of[end]) for start, end in network.edges)
     edges = tuple((start, end) for start, end in pairs if start != end)
@@ -112,7 +112,7 @@ def steps(run: RunSummary) -> tuple[Step, ...]:
 
 
 def of_stages(run: RunSummary) -> Diagram:
-    """Draw what each stage read, in the order of `steps`."""
+    """Draw the stages and what each of them read, in the order of `steps`."""
     boxes = steps(run)
     makers = {step.makes or step.name: place for place, step in enumerate(boxes)}
     first = len(boxes) - len(run.stages)
@@ -132,7 +132,7 @@ class StageBar:
 
 
 def time_line(run: RunSummary) -> tuple[StageBar | None, ...]:
-    """Return when each stage ran; None for one that did not start, or of which the log does not tell."""
+    """Return when each stage ran; None if it did not start, or if that is unknown."""
     known = [(stage.began, stage.began + stage.seconds) for stage in run.stages if stage.began is not None]
     whole = max([run.seconds, *(end for _, end in known)]) or 1.0
     return tuple(
@@ -145,9 +145,9 @@ def time_line(run: RunSummary) -> tuple[StageBar | None, ...]:
 
 WIDTH, HEIGHT = 1000.0, 340.0
 LEFT, RIGHT, TOP, BOTTOM = 64.0, 12.0, 14.0, 30.0
-LOWEST = -12  # the smallest power of ten that is told from zero
+LOWEST = -12  # the smallest power of ten that is distinguished from zero
 
-# Marks of series, drawn around a point; they differ in form, and not in colour only.
+# Marks of series, drawn around a point. They differ in shape, not only in colour.
 MARKS = (
     "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0",
     "m-4 -4h8v8h-8z",
@@ -160,7 +160,7 @@ MARKS = (
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The marks of one runner."""
+    """The marks of one check."""
 
     name: str
     mark: str
@@ -178,7 +178,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The strip of one value: its name, where it lies, its errors as a sentence, and its layer's place (or None)."""
+    """The column of one value: its name, its position, its errors as a sentence, and its layer's index (or None)."""
 
     name: str
     x: float
@@ -189,7 +189,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The errors of all values, logarithmic, in running order."""
+    """The errors of all values on a logarithmic scale, in order."""
 
     series: tuple[Series, ...]
     ticks: tuple[Tick, ...]
@@ -198,7 +198,7 @@ class Plot:
 
 
 class _Scale:
-    """Powers of ten bottom to top, with a lane for zero below and one for what is infinite above."""
+    """A scale of powers of ten, with a lane for zero at the bottom and one for infinite errors at the top."""
 
     def __init__(self, errors: Sequence[float], tolerance: float) -> None:
         powers = [math.log10(error) for error in (*errors, tolerance) if 0 < error < math.inf]
@@ -224,7 +224,7 @@ class _Scale:
 
 
 def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
-    """Plot the errors of all values; `layers` are those that make the values, by the values' names."""
+    """Plot the errors of all values. `layers` maps the name of each value to its layer."""
     scale = _Scale([e for found in parity.values.values() for e in found.values()], parity.tolerance)
     width = (WIDTH - LEFT - RIGHT) / max(1, len(parity.values))
     middles = {name: round(LEFT + (i + 0.5) * width, 1) for i, name in enumerate(parity.values)}
@@ -248,7 +248,7 @@ def of_parity(parity: Parity, layers: Mapping[str, LayerRow]) -> Plot:
 
 
 def spark(histogram: Sequence[int], width: float = 96.0, height: float = 22.0) -> str:
-    """Draw a histogram as one path of bars (SVG); a bin that holds anything is seen."""
+    """Return a histogram as one SVG path of bars. Bins that are not empty are always visible."""
     most, bar = max(histogram, default=0), width / max(1, len(histogram))
     words = []
     for place, amount in enumerate(histogram):

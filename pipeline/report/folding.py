@@ -1,8 +1,8 @@
-"""Finds what repeats in a network, so that a drawing of it shows each repetition as one box.
+"""Finds repetitions in a network, so that a drawing can show equal blocks in a row as one box.
 
-A layer that all values pass through, and the next such layer below it, enclose a block with one way in and one way
-out: the first dominates the second, and the second post-dominates the first (Johnson, Pearson and Pingali, The Program
-Structure Tree, 1994). Blocks that follow each other so are a chain, in which equal ones may stand in a row.
+Two consecutive layers that all values pass through enclose a block with a single entry and exit: the first dominates
+the second, and the second post-dominates the first (Johnson, Pearson and Pingali, The Program Structure Tree, 1994).
+Consecutive blocks form a chain, in which equal ones may follow each other.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import networkx as nx
 
 from pipeline.report.data import NetworkSummary
 
-LEGIBLE = 24  # layers that a network may have before anything is folded
-CROWDED = 40  # boxes, past which rows of layers are folded, too
-SHARE = 4  # a block that does not repeat is folded where it is at most this part of the network
-PERIOD = 64  # the most blocks that repeat together
-START, END = -1, -2  # stand above the inputs and below the outputs of a network
+LEGIBLE = 24  # layers up to which nothing is folded
+CROWDED = 40  # boxes beyond which rows of layers are folded, too
+SHARE = 4  # a block without repetition is folded if it is at most 1/SHARE of the network
+PERIOD = 64  # the largest number of blocks that repeat together
+START, END = -1, -2  # virtual layers before the inputs and after the outputs
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A box of a drawing: the layers in it, by their places in running order, and how often their pattern repeats."""
+    """A box of a drawing: the layers in it, by index, and how often their pattern repeats."""
 
     layers: tuple[int, ...]
     times: int = 1
@@ -36,11 +36,11 @@ class Part:
 
 
 def folded(network: NetworkSummary, legible: int = LEGIBLE, crowded: int = CROWDED) -> tuple[Part, ...]:
-    """Return the boxes that show a network of more than `legible` layers, each below those that it takes values of.
+    """Return the boxes that show a network of more than `legible` layers, each after those that it depends on.
 
-    Equal blocks in a row are one box. So is a block of several branches, where it is a small part of the network; and
-    where that leaves more than `crowded` boxes, all that follows one another without a branch. Equal are blocks of the
-    same operators with the same attributes, wired alike; channels and numbers may differ.
+    Equal blocks in a row become one box, and so does a block of several branches if it is a small part of the network.
+    If more than `crowded` boxes remain, layers that follow one another without a branch are joined, too. Blocks are
+    equal if they have the same operators with the same attributes and connections; channels and numbers may differ.
     """
     if len(network.layers) <= legible:
         return whole(network)
@@ -59,7 +59,7 @@ def whole(network: NetworkSummary) -> tuple[Part, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """The layers of a block, or of equal ones in a row; blocks look alike where their patterns are equal."""
+    """The layers of a block, or of several equal blocks in a row. Blocks are equal if their patterns are."""
 
     layers: tuple[int, ...]
     pattern: Hashable
@@ -81,7 +81,7 @@ class _Blocks:
         self._next = {place: end for place, end in below.items() if place != end and above.get(end) == place}
 
     def chains(self) -> Iterator[list[_Block]]:
-        """Yield the boxes of every chain, from the outermost in."""
+        """Yield the boxes of every chain, outermost first."""
         drawn = set(self._next.values())
         for start in (START, *range(len(self._layers))):
             if start not in drawn:
@@ -90,20 +90,20 @@ class _Blocks:
                 yield [block for block in _repeats(chain) if END not in block.layers]
 
     def in_rows(self, chain: Sequence[_Block]) -> Iterator[_Block]:
-        """Yield the blocks of a chain, with one for three or more layers that follow one another."""
+        """Yield the blocks of a chain, joining three or more layers that follow one another."""
         for in_row, blocks in groupby(chain, self._is_in_row):
             row = tuple(blocks)
             joined = _Block(tuple(layer for block in row for layer in block.layers), None)
             yield from (joined,) if in_row and len(row) > 2 else row
 
     def _is_in_row(self, block: _Block) -> bool:
-        """Return whether a block is a layer that takes what one other gives, and is no output of the network."""
+        """Return whether a block is a single layer with one input that is not an output of the network."""
         layer, *others = block.layers
         above = self._graph.pred[layer]
         return not others and len(above) == 1 and START not in above and END not in self._graph.succ[layer]
 
     def _chain(self, start: int) -> Iterator[tuple[int, ...]]:
-        """Yield each block of the chain from a layer on, in running order: the last one is what all of it leads to."""
+        """Yield the blocks of the chain that begins at a layer, in order. The last one is its common end."""
         if start != START:
             yield (start,)
         while (end := self._next.get(start)) is not None:
@@ -111,7 +111,7 @@ class _Blocks:
             start = end
 
     def _between(self, start: int, end: int) -> set[int]:
-        """Return the layers between two; of those that are too many to be folded, just too many."""
+        """Return the layers between two layers, but no more than just too many to be folded."""
         found: set[int] = set()
         waiting = [start]
         while waiting and not self._is_most(found):
@@ -124,7 +124,7 @@ class _Blocks:
         return _Block((end,), end) if self._stays_open(inner) else _Block((*inner, end), self._pattern((*inner, end)))
 
     def _stays_open(self, inner: Sequence[int]) -> bool:
-        """Return whether the layers within a block are shown: inputs, outputs, and most of the network."""
+        """Return whether a block is not folded, since it contains inputs, outputs, or most of the network."""
         ends = (START in self._graph.pred[place] or END in self._graph.succ[place] for place in inner)
         return self._is_most(inner) or any(ends)
 
@@ -145,14 +145,14 @@ class _Blocks:
 
 
 def _repeats(chain: Sequence[_Block]) -> Sequence[_Block]:
-    """Join equal blocks in a row, and equal rows of blocks."""
+    """Join equal blocks in a row, and equal sequences of blocks."""
     for period in range(1, PERIOD + 1):
         chain = list(_joined(chain, period))
     return chain
 
 
 def _joined(chain: Sequence[_Block], period: int) -> Iterator[_Block]:
-    """Yield the blocks of a chain, with one for all that repeats after `period` blocks; the largest of these leads."""
+    """Yield the blocks of a chain, joining everything that repeats after `period` blocks, largest block first."""
     place = 0
     while place < len(chain):
         times, spare = divmod(_alike(chain, place, period) + period, period)
@@ -169,7 +169,7 @@ def _joined(chain: Sequence[_Block], period: int) -> Iterator[_Block]:
 
 
 def _alike(chain: Sequence[_Block], place: int, period: int) -> int:
-    """Count the blocks from a place on that are like those `period` places below."""
+    """Return how many blocks from a place on equal those `period` places later."""
     count = 0
     while place + count + period < len(chain) and chain[place + count].pattern == chain[place + count + period].pattern:
         count += 1

@@ -1,4 +1,4 @@
-"""Collects what a report tells from the files of a run's output folder, and from its record."""
+"""Collects the data of a report from the output folder of a run and from its record."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.wire import plain
 Json = Mapping[str, Any]
 T = TypeVar("T")
 _PACKAGE = "torch2caffe2"
-# Options that say where things lie, or who is told: they change no file.
+# Options that only name places or control output: they do not affect the converted files.
 _PLACES = frozenset({"model", "output", "store", "name", "report", "jobs", "force"})
 
 
@@ -33,12 +33,11 @@ def gather(
     manifests: Mapping[str, Json] | None = None,
     reference: Path | None = None,
 ) -> Report:
-    """Collect everything about the run that went to `folder`; nothing is changed there.
+    """Collect everything about the run in `folder`, without changing anything there.
 
-    `run` is the run record as JSON; `reads` names the kinds of artifact that each stage reads; `manifests` are
-    those of the artifacts that the store still has, by key; `reference` is the run's, if its word can be taken for it.
-    Raises InvalidInputError where the record is damaged; a network or a verification that cannot be read is told as
-    such.
+    `run` is the run record as JSON; `reads` are the kinds of artifacts that each stage reads; `manifests` are those of
+    the artifacts that are still in the store, by key; `reference` is the reference of the run, if it is trusted. Raises
+    InvalidInputError if the record is damaged. If a network or a verification cannot be read, the report says so.
     """
     manifests = manifests or {}
     with _sound(folder / "run.json"):
@@ -56,7 +55,7 @@ def gather(
 
 
 def _if_sound(read: Callable[[], T]) -> tuple[T | None, str]:
-    """Return what can be read, or else why it cannot: the page tells that, and the rest."""
+    """Return the result of `read`, or else the reason why it fails, which is shown on the page."""
     try:
         return read(), ""
     except PipelineError as error:
@@ -65,7 +64,7 @@ def _if_sound(read: Callable[[], T]) -> tuple[T | None, str]:
 
 @contextmanager
 def _sound(path: Path) -> Iterator[None]:
-    """Raise InvalidInputError where a file of ours lacks what we write."""
+    """Raise InvalidInputError if a file of a run lacks something that runs write."""
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -109,7 +108,7 @@ def _run(run: Json, reads: Mapping[str, Sequence[str]], manifests: Mapping[str, 
 
 
 def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the versions of what made the artifacts, and the runtimes that verification found."""
+    """Return the versions of the libraries that made the artifacts, and of the runtimes in the verification."""
     versions, runtimes = {_PACKAGE: run["version"]}, dict[str, str]()
     for manifest in manifests:
         versions |= {name: version for name, version in manifest["versions"].items() if name != _PACKAGE}
@@ -119,7 +118,7 @@ def _versions(run: Json, manifests: Sequence[Json]) -> tuple[dict[str, str], dic
 
 
 def _seconds(start: str, end: str) -> float | None:
-    """Return the seconds between two times in ISO 8601; None where one is missing."""
+    """Return the seconds between two times in ISO 8601; None if one is missing."""
     try:
         return max(0.0, (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds())
     except (ValueError, TypeError):
@@ -185,7 +184,7 @@ def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
 
 
 def _typed(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any option
-    """Return the words that set an option on the command line; none where only a configuration file can."""
+    """Return the arguments that set an option on the command line; empty if only a configuration file can set it."""
     flag = OPTIONS[name].metadata["flag"].split(",")[0]
     if not flag:
         return []

@@ -1,6 +1,6 @@
-"""The kinds of layers that a drawing tells apart, each by a mark of its own form; style.css has their colours.
+"""The kinds of layers that a drawing distinguishes, each by a mark of its own shape. style.css has their colours.
 
-Those are the palette of Okabe and Ito, Color Universal Design, 2008, which the colour-blind tell apart, too.
+They are the palette of Okabe and Ito (Color Universal Design, 2008), which works for colour-blind people, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,6 @@ _OF_FAMILIES = {"matrix": "linear", "reduction": "pooling", "comparison": "arith
 
 
 def kind(layer: LayerRow) -> str:
-    """Return the kind of a layer: its family of operators, or what that counts as."""
+    """Return the kind of a layer, which is determined by its family of operators."""
     found = _OF_FAMILIES.get(layer.family, layer.family)
     return found if found in MARKS else "other"

@@ -1,4 +1,4 @@
-"""What stands in the boxes of a drawn network."""
+"""The labels of the boxes in the drawing of a network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pipeline.report.data import NetworkSummary, Parity
 from pipeline.report.folding import Part
 from pipeline.report.kinds import kind
 
-MARKS = 10  # kinds of layers that a box has room for
+MARKS = 10  # marks of kinds that fit into a box
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The words of a box, and the kinds of the layers in it; `spoken` is all of it in a sentence."""
+    """The words in a box, and the kinds of its layers. `spoken` is everything in one sentence."""
 
     heading: str
     name: str
@@ -26,7 +26,7 @@ class Label:
 
 
 def label(part: Part, network: NetworkSummary, parity: Parity | None) -> Label:
-    """Return what stands in a box; it differs where any of its layers does."""
+    """Return the label of a box. It counts as different if any of its layers does."""
     layers = [network.layers[place] for place in part.layers]
     first, last = layers[0], layers[-1]
     shape = words.shape(last.outputs[0].shape)

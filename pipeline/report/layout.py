@@ -1,6 +1,6 @@
-"""A layered drawing of a directed acyclic graph, top to bottom (Sugiyama, Tagawa and Toda, 1981).
+"""Lays out a directed acyclic graph in layers, from top to bottom (Sugiyama, Tagawa and Toda, 1981).
 
-Longest-path layers, an order within each by barycentres, and places along it by `placement`.
+Layers are assigned by longest paths, ordered by barycentres, and given coordinates by `placement`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pipeline.report.placement import places
 Edge = tuple[int, int]
 Point = tuple[float, float]
 
-GAP = 24.0  # between two boxes of a row, and a box and a passing edge
+GAP = 24.0  # between two boxes in a row, or a box and a passing edge
 ROW = 30.0  # between two rows
-BEND = 4.0  # the room an edge takes where it passes a row
+BEND = 4.0  # the width of an edge that passes a row
 SWEEPS = 8
 MOST_BENDS = 40_000  # with more, edges go straight through: the drawing is hopeless anyway
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The centres of boxes, the corners of each edge from its start to its end, and the size of it all."""
+    """The centres of boxes, the points of each edge from its start to its end, and the size of the drawing."""
 
     centres: tuple[Point, ...]
     routes: tuple[tuple[Point, ...], ...]
@@ -33,7 +33,7 @@ class Layout:
 
 
 def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layout:
-    """Draw boxes of `sizes` (width, height). Every edge goes from a lower to a higher place in the list."""
+    """Lay out boxes of `sizes` (width, height). Every edge goes from a lower to a higher index."""
     ranks = _ranks(len(sizes), edges)
     web = _Web.of(ranks, edges)
     rows = _ordered(web)
@@ -57,7 +57,7 @@ def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[Edge]) -> Layo
 
 
 def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
-    """Return the length of the longest path to each vertex; what nothing leads to lies just above its first use."""
+    """Return the length of the longest path to each vertex; one without predecessors is just above its first use."""
     ranks = [0] * count
     followers: list[list[int]] = [[] for _ in range(count)]
     led_to = [False] * count
@@ -73,10 +73,10 @@ def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Web:
-    """The graph with a vertex added wherever an edge passes a row: all of its links join neighbouring rows."""
+    """The graph with a vertex wherever an edge passes a row, so that all links connect neighbouring rows."""
 
     ranks: list[int]
-    bends: list[list[int]]  # of each edge, from its start to its end
+    bends: list[list[int]]  # by edge: the vertices from its start to its end
     above: list[list[int]]
     below: list[list[int]]
 
@@ -102,7 +102,7 @@ class _Web:
 
 
 def _ordered(web: _Web) -> list[list[int]]:
-    """Put the vertices of each row in an order with few crossings: the best of some sweeps down and up."""
+    """Order the vertices of each row to have few crossings: the best result of several sweeps down and up."""
     rows: list[list[int]] = [[] for _ in range(max(web.ranks, default=-1) + 1)]
     for vertex, rank in enumerate(web.ranks):
         rows[rank].append(vertex)

@@ -1,4 +1,4 @@
-"""The network of a run as layers, edges and statistics of weights."""
+"""Describes the network of a run: layers, edges and statistics of weights."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ INPUT = "Input"
 
 
 def network(folder: Path, inputs: tuple[str, ...] = (), reference: Path | None = None, seed: int = 0) -> NetworkSummary:
-    """Read the network that came first in a run's folder, every number of its weights included.
+    """Read the first network in the folder of a run, including all numbers of its weights.
 
-    `inputs` are the shapes that the run was given; its first convolution is shown the inputs of the `reference`, where
-    they are still there, or those of the `seed`. Raises what its reader raises.
+    `inputs` are the shapes that the run was given. The feature maps of the first convolution are computed for the
+    inputs of the `reference`, if it still exists, or for random ones with the `seed`. Raises what its reader raises.
     """
     known, source = formats.locate(Location(folder, inputs=inputs))
     graph = known.read(source).graph
@@ -49,7 +49,7 @@ def _pictures(graph: Graph, reference: Path | None, seed: int) -> Iterator[pictu
 
 
 def of_graph(graph: Graph, kind: str = "graph") -> NetworkSummary:
-    """Describe a graph; `kind` says what it was read from."""
+    """Describe a graph. `kind` is the format that it was read from."""
     weights = tuple(
         Weight(name, array.shape, str(array.dtype), statistics(array)) for name, array in graph.weights.items()
     )
@@ -90,7 +90,7 @@ def of_graph(graph: Graph, kind: str = "graph") -> NetworkSummary:
 
 
 def _family(node: Node) -> str:
-    """Name the family of an operator: the file that defines it."""
+    """Return the family of an operator: the name of the file that defines it."""
     return type(node.operator).__module__.rpartition(".")[2]
 
 
@@ -99,7 +99,7 @@ def _attributes(attributes: Mapping[str, Attribute]) -> dict[str, str]:
 
 
 def _sees(fields: tuple[ReceptiveField, ...] | None) -> str:
-    """Word a receptive field: what a place of the output sees of the input, and how far its neighbour is."""
+    """Return a receptive field in words: its size, and the distance between neighbours."""
     if not fields:
         return ""
     sizes = TIMES.join(f"{math.ceil(field.size)}" for field in fields)

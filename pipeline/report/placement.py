@@ -1,7 +1,8 @@
-"""Where vertices stand along their rows, so that long edges are straight.
+"""Assigns coordinates to vertices along their rows, so that long edges are straight.
 
-Brandes and Köpf, Fast and Simple Horizontal Coordinate Assignment, 2001: chains of vertices are aligned in four
-ways (from above or below, to the left or right), each is packed, and a vertex stands between its two middle places.
+Brandes and Köpf, Fast and Simple Horizontal Coordinate Assignment, 2001: chains of vertices are aligned in four ways
+(from above or below, to the left or right), each alignment is packed, and a vertex is placed at the mean of its two
+median coordinates.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 Row = Sequence[int]
-Links = Sequence[Sequence[int]]  # of each vertex, its neighbours in the row above or below
+Links = Sequence[Sequence[int]]  # by vertex: its neighbours in the row above or below
 
 
 def places(
     rows: Sequence[Row], widths: Sequence[float], above: Links, below: Links, boxes: int, gap: float
 ) -> list[float]:
-    """Return the centre of every vertex along its row, `gap` or more apart; vertices from `boxes` on are bends."""
+    """Return the centre of every vertex along its row, at least `gap` apart. Vertices from `boxes` on are bends."""
     if not rows:
         return []
     conflicts = _conflicts(rows, above, boxes)
@@ -31,7 +32,7 @@ def places(
 
 
 def _conflicts(rows: Sequence[Row], above: Links, boxes: int) -> set[tuple[int, int]]:
-    """Find the links that cross one between two bends: the latter shall be straight, the former give way."""
+    """Return the links that cross a link between two bends, which has priority to be straight."""
     found: set[tuple[int, int]] = set()
     for upper, lower in pairwise(rows):
         place = {vertex: i for i, vertex in enumerate(upper)}
@@ -50,7 +51,7 @@ def _conflicts(rows: Sequence[Row], above: Links, boxes: int) -> set[tuple[int, 
 
 
 def _aligned(rows: Sequence[Row], links: Links, conflicts: set[tuple[int, int]]) -> list[int]:
-    """Align each vertex with a median neighbour in the row before; give the first vertex of each one's chain."""
+    """Align each vertex with a median neighbour in the previous row; return the first vertex of each one's chain."""
     first = list(range(len(links)))
     taken = [False] * len(links)
     for before, row in pairwise(rows):
@@ -68,7 +69,7 @@ def _aligned(rows: Sequence[Row], links: Links, conflicts: set[tuple[int, int]])
 
 
 def _packed(rows: Sequence[Row], first: Sequence[int], widths: Sequence[float], gap: float) -> list[float]:
-    """Place chains as far left as they go, then close the room to their right neighbours where there is some."""
+    """Place chains as far left as possible, then move them right if there is room."""
     apart: dict[tuple[int, int], float] = {}
     for row in rows:
         for left, right in pairwise(row):
@@ -81,7 +82,7 @@ def _packed(rows: Sequence[Row], first: Sequence[int], widths: Sequence[float], 
         waiting[right] += 1
     x = [0.0] * len(first)
     order = [vertex for vertex, chain in enumerate(first) if vertex == chain and not waiting[vertex]]
-    for chain in order:  # grows while it is gone through
+    for chain in order:  # grows during the iteration
         for right, distance in rights[chain]:
             x[right] = max(x[right], x[chain] + distance)
             waiting[right] -= 1
@@ -93,12 +94,12 @@ def _packed(rows: Sequence[Row], first: Sequence[int], widths: Sequence[float], 
 
 
 def _balanced(ways: Sequence[list[float]], widths: Sequence[float]) -> list[float]:
-    """Lay the four placements over the narrowest one, and take the mean of each vertex's two middle places."""
+    """Align the four placements with the narrowest one, and return the mean of each vertex's two middle coordinates."""
     lefts = [min(x - width / 2 for x, width in zip(way, widths, strict=True)) for way in ways]
     ends = [max(x + width / 2 for x, width in zip(way, widths, strict=True)) for way in ways]
     narrowest = min(range(len(ways)), key=lambda i: ends[i] - lefts[i])
     shifts = [
-        ends[narrowest] - ends[i] if i % 2 else lefts[narrowest] - lefts[i]  # every second is packed to the right
+        ends[narrowest] - ends[i] if i % 2 else lefts[narrowest] - lefts[i]  # every second one is packed to the right
         for i in range(len(ways))
     ]
     columns = zip(*([x + shift for x in way] for way, shift in zip(ways, shifts, strict=True)), strict=True)

@@ -1,4 +1,4 @@
-"""Fills the templates: a report becomes one page that needs nothing else."""
+"""Fills the templates with a report, which gives one self-contained page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PACKAGE = "pipeline.report"
 
 
 def render(report: Report) -> str:
-    """Return the page. Its policy lets nothing run but its own script, and nothing be loaded from anywhere."""
+    """Return the page. Its policy allows only its own script, and no loading from anywhere."""
     layers = _makers(report.network) if report.network else {}
     return (
         _environment()
@@ -49,12 +49,12 @@ def render(report: Report) -> str:
 
 
 def render_zoo(rows: Sequence[Row]) -> str:
-    """Return the page over several runs, whose table can be sorted."""
+    """Return the page about several runs, with a sortable table."""
     return _environment().get_template("zoo.html").render(zoo=Zoo(rows), **_own("tables.js"))
 
 
 def _own(*names: str) -> dict[str, Any]:
-    """Return the style and the scripts of a page, and the policy that lets it run and load nothing else."""
+    """Return the style and scripts of a page, and the policy that allows nothing else."""
     from markupsafe import Markup
 
     style, scripts = _asset("style.css"), [_asset(name) for name in names]
@@ -70,9 +70,9 @@ def _own(*names: str) -> dict[str, Any]:
     }  # our own files
 
 
-@cache  # with the templates that it has compiled, which takes longer than to fill them
+@cache  # with its compiled templates: compiling takes longer than filling
 def _environment() -> Environment:
-    """Return Jinja with everything escaped; a name that a template misspells is an error."""
+    """Return the Jinja environment. Everything is escaped, and an unknown name in a template is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -103,13 +103,13 @@ def _digest(text: str) -> str:
 
 
 def _makers(network: NetworkSummary) -> dict[str, LayerRow]:
-    """Map a value's name to the layer that makes it."""
+    """Return the layer that makes each value, by the name of the value."""
     values: list[tuple[Value, LayerRow]] = [(value, layer) for layer in network.layers for value in layer.outputs]
     return {value.name: layer for value, layer in values}
 
 
 def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str, NetworkDrawing, list[Label]]]:
-    """Draw a network folded, where something repeats in it, and whole."""
+    """Draw a network: folded, if it has repetitions, and as a whole."""
     ways = {"folded": folding.folded(network), "whole": folding.whole(network)}
     return [
         (name, drawing.of_network(network, parts), [label(part, network, parity) for part in parts])
@@ -119,5 +119,5 @@ def _drawings(network: NetworkSummary, parity: Parity | None) -> list[tuple[str,
 
 
 def _takers(network: NetworkSummary) -> dict[int, LayerRow]:
-    """Map a weight's place to the first layer that takes it."""
+    """Return the first layer that uses each weight, by the index of the weight."""
     return {place: layer for layer in reversed(network.layers) for place in layer.weights}

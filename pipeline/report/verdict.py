@@ -1,4 +1,4 @@
-"""The first sentence of a report: how far the converted networks can be trusted."""
+"""The verdict of a report: how far the converted networks can be trusted."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _UNFINISHED = {
     "waiting": ("warn", "Not begun", "The run is one of several that were to be done; resume begins it."),
     "running": ("warn", "Running", "The run has not ended yet."),
 }
-# Where every step is judged by somebody else, where some are, and where none is.
+# If independent runtimes confirm all steps, some steps, or none.
 _GRADES = (("good", "Verified"), ("warn", "Partly verified"), ("warn", "Agrees with itself only"))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One word and a sentence; `tone` is good, warn or bad. `evidence` says who outside of this program agrees."""
+    """A word and a sentence. `tone` is good, warn or bad. `evidence` says which independent runtimes agree."""
 
     tone: str
     word: str
@@ -30,7 +30,7 @@ class Verdict:
 
 
 def verdict(report: Report) -> Verdict:
-    """Judge a run by its state and its verification."""
+    """Return the verdict about a run, from its state and its verification."""
     if report.run.state in _UNFINISHED:
         return Verdict(*_UNFINISHED[report.run.state])
     if report.run.edited:
@@ -57,5 +57,5 @@ def _compared(parity: Parity) -> Verdict:
 
 
 def _evidence(step: Evidence) -> str:
-    """Name those outside of this program that bear a step out; a reader and a writer can share a mistake."""
+    """Return in words which independent runtimes confirm a step."""
     return f"{step.step.capitalize()}: {' '.join((step.words[0], ', '.join(step.by))).strip()}."

@@ -1,4 +1,4 @@
-"""Numbers and names as the page shows them."""
+"""Formats numbers and names for the page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TIMES, MINUS, NONE = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}", "\N{EN DASH}
 
 
 def shown(value: object) -> object:
-    """Spell out the characters of a text that nobody sees, or that turn what follows around; leave other values."""
+    """Return a text with invisible characters as escape sequences, and any other value unchanged."""
     return value if not isinstance(value, str) or isinstance(value, Markup) else visible(value, keep="\n")
 
 
 def short(text: str, most: int) -> str:
-    """Cut the middle out of a long name: its two ends tell more."""
+    """Return a long name without its middle, since its ends say more."""
     if len(text) <= most:
         return text
     tail = (most - 1) // 2
@@ -26,7 +26,7 @@ def short(text: str, most: int) -> str:
 
 
 def shape(extents: Sequence[int]) -> str:
-    """Write a shape."""
+    """Return a shape."""
     return TIMES.join(map(str, extents)) if extents else "scalar"
 
 
@@ -66,12 +66,12 @@ def number(value: float | None) -> str:
 
 
 def sortable(value: float | None) -> str:
-    """Return a number as a script sorts it: NaN with infinity, and nothing where there is none."""
+    """Return a number for sorting in the page: infinity for NaN, and "" for none."""
     return "" if value is None else repr(value) if math.isfinite(value) else "Infinity"
 
 
 def moment(text: str) -> str:
-    """Return a time in ISO 8601 as people read it."""
+    """Return a time in ISO 8601 in a readable form."""
     return f"{text[:10]} {text[11:19]} UTC" if len(text) >= 19 else text
 
 

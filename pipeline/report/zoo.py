@@ -1,4 +1,4 @@
-"""The page over several runs: a table with a row for each, and what they come to together."""
+"""The page about several runs: a table with a row for each, and totals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.report.verdict import verdict
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A run; `page` is where its report lies and `folder` its files, as seen from the page over all.
+    """A run. `page` and `folder` are the paths of its report and its files, relative to the page about all runs.
 
-    `worst` is the largest error of its verification, None where there was none; `size` is of its files, in bytes.
+    `worst` is the largest error in its verification, None if there is none; `size` is that of its files, in bytes.
     """
 
     model: str
@@ -38,18 +38,18 @@ class Zoo:
 
     @property
     def results(self) -> Sequence[tuple[str, str, int]]:
-        """How many came to each result: tone, word, number; the most frequent first."""
+        """The number of runs with each result (tone, word, number), most frequent first."""
         counts = Counter((row.tone, row.result) for row in self.rows)
         return [(tone, word, number) for (tone, word), number in counts.most_common()]
 
     @property
     def workers(self) -> int:
-        """By how many workers they were done."""
+        """The number of workers that did them."""
         return len({row.worker for row in self.rows} - {""})
 
     @property
     def seconds(self) -> float:
-        """The time that all took, as if one after the other."""
+        """The total time of all runs."""
         return sum(row.seconds for row in self.rows)
 
     @property
@@ -59,7 +59,7 @@ class Zoo:
 
 
 def row(report: Report, page: str, folder: str) -> Row:
-    """Return the row of a run; why it came to its result is left to its page where the numbers agree."""
+    """Return the row of a run. If the numbers agree, the reason for the result is only on its page."""
     found, parity = verdict(report), report.parity
     return Row(
         report.run.model,
@@ -76,5 +76,5 @@ def row(report: Report, page: str, folder: str) -> Row:
 
 
 def as_json(rows: Sequence[Row]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return rows as plain JSON values; numbers that JSON lacks become words."""
+    """Return rows as JSON values. Infinite numbers and NaN become words."""
     return {"generator": "torch2caffe2", "models": [as_words(asdict(each)) for each in rows]}

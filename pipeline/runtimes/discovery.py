@@ -67,7 +67,7 @@ class Program:
 
 @cache
 def known() -> tuple[Program, ...]:
-    """Return what the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
+    """Return the programs that the files of `pipeline.runtimes.programs` declare, in alphabetical order."""
     names = [f"{programs.__name__}.{info.name}" for info in pkgutil.iter_modules(programs.__path__)]
     modules = map(importlib.import_module, names)
     return tuple(declared(vars(module), Path(str(module.__file__))) for module in modules)
@@ -80,7 +80,7 @@ def declared(names: Mapping[str, Any], file: Path) -> Program:
 
 
 def folders() -> Iterator[Path]:
-    """Return the folders that hold installed runtimes: a checkout's own, then the user's data folder."""
+    """Yield the folders of installed runtimes: that of a checkout, then the data folder of the user."""
     import platformdirs
 
     checkout = Path(__file__).resolve().parents[2]

@@ -1,7 +1,7 @@
 """Runs an artifact's files in an independent runtime: a program that is not part of this project.
 
-Each runs in a process of its own (these programs abort where we would raise), started by whatever interpreter can
-import it. `serve.py` describes how the two sides talk.
+Each runs in a separate process, because these programs may abort instead of raising errors. The process is started by
+an interpreter that can import the runtime. `serve.py` describes the protocol.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Runtime:
     reads: str  # the kind of artifact: "t7", "caffe" or "caffe2"
     interpreter: str
     program: Path
-    build: str = ""  # what tells it from others of its version: the interpreter that somebody named, or how it came
-    pads_shapes: bool = False  # it gives outputs axes of 1 that are not theirs
-    guesses: bool = False  # what it says is an opinion, and fails no run
-    executes: bool = False  # it runs code that is in the file
+    build: str = ""  # of several with this version: the interpreter that the user named, or how it was installed
+    pads_shapes: bool = False  # its outputs may have additional axes of size 1
+    guesses: bool = False  # its results are only opinions, which fail no run
+    executes: bool = False  # it runs code in the file
     doubt: Callable[[Mapping[str, Path]], str] = field(default=trusted, compare=False)
 
     @property
@@ -152,7 +152,7 @@ class Worker:
                 stderr=self._said,
                 text=True,
                 env=environment,
-                start_new_session=True,  # a Ctrl-C is for us: the first one lets it finish
+                start_new_session=True,  # so that Ctrl-C does not reach it: the first one lets it finish
             )
         except OSError as error:
             raise self._failed(str(error)) from error

@@ -5,7 +5,7 @@
 Written for Python 3.7 and newer, with numpy. It prints a line about the runtime to stdout. Then it reads jobs from
 stdin, one per line, and prints a line for each, in order:
 
-    {"version": text}, or {"error": text} where the program cannot be imported
+    {"version": text}, or {"error": text} if the runtime cannot be imported
     {"files": {role: path}, "inputs": npz, "outputs": npz, "wanted": [blob, ...]}
     -> {"ok": true}, or {"ok": false, "stage": "load" | "run" | "fetch", "error": text}
 
@@ -21,9 +21,9 @@ import sys
 
 
 def serve(program):
-    """Answer the jobs on stdin by a program, the names of its file."""
+    """Run the jobs on stdin with a program, given as the names in its file."""
     with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)  # what the program itself prints is no answer
+        os.dup2(2, 1)  # output of the runtime itself must not be taken for an answer
         try:
             tell(answers, {"version": program["version"]()})
         except ImportError as error:
@@ -34,13 +34,13 @@ def serve(program):
 
 
 def tell(stream, answer):
-    """Write one line of JSON."""
+    """Write an answer as a line of JSON."""
     stream.write(json.dumps(answer) + "\n")
     stream.flush()
 
 
 def run(program, job):
-    """Run a job; tell how it went."""
+    """Run a job, and return the answer."""
     stage = "load"
     try:
         net = program["load"](job["files"])
@@ -75,5 +75,5 @@ def write_arrays(path, arrays):
 
 
 if __name__ == "__main__":
-    del sys.path[0]  # this folder: what lies in it is no package of the program's
+    del sys.path[0]  # this folder, whose files must not hide packages of the runtime
     serve(runpy.run_path(sys.argv[1]))

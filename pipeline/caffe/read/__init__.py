@@ -1,4 +1,7 @@
-"""From Caffe's layers to the neutral graph. One file a family, one function a layer type; importing registers them."""
+"""Reads Caffe's layers into the graph: a file for each family of layers, a function for each type of layer.
+
+Importing the package registers all of them.
+"""
 
 from pipeline.caffe.read import (
     convolution,

@@ -1,4 +1,4 @@
-"""What detectors share: boxes moved from where they are expected, and those that are left of many that overlap."""
+"""What detectors have in common: decoding boxes from offsets, and non-maximum suppression."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipeline.graph.operators import (
 )
 from pipeline.graph.values import Value
 
-MOST = 2**24  # that floats count exactly
-# Caffe2 takes corners for inclusive, and adds 1 to each extent. Boxes of the size of 1 are scaled by this, exactly, so
-# that the 1 is lost in rounding.
+MOST = 2**24  # boxes; float32 represents all whole numbers up to this
+# Caffe2 takes corners as inclusive, and adds 1 to each extent. Boxes of about size 1 are scaled by this power of two,
+# so that the 1 is lost in rounding.
 VAST = 2.0**40
 COLUMNS = 7  # of a detection: image, label, confidence, left, top, right, bottom
 
@@ -36,7 +36,7 @@ def columns(net: CaffeReader, x: Value, begin: int, end: int, part: str) -> Valu
 
 
 def moved(net: CaffeReader, centre: Value, size: Value, shift: Value, growth: Value) -> Value:
-    """Return the corners of boxes that are moved by `shift`, in parts of their size, and exp(growth) times as large.
+    """Return the corners of boxes that are moved by `shift`, relative to their size, and scaled by exp(growth).
 
     The values are (..., 2), x before y; the corners are (..., 4).
     """
@@ -53,10 +53,11 @@ def corners(net: CaffeReader, middle: Value, extent: Value) -> Value:
 
 
 def suppressed(net: CaffeReader, boxes: Value, valid: Value, threshold: float) -> Value:
-    """Return 1 for each box of boxes (R, K, 4), best first, that counts and is left in its row, else 0: (R, K).
+    """Return 1 for each box that remains after non-maximum suppression in its row, else 0: (R, K).
 
-    Those of which `valid` (R, K) is 1 count. Boxes are numbered from the last, and what is left of their numbers
-    tells which they are, so that boxes with equal scores keep their order.
+    The boxes (R, K, 4) are sorted, best first; only those for which `valid` (R, K) is 1 take part. The number of each
+    box, counted from the last, is its score, so that boxes with equal scores keep their order, and the numbers that
+    remain identify the boxes.
     """
     rows, count = valid.shape
     total = rows * count
@@ -76,35 +77,35 @@ def suppressed(net: CaffeReader, boxes: Value, valid: Value, threshold: float) -
 
 
 def _beside_background(net: CaffeReader, x: Value, width: int) -> Value:
-    """Put the first `width` columns in front again, where the background stands that is passed over."""
+    """Return x with its first `width` columns prepended once more, for the background class, which is ignored."""
     return net.add(Concat(axis=1), columns(net, x, 0, width, "first"), x, part="beside_background")
 
 
 def ordered(net: CaffeReader, scores: Value, count: int) -> Value:
-    """Return where the `count` best of each row of scores (N, K) stand, in the order of places: floats (N, count)."""
+    """Return the indices of the `count` best of each row of scores (N, K), in ascending order: floats (N, count)."""
     best = net.add_many(TopK(k=count, axis=1), scores, part="best")[1]
     back = net.add("Neg", net.add(Cast(to="float32"), best, part="best_places"), part="back")
     return net.add("Neg", net.add_many(TopK(k=count, axis=1), back, part="in_order")[0], part="ordered")
 
 
 def gathered(net: CaffeReader, table: Value, places: Value, part: str) -> Value:
-    """Return the rows of a table at `places`, which are floats or int64."""
+    """Return the rows of a table at the indices `places`, which are floats or int64."""
     if places.dtype != "int64":
         places = net.add(Cast(to="int64"), places, part=f"{part}_places")
     return net.add(Gather(axis=0), table, places, part=part)
 
 
 def no_detections(images: int) -> Array:
-    """Return the rows that SSD gives where there are no detections: the image's number and six times -1 for each."""
+    """Return SSD's rows for no detections: for each image, its number and six times -1."""
     rows = np.full((images, COLUMNS), -1, np.float32)
     rows[:, 0] = np.arange(images)
     return rows
 
 
 def detections(net: CaffeReader, rows: Value, wanted: Value, found: Value, none: Array) -> Value:
-    """Return those of the rows (M, 7) that are wanted as SSD does: (1, 1, how many, 7).
+    """Return the wanted ones of the rows (M, 7) in the form of SSD: (1, 1, number of rows, 7).
 
-    Where `found`, (1,), is 0, there are no detections, and the rows of `none` stand for them.
+    If `found` (1,) is 0, there are no detections, and the rows `none` are returned.
     """
     most, rows = rows.shape[0], net.add(Concat(axis=0), rows, net.weight(none, "none"), part="rows_and_none")
     missing = net.add("Equal", found, net.weight(np.zeros(1, np.float32), "zero"), part="missing")
@@ -115,6 +116,6 @@ def detections(net: CaffeReader, rows: Value, wanted: Value, found: Value, none:
 
 
 def check_count(layer: LayerReader, *extents: int) -> None:
-    """Refuse more boxes than floats can number."""
+    """Raise UnsupportedError for more boxes than floats can number."""
     if prod(extents) >= MOST:
         layer.refuse(f"{prod(extents)} boxes, and floats count up to {MOST} only")

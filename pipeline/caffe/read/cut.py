@@ -1,4 +1,4 @@
-"""The part of a network before some of its layers, for what has no counterpart at its end."""
+"""Cuts off the end of a network, for layers that have no counterpart."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
-CUT_BY_ITSELF = "auto"  # at every layer that has no counterpart
+CUT_BY_ITSELF = "auto"  # cuts at every layer without a counterpart
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The layers of a part, in order, those that it lacks, and the blobs that these would have taken from it.
+    """A part of a network: its layers in order, the layers that are left out, and the blobs that these would take.
 
     `idle` are inputs that no layer of the part reads.
     """
@@ -34,7 +34,7 @@ class Cut:
 
 
 def needed_for(part: Cut, outputs: Collection[str]) -> Cut:
-    """Leave out the layers that these blobs do not need; what brings data stays, idle where nothing reads it."""
+    """Return the part without layers that the outputs do not need. Data layers stay, as idle inputs if not read."""
     wanted = set(outputs)
     kept: list[LayerParameter] = []
     for layer in reversed(part.layers):
@@ -50,9 +50,9 @@ def needed_for(part: Cut, outputs: Collection[str]) -> Cut:
 
 
 def cut_at(network: Deployed, wanted: Sequence[str], names: Collection[str] = ()) -> Cut:
-    """Leave out the layers that `wanted` names, by name or by type, and those of `names`, with all that needs them.
+    """Return a network without the layers in `wanted` (names or types) and `names`, and all layers that need them.
 
-    Raises UsageError for one that is not there.
+    Raises UsageError if one of `wanted` does not exist.
     """
     there = {text for layer in network.layers for text in (layer.name, layer.type)}
     missing = [name for name in wanted if name not in there]

@@ -48,7 +48,7 @@ def _labels(layer: LayerReader) -> Shape | None:
 
 
 def _images(layer: LayerReader) -> Shape | None:
-    """Return the shape of a batch of images, None where the fields do not say it."""
+    """Return the shape of a batch of images; None if the fields do not determine it."""
     transform = layer.param("transform_param")
     crop = transform.int("crop_size") or _first(layer, "crop_size")
     sizes = [
@@ -60,7 +60,7 @@ def _images(layer: LayerReader) -> Shape | None:
 
 
 def _channels(layer: LayerReader) -> int:
-    """Return how many channels the images have, 0 where it is not said: a database may hold any."""
+    """Return the number of channels of the images; 0 if it is unknown, since a database may hold any images."""
     transform = layer.param("transform_param")
     if layer.type == "ImageData":
         return 3 if layer.param("image_data_param").flag("is_color") else 1
@@ -70,7 +70,7 @@ def _channels(layer: LayerReader) -> int:
 
 
 def _first(layer: LayerReader, name: str) -> int:
-    """Return the first number called `name` in the messages of data layers that the layer has, 0 where none is."""
+    """Return the first number called `name` in the layer's messages for data layers; 0 if there is none."""
     messages = [layer.param(each) for each in _MESSAGES if layer.has(each)]
     return next((found for message in messages if (found := message.number(name))), 0)
 

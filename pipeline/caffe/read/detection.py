@@ -27,9 +27,9 @@ from pipeline.graph.values import Value
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """How many there are: images, classes, boxes before which a class may move them, and boxes of a class to look at.
+    """The numbers of images, classes, prior boxes, and boxes of each class that are considered.
 
-    `moves` is the classes that move boxes apart: all, or 1 where they share their places.
+    `moves` is the number of classes with box offsets of their own: all, or 1 if classes share their boxes.
     """
 
     images: int
@@ -64,7 +64,7 @@ def detection_output(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _of_text_boxes(layer: LayerReader, net: CaffeReader, locations: Value, priors: Value) -> Value | None:
-    """Return TextBoxes' boxes in place of SSD's, for twice as many locations; None where they are SSD's.
+    """Return the prior boxes of TextBoxes if there are locations for twice as many boxes; None for those of SSD.
 
     MhLiao/TextBoxes at fd4d7a9 has an older DetectionOutput, which cuts its boxes to the image.
     """
@@ -122,7 +122,7 @@ def _boxes(
 
 
 def _chosen(net: CaffeReader, counts: _Counts, boxes: Value, places: Value) -> Value:
-    """Return the boxes at the places of each class: (images, classes, looked at, 4)."""
+    """Return the boxes at the indices `places` of each class: (images, classes, considered, 4)."""
     first = np.arange(counts.images * counts.moves, dtype=np.int64).reshape(counts.images, counts.moves, 1)
     starts = net.weight(np.ascontiguousarray(first * counts.boxes), "starts")
     table = net.reshape(boxes, (counts.images * counts.moves * counts.boxes, 4), "boxes")
@@ -130,7 +130,7 @@ def _chosen(net: CaffeReader, counts: _Counts, boxes: Value, places: Value) -> V
 
 
 def _left(net: CaffeReader, fields: Fields, counts: _Counts, near: Value, best: Value) -> Value:
-    """Return 1 for each of the boxes that is left in its class, else 0: (images, classes, looked at)."""
+    """Return 1 for each box that remains in its class after suppression, else 0: (images, classes, considered)."""
     threshold = fields.float("confidence_threshold") if fields.has("confidence_threshold") else LOWEST
     sure = net.add("Greater", best, net.constant(threshold, "threshold"), part="sure")
     foreground = np.ones((1, counts.classes, 1), np.float32)
@@ -159,7 +159,10 @@ def _best(
     found: tuple[Value, Value, Value],
     numbered: bool,
 ) -> Value:
-    """Return the best of all classes, by image, class and confidence; `numbered` tells what stands for none."""
+    """Return the best detections of all classes, sorted by image, class and confidence.
+
+    If there are none, the result has a row of -1 for each image, `numbered` by the image, or else a single one.
+    """
     scores, boxes, left = found
     each = counts.classes * counts.looked_at
     total, most = counts.images * each, fields.int("keep_top_k")

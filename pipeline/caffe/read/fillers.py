@@ -1,4 +1,4 @@
-"""What Caffe computes with where the weights' file has nothing for a layer: its fillers, unless they are random."""
+"""The fillers with which Caffe initialises parameters that the file of weights lacks, unless they are random."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.caffe.schema import LayerParameter
 
 _WEIGHTED = (("weight_filler", 0.0), ("bias_filler", 0.0))
-# For each type the message that holds its fillers, and for each blob the filler's field and what is filled in without.
+# By type of layer: the message with its fillers, and for each blob the field of its filler and the default filler.
 _FIELDS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
     "Bias": ("bias_param", (("filler", 0.0),)),
     "Convolution": ("convolution_param", _WEIGHTED),
@@ -31,15 +31,15 @@ _FIELDS: dict[str, tuple[str, tuple[tuple[str, float], ...]]] = {
 
 
 def fillers(layer: LayerParameter) -> tuple[FillerParameter, ...]:
-    """Return the filler of each blob of a layer; none at all where the prototxt names not one of them.
+    """Return the filler of each blob of a layer; empty if the prototxt names no filler.
 
-    A net whose fillers are all left to their defaults is most likely one whose weights are those of another file.
+    A net without any fillers most likely has its weights in another file, so that the defaults are not meant.
     """
     if layer.type not in _FIELDS:
         return ()
     name, fields = _FIELDS[layer.type]
     if layer.type == "Scale" and len(layer.bottom) == 2:
-        fields = fields[1:]  # the factor is the second bottom
+        fields = fields[1:]  # the factor is the second bottom, not a blob
     message = getattr(layer, name)
     if not any(message.HasField(field) for field, _ in fields):
         return ()
@@ -50,9 +50,9 @@ def fillers(layer: LayerParameter) -> tuple[FillerParameter, ...]:
 
 
 def filled(filler: FillerParameter, shape: Shape) -> Array | None:
-    """Return the numbers of a blob, None where they are random or the filler is none of Caffe's (filler.hpp).
+    """Return the numbers of a blob; None if they are random or the filler is unknown (filler.hpp).
 
-    A number or a window that repeats is a view, and takes no memory.
+    Repetitions of a number or a window are a view, which takes no memory.
     """
     if filler.type == "constant":
         return np.broadcast_to(np.float32(filler.value), shape)

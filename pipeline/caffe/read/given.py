@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def input_shapes(net: CaffeNet, specs: Sequence[str], *, keep_loss: bool = False) -> dict[str, Shape]:
-    """Return the shapes of `--input` by blob; those without a name go to the inputs in the prototxt's order.
+    """Return the shapes of `--input` by blob. Those without a name are for the inputs in the order of the prototxt.
 
     Raises UsageError for a table, and for more shapes than the network has inputs.
     """

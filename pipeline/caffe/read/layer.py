@@ -1,4 +1,4 @@
-"""A layer as its reader sees it: bottoms, tops, and parameters that must all be used."""
+"""A layer as its reader sees it: bottoms, tops, and parameters, all of which the reader must use."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pipeline.graph.values import Shape, Value
 if TYPE_CHECKING:
     from pipeline.caffe.schema import FillerParameter, LayerParameter, ParamSpec, UnknownField
 
-PYTHON = "Python"  # the type of layers whose definition is code of the user's
-MOST_NUMBERS = 2**31 - 1  # in a blob (Blob::Reshape, blob.cpp)
+PYTHON = "Python"  # the type of layers that are defined by Python code of the user
+MOST_NUMBERS = 2**31 - 1  # in a blob, at most (Blob::Reshape, blob.cpp)
 
-# What a layer is, what chose it (phase and rules), and what only training reads. The names and modes of `param`
-# are read by the weights; its multipliers are the solver's.
+# Fields that identify or select a layer, or matter only in training. The names and modes in `param` are read with the
+# weights; its multipliers are for the solver.
 _NOT_PARAMETERS = frozenset(
     {"name", "type", "bottom", "top", "phase", "include", "exclude", "loss_weight", "propagate_down", "param", "blobs"}
-    | {"unknown"}  # has its own way
+    | {"unknown"}  # handled separately
 )
-# Messages that people leave at layers which have no use for them, and that only those named read.
+# Messages that are often left at layers that ignore them, and which layers read them.
 _OF_OTHERS = {"transform_param": "layers that bring data", "loss_param": "losses"}
-# Fields inside a parameter message that cannot change what the trained layer computes: fillers of blobs that come
-# from the file, the choice of an implementation, gradients and running averages.
+# Fields of parameter messages that cannot change what the trained layer computes: fillers of blobs that are in the
+# file, the choice of an implementation, gradients and running averages.
 _WITHOUT_MEANING = frozenset(
     {
         "weight_filler",
@@ -46,17 +46,17 @@ _WITHOUT_MEANING = frozenset(
 )
 
 
-# A name and what it stands for, in a param_str: a word, in quotes or not, or a list.
+# A name and its value in a param_str: a word, with or without quotes, or a list.
 _PAIR = re.compile(r"""['"]?\b(\w+)['"]?\s*:\s*(?:!!\S+\s*)?([\[(][^\])]*[\])]|'[^']*'|"[^"]*"|[^\s,}]+)""")
 
-_NAMES = re.compile(r"\b(\w+)\s*[:{]")  # of the fields in the text of a message
+_NAMES = re.compile(r"\b(\w+)\s*[:{]")  # the names of fields in the text of a message
 
-_Number = int  # since Fields has methods of these names
+_Number = int  # because Fields has methods called int and float
 _Real = float
 
 
 class Fields:
-    """A parameter message of a layer, such as `convolution_param`; what is asked for counts as used."""
+    """A parameter message of a layer, such as `convolution_param`. Fields that are asked for count as used."""
 
     def __init__(self, message: Any, layer: str, path: str, used: set[str]) -> None:  # noqa: ANN401 - any message
         self._message = message
@@ -69,7 +69,7 @@ class Fields:
         return getattr(self._message, name)
 
     def has(self, name: str) -> bool:
-        """Return whether the prototxt sets the field, be it to its default."""
+        """Return whether the prototxt sets the field, even if to its default."""
         self._used.add(f"{self._path}.{name}")
         return bool(self._message.HasField(name))
 
@@ -88,7 +88,7 @@ class Fields:
         return tuple(self._get(name))
 
     def floats(self, name: str) -> tuple[float, ...]:
-        """Return a repeated number; errors as `float`."""
+        """Return a repeated number. Raises as `float`."""
         return tuple(self._finite(name, value) for value in self._get(name))
 
     def text(self, name: str) -> str:
@@ -112,15 +112,15 @@ class Fields:
         return int(self._get(name))
 
     def message(self, name: str) -> Fields:
-        """Return a message inside this one, of defaults where it is not set."""
+        """Return a message inside this one, with default values if it is not set."""
         return Fields(self._get(name), self._layer, f"{self._path}.{name}", self._used)
 
     def ignore(self, *names: str) -> None:
-        """Declare fields used that cannot change what the layer gives."""
+        """Count fields as used that cannot change the output of the layer."""
         self._used |= {f"{self._path}.{name}" for name in names}
 
     def number(self, name: str) -> _Number:
-        """Return an integer, 0 where the message has no such field."""
+        """Return an integer; 0 if this kind of message has no such field."""
         return self.int(name) if name in self._message.DESCRIPTOR.fields_by_name else 0
 
     def float(self, name: str) -> float:
@@ -139,7 +139,7 @@ class Fields:
 
 
 class LayerReader:
-    """A LayerParameter with the values of its bottoms; it knows which of its fields no reader has used."""
+    """A LayerParameter with the values of its bottoms. It knows which of its fields no reader has used."""
 
     def __init__(self, message: LayerParameter, bottoms: tuple[Value, ...]) -> None:
         self._message = message
@@ -149,7 +149,7 @@ class LayerReader:
         self.type = message.type
         self.kind = kind(message)
         if message.type == PYTHON:
-            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # its kind tells
+            self.param("python_param").ignore("module", "layer", "share_in_parallel")  # they are part of `kind`
         self.bottoms = bottoms
         self.tops: tuple[str, ...] = tuple(message.top)
         self.specs: tuple[ParamSpec, ...] = tuple(message.param)
@@ -168,7 +168,7 @@ class LayerReader:
         return bool(self.tops) and list(self._message.bottom[:1]) == [self.tops[0]]
 
     def take(self, fewest: int, most: int | None = None) -> tuple[Value, ...]:
-        """Return the bottoms, of which there must be `fewest`, or as many as `most`."""
+        """Return the bottoms. There must be exactly `fewest`, or from `fewest` to `most` of them."""
         most = fewest if most is None else most
         if not fewest <= len(self.bottoms) <= most:
             wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
@@ -176,7 +176,7 @@ class LayerReader:
         return self.bottoms
 
     def param(self, name: str) -> Fields:
-        """Return a parameter message, of defaults where the layer has none."""
+        """Return a parameter message, with default values if the layer has none."""
         return Fields(getattr(self._message, name), self.name, name, self._used)
 
     def has(self, name: str) -> bool:
@@ -184,39 +184,39 @@ class LayerReader:
         return bool(self._message.HasField(name))  # type: ignore[arg-type] # a name at run time
 
     def resized(self, name: str) -> int:
-        """Return the height or width that images are brought to, 0 where that is not said (SSD)."""
+        """Return the height or width to which images are resized (SSD); 0 if there is none."""
         given = [int(getattr(each, name)) for each in self._message.transform_param.resize_param]
         return given[0] if given else 0
 
     def leave_all(self) -> None:
-        """Declare all fields used, also those that the schema lacks."""
+        """Count all fields as used, even those that the schema lacks."""
         self._left = True
 
     def leave(self, *names: str) -> None:
-        """Declare all fields of the messages `names` used."""
+        """Count all fields of the messages `names` as used."""
         for name in names:
             message = getattr(self._message, name)
             self._used |= {f"{name}.{field.name}" for field in message.DESCRIPTOR.fields}
 
     def changes(self, name: str, fields: Sequence[str]) -> str:
-        """List those of `fields` of the message `name` that are set, for a note."""
+        """Return those of the `fields` of the message `name` that are set, as text for a note."""
         message = getattr(self._message, name)
         found = {field.name: value for field, value in message.ListFields() if field.name in fields}
         return ", ".join(f"{field} {value}" for field, value in found.items())
 
     def check_size(self, shape: Shape) -> None:
-        """Require a shape that a blob can have: no extent below 0, and no more numbers than an int counts."""
+        """Refuse a shape that no blob can have: with negative extents, or more numbers than an int can count."""
         if any(extent < 0 for extent in shape) or math.prod(shape) > MOST_NUMBERS:
             self.invalid(f"a blob of shape {shape}")
 
     def axis(self, index: int, rank: int) -> int:
-        """Count an axis of `rank` from the front (Blob::CanonicalAxisIndex)."""
+        """Return a perhaps negative axis of `rank` axes, counted from the front (Blob::CanonicalAxisIndex)."""
         if not -rank <= index < rank:
             self.invalid(f"axis {index} of a blob with {rank} axes")
         return index % rank
 
     def unread(self) -> Iterator[Problem]:
-        """Return a problem for every field that is set and that nothing used, also those that the schema lacks."""
+        """Yield a problem for every field that is set but was not used, including those that the schema lacks."""
         if self._left:
             return
         for field, value in self._message.ListFields():
@@ -232,7 +232,7 @@ class LayerReader:
         yield from self.unknown()
 
     def unknown(self) -> Iterator[Problem]:
-        """Return a problem for every field that is set, that the schema lacks and that does matter."""
+        """Yield a problem for every field that is set, that the schema lacks, and that may not be ignored."""
         for field in self._message.unknown if not self._left else ():
             outer = field.path.partition(".")[0]
             if field.path in self._used:
@@ -245,7 +245,7 @@ class LayerReader:
                 yield Problem(f"{self.name}.{field.path}", *refused(self._message, field))
 
     def ignored(self) -> Iterator[str]:
-        """Return a note for every field of a fork that is set and does not matter, with the reason."""
+        """Yield a note, with the reason, for every field of a fork that is set, but may be ignored."""
         if self._left:
             return
         for name, whose in _OF_OTHERS.items():
@@ -257,14 +257,15 @@ class LayerReader:
                 yield f"{self.name}.{unknown.path}: ignored, {reason}"
 
     def filler(self, index: int) -> FillerParameter | None:
-        """Return what fills the layer's blob of that index before training, None where the prototxt names no filler."""
+        """Return the filler of the layer's blob with this index; None if the prototxt names no filler."""
         found = fillers(self._message)
         return found[index] if index < len(found) else None
 
     def lacking(self, path: str) -> str:
-        """Return the value, as it was written, of a field that the schema lacks; "" where it is not there.
+        """Return the value of a field that the schema lacks, as it was written; "" if it is missing.
 
-        A field inside a message that the schema lacks is found in the message's text. What is asked for counts as used.
+        If the schema lacks the message of the field, too, then the text of the message is searched. The field counts as
+        used.
         """
         outer, _, inner = path.partition(".")
         self._used |= {path, outer}
@@ -277,16 +278,16 @@ class LayerReader:
         return ""
 
     def _unasked(self, field: UnknownField) -> Iterator[Problem]:
-        """Return a problem for every field in the text of a message of which others were asked for."""
+        """Yield a problem for every unused field in the text of a message of which other fields were used."""
         for name in _NAMES.findall(field.text):
             path = f"{field.path}.{name}"
             if path not in self._used:
                 yield Problem(f"{self.name}.{path}", "the layer's reader has no use for it")
 
     def parameters(self) -> dict[str, str | tuple[float, ...]]:
-        """Return what the param_str of a Python layer says: words, and lists of numbers, by name.
+        """Return the parameters in the param_str of a Python layer by name: words, and lists of numbers.
 
-        It is YAML, JSON or a literal of Python, of one level; whatever else it holds is not read.
+        The text may be YAML, JSON or a Python literal, without nesting. Anything else in it is ignored.
         """
         text = self.param("python_param").text("param_str")
         return {name: _literal(value) for name, value in _PAIR.findall(text)}
@@ -296,12 +297,12 @@ class LayerReader:
         raise UnsupportedError.one(f"{self.name}.{field}" if field else str(self), reason, advice)
 
     def invalid(self, why: str) -> NoReturn:
-        """Raise InvalidInputError for a layer that Caffe itself does not take."""
+        """Raise InvalidInputError: Caffe itself would not accept the layer."""
         raise InvalidInputError("the network is not one that Caffe can run", where=str(self), why=why)
 
 
 def kind(message: LayerParameter) -> str:
-    """Return what the reader of a layer is registered as: its type, with a Python layer's module and class."""
+    """Return the name under which the reader of a layer is registered: its type, with the class of a Python layer."""
     if message.type != PYTHON:
         return message.type
     return f"{PYTHON} {message.python_param.module}.{message.python_param.layer}"

@@ -1,4 +1,4 @@
-"""Blobs that lie in one memory: tops that are bottoms, and what is written there in place of what others read."""
+"""Tracks blobs that share memory, and layers that overwrite in place what other layers still read."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from pipeline.graph.values import Value
 
 VIEWS = frozenset({"Split", "Reshape", "Flatten"})  # tops are other views of the bottom (Blob::ShareData)
-# Types that Caffe does not take in place (CHECK_NE in their Reshape or LayerSetUp).
+# Types that must not compute in place (CHECK_NE in their Reshape or LayerSetUp).
 FORBIDDEN_IN_PLACE = VIEWS | {"AbsVal"}
-# Types that compute in place what they compute elsewhere: they read each number before they write over it
-# (Forward_cpu of each). Eltwise writes before it reads, but the same everywhere: see its reader. Whatever is not
-# named here reads what it has written over already.
+# Types that compute the same in place as elsewhere, because they read each number before they overwrite it (see their
+# Forward_cpu). Eltwise writes before it reads, but in a defined way: see its reader. Other types read what they have
+# already overwritten.
 COMPUTED_IN_PLACE = frozenset(
     {
         "BN",
@@ -41,17 +41,17 @@ COMPUTED_IN_PLACE = frozenset(
         "Threshold",
     }
 )
-FILLED_ONCE = frozenset({"DummyData", "Parameter"})  # tops that no run fills again
+FILLED_ONCE = frozenset({"DummyData", "Parameter"})  # tops that are filled once, not in each run
 
 
 class Memory:
-    """Follows which blobs share memory, and which of them hold what another layer has written over.
+    """Tracks which blobs share memory, and which of them another layer has overwritten.
 
-    A network whose layers read such a blob computes in Caffe something other than what its prototxt says.
+    If a layer reads an overwritten blob, then Caffe does not compute what the prototxt says.
     """
 
     def __init__(self, layers: Iterable[LayerParameter]) -> None:
-        """Count, for all layers of a network, who reads a blob from each writing of it to the next."""
+        """Count how many of the layers of a network read each blob between one layer that writes it and the next."""
         self._shares: dict[str, set[str]] = {}
         self._spoiled: dict[str, str] = {}
         self._constants: dict[str, str] = {}
@@ -65,10 +65,10 @@ class Memory:
             self._readers.update((top, written[top]) for top in weighted)
 
     def fault(self, layer: LayerParameter) -> str | None:
-        """Return why Caffe does not take the tops of a layer, None where it does (Net::AppendTop, net.cpp).
+        """Return the reason why Caffe would reject the tops of a layer; None if it accepts them (Net::AppendTop).
 
-        A top is in place where the bottom at the same position is the same blob, unless others read that too: Caffe
-        gives each of several readers a copy of its own (insert_splits.cpp).
+        A top is in place if the bottom at the same position is the same blob, and no other layer reads that blob: if
+        several do, Caffe gives each of them a copy (net.cpp, insert_splits.cpp).
         """
         earlier: set[str] = set()
         for position, top in enumerate(layer.top):
@@ -82,7 +82,7 @@ class Memory:
         return None
 
     def refusal(self, layer: LayerParameter) -> str | None:
-        """Return why nobody can say what a layer computes in place, None where it is what it computes elsewhere."""
+        """Return the reason why the result of a layer in place is undefined; None if it is the same as elsewhere."""
         if _leaves_alone(layer):
             return None
         for top in self._rewritten(layer):
@@ -94,7 +94,7 @@ class Memory:
         return None
 
     def run(self, layer: LayerParameter, bottoms: tuple[Value, ...]) -> None:
-        """Take note of what a layer, of these bottoms, does to the memory of its tops."""
+        """Record what a layer with these bottoms does to the memory of its tops."""
         rewritten = self._rewritten(layer)
         self._written.update(layer.top)
         for top in layer.top:
@@ -114,7 +114,7 @@ class Memory:
             self._shares[other] = group
 
     def spoiled_by(self, blob: str) -> str | None:
-        """Name the layer that wrote over a blob by way of another one, None where none did."""
+        """Return the layer that overwrote a blob through another blob; None if none did."""
         return self._spoiled.get(blob)
 
     def _rewritten(self, layer: LayerParameter) -> list[str]:
@@ -128,7 +128,7 @@ class Memory:
 
 
 def _is_view(layer: LayerParameter) -> bool:
-    """Return whether the tops lie in the memory of the bottom: always so, or where nothing is to be moved."""
+    """Return whether the tops share the memory of the bottom: for some types always, for others if nothing moves."""
     if layer.type in VIEWS:
         return True
     if layer.type == "Permute":
@@ -138,15 +138,15 @@ def _is_view(layer: LayerParameter) -> bool:
 
 
 def _leaves_alone(layer: LayerParameter) -> bool:
-    """Return whether a layer in place changes nothing (Dropout: in the TEST phase)."""
+    """Return whether a layer changes nothing in place. Dropout does not in the TEST phase."""
     return layer.type == "Dropout" or _is_view(layer)
 
 
 def _shared(layer: LayerParameter, bottoms: tuple[Value, ...]) -> list[tuple[str, str]]:
-    """Return the pairs of blobs that a layer lets lie in one memory."""
+    """Return the pairs of blobs that share memory because of a layer."""
     if layer.bottom and _is_view(layer):
         return [(layer.bottom[0], top) for top in layer.top]
-    # Of a single step, all of h is the last h (LSTMLayer::FillUnrolledNet).
+    # For a single step, the sequence of states h is the last state h (LSTMLayer::FillUnrolledNet).
     if layer.type == "LSTM" and len(layer.top) > 1 and bottoms and bottoms[0].shape[:1] == (1,):
         return [(layer.top[0], layer.top[1])]
     return []

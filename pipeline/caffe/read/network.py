@@ -1,4 +1,4 @@
-"""From a Caffe network to the neutral graph: every layer through its reader, every problem collected."""
+"""Reads a Caffe network into the graph: each layer by its reader, with all problems collected."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet
     from pipeline.caffe.schema import LayerParameter
 
-UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed where nothing is known
-_ALIKE = 0.8  # of 1, how similar a name is to the one that may be meant
-_SOUGHT, _LATEST, _LONG = 100, 1000, 200  # names that are looked for, among how many, and how long they may be
+UNKNOWN = (1, 3, 224, 224)  # the shape that is guessed if nothing is known
+_ALIKE = 0.8  # the least similarity, of at most 1, of a name that may be meant
+_SOUGHT, _LATEST, _LONG = 100, 1000, 200  # limits of this search: unknown names, known names, characters of a name
 
 
 def read(
@@ -41,16 +41,16 @@ def read(
 ) -> Graph:
     """Read a network (of the current form, one phase) as a graph that computes what Caffe does.
 
-    `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network that has one is an input.
-    `outputs` chooses blobs, and their order; else they are those that no layer consumes, by name; `until` does so
-    too, and nothing is read that these do not need. What only
-    training needs is left out unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers,
-    that are left out with all that needs them, so that what they take are outputs; "auto" stands for every layer
-    that has no counterpart. What the user should know without its being wrong is appended to `notes`.
+    `input_shapes` replaces shapes of the prototxt, by blob; a blob inside the network with such a shape becomes an
+    input. `outputs` are the outputs in order; without them, they are the blobs that no layer consumes, sorted by name.
+    `until` are outputs, too, but layers that they do not need are not even read. What only training needs is left out
+    unless `keep_loss` (see `training.deployed`). `cut` names layers, or types of layers, that are left out together
+    with all layers that need them; their bottoms become outputs. "auto" stands for every layer without a counterpart.
+    Facts that the user should know, but that are no errors, are appended to `notes`.
 
-    Raises UnsupportedError with every layer and every field that has no counterpart, InvalidInputError with
-    everything in which the network is not one that Caffe takes or the weights do not fit it, and UsageError for
-    inputs without a shape and for a cut at a layer that is not there.
+    Raises UnsupportedError with every layer and every field that has no counterpart, InvalidInputError with everything
+    that Caffe would not accept or for which the weights do not fit, and UsageError for inputs without a shape and for a
+    cut at a layer that does not exist.
     """
     walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     if walk.problems:
@@ -68,9 +68,9 @@ def read(
 
 
 def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False) -> tuple[str, ...]:
-    """Name the network's inputs, in the prototxt's order; without those that only losses take, unless these stay.
+    """Return the names of the network's inputs in the order of the prototxt, without those that only losses need.
 
-    `given` are blobs that the user makes inputs.
+    With `keep_loss`, losses and their inputs stay. `given` are blobs that the user declares to be inputs.
     """
     network = deployed(net, READS, given, keep_loss)
     return tuple(top for layer in network.layers if is_source(layer) for top in layer.top if top not in network.idle)
@@ -83,7 +83,7 @@ def unsupported(
     keep_loss: bool = False,
     cut: Sequence[str] = (),
 ) -> tuple[Problem, ...]:
-    """Find everything in a network for which `read` would raise UnsupportedError; needs no weights."""
+    """Return all problems for which `read` would raise UnsupportedError. Needs no weights."""
     return tuple(_walked(net, input_shapes or {}, keep_loss, cut).problems)
 
 
@@ -94,7 +94,7 @@ def part(
     cut: Sequence[str] = (),
     until: Sequence[str] = (),
 ) -> Cut:
-    """Return which layers `read` reads, and which it leaves out."""
+    """Return the layers that `read` reads, and those that it leaves out."""
     return _walked(net, input_shapes or {}, False, cut, until).part
 
 
@@ -105,7 +105,7 @@ def _walked(
     cut: Sequence[str],
     until: Sequence[str] = (),
 ) -> _Walk:
-    """Read every layer of the part before the cuts; for "auto", again until no layer of that part is refused."""
+    """Read every layer of the part before the cuts; with "auto", cut more until no layer of the part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)
     part = cut_at(network, [name for name in cut if name != CUT_BY_ITSELF])
     part = needed_for(part, until) if until else part
@@ -128,11 +128,10 @@ def outline(
     cut: Sequence[str] = (),
     until: Sequence[str] = (),
 ) -> tuple[Graph, tuple[str, ...]]:
-    """Read as much of a network as can be: the graph of it, and notes on the rest.
+    """Read as much of a network as possible. Returns its graph, and notes on the rest.
 
-    For looking at networks, not for running them: a missing weight is zeros of its shape. What lies behind a
-    layer that cannot be read, or behind an input of unknown shape, is left out. A net without any weights is
-    no fault here.
+    The graph is for showing the network, not for running it: missing weights are zeros. Layers after one that cannot be
+    read, or after an input of unknown shape, are left out. A net without any weights is no error here.
     """
     walk = _walked(net, input_shapes or {}, keep_loss, cut, until)
     notes = [f"{problem.origin}: {problem.reason}" for problem in walk.problems]
@@ -143,7 +142,7 @@ def outline(
 
 @dataclass(slots=True)
 class _Walk:
-    """One pass over the layers. Behind a layer that could not be read, shapes are guesses, and only refusals count."""
+    """One pass over the layers. After a layer that cannot be read, shapes are guesses, and only refusals count."""
 
     net: CaffeNet
     network: Deployed
@@ -153,12 +152,12 @@ class _Walk:
     faults: list[PipelineError] = field(default_factory=list)
     guessed: set[str] = field(default_factory=set)
     refused: frozenset[str] = frozenset()
-    meant: dict[str, list[str]] = field(default_factory=dict)  # by a name that is not known, what is like it
+    meant: dict[str, list[str]] = field(default_factory=dict)  # similar names, by unknown name
     memory: Memory = field(init=False)
     reader: CaffeReader = field(init=False)
 
     def run(self) -> None:
-        """Read every layer; what goes wrong is in `problems` and `faults` then."""
+        """Read every layer, and collect what is wrong in `problems` and `faults`."""
         layers = self.part.layers
         self.memory = Memory(self.net.net.layer)
         places = _places(layers)
@@ -172,13 +171,13 @@ class _Walk:
                 self._layer(message)
             if len(self.problems) > known:
                 refusing.add(message.name)
-        origins = {problem.origin for problem in self.problems}  # a layer can refuse others before it, too
+        origins = {problem.origin for problem in self.problems}  # a layer can also cause the refusal of an earlier one
         self.refused = frozenset(refusing).union(each.name for each in layers if str(LayerReader(each, ())) in origins)
         for name in self.reader.unconsumed:
             self._check_memory(name, "the network's outputs")
 
     def notes(self) -> Iterator[str]:
-        """Tell what the user should know: of the layers that were read, and of those that were not."""
+        """Yield what the user should know, on layers that were read and on those that were not."""
         yield from self.reader.notes
         yield from self.reader.weights_file.notes
         for message in self.network.left_out:
@@ -207,7 +206,7 @@ class _Walk:
                 self.reader.guess(top, bottoms[0].shape if bottoms else UNKNOWN)
 
     def _place_tops(self, layer: LayerReader, message: LayerParameter) -> None:
-        """Find out what is wrong with where the tops of a layer lie."""
+        """Check the memory of the tops of a layer, and record what is wrong with it."""
         fault, refusal = self.memory.fault(message), self.memory.refusal(message)
         if fault is not None:
             self._fault(layer, fault)
@@ -231,7 +230,7 @@ class _Walk:
         return value
 
     def _apply(self, layer: LayerReader, trusted: bool) -> bool:
-        """Run the layer's reader and account for its fields; tell whether it made the tops."""
+        """Run the reader of a layer, and check that it used all fields. Returns whether the tops were made."""
         handler = READS.get(layer.kind)
         if handler is None and not layer.bottoms and layer.tops:
             handler = data.source
@@ -243,14 +242,14 @@ class _Walk:
         except OverBudget:
             if trusted:
                 raise
-            return False  # by shapes that are guesses
+            return False  # the shapes are only guesses
         except UnsupportedError as error:
-            # of what comes before, a layer knows only shapes, which are guesses where it is not trusted
+            # problems of earlier layers follow from shapes, which are only guesses if not trusted
             self.problems.extend(each for each in error.problems if trusted or each.origin.startswith(layer.name))
             return False
         except (ShapeError, InvalidInputError, UsageError) as error:
             lacking = list(layer.unknown())
-            self.problems.extend(lacking)  # which may be what makes it sound
+            self.problems.extend(lacking)  # with these fields, the layer might be correct
             if trusted and not lacking:
                 self._fault(layer, str(error)) if isinstance(error, ShapeError) else self.faults.append(error)
             return False
@@ -259,7 +258,7 @@ class _Walk:
         return True
 
     def _unknown(self, layer: LayerReader) -> Problem:
-        """Say that nobody knows a layer, and how the rest can be converted."""
+        """Return the problem of a layer of unknown type, with advice how to convert the rest."""
         if layer.type == PYTHON:
             reason = f"its code is not in the file: it is {layer.kind.removeprefix(PYTHON).strip()}"
         else:
@@ -268,7 +267,7 @@ class _Walk:
         return Problem(str(layer), reason, "; ".join([f"--cut {layer.name} converts what is before it", *starts]))
 
     def _meant(self, name: str, known: Iterable[str]) -> str:
-        """Ask for the name that is much like one that is not known; "" where none is, or many were looked for."""
+        """Return a question with a known name that is similar; "" if there is none, or too many were sought."""
         if name not in self.meant and len(self.meant) < _SOUGHT and len(name) < _LONG:
             self.meant[name] = get_close_matches(name, list(known)[-_LATEST:], n=1, cutoff=_ALIKE)
         close = self.meant.get(name)
@@ -278,7 +277,7 @@ class _Walk:
         self.faults.append(InvalidInputError("the network is not one that Caffe can run", where=str(layer), why=why))
 
     def raise_faults(self) -> None:
-        """Raise what is wrong with the network, with the inputs that the user gave, or with the weights."""
+        """Raise an error if something is wrong with the user's inputs, the network or the weights."""
         stray = [name for name in self.input_shapes if name not in self.reader.known_inputs]
         if stray:
             has = ", ".join(sorted(self.reader.known_inputs))
@@ -298,7 +297,7 @@ class _Walk:
 
 
 def _places(layers: Sequence[LayerParameter]) -> list[str]:
-    """Name the layers' places in the graph: by their names, by a top where there is none, each once."""
+    """Return a unique name in the graph for each layer: its name, or else its first top, or else its type."""
     taken: dict[str, int] = {}
     places = []
     for layer in layers:

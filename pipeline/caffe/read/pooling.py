@@ -15,7 +15,7 @@ Ints = tuple[int, ...]
 
 
 class Pool(NamedTuple):
-    """How a layer pools: the method as Caffe words it, and for each spatial axis a window."""
+    """How a layer pools: the method as Caffe names it, and a window for each spatial axis."""
 
     method: str
     kernel: Ints
@@ -24,10 +24,10 @@ class Pool(NamedTuple):
     floor: bool = False
 
     def windows(self, sizes: Ints) -> Ints:
-        """Count the windows along each axis (PoolingLayer::Reshape, pooling_layer.cpp).
+        """Return the number of windows along each axis (PoolingLayer::Reshape, pooling_layer.cpp).
 
-        Sizes are rounded up, or down with `floor`. Only where any pad is set, a last window that would start
-        behind the image and the pad before it is left out.
+        It is rounded up, or down with `floor`. If any pad is set, a last window that would start after the image and
+        the pad before it is dropped.
         """
         counts = []
         for size, kernel, stride, pad in zip(sizes, self.kernel, self.stride, self.pad, strict=True):
@@ -38,7 +38,7 @@ class Pool(NamedTuple):
 
 
 def pool(layer: LayerReader, net: CaffeReader, x: Value, how: Pool, part: str = "") -> Value:
-    """Add the pooling of x: with ceil_mode, or pads at the end, only where the plain sizes are others."""
+    """Return the pooling of x, with ceil_mode or pads at the end only if the number of windows needs them."""
     if how.method == "STOCHASTIC":
         layer.refuse("STOCHASTIC pooling draws at random")
     sizes = x.shape[2:]
@@ -64,18 +64,18 @@ def pool(layer: LayerReader, net: CaffeReader, x: Value, how: Pool, part: str = 
     }
     if how.method == "MAX":
         return net.add(MaxPool(dilations=(1,) * len(sizes), **shared), x, part=part)
-    # Caffe divides by the window's places in image and pad, whatever lies beyond.
+    # Caffe divides by the number of places of the window in image and pads, not beyond them.
     return net.add(AveragePool(count_include_pad=int(any(how.pad)), **shared), x, part=part)
 
 
 def _ceil_mode(how: Pool, sizes: Ints, counts: Ints) -> int | None:
-    """Return the ceil_mode with which ONNX counts as many windows, None where it never does."""
+    """Return the ceil_mode with which ONNX has these numbers of windows; None if there is none."""
     geometry = list(zip(sizes, how.kernel, how.stride, how.pad, how.pad, strict=True))
     for ceil_mode in (0, 1):
         try:
             if tuple(pooled_size(*axis, ceil_mode=ceil_mode) for axis in geometry) == counts:
                 return ceil_mode
-        except ShapeError:  # not one window
+        except ShapeError:  # there is no window
             continue
     return None
 
@@ -109,7 +109,7 @@ def pooling(layer: LayerReader, net: CaffeReader) -> None:
 
 
 def _give_with_mask(layer: LayerReader, net: CaffeReader, how: Pool) -> None:
-    """Give the pooled blob and, where there is a second top, where its maxima stand."""
+    """End the layer with the pooled blob and, as a second top, the positions of its maxima."""
     x = layer.bottom
     y = pool(layer, net, x, how)
     if len(layer.tops) == 1:
@@ -121,7 +121,7 @@ def _give_with_mask(layer: LayerReader, net: CaffeReader, how: Pool) -> None:
 
 
 def _extents(layer: LayerReader, fields: Fields, name: str, default: int, axes: int) -> Ints:
-    """Read one number for all axes, or one each for height and width."""
+    """Return a number for each axis: one for all, or one each for height and width."""
     axis = name.removesuffix("_size")
     both, height, width = (fields.has(each) for each in (name, f"{axis}_h", f"{axis}_w"))
     if height != width or (both and height) or (height and axes != 2):

@@ -1,4 +1,4 @@
-"""The table of layer types, and what their readers build with: a graph whose values are named by Caffe's blobs."""
+"""The registry of layer types, and the builder for their readers: a graph whose values have the names of blobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.graph.values import Graph, Node, Shape, Value
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What the mask of a max pooling stands for: the chosen places of each window, over a map of `sizes`."""
+    """The meaning of the mask of a max pooling: the position of the maximum of each window, in a map of `sizes`."""
 
     chosen: Value
     kernel: tuple[int, ...]
@@ -25,8 +25,8 @@ class Switches:
 class CaffeReader(Builder):
     """Builds the graph of a network, layer by layer.
 
-    A value bears its blob's name. Where several layers write one blob (in place), the last one's value does, and
-    an earlier one's is called `<blob>_<layer>`; an input of the network keeps its name in any case.
+    A value has the name of its blob. If several layers write one blob (in place), the value of the last one has this
+    name, and earlier ones are called `<blob>_<layer>`; but an input of the network always keeps its name.
     """
 
     def __init__(
@@ -42,27 +42,27 @@ class CaffeReader(Builder):
         self.notes: list[str] = []
         self.blobs: dict[str, Value] = {}
         self.known_inputs: set[str] = set()
-        self.prior_layers: list[str] = []  # that have made boxes, which a DetectionOutput checks
-        self.text_boxes: dict[str, Callable[[], Array]] = {}  # by the name of boxes of SSD: those of TextBoxes
-        self.switches: dict[str, Switches] = {}  # by the name of a mask's value
-        self._idle = idle  # inputs for layers that are left out, such as labels
+        self.prior_layers: list[str] = []  # layers that made prior boxes, for a DetectionOutput to check
+        self.text_boxes: dict[str, Callable[[], Array]] = {}  # the boxes of TextBoxes, by the name of those of SSD
+        self.switches: dict[str, Switches] = {}  # by the name of the value of a mask
+        self._idle = idle  # inputs that only left out layers need, such as labels
         self._input_shapes = dict(input_shapes)
         self.unconsumed: dict[str, None] = {}
         self._versions: dict[str, list[tuple[str, str]]] = {}  # blob: (layer's place, provisional name)
-        self._written: set[str] = set()  # the provisional names in there
-        for taken in sorted(reserved):  # so that nothing inside a layer is called like a blob or a layer
+        self._written: set[str] = set()  # the provisional names in _versions
+        for taken in sorted(reserved):  # so that no value inside a layer gets the name of a blob or layer
             self.unique(taken)
 
     # ---- What layers build with ----
 
     def parameters(self, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
-        """Return the layer's blobs as views of these shapes; see `Weights.take`."""
+        """Return the blobs of a layer as views of these shapes (see `Weights.take`)."""
         return self.weights_file.take(layer, *shapes, exact=exact)
 
     def data(self, layer: LayerReader, blob: str, shape: Shape | None) -> None:
-        """Declare an input of the network; `shape`, where the prototxt has one, gives way to the user's.
+        """Declare an input of the network. A shape from the user replaces `shape`, that of the prototxt, if any.
 
-        Raises UsageError where there is neither.
+        Raises UsageError if there is neither.
         """
         self.known_inputs.add(blob)
         if blob in self._idle:
@@ -79,7 +79,7 @@ class CaffeReader(Builder):
         self._write(blob, "", self.input(blob, known))
 
     def give(self, layer: LayerReader, *values: Value) -> None:
-        """End a layer: its tops are these values, which get the blobs' names."""
+        """End a layer: these values are its tops, and get the names of their blobs."""
         if len(values) != len(layer.tops):
             layer.invalid(f"it has {len(layer.tops)} tops instead of {len(values)}")
         for blob, value in zip(layer.tops, values, strict=True):
@@ -87,7 +87,7 @@ class CaffeReader(Builder):
             self._write(blob, self._place, self.add("Identity", value) if passed_on else value)
 
     def joined(self, value: Value) -> Sequence[Value]:
-        """Return the values that a Concat has joined to this one; of any other value, that alone."""
+        """Return the values that a Concat has joined to this one; for any other value, only itself."""
         made = next((node for node in self._nodes if value in node.outputs), None)
         inputs = made.inputs if made and made.operator.name == "Concat" else (value,)
         return [each for each in inputs if each is not None]
@@ -95,12 +95,12 @@ class CaffeReader(Builder):
     # ---- What the walk over the layers does ----
 
     def consume(self, blob: str) -> Value | None:
-        """Return the value of a bottom, None where no layer before has made it."""
+        """Return the value of a bottom; None if no earlier layer has made it."""
         self.unconsumed.pop(blob, None)
         return self.blobs.get(blob)
 
     def guess(self, blob: str, shape: Shape) -> None:
-        """Let a blob that no reader could make have this shape, so that the layers behind it are looked at too."""
+        """Stand in for a blob that could not be made, with a guessed shape, so that later layers are checked, too."""
         value = self.blobs[blob] = Value(blob, shape)
         self.budget.grow("activations", self.budget.value(value.type, blob))  # as if it were an input
 
@@ -111,10 +111,10 @@ class CaffeReader(Builder):
         self._written.add(value.name)
 
     def close(self, outputs: Sequence[str] | None = None, ends: Sequence[str] = ()) -> Graph:
-        """Return the graph of what the outputs need: the blobs called `outputs`, else Caffe's own and `ends`.
+        """Return the graph of what the outputs need: the blobs `outputs`, or else Caffe's own outputs and `ends`.
 
-        Caffe's are those that no layer consumes, in the order of their names (Net::Init, net.cpp).
-        Raises UsageError for an output that is no blob of the network.
+        Caffe's own outputs are the blobs that no layer consumes, sorted by name (Net::Init, net.cpp). Raises UsageError
+        for an output that is no blob of the network.
         """
         names = sorted({*self.unconsumed, *ends}) if outputs is None else outputs
         unknown = [name for name in names if name not in self.blobs]
@@ -124,7 +124,7 @@ class CaffeReader(Builder):
         return _renamed(_needed(graph), self._final_names(), self._places())
 
     def sketch(self) -> Graph:
-        """Return the graph of what could be read without a guess; its outputs are the values that no node takes."""
+        """Return the graph of what was read without guesses. Its outputs are the values that no node takes."""
         graph = self.finish([])
         known = {value.name for value in graph.inputs} | self.weights.keys()
         kept: list[Node] = []
@@ -138,7 +138,7 @@ class CaffeReader(Builder):
         return _renamed(_needed(whole), self._final_names(), self._places())
 
     def _final_names(self) -> dict[str, str]:
-        """Map the provisional names of all blobs' values to the names they end up with."""
+        """Return the final names of the values of all blobs by their provisional names."""
         final = {}
         for blob, versions in self._versions.items():
             keeper = 0 if versions[0][0] == "" else len(versions) - 1
@@ -147,7 +147,7 @@ class CaffeReader(Builder):
         return final
 
     def _places(self) -> dict[str, str]:
-        """Map the provisional name of each layer's first top to the layer's own name, for the node."""
+        """Return the names of layers, for their nodes, by the provisional names of their first tops."""
         first: dict[str, str] = {}
         for versions in self._versions.values():
             for place, provisional in versions:
@@ -161,9 +161,9 @@ reads = READS.register
 
 
 def layer(kind: str, *, module: str = "", layer: str = "") -> Callable[[Read], Read]:
-    """Register a reader for layers of a type; for Python layers, of a class in a module as the prototxt names them.
+    """Register a reader for layers of a type; for Python layers, of a class in a module, as named in the prototxt.
 
-    Raises ValueError where there is one, or where a class is named for another type or not for Python.
+    Raises ValueError if there is one already, and if a class is given for another type, or none for Python.
     """
     if (kind == PYTHON) != bool(module and layer):
         raise ValueError("module and layer tell Python layers apart, and are for these only")
@@ -171,12 +171,12 @@ def layer(kind: str, *, module: str = "", layer: str = "") -> Callable[[Read], R
 
 
 def per_channel(array: Array, rank: int, axis: int = 1) -> Array:
-    """View an array as broadcastable over a blob of `rank` axes, from `axis` on: (C,) as (C, 1, 1)."""
+    """Return a view that broadcasts an array over a blob of `rank` axes, from `axis` on: (C,) as (C, 1, 1)."""
     return array.reshape(array.shape + (1,) * (rank - axis - array.ndim)) if array.ndim else array
 
 
 def _needed(graph: Graph) -> Graph:
-    """Leave out what no output needs: the reference of a Crop, what a Silence takes."""
+    """Return the graph without what no output needs: the reference of a Crop, or the bottom of a Silence."""
     wanted = {value.name for value in graph.outputs}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
@@ -188,7 +188,7 @@ def _needed(graph: Graph) -> Graph:
 
 
 def _renamed(graph: Graph, values: Mapping[str, str], nodes: Mapping[str, str]) -> Graph:
-    """Rename values, and the nodes that make them: `nodes` goes by the old name of an output."""
+    """Return the graph with other names of values, and of nodes: `nodes` has those by the old name of an output."""
 
     def value(old: Value) -> Value:
         return replace(old, name=values[old.name]) if old.name in values else old

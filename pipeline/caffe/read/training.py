@@ -1,4 +1,4 @@
-"""What a network holds for training alone: losses and what measures them, labels and what prepares them."""
+"""Finds what a network has only for training: losses and metrics, and the layers that prepare labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.caffe.schema import LayerParameter
 if TYPE_CHECKING:
     from pipeline.caffe.files import CaffeNet
 
-# Layers of the release and of well-known forks that compare with labels, or write files.
+# Types of the release and of well-known forks that compare with labels, or write files.
 LEFT_OUT = frozenset(
     {
         "Accuracy",
@@ -30,11 +30,11 @@ LEFT_OUT = frozenset(
         "TripletLoss",
     }
 )
-# Those of others say by their names that they do: AbsLoss, DetectionEvaluate, a Python layer's RBoxLossLayer.
+# Other such types are recognised by their names: AbsLoss, DetectionEvaluate, or RBoxLossLayer of a Python layer.
 _MEASURES = re.compile(r"(Loss|Accuracy|Evaluate|Evaluation|Metric|Loss\w*MSE)(_?[Ll]ayer)?\d*$")
-# Layers without bottoms that bring no data.
+# Types without bottoms that provide no data.
 _CONSTANTS = frozenset({"DummyData", "Parameter"})
-# Layers whose blobs training changes: what they take is what the network is about.
+# Types with learnt blobs. What they are computed from is data, not labels.
 _LEARNING = frozenset(
     {"Bias", "BatchNorm", "BN", "Convolution", "Convolution3D", "Deconvolution", "Embed", "InnerProduct", "LSTM", "RNN"}
     | {"ConvolutionDepthwise", "DepthwiseConvolution", "LocalConvolution", "Scale"}
@@ -45,8 +45,7 @@ _LEARNING = frozenset(
 class Deployed:
     """A network without what only training needs.
 
-    `layers` are those that stay, in order; `left_out` those that do not; `idle` are inputs that only these read,
-    such as labels.
+    `layers` remain, in order; `left_out` do not. `idle` are inputs that only the latter read, such as labels.
     """
 
     layers: tuple[LayerParameter, ...]
@@ -55,27 +54,24 @@ class Deployed:
 
 
 def is_source(layer: LayerParameter) -> bool:
-    """Return whether a layer brings data, whatever its type: it has tops and no bottoms, and is no constant."""
+    """Return whether a layer provides data: it has tops, but no bottoms, and is no constant."""
     return bool(layer.top) and not layer.bottom and layer.type not in _CONSTANTS
 
 
 def deployed(net: CaffeNet, known: Collection[str], given: Collection[str] = (), keep_loss: bool = False) -> Deployed:
-    """Take what only training needs out of a network; with `keep_loss`, only what writes files.
+    """Return a network without what only training needs; with `keep_loss`, only without layers that write files.
 
-    `known` are the types that have readers. A blob of `given` is an input, and what makes it is not needed.
+    `known` are the types that have readers. Blobs in `given` are inputs, so that the layers that make them are dropped.
     """
     layers = _started_at(net.net.layer, given)
-    if keep_loss:
-        written = [layer.type == "HDF5Output" for layer in layers]
-    else:
-        written = _Search(net, layers, known).training_only()
-    kept = tuple(layer for layer, out in zip(layers, written, strict=True) if not out)
-    left = tuple(layer for layer, out in zip(layers, written, strict=True) if out)
+    out = [layer.type == "HDF5Output" for layer in layers] if keep_loss else _Search(net, layers, known).training_only()
+    kept = tuple(layer for layer, goes in zip(layers, out, strict=True) if not goes)
+    left = tuple(layer for layer, goes in zip(layers, out, strict=True) if goes)
     return Deployed(kept, left, _idle(layers, kept, keep_loss))
 
 
 def _idle(layers: Sequence[LayerParameter], kept: Sequence[LayerParameter], keep_loss: bool) -> frozenset[str]:
-    """Return the tops of sources that nothing which stays reads: other layers did, or the source is no Input."""
+    """Return the tops of sources that no remaining layer reads, if left out layers read them or it is no Input."""
     read = {blob for layer in kept for blob in layer.bottom}
     once_read = {blob for layer in layers for blob in layer.bottom}
     sources = [(layer.type != "Input", top) for layer in kept if is_source(layer) for top in layer.top]
@@ -84,7 +80,7 @@ def _idle(layers: Sequence[LayerParameter], kept: Sequence[LayerParameter], keep
 
 
 def _started_at(layers: Sequence[LayerParameter], given: Collection[str]) -> list[LayerParameter]:
-    """Let the blobs that are given be inputs, where no source makes them, and drop what only leads to them."""
+    """Return the layers with Input layers for the given blobs, without the layers that only lead to these blobs."""
     sources = {top for layer in layers if is_source(layer) for top in layer.top}
     read = {blob for layer in layers for blob in layer.bottom}
     starts = [name for name in given if name not in sources and name in read]
@@ -101,7 +97,7 @@ def _started_at(layers: Sequence[LayerParameter], given: Collection[str]) -> lis
 
 
 class _Search:
-    """Finds the layers that only training needs: from what they are called, and from who reads what they make."""
+    """Finds the layers that only training needs, by their types and by the layers that read their tops."""
 
     def __init__(self, net: CaffeNet, layers: Sequence[LayerParameter], known: Collection[str]) -> None:
         self._net = net
@@ -111,12 +107,12 @@ class _Search:
         self._measuring = self._losses()
 
     def training_only(self) -> list[bool]:
-        """Tell for each layer whether it goes: nothing that stays reads it, and it measures or prepares labels."""
+        """Return for each layer whether it is left out: it measures or prepares labels, and no other layer needs it."""
         out = [False] * len(self._layers)
-        readers: dict[str, list[int]] = {}  # of each blob, behind the layer that is looked at
+        readers: dict[str, list[int]] = {}  # of each blob, among the later layers
         for index in range(len(self._layers) - 1, -1, -1):
             layer = self._layers[index]
-            reading = [at for top in layer.top for at in readers.pop(top, ())]  # before it is another blob's name
+            reading = [at for top in layer.top for at in readers.pop(top, ())]  # of this blob only
             if all(out[at] for at in reading):
                 out[index] = self._goes(index, bool(reading))
             for blob in layer.bottom:
@@ -141,7 +137,7 @@ class _Search:
         return bool(sources) and sources <= self._targets
 
     def _label_blobs(self) -> tuple[frozenset[str], list[dict[str, frozenset[str]]]]:
-        """Return the tops of data layers from which nothing is learnt, and of what tops each layer's bottoms are."""
+        """Return the tops of data layers that no learning layer depends on, and the sources of each layer's bottoms."""
         made_of: dict[str, frozenset[str]] = {}
         derived: list[dict[str, frozenset[str]]] = []
         learnt: set[str] = set()
@@ -156,7 +152,7 @@ class _Search:
         return frozenset(brought - learnt) if learnt else frozenset(), derived
 
     def _losses(self) -> list[bool]:
-        """Tell which layers are losses: by name, by weight, or since they take nothing but losses."""
+        """Return for each layer whether it is a loss: by its type or weight, or because all its bottoms are losses."""
         losses: set[str] = set()
         found = []
         for layer in self._layers:

@@ -10,13 +10,13 @@ from pipeline.graph.operators import Cast, MaxPool, Resize
 from pipeline.graph.unpooling import first_of_windows, placed
 from pipeline.graph.values import Value
 
-MOST_PLACES = 2**24  # that floats count exactly
+MOST_PLACES = 2**24  # float32 represents all whole numbers up to this
 
 
 def mask(layer: LayerReader, net: CaffeReader, x: Value, kernel: tuple[int, ...], counts: tuple[int, ...]) -> Value:
-    """Return the second top of a max pooling: where in a map, row by row, each maximum stands; of equals the first.
+    """Return the second top of a max pooling: the index of each maximum in its map, the first one of equal numbers.
 
-    It is known for windows side by side without a pad (PoolingLayer::Forward_cpu, pooling_layer.cpp).
+    Only for windows side by side and without pads (PoolingLayer::Forward_cpu, pooling_layer.cpp).
     """
     height, width = x.shape[2:]
     if height * width > MOST_PLACES:

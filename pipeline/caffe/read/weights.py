@@ -1,4 +1,4 @@
-"""Which blob of the weights file is which parameter (Net::CopyTrainedLayersFrom and Net::AppendParam, net.cpp)."""
+"""Assigns the blobs of the file of weights to parameters (Net::CopyTrainedLayersFrom, Net::AppendParam, net.cpp)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pipeline.caffe.read.layer import LayerReader
 
 Array = np.ndarray[Any, Any]
-SHOWN = 10  # faults that an error lists; what is near them is sought for these only
-_NEAR = 0.4  # how similar a name must be that a fault mentions: fc8_flickr, fc8
+SHOWN = 10  # faults that an error lists; similar names are sought only for these
+_NEAR = 0.4  # the least similarity of a name that a fault mentions: fc8_flickr, fc8
 
 
 class Weights:
-    """Hands each layer its blobs by the layer's name, checks them, and lists what is wrong in `faults`.
+    """Returns the blobs of each layer by its name, checks them, and lists what is wrong in `faults`.
 
-    A parameter that cannot be had is stood in for by zeros of its shape, so that reading can go on to the next fault.
+    For a parameter that is missing or wrong, zeros of its shape are returned, so that further faults are found.
     """
 
     def __init__(self, net: CaffeNet) -> None:
@@ -51,16 +51,16 @@ class Weights:
         return layer in self._blobs
 
     def count(self, layer: str) -> int:
-        """Return how many blobs the file has for a layer."""
+        """Return the number of blobs that the file has for a layer."""
         return len(self._blobs.get(layer, ()))
 
     def _holds(self, layer: str, index: int) -> bool:
         return index < self.count(layer) and self._blobs[layer][index].array is not ABSENT
 
     def take(self, layer: LayerReader, *shapes: Shape, exact: bool = True) -> tuple[Array, ...]:
-        """Return the parameters of a layer as views of those shapes.
+        """Return the parameters of a layer as views of these shapes.
 
-        Where not `exact`, as many numbers in another shape will do.
+        If not `exact`, a blob of another shape with as many numbers is accepted.
         """
         for shape in shapes:
             layer.check_size(shape)
@@ -78,7 +78,7 @@ class Weights:
         return tuple(arrays)
 
     def _filled(self, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
-        """Return what the layer's filler makes of a parameter that the file lacks; None where that is random."""
+        """Return a parameter that the file lacks as its filler makes it; None if that is random."""
         filler = layer.filler(index)
         if filler is None:
             return None
@@ -91,7 +91,7 @@ class Weights:
         return StoredBlob(array)
 
     def _stand_in(self, shape: Shape) -> StoredBlob:
-        """Return zeros for a parameter that cannot be had: nothing is written of them, however many they are."""
+        """Return zeros for a parameter that is missing or wrong. They are a view, which takes no memory."""
         self.budget.grow("weights", 4 * prod(shape))
         return StoredBlob(np.broadcast_to(np.float32(0), shape))
 
@@ -103,20 +103,20 @@ class Weights:
         return f"{layer}: parameter {index}, of shape {shape}, is not in the weights file{random}{hint}"
 
     def _near(self, name: str, index: int, shape: Shape) -> str:
-        """Return the layer that was meant where the file has a blob for a similar name; "" where none is similar."""
+        """Return the layer with a similar name for which the file has a fitting blob; "" if there is none."""
         fitting = [
             stray for stray in self._strays if self._holds(stray, index) and self._blobs[stray][index].fits(shape)
         ]
         return next(iter(get_close_matches(name, fitting, n=1, cutoff=_NEAR)), "")
 
     def check_left(self, layer: LayerReader) -> None:
-        """Find a fault where the file has blobs for a layer that took none."""
+        """Record a fault if the file has blobs for a layer that took none."""
         if layer.name in self._blobs and layer.name not in self._seen:
             count = len(self._blobs[layer.name])
             self.faults.append(f"{layer}: the weights file has {count} blobs for it, and the layer takes none")
 
     def _own(self, layer: LayerReader, shapes: tuple[Shape, ...], exact: bool) -> tuple[StoredBlob | None, ...] | None:
-        """Return the blobs that the file has under the layer's name, None for one that does not fit."""
+        """Return the layer's own blobs, with None for those stored at another layer; None if the file has none."""
         repeated = layer.name in self._seen
         self._seen.add(layer.name)
         blobs = self._blobs.get(layer.name)
@@ -142,7 +142,7 @@ class Weights:
         return self._stand_in(shape)
 
     def _shared(self, name: str, layer: LayerReader, index: int, shape: Shape) -> StoredBlob | None:
-        """Return a parameter that several layers name: of those in the file, the last, which overwrites the others."""
+        """Return a parameter that several layers share: the last one in the file, since it overwrites the others."""
         owner, owned = self._owners.setdefault(name, (layer.name, shape))
         permissive = layer.specs[index].share_mode == layer.specs[index].PERMISSIVE
         if not (prod(owned) == prod(shape) if permissive else owned == shape):

@@ -1,6 +1,6 @@
-"""Caffe's protobuf messages, in a package of our own; `make schema` makes caffe_pb2 of caffe.proto.
+"""Caffe's protobuf messages, in a package of our own. `make schema` generates caffe_pb2 from caffe.proto.
 
-The messages of single layers are reached through LayerParameter, so that a new one is a change of caffe.proto only.
+The messages of single layers are reached through LayerParameter, so that a new one changes only caffe.proto.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From the neutral graph to Caffe's layers. One file a family, one function an operator; importing registers them."""
+"""Writes the graph as Caffe's layers: a file for each family of operators, a function for each operator.
+
+Importing the package registers all of them.
+"""
 
 from pipeline.caffe.write import (
     activation,

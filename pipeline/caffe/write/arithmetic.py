@@ -1,4 +1,4 @@
-"""Arithmetic with numpy's broadcasting: constants become Power, Scale and Bias, blobs Eltwise or two-bottom forms."""
+"""Arithmetic with numpy's broadcasting: Power, Scale and Bias for constants, Eltwise or two bottoms for blobs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _reciprocal(array: np.ndarray) -> np.ndarray:
 
 
 def _blob_first(net: CaffeBuilder, a: Operand, b: Operand) -> tuple[Blob, Operand]:
-    """Order the operands of a commutative operation: a blob, then perhaps a constant."""
+    """Return the operands of a commutative operation in an order with a blob first."""
     if isinstance(a, Blob):
         return a, b
     if isinstance(b, Blob):
@@ -94,18 +94,18 @@ def _blob_first(net: CaffeBuilder, a: Operand, b: Operand) -> tuple[Blob, Operan
 
 
 def constant(net: CaffeBuilder, parameter: Parameter) -> Blob:
-    """Make a constant a blob."""
+    """Return a constant as a blob."""
     message = {"shape": {"dim": parameter.shape}}
     return net.layer("Parameter", [], parameter.shape, parameters=[parameter], parameter_param=message)
 
 
 def as_blob(net: CaffeBuilder, operand: Operand) -> Blob:
-    """Make a constant a blob, and leave a blob."""
+    """Return an operand as a blob."""
     return constant(net, operand) if isinstance(operand, Parameter) else operand
 
 
 def _core(shape: Shape, whole: Shape) -> tuple[int, int]:
-    """Find the axes of `whole`, from and to, that a shape broadcast to it does not have as 1."""
+    """Return the range of axes (first, last + 1) of `whole` outside of which a shape has only ones."""
     aligned = (1,) * (len(whole) - len(shape)) + shape
     own = [axis for axis, size in enumerate(aligned) if size != 1]
     return (own[0], own[-1] + 1) if own else (0, 0)
@@ -118,7 +118,7 @@ def _with_constant(
     layer: Callable[[CaffeBuilder, Blob, Parameter, int], Blob],
     with_number: Callable[[Blob], Blob],
 ) -> Blob:
-    """Combine x with a constant: by `layer`, whose parameter covers the axes that the constant has."""
+    """Return x combined with a constant by `layer`, whose parameter covers only the axes that the constant has."""
     x = layers.expand(net, x, broadcast(x.shape, other.shape))
     if other.size == 1:
         return with_number(x)
@@ -134,7 +134,7 @@ def _with_smaller(
     layer: Callable[[CaffeBuilder, Blob, Blob, int], Blob],
     of_equals: Callable[[Blob, Blob], Blob],
 ) -> Blob:
-    """Combine two blobs of different shapes: by `layer` with two bottoms where one needs no tiling."""
+    """Return two blobs of different shapes combined: by `layer` with two bottoms if one of them needs no tiling."""
     shape = broadcast(x.shape, other.shape)
     if x.shape != shape:
         x, other = other, x
@@ -229,7 +229,7 @@ def write_min(node: Node, net: CaffeBuilder) -> None:
 
 
 def _expanded(node: Node, net: CaffeBuilder) -> list[Blob]:
-    """Return all inputs as blobs of the output's shape; constants are filled in where there is a blob of it."""
+    """Return all inputs as blobs of the output's shape. Constants are computed from another input if it is a blob."""
     operands = [net.operand(node.input(i)) for i in range(len(node.inputs))]
     wide = {each: layers.expand(net, each, node.output.shape) for each in operands if isinstance(each, Blob)}
     like = next(iter(wide.values()), None)

@@ -1,4 +1,4 @@
-"""The table of operators that Caffe can express, and what their writers build with: layers and the blobs between."""
+"""The registry of operators that Caffe can express, and the builder for their writers: layers and blobs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.graph.writers import NetBuilder, Writers
 
 Array = np.ndarray[Any, Any]
 
-LARGEST = (1 << 31) - 1  # elements of a blob, which Caffe counts in an int
+LARGEST = (1 << 31) - 1  # elements of a blob, since Caffe counts them in an int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blob:
-    """A tensor between layers. Which name it has is known to the builder only."""
+    """A tensor between layers. Only the builder knows its name."""
 
     shape: Shape
 
@@ -35,10 +35,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
-    """A blob of weights that a layer holds. `array` makes it when it is written, and not before.
+    """A blob of weights in a layer. `array` makes the numbers only when they are written.
 
-    `source` names the weight that it holds unchanged, but perhaps in another shape; layers whose parameters have
-    one source share them.
+    `source` is the name of the weight if the numbers are unchanged, though perhaps in another shape. Parameters with
+    the same source are shared between layers.
     """
 
     shape: Shape
@@ -51,27 +51,27 @@ class Parameter:
         return prod(self.shape)
 
     def scalar(self) -> float:
-        """Return the number that a parameter of one element holds."""
+        """Return the number in a parameter of one element."""
         return float(self.array().reshape(-1)[0])
 
     def reshaped(self, shape: Shape) -> Parameter:
-        """Return the same numbers in another shape."""
+        """Return a parameter with the same numbers in another shape."""
         return Parameter(shape, lambda: self.array().reshape(shape), self.source)
 
     def broadcast(self, shape: Shape) -> Parameter:
-        """Repeat the numbers to fill `shape`, by numpy's rule."""
+        """Return a parameter that is broadcast to `shape` by numpy's rule."""
         if shape == self.shape:
             return self
         return Parameter(shape, lambda: np.broadcast_to(self.array(), shape))
 
     def map(self, function: Callable[[Array], Array], shape: Shape | None = None) -> Parameter:
-        """Make other numbers of these, in the same shape or in `shape`."""
+        """Return a parameter with the results of a function of the array, in the same shape or in `shape`."""
         return Parameter(self.shape if shape is None else shape, lambda: function(self.array()))
 
 
 @dataclass(slots=True, eq=False)
 class Layer:
-    """A layer to be: its parameter messages are dicts as protobuf's constructors take them."""
+    """A layer that is being built. Its parameter messages are dicts for protobuf's constructors."""
 
     name: str
     kind: str
@@ -83,10 +83,10 @@ class Layer:
 
 
 class CaffeBuilder(NetBuilder):
-    """Collects the layers of a net, and knows which blob is which value of the graph.
+    """Collects the layers of a net, and knows the blobs of the values of the graph.
 
-    Layers bear the names of their nodes: of several, the one that makes the node's value does, and the others are
-    called `<node>_<part>`. A value's blob has the value's own name.
+    The layer that makes the value of a node has the name of the node; other layers for the node are called
+    `<node>_<part>`. The blob of a value has the name of the value.
     """
 
     title = "Caffe 1.0"
@@ -109,28 +109,28 @@ class CaffeBuilder(NetBuilder):
     # ---- What writers take ----
 
     def blob(self, value: Value) -> Blob:
-        """Return the blob of a value; a weight becomes one by a layer that holds it."""
+        """Return the blob of a value. For a weight, a layer that holds it is added."""
         if value.name not in self._blobs:
             self._blobs[value.name] = self._weight_layer(value)
         return self._blobs[value.name]
 
     def parameter(self, value: Value) -> Parameter | None:
-        """Return a weight as a parameter; None for what is computed."""
+        """Return a weight as a parameter; None for a computed value."""
         if value.name not in self.graph.weights:
             return None
         return Parameter(value.shape, partial(self.graph.weights.__getitem__, value.name), value.name)
 
     def operand(self, value: Value) -> Blob | Parameter:
-        """Return a weight as a parameter, all else as a blob."""
+        """Return a weight as a parameter, and any other value as a blob."""
         return self.parameter(value) or self.blob(value)
 
     def weights(self, node: Node, index: int, what: str) -> Parameter:
-        """Return an input that must be a weight; refuse one that is computed."""
+        """Return an input that must be a weight. Raises UnsupportedError if it is computed."""
         found = self.parameter(node.input(index))
         return found or self.refuse(f"its {what} are computed while the network runs; Caffe's are part of the layer")
 
     def is_used(self, value: Value) -> bool:
-        """Return whether a node takes the value, or the graph gives it."""
+        """Return whether a node takes the value, or it is an output of the graph."""
         return value.name in self.used
 
     # ---- What writers make ----
@@ -145,7 +145,7 @@ class CaffeBuilder(NetBuilder):
         parameters: Sequence[Parameter] = (),
         **messages: Mapping[str, Any],
     ) -> Blob:
-        """Add a layer with one top of `shape`, by default that of the first bottom."""
+        """Add a layer, and return its only top, of `shape`, by default that of the first bottom."""
         shapes = [bottoms[0].shape if shape is None else shape]
         return self.layer_many(kind, bottoms, shapes, part=part, parameters=parameters, **messages)[0]
 
@@ -159,7 +159,7 @@ class CaffeBuilder(NetBuilder):
         parameters: Sequence[Parameter] = (),
         **messages: Mapping[str, Any],
     ) -> tuple[Blob, ...]:
-        """Add a layer with a top for each of `shapes`; it and its tops are called by `part`, by default its type."""
+        """Add a layer, and return its tops, one for each of `shapes`. They are named after `part`, or else the type."""
         for shape in shapes:
             self._check_size(shape)
         for message in messages.values():
@@ -179,9 +179,9 @@ class CaffeBuilder(NetBuilder):
         return tops
 
     def give(self, node: Node, *blobs: Blob | None) -> None:
-        """End a node: its outputs are these blobs, which get the values' names; None for one that nobody uses.
+        """End a node: its outputs are these blobs, which get the names of the values. None stands for an unused output.
 
-        A blob that is another value's already is passed on by a layer of its own.
+        If a blob already belongs to another value, then a layer that copies it is added.
         """
         for index, (value, blob) in enumerate(zip(node.outputs, blobs, strict=True)):
             if blob is None:
@@ -197,21 +197,21 @@ class CaffeBuilder(NetBuilder):
     # ---- What the walk over the nodes does ----
 
     def begin(self, node: Node) -> None:
-        """Start to write a node: layers that are added now are named after it."""
+        """Start to write a node, after which the layers added from now on are named."""
         super().begin(node)
         self._made = {}
 
     def stand_in(self, node: Node) -> None:
-        """Give the outputs of a node that was refused a blob each, so that later nodes are checked too."""
+        """Make a blob for each output of a node that was refused, so that later nodes are checked, too."""
         for value in node.outputs:
             self._blobs[value.name] = self._named(Blob(value.shape), value.name)
 
     def outputs(self) -> tuple[Blob, ...]:
-        """End the net: give the outputs' blobs in the graph's order, each consumed by no layer and one output only.
+        """End the net, and return the blobs of the outputs in the order of the graph.
 
-        Caffe gives away the blobs that no layer consumes, so one that is wanted and consumed too is passed on by
-        a Split, and one that is neither goes into a Silence. The second and later tops of a layer are passed on
-        too: Caffe would give them, but OpenCV, asked for them by name, gives the first.
+        The outputs of a Caffe net are the blobs that no layer consumes. So an output that is consumed, too, gets a copy
+        by a Split, and other blobs that no layer consumes go into a Silence. Second and later tops of a layer get a
+        copy, too, because OpenCV returns the first top if it is asked for them by name.
         """
         self._node, self._made = None, {}
         wanted = [self.blob(value) for value in self.graph.outputs]
@@ -250,7 +250,7 @@ class CaffeBuilder(NetBuilder):
             self.refuse(f"it needs a blob of shape {shape}, and Caffe's hold 1 to {LARGEST:,} numbers")
 
     def _check_numbers(self, message: Mapping[str, Any]) -> None:
-        """Refuse numbers that the integer fields of a prototxt cannot hold."""
+        """Raise UnsupportedError for numbers that the integer fields of a prototxt cannot hold."""
         for name, value in message.items():
             for number in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(number, int) and abs(number) > LARGEST:

@@ -19,9 +19,9 @@ Ints = Sequence[int]
 
 
 def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict[str, Any]:
-    """Return the fields of a window: for two axes one number where they agree, else _h and _w; else one an axis.
+    """Return the fields of a window: for two axes one number, or _h and _w if they differ; else one for each axis.
 
-    cuDNN convolves over two axes only, so other numbers of axes ask for Caffe's own engine.
+    Other numbers of axes than two select Caffe's own engine, because cuDNN convolves only over two.
     """
     message: dict[str, Any] = {} if len(kernel) == 2 else {"engine": "CAFFE"}
     for name, numbers, default in (("kernel_size", kernel, 0), ("stride", stride, 1), ("pad", pad, 0)):
@@ -40,7 +40,7 @@ def geometry(kernel: Ints, stride: Ints, pad: Ints, dilation: Ints = ()) -> dict
 
 
 def _counts(x: Blob, kernel: Ints, stride: Ints, pad: Ints, dilation: Ints) -> tuple[int, ...]:
-    """Count the windows along each spatial axis (conv_layer.cpp, compute_output_shape)."""
+    """Return the number of windows along each spatial axis (conv_layer.cpp, compute_output_shape)."""
     return tuple(
         (size + 2 * pad[i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i, size in enumerate(x.shape[2:])
     )
@@ -63,7 +63,7 @@ def _convolved(
     term: Operand | None,
     message: dict[str, Any],
 ) -> Blob:
-    """Add the layer, with its bias inside where that is a constant, else behind it."""
+    """Return the result of the layer, with its bias in the layer if it is constant, else added afterwards."""
     message = {"num_output": shape[1]} | message
     if isinstance(term, Parameter):
         return net.layer(kind, [x], tuple(shape), parameters=[weight, term], convolution_param=message)
@@ -73,7 +73,7 @@ def _convolved(
 
 
 def _cropped(net: CaffeBuilder, y: Blob, starts: Ints, sizes: Ints) -> Blob:
-    """Cut the spatial axes of y: `sizes` places from `starts` on."""
+    """Return y with its spatial axes cut to `sizes`, beginning at `starts`."""
     for axis, (start, size) in enumerate(zip(starts, sizes, strict=True), 2):
         y = layers.cut(net, y, axis, start, start + size)
     return y
@@ -110,7 +110,7 @@ def conv_transpose(node: Node[ConvTranspose], net: CaffeBuilder) -> None:
     op = node.operator
     kernel, stride, dilation, begins = op.kernel_shape, op.strides, op.dilations, op.begins
     ends = [end - more for end, more in zip(op.ends, op.output_padding, strict=True)]
-    # With taps of zeros behind the kernel, there is more to take off at the end: at best as much as at the begin.
+    # Zeros at the end of the kernel extend the output there, so that the pads at both ends may become equal.
     taps = [
         gap // d if gap > 0 and gap % d == 0 else -(min(end, 0) // d)
         for end, d, gap in zip(ends, dilation, (b - e for b, e in zip(begins, ends, strict=True)), strict=True)

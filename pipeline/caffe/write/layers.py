@@ -1,6 +1,6 @@
-"""Caffe's layers as functions of blobs, with the shapes they give; several are left out where they would do nothing.
+"""The layers of BVLC Caffe 1.0 as functions of blobs. Several of them add no layer if it would do nothing.
 
-Only what BVLC Caffe 1.0 has. The longer compositions stand with the operators that need them.
+Longer combinations of layers are in the files of the operators that need them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pipeline.graph.values import Shape
 
 
 def reshape(net: CaffeBuilder, x: Blob, shape: Shape, part: str = "") -> Blob:
-    """Reshape x; the batch size stays free, where x's first axis and `shape` allow it.
+    """Return x in another shape, with a free batch size if possible.
 
-    Sizes that stay at their place are copied, of the others the first is inferred.
+    Sizes that do not change are copied (0 in Caffe), and the first of the others is inferred (-1).
     """
     if shape == x.shape:
         return x
@@ -45,12 +45,12 @@ def negative(net: CaffeBuilder, x: Blob) -> Blob:
 
 
 def complement(net: CaffeBuilder, x: Blob, part: str = "not") -> Blob:
-    """Return 1 - x, which is `not` of 0 and 1."""
+    """Return 1 - x, the negation of x if it is 0 or 1."""
     return power(net, x, scale=-1.0, shift=1.0, part=part)
 
 
 def filled(net: CaffeBuilder, x: Blob, number: float) -> Blob:
-    """Fill x's shape with one number: Power takes no notice of its bottom where scale is 0 (power_layer.cpp)."""
+    """Return a blob of x's shape filled with a number: Power ignores its bottom if scale is 0 (power_layer.cpp)."""
     return power(net, x, scale=0.0, shift=number, part="constant")
 
 
@@ -65,7 +65,7 @@ def threshold(net: CaffeBuilder, x: Blob, level: float, part: str = "") -> Blob:
 
 
 def weighted_sum(net: CaffeBuilder, xs: Sequence[Blob], coefficients: Sequence[float] = (), part: str = "") -> Blob:
-    """Add blobs of one shape, each times its coefficient where they are given."""
+    """Return the sum of blobs of one shape, each times its coefficient if there are any."""
     message: dict[str, Any] = {"operation": "SUM"}
     if any(number != 1 for number in coefficients):
         message["coeff"] = list(coefficients)
@@ -82,22 +82,22 @@ def difference(net: CaffeBuilder, a: Blob, b: Blob, part: str = "difference") ->
 
 
 def product(net: CaffeBuilder, xs: Sequence[Blob], part: str = "product") -> Blob:
-    """Multiply blobs of one shape."""
+    """Return the product of blobs of one shape."""
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "PROD"}) if len(xs) > 1 else xs[0]
 
 
 def maximum(net: CaffeBuilder, xs: Sequence[Blob], part: str = "max") -> Blob:
-    """Return the largest of blobs of one shape, place by place."""
+    """Return the elementwise maximum of blobs of one shape."""
     return net.layer("Eltwise", xs, part=part, eltwise_param={"operation": "MAX"}) if len(xs) > 1 else xs[0]
 
 
 def scale(net: CaffeBuilder, x: Blob, factor: Blob | Parameter, axis: int, part: str = "") -> Blob:
-    """Multiply x by `factor`, whose axes are those of x from `axis` on."""
+    """Return x times `factor`, whose axes are those of x from `axis` on."""
     return _along(net, "Scale", x, factor, axis, part)
 
 
 def bias(net: CaffeBuilder, x: Blob, term: Blob | Parameter, axis: int, part: str = "") -> Blob:
-    """Add `term` to x, whose axes are those of x from `axis` on."""
+    """Return x plus `term`, whose axes are those of x from `axis` on."""
     return _along(net, "Bias", x, term, axis, part)
 
 
@@ -113,7 +113,7 @@ def _along(net: CaffeBuilder, kind: str, x: Blob, other: Blob | Parameter, axis:
 
 
 def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int], part: str = "") -> tuple[Blob, ...]:
-    """Cut x into pieces of `sizes`, all positive, along an axis."""
+    """Return x cut into pieces of `sizes`, all positive, along an axis."""
     if len(sizes) == 1:
         return (x,)
     shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
@@ -131,7 +131,7 @@ def cut(net: CaffeBuilder, x: Blob, axis: int, begin: int, end: int) -> Blob:
 
 
 def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> Blob:
-    """Put blobs one behind the other along an axis."""
+    """Return blobs concatenated along an axis."""
     if len(xs) == 1:
         return xs[0]
     size = sum(x.shape[axis] for x in xs)
@@ -140,7 +140,7 @@ def concat(net: CaffeBuilder, xs: Sequence[Blob], axis: int, part: str = "") -> 
 
 
 def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
-    """Repeat x so many times along an axis."""
+    """Return x repeated `tiles` times along an axis."""
     if tiles == 1:
         return x
     shape = (*x.shape[:axis], x.shape[axis] * tiles, *x.shape[axis + 1 :])
@@ -148,7 +148,7 @@ def tile(net: CaffeBuilder, x: Blob, axis: int, tiles: int) -> Blob:
 
 
 def expand(net: CaffeBuilder, x: Blob, shape: Shape) -> Blob:
-    """Broadcast x to `shape`."""
+    """Return x broadcast to `shape`."""
     x = reshape(net, x, (1,) * (len(shape) - x.rank) + x.shape)
     for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True)):
         x = tile(net, x, axis, new // old)
@@ -156,7 +156,7 @@ def expand(net: CaffeBuilder, x: Blob, shape: Shape) -> Blob:
 
 
 def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient: float = 1.0) -> Blob:
-    """Reduce (SUM, ASUM, SUMSQ, MEAN) all axes from `axis` on, which vanish."""
+    """Return the SUM, ASUM, SUMSQ or MEAN of x over all axes from `axis` on, which disappear."""
     message: dict[str, Any] = {"operation": operation, "axis": axis}
     if coefficient != 1:
         message["coeff"] = coefficient
@@ -166,7 +166,7 @@ def reduction(net: CaffeBuilder, x: Blob, axis: int, operation: str, coefficient
 def inner_product(
     net: CaffeBuilder, x: Blob, weight: Parameter, term: Parameter | None = None, axis: int | None = None
 ) -> Blob:
-    """Multiply the axes of x from `axis` (by default the last) on, as one vector, by a weight (outputs, inputs)."""
+    """Return the product of a weight (outputs, inputs) and the axes of x from `axis` (by default the last) on."""
     axis = x.rank - 1 if axis is None else axis
     outputs = weight.shape[0]
     message = {"num_output": outputs, "axis": axis, "bias_term": term is not None}
@@ -179,9 +179,10 @@ def inner_product(
 
 
 def matrix_along(net: CaffeBuilder, x: Blob, axis: int, matrix: Parameter) -> Blob:
-    """Multiply every vector along an axis by a matrix (new size, old size), by a convolution of kernel 1.
+    """Return the product of a matrix (new size, old size) and every vector of x along an axis.
 
-    The axis is made the channels; for the last one an InnerProduct does it.
+    It is computed by a convolution with a kernel of 1, for which the axis becomes the channels; along the last axis, by
+    an InnerProduct.
     """
     new, old = matrix.shape
     shape = (*x.shape[:axis], new, *x.shape[axis + 1 :])
@@ -196,5 +197,5 @@ def matrix_along(net: CaffeBuilder, x: Blob, axis: int, matrix: Parameter) -> Bl
 
 
 def softmax(net: CaffeBuilder, x: Blob, axis: int) -> Blob:
-    """Divide exp(x) by its sum along an axis."""
+    """Return exp(x) divided by its sum along an axis."""
     return net.layer("Softmax", [x], softmax_param={"axis": axis}) if axis != 1 else net.layer("Softmax", [x])

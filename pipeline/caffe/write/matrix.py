@@ -42,7 +42,7 @@ def _scaled(net: CaffeBuilder, term: Blob | Parameter, beta: float) -> Blob | Pa
 
 
 def _bias(term: Blob | Parameter | None, outputs: int) -> Parameter | None:
-    """Return a constant as the bias of an InnerProduct, None where it differs between rows."""
+    """Return a constant as the bias of an InnerProduct; None if it differs between rows."""
     if not isinstance(term, Parameter) or any(size != 1 for size in term.shape[:-1]):
         return None
     return term.reshaped(term.shape[-1:]).broadcast((outputs,))
@@ -68,9 +68,9 @@ def matmul(node: Node, net: CaffeBuilder) -> None:
 
 
 def multiply(net: CaffeBuilder, a: Blob, b: Blob) -> Blob:
-    """Multiply two blobs of matrices (..., M, K) and (..., K, N).
+    """Return the product of two blobs of matrices (..., M, K) and (..., K, N).
 
-    Each number of a times its row of b, N of them at once, then summed over K: needs M K N numbers a pair.
+    All M K N products of numbers are computed, and then summed over K, so this needs memory for as many numbers.
     """
     outer = broadcast(a.shape[:-2], b.shape[:-2])
     (m, k), n, batch = a.shape[-2:], b.shape[-1], prod(outer)

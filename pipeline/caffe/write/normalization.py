@@ -26,14 +26,14 @@ def batch_normalization(node: Node[BatchNormalization], net: CaffeBuilder) -> No
     """BatchNorm, and Scale where there is a scale or a bias."""
     x = net.blob(node.input(0))
     statistics = [net.weights(node, 3, "means"), net.weights(node, 4, "variances")]
-    one = Parameter((1,), lambda: np.ones(1, np.float32))  # a factor of 0 would stand for no statistics at all
+    one = Parameter((1,), lambda: np.ones(1, np.float32))  # a factor of 0 would mean that there are no statistics
     message = {"use_global_stats": True, "eps": node.operator.epsilon}
     y = net.layer("BatchNorm", [x], parameters=[*statistics, one], batch_norm_param=message)
     net.give(node, _affine(node, net, y, 1))
 
 
 def _affine(node: Node, net: CaffeBuilder, y: Blob, axis: int) -> Blob:
-    """Apply scale (input 1) and bias (input 2), whose axes are y's from `axis` on: Scale or Bias."""
+    """Return y times scale (input 1) plus bias (input 2), whose axes are those of y from `axis` on."""
     factor, term = (net.operand(node.input(i)) if node.has_input(i) else None for i in (1, 2))
     if isinstance(factor, Parameter) and isinstance(term, Parameter) and factor.shape == term.shape:
         message = {"axis": axis, "num_axes": len(factor.shape), "bias_term": True}
@@ -94,7 +94,7 @@ def lrn(node: Node[LRN], net: CaffeBuilder) -> None:
 
 
 def _band(channels: int, size: int) -> np.ndarray:
-    """Return the matrix that sums `size` neighbouring channels: of an even number, one more after than before."""
+    """Return the matrix that sums `size` neighbouring channels; if even, one more of them after than before."""
     distance = np.arange(channels) - np.arange(channels)[:, None]
     return ((distance <= size // 2) & (distance >= -((size - 1) // 2))).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Padding by values, which Caffe has no layer for: one-hot convolutions pad with 0, Bias adds other values."""
+"""Padding with a value, for which Caffe has no layer: one-hot convolutions pad with 0, Bias adds other values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Pairs = Sequence[tuple[int, int]]
 
 
 def padded(net: CaffeBuilder, x: Blob, pairs: Pairs, value: float = 0.0) -> Blob:
-    """Return x with (begin, end) more places, for each axis; negative ones crop.
+    """Return x padded by (begin, end) on each axis, where negative numbers crop.
 
-    Where places are 0 first, adding `value` to them, and 0 to all others, changes no number of x.
+    The pads are first 0. Then `value` is added to them, and 0 to all other numbers, so that x itself stays exact.
     """
     for axis, (begin, end) in enumerate(pairs):
         if begin < 0 or end < 0:
@@ -38,7 +38,7 @@ def padded(net: CaffeBuilder, x: Blob, pairs: Pairs, value: float = 0.0) -> Blob
 
 
 def _one_axis(net: CaffeBuilder, x: Blob, axis: int, pair: tuple[int, int]) -> Blob:
-    """Pad one axis with zeros, as the height of an image of one channel."""
+    """Return x with one axis padded with zeros, as if it were the height of an image with one channel."""
     inner = prod(x.shape[axis + 1 :])
     image = layers.reshape(net, x, (prod(x.shape[:axis]), 1, x.shape[axis], inner))
     y = _with_zeros(net, image, pair, (0, 0), group=1)
@@ -46,9 +46,9 @@ def _one_axis(net: CaffeBuilder, x: Blob, axis: int, pair: tuple[int, int]) -> B
 
 
 def _with_zeros(net: CaffeBuilder, x: Blob, rows: tuple[int, int], columns: tuple[int, int], group: int) -> Blob:
-    """Pad images with zeros: each channel convolved with a kernel that is 1 at one place.
+    """Return images padded with zeros: each channel is convolved with a kernel that is 1 at one place.
 
-    Caffe pads both sides alike, by the larger one; the kernel's size takes off what is too much.
+    Caffe pads both sides alike, here by the larger pad; the size of the kernel removes what is too much on the other.
     """
     pads = max(rows), max(columns)
     kernel = 2 * pads[0] - sum(rows) + 1, 2 * pads[1] - sum(columns) + 1

@@ -1,6 +1,6 @@
-"""Pooling: Caffe's own rounding up where it gives the wanted windows, else cut behind or padded in front.
+"""Pooling. If Caffe's rounding up does not give the wanted windows, the result is cut, or the input is padded.
 
-Caffe pools two axes of four. One axis is the width of images of height 1; three axes are pooled in two steps.
+Caffe pools two of four axes. A single axis becomes the width of images of height 1; three are pooled in two steps.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from pipeline.graph.operators import AveragePool, GlobalAveragePool, GlobalMaxPo
 from pipeline.graph.operators.pooling import covered_places
 from pipeline.graph.values import Graph, Node
 
-LOWEST = float(np.finfo(np.float32).min)  # what Caffe's max pooling starts from
+LOWEST = float(np.finfo(np.float32).min)  # the value from which Caffe's max pooling starts
 
 
 @dataclass(frozen=True, slots=True)
 class PoolingWindow:
-    """Windows along one axis: `count` of them, the first starting `pad` places before the axis."""
+    """The windows along one axis: `count` of them, the first of which starts `pad` places before the axis."""
 
     kernel: int
     stride: int
     pad: int
     count: int
-    divisors: tuple[int, ...] = ()  # what an average of each window is divided by
+    divisors: tuple[int, ...] = ()  # of the average of each window
 
     def span(self) -> int:
-        """How many places there are from the first window's start to the last one's end."""
+        """Return the number of places from the start of the first window to the end of the last one."""
         return (self.count - 1) * self.stride + self.kernel
 
 
 def every_place(size: int) -> PoolingWindow:
-    """Windows that leave an axis as it is."""
+    """Return windows that leave an axis as it is."""
     return PoolingWindow(1, 1, 0, size, (1,) * size)
 
 
 def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[PoolingWindow]) -> Blob:
-    """Pool the last axes of x (N, C, ...): one, two or three."""
+    """Return x (N, C, ...) pooled over its last axes: one, two or three."""
     n, c, *spatial = x.shape
     counts = [window.count for window in windows]
     if len(windows) == 2:
@@ -61,7 +61,7 @@ def pooled(net: CaffeBuilder, x: Blob, method: str, windows: Sequence[PoolingWin
 
 
 def caffe_counts(size: Sequence[int], windows: Sequence[PoolingWindow]) -> tuple[int, ...]:
-    """Count the windows of Caffe's Pooling along both axes (pooling_layer.cpp, Reshape).
+    """Return the number of windows of Caffe's Pooling along both axes (pooling_layer.cpp, Reshape).
 
     >>> caffe_counts((7, 7), (PoolingWindow(3, 2, 0, 3), PoolingWindow(3, 2, 1, 4)))
     (3, 4)
@@ -78,10 +78,10 @@ def _rounded_up(size: int, window: PoolingWindow) -> int:
 
 
 def _as_caffe_has_them(size: Sequence[int], windows: Sequence[PoolingWindow]) -> bool:
-    """Return whether Caffe has at least the wanted windows, in a way that readers of its files agree about.
+    """Return whether Caffe has at least the wanted windows, and all readers of its files agree on that.
 
-    They do not about a window larger than image and pads, nor about one behind an axis without pads, which Caffe
-    drops if the other axis has some.
+    They disagree on a window larger than the image with its pads, and on one after the end of an axis without pads,
+    which Caffe drops if the other axis has pads.
     """
     return all(
         window.pad < window.kernel <= n + 2 * window.pad
@@ -109,14 +109,14 @@ def _pooled_images(net: CaffeBuilder, x: Blob, method: str, rows: PoolingWindow,
 def _covered(
     net: CaffeBuilder, x: Blob, windows: Sequence[PoolingWindow], value: float
 ) -> tuple[Blob, list[PoolingWindow]]:
-    """Pad x, or cut it, to exactly the places that the windows cover."""
+    """Return x padded or cut to exactly the places that the windows cover, and the windows over that."""
     needed = [w.span() - w.pad - size for w, size in zip(windows, x.shape[2:], strict=True)]
     pairs = [(0, 0), (0, 0), *((w.pad, end) for w, end in zip(windows, needed, strict=True))]
     return padded(net, x, pairs, value), [replace(window, pad=0) for window in windows]
 
 
 def _fields(windows: Sequence[PoolingWindow]) -> dict[str, int]:
-    """Return the fields of pooling_param: one number where both axes agree, else _h and _w."""
+    """Return the fields of pooling_param: one number if both axes agree, else _h and _w."""
     message: dict[str, int] = {}
     for name, default in (("kernel", 0), ("stride", 1), ("pad", 0)):
         height, width = (getattr(window, name) for window in windows)
@@ -129,9 +129,9 @@ def _fields(windows: Sequence[PoolingWindow]) -> dict[str, int]:
 
 
 def _divided(net: CaffeBuilder, y: Blob, size: Sequence[int], windows: Sequence[PoolingWindow]) -> Blob:
-    """Turn Caffe's averages into those with the windows' own divisors.
+    """Return Caffe's averages y, corrected for the windows' own divisors.
 
-    Caffe divides by the places in image and pads (pooling_layer.cpp, Forward_cpu).
+    Caffe divides by the number of places in the image and its pads (pooling_layer.cpp, Forward_cpu).
     """
     height, width = (
         np.array(covered_places(n, w.kernel, w.stride, w.pad, w.pad, w.count, 1), np.float64)

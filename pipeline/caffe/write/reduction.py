@@ -1,4 +1,4 @@
-"""Reductions along any axes, and the largest along one."""
+"""Reductions along any axes, and searches for the largest along one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Axes = Sequence[int]
 
 
 def blocks(shape: Shape, axes: Axes) -> list[tuple[int, int]]:
-    """Group axes into runs (first, last + 1), the last run first; axes of size 1 belong anywhere.
+    """Return axes as runs (first, last + 1), the last run first. Axes of size 1 may belong to any run.
 
     >>> blocks((2, 3, 1, 4), (1, 3)), blocks((2, 3, 4), (0, 2))
     ([(1, 4)], [(2, 3), (0, 1)])
@@ -44,14 +44,14 @@ def blocks(shape: Shape, axes: Axes) -> list[tuple[int, int]]:
 
 
 def kept(shape: Shape, axes: Axes) -> Shape:
-    """Return the shape with `axes` as 1."""
+    """Return the shape with size 1 for `axes`."""
     return tuple(1 if axis in axes else size for axis, size in enumerate(shape))
 
 
 def total(net: CaffeBuilder, x: Blob, axes: Axes, *, operation: str = "SUM", coefficient: float = 1.0) -> Blob:
-    """Sum (SUM), or sum of magnitudes (ASUM) or of squares (SUMSQ) along axes, which stay as 1, times a coefficient.
+    """Return the sum (SUM), or the sum of magnitudes (ASUM) or squares (SUMSQ), along axes, times a coefficient.
 
-    Reduction takes the last axes of a blob; others are summed by a matrix of ones.
+    The axes stay, with size 1. Caffe's Reduction reduces only the last axes; others are summed by a matrix of ones.
     """
     wanted = kept(x.shape, axes)
     for first, last in blocks(x.shape, axes):
@@ -74,7 +74,7 @@ def _terms(net: CaffeBuilder, x: Blob, operation: str) -> Blob:
 
 
 def maximum(net: CaffeBuilder, x: Blob, axes: Axes) -> Blob:
-    """Find the largest along axes, which stay as 1, by max pooling over one axis that is made the height."""
+    """Return the maximum along axes, which stay with size 1, by max pooling over one axis that becomes the height."""
     for first, last in blocks(x.shape, axes):
         size, inner = prod(x.shape[first:last]), prod(x.shape[last:])
         shape = kept(x.shape, range(first, last))
@@ -135,10 +135,10 @@ def reduce_max(node: Node[ReduceMax], net: CaffeBuilder) -> None:
 
 
 def _largest(net: CaffeBuilder, x: Blob, axis: int, count: int, *, values: bool) -> Blob:
-    """Find the `count` largest along an axis in falling order, or their places; of equal ones the first comes first.
+    """Return the `count` largest `values` along an axis, or their indices, in descending order.
 
-    ArgMax puts the last of equal numbers first (argmax_layer.cpp sorts pairs of number and place), so for
-    places it gets the axis reversed.
+    Of equal numbers the first comes first. ArgMax puts the last one first (argmax_layer.cpp sorts pairs of number and
+    index), so the axis is reversed for indices.
     """
     size = x.shape[axis]
     shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])

@@ -39,7 +39,7 @@ def _repeats(x: Blob, steps: Sequence[float]) -> bool:
 
 
 def _repeated(net: CaffeBuilder, x: Blob, times: Sequence[int]) -> Blob:
-    """Repeat spatial places: a deconvolution of each channel with a kernel of ones, as large as its stride."""
+    """Return x with repeated spatial places: a deconvolution of each channel with ones, as large as its stride."""
     channels = x.shape[1]
     message = {"num_output": channels, "bias_term": False, "group": channels} | geometry(times, times, [0] * len(times))
     shape = (*x.shape[:2], *(size * count for size, count in zip(x.shape[2:], times, strict=True)))
@@ -48,7 +48,7 @@ def _repeated(net: CaffeBuilder, x: Blob, times: Sequence[int]) -> Blob:
 
 
 def _interpolation(places: np.ndarray, size: int) -> Parameter:
-    """Return the matrix that takes each place from its two neighbours on an axis of `size`."""
+    """Return the matrix that interpolates each of the `places` between its two neighbours on an axis of `size`."""
 
     def matrix() -> np.ndarray:
         low = np.floor(places).astype(int)

@@ -1,4 +1,4 @@
-"""Places of one axis picked out by constants: reversed, repeated, mirrored, gathered, permuted."""
+"""Selects constant indices along one axis, to reverse, repeat, mirror or gather, and permutes axes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from pipeline.caffe.write import layers
 from pipeline.caffe.write.builder import Blob, CaffeBuilder, Parameter
 
-MOST_PIECES = 16  # above this, a matrix of 0 and 1 is shorter than Slice and Concat
+MOST_PIECES = 16  # with more, a matrix of 0 and 1 is shorter than Slice and Concat
 LARGEST_MATRIX = 1 << 22  # elements
 
 
 def runs(places: Sequence[int]) -> list[tuple[int, int]]:
-    """Split places into runs of neighbours, as (first, last + 1).
+    """Return indices as runs of consecutive ones, each (first, last + 1).
 
     >>> runs([1, 0, 1, 2, 2])
     [(1, 2), (0, 3), (2, 3)]
@@ -30,7 +30,7 @@ def runs(places: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def select(net: CaffeBuilder, x: Blob, axis: int, places: Sequence[int]) -> Blob:
-    """Return x[..., places, ...] along an axis, by Slice and Concat, or by a matrix where these would be many."""
+    """Return x[..., places, ...] along an axis, by Slice and Concat, or by a matrix if these would be many."""
     size = x.shape[axis]
     if list(places) == list(range(size)):
         return x
@@ -46,16 +46,16 @@ def select(net: CaffeBuilder, x: Blob, axis: int, places: Sequence[int]) -> Blob
 
 
 def one_hot(places: Sequence[int], size: int) -> np.ndarray:
-    """Return the matrix whose row i is 1 at places[i]."""
+    """Return the matrix whose row i is 1 at places[i], and 0 elsewhere."""
     matrix = np.zeros((len(places), size), np.float32)
     matrix[np.arange(len(places)), list(places)] = 1
     return matrix
 
 
 def swap(net: CaffeBuilder, x: Blob, first: int, middle: int, last: int) -> Blob:
-    """Swap two neighbouring blocks of axes, [first, middle) and [middle, last).
+    """Return x with two neighbouring blocks of axes, [first, middle) and [middle, last), swapped.
 
-    Slice along the smaller block, and Concat of the pieces where the bigger one stays: no permutation layer.
+    Caffe has no layer that permutes axes, so x is sliced along the smaller block, and the pieces are concatenated.
     """
     shape = x.shape
     outer, inner = shape[:first], shape[last:]
@@ -72,7 +72,7 @@ def swap(net: CaffeBuilder, x: Blob, first: int, middle: int, last: int) -> Blob
 
 
 def transpose(net: CaffeBuilder, x: Blob, perm: Sequence[int]) -> Blob:
-    """Order the axes of x by `perm`, with few pieces: from the front or from the back, whichever needs fewer."""
+    """Return x with its axes permuted by `perm`, from the front or from the back, whichever needs fewer pieces."""
     moves = min((_moves(x.shape, perm, back) for back in (False, True)), key=lambda found: found[0])[1]
     for first, middle, last in moves:
         x = swap(net, x, first, middle, last)
@@ -80,7 +80,7 @@ def transpose(net: CaffeBuilder, x: Blob, perm: Sequence[int]) -> Blob:
 
 
 def _moves(shape: Sequence[int], perm: Sequence[int], from_back: bool) -> tuple[int, list[tuple[int, int, int]]]:
-    """Return the swaps of blocks that bring axis after axis to its place, and how many pieces they take."""
+    """Return the swaps of blocks that move one axis after the other to its place, and the number of pieces."""
     order, cost, moves = list(range(len(perm))), 0, []
 
     def sizes(first: int, last: int) -> int:
@@ -90,7 +90,7 @@ def _moves(shape: Sequence[int], perm: Sequence[int], from_back: bool) -> tuple[
         at = order.index(perm[target])
         if at == target:
             continue
-        if from_back:  # the run of axes that end up at target, target - 1, ...
+        if from_back:  # the run of axes whose final places are target, target - 1, ...
             run = 1
             while run <= at and order[at - run] == perm[target - run]:
                 run += 1

@@ -1,4 +1,4 @@
-"""What moves numbers about and changes none."""
+"""Operators that move numbers without changing them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def pad(node: Node[Pad], net: CaffeBuilder) -> None:
 
 
 def _nearest(places: np.ndarray, last: int, mode: str) -> np.ndarray:
-    """Bring places outside 0..last to it: to its ends (edge), or mirrored there as often as needed (reflect)."""
+    """Return indices with those outside 0..last moved to its ends (edge), or mirrored at them repeatedly (reflect)."""
     if mode == "edge":
         near: np.ndarray = np.clip(places, 0, last)
     else:
@@ -154,7 +154,7 @@ def gather(node: Node[Gather], net: CaffeBuilder) -> None:
 
 
 def _embedded(net: CaffeBuilder, table: Parameter, axis: int, indices: Blob) -> Blob:
-    """Return (indices..., other axes of the table...); Embed takes rows of a matrix."""
+    """Return the gathered parts of a table, (indices..., other axes...), by Embed, which takes rows of a matrix."""
     others = table.shape[:axis] + table.shape[axis + 1 :]
     rows, columns = table.shape[axis], prod(others)
     matrix = table.reshaped((rows, columns))
@@ -199,7 +199,7 @@ def space_to_depth(node: Node[SpaceToDepth], net: CaffeBuilder) -> None:
 
 
 def _blocks(net: CaffeBuilder, kind: str, x: Blob, block: int, outputs: int, group: int) -> Blob:
-    """Move between space and depth: (Cin, 1, block, block) or (Cout, 1, block, block) weights of 0 and 1."""
+    """Return x moved between space and depth, by weights (Cin or Cout, 1, block, block) of 0 and 1."""
     places = np.eye(block**2, dtype=np.float32).reshape(-1, 1, block, block)
     weights = Parameter((group * block**2, 1, block, block), lambda: np.tile(places, (group, 1, 1, 1)))
     message = {

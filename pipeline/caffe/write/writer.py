@@ -1,4 +1,4 @@
-"""A graph as a net of BVLC Caffe 1.0: every node by its writer, everything that cannot be written at once."""
+"""Writes a graph as a net of BVLC Caffe 1.0: each node by its writer, with all problems collected."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.graph.values import Graph, Shape
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Emission:
-    """A net, the comment that belongs above each layer, and the blobs of the graph's inputs and outputs in order.
+    """A net, comments for its layers, and the blobs of the graph's inputs and outputs in the order of the graph.
 
-    Caffe itself gives its outputs in alphabetical order.
+    Caffe itself returns its outputs in alphabetical order.
     """
 
     net: CaffeNet
@@ -28,10 +28,10 @@ class Emission:
 
 
 def emit(graph: Graph) -> Emission:
-    """Write a graph as a Caffe net.
+    """Return a graph as a Caffe net.
 
-    Weights are views of the graph's; those that several layers hold are shared by the name of their `param`.
-    Raises UnsupportedError with everything that Caffe 1.0 cannot express exactly.
+    Weights are views of those of the graph. Weights in several layers are shared by the name in their `param`. Raises
+    UnsupportedError with everything that Caffe 1.0 cannot express exactly.
     """
     builder, problems = _built(graph)
     if problems:
@@ -57,7 +57,7 @@ def write(graph: Graph) -> CaffeNet:
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """List everything in the graph that Caffe 1.0 cannot express exactly; reads no weights but single numbers."""
+    """Return problems for everything that Caffe 1.0 cannot express exactly. Reads only weights of a single number."""
     return _built(graph)[1]
 
 
@@ -88,12 +88,12 @@ def _arrays(layer: Layer) -> tuple[Any, ...]:
 
 
 def _key(layer: Layer, parameter: Parameter) -> str:
-    """Name what is shared: Caffe fixes the learning rate of a BatchNorm's blobs, so these stay apart."""
+    """Return the name under which a parameter is shared. Those of BatchNorms, which have a fixed rate, are separate."""
     return f"{parameter.source}_statistics" if layer.kind == "BatchNorm" else parameter.source
 
 
 def _shared(layers: Sequence[Layer]) -> dict[str, bool]:
-    """Find the weights that several parameters hold, and whether all hold them in one shape."""
+    """Return the weights that several parameters share, and whether all have the same shape."""
     shapes: dict[str, list[Shape]] = {}
     for layer in layers:
         for parameter in layer.parameters:
@@ -103,7 +103,7 @@ def _shared(layers: Sequence[Layer]) -> dict[str, bool]:
 
 
 def _specs(layer: Layer, shared: Mapping[str, bool]) -> list[ParamSpec]:
-    """Name the parameters that are shared; one whose shape differs between layers asks for equal sizes only."""
+    """Return the specs that name shared parameters. If shapes differ, only the sizes must be equal (PERMISSIVE)."""
     keys = [_key(layer, parameter) for parameter in layer.parameters]
     if not any(key in shared for key in keys):
         return []

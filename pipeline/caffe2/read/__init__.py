@@ -1,4 +1,4 @@
-"""From Caffe2 to the neutral graph; importing the package registers every reader. One file a family."""
+"""Reads Caffe2's operators into the graph, with a file for each family. Importing the package registers all readers."""
 
 from pipeline.caffe2.read import (
     activation,

@@ -1,4 +1,4 @@
-"""Windows over spatial axes, in each of the ways in which Caffe2 takes them (conv_pool_op_base.h)."""
+"""The geometry of windows over spatial axes, in each of Caffe2's notations (conv_pool_op_base.h)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Ints = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Kernel, strides, dilations and pads (all begins, then all ends) over the spatial axes."""
+    """The kernel, strides, dilations and pads (all begins, then all ends) over the spatial axes."""
 
     kernel: Ints
     strides: Ints
@@ -20,14 +20,14 @@ class Geometry:
 
 
 def geometry(op: OperatorReader, axes: int) -> Geometry:
-    """Read the geometry; a kernel that is not told is ()."""
+    """Return the geometry of an operator. A kernel that is not given is ()."""
     return Geometry(
         sizes(op, "kernel", axes, 0), sizes(op, "stride", axes, 1), sizes(op, "dilation", axes, 1), pads(op, axes)
     )
 
 
 def sizes(op: OperatorReader, name: str, axes: int, default: int) -> Ints:
-    """Read `<name>s`, `<name>`, or `<name>_h` and `<name>_w`; a default of 0 means ()."""
+    """Return `<name>s`, `<name>`, or `<name>_h` and `<name>_w`, whichever is given; a default of 0 means ()."""
     listed = op.ints(f"{name}s")
     if listed:
         if len(listed) != axes:
@@ -40,7 +40,7 @@ def sizes(op: OperatorReader, name: str, axes: int, default: int) -> Ints:
 
 
 def pads(op: OperatorReader, axes: int) -> Ints:
-    """Read `pads`, `pad`, or `pad_t`, `pad_l`, `pad_b` and `pad_r`."""
+    """Return `pads`, `pad`, or `pad_t`, `pad_l`, `pad_b` and `pad_r`, whichever is given."""
     listed = op.ints("pads")
     if listed:
         if len(listed) != 2 * axes:

@@ -1,4 +1,4 @@
-"""A Caffe2 network as a graph."""
+"""Reads a Caffe2 network as a graph."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.graph.values import Graph, Shape
 
 
 def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
-    """Read every operator as nodes; `input_shapes` gives the data inputs by blob, since a NetDef has no shapes.
+    """Return a network as a graph. `input_shapes` are those of the data inputs by blob, since a NetDef has no shapes.
 
-    Inputs keep the order of the net's external_input. Raises UnsupportedError with every operator and argument
-    that is not understood, InvalidInputError where operators do not fit each other, UsageError where the inputs
-    given are not those of the net.
+    Inputs keep the order of external_input in the net. Raises UnsupportedError with every operator and argument that is
+    not understood, InvalidInputError if operators do not fit each other, UsageError if the given inputs are not those
+    of the net.
     """
     operators = [OperatorReader(definition) for definition in net.predict.op]
     inputs = _inputs(net, operators, input_shapes)
@@ -43,7 +43,7 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
 
 
 def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: Mapping[str, Shape]) -> dict[str, Shape]:
-    """Return the data inputs in order, after checking that they are what the net needs from outside."""
+    """Return the data inputs in order. Raises UsageError if they are not exactly those that the net needs."""
     if not operators:
         raise InvalidInputError("the net holds no operator")
     made: set[str] = set()
@@ -68,7 +68,7 @@ def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: M
 
 
 def _read(operator: OperatorReader, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
-    """Add an operator's nodes; where that is not possible, give why (nothing where its inputs have told it)."""
+    """Add the nodes of an operator. Returns None, or if that failed, why (empty if it follows from its inputs)."""
     reader = READS.get(operator.type)
     if reader is None:
         return (Problem(str(operator), f"operator {operator.type} is not supported"),)
@@ -83,7 +83,7 @@ def _read(operator: OperatorReader, graph: Caffe2Reader, unread: set[str]) -> tu
         return () if blob in unread else (Problem(str(operator), f"its input {blob} holds nothing that is supported"),)
     except ShapeError as error:
         raise InvalidInputError("an operator does not fit its inputs", where=str(operator), why=str(error)) from error
-    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # what other inputs or arguments lead to
+    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # from unexpected inputs or arguments
         why = f"it has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs: {error}"
         raise InvalidInputError("an operator is not what it should be", where=str(operator), why=why) from error
     return None

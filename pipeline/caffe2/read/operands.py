@@ -1,4 +1,4 @@
-"""The inputs of operators that broadcast."""
+"""The operands of operators that broadcast."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pipeline.graph.values import Value
 
 
 def operands(op: OperatorReader, net: Caffe2Reader) -> tuple[Value, Value]:
-    """Return two inputs that broadcast by numpy's rule.
+    """Return two inputs in shapes that broadcast by numpy's rule.
 
-    With `broadcast`, the second's axes are those of the first from `axis` on, or its last ones.
+    With the argument `broadcast`, the axes of the second input are those of the first from `axis` on, or its last ones.
     """
     a, b = net.values(op.inputs)
     if not op.int("broadcast", 0):

@@ -1,4 +1,4 @@
-"""An operator as its reader sees it: blobs, and arguments that must all be used."""
+"""An operator as its reader sees it: blobs, and arguments, all of which the reader must use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.errors import Problem, UnsupportedError
 if TYPE_CHECKING:
     from pipeline.caffe2.schema import Argument, OperatorDef
 
-# Arguments that choose how something is computed, never what; and what only training reads.
+# Arguments that select how something is computed, not what, and those that only training reads.
 _WITHOUT_MEANING = frozenset(
     {
         "cudnn_exhaustive_search",
@@ -25,10 +25,10 @@ _WITHOUT_MEANING = frozenset(
 
 
 class OperatorReader:
-    """An OperatorDef; an argument that is asked for counts as used.
+    """An OperatorDef. Arguments that are asked for count as used.
 
-    Caffe2 looks for an integer in `i` and for a float in `f` only, and so do the methods here: an argument that
-    is set otherwise is a problem, as it is there.
+    Like Caffe2, the methods look for an integer only in the field `i`, and for a float only in `f`. An argument that is
+    set in another field is a problem.
     """
 
     def __init__(self, definition: OperatorDef) -> None:
@@ -46,7 +46,7 @@ class OperatorReader:
         return name in self._arguments
 
     def ints(self, name: str) -> tuple[int, ...]:
-        """Return a list of integers, which is empty where the argument is not given."""
+        """Return a list of integers; empty if the argument is not given."""
         self._used.add(name)
         given = self._arguments.get(name)
         return tuple(given.ints) if given is not None else ()
@@ -58,12 +58,12 @@ class OperatorReader:
         return self.ints(name)
 
     def int(self, name: str, default: int | None = None) -> int:
-        """Return an integer; it must be there where there is no default."""
+        """Return an integer, which must be given if there is no default."""
         given = self._take(name, "i", default is None)
         return default if given is None and default is not None else given.i  # type: ignore[union-attr]
 
     def float(self, name: str, default: float | None = None) -> float:
-        """Return a number, as the float32 that it is."""
+        """Return a number, which is a float32, and must be given if there is no default."""
         given = self._take(name, "f", default is None)
         return default if given is None and default is not None else given.f  # type: ignore[union-attr]
 
@@ -73,13 +73,13 @@ class OperatorReader:
         return default if given is None else given.s.decode("utf-8", "replace")
 
     def unused(self) -> Iterator[Problem]:
-        """Return a problem for each argument that says something and was not asked for."""
+        """Yield a problem for each argument that was not used, although it has a meaning."""
         for name in self._arguments:
             if name not in self._used and name not in _WITHOUT_MEANING:
                 yield Problem(str(self), f"argument {self.type}.{name} is not supported")
 
     def refuse(self, reason: str) -> NoReturn:
-        """Say what about this operator is not supported."""
+        """Raise UnsupportedError for this operator."""
         raise UnsupportedError.one(str(self), reason)
 
     def _take(self, name: str, field: str, required: bool) -> Argument | None:

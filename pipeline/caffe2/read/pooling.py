@@ -68,7 +68,7 @@ def _no_dilation(op: OperatorReader, g: Geometry) -> tuple[int, ...]:
 def _rounds_up(op: OperatorReader, legacy: int, x: Value, g: Geometry) -> int:
     """Return whether sizes are rounded up.
 
-    Without any pads, Caffe lets a window start outside the image, where ONNX has none: that is refused.
+    It is refused if, without any pads, a last window would start outside the image, which Caffe allows, but not ONNX.
     """
     if legacy not in (0, _CAFFE_LEGACY_POOLING):
         op.refuse(f"argument {op.type}.legacy_pad is {legacy}, which is not supported")

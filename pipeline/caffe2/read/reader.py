@@ -1,4 +1,4 @@
-"""The table of operators, and what their readers build with: a graph whose values are named by Caffe2's blobs."""
+"""The registry of operators, and the builder for their readers: a graph whose values have the names of blobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.graph.values import Attribute, Graph, Origin, Shape, Value
 
 Array = np.ndarray[Any, Any]
 
-# Which of its outputs matter, where not all do; the others are the old shape, where each input went, masks, statistics.
+# The outputs that matter, of operators with others: the old shape, the place of each input, masks, statistics.
 _OUTPUTS = {
     "Reshape": (0,),
     "Concat": (0,),
@@ -32,14 +32,14 @@ _OUTPUTS = {
 
 
 class MissingBlob(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
-    """A blob that no operator has made, since its own could not be read."""
+    """A blob is missing, because the operator that makes it could not be read."""
 
 
 class Caffe2Reader(Builder):
     """Builds the graph of a net, operator by operator.
 
-    A value bears its blob's name. Where several operators write one blob (in place), the last one's value does,
-    and an earlier one's is called `<blob>_<type>`; an input or parameter keeps its name in any case.
+    A value has the name of its blob. If several operators write one blob (in place), the value of the last one has this
+    name, and earlier ones are called `<blob>_<type>`; but an input or parameter always keeps its name.
     """
 
     def __init__(self, name: str, weights: Mapping[str, Array], inputs: Mapping[str, Shape]) -> None:
@@ -55,7 +55,7 @@ class Caffe2Reader(Builder):
     # ---- What a reader takes ----
 
     def value(self, blob: str) -> Value:
-        """Return what a blob holds now; a parameter becomes a weight. Raises MissingBlob."""
+        """Return the current value of a blob. A parameter becomes a weight. Raises MissingBlob."""
         if blob not in self._blobs and blob in self._parameters:
             self._blobs[blob] = self._weight(blob, self._parameters[blob])
         if blob not in self._blobs:
@@ -63,16 +63,16 @@ class Caffe2Reader(Builder):
         return self._blobs[blob]
 
     def values(self, blobs: Sequence[str]) -> list[Value]:
-        """Return what several blobs hold."""
+        """Return the current values of several blobs. Raises MissingBlob."""
         return [self.value(blob) for blob in blobs]
 
     def array(self, blob: str) -> Array | None:
-        """Return the numbers of a parameter that nothing has written over, else None."""
+        """Return the numbers of a parameter that has not been overwritten; None for any other blob."""
         untouched = blob not in self._blobs or self._blobs[blob].name in self.weights
         return self._parameters.get(blob) if untouched else None
 
     def shaped(self, blob: str, shape: Shape, part: str = "shaped") -> Value:
-        """Return what a blob holds in another shape: a parameter seen so, anything else reshaped."""
+        """Return the value of a blob in another shape: a view of a parameter, or else the output of a Reshape."""
         array = self.array(blob)
         if array is None or array.shape == shape:
             return self.reshape(self.value(blob), shape, part)
@@ -86,7 +86,7 @@ class Caffe2Reader(Builder):
     # ---- What a reader makes ----
 
     def give(self, operator: GraphOperator | str, *inputs: Value | None, **attributes: Attribute) -> None:
-        """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
+        """Add the node that makes the operator's outputs. Raises ShapeError if its inputs do not fit."""
         blobs, names = self._current.outputs, self._names
         read = [i for i in _OUTPUTS.get(self._current.type, range(len(names))) if i < len(names)]
         self._taken.difference_update(names)  # reserved for this
@@ -96,7 +96,7 @@ class Caffe2Reader(Builder):
         self._blobs.update(zip([blobs[i] for i in read], values, strict=False))
 
     def give_as(self, x: Value, shape: Shape) -> None:
-        """Return `x` in another shape of as many elements."""
+        """Add a Reshape of `x`, which keeps the number of elements, as the node that makes the operator's output."""
         kept = 0
         while kept < min(len(shape), x.rank) and shape[kept] == x.shape[kept]:
             kept += 1
@@ -105,13 +105,13 @@ class Caffe2Reader(Builder):
     # ---- What the walk over the operators does ----
 
     def reserve(self, operators: Sequence[OperatorReader]) -> None:
-        """Keep the names of all blobs for the values that they are, before anything inside takes one."""
+        """Reserve the names of all blobs for their values, before other values get names."""
         self._writes = Counter(blob for operator in operators for blob in operator.outputs)
         self._taken.update(self._writes, self._parameters)
         self._fixed = {*self._parameters, *(value.name for value in self._inputs)}
 
     def read(self, operator: OperatorReader, reader: Callable[[OperatorReader, Caffe2Reader], None]) -> None:
-        """Let an operator's reader add its nodes, under the names that its outputs will have."""
+        """Call the reader of an operator, which adds nodes whose outputs have the final names of the values."""
         self._operator, self._names = operator, []
         for blob in operator.outputs:
             self._writes[blob] -= 1
@@ -121,12 +121,12 @@ class Caffe2Reader(Builder):
             reader(operator, self)
 
     def forget(self, blobs: Sequence[str]) -> None:
-        """Take note that these blobs hold nothing that could be read."""
+        """Forget the values of blobs, because the operator that overwrites them could not be read."""
         for blob in blobs:
             self._blobs.pop(blob, None)
 
     def close(self, outputs: Sequence[str]) -> Graph:
-        """Return the graph of these blobs."""
+        """Return the graph whose outputs are these blobs. Raises MissingBlob."""
         return self.finish(self.values(outputs))
 
     @property

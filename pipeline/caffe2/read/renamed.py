@@ -1,4 +1,4 @@
-"""Operators that Caffe2 has under a name of its own."""
+"""Operators that Caffe2 has under another name (see `pipeline.caffe2.renamed`)."""
 
 from __future__ import annotations
 

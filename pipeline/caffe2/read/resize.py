@@ -12,7 +12,7 @@ from pipeline.graph.operators import Gather, Resize
 from pipeline.graph.operators.resize import aligned_resize, coordinates, resized
 from pipeline.graph.values import Shape
 
-LARGEST = 1 << 24  # float32 tells no larger places apart
+LARGEST = 1 << 24  # places of an axis; float32 cannot distinguish larger ones
 
 
 @reads("ResizeNearest")
@@ -42,13 +42,13 @@ def _resized(op: OperatorReader, size: int, scale: float) -> int:
 
 
 def _picked(op: OperatorReader, old: int, scale: float) -> Array:
-    """Return the place that each new one takes its number from (caffe2/operators/resize_op.cc)."""
+    """Return the old index of each new one (caffe2/operators/resize_op.cc)."""
     new = _resized(op, old, scale)
     return np.minimum((np.arange(new, dtype=np.float32) / np.float32(scale)).astype(np.int64), old - 1)
 
 
 def _same(shape: Shape, picked: Sequence[Array], scales: Sequence[float]) -> bool:
-    """Return whether Resize picks these places with these scales."""
+    """Return whether ONNX's Resize picks these indices with these scales."""
     return all(
         np.array_equal(np.floor(coordinates(old, places.size, scale, "asymmetric")), places)
         for old, places, scale in zip(shape, picked, scales, strict=True)

@@ -1,4 +1,4 @@
-"""Operators that move numbers about and change none."""
+"""Operators that move numbers without changing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.graph.operators.checks import positive_axis
 
 
 def _numbers(op: OperatorReader, net: Caffe2Reader, name: str, place: int) -> tuple[int, ...]:
-    """Return a list of integers, which is an argument or an input that must be a parameter."""
+    """Return a list of integers: an argument, or else an input that must be a parameter."""
     if len(op.inputs) <= place:
         return op.axes(name)
     array = net.array(op.inputs[place])

@@ -1,4 +1,4 @@
-"""Caffe2's protobuf messages, in a package of our own; `make schema` makes caffe2_pb2 of caffe2.proto."""
+"""Caffe2's protobuf messages, in a package of our own. `make schema` generates caffe2_pb2 from caffe2.proto."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the neutral graph to Caffe2; importing the package registers every writer. One file a family."""
+"""Writes the graph as Caffe2's operators, with a file for each family. Importing the package registers all writers."""
 
 from pipeline.caffe2.write import (
     activation,

@@ -1,4 +1,4 @@
-"""Operators of two or more inputs whose shapes are broadcast: by Caffe2 where it can, else made equal first."""
+"""Operators whose inputs are broadcast: by Caffe2 if it can do that, or else to equal shapes first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pipeline.graph.values import Node, Shape, Value
 
 
 def give_binary(node: Node, net: Caffe2Builder, kind: str) -> None:
-    """Make the node's output of its two inputs with a Caffe2 operator that broadcasts.
+    """Add a Caffe2 operator that broadcasts its two inputs, and makes the output of the node.
 
-    A constant goes second and takes the form that runtimes of every age know: its own axes only, `broadcast`
-    and the first of them as `axis`. Two computed values are broadcast by numpy's rule, as 1.0.1 does already.
+    A constant is the second input, in the form that all versions support: with its own axes only, the argument
+    `broadcast`, and the first of these axes as `axis`. Two computed values are broadcast by numpy's rule, which 1.0.1
+    supports.
     """
     a, b = node.input(0), node.input(1)
     if node.operator.commutes and net.array(a) is not None and net.array(b) is None:
@@ -27,10 +28,10 @@ def give_binary(node: Node, net: Caffe2Builder, kind: str) -> None:
 
 
 def own_axes(net: Caffe2Builder, shape: Shape, b: Value) -> tuple[str, dict[str, int]]:
-    """Return a constant without the axes that it is only broadcast over, and the arguments that place it in `shape`.
+    """Return a constant without the axes over which it is broadcast, and the arguments that align it with `shape`.
 
-    Where its own axes do not stand together, it stays as it is and is broadcast by numpy's rule. A constant that
-    fits a batch of one fits any batch.
+    If its own axes are not consecutive, it stays as it is, to be broadcast by numpy's rule. A constant that fits a
+    batch of one fits any batch.
     """
     run = None if b.shape == shape and shape[:1] != (1,) else _run(shape, b.shape)
     if run is None:
@@ -42,7 +43,7 @@ def own_axes(net: Caffe2Builder, shape: Shape, b: Value) -> tuple[str, dict[str,
 
 
 def _run(shape: Shape, b: Shape) -> tuple[int, int] | None:
-    """Find the axes of `shape` that b has, if they stand together; None where they do not.
+    """Return the range of axes (first, last + 1) of `shape` that b has, too; None if they are not consecutive.
 
     >>> _run((2, 3, 4, 5), (3, 1, 1)), _run((2, 3, 4), (2, 1, 4)), _run((2, 3), (1,))
     ((1, 2), None, (2, 2))
@@ -54,7 +55,7 @@ def _run(shape: Shape, b: Shape) -> tuple[int, int] | None:
 
 
 def equal_shapes(net: Caffe2Builder, values: Sequence[Value]) -> list[str]:
-    """Return the blobs of values after broadcasting each to what all of them together are broadcast to."""
+    """Return the blobs of values after broadcasting all of them to their common shape."""
     shape = broadcast(*(value.shape for value in values))
     whole = [value for value in values if value.shape == shape and net.array(value) is None]
     like = whole[0] if whole else None
@@ -67,6 +68,6 @@ def _broadcast_to(net: Caffe2Builder, value: Value, shape: Shape, like: Value | 
     array = net.array(value)
     part = f"operand{index}"
     if array is not None and array.size == 1 and value.dtype == "float32" and like is not None:
-        # Shaped as another operand, so that the batch size stays free.
+        # Expanded to the shape of another operand, so that the batch size stays free.
         return net.step("ConstantFill", net.blob(like), part=part, value=float(array.item()), dtype=FLOAT)
     return net.through(net.blob(value), on_numbers(value.dtype, expand(value.shape, shape)), part)

@@ -1,4 +1,4 @@
-"""The table of writers, and what they build with: a NetDef whose blobs are named as the graph's values."""
+"""The registry of writers, and the builder for them: a NetDef whose blobs have the names of the graph's values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Step = tuple[str, Mapping[str, ArgumentValue]]  # an operator with one input, an
 FLOAT, INT32, BOOL, INT64 = 1, 2, 5, 10  # TensorProto.DataType
 TYPES = {"float32": FLOAT, "bool": BOOL, "int64": INT64}
 
-# What the schema of an operator demands beside the output that is wanted.
+# Further outputs that the schema of an operator requires.
 _FURTHER_OUTPUTS = {
     "Reshape": ("old_shape",),
     "Concat": ("split_info",),
@@ -32,7 +32,7 @@ _FURTHER_OUTPUTS = {
 class Caffe2Builder(NetBuilder):
     """Builds the net of a graph, node by node.
 
-    A blob bears its value's name; blobs inside a node are called `<first output>_<part>`. Parameters are the
+    A blob has the name of its value; other blobs of a node are called `<first output>_<part>`. Parameters are the
     weights that are used, under their own names, in the order of their first use.
     """
 
@@ -50,7 +50,7 @@ class Caffe2Builder(NetBuilder):
         self._typed = {value.name: self._cast(value) for value in graph.inputs if value.dtype != "float32"}
 
     def _cast(self, value: Value) -> str:
-        """Return an input of integers or bools as such: what is fed to Caffe2 is float32."""
+        """Return the blob of an input cast to integers or bools, because Caffe2 is fed with float32."""
         name = self.unique(f"{value.name}_{value.dtype}")
         self.op("Cast", [value.name], [name], to=TYPES[value.dtype])
         return name
@@ -58,21 +58,21 @@ class Caffe2Builder(NetBuilder):
     # ---- What a writer takes ----
 
     def blob(self, value: Value) -> str:
-        """Return the blob that holds a value; a weight becomes a parameter."""
+        """Return the blob of a value. A weight becomes a parameter."""
         if value.name in self._weights:
             return self.shaped(value, value.shape)
         return self._typed.get(value.name, value.name)
 
     def blobs(self, values: Sequence[Value | None]) -> list[str]:
-        """Return the blobs of those values that are there."""
+        """Return the blobs of those values that are not None."""
         return [self.blob(value) for value in values if value is not None]
 
     def array(self, value: Value) -> Array | None:
-        """Return the numbers of a weight, None where the value is computed."""
+        """Return the numbers of a weight; None if the value is computed."""
         return self._weights.get(value.name)
 
     def shaped(self, value: Value, shape: Shape) -> str:
-        """Return a value in another shape of as many elements: a weight is stored so, anything else reshaped."""
+        """Return the blob of a value in another shape: a weight is stored in it, any other value is reshaped."""
         array = self.array(value)
         if array is None:
             blob = self.blob(value)
@@ -87,7 +87,7 @@ class Caffe2Builder(NetBuilder):
         return self._shaped[key]
 
     def constant(self, array: Array, part: str) -> str:
-        """Return a parameter of the writer's own making, called `<output>_<part>`."""
+        """Return the blob of a new parameter, called `<output>_<part>`."""
         name = self.unique(f"{self.current.output.name}_{part}")
         self._budget.spend("weights", array.nbytes, self.current.origin)
         self._parameters[name] = array
@@ -100,13 +100,13 @@ class Caffe2Builder(NetBuilder):
         self.op(kind, inputs, [value.name for value in self.current.outputs], **arguments)
 
     def step(self, kind: str, /, *inputs: str, part: str, **arguments: ArgumentValue) -> str:
-        """Add an operator on the way there, whose output is `<output>_<part>`, and give that blob."""
+        """Add an intermediate operator, and return its output, called `<output>_<part>`."""
         name = self.unique(f"{self.current.output.name}_{part}")
         self.op(kind, inputs, [name], **arguments)
         return name
 
     def through(self, blob: str, steps: Sequence[Step], part: str = "") -> str:
-        """Send a blob through operators with one input each; the last gives the node's output, or `part`."""
+        """Apply operators with one input each to a blob. The last one makes the node's output, or else `part`."""
         if not steps and part:
             return blob
         *before, last = steps or [("Copy", {})]
@@ -126,19 +126,19 @@ class Caffe2Builder(NetBuilder):
         self._net.op.append(operator)
 
     def unique(self, name: str) -> str:
-        """Claim `name`, or the first of `name_2`, `name_3` ... that is free."""
+        """Return `name`, or the first of `name_2`, `name_3` ... that is free, and reserve it."""
         return self._taken.claim(name)
 
     # ---- What the walk over the nodes does ----
 
     def begin(self, node: Node) -> None:
-        """Start to write a node; refuse one that makes an empty value."""
+        """Start to write a node. Raises UnsupportedError if it makes an empty value."""
         super().begin(node)
         if not all(value.size for value in node.outputs):
             self.refuse(f"{node.operator.name} makes an empty value")
 
     def close(self, outputs: Sequence[Value]) -> Caffe2Net:
-        """Return the net: data inputs first, then parameters; each output a blob of its own that an operator made."""
+        """Return the net, with data inputs before parameters. Each output is a blob of its own made by an operator."""
         made, given = {name for operator in self._net.op for name in operator.output}, dict[str, None]()
         for value in outputs:
             blob = value.name
@@ -151,7 +151,7 @@ class Caffe2Builder(NetBuilder):
         return Caffe2Net(self._net, dict(self._parameters))
 
 
-# How the blob behind a step is called where the operator's own name would be odd.
+# The names of blobs after a step, if not that of the operator.
 _PART = {"PadImage": "padded", "ExpandDims": "expanded", "Slice": "cropped", "Reshape": "shaped", "Transpose": "turned"}
 
 

@@ -33,7 +33,7 @@ def conv(node: Node[Conv], net: Caffe2Builder) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Transposed:
-    """The geometry of a ConvTranspose, and how its kernel has to be changed for Caffe2."""
+    """The geometry of a ConvTranspose, and its changes for Caffe2."""
 
     kernel: Ints
     strides: Ints
@@ -46,14 +46,14 @@ class _Transposed:
         return _Transposed(op.kernel_shape, op.strides, op.pads, op.dilations, op.output_padding)
 
     def lifted(self) -> _Transposed:
-        """Put an axis of size 1 before the only one."""
+        """Return the geometry with an axis of size 1 before its only axis."""
         (begin, end), one = self.pads, (1,)
         return _Transposed(
             one + self.kernel, one + self.strides, (0, begin, 0, end), one + self.dilations, (0, *self.output_padding)
         )
 
     def settled(self) -> _Transposed:
-        """Take the output padding from the pads at the ends as far as they go: those only crop."""
+        """Return the geometry with the output padding subtracted from the pads at the ends, as far as possible."""
         axes = len(self.kernel)
         less = tuple(min(pair) for pair in zip(self.output_padding, self.pads[axes:], strict=True))
         ends = tuple(end - x for end, x in zip(self.pads[axes:], less, strict=True))
@@ -61,7 +61,7 @@ class _Transposed:
         return replace(self, pads=self.pads[:axes] + ends, output_padding=rest)
 
     def spread(self, w: Array) -> tuple[_Transposed, Array]:
-        """Replace dilation by zeros in the kernel, and output padding that reaches a stride by zeros at its end."""
+        """Return geometry and kernel with zeros for dilation in it, and for output padding of a stride at its end."""
         after = tuple(
             more if more >= stride else 0 for more, stride in zip(self.output_padding, self.strides, strict=True)
         )
@@ -109,7 +109,7 @@ def conv_transpose(node: Node[ConvTranspose], net: Caffe2Builder) -> None:
 
 
 def _filters(node: Node[ConvTranspose], net: Caffe2Builder, w: Value, shape: Shape, kernels: Array | None) -> list[str]:
-    """Return the kernel's blob, or one for each group."""
+    """Return the blob of the kernel, or one for each group."""
     group = node.operator.group
     array = net.array(w)
     if group == 1:
@@ -123,7 +123,7 @@ def _filters(node: Node[ConvTranspose], net: Caffe2Builder, w: Value, shape: Sha
 
 
 def _grouped(node: Node, net: Caffe2Builder, x: str, filters: list[str], how: dict[str, Ints], *, lifted: bool) -> None:
-    """Add a ConvTranspose for each group, the bias, and what brings the output to its rank."""
+    """Add a ConvTranspose for each group, the bias, and if `lifted` a Reshape to the rank of the output."""
     bias = [net.blob(node.input(2))] if node.has_input(2) else []
     if len(filters) == 1:
         steps = [("Squeeze", {"dims": (2,)})] if lifted else []
@@ -151,7 +151,7 @@ def _grouped(node: Node, net: Caffe2Builder, x: str, filters: list[str], how: di
 
 
 def _conv_transpose_3d(node: Node[ConvTranspose], net: Caffe2Builder, geometry: _Transposed) -> None:
-    """Put zeros between the input's numbers, and convolve with the kernel turned round."""
+    """Insert zeros between the numbers of the input, and convolve with the reversed kernel."""
     x, w, group = node.input(0), node.input(1), node.operator.group
     array = net.array(w)
     if array is None:
@@ -181,7 +181,7 @@ def _conv_transpose_3d(node: Node[ConvTranspose], net: Caffe2Builder, geometry: 
 
 
 def _with_zeros_between(net: Caffe2Builder, x: Value, strides: Ints) -> tuple[str, Shape]:
-    """Put stride - 1 zeros between the places of each spatial axis."""
+    """Return x with stride - 1 zeros between the places of each spatial axis, and its shape."""
     blob, shape = net.blob(x), x.shape
     for axis, stride in enumerate(strides, 2):
         if stride == 1:

@@ -1,4 +1,4 @@
-"""A graph as a Caffe2 network."""
+"""Writes a graph as a Caffe2 network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.graph.values import Graph
 
 
 def write(graph: Graph) -> Caffe2Net:
-    """Write every node as operators that Caffe2 1.0.1 has on a CPU and later releases read the same.
+    """Return a network with operators that Caffe2 1.0.1 has on a CPU, and that later releases read alike.
 
     Raises UnsupportedError with every node that has no exact counterpart.
     """
@@ -25,14 +25,14 @@ def write(graph: Graph) -> Caffe2Net:
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return what `write` would refuse, without keeping what it writes."""
+    """Return the problems that `write` would raise."""
     return _written(graph)[1]
 
 
 def _fixed(graph: Graph, net: Caffe2Net) -> tuple[Problem, ...]:
-    """Return what the net would only run with as many rows as there can be, where the numbers tell how many there are.
+    """Return problems for nodes that need to know the number of rows, if that depends on the data.
 
-    The net is read again, since some operators are written with extents of their inputs.
+    To find them the net is read again, since some operators are written with sizes of their inputs.
     """
     if not any(isinstance(node.operator, CHOOSING) for node in graph.nodes):
         return ()

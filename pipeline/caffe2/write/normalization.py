@@ -34,7 +34,7 @@ def batch_normalization(node: Node[BatchNormalization], net: Caffe2Builder) -> N
 
 
 def _affine(node: Node, net: Caffe2Builder, scale: int, bias: int) -> list[str]:
-    """Return the blobs of scale and bias, which Caffe2 cannot do without."""
+    """Return the blobs of scale and bias, which Caffe2 requires: ones and zeros if there are none."""
     channels = node.input(0).shape[1]
     given = net.blob(node.input(scale)) if node.has_input(scale) else ""
     offset = net.blob(node.input(bias)) if node.has_input(bias) else ""

@@ -1,4 +1,4 @@
-"""Pooling. The static input size tells how many windows there are, so that no rounding mode is needed."""
+"""Pooling. The number of windows is known from the static input size, so no rounding mode is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOWEST = float(np.finfo(np.float32).min)
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Windows over the spatial axes: after cropping the input to `shape`, exactly `counts` with these pads."""
+    """Windows over the spatial axes: exactly `counts` with these pads, after cropping the input to `shape`."""
 
     shape: Shape
     kernel: Ints
@@ -29,9 +29,9 @@ class Windows:
 
     @staticmethod
     def over(shape: Shape, kernel: Ints, strides: Ints, begins: Ints, counts: Ints) -> Windows:
-        """Find the pads at the end that give `counts` windows by Caffe2's rule, which rounds down.
+        """Return windows with the pads at the end that give `counts` by Caffe2's rule, which rounds down.
 
-        Where the last window ends a stride or more before the input does, the rest of the input is cropped.
+        If the last window ends a stride or more before the input, the rest of the input is cropped.
         """
         sizes, ends = [], []
         for size, k, stride, begin, count in zip(shape[2:], kernel, strides, begins, counts, strict=True):
@@ -42,7 +42,7 @@ class Windows:
 
     @property
     def fit(self) -> bool:
-        """Return whether Caffe2 takes the pads: each must be smaller than the kernel."""
+        """Return whether Caffe2 accepts the pads: each must be smaller than the kernel."""
         return all(max(pair) < k for *pair, k in zip(self.begins, self.ends, self.kernel, strict=True))
 
     @property
@@ -51,7 +51,7 @@ class Windows:
         return {"kernels": self.kernel, "strides": self.strides, "pads": self.begins + self.ends}
 
     def padded(self, value: float) -> tuple[list[Step], Windows]:
-        """Pad the input by an operator of its own, so that the windows need no pads."""
+        """Return steps that pad the input, and windows without pads for it."""
         steps = pad(self.shape, (0, 0, *self.begins), (0, 0, *self.ends), value=value)
         sizes = (size + sum(ends) for size, *ends in zip(self.shape[2:], self.begins, self.ends, strict=True))
         zeros = (0,) * len(self.kernel)
@@ -99,7 +99,7 @@ def average_pool(node: Node[AveragePool], net: Caffe2Builder) -> None:
 
 
 def _counted_ends(node: Node[AveragePool], shape: Shape) -> Ints:
-    """Return the pads at the end as far as a window reaches into them."""
+    """Return the pads at the end, but only as far as a window reaches into them."""
     pads, counts = node.operator.pads, node.output.shape[2:]
     axes = len(counts)
     reach = [

@@ -39,7 +39,7 @@ def _scales(node: Node[Resize]) -> tuple[float, ...]:
 
 
 def _nearest(node: Node[Resize], places: dict[int, Array]) -> tuple[float, ...] | None:
-    """Return the scales with which ResizeNearest picks the same numbers; None where there are none.
+    """Return the scales with which ResizeNearest picks the same numbers; None if there are none.
 
     It takes int(place / scale), in float32 (caffe2/operators/resize_op.cc).
     """
@@ -56,7 +56,7 @@ def _nearest(node: Node[Resize], places: dict[int, Array]) -> tuple[float, ...] 
 
 
 def _gather(node: Node[Resize], net: Caffe2Builder, places: dict[int, Array]) -> None:
-    """Gather along each axis in turn; linear interpolation mixes two neighbours: low + (high - low) part."""
+    """Gather along each axis in turn. Linear interpolation combines two neighbours: low + (high - low) part."""
     blob, linear = net.blob(node.input(0)), node.operator.mode == "linear"
     *_, last_axis = places
     for axis, at in places.items():

@@ -1,4 +1,4 @@
-"""Operators that move numbers about and change none."""
+"""Operators that move numbers without changing them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of shape as steps: operators with one input, planned from static shapes, that leave the batch free."""
+"""Changes of shape as sequences of operators with one input, planned from static shapes, for any batch size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.graph.values import Shape
 
 
 def reshape(old: Shape, new: Shape) -> list[Step]:
-    """Change a shape; leading sizes that stay are copied, a first one that does not is inferred.
+    """Return steps that change a shape. Equal leading sizes are copied (0); else the first size is inferred (-1).
 
     >>> reshape((2, 3, 4), (2, 12)), reshape((2, 3, 4), (6, 4))
     ([('Reshape', {'shape': (0, 12)})], [('Reshape', {'shape': (-1, 4)})])
@@ -25,12 +25,12 @@ def reshape(old: Shape, new: Shape) -> list[Step]:
 
 
 def tile(repeats: Sequence[int]) -> list[Step]:
-    """Repeat along each axis; Caffe2 tiles one axis at a time."""
+    """Return steps that repeat along each axis. Caffe2 tiles one axis at a time."""
     return [("Tile", {"tiles": count, "axis": axis}) for axis, count in enumerate(repeats) if count != 1]
 
 
 def expand(old: Shape, new: Shape) -> list[Step]:
-    """Broadcast a shape to another.
+    """Return steps that broadcast a shape to another.
 
     >>> [kind for kind, _ in expand((3, 1), (2, 3, 4))]
     ['ExpandDims', 'Tile', 'Tile']
@@ -42,7 +42,9 @@ def expand(old: Shape, new: Shape) -> list[Step]:
 
 
 def crop(shape: Shape, bounds: Sequence[tuple[int, int]]) -> list[Step]:
-    """Keep first..last (exclusive) of each axis; Caffe2 slices one axis at a time, and an end of -1 is the end.
+    """Return steps that crop each axis to bounds (first, last + 1).
+
+    Caffe2 slices one axis at a time, and an end of -1 means the end of the axis.
 
     >>> crop((2, 5), [(0, 2), (1, 5)])
     [('Slice', {'starts': (0, 1), 'ends': (-1, -1)})]
@@ -57,14 +59,17 @@ def crop(shape: Shape, bounds: Sequence[tuple[int, int]]) -> list[Step]:
 
 
 def crop_ends(shape: Shape, sizes: Shape) -> list[Step]:
-    """Keep the first places of each axis."""
+    """Return steps that crop each axis at its end."""
     return crop(shape, [(0, size) for size in sizes])
 
 
 def pad(
     shape: Shape, begins: Sequence[int], ends: Sequence[int], mode: str = "constant", value: float = 0.0
 ) -> list[Step]:
-    """Pad each axis, or crop it where negative. PadImage pads the last two of four axes; others are moved there."""
+    """Return steps that pad each axis, or crop it if negative.
+
+    PadImage pads the last two of four axes; others are reshaped to be among these.
+    """
     turns = {
         axis: _turns(size, begin, end, mode)
         for axis, (size, begin, end) in enumerate(zip(shape, begins, ends, strict=True))
@@ -79,7 +84,7 @@ def pad(
     for axis, turn in turns.items():
         before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
         steps += reshape(shape, (before, 1, shape[axis], after))
-        # To mirror one place is to repeat it; PadImage would read outside the image.
+        # Mirroring a single place repeats it, but PadImage would read outside the image.
         here = {"mode": "edge"} if mode == "reflect" and shape[axis] == 1 else how
         steps += [("PadImage", {"pads": (begin, 0, end, 0), **here}) for begin, end in turn]
         whole = (*shape[:axis], shape[axis] + begins[axis] + ends[axis], *shape[axis + 1 :])
@@ -89,9 +94,10 @@ def pad(
 
 
 def _turns(size: int, begin: int, end: int, mode: str) -> list[tuple[int, int]]:
-    """Divide a padding into those that one PadImage can do: it mirrors once, and reads beyond the image for more.
+    """Return a padding as several that PadImage can do, each of fewer than `size` places if it mirrors.
 
-    An axis that was mirrored up to a border of its image is mirrored there again.
+    PadImage would read outside the image for more. After all of the axis has been mirrored at one end, it is mirrored
+    again there.
 
     >>> _turns(3, 1, 2, "reflect"), _turns(3, 1, 7, "reflect"), _turns(3, 1, 7, "edge")
     ([(1, 2)], [(1, 2), (0, 5)], [(1, 7)])
@@ -109,7 +115,7 @@ def _turns(size: int, begin: int, end: int, mode: str) -> list[tuple[int, int]]:
 
 
 def on_numbers(dtype: str, steps: list[Step]) -> list[Step]:
-    """Wrap steps that Caffe2 has for numbers only, so that they do for bools too."""
+    """Return steps, which Caffe2 supports only for numbers, wrapped in casts if they are for bools."""
     if dtype != "bool" or not steps:
         return steps
     return [("Cast", {"to": INT32}), *steps, ("Cast", {"to": BOOL})]

@@ -1,6 +1,6 @@
-"""What an operator is in terms of simpler ones, for formats that have no form of their own for it. One file a family.
+"""Expresses operators in terms of simpler ones, for formats that cannot write them. There is one file per family.
 
-Each function is given a node and returns values of the types that the node's outputs have.
+Each function gets a node, and returns values of the same types as its outputs.
 """
 
 from pipeline.graph.expansions import activation, arithmetic, convolution, normalization, pooling, reduction, shape

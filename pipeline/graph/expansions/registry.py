@@ -1,4 +1,4 @@
-"""The table of expansions, and the walk that expands what a format has no form for."""
+"""The table of expansions by operator, and a function that expands what a format cannot write."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ R = TypeVar("R", bound=Value | tuple[Value, ...])
 
 
 def expands(operator: type[O]) -> Callable[[Callable[[Node[O], Builder], R]], Callable[[Node[O], Builder], R]]:
-    """Decorate the expansion of an operator; raises ValueError where it already has one."""
+    """Decorate the expansion of an operator. Raises ValueError if it already has one."""
     return EXPANSIONS.register(operator.name)
 
 
 def expanded(graph: Graph, has: Callable[[Node, Graph], bool]) -> Graph:
-    """Expand the nodes for which `has` does not hold, and what they are expanded to, where an expansion is known.
+    """Expand, repeatedly, the nodes for which `has` does not hold and that have an expansion.
 
     Given:
         y = TopK(x, largest=0)               and has holds for TopK with largest=1 only
@@ -51,7 +51,7 @@ def expanded(graph: Graph, has: Callable[[Node, Graph], bool]) -> Graph:
 
 
 def _parts(node: Node, expansion: Expansion, net: Builder) -> list[Node]:
-    """Return the nodes of an expansion, of which the last ones give the node's own outputs."""
+    """Return the nodes of an expansion. The last of them make the outputs of the expanded node."""
     with net.at(node.name, node.origin):
         made = expansion(node, net)
     outputs = made if isinstance(made, tuple) else (made,)

@@ -173,9 +173,9 @@ class LogSoftmax(AlongAxis):
 
 @operator
 class Dropout(Operator):
-    """y = x, as at inference; in training numbers become 0 with probability `ratio`, the others are divided by 1 - it.
+    """y = x, as at inference; in training numbers become 0 with probability `ratio`, others are divided by 1 - ratio.
 
-    Kept for those who train the network further.
+    It is kept for training the network further.
     """
 
     ratio: float = 0.5

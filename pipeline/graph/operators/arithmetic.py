@@ -53,7 +53,7 @@ class Binary(Operator):
 
 
 class Variadic(Operator):
-    """A function of one or more inputs, which gives a single one back."""
+    """A function of one or more inputs, which returns a single input unchanged."""
 
     variadic: ClassVar[bool] = True
 
@@ -78,7 +78,7 @@ class Neg(Unary):
 
 @operator
 class Sign(Unary):
-    """y = 1, 0 or -1, as x is."""
+    """y = the sign of x: 1, 0 or -1."""
 
 
 @operator
@@ -103,12 +103,12 @@ class Reciprocal(FloatUnary):
 
 @operator
 class Floor(FloatUnary):
-    """y = the largest integer up to x."""
+    """y = the largest integer <= x."""
 
 
 @operator
 class Ceil(FloatUnary):
-    """y = the smallest integer from x on."""
+    """y = the smallest integer >= x."""
 
 
 @operator

@@ -9,7 +9,7 @@ from pipeline.graph.values import Shape, Value
 
 
 def positive_axis(axis: int, rank: int) -> int:
-    """Count an axis from the front: -1 is the last of `rank`.
+    """Return an axis counted from the front: -1 is the last of `rank`. Raises ShapeError for no axis.
 
     >>> positive_axis(-1, 4)
     3
@@ -20,7 +20,7 @@ def positive_axis(axis: int, rank: int) -> int:
 
 
 def positive_axes(axes: Ints, rank: int) -> Ints:
-    """Count several different axes from the front, in the order given."""
+    """Return several different axes counted from the front, in the given order."""
     positive = tuple(positive_axis(axis, rank) for axis in axes)
     if len(set(positive)) < len(positive):
         raise ShapeError(f"axes {axes} of {rank} name one twice")
@@ -28,7 +28,7 @@ def positive_axes(axes: Ints, rank: int) -> Ints:
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """Return the shape that `shapes` are broadcast to, by numpy's rule.
+    """Return the shape to which `shapes` are broadcast, by numpy's rule.
 
     >>> broadcast((2, 3, 4, 4), (3, 1, 1), ())
     (2, 3, 4, 4)
@@ -43,31 +43,31 @@ def broadcast(*shapes: Shape) -> Shape:
 
 
 def check_broadcast_to(what: str, value: Value, shape: Shape) -> None:
-    """Require that `value` can be broadcast to `shape` and does not make it larger."""
+    """Raise ShapeError unless `value` can be broadcast to `shape` without making it larger."""
     if broadcast(value.shape, shape) != shape:
         raise ShapeError(f"{what} of shape {value.shape} does not fit {shape}")
 
 
 def check_rank(x: Value, rank: int) -> None:
-    """Require that `x` has `rank` axes."""
+    """Raise ShapeError unless `x` has `rank` axes."""
     if x.rank != rank:
         raise ShapeError(f"needs {rank} axes, not shape {x.shape}")
 
 
 def check_minimum_rank(x: Value, rank: int) -> None:
-    """Require that `x` has at least `rank` axes."""
+    """Raise ShapeError unless `x` has at least `rank` axes."""
     if x.rank < rank:
         raise ShapeError(f"needs {rank} or more axes, not shape {x.shape}")
 
 
 def check_shape(what: str, value: Value | None, shape: Shape) -> None:
-    """Require that `value`, where it is given, has exactly `shape`."""
+    """Raise ShapeError unless `value`, if given, has exactly `shape`."""
     if value is not None and value.shape != shape:
         raise ShapeError(f"{what} has shape {value.shape}, not {shape}")
 
 
 def common_dtype(*values: Value, allowed: tuple[str, ...] = ("float32", "int64")) -> str:
-    """Return the one element type that all `values` have, which must be one of `allowed`."""
+    """Return the common element type of `values`, which must be one of `allowed`. Raises ShapeError."""
     found = {value.dtype for value in values}
     if len(found) > 1 or not found <= set(allowed):
         raise ShapeError(f"needs one of {', '.join(allowed)} for all inputs, not {', '.join(sorted(found))}")
@@ -75,14 +75,14 @@ def common_dtype(*values: Value, allowed: tuple[str, ...] = ("float32", "int64")
 
 
 def check_float(*values: Value | None) -> None:
-    """Require float32 inputs."""
+    """Raise ShapeError unless all inputs are float32."""
     for value in values:
         if value is not None and value.dtype != "float32":
             raise ShapeError(f"needs float32, not {value.dtype}")
 
 
 def check_windows(axes: int, **geometry: Ints) -> None:
-    """Require `axes` positive numbers each of kernel_shape, strides, dilations; pads are two an axis."""
+    """Raise ShapeError unless there are `axes` positive kernel sizes, strides and dilations, and two pads per axis."""
     if not 1 <= axes <= 3:
         raise ShapeError(f"windows over {axes} axes; 1, 2 or 3 are possible")
     for name, numbers in geometry.items():

@@ -19,7 +19,7 @@ else:
 class Comparison(Operator):
     """A bool for each pair of places of two inputs of one element type."""
 
-    dtypes: ClassVar[tuple[str, ...]] = ("float32", "int64")  # those that are compared
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "int64")  # the types that can be compared
 
     def infer(self, a: Value, b: Value) -> TensorType:
         common_dtype(a, b, allowed=self.dtypes)
@@ -52,7 +52,7 @@ class Less(Comparison):
 
 @operator
 class Equal(Comparison):
-    """y = a is b."""
+    """y = a == b."""
 
     commutes = True
     dtypes = ("float32", "int64", "bool")
@@ -97,7 +97,7 @@ class Not(Operator):
 
 @operator
 class IsNaN(Operator):
-    """y = whether x is not a number."""
+    """y = x is NaN."""
 
     def infer(self, x: Value) -> TensorType:
         check_float(x)

@@ -27,7 +27,7 @@ def _padded(x: Tensor, pads: Ints) -> Tensor:
 
 
 def _places(value: Value) -> int:
-    """Count the images and the places in them: everything but channels."""
+    """Return the number of places in all images of a batch, without channels."""
     return value.shape[0] * math.prod(value.shape[2:])
 
 
@@ -64,7 +64,7 @@ class Conv(DilatedWindow, Product):
         return scaled
 
 
-_WIDE = 256  # strides from which oneDNN, to which PyTorch gives float32 only, takes for ever; from 32768 on it crashes
+_WIDE = 256  # strides from which oneDNN (used for float32) is extremely slow; it crashes from 32768 on
 
 
 @operator
@@ -108,7 +108,7 @@ class ConvTranspose(DilatedWindow, Product):
         return _places(node.input(0)) * node.input(1).size
 
     def scratch_bytes(self, node: Node) -> int:
-        """Return the bytes of what is scattered to, before pads crop it."""
+        """Return the bytes of the output before it is cropped by pads."""
         return 4 * math.prod(node.output.shape[:2]) * math.prod(self.spans(node.input(0).shape[2:]))
 
     def receptive_field(self, node: Node, seen: tuple[ReceptiveField, ...]) -> tuple[ReceptiveField, ...] | None:
@@ -124,7 +124,7 @@ class ConvTranspose(DilatedWindow, Product):
 
 @operator
 class LocallyConnected(Window):
-    """Convolution with weights of its own at each place: w (OH, OW, Cout, Cin, kH, kW), b (Cout, OH, OW)."""
+    """Convolution with separate weights for each place: w (OH, OW, Cout, Cin, kH, kW), b (Cout, OH, OW)."""
 
     def infer(self, x: Value, w: Value, b: Value | None = None) -> TensorType:
         check_float(x, w, b)

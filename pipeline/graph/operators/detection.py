@@ -1,7 +1,7 @@
 """Operators that choose among many: boxes that overlap, rows that are wanted.
 
-How many they leave depends on the numbers. The shapes of what they give are those of the most that there can be: the
-first extent is a bound.
+How many rows their outputs have depends on the numbers. Their shapes are those of the largest possible outputs: the
+first extent is an upper bound.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ LOWEST = -3.4028234663852886e38  # of float32
 
 @operator
 class BoxSuppression(Operator):
-    """The boxes that are left where the better of two that overlap stands for both: their scores and their places.
+    """Non-maximum suppression in each class: the scores and the places of the boxes that remain.
 
-    scores (K, C), boxes (K, 4 C): for each of K places a score and x1, y1, x2, y2 (inclusive) in each of C columns. The
-    first column, of the background, is passed over. Each of the others leaves, one column behind the other and best
-    first, the boxes whose score is above score_threshold and whose overlap with every better one that is left, as a
-    part of what both cover, is at most iou_threshold. Caffe2's BoxWithNMSLimit (box_with_nms_limit_op.cc).
+    scores (K, C), boxes (K, 4 C): for each of K places a score and x1, y1, x2, y2 (inclusive) for each of C classes.
+    The first class, the background, is skipped. For each other class, in order, the boxes remain whose score is above
+    score_threshold and whose intersection over union with every better remaining box is at most iou_threshold, best
+    first. Caffe2's BoxWithNMSLimit (box_with_nms_limit_op.cc).
     """
 
     iou_threshold: float
@@ -52,7 +52,7 @@ class BoxSuppression(Operator):
         return torch.cat([scores[places, i] for i, places in enumerate(left, 1)]), torch.cat(left)
 
     def _left(self, scores: Tensor, corners: Tensor) -> Tensor:
-        """Return the places that one column leaves."""
+        """Return the places of the boxes that remain in one class."""
         waiting = torch.sort(scores, descending=True, stable=True).indices
         waiting = waiting[scores[waiting] > self.score_threshold]
         areas = (corners[:, 2:] - corners[:, :2] + 1).prod(1)
@@ -69,7 +69,7 @@ class BoxSuppression(Operator):
 
 @operator
 class ScatterAdd(Operator):
-    """Zeros, (size,), to which each of the values is added at the place that its index (int64, from 0) names."""
+    """Zeros, (size,), to which each value is added at its index (int64, from 0)."""
 
     size: int
 
@@ -89,7 +89,7 @@ class ScatterAdd(Operator):
 
 @operator
 class Compress(Operator):
-    """The slices of x along `axis` for which the condition (bool) holds; at most all."""
+    """The slices of x along `axis` for which the condition (bool) holds."""
 
     axis: int = 0
 

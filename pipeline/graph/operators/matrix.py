@@ -23,15 +23,15 @@ class Product(Operator):
     """x times weights (input 1), plus a bias (input 2) for each channel of the result."""
 
     def bias(self, c: np.ndarray, rank: int) -> np.ndarray:
-        """Return what is added for the bias `c`, in a shape that is broadcast to a result of `rank` axes."""
+        """Return the summand for the bias `c`, in a shape that can be broadcast to a result of `rank` axes."""
         return c.reshape(-1, *(1,) * (rank - 2))
 
     def with_plain_bias(self) -> Self:
-        """Return the product that adds its bias as it is."""
+        """Return the product with its bias added unscaled."""
         return self
 
     def scaled(self, w: np.ndarray, factor: np.ndarray) -> np.ndarray:
-        """Return the weights with those that make each channel of the result times its number in `factor` (C)."""
+        """Return the weights scaled so that each channel of the result is multiplied by its number in `factor` (C)."""
         raise NotImplementedError
 
 
@@ -66,7 +66,7 @@ class Gemm(Product):
         return torch.addmm(c, a, b, beta=self.beta, alpha=self.alpha)
 
     def fold(self, *constants: np.ndarray | None) -> np.ndarray | None:
-        """Multiply exactly enough (in float64) that every machine gives the same float32."""
+        """Multiply in float64, so that every machine computes the same float32."""
         a, b, c = (None if x is None else x.astype(np.float64) for x in (*constants, None)[:3])
         if a is None or b is None:
             return None

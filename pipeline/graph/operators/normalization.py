@@ -67,12 +67,12 @@ class InstanceNormalization(Operator):
 
 
 def _column(numbers: Tensor, x: Tensor) -> Tensor:
-    """Return (C) numbers in the shape in which they are broadcast along the channels of x."""
+    """Return (C) numbers in a shape that can be broadcast along the channels of x."""
     return numbers.reshape(-1, *(1,) * (x.ndim - 2))
 
 
 def _normalized(x: Tensor, mean: Tensor, var: Tensor, scale: Tensor | None, b: Tensor | None, epsilon: float) -> Tensor:
-    # The mean is taken off first, as Torch7 and Caffe do. PyTorch's batch_norm computes x a + (b - mean a), where
+    # The mean is subtracted first, as Torch7 and Caffe do. PyTorch's batch_norm computes x a + (b - mean a), where
     # much is lost when the variance is small against the mean.
     factor = (var + epsilon).rsqrt()
     y = (x - mean).mul_(factor if scale is None else factor * _column(scale, x))
@@ -109,7 +109,7 @@ class LayerNormalization(Operator):
 class LRN(Operator):
     """y = x / (bias + alpha / size * s) ** beta, with s the sum of squares over `size` neighbouring channels.
 
-    Of an even size, one channel more follows than precedes.
+    If the size is even, the window has one more channel after than before.
     """
 
     size: int

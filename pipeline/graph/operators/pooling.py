@@ -22,7 +22,7 @@ else:
 def pooled_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil_mode: int) -> int:
     """Return the number of windows along one axis, as ONNX counts them.
 
-    With `ceil_mode` a last window may reach past the padding, but must start inside the image or the padding
+    With `ceil_mode`, a last window may extend beyond the padding, but must start inside the image or the padding
     before it.
 
     >>> pooled_size(7, 2, 2, 0, 0, ceil_mode=0), pooled_size(7, 2, 2, 0, 0, ceil_mode=1)
@@ -38,10 +38,10 @@ def pooled_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil_
 
 
 def covered_places(size: int, kernel: int, stride: int, begin: int, end: int, count: int, padding: int) -> Ints:
-    """Give, for each of `count` windows along an axis, how many of its places an average divides by.
+    """Return, for each of `count` windows along an axis, the number of its places by which an average divides.
 
-    With `padding` these are the places in image and padding, else in the image. What `ceil_mode` adds is
-    beyond both (THNN/generic/SpatialAveragePooling.c, caffe/layers/pooling_layer.cpp).
+    With `padding`, these are the places in the image and the padding, and otherwise in the image only. Places that
+    `ceil_mode` adds count never (THNN/generic/SpatialAveragePooling.c, caffe/layers/pooling_layer.cpp).
 
     >>> covered_places(3, 3, 2, 1, 1, 2, padding=0), covered_places(4, 3, 2, 1, 1, 3, padding=1)
     ((2, 2), (3, 3, 2))
@@ -66,7 +66,7 @@ class Pooling(Window):
             raise ShapeError(f"pads {self.pads} are negative")
 
     def counts(self, shape: Shape) -> Ints:
-        """Return how many windows there are along each axis of an input of `shape`, which are rounded down."""
+        """Return the number of windows along each axis of an input of `shape`, rounded down."""
         return self._counted(shape, ceil_mode=0)
 
     def _counted(self, shape: Shape, ceil_mode: int) -> Ints:
@@ -74,7 +74,7 @@ class Pooling(Window):
         return tuple(pooled_size(*axis, ceil_mode) for axis in axes)
 
     def covered(self, x: Tensor, value: float) -> Tensor:
-        """Pad x with `value`, or crop it, so that exactly its windows fit without further padding."""
+        """Pad x with `value`, or crop it, so that its windows fit exactly."""
         ends = []
         for i, count in enumerate(self.counts(tuple(x.shape))):
             need = (count - 1) * self.strides[i] + self.extents[i] - self.begins[i] - x.shape[i + 2]
@@ -100,12 +100,12 @@ class Pooling(Window):
 
 @dataclass(frozen=True, kw_only=True)
 class RoundedPooling(Pooling):
-    """Pooling that may round up how many windows there are."""
+    """Pooling that may round the number of windows up."""
 
     ceil_mode: int = 0
 
     def counts(self, shape: Shape) -> Ints:
-        """Return how many windows there are along each axis of an input of `shape`."""
+        """Return the number of windows along each axis of an input of `shape`."""
         return self._counted(shape, self.ceil_mode)
 
 
@@ -113,7 +113,7 @@ class RoundedPooling(Pooling):
 class MaxPool(RoundedPooling, DilatedWindow):
     """The largest number in each window. Padding is -FLT_MAX, as in Torch7 and Caffe.
 
-    Pads at the end decide only how many windows there are; they may be negative.
+    Pads at the end only determine the number of windows, and may be negative.
     """
 
     def check_pads(self, x: Value) -> None:
@@ -138,7 +138,7 @@ class AveragePool(RoundedPooling):
     count_include_pad: int = 0
 
     def divisors(self, shape: Shape) -> tuple[Ints, ...]:
-        """Return, for each axis of an input of `shape`, how many places the average of each window divides by."""
+        """Return, for each axis of an input of `shape`, the divisor of each window."""
         geometry = zip(shape[2:], self.kernel_shape, self.strides, self.begins, self.ends, strict=True)
         return tuple(
             covered_places(*axis, count, self.count_include_pad)

@@ -74,7 +74,7 @@ class ReduceMean(Reduction):
 
 @operator
 class ReduceMax(AnyReduction):
-    """The largest."""
+    """The maximum."""
 
     def evaluate(self, x: Tensor) -> Tensor:
         return x.amax(self.axes, keepdim=self.keepdim)
@@ -82,7 +82,7 @@ class ReduceMax(AnyReduction):
 
 @operator
 class ReduceMin(AnyReduction):
-    """The smallest."""
+    """The minimum."""
 
     def evaluate(self, x: Tensor) -> Tensor:
         return x.amin(self.axes, keepdim=self.keepdim)
@@ -146,7 +146,7 @@ class Search(Operator):
 
 @operator
 class ArgMax(Search):
-    """Where the largest stands."""
+    """The index of the maximum."""
 
     def evaluate(self, x: Tensor) -> Tensor:
         return torch.argmax(x, self.axis, keepdim=bool(self.keepdims))
@@ -154,7 +154,7 @@ class ArgMax(Search):
 
 @operator
 class ArgMin(Search):
-    """Where the smallest stands."""
+    """The index of the minimum."""
 
     def evaluate(self, x: Tensor) -> Tensor:
         return torch.argmin(x, self.axis, keepdim=bool(self.keepdims))
@@ -162,9 +162,9 @@ class ArgMin(Search):
 
 @operator
 class TopK(Operator):
-    """The k largest (or smallest) along an axis in falling (rising) order, and where they stand (int64).
+    """The k largest (or smallest) numbers along an axis in falling (rising) order, and their indices (int64).
 
-    Of equal numbers the first comes first.
+    Equal numbers are in the order of their indices.
     """
 
     k: int

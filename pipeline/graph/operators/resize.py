@@ -21,7 +21,7 @@ else:
 
 
 def resized(shape: Shape, scales: Floats, sizes: Ints) -> Shape:
-    """Return the shape after resizing: `sizes` where given, else floor(size * scale) of each axis."""
+    """Return the shape after resizing: `sizes` if given, or else floor(size * scale) for each axis."""
     given: Ints | Floats = sizes or scales
     if len(given) != len(shape) or not all(0 < number < math.inf for number in given):
         raise ShapeError(f"scales {scales} or sizes {sizes} do not fit shape {shape}")
@@ -34,7 +34,7 @@ def resized(shape: Shape, scales: Floats, sizes: Ints) -> Shape:
 
 
 def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
-    """Return the place in the old axis that each place of the new one looks at, in float64.
+    """Return the coordinate on the old axis for each place of the new one, in float64.
 
     >>> coordinates(3, 5, 5 / 3, "align_corners").tolist()
     [0.0, 0.5, 1.0, 1.5, 2.0]
@@ -47,7 +47,7 @@ def coordinates(old: int, new: int, scale: float, mode: str) -> np.ndarray:
 
 @operator
 class Resize(Operator):
-    """x with other sizes: mode nearest takes the number at the coordinate's floor, linear interpolates."""
+    """x with other sizes: mode nearest takes the number at the floor of the coordinate, linear interpolates."""
 
     scales: Floats = ()
     mode: str = "nearest"
@@ -63,7 +63,7 @@ class Resize(Operator):
         return TensorType(resized(x.shape, self.scales, self.sizes))
 
     def steps(self, old: Shape, new: Shape) -> Floats:
-        """Return how many times larger each axis becomes."""
+        """Return the factor by which each axis grows."""
         return tuple(b / a for a, b in zip(old, new, strict=True)) if self.sizes else self.scales
 
     def evaluate(self, x: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class Resize(Operator):
 
 
 def aligned_resize(old: Shape, new: Shape) -> Resize:
-    """Return the linear Resize that leaves the corners where they are, by scales: sizes would fix the batch."""
+    """Return a linear Resize with aligned corners. It has scales, since sizes would fix the batch size."""
     scales = tuple(map(_scale, old, new))
     return Resize(scales=scales, mode="linear", coordinate_transformation_mode="align_corners")
 

@@ -22,7 +22,7 @@ ANY = ("float32", "int64", "bool")
 
 
 class Moving(Operator):
-    """The numbers of the input, elsewhere; where that leaves the type, they are left too."""
+    """The numbers of the input at other places. If the type does not change, it is the identity."""
 
     moves_only = True
 
@@ -31,12 +31,12 @@ class Moving(Operator):
 
 
 class Reshaping(Moving):
-    """The same numbers in the same order in another shape: these differ in how they say which, and in nothing else."""
+    """The same numbers in the same order in another shape. The operators differ only in how they express the shape."""
 
     keeps_places = False
 
     def reshaped(self, old: Shape) -> Shape:
-        """Return the shape that `old` becomes; raises ShapeError where it cannot."""
+        """Return the new shape for `old`. Raises ShapeError if that is impossible."""
         raise NotImplementedError
 
     def infer(self, x: Value) -> TensorType:
@@ -47,7 +47,7 @@ class Reshaping(Moving):
 
 
 def reshaped(old: Shape, shape: Ints) -> Shape:
-    """Resolve a wanted shape: 0 copies the size at its place, one -1 takes what is left.
+    """Return the new shape for `shape`, where 0 copies a size, and one -1 is inferred.
 
     >>> reshaped((2, 3, 4), (0, -1))
     (2, 12)
@@ -129,7 +129,7 @@ class Squeeze(Reshaping):
 
 @operator
 class Unsqueeze(Reshaping):
-    """Insert axes of size 1, which stand at `axes` of the result."""
+    """Insert axes of size 1, at the positions `axes` of the result."""
 
     axes: Ints
 
@@ -143,7 +143,7 @@ class Unsqueeze(Reshaping):
 
 @operator
 class Concat(Operator):
-    """The inputs one behind the other along `axis`."""
+    """The inputs joined along `axis`."""
 
     axis: int
 
@@ -191,7 +191,7 @@ class Split(Moving):
 
 
 def slice_bounds(size: int, start: int, end: int) -> tuple[int, int]:
-    """Return start and end as places of an axis: negative ones count from its end, both are cut to the axis.
+    """Return start and end clipped to an axis. Negative ones count from its end.
 
     >>> slice_bounds(10, -3, 2**40)
     (7, 10)
@@ -258,7 +258,7 @@ class Tile(Moving):
 
 @operator
 class Pad(Moving):
-    """x with `pads` more places at the begin and the end of every axis; negative ones crop.
+    """x with `pads` more places at the beginning and the end of every axis; negative ones crop.
 
     The new places are `value` (constant), the nearest number (edge), or x mirrored at its border, which is
     not repeated (reflect).
@@ -270,7 +270,7 @@ class Pad(Moving):
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """The places at the begin and at the end of each axis."""
+        """The pads at the beginning and at the end of each axis."""
         axes = len(self.pads) // 2
         return tuple(zip(self.pads[:axes], self.pads[axes:], strict=True))
 
@@ -296,7 +296,7 @@ class Pad(Moving):
 
 
 def _nearest(places: Tensor, last: int, mode: str) -> Tensor:
-    """Bring places outside 0..last to it: to its ends (edge), or mirrored there as often as needed (reflect)."""
+    """Map places outside 0..last into it: to its ends (edge), or by mirroring as often as needed (reflect)."""
     if mode == "edge":
         return places.clamp(0, last)
     period = max(2 * last, 1)
@@ -306,7 +306,7 @@ def _nearest(places: Tensor, last: int, mode: str) -> Tensor:
 
 @operator
 class Gather(Operator):
-    """The slices of x along `axis` that `indices` (int64, from 0) name."""
+    """The slices of x along `axis` at `indices` (int64, from 0)."""
 
     axis: int = 0
 
@@ -329,7 +329,7 @@ class Gather(Operator):
 
 @operator
 class OneHot(Operator):
-    """1 at the index, else 0, along a new last axis of size `depth`; all 0 for an index outside it."""
+    """1 at the index, 0 elsewhere, along a new last axis of size `depth`; all 0 for an index out of range."""
 
     depth: int
 

@@ -13,7 +13,7 @@ from pipeline.graph.values import Node, Shape, Value
 
 @dataclass(frozen=True, kw_only=True)
 class Window(Operator):
-    """Windows of `kernel_shape` places, `strides` apart; `pads` are all begins, then all ends."""
+    """Windows of `kernel_shape` places, at distances `strides`. `pads` are all begins, then all ends."""
 
     kernel_shape: Ints
     strides: Ints
@@ -21,7 +21,7 @@ class Window(Operator):
 
     @property
     def axes(self) -> int:
-        """How many axes the windows slide over."""
+        """The number of axes along which the windows slide."""
         return len(self.kernel_shape)
 
     @property
@@ -31,7 +31,7 @@ class Window(Operator):
 
     @property
     def ends(self) -> Ints:
-        """The pads behind each axis."""
+        """The pads after each axis."""
         return self.pads[self.axes :]
 
     @property
@@ -41,11 +41,11 @@ class Window(Operator):
 
     @property
     def extents(self) -> Ints:
-        """How many places each window spans, those between its own included."""
+        """The extent of each window along each axis, including places between its own."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel_shape, self.spacing, strict=True))
 
     def check(self, x: Value) -> None:
-        """Raise ShapeError where the attributes do not fit each other, or x (N, C, spatial axes...)."""
+        """Raise ShapeError if the attributes do not fit each other or x (N, C, spatial axes...)."""
         geometry = {"kernel_shape": self.kernel_shape, "strides": self.strides, "dilations": self.spacing}
         check_windows(self.axes, pads=self.pads, **geometry)
         check_rank(x, self.axes + 2)
@@ -65,11 +65,11 @@ class Window(Operator):
         return tuple(spatial)
 
     def scratch_bytes(self, node: Node) -> int:
-        """Return the bytes of a padded input: of as much as its windows span."""
+        """Return the bytes of the padded input, as far as the windows extend."""
         return 4 * prod(node.input(0).shape[:2]) * prod(self.spans(node.output.shape[2:]))
 
     def spans(self, counts: Shape) -> Shape:
-        """Return how many places so many windows span along each axis, those between them included."""
+        """Return the extent of this many windows along each axis."""
         axes = zip(counts, self.strides, self.extents, strict=True)
         return tuple((count - 1) * stride + extent for count, stride, extent in axes)
 
@@ -94,7 +94,7 @@ class DilatedWindow(Window):
 
 
 def torch_padding(pads: Ints) -> list[int]:
-    """Turn ONNX's pads (all begins, then all ends) into PyTorch's (begin, end of the last axis first).
+    """Return ONNX's pads (all begins, then all ends) in PyTorch's order (begin and end of the last axis first).
 
     >>> torch_padding((1, 2, 3, 4))
     [2, 4, 1, 3]

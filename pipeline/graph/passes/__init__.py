@@ -1,4 +1,4 @@
-"""Passes: functions from a graph to a graph that computes the same numbers. None runs unless it is asked for."""
+"""Optimization passes, which map a graph to a graph that computes the same numbers. They run only on request."""
 
 from pipeline.graph.passes import cleanup, folding, pads
 from pipeline.graph.passes.changes import Change, changes

@@ -1,4 +1,4 @@
-"""What a pass has changed, found by comparing the graph before with the one after: no pass has to tell."""
+"""Finds what a pass has changed by comparing the graphs before and after it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.graph.values import Graph, Node
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one pass did to one node; `origin` is the node's place in the network that was read."""
+    """What a pass did to a node. `origin` is the place of the node in the network that was read."""
 
     by: str
     node: str
@@ -20,9 +20,9 @@ class Change:
 
 
 def changes(by: str, before: Graph, after: Graph) -> Iterator[Change]:
-    """List the nodes that are folded into others or left out, those that are other than before, and new ones.
+    """Return the nodes that were folded into others, removed, changed or added.
 
-    That a node takes or gives a value of another name, as a result of the rest, is not listed.
+    Nodes whose only change is the name of an input or output are not listed.
     """
     kept = {node.name: node for node in after.nodes}
     takers = _Takers(before.consumers(), after.producers(), kept)
@@ -42,14 +42,14 @@ def changes(by: str, before: Graph, after: Graph) -> Iterator[Change]:
 
 @dataclass(frozen=True, slots=True)
 class _Takers:
-    """Finds the node that does the work of one that is gone: it makes what that, or the last one folded, made."""
+    """Finds the node that replaces a removed one: it makes the output of that node, or of the last one folded."""
 
     consumers: Mapping[str, Sequence[Node]]
     makers: Mapping[str, Node]
     kept: Container[str]
 
     def of(self, node: Node) -> Node | None:
-        """Return that node, None where the work is not done any more."""
+        """Return the replacement of a node; None if there is none."""
         while node.output.name not in self.makers:
             following = [user for user in self.consumers.get(node.output.name, ()) if user.name not in self.kept]
             if not following:

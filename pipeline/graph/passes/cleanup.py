@@ -1,4 +1,4 @@
-"""Passes that leave out what changes no number."""
+"""Passes that remove nodes without effect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.graph.values import Graph, Node, Value
 
 @PASSES.register("remove_identity")
 def remove_identity(graph: Graph) -> Graph:
-    """Leave out nodes whose output is their input; one that gives an output of the graph stays.
+    """Remove nodes whose output equals their input, except if it is an output of the graph.
 
     Given:
         y = Identity(x)                      or Dropout, Reshape or Flatten to the same shape, Pad by nothing ...
@@ -33,7 +33,7 @@ def remove_identity(graph: Graph) -> Graph:
 
 @PASSES.register("dead_nodes")
 def dead_nodes(graph: Graph) -> Graph:
-    """Leave out nodes and weights that no output of the graph needs.
+    """Remove nodes and weights that no output of the graph needs.
 
     Given:
         y = Conv(x, w)
@@ -53,7 +53,7 @@ def dead_nodes(graph: Graph) -> Graph:
 
 
 def with_nodes(graph: Graph, nodes: Iterable[Node]) -> Graph:
-    """Return the graph with other nodes, and only the weights that these or the outputs take."""
+    """Return the graph with other nodes, and only the weights that these or the outputs use."""
     nodes = tuple(nodes)
     used = {value.name for node in nodes for value in node.inputs if value is not None}
     used |= {value.name for value in graph.outputs}

@@ -1,4 +1,4 @@
-"""Folding factors and offsets that are constants into the weights of the product before them."""
+"""Folds constant factors and offsets into the weights of the preceding product."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ZERO, ONE = np.zeros(()), np.ones(())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """y = factor x + offset for each channel (axis 1); both are (C) or (), in float64."""
+    """y = factor x + offset for each channel (axis 1). Both have shape (C) or (), in float64."""
 
     factor: Array
     offset: Array
@@ -29,10 +29,9 @@ class Affine:
 
 @PASSES.register("fold_batchnorm")
 def fold_batchnorm(graph: Graph) -> Graph:
-    """Fold BatchNormalization, and Mul and Add of a constant a channel, into the product before them.
+    """Fold BatchNormalization, and Mul and Add with a constant per channel, into the preceding product.
 
-    Only where nothing else takes the product's output and it is no output of the graph. The new weights are
-    computed in float64 and kept in float32.
+    The output of the product must have no other use. The new weights are computed in float64 and stored in float32.
 
     Given:
         y = Conv(x, w, b)                    or ConvTranspose, Gemm
@@ -68,7 +67,7 @@ def fold_batchnorm(graph: Graph) -> Graph:
 
 
 def _affine(node: Node, weights: Weights) -> tuple[Value, Affine] | None:
-    """Return the input, factor and offset that a node stands for, or None where it is not of that kind."""
+    """Return the input, factor and offset of a node; None if it is not an affine function per channel."""
     match node.operator:
         case BatchNormalization(epsilon=epsilon):
             return _of_batchnorm(node, epsilon, weights)
@@ -97,7 +96,7 @@ def _of_batchnorm(node: Node, epsilon: float, weights: Weights) -> tuple[Value, 
 
 
 def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
-    """Return a constant that is broadcast along x's channels as (C) or (), or None where it is of another kind."""
+    """Return a constant that is broadcast along the channels of x as (C) or (); None for any other."""
     if result.shape != x.shape or constant.ndim > x.rank or x.rank < 2:
         return None
     shape = (1,) * (x.rank - constant.ndim) + constant.shape
@@ -107,13 +106,13 @@ def _per_channel(constant: Array, x: Value, result: Value) -> Array | None:
 
 
 def _product(producer: Node[Product], weights: Weights) -> tuple[Array, Array] | None:
-    """Return a product's weights and bias (C) or (), or None where these are no constants of that kind."""
+    """Return the weights of a product and its bias, (C) or (); None if they are not such constants."""
     w, bias = producer.input(1), _bias(producer, weights)
     return None if w.name not in weights or bias is None else (weights[w.name], bias)
 
 
 def _folded(producer: Node[Product], product: tuple[Array, Array], affine: Affine) -> dict[str, Array]:
-    """Return the weights of a product with `affine` behind it, in float32."""
+    """Return the weights of a product that is followed by `affine`, in float32."""
     w, bias = product
     channels = producer.output.shape[1]
     factor = np.broadcast_to(affine.factor, (channels,))
@@ -128,7 +127,7 @@ def _with_weights(producer: Node[Product], values: Sequence[Value], result: Valu
 
 
 def _bias(producer: Node[Product], weights: Weights) -> Array | None:
-    """Return what a product adds to each channel, as (C) or (), or None where that is no constant a channel."""
+    """Return what a product adds to each channel, as (C) or (); None if that is not a constant per channel."""
     if not producer.has_input(2):
         return ZERO
     value = producer.input(2)

@@ -1,4 +1,4 @@
-"""Pooling whose windows are rounded up, with pads in place of the rounding."""
+"""Expresses poolings that round their windows up by explicit pads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Ints = tuple[int, ...]
 
 @PASSES.register("explicit_pads")
 def explicit_pads(graph: Graph) -> Graph:
-    """Say by pads at the end how many windows there are, so that no rounding mode is needed.
+    """Add pads at the end of poolings, so that no rounding mode is needed.
 
-    An average that counts its padding counts no place behind it: where the last window reaches there, the counted
-    padding becomes a Pad of its own.
+    An average that counts its padding does not count places beyond it. If the last window extends beyond the padding,
+    the counted padding becomes a separate Pad.
 
     Given:
         y = MaxPool(x, ceil_mode=1)
@@ -47,7 +47,7 @@ def _explicit(node: Node, taken: set[str]) -> tuple[Node, ...]:
 
 
 def _reach(pooling: RoundedPooling, node: Node) -> Ints:
-    """Return the pads at the end with which the last window fits; negative ones, which crop, may remain negative."""
+    """Return the pads at the end with which the last window fits. Pads that crop may remain negative."""
     found = []
     for axis, (begin, end) in enumerate(zip(pooling.begins, pooling.ends, strict=True)):
         last = (node.output.shape[axis + 2] - 1) * pooling.strides[axis]

@@ -1,4 +1,4 @@
-"""The table of passes by name, and running some in the order of a list."""
+"""The table of passes by name, and a function that applies some of them in order."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PASSES: Registry[Pass] = Registry("pass")
 
 
 def check(names: Iterable[str]) -> None:
-    """Raise UsageError, with the nearest name, where there is no pass of a name."""
+    """Raise UsageError, with the most similar name, for an unknown pass."""
     for name in names:
         if name not in PASSES:
             raise UsageError(f"there is no pass {name!r}", advice=nearest(name, list(PASSES)))
 
 
 def apply(graph: Graph, names: Iterable[str]) -> tuple[Graph, tuple[Change, ...]]:
-    """Run the passes of these names, one after the other; give the graph, and what each has changed.
+    """Apply the passes with these names in order; return the graph, and what each of them changed.
 
-    Raises UsageError where there is no such pass.
+    Raises UsageError for an unknown pass.
     """
     names = tuple(names)
     check(names)

@@ -1,4 +1,4 @@
-"""From ONNX to the neutral graph; importing the package registers every reader."""
+"""Reads ONNX's operators into the graph. Importing the package registers all readers."""
 
 from pipeline.onnx.read import same, shape
 from pipeline.onnx.read.network import read

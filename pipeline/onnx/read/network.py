@@ -1,4 +1,4 @@
-"""An ONNX model as a graph."""
+"""Reads an ONNX model as a graph."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _NAMES = {kind: name for name, kind in TYPES.items()}
 
 
 def read(model: OnnxModel, input_shapes: Mapping[str, Shape] = _NONE) -> Graph:
-    """Read every node of a model such as `write` makes; `input_shapes` says how large free extents are, else 1.
+    """Return a model, such as `write` makes, as a graph. Free extents of inputs are those in `input_shapes`, or else 1.
 
     Raises UnsupportedError with every node and attribute that is not understood, and for another opset,
-    InvalidInputError where nodes do not fit each other, UsageError where the inputs given are not those of the model.
+    InvalidInputError if nodes do not fit each other, UsageError if the given inputs are not those of the model.
     """
     _check_version(model.proto)
     graph = model.proto.graph
@@ -73,7 +73,7 @@ def _type(info: ValueInfoProto, given: Mapping[str, Shape]) -> TensorType:
 
 
 def _origins(proto: ModelProto) -> dict[str, Origin]:
-    """Read where each node comes from; nothing where the model does not tell, or not in this way."""
+    """Return the origin of each node by name; empty if the model has none in this form."""
     told = {entry.key: entry.value for entry in proto.metadata_props}
     try:
         found = json.loads(told.get(ORIGINS, "{}"))
@@ -87,7 +87,7 @@ def _foreign(operator: Operator) -> tuple[Problem, ...]:
 
 
 def _read(operator: Operator, origin: Origin, net: OnnxReader, unread: set[str]) -> tuple[Problem, ...] | None:
-    """Add a node; where that is not possible, give why (nothing where its inputs have told it)."""
+    """Add a node. Returns None, or if that failed, why (empty if it follows from its inputs)."""
     reader = READS.get(operator.type)
     if reader is None:
         return (Problem(str(operator), f"operator {operator.type} is not supported"),)
@@ -100,7 +100,7 @@ def _read(operator: Operator, origin: Origin, net: OnnxReader, unread: set[str])
         return () if name in unread else (Problem(str(operator), f"no node before it makes its input {name}"),)
     except ShapeError as error:
         raise InvalidInputError("a node does not fit its inputs", where=str(operator), why=str(error)) from error
-    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # what other inputs or attributes lead to
+    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # from unexpected inputs or attributes
         why = f"it has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs: {error}"
         raise InvalidInputError("a node is not what it should be", where=str(operator), why=why) from error
     return None

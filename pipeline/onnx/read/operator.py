@@ -1,4 +1,4 @@
-"""A node as its reader sees it: values, and attributes that must all be used."""
+"""A node as its reader sees it: values, and attributes, all of which the reader must use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.onnx.schema import AttributeProto, NodeProto
 
 
 class Operator:
-    """A NodeProto; an attribute that is asked for counts as used."""
+    """A NodeProto. Attributes that are asked for count as used."""
 
     def __init__(self, node: NodeProto) -> None:
         self.type = node.op_type
@@ -25,7 +25,7 @@ class Operator:
         return f"{self.name} ({self.type})"
 
     def attribute(self, name: str) -> Attribute | None:
-        """Return an attribute, None where it is not given; UnsupportedError where it is no number, word or list."""
+        """Return an attribute; None if it is not given. Raises UnsupportedError if it is no number, word or list."""
         self._used.add(name)
         given = self._attributes.get(name)
         found = _value(given) if given is not None else None
@@ -34,18 +34,18 @@ class Operator:
         return found
 
     def told(self) -> dict[str, Attribute]:
-        """Return all attributes that are numbers, words or lists."""
+        """Return all attributes that are numbers, words or lists, by name."""
         found = {name: _value(given) for name, given in self._attributes.items()}
         return {name: value for name, value in found.items() if value is not None}
 
     def unused(self) -> Iterator[Problem]:
-        """Return a problem for each attribute that was not asked for."""
+        """Yield a problem for each attribute that was not used."""
         for name in self._attributes:
             if name not in self._used:
                 yield Problem(str(self), f"attribute {self.type}.{name} is not supported")
 
     def refuse(self, reason: str) -> NoReturn:
-        """Say what about this node is not supported."""
+        """Raise UnsupportedError for this node."""
         raise UnsupportedError.one(str(self), reason)
 
 

@@ -1,4 +1,4 @@
-"""The table of operators, and what their readers build with: a graph whose values are named as the model's."""
+"""The registry of operators, and the builder for their readers: a graph whose values have the names of the model's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Missing(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
-    """A value that no node has made, since its own could not be read."""
+    """A value is missing, because the node that makes it could not be read."""
 
 
 class OnnxReader(Builder):
@@ -30,7 +30,7 @@ class OnnxReader(Builder):
         self._operator: Operator | None = None
 
     def value(self, name: str) -> Value | None:
-        """Return a value, None for "" (which is not given); a weight is taken up. Raises Missing."""
+        """Return a value; None for "", an input that is not given. A weight is added to the graph. Raises Missing."""
         if not name:
             return None
         if name not in self._values and name in self._held:
@@ -40,24 +40,24 @@ class OnnxReader(Builder):
         return self._values[name]
 
     def array(self, name: str) -> Array | None:
-        """Return the numbers of a weight, None where the name is of none."""
+        """Return the numbers of a weight; None if this is no name of a weight."""
         return self._held.get(name)
 
     def give(self, operator: GraphOperator, inputs: Sequence[str]) -> None:
-        """Add the node that makes the operator's outputs. Raises ShapeError where its inputs do not fit."""
+        """Add the node that makes the operator's outputs. Raises ShapeError if its inputs do not fit."""
         assert self._operator is not None
         read = self._operator
         values = self.add_many(operator, *map(self.value, inputs), name=read.name, outputs=read.outputs)
         self._values.update(zip(read.outputs, values, strict=True))
 
     def read(self, operator: Operator, origin: Origin, reader: Callable[[Operator, OnnxReader], None]) -> None:
-        """Let a node's reader add it."""
+        """Call the reader of a node, which adds it."""
         self._operator = operator
         with self.at(operator.name, origin):
             reader(operator, self)
 
     def close(self, outputs: Sequence[str]) -> Graph:
-        """Return the graph of these values. Raises Missing."""
+        """Return the graph whose outputs are these values. Raises Missing."""
         found = [self.value(name) for name in outputs]
         return self.finish([value for value in found if value is not None])
 

@@ -16,7 +16,7 @@ _OPERATORS = {operator.name: operator for operator in SAME + _WITH_AFFINE}
 
 @reads(*_OPERATORS)
 def same(op: Operator, net: OnnxReader) -> None:
-    """Read the operator with its attributes, those too that are inputs: behind the only one that is data."""
+    """Read the operator with its attributes, including those that are inputs after the only one with data."""
     operator = _OPERATORS[op.type]
     inputs, names = op.inputs, AS_INPUTS.get(operator, ())
     attributes: dict[str, Any] = {name: op.attribute(name) for name in operator.kinds if name not in names}
@@ -29,7 +29,7 @@ def same(op: Operator, net: OnnxReader) -> None:
 
 
 def number(op: Operator, net: OnnxReader, given: str, name: str, kind: str) -> object:
-    """Return an input that is a constant as an attribute of a `kind`, None where it is not given."""
+    """Return a constant input as the value of an attribute of this `kind`; None if it is not given."""
     if not given:
         return None
     array = net.array(given)

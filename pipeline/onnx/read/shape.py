@@ -24,7 +24,7 @@ def cast(op: Operator, net: OnnxReader) -> None:
 
 @reads("Resize")
 def resize(op: Operator, net: OnnxReader) -> None:
-    """Read what takes the number at the coordinate's floor, or mixes two."""
+    """Read a Resize that takes the number at the floor of the coordinate, or interpolates linearly."""
     mode = op.attribute("mode")
     if mode == "nearest" and op.attribute("nearest_mode") != "floor":
         op.refuse("Resize.nearest_mode is not floor")

@@ -1,4 +1,4 @@
-"""ONNX's protobuf messages, in a package of our own; `make schema` makes onnx_pb2 of onnx.proto."""
+"""ONNX's protobuf messages, in a package of our own. `make schema` generates onnx_pb2 from onnx.proto."""
 
 from __future__ import annotations
 

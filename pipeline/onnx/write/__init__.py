@@ -1,4 +1,4 @@
-"""From the neutral graph to ONNX; importing the package registers every writer."""
+"""Writes the graph as ONNX's operators. Importing the package registers all writers."""
 
 from pipeline.onnx.write import normalization, same, shape
 from pipeline.onnx.write.builder import WRITES, OnnxBuilder, writes

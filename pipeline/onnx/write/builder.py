@@ -1,4 +1,4 @@
-"""The table of writers, and what they build with: a GraphProto whose values are named as the graph's."""
+"""The registry of writers, and the builder for them: a GraphProto whose values have the names of the graph's."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Array = np.ndarray[Any, Any]
 class OnnxBuilder(NetBuilder):
     """Builds the nodes of a graph, one by one.
 
-    Values, nodes and weights bear the graph's names; a constant that an operator of ONNX takes in place of an
-    attribute is called `<node>_<attribute>`. Weights are those that are used, in the order of their first use.
+    Values, nodes and weights have the names of the graph; an attribute that is an input in ONNX becomes a constant
+    called `<node>_<attribute>`. Only weights that are used are written, in the order of their first use.
     """
 
     title = "ONNX"
 
     def __init__(self, graph: Graph) -> None:
-        self.graph = GraphProto(name=graph.name or "network")  # which must have one
+        self.graph = GraphProto(name=graph.name or "network")  # a GraphProto must have a name
         self.weights: dict[str, Array] = {}
         self._given = graph.weights
         self._taken = Names(value.name for value in (*graph.inputs, *graph.values()))
@@ -34,7 +34,7 @@ class OnnxBuilder(NetBuilder):
     # ---- What a writer takes ----
 
     def name(self, value: Value | None) -> str:
-        """Return the name of a value, "" for one that is not given; a weight becomes an initializer."""
+        """Return the name of a value; "" for None, an input that is not given. A weight becomes an initializer."""
         if value is None:
             return ""
         if value.name in self._given:
@@ -42,7 +42,7 @@ class OnnxBuilder(NetBuilder):
         return value.name
 
     def constant(self, array: Array, part: str) -> str:
-        """Return a weight of the writer's own making, called `<node>_<part>`."""
+        """Return the name of a new weight, `<node>_<part>`."""
         name = self._taken.claim(f"{self.current.name}_{part}")
         self.weights[name] = array
         return name
@@ -50,7 +50,7 @@ class OnnxBuilder(NetBuilder):
     # ---- What a writer makes ----
 
     def give(self, inputs: Sequence[str], **attributes: Attribute) -> None:
-        """Add the operator of the node's name, which makes its outputs."""
+        """Add the operator of the same name as the node's, which makes its outputs."""
         node = self.current
         self.node(node.operator.name, inputs, [value.name for value in node.outputs], node.name, **attributes)
         self.graph.node[-1].doc_string = str(node.origin)
@@ -58,7 +58,7 @@ class OnnxBuilder(NetBuilder):
     def node(
         self, kind: str, inputs: Sequence[str], outputs: Sequence[str], name: str, /, **attributes: Attribute
     ) -> None:
-        """Add any operator; inputs at the end that are not given are left out."""
+        """Add any operator. Inputs at the end that are not given are left out."""
         given = list(inputs)
         while given and not given[-1]:
             given.pop()
@@ -66,10 +66,10 @@ class OnnxBuilder(NetBuilder):
         made.attribute.extend(attribute(key, value) for key, value in attributes.items())
         self.graph.node.append(made)
 
-    # ---- What the network makes at its end ----
+    # ---- The end of the network ----
 
     def outputs(self, values: Sequence[Value]) -> list[str]:
-        """Return the outputs of the network by name: each a value of its own, that a node makes."""
+        """Return the names of the outputs of the network, each of which is made a value of its own by a node."""
         made = {name for node in self.graph.node for name in node.output}
         found: list[str] = []
         for value in values:
@@ -82,7 +82,7 @@ class OnnxBuilder(NetBuilder):
 
 
 def attribute(name: str, value: Attribute) -> AttributeProto:
-    """Return an attribute, whose type says in which field its value is.
+    """Return an attribute, with its value in the field of its type.
 
     >>> attribute("alpha", 1.0).f, list(attribute("pads", (0, 1)).ints)
     (1.0, [0, 1])

@@ -1,4 +1,4 @@
-"""A graph as an ONNX model."""
+"""Writes a graph as an ONNX model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.onnx.write.builder import WRITES, OnnxBuilder
 
 
 def write(graph: Graph) -> OnnxModel:
-    """Write every node as operators of opset 17.
+    """Return a model with operators of opset 17.
 
     Raises UnsupportedError with every node that has no exact counterpart.
     """
@@ -44,22 +44,22 @@ def write(graph: Graph) -> OnnxModel:
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return what `write` would refuse, without keeping what it writes."""
+    """Return the problems that `write` would raise."""
     return _written(graph)[2]
 
 
 def _written(graph: Graph) -> tuple[Graph, OnnxBuilder, tuple[Problem, ...]]:
-    # Runtimes do not agree on how windows are rounded up; pads at the end say it to all of them.
+    # Runtimes disagree on rounding up the number of windows, but not on pads at the end.
     graph = expanded(explicit_pads(graph), WRITES.has)
     net = OnnxBuilder(graph)
     return graph, net, WRITES.write(graph, net)
 
 
 def _typed(name: str, value: Value, free: Mapping[str, TensorType]) -> ValueInfoProto:
-    """Return the type of a value; of one whose extents depend on a free batch, the first or none is its name."""
+    """Return the type of a value. Extents that depend on a free batch have its name, or are left open."""
     info = ValueInfoProto(name=name)
     info.type.tensor_type.elem_type = TYPES[value.dtype]
-    info.type.tensor_type.shape.SetInParent()  # which a scalar has too
+    info.type.tensor_type.shape.SetInParent()  # a scalar has a shape, too
     any_batch = free[value.name].shape if value.name in free else value.shape
     for extent, freely in zip(value.shape, any_batch, strict=True):
         dim = info.type.tensor_type.shape.dim.add()

@@ -1,4 +1,4 @@
-"""Normalisations, whose scale and bias ONNX cannot do without."""
+"""Normalisations, for which ONNX requires scale and bias."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.onnx.write.builder import OnnxBuilder, writes
 
 @writes(BatchNormalization, InstanceNormalization)
 def by_channel(node: Node, net: OnnxBuilder) -> None:
-    """Write the operator of the same name, with a scale of ones and a bias of zeros where there is none."""
+    """Write the operator of the same name, with a scale of ones and a bias of zeros if there are none."""
     x = node.input(0)
     statistics = [net.name(value) for value in node.inputs[3:]]
     net.give([net.name(x), *_affine(node, net, x.shape[1:2]), *statistics], **node.operator.attributes)
@@ -24,7 +24,7 @@ def _whole(node: Node[LayerNormalization], graph: Graph) -> bool:
 
 @writes(LayerNormalization, where=_whole)
 def layer_normalization(node: Node[LayerNormalization], net: OnnxBuilder) -> None:
-    """Write the operator of the same name, with a scale of ones where there is none."""
+    """Write the operator of the same name, with a scale of ones if there is none."""
     net.give([net.name(node.input(0)), *_affine(node, net, _normalized(node))], **node.operator.attributes)
 
 

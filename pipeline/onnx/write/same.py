@@ -1,4 +1,4 @@
-"""Operators that ONNX has under the same name, where it and its runtimes mean the same by them."""
+"""Operators that ONNX has under the same name, as far as its runtimes agree on their meaning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pipeline.onnx.write.builder import Array, OnnxBuilder, writes
 
 
 def write(node: Node, net: OnnxBuilder) -> None:
-    """Write the operator with its attributes, those that ONNX takes as inputs behind the others."""
+    """Write the operator with its attributes; those that are inputs in ONNX come after the other inputs."""
     attributes = node.operator.attributes
     inputs = [net.name(value) for value in node.inputs]
     for name in AS_INPUTS.get(type(node.operator), ()):
@@ -39,7 +39,7 @@ def write(node: Node, net: OnnxBuilder) -> None:
 
 
 def constant(value: object, kind: str, dtype: str) -> Array:
-    """Return an attribute as a constant: a number of the input's own kind, `dtype`, or a list of int64.
+    """Return an attribute as a constant: a float of the input's type `dtype`, a list of float32, or integers as int64.
 
     >>> constant(0.5, "float", "float32"), constant(3, "int", "float32")
     (array(0.5, dtype=float32), array([3]))
@@ -50,7 +50,7 @@ def constant(value: object, kind: str, dtype: str) -> Array:
 
 
 def _fits(node: Node[Window], graph: Graph) -> bool:
-    """Return whether pads are as runtimes take them: not below 0, and no window lies in the padding alone."""
+    """Return whether runtimes accept the pads: none is negative, and no window is only in the padding."""
     window = node.operator
     pairs = zip(window.begins, window.ends, strict=True)
     return all(min(pair) >= 0 and max(pair) < k for pair, k in zip(pairs, window.kernel_shape, strict=True))
@@ -64,7 +64,7 @@ def _mirrors_once(node: Node[Pad], graph: Graph) -> bool:
 
 
 def _common(node: Node[LRN], graph: Graph) -> bool:
-    """Return whether runtimes know the normalization: over an odd number of channels of images."""
+    """Return whether runtimes support the normalisation: over an odd number of channels of images."""
     op = node.operator
     return node.input(0).rank == 4 and op.size % 2 == 1 and min(op.alpha, op.beta) > 0
 
@@ -78,7 +78,7 @@ def _few_axes(node: Node[GlobalPooling], graph: Graph) -> bool:
     return node.input(0).rank <= 5
 
 
-# Where an operator is written so. Elsewhere it is expanded.
+# The conditions under which operators are written so. Otherwise they are expanded.
 _WHERE: Mapping[type[Operator], Callable[[Node[Any], Graph], bool]] = {
     ConvTranspose: _within_stride,
     MaxPool: _fits,

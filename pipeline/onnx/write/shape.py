@@ -18,7 +18,7 @@ def cast(node: Node[Cast], net: OnnxBuilder) -> None:
 
 
 def _same_places(node: Node[Resize], graph: Graph) -> bool:
-    """Return whether runtimes look at the same places: they compute in float32, sizes too, and leave one that stays."""
+    """Return whether runtimes use the same coordinates: they compute in float32, and copy axes that keep their size."""
     x, y, op = node.input(0), node.output, node.operator
     steps = op.steps(x.shape, y.shape)
     if x.rank != 4 or x.shape[:2] != y.shape[:2] or steps[:2] != (1, 1):
@@ -28,7 +28,7 @@ def _same_places(node: Node[Resize], graph: Graph) -> bool:
         rounded = _rounded(old, new, scale, op.coordinate_transformation_mode)
         stored = np.float32(scale)
         if not op.sizes and {np.floor(old * stored), np.floor(old * float(stored))} != {new}:
-            return False  # readers that multiply in another precision would make another size
+            return False  # readers that multiply in another precision would compute another size
         if old == new and not np.array_equal(exact, np.arange(old)):
             return False
         if op.mode == "nearest" and not np.array_equal(np.floor(rounded), np.floor(exact)):
@@ -47,7 +47,7 @@ def _rounded(old: int, new: int, scale: float, mode: str) -> Array:
 
 @writes(Resize, where=_same_places)
 def resize(node: Node[Resize], net: OnnxBuilder) -> None:
-    """Resize, whose nearest number is the one at the coordinate's floor."""
+    """Write Resize, whose nearest number is the one at the floor of the coordinate."""
     op = node.operator
     given = ["", net.constant(np.array(op.scales, np.float32), "scales")]
     if op.sizes:

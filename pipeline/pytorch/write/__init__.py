@@ -1,4 +1,4 @@
-"""From the neutral graph to PyTorch; importing the package registers every writer. One file a family."""
+"""Writes operators as layers or expressions, with a file for each family. Importing the package registers all."""
 
 from pipeline.pytorch.write import (
     activation,

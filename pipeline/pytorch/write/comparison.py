@@ -42,7 +42,7 @@ def where(node: Node, net: ModuleBuilder) -> None:
 
 
 def _threshold(node: Node, net: ModuleBuilder) -> float | None:
-    """Return t of `x where x > t, else a number`, which is the layer Threshold; None where it is anything else."""
+    """Return t of `x where x > t, else a number`, which is the layer Threshold; None for any other Where."""
     maker, x = net.maker(node.input(0)), node.input(1)
     if maker is None or not isinstance(maker.operator, Greater) or maker.inputs[0] != x or x.shape != node.output.shape:
         return None

@@ -1,4 +1,4 @@
-"""Convolutions, and what slides windows like them."""
+"""Convolutions, and other operators with sliding windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.pytorch.write.builder import ModuleBuilder, writes
 
 
 def alike(numbers: Sequence[int]) -> Literal:
-    """Return the one number that stands for all axes, as a person would write it, or all of them.
+    """Return one number if it is the same for all axes, as a person would write it, or else all of them.
 
     >>> alike((3, 3)), alike((3, 5))
     (3, (3, 5))
@@ -21,19 +21,19 @@ def alike(numbers: Sequence[int]) -> Literal:
 
 
 def but(default: int, **numbers: Sequence[int]) -> dict[str, Literal]:
-    """Return those keywords whose numbers are not all as PyTorch has them by default."""
+    """Return the keywords whose numbers are not all PyTorch's default."""
     return {name: alike(found) for name, found in numbers.items() if set(found) != {default}}
 
 
 def padded(x: Code, pads: Sequence[int], net: ModuleBuilder, value: float = 0.0, part: str = "padded") -> Code:
-    """Return x with `pads` (all begins, then all ends) of its last axes, by a layer of its own; negative ones crop."""
+    """Return x with its last axes padded by `pads` (all begins, then all ends; negative ones crop), by a layer."""
     if not any(pads):
         return x
     return net.layer(pad_layer(torch_padding(tuple(pads)), value), x, part=part)
 
 
 def pad_layer(ends: Sequence[int], value: float) -> Bracket:
-    """Return the layer that pads the last axes with a number; `ends` are PyTorch's, of the last axis first."""
+    """Return the layer that pads the last axes with a number. `ends` are in PyTorch's order, the last axis first."""
     axes = len(ends) // 2
     if axes == 2 and value == 0:
         return call("nn.ZeroPad2d", tuple(ends))
@@ -59,7 +59,7 @@ def conv(node: Node[Conv], net: ModuleBuilder) -> None:
 
 
 def _computed(net: ModuleBuilder, *weights: Value | None) -> bool:
-    """Return whether the network computes some of the weights, which no layer can hold."""
+    """Return whether some of the weights are computed, so that no layer can hold them."""
     return any(value is not None and net.array(value) is None for value in weights)
 
 

@@ -1,4 +1,4 @@
-"""A graph as a PyTorch module."""
+"""Writes a graph as a PyTorch module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.pytorch.write.builder import WRITES, ModuleBuilder
 
 
 def write(graph: Graph) -> PyTorchModule:
-    """Write every node as a layer of PyTorch, or as an expression.
+    """Return a module in which every node is a layer of PyTorch, or an expression.
 
     Raises UnsupportedError with every node that has no exact counterpart.
     """
@@ -21,7 +21,7 @@ def write(graph: Graph) -> PyTorchModule:
 
 
 def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return what `write` would refuse, without keeping what it writes."""
+    """Return the problems that `write` would raise."""
     return _written(graph)[2]
 
 

@@ -26,7 +26,7 @@ _LOWEST = float(np.finfo(np.float32).min)
 
 
 def counted(op: Pooling, shape: Shape, *, ceil_mode: bool) -> tuple[int, ...]:
-    """Return how many windows PyTorch makes of an image, padded at both ends as `op` is at its begins."""
+    """Return the number of PyTorch's windows in an image that is padded at both ends by the begin pads of `op`."""
     counts = []
     for size, extent, stride, pad in zip(shape[2:], op.extents, op.strides, op.begins, strict=True):
         span = size + 2 * pad - extent
@@ -36,9 +36,9 @@ def counted(op: Pooling, shape: Shape, *, ceil_mode: bool) -> tuple[int, ...]:
 
 
 def _rounded(op: RoundedPooling, node: Node) -> dict[str, Literal] | None:
-    """Return the keywords by which PyTorch makes the windows of a pooling; None where none do.
+    """Return the keywords with which PyTorch has the windows of a pooling; None if there are none.
 
-    Those are preferred that would make them for an image of another size, too.
+    Keywords that are also right for images of other sizes are preferred.
     """
     if any(2 * pad > size for pad, size in zip(op.begins, op.kernel_shape, strict=True)):
         return None
@@ -49,12 +49,12 @@ def _rounded(op: RoundedPooling, node: Node) -> dict[str, Literal] | None:
 
 
 def _stride(op: Pooling) -> dict[str, Literal]:
-    """Return the stride where it is not what PyTorch takes without one: the size of the window."""
+    """Return the stride, unless it is PyTorch's default: the size of the window."""
     return {"stride": alike(op.strides)} if op.strides != op.kernel_shape else {}
 
 
 def _covering(op: Pooling, node: Node) -> tuple[int, ...]:
-    """Return the pads with which exactly the windows of a pooling fit."""
+    """Return the pads with which the windows of a pooling cover exactly the padded image."""
     shape, counts = node.input(0).shape[2:], node.output.shape[2:]
     axes = zip(shape, counts, op.strides, op.extents, op.begins, strict=True)
     return (*op.begins, *((count - 1) * stride + extent - begin - size for size, count, stride, extent, begin in axes))
@@ -73,7 +73,7 @@ def max_pool(node: Node[MaxPool], net: ModuleBuilder) -> None:
 
 
 def _all_look_at_the_image(op: MaxPool, node: Node) -> bool:
-    """Return whether every window has a place inside the image; PyTorch's padding is lower than Torch7's."""
+    """Return whether every window has a place in the image, since PyTorch pads with lower numbers than Torch7."""
     axes = zip(node.input(0).shape[2:], node.output.shape[2:], op.strides, op.begins, strict=True)
     return all(
         any(0 <= window * stride - begin + place * d < size for place in range(k))
@@ -107,7 +107,7 @@ def _torch_divisors(op: AveragePool, shape: Shape, counts: Sequence[int], paddin
 
 
 def _uniform(numbers: np.ndarray, net: ModuleBuilder) -> Code:
-    """Return numbers as one where they are all the same."""
+    """Return numbers as a single one if they are all the same, or else as an array."""
     return code(float(numbers.flat[0])) if len(np.unique(numbers)) == 1 else net.constant(numbers, "share")
 
 

@@ -44,7 +44,7 @@ def _along(y: Code, axis: int, at: np.ndarray, old: int, node: Node[Resize], net
 
 
 def _upsample(node: Node[Resize]) -> dict[str, Literal] | None:
-    """Return the keywords of the Upsample that is the same; None where there is none."""
+    """Return the keywords of an equivalent Upsample; None if there is none."""
     x, y, op = node.input(0), node.output, node.operator
     if x.rank not in _MODES or x.shape[:2] != y.shape[:2]:
         return None

@@ -1,4 +1,4 @@
-"""Operators that move numbers about."""
+"""Operators that move numbers without changing them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from pipeline.pytorch.write.convolution import pad_layer
 
 
 def merged(old: Shape, new: Shape) -> tuple[int, int] | None:
-    """Return the first and last axis that become one, where that alone makes `new` of `old`; the last such.
+    """Return the first and last axis that become one if only that changes `old` to `new`, or else None.
 
     >>> merged((2, 3, 4), (2, 12)), merged((2, 3, 4), (3, 8))
     ((1, 2), None)

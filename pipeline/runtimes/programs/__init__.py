@@ -4,22 +4,23 @@ Such a file is used in two places. This program imports it to learn the name of 
 search for it. `serve.py` runs the same file inside the interpreter that has the runtime, which may be Python 3.7
 without this package; at its top, the file may therefore import only the standard library.
 
-    NAME = "Caffe"                     what reports call it, and `--runtime`
+    NAME = "Caffe"                     its name in reports and for `--runtime`
     READS = ("caffe",)                 which artifacts: "t7", "caffe", "caffe2"
     VARIABLE = "CAFFE_PYTHON"          the environment variable that names interpreters with it, separated by `:`
-    RECIPES = ((python, version, packages), ...)      how to install it, the best first
-    ADVICE = "pip install ..."         how to get it, where there is no recipe
-    PADS_SHAPES = True                 it gives outputs axes of 1 that are not theirs
-    OPINIONS = ("t7",)                 the formats about which it guesses: what it says is shown, and fails no run
-    EXECUTES = True                    it runs code that is in a file, so it is asked only where somebody names it
-    installed(site)                    its version by the files in a folder that Python imports from; None if it is not
-                                       there, "" if only the program itself can tell; ImportError says why it is no use
-    doubt(reads, files)                why its word on these files is worth nothing; "" where it is to be believed
+    RECIPES = ((python, version, packages), ...)      ways to install it, the best first
+    ADVICE = "pip install ..."         how to get it, if there is no recipe
+    PADS_SHAPES = True                 its outputs may have additional axes of size 1
+    OPINIONS = ("t7",)                 the formats that it partly guesses: its results are shown, but fail no run
+    EXECUTES = True                    it runs code in a file, so it is used only if the user names it
+    installed(site)                    its version by the files in a folder of packages; None if it is not there; "" if
+                                       only the runtime itself knows; raises ImportError if it cannot be used
+    doubt(reads, files)                why its results for these files must be ignored; "" if they are reliable
 
-    version()                          inside: its version; ImportError where it cannot be imported
-    load(files)                        inside: a net of the files, by role; raises what it likes
-    run(net, feeds, wanted)            inside: {blob: array} at least of the wanted, for feeds of [(blob, array)]
+    version()                          inside: its version; raises ImportError if it cannot be imported
+    load(files)                        inside: a net of the files, by role; may raise anything
+    run(net, feeds, wanted)            inside: {blob: array} with at least the wanted, for feeds [(blob, array)]
 
-Only NAME, READS, VARIABLE, a recipe or ADVICE, and the three functions at the end are required. Without `installed` it
-is no module of Python: this one runs the file, which starts the program itself.
+Required are NAME, READS, VARIABLE, a recipe or ADVICE, and the three functions at the end, which run inside the
+interpreter of the runtime. Without `installed`, the runtime is no Python module: then the interpreter of this program
+runs the file, which starts the runtime itself.
 """

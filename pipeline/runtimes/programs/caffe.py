@@ -14,7 +14,7 @@ NAME = "Caffe"
 READS = ("caffe",)
 VARIABLE = "CAFFE_PYTHON"
 
-# BVLC Caffe 1.0 for the CPU, as PyPI holds it; its protobuf is older than what pip would choose, and so is its numpy.
+# BVLC Caffe 1.0 for the CPU, as it is on PyPI. It needs older versions of protobuf and numpy than pip would choose.
 _PACKAGES = ("kendryte-caffe==1.0.0.20210829", "protobuf==3.20.3")
 RECIPES = (
     ("3.7", "1.0.0", _PACKAGES),
@@ -24,7 +24,7 @@ RECIPES = (
 
 
 def installed(site: Path) -> str | None:
-    """Return the version in a folder of packages; one that was built by hand must be asked."""
+    """Return the version in a folder of packages; "" for one that was built by hand, which only Caffe itself knows."""
     if not any(site.glob("caffe/_caffe*.so")):
         return None
     for record in site.glob("kendryte_caffe-*.dist-info"):
@@ -33,14 +33,14 @@ def installed(site: Path) -> str | None:
 
 
 def doubt(reads: str, files: Mapping[str, Path]) -> str:
-    """Say which layer the build on PyPI is known to compute wrongly; "" where the pair has none."""
+    """Return a sentence about a layer that the build on PyPI is known to compute wrongly; "" if there is none."""
     from pipeline.runtimes.doubt import doubted_layer
 
     return doubted_layer(files["prototxt"], _WRONG)
 
 
 def _of_the_batch(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
-    """Return whether a BatchNorm uses the batch's mean and variance.
+    """Return whether a BatchNorm uses the mean and variance of the batch.
 
     BVLC Caffe 1.0 gives (x - mean) / sqrt(variance + eps). kendryte-caffe 1.0.0.20210829 takes 0 for both and gives
     x / sqrt(eps); tests/runtimes/test_caffe.py shows it on the fixture that BVLC Caffe computed.
@@ -49,7 +49,7 @@ def _of_the_batch(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> boo
     return fields.HasField("use_global_stats") and not fields.use_global_stats
 
 
-# All that this build was ever seen to compute in another way than BVLC Caffe 1.0.
+# The only known difference between this build and BVLC Caffe 1.0.
 _WRONG = {"BatchNorm": ((_of_the_batch, "a BatchNorm with the batch's own numbers"),)}
 
 
@@ -58,21 +58,21 @@ _WRONG = {"BatchNorm": ((_of_the_batch, "a BatchNorm with the batch's own number
 
 def version() -> str:
     """Return Caffe's version."""
-    os.environ.setdefault("GLOG_minloglevel", "2")  # before it is imported, which is when it is read
+    os.environ.setdefault("GLOG_minloglevel", "2")  # before the import, which reads it
     import caffe
 
     return str(getattr(caffe, "__version__", "of unknown version"))
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return a net; Caffe aborts the process where it finds a fault."""
+    """Return a net. Caffe aborts the process if it finds a fault."""
     import caffe
 
     return caffe.Net(files["prototxt"], files["caffemodel"], caffe.TEST)
 
 
 def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return every blob."""
+    """Return all blobs."""
     for name, array in feeds:
         net.blobs[name].reshape(*array.shape)
         net.blobs[name].data[...] = array

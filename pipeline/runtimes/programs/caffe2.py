@@ -1,4 +1,4 @@
-"""Caffe2, which releases of torch held from 1.0.1 up to 1.10.2, for Python 3.7 to 3.9: no newer Python has one."""
+"""Caffe2, which is part of torch 1.0.1 to 1.10.2, for Python 3.7 to 3.9; there is none for newer versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME = "Caffe2"
 READS = ("caffe2",)
 VARIABLE = "CAFFE2_PYTHON"
 
-# The pins are the versions that these builds work with.
+# The packages are pinned to versions with which these builds work.
 RECIPES = (
     ("3.7", "1.0.1", ("torch==1.0.1", "numpy==1.21.6", "protobuf==3.20.3", "future", "six")),
     ("3.9", "1.10.2", ("torch==1.10.2", "numpy==1.19.5", "protobuf==3.20.0", "future", "six")),
@@ -20,7 +20,7 @@ RECIPES = (
 
 
 def installed(site: Path) -> str | None:
-    """Return the version of the release of torch in a folder of packages, if that holds Caffe2."""
+    """Return the version of torch in a folder of packages, if it contains Caffe2."""
     if not any(site.glob("caffe2/python/*_state.*.so")):
         return None
     for record in sorted(site.glob("torch-*.dist-info")):
@@ -32,7 +32,7 @@ def installed(site: Path) -> str | None:
 
 
 def version() -> str:
-    """Return the version of the release of torch that holds this Caffe2, without importing torch."""
+    """Return the version of torch that contains this Caffe2, without importing torch."""
     import caffe2
     from caffe2.python import workspace  # noqa: F401 - what cannot be imported has no version
 
@@ -40,7 +40,7 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> bytes:
-    """Return the net, its parameters in the workspace; an init_net without any is empty."""
+    """Return the net, after creating its parameters in the workspace. Empty init_nets are not run."""
     from caffe2.python import workspace
 
     workspace.ResetWorkspace()
@@ -51,7 +51,7 @@ def load(files: Mapping[str, str]) -> bytes:
 
 
 def run(net: bytes, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return every tensor of the workspace."""
+    """Return all tensors in the workspace."""
     from caffe2.python import workspace
 
     for name, array in feeds:
@@ -62,7 +62,7 @@ def run(net: bytes, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> 
 
 
 def _fetched(name: str) -> Any:
-    """Return a blob's numbers, or None where it holds none."""
+    """Return the numbers of a blob; None if it is not a tensor."""
     from caffe2.python import workspace
 
     try:

@@ -1,4 +1,4 @@
-"""ONNX Runtime, which reads ONNX models, with onnx's own checker in front of it."""
+"""ONNX Runtime, which reads ONNX models, after the checker of onnx has accepted them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADVICE = "pip install 'torch2caffe2[onnx]'"
 
 
 def installed(site: Path) -> str | None:
-    """Return the version in a folder of packages. Raises ImportError where onnx, whose checker comes first, is not."""
+    """Return the version in a folder of packages. Raises ImportError if onnx, whose checker is used, is missing."""
     if not (site / "onnxruntime").is_dir():
         return None
     if not (site / "onnx").is_dir():
@@ -35,7 +35,7 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return a session that gives every value that a node of the model makes, once the checker has let it pass."""
+    """Return a session that returns every value that a node of the model makes. The model is checked first."""
     import onnx
     import onnxruntime
 
@@ -48,15 +48,15 @@ def load(files: Mapping[str, str]) -> Any:
 
 
 def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return every value of the model."""
+    """Return all values of the model."""
     names = [value.name for value in net.get_outputs()]
     return dict(zip(names, net.run(names, dict(feeds))))
 
 
 def _with_all_values(path: str) -> bytes:
-    """Return a model's bytes with every value that a node makes as an output.
+    """Return the bytes of a model in which every value that a node makes is an output.
 
-    A message whose bytes follow is merged: of the graph, its list of outputs grows.
+    protobuf merges a message that is appended: so further outputs are added to the graph.
     """
     import onnx
 

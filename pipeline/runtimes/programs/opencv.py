@@ -18,11 +18,11 @@ READS = ("caffe", "t7")
 VARIABLE = "OPENCV_PYTHON"
 ADVICE = "pip install 'torch2caffe2[opencv]'"
 PADS_SHAPES = True
-OPINIONS = ("t7",)  # such a file says less than its user, and OpenCV guesses some modules
+OPINIONS = ("t7",)  # OpenCV guesses what some modules of such a file mean
 
 
 def installed(site: Path) -> str | None:
-    """Return the version in a folder of packages. Raises ImportError for one that reads neither format."""
+    """Return the version in a folder of packages. Raises ImportError if it reads neither format."""
     if not any(site.glob("cv2*")):
         return None
     for record in site.glob("opencv_*.dist-info"):
@@ -38,9 +38,9 @@ def _able(version: str) -> str:
 
 
 def doubt(reads: str, files: Mapping[str, Path]) -> str:
-    """Say which layer or module OpenCV is known to compute wrongly, without a word; "" where it has none.
+    """Return a sentence about a layer or module that OpenCV computes wrongly without an error; "" if there is none.
 
-    It is not asked either where it cannot read the weights.
+    Files with weights that OpenCV cannot read are doubted, too.
     """
     from pipeline.caffe.recognition import is_hdf5
     from pipeline.runtimes.doubt import doubted_layer, doubted_module
@@ -78,7 +78,7 @@ def _in_place(layer: LayerParameter, _: Mapping[str, LayerParameter]) -> bool:
     return list(layer.top) == list(layer.bottom[:1])
 
 
-# Each was seen: OpenCV 4.8 and 4.14 run these layers and give other numbers than Caffe.
+# All of these were observed: OpenCV 4.8 and 4.14 run these layers, but compute other numbers than Caffe.
 _WRONG: dict[str, tuple[tuple[Test, str], ...]] = {
     "BatchNorm": ((_after_grouped_deconvolution, "a BatchNorm after a Deconvolution in groups"),),
     "Convolution": ((_dilated_in_space, "a dilated Convolution of three dimensions"),),
@@ -105,8 +105,8 @@ def _old_padding(module: Module, again: bool) -> bool:
     return module.int("padding", 0) != 0
 
 
-# These too, of Torch7 files: it reads a module once, adds eps to the deviation and not to the variance, takes no
-# maximum for a norm, gives 0 for a window beyond the image, and pads by `padW` and `padH` only.
+# The same for Torch7 files: OpenCV reads a module only once, adds eps to the deviation instead of the variance, does
+# not know the maximum as a norm, returns 0 for a window beyond the image, and pads by `padW` and `padH` only.
 _WRONG_MODULES: dict[str, tuple[ModuleTest, str]] = {
     "": (lambda module, again: again, "a module that stands at several places"),
     "nn.InstanceNormalization": (lambda module, _: True, "nn.InstanceNormalization, of channels that hardly vary"),
@@ -119,14 +119,14 @@ _WRONG_MODULES: dict[str, tuple[ModuleTest, str]] = {
 
 # ---- Inside its interpreter ----
 
-# What it asserts, and cannot know, of files that Torch7 reads.
+# Assertions that fail for files that Torch7 can read.
 _REASONS = {
     'scalarParams.has("ceil_mode")': "it cannot read a pooling without the field `ceil_mode`, as older Torch7 wrote it",
 }
 
 
 def version() -> str:
-    """Return OpenCV's version. Raises ImportError for one that reads neither format."""
+    """Return OpenCV's version. Raises ImportError if it reads neither format."""
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     import cv2
 
@@ -134,7 +134,7 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return a net, and whether it is of a Torch7 file."""
+    """Return a net, and whether it is from a Torch7 file."""
     import cv2
 
     with _in_short():
@@ -146,7 +146,7 @@ def load(files: Mapping[str, str]) -> Any:
 
 
 def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the wanted blobs. A Torch7 file names neither inputs nor outputs, so it may have one of each."""
+    """Return the wanted blobs. A Torch7 file may have only one input and output, because it does not name them."""
     import cv2
     import numpy as np
 
@@ -164,12 +164,12 @@ def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> di
 
 
 def _batch(array: Any) -> Any:
-    """Return a vector or image of Torch7's as a batch of one: the first axis is always the batch to OpenCV."""
+    """Return a vector or image of Torch7 as a batch of one, since the first axis is always the batch in OpenCV."""
     return array[None] if array.ndim in (1, 3) else array
 
 
 def _finite(array: Any) -> Any:
-    """Return an array. Raises ValueError for infinities: to OpenCV, LogSoftMax is the logarithm of what may be 0."""
+    """Return an array. Raises ValueError for infinities: OpenCV's LogSoftMax is the logarithm of what may be 0."""
     import numpy as np
 
     if np.isinf(array).any():
@@ -179,7 +179,7 @@ def _finite(array: Any) -> Any:
 
 @contextmanager
 def _in_short() -> Iterator[None]:
-    """Leave where in OpenCV's source it stopped out of what it says."""
+    """Remove the place in OpenCV's source from errors that are raised in the block."""
     import cv2
 
     try:

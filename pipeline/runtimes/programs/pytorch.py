@@ -1,4 +1,4 @@
-"""PyTorch itself, which runs the source of a module, or its export, without anything of this program."""
+"""PyTorch itself, which runs the source of a module, or an exported program, without this package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADVICE = "pip install 'torch2caffe2[pytorch]'"
 
 
 def installed(site: Path) -> str | None:
-    """Return the version in a folder of packages. Raises ImportError where safetensors is not there."""
+    """Return the version in a folder of packages. Raises ImportError if safetensors is missing."""
     records = [record.name for record in site.glob("torch-*.dist-info")]
     if not records:
         return None
@@ -34,7 +34,7 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> Any:
-    """Return a module, and which values its submodules make: of its source, with parameters, or an exported program."""
+    """Return a module, from its source and parameters or an exported program, and the values of its submodules."""
     import importlib.util
     import json
 
@@ -53,7 +53,7 @@ def load(files: Mapping[str, str]) -> Any:
 
 
 def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the outputs, which have no names but their order, and what submodules give; floats are fed as float32."""
+    """Return the outputs, named by their order, and the outputs of submodules. Floats are fed as float32."""
     import torch
 
     module, values = net
@@ -69,7 +69,7 @@ def run(net: Any, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> di
 
 
 def _keep(found: dict[str, Any], names: Sequence[str]) -> Callable[[Any, Any, Any], None]:
-    """Return a hook that keeps what a submodule gives, under the next of its names each time."""
+    """Return a hook that keeps the output of a submodule, in each run under the next of its names."""
     following = iter(names)
 
     def hook(module: Any, taken: Any, given: Any) -> None:

@@ -1,6 +1,6 @@
-"""Torch7 itself, which runs what is in a .t7 file: its own modules, and whatever code the file holds.
+"""Torch7 itself, which runs the modules of a .t7 file, and any code in it.
 
-It is asked only where somebody names it. It is a program in Lua, so this Python starts it for each net.
+It is used only if the user names it. Since it is a Lua program, this Python starts it for each net.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ EXECUTES = True
 
 _ASK = "require 'torch'; require 'nn'; io.write('on ', jit and jit.version or _VERSION)"
 
-# Arguments: the model, and a folder with files in1, in2 ... of float32 and `inputs`, a line for each with its place in
-# nested tables and its sizes. The outputs go there likewise, without places, taken out of their tables.
+# Arguments: the model, and a folder with files in1, in2 ... of float32, and `inputs`, which has a line for each with
+# its place in nested tables and its sizes. The outputs are written in the same way, without places, in a flat list.
 _FORWARD = """
 require 'nn'
 pcall(require, 'nngraph')
@@ -104,7 +104,7 @@ listed:close()
 
 
 def version() -> str:
-    """Return which Lua it runs on: Torch7 has no version of its own. Raises ImportError where there is none."""
+    """Return the version of Lua, since Torch7 itself has none. Raises ImportError if Torch7 is missing."""
     named = os.environ.get(VARIABLE)
     tried = [named] if named else [found for found in map(shutil.which, ("th", "luajit")) if found]
     said = "there is neither a th nor a luajit on the PATH"
@@ -122,12 +122,12 @@ def version() -> str:
 
 
 def load(files: Mapping[str, str]) -> str:
-    """Return the file: Torch7 reads and runs it at once."""
+    """Return the file, because Torch7 reads and runs it in one step."""
     return files["t7"]
 
 
 def run(net: str, feeds: Sequence[tuple[str, Any]], wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the outputs, in order; an input whose name is a place, as 2.1, is put there in nested tables."""
+    """Return the outputs in order. Inputs whose names are places, such as 2.1, are put there in nested tables."""
     with tempfile.TemporaryDirectory(prefix="torch2caffe2-") as folder:
         place = Path(folder)
         (place / "forward.lua").write_text(_FORWARD)
@@ -147,7 +147,7 @@ def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _reason(said: str) -> str:
-    """Return what Lua says last before it tells how it came there: containers put their names in front."""
+    """Return Lua's last message before its traceback, since containers put their names in front of it."""
     message = said.strip().partition("\nstack traceback:")[0].splitlines()
     return message[-1] if message else "it ended without a word"
 

@@ -17,6 +17,7 @@ from pipeline.caffe2.write.builder import argument
 from pipeline.errors import InvalidInputError, PipelineError, UnsupportedError, UsageError
 from pipeline.graph.evaluation import run
 from tests.graph.nets import CASES
+from tests.support import numbers
 
 
 def op(kind: str, inputs: str, outputs: str, **arguments) -> OperatorDef:
@@ -27,10 +28,6 @@ def op(kind: str, inputs: str, outputs: str, **arguments) -> OperatorDef:
 def net(*ops: OperatorDef, outputs: str = "y", **weights: np.ndarray) -> Caffe2Net:
     predict = NetDef(name="net", op=ops, external_input=["x", *weights], external_output=outputs.split())
     return Caffe2Net(predict, weights)
-
-
-def array(*shape: int) -> np.ndarray:
-    return np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
 
 
 def computed(made: Caffe2Net, x: np.ndarray) -> np.ndarray:
@@ -44,7 +41,7 @@ def problems(made: Caffe2Net, *shape: int) -> list[str]:
 
 
 def test_a_net_as_caffe_translator_writes_it_is_understood():
-    w, scale, fc = array(4, 3, 3, 3), array(4), array(5, 4)
+    w, scale, fc = numbers(4, 3, 3, 3), numbers(4), numbers(5, 4)
     made = net(
         op("Conv", "x conv_w conv_b", "conv", kernel=3, stride=1, pad=1, order="NCHW"),
         op("Relu", "conv", "conv"),
@@ -58,13 +55,13 @@ def test_a_net_as_caffe_translator_writes_it_is_understood():
         op("AveragePool", "both", "global", kernel=0, stride=1, global_pooling=1, order="NCHW", legacy_pad=3),
         op("FC", "global fc_w fc_b", "fc"),
         op("Softmax", "fc", "y"),
-        conv_w=w, conv_b=array(4), s=scale, b=-scale, m=scale / 2, v=np.abs(scale) + 0.5,
-        fc_w=np.tile(fc, (1, 2)), fc_b=array(5), x=np.zeros(1, np.float32),
+        conv_w=w, conv_b=numbers(4), s=scale, b=-scale, m=scale / 2, v=np.abs(scale) + 0.5,
+        fc_w=np.tile(fc, (1, 2)), fc_b=numbers(5), x=np.zeros(1, np.float32),
     )  # fmt: skip
     graph = read(made, {"x": (2, 3, 8, 8)})
     assert [value.shape for value in graph.outputs] == [(2, 5)]
     assert {value.name: value.shape for value in graph.values()}["pool"] == (2, 4, 4, 4)
-    assert run(graph, [array(2, 3, 8, 8)])[0].sum(axis=1) == pytest.approx([1, 1])
+    assert run(graph, [numbers(2, 3, 8, 8)])[0].sum(axis=1) == pytest.approx([1, 1])
     assert "x" not in graph.weights
 
 
@@ -89,7 +86,7 @@ def test_a_nodes_origin_is_its_blob_and_type():
 
 
 def test_inner_names_do_not_take_those_of_blobs():
-    made = net(op("NE", "x w", "z"), op("Cast", "z", "z_equal", to=1), op("Relu", "z_equal", "y"), w=array(3))
+    made = net(op("NE", "x w", "z"), op("Cast", "z", "z_equal", to=1), op("Relu", "z_equal", "y"), w=numbers(3))
     assert {"z", "z_equal", "y"} <= {value.name for value in read(made, {"x": (2, 3)}).values()}
 
 
@@ -122,26 +119,26 @@ def test_inner_names_do_not_take_those_of_blobs():
     ],
 )
 def test_operators_that_we_do_not_write_are_read(kind, arguments, expected):
-    x = np.abs(array(2, 4, 3, 5)) + 0.1
+    x = np.abs(numbers(2, 4, 3, 5)) + 0.1
     np.testing.assert_allclose(computed(net(op(kind, "x", "y", **arguments)), x), expected(x), rtol=1e-5)
 
 
 def test_operators_of_several_inputs_that_we_do_not_write_are_read():
-    x, w = array(2, 3, 4), array(4)
+    x, w = numbers(2, 3, 4), numbers(4)
     np.testing.assert_array_equal(computed(net(op("LE", "x w", "y"), w=w), x), x <= w)
     np.testing.assert_array_equal(computed(net(op("Add", "x w", "y", broadcast=1), w=w), x), x + w)
     weighted = net(op("WeightedSum", "x a x b", "y"), a=np.array([2.0], np.float32), b=np.array([3.0], np.float32))
     np.testing.assert_allclose(computed(weighted, x), 5 * x, rtol=1e-6)
     added = net(op("Concat", "x x", "y _", axis=0, add_axis=1))
     np.testing.assert_array_equal(computed(added, x), np.stack([x, x]))
-    product = net(op("MatMul", "x w", "y", axis_a=2, trans_b=1), w=array(5, 4))
-    np.testing.assert_allclose(computed(product, x), x.reshape(6, 4) @ array(5, 4).T, rtol=1e-5)
-    linear = net(op("FC", "x w b", "y", axis=2), w=array(5, 4), b=array(5))
-    np.testing.assert_allclose(computed(linear, x), x @ array(5, 4).T + array(5), rtol=1e-5)
+    product = net(op("MatMul", "x w", "y", axis_a=2, trans_b=1), w=numbers(5, 4))
+    np.testing.assert_allclose(computed(product, x), x.reshape(6, 4) @ numbers(5, 4).T, rtol=1e-5)
+    linear = net(op("FC", "x w b", "y", axis=2), w=numbers(5, 4), b=numbers(5))
+    np.testing.assert_allclose(computed(linear, x), x @ numbers(5, 4).T + numbers(5), rtol=1e-5)
     shape = net(op("Reshape", "x s", "y _"), s=np.array([0, -1], np.int64))
     assert computed(shape, x).shape == (2, 12)
-    batches = net(op("BatchMatMul", "x w", "y", trans_a=1), w=array(2, 3, 5))
-    np.testing.assert_allclose(computed(batches, x), x.swapaxes(1, 2) @ array(2, 3, 5), rtol=1e-5)
+    batches = net(op("BatchMatMul", "x w", "y", trans_a=1), w=numbers(2, 3, 5))
+    np.testing.assert_allclose(computed(batches, x), x.swapaxes(1, 2) @ numbers(2, 3, 5), rtol=1e-5)
 
 
 def test_every_unknown_operator_is_named_and_what_depends_on_it_is_not():
@@ -154,7 +151,7 @@ def test_every_unknown_operator_is_named_and_what_depends_on_it_is_not():
 
 
 def test_every_argument_that_nothing_reads_is_named():
-    made = net(op("Relu", "x", "a", foo=1, bar=2.0), op("Conv", "a w", "y", kernel=1, baz=3), w=array(2, 3, 1, 1))
+    made = net(op("Relu", "x", "a", foo=1, bar=2.0), op("Conv", "a w", "y", kernel=1, baz=3), w=numbers(2, 3, 1, 1))
     assert problems(made, 1, 3, 4, 4) == [
         "a (Relu): argument Relu.foo is not supported",
         "a (Relu): argument Relu.bar is not supported",
@@ -184,7 +181,7 @@ def test_every_argument_that_nothing_reads_is_named():
     ],
 )
 def test_what_caffe2_would_not_compute_alike_is_refused(made, reason):
-    (problem,) = problems(net(made, w=array(3, 1, 1, 1)), 1, 3, 3, 3)
+    (problem,) = problems(net(made, w=numbers(3, 1, 1, 1)), 1, 3, 3, 3)
     assert reason in problem
 
 
@@ -195,7 +192,7 @@ def test_a_side_output_cannot_be_taken():
 
 def test_operators_that_do_not_fit_each_other_are_damage():
     with pytest.raises(InvalidInputError) as caught:
-        read(net(op("Conv", "x w", "y", kernel=3), w=array(2, 5, 3, 3)), {"x": (1, 3, 8, 8)})
+        read(net(op("Conv", "x w", "y", kernel=3), w=numbers(2, 5, 3, 3)), {"x": (1, 3, 8, 8)})
     assert caught.value.where == "y (Conv)" and "(1, 3, 8, 8)" not in caught.value.what
 
 

@@ -15,12 +15,9 @@ from pipeline.graph.evaluation import run
 from pipeline.graph.expansions import EXPANSIONS
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.values import Graph, Origin
+from tests.support import numbers
 
 CONV = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
-
-
-def array(*shape: int) -> np.ndarray:
-    return np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape)
 
 
 def types(net: Caffe2Net) -> list[str]:
@@ -46,11 +43,11 @@ def one(operator: str, *shapes: tuple[int, ...], **attributes) -> Caffe2Net:
 def classifier() -> Graph:
     net = Builder("classifier")
     second, first = net.input("second", (2, 3, 6, 6)), net.input("first", (2, 3, 6, 6))
-    weight, bias = net.weight(array(4, 3, 3, 3), name="conv1_weight"), net.weight(array(4), name="conv1_bias")
+    weight, bias = net.weight(numbers(4, 3, 3, 3), name="conv1_weight"), net.weight(numbers(4), name="conv1_bias")
     conv = net.add("Conv", first, weight, bias, name="conv1", **CONV)
     both = net.add("Concat", conv, second, axis=1, name="concat")
     flat = net.add("Reshape", both, shape=(0, -1), name="flat")
-    weight, bias = net.weight(array(5, 7 * 36), name="fc_weight"), net.weight(array(5), name="fc_bias")
+    weight, bias = net.weight(numbers(5, 7 * 36), name="fc_weight"), net.weight(numbers(5), name="fc_bias")
     fc = net.add("Gemm", flat, weight, bias, transB=1, name="fc")
     return net.finish([net.add("LogSoftmax", fc, axis=1, name="prob"), conv])
 
@@ -107,7 +104,7 @@ def test_weights_are_not_copied():
 
 def test_a_weight_used_twice_is_stored_once_and_another_form_under_a_name_of_its_own():
     net = Builder()
-    x, w = net.input("x", (2, 3, 4, 4)), net.weight(array(3, 1, 1), name="w")
+    x, w = net.input("x", (2, 3, 4, 4)), net.weight(numbers(3, 1, 1), name="w")
     a = net.add("Mul", net.add("Add", x, w, name="a"), w, name="b")
     written = write(net.finish([net.add("Sub", w, a, name="c")]))
     assert {name: stored.shape for name, stored in written.weights.items()} == {"w": (3,), "w_3x1x1": (3, 1, 1)}
@@ -117,19 +114,19 @@ def test_inner_names_give_way_to_values_and_weights():
     net = Builder()
     x = net.input("y_old_shape", (2, 4))
     y = net.add("Reshape", x, shape=(4, 2), name="y")
-    written = write(net.finish([net.add("Mul", y, net.weight(array(2), name="y_old_shape_2"), name="z")]))
+    written = write(net.finish([net.add("Mul", y, net.weight(numbers(2), name="y_old_shape_2"), name="z")]))
     assert list(written.predict.op[0].output) == ["y", "y_old_shape_3"]
 
 
 def test_an_output_that_is_an_input_a_weight_or_given_twice_is_copied():
     net = Builder()
-    x, w = net.input("x", (2, 3)), net.weight(array(3), name="w")
+    x, w = net.input("x", (2, 3)), net.weight(numbers(3), name="w")
     y = net.add("Relu", x, name="y")
     written = write(net.finish([y, x, w, y]))
     assert list(written.predict.external_output) == ["y", "x_output", "w_output", "y_output"]
     assert types(written) == ["Relu", "Copy", "Copy", "Copy"]
     back = read(written, {"x": (2, 3)})
-    for found, wanted in zip(run(back, [array(2, 3)]), run(net.finish([y, x, w, y]), [array(2, 3)]), strict=True):
+    for found, wanted in zip(run(back, [numbers(2, 3)]), run(net.finish([y, x, w, y]), [numbers(2, 3)]), strict=True):
         np.testing.assert_array_equal(found, wanted)
 
 
@@ -139,7 +136,7 @@ def test_the_batch_size_stays_free():
         shape = (batch, 3, 6, 6)
         graph = read(written, {"first": shape, "second": shape})
         assert graph.outputs[0].shape == (batch, 5)
-        first, second = array(*shape), -array(*shape)
+        first, second = numbers(*shape), -numbers(*shape)
         assert run(graph, {"first": first, "second": second})[0].shape == (batch, 5)
 
 
@@ -161,7 +158,7 @@ def test_the_batch_size_stays_free_in_compositions_too(operator, shape, attribut
     net = Builder()
     graph = net.finish([net.add(operator, net.input("x", shape), name="y", **attributes)])
     other = read(write(graph), {"x": (5, *shape[1:])})
-    x = array(5, *shape[1:])
+    x = numbers(5, *shape[1:])
     found, wanted = run(other, [x])[0], np.concatenate([run(graph, [x[i : i + 2]])[0] for i in (0, 2, 3)])
     np.testing.assert_allclose(found, np.delete(wanted, 3, axis=0), rtol=1e-5, atol=1e-6)
 
@@ -197,11 +194,11 @@ def test_integers_are_refused_where_caffe2_has_floats_only():
 def test_an_input_of_integers_is_fed_as_float_and_cast():
     net = Builder()
     indices = net.input("indices", (3,), "int64")
-    graph = net.finish([net.add("Gather", net.weight(array(4, 2), name="table"), indices, name="rows")])
+    graph = net.finish([net.add("Gather", net.weight(numbers(4, 2), name="table"), indices, name="rows")])
     written = write(graph)
     assert types(written) == ["Cast", "Gather"]
     found = run(read(written, {"indices": (3,)}), [np.array([3, 0, 1], np.float32)])[0]
-    np.testing.assert_array_equal(found, array(4, 2)[[3, 0, 1]])
+    np.testing.assert_array_equal(found, numbers(4, 2)[[3, 0, 1]])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +232,7 @@ def test_integers_and_floats_stand_in_the_fields_where_caffe2_looks():
 
 def test_a_constant_takes_its_own_axes_only():
     net = Builder()
-    x, w = net.input("x", (2, 3, 4, 5)), net.weight(array(3, 1, 1), name="w")
+    x, w = net.input("x", (2, 3, 4, 5)), net.weight(numbers(3, 1, 1), name="w")
     written = write(net.finish([net.add("Mul", x, w, name="y")]))
     assert arguments(written) == {"broadcast": 1, "axis": 1}
     assert written.weights["w"].shape == (3,)
@@ -243,7 +240,7 @@ def test_a_constant_takes_its_own_axes_only():
 
 def test_a_constant_for_a_batch_of_one_fits_any_batch():
     net = Builder()
-    x, w = net.input("x", (1, 3, 2)), net.weight(array(1, 3, 2), name="w")
+    x, w = net.input("x", (1, 3, 2)), net.weight(numbers(1, 3, 2), name="w")
     written = write(net.finish([net.add("Add", x, w, name="y")]))
     assert arguments(written) == {"broadcast": 1, "axis": 1}
     assert read(written, {"x": (4, 3, 2)}).outputs[0].shape == (4, 3, 2)
