@@ -34,7 +34,7 @@ def selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
 def networks(layer: Sourced) -> list[Sourced]:
     """Return the options of each network in a folder, or of a pattern (`models/*.t7`); none where the model is a file.
 
-    Raises UsageError where all of them would have one name.
+    Raises UsageError where all of them would have one name, and for what is no pattern.
     """
     if "model" not in layer:
         return []
@@ -45,12 +45,20 @@ def networks(layer: Sourced) -> list[Sourced]:
         found = formats.networks_in(path)
     else:
         is_pattern = not path.exists() and set("*?[").intersection(str(path))
-        root = Path(path.absolute().anchor)
-        found = sorted(root.glob(str(path.absolute().relative_to(root)))) if is_pattern else []
+        found = _matches(path, origin) if is_pattern else []
     if found and "name" in layer:
         where = layer["name"][1]
         raise UsageError("one name is given to all networks of a folder or pattern", where=where, advice="leave it out")
     return [_with_weights({**layer, "model": (each, origin)}) for each in found]
+
+
+def _matches(pattern: Path, origin: str) -> list[Path]:
+    """Return what a pattern matches, sorted; `origin` gave it."""
+    root = Path(pattern.absolute().anchor)
+    try:
+        return sorted(root.glob(str(pattern.absolute().relative_to(root))))
+    except (ValueError, RecursionError) as error:  # ** beside other characters, in Python before 3.13; very many parts
+        raise UsageError(f"{pattern} is no pattern", where=origin, why=str(error)) from None
 
 
 def _with_weights(layer: Sourced) -> Sourced:

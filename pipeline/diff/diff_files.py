@@ -13,6 +13,7 @@ from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph
 from pipeline.inspection.table import TextTable
 from pipeline.inspection.views import plain, shape_text
+from pipeline.sense import judge
 
 
 def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
@@ -20,8 +21,10 @@ def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed:
 
     A network whose format does not contain the shapes of its inputs (t7, NetDef) gets those of the other network. A
     prototxt without weights is compared only by its layers. Raises what reading raises, and UsageError for a file of
-    weights and a network.
+    weights and a network, or a tolerance or seed that makes no sense.
     """
+    judge("tolerance", tolerance)
+    judge("seed", seed)
     found = locate(before), locate(after)
     bare = [only_weights(*each) for each in found]
     if any(bare):

@@ -6,7 +6,7 @@ A folder that is not empty and has no marker is not a store, whatever its subfol
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.errors import UsageError
@@ -17,10 +17,11 @@ from pipeline.wire import plain
 MARK = "torch2caffe2-store.json"
 
 
-def require(root: Path, format_: int) -> bool:
+def require(root: Path, format_: int, folders: Collection[str]) -> bool:
     """Return whether `root` is a store; False if a store can be created there.
 
-    Raises UsageError if it is another folder, or a store of another format.
+    Raises UsageError if it is another folder, a store of another format, or one of whose subfolders is a link, which
+    could lead anywhere.
     """
     _refuse_link(root / MARK)
     try:
@@ -41,6 +42,8 @@ def require(root: Path, format_: int) -> bool:
             why=f"{MARK} says format {found}, and this version knows {format_}",
             advice="choose another folder with --store",
         )
+    for name in folders:
+        _refuse_link(root / name)
     return found is not None
 
 
@@ -53,12 +56,12 @@ def _format(text: bytes) -> int | None:
         return None
 
 
-def make(root: Path, format_: int, folders: Iterable[str]) -> None:
+def make(root: Path, format_: int, folders: Collection[str]) -> None:
     """Make the folder `root` a store of this format with these subfolders, unless it is one already.
 
-    Raises UsageError as `require`, and if a subfolder is a link, which could lead anywhere; OSError.
+    Raises UsageError as `require`; OSError.
     """
-    if not require(root, format_):
+    if not require(root, format_, folders):
         root.mkdir(parents=True, exist_ok=True)
         text = canonical({"format": format_, "check": digest_of("mark", format_)}) + b"\n"
         try:
@@ -69,7 +72,6 @@ def make(root: Path, format_: int, folders: Iterable[str]) -> None:
     for name in folders:
         if not (root / name).is_dir():
             (root / name).mkdir(exist_ok=True)
-        _refuse_link(root / name)
 
 
 def _refuse_link(path: Path) -> None:

@@ -115,7 +115,7 @@ class Store:
             if locking.by_files():
                 locking.require(root)
         else:
-            mark.require(root, FORMAT)
+            mark.require(root, FORMAT, FOLDERS)
         self.root = root
         self.digests = Digests(root / "digests")
 

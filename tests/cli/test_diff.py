@@ -47,3 +47,11 @@ def test_each_side_takes_its_own_weights(folders: tuple[Path, Path], tmp_path: P
     words = [str(prototxt), str(prototxt), "--weights", str(folders[0] / "model.caffemodel")]
     assert run(["diff", *words, "--other-weights", str(folders[1] / "model.caffemodel")]) == 0
     assert run(["diff", *words, "--other-weights", str(other / "model.caffemodel")]) == 3
+
+
+@pytest.mark.parametrize("tolerance", ["nan", "inf", "-1"])
+def test_a_tolerance_that_makes_no_sense_is_refused(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str], tolerance: str
+) -> None:
+    assert run(["diff", *map(str, folders), "--tolerance", tolerance]) == 2
+    assert "tolerance cannot be" in capsys.readouterr().err

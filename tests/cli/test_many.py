@@ -109,6 +109,14 @@ def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Progra
     ]
 
 
+@pytest.mark.parametrize("pattern", ["*/" * 900 + "*", "a**", "[", "[z-a]"])
+def test_what_matches_nothing_or_is_no_pattern_is_told_by_name(program: Program, pattern: str) -> None:
+    (program.folder / "all.toml").write_text(f'[[model]]\nmodel = "{pattern}"')
+    for words in (["--config", program.folder / "all.toml"], [pattern]):
+        said = program("plan", *words)
+        assert (said.code, pattern[:99] in said.err) == (2, True), said.err
+
+
 def test_one_name_for_a_whole_pattern_is_refused(program: Program) -> None:
     zoo(program, "a.t7", "b.t7")
     (program.folder / "all.toml").write_text('[[model]]\nmodel = "zoo/*.t7"\nname = "n"\n')
