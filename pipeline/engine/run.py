@@ -23,7 +23,9 @@ from pipeline.errors import (
     Interrupted,
     InvalidInputError,
     MachineError,
+    OverBudget,
     PipelineError,
+    UnsupportedError,
     UsageError,
     VerificationError,
     renamed,
@@ -38,6 +40,7 @@ from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
 from pipeline.wire.paths import canonical
 
+_REFUSALS = (UsageError, UnsupportedError, OverBudget, InvalidInputError)  # of what the user has asked for
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
 _PATIENCE_SECONDS = 0.2  # between two checks whether the user has asked to stop
 
@@ -76,6 +79,7 @@ class Run:
     source: sources.Entrance
     stop: guards.Stop
     idle: Sequence[str] = ()  # notes about options that have no effect
+    before: RunRecord | None = None  # of the run that this one resumes
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
@@ -343,8 +347,16 @@ class Run:
         return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
     def _end(self, state: str) -> None:
+        """Record how the run ended. One that was refused leaves the record of the run before."""
         self.record.state, self.record.finished = state, record.now()
-        self.record.save(self.options.output)
+        kept = self.before if self._was_refused() else None
+        (kept or self.record).save(self.options.output)
+
+    def _was_refused(self) -> bool:
+        """Return whether the run was refused, and the networks of the run before lie in the folder as it left them."""
+        before = self.before
+        intact = before and before.state in record.CONVERTED and before.delivered == self.record.delivered
+        return bool(self.failures and intact) and all(isinstance(error, _REFUSALS) for error in self.failures)
 
     def _failed(self, state: str, *errors: PipelineError) -> Outcome:
         """Record a failure. Deliver the artifacts that are finished, unless the folder holds an older result."""

@@ -83,7 +83,8 @@ def run(
         stack.enter_context(budget.allowing(options.limits))
         heard = reference.with_shapes(sources.without_idle(options, source), source)
         idle = sources.idle(options, source)
-        return Run(heard, report, store, session, made, route, given, source, stop, idle).go()
+        kept = None if before is None or adopt else earlier
+        return Run(heard, report, store, session, made, route, given, source, stop, idle, kept).go()
 
 
 def _refuse_places(options: Options) -> None:
@@ -167,6 +168,7 @@ def resume(
 
     `changes` are options whose recorded values are replaced. What a record says is not enough for a runtime to execute
     code in a model, or to save what it computed: the command line has to ask for that.
+    If they are refused, the record of a run that has delivered its networks stays as it was.
     Raises UsageError if the folder holds no run, if its files were edited and `adopt` is false, and, without `trust`,
     if its record uses paths outside the folder that no run of this user is known to have used.
     """
