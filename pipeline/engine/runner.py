@@ -237,7 +237,8 @@ def _entrance(
             return start.adopt(options.output, earlier, stages, store), source
     if earlier is not None:
         with on_machine("reading the output folder", options.output):
-            delivery.refuse_edited(options.output, start.not_adopted(earlier, options.output, store))
+            changed = start.not_adopted(earlier, options.output, store)
+            delivery.refuse_overwriting(options.output, changed, changed)
             given = start.from_record(earlier, options.output, store) if resumed else ()
     else:
         given = ()
