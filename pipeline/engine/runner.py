@@ -64,8 +64,7 @@ def run(
     with ExitStack() as stack:
         with on_machine("opening the store", root):
             store = Store(root)
-        with on_machine("opening the output folder", options.output):
-            options.output.mkdir(parents=True, exist_ok=True)
+        _make_folder(options.output)
         stack.enter_context(guards.only_one(options.output))
         _refuse_places(options)
         earlier = _earlier(options, report)
@@ -85,6 +84,17 @@ def run(
         idle = sources.idle(options, source)
         kept = None if before is None or adopt else earlier
         return Run(heard, report, store, session, made, route, given, source, stop, idle, kept).go()
+
+
+def _make_folder(output: Path) -> None:
+    """Create the output folder. Raises UsageError if something else lies there or where a folder above it must be."""
+    with on_machine("opening the output folder", output):
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            in_the_way = next(place for place in (output, *output.parents) if os.path.lexists(place))
+            what = f"--output must be a folder, and {in_the_way} is {'a file' if in_the_way.is_file() else 'none'}"
+            raise UsageError(what, advice="choose another --output, or move it away") from None
 
 
 def _refuse_places(options: Options) -> None:
