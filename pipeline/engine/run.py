@@ -119,11 +119,11 @@ class Run:
         return self._failed("failed")
 
     def _stages(self) -> None:
-        """Run each stage whose inputs are available. If one fails, only stages that need its artifact are skipped."""
+        """Run each stage whose inputs are available. If one fails, only stages with nothing left to do are skipped."""
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
-            if missing := stage.lacks(self.inputs):
-                entry.state, entry.reasons = "skipped", [f"it needs {kind}, which no stage made" for kind in missing]
+            if reasons := self._against(stage):
+                entry.state, entry.reasons = "skipped", reasons
                 self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
                 continue
             began = time.monotonic()
@@ -147,6 +147,14 @@ class Run:
                 self.failures.append(
                     VerificationError(failure["what"], where=failure["where"], why=failure["why"], advice=advice)
                 )
+
+    def _against(self, stage: Stage) -> list[str]:
+        """Return why a stage is skipped: it lacks an input, or could only check what the run started from."""
+        if missing := stage.lacks(self.inputs):
+            return [f"it needs {kind}, which no stage made" for kind in missing]
+        made = {entry.makes for entry in self.record.stages if entry.state in ("done", "hit")}
+        idle = stage.follows and self.failures and not made.intersection(stage.takes(self.inputs))
+        return ["no stage made anything that it could check"] if idle else []
 
     def _with_paths(self, text: str, artifact: Artifact) -> str:
         """Replace the names of an artifact's files in a text by the paths where they are delivered."""

@@ -155,6 +155,14 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     assert bench.ran() == ["translate", "verify"]
 
 
+def test_what_a_run_started_from_is_not_verified_if_nothing_was_made_of_it(bench: Bench) -> None:
+    verify = replace(VERIFY, needs=(), needs_any=VERIFY.needs)
+    outcome = bench.run(**_caffe_pair(bench), stages=(replace(TRANSLATE, run=_unsupported), verify))
+    assert [stage.state for stage in outcome.record.stages] == ["failed", "skipped"]
+    assert outcome.record.stages[1].reasons == ["no stage made anything that it could check"]
+    assert outcome.record.error == "1 part of the network cannot be converted"
+
+
 def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
