@@ -247,7 +247,9 @@ def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type
     if option not in OPTIONS:
         raise UsageError(f"unknown option {option}", advice=nearest(option, list(OPTIONS)))
     if section and OPTIONS[option].metadata["scope"] == "run":
-        raise UsageError(f"{option} belongs to the whole run", advice="set it above the first [[model]]")
+        raise UsageError(
+            f"{option} belongs to the whole run", advice="options of the whole run stand above the first [[model]]"
+        )
     return type_of(option)
 
 

@@ -5,9 +5,11 @@ Errors are raised with data only. `render` is the one place that formats them as
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from textwrap import fill
 from typing import Any, ClassVar
 
 from pipeline.visible import visible
@@ -134,7 +136,7 @@ class Interrupted(PipelineError):  # noqa: N818 - what happened to the run, not 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return advice about an unknown name: the most similar known one, or all of them."""
     close = get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else "one of: " + ", ".join(known)
+    return f"did you mean {close[0]}?" if close else fill("one of: " + ", ".join(known), 100, break_on_hyphens=False)
 
 
 def worst(codes: Collection[int]) -> int:
@@ -144,13 +146,21 @@ def worst(codes: Collection[int]) -> int:
 
 
 def together(errors: Sequence[UsageError], what: str) -> UsageError:
-    """Return one error, `what`, that lists several errors as problems; a single error is returned as it is."""
+    """Return one error, `what`, that lists several errors as problems; a single error is returned as it is.
+
+    Advice that several of them share is given once, for the whole.
+    """
     if len(errors) == 1:
         return errors[0]
-    whole = UsageError(what)
-    reasons = (": ".join(filter(None, (error.what, error.why))) for error in errors)
+    shared = [advice for advice, count in Counter(error.advice for error in errors).items() if advice and count > 1]
+    whole = UsageError(what, advice="\n".join(shared))
     whole.problems = tuple(
-        Problem(error.where, reason, error.advice) for error, reason in zip(errors, reasons, strict=True)
+        Problem(
+            error.where,
+            ": ".join(filter(None, (error.what, error.why))),
+            "" if error.advice in shared else error.advice,
+        )
+        for error in errors
     )
     return whole
 

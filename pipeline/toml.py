@@ -53,6 +53,9 @@ def read(
             why = "it is a table of options, below [[model]]"
             faults.append(UsageError(f"a model cannot be {shown(table)}", where=str(path), why=why))
             return found
+        if section and "model" not in table and len(faults) < _FAULTS:
+            where = f"{path}:{lines[section, '']}" if (section, "") in lines else str(path)
+            faults.append(UsageError("this [[model]] names no model", where=where, advice='model = "FILE" names it'))
         for key, value in table.items():
             if len(faults) == _FAULTS:
                 break
@@ -96,12 +99,16 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:
-    """Return the number of the line that sets each key or begins its table, by section and key."""
+    """Return the number of the line that sets each key or begins its table, by section and key.
+
+    The key "" stands for the header of a `[[model]]`.
+    """
     found: dict[tuple[int, str], int] = {}
     section = 0
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"\s*\[\[\s*model\s*\]\]", line):
             section += 1
+            found[section, ""] = number
         elif match := _HEADER.match(line):
             found.setdefault((0, match[1]), number)
         elif match := _KEY.match(line):

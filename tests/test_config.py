@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import DEFAULT, OPTIONS, from_json, load, refuse_missing_model, to_json
-from pipeline.errors import UsageError, nearest
+from pipeline.errors import UsageError, nearest, render
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,7 +82,7 @@ def test_paths_of_a_file_are_relative_to_it(model: Path, tmp_path: Path) -> None
         ("tolerance = -1.0", "tolerance cannot be"),
         ("name = 'a/b'", "name cannot be"),
         ("reference = 'nothing.npz'", "there is no file"),
-        ("[[model]]\njobs = 2", "jobs belongs to the whole run"),
+        ("[[model]]\nmodel = 'net.t7'\njobs = 2", "jobs belongs to the whole run"),
         ("model = ", "is not TOML"),
         (f"seed = {'9' * 5000}", "is not TOML"),
         (f"limits = ['value={'9' * 5000}']", "--limit cannot be value=9999"),
@@ -124,11 +124,27 @@ reference = "nothing.npz"
             "plugins cannot be [1, true]: an array of strings is expected, not an array of integers and booleans",
             "",
         ),
-        (f"{file}:7", "unknown option convert", nearest("convert", list(OPTIONS))),
-        (f"{file}:11", "store belongs to the whole run", "set it above the first [[model]]"),
-        (f"{file}:12", "unknown option when", nearest("when", list(OPTIONS))),
+        (f"{file}:7", "unknown option convert", ""),
+        (f"{file}:11", "store belongs to the whole run", "options of the whole run stand above the first [[model]]"),
+        (f"{file}:12", "unknown option when", ""),
         (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}: it does not exist", ""),
     ]
+    assert caught.value.advice == nearest("convert", list(OPTIONS))  # of both
+    assert render(caught.value).count("require_runtimes") == 1
+    assert max(map(len, render(caught.value).replace(str(tmp_path), "").splitlines())) <= 120
+
+
+def test_a_model_that_is_none_is_told_with_its_line(model: Path, tmp_path: Path) -> None:
+    file = _toml(tmp_path, "seed = 1\n[[model]]\nmodel = 'net.t7'\n\n[[model]]\n[[model]]\nname = 'other'\n")
+    with pytest.raises(UsageError) as caught:
+        load(file, {}, {})
+    reason = "this [[model]] names no model"
+    assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
+        (f"{file}:5", reason),
+        (f"{file}:6", reason),
+    ]
+    with pytest.raises(UsageError, match=r"names no model"):
+        load(_toml(tmp_path, "model = [{}]\n"), {}, {})
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:

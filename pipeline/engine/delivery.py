@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -45,15 +45,16 @@ def edited(folder: Path, delivered: Mapping[str, Mapping[str, Any]], digests: Di
     ]
 
 
-def refuse_edited(folder: Path, names: Iterable[str]) -> None:
-    """Raise UsageError if there are files that would be overwritten, and name them."""
-    names = sorted(names)
-    if names:
+def refuse_overwriting(folder: Path, names: Iterable[str], edited: Container[str]) -> None:
+    """Raise UsageError if there are files that would be overwritten. If all were `edited`, a run can adopt them."""
+    if names := sorted(names):
+        can_adopt = all(name in edited for name in names)
+        foreign = "no run delivered what is there, or it is a link or the input of a run"
         raise UsageError(
             f"{', '.join(names)} in {folder} would be overwritten",
-            why="what is there was not delivered by a run, was a run's input, or was changed since",
-            advice=f"torch2caffe2 resume {folder} --adopt goes on from an edited net;\n"
-            "or move the file away, or choose another --output",
+            why="what is there was changed since a run delivered it" if can_adopt else foreign,
+            advice=(f"torch2caffe2 resume {folder} --adopt goes on from an edited net;\nor " if can_adopt else "")
+            + "move the file away, or choose another --output",
         )
 
 
@@ -111,7 +112,8 @@ def prepare(
     ours = frozenset(n for n, entry in before.items() if not entry.get("edited") and not _others(folder / n, is_input))
     kept = frozenset(name for name, entry in wanted.items() if holds(folder / name, entry, digests))
     foreign = {name for name in wanted if name not in ours and os.path.lexists(folder / name)}
-    refuse_edited(folder, (foreign | {*edited(folder, before, digests)}) - kept)
+    changed = {*edited(folder, before, digests)}
+    refuse_overwriting(folder, (foreign | changed) - kept, changed)
     refuse_foreign(folder)
     left = tuple(p for p in left_partial(folder, {MANIFEST, *OWN, *wanted, *before}) if not is_input(p))
     return Delivery(folder, artifacts, before, wanted, kept, ours, left)
@@ -158,7 +160,7 @@ def deliver(
 def refuse_foreign(folder: Path) -> None:
     """Raise UsageError if a file in an output folder has a name that runs use, but was not written by a run."""
     foreign = [name for name, is_ours in OWN.items() if os.path.lexists(folder / name) and not is_ours(folder / name)]
-    refuse_edited(folder, foreign)
+    refuse_overwriting(folder, foreign, edited=())
 
 
 def refuse_names(folder: Path, paths: Iterable[Path]) -> None:

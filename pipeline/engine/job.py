@@ -34,7 +34,7 @@ class ModelResult:
     @property
     def converted(self) -> bool:
         """Return whether the networks were delivered, verified or not."""
-        return self.state in ("done", "unverified")
+        return self.state in record.CONVERTED
 
     def delivered(self, kind: str) -> bool:
         """Return whether the output folder holds the files of an artifact of this kind."""

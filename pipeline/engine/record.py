@@ -29,6 +29,7 @@ RECORD = "run.json"
 LOG = "events.jsonl"
 FORMAT = 2
 WAITING = "waiting"
+CONVERTED = ("done", "unverified")  # states of a run that has delivered its networks
 _RECENT = 1 << 20  # bytes at the end of a log in which the last run is searched for
 
 _STATES = {  # of a stage, by the name of the event that reports it

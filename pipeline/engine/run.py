@@ -23,7 +23,9 @@ from pipeline.errors import (
     Interrupted,
     InvalidInputError,
     MachineError,
+    OverBudget,
     PipelineError,
+    UnsupportedError,
     UsageError,
     VerificationError,
     renamed,
@@ -38,6 +40,7 @@ from pipeline.store.remote import Remote, RemoteError
 from pipeline.store.store import Artifact, Damage, Session, Store
 from pipeline.wire.paths import canonical
 
+_REFUSALS = (UsageError, UnsupportedError, OverBudget, InvalidInputError)  # of what the user has asked for
 _PROGRESS_SECONDS = 0.1  # between two reports of a stage's progress
 _PATIENCE_SECONDS = 0.2  # between two checks whether the user has asked to stop
 
@@ -76,6 +79,7 @@ class Run:
     source: sources.Entrance
     stop: guards.Stop
     idle: Sequence[str] = ()  # notes about options that have no effect
+    before: RunRecord | None = None  # of the run that this one resumes
     began: float = field(default_factory=time.monotonic)
     artifacts: list[Artifact] = field(default_factory=list)
     inputs: dict[str, start.Input] = field(default_factory=dict)
@@ -115,11 +119,11 @@ class Run:
         return self._failed("failed")
 
     def _stages(self) -> None:
-        """Run each stage whose inputs are available. If one fails, only stages that need its artifact are skipped."""
+        """Run each stage whose inputs are available. If one fails, only stages with nothing left to do are skipped."""
         for stage, entry in zip(self.route, self.record.stages, strict=True):
             self.stop.obey()
-            if missing := stage.lacks(self.inputs):
-                entry.state, entry.reasons = "skipped", [f"it needs {kind}, which no stage made" for kind in missing]
+            if reasons := self._against(stage):
+                entry.state, entry.reasons = "skipped", reasons
                 self.report(events.StageSkipped(self.model, stage.name, entry.reasons[0]))
                 continue
             began = time.monotonic()
@@ -143,6 +147,14 @@ class Run:
                 self.failures.append(
                     VerificationError(failure["what"], where=failure["where"], why=failure["why"], advice=advice)
                 )
+
+    def _against(self, stage: Stage) -> list[str]:
+        """Return why a stage is skipped: it lacks an input, or could only check what the run started from."""
+        if missing := stage.lacks(self.inputs):
+            return [f"it needs {kind}, which no stage made" for kind in missing]
+        made = {entry.makes for entry in self.record.stages if entry.state in ("done", "hit")}
+        idle = stage.follows and self.failures and not made.intersection(stage.takes(self.inputs))
+        return ["no stage made anything that it could check"] if idle else []
 
     def _with_paths(self, text: str, artifact: Artifact) -> str:
         """Replace the names of an artifact's files in a text by the paths where they are delivered."""
@@ -343,8 +355,16 @@ class Run:
         return lambda path: (place := canonical(path)) in read or ledger.is_input(place)
 
     def _end(self, state: str) -> None:
+        """Record how the run ended. One that was refused leaves the record of the run before."""
         self.record.state, self.record.finished = state, record.now()
-        self.record.save(self.options.output)
+        kept = self.before if self._was_refused() else None
+        (kept or self.record).save(self.options.output)
+
+    def _was_refused(self) -> bool:
+        """Return whether the run was refused, and the networks of the run before lie in the folder as it left them."""
+        before = self.before
+        intact = before and before.state in record.CONVERTED and before.delivered == self.record.delivered
+        return bool(self.failures and intact) and all(isinstance(error, _REFUSALS) for error in self.failures)
 
     def _failed(self, state: str, *errors: PipelineError) -> Outcome:
         """Record a failure. Deliver the artifacts that are finished, unless the folder holds an older result."""

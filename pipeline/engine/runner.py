@@ -64,8 +64,7 @@ def run(
     with ExitStack() as stack:
         with on_machine("opening the store", root):
             store = Store(root)
-        with on_machine("opening the output folder", options.output):
-            options.output.mkdir(parents=True, exist_ok=True)
+        _make_folder(options.output)
         stack.enter_context(guards.only_one(options.output))
         _refuse_places(options)
         earlier = _earlier(options, report)
@@ -83,7 +82,19 @@ def run(
         stack.enter_context(budget.allowing(options.limits))
         heard = reference.with_shapes(sources.without_idle(options, source), source)
         idle = sources.idle(options, source)
-        return Run(heard, report, store, session, made, route, given, source, stop, idle).go()
+        kept = None if before is None or adopt else earlier
+        return Run(heard, report, store, session, made, route, given, source, stop, idle, kept).go()
+
+
+def _make_folder(output: Path) -> None:
+    """Create the output folder. Raises UsageError if something else lies there or where a folder above it must be."""
+    with on_machine("opening the output folder", output):
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            in_the_way = next(place for place in (output, *output.parents) if os.path.lexists(place))
+            what = f"--output must be a folder, and {in_the_way} is {'a file' if in_the_way.is_file() else 'none'}"
+            raise UsageError(what, advice="choose another --output, or move it away") from None
 
 
 def _refuse_places(options: Options) -> None:
@@ -167,6 +178,7 @@ def resume(
 
     `changes` are options whose recorded values are replaced. What a record says is not enough for a runtime to execute
     code in a model, or to save what it computed: the command line has to ask for that.
+    If they are refused, the record of a run that has delivered its networks stays as it was.
     Raises UsageError if the folder holds no run, if its files were edited and `adopt` is false, and, without `trust`,
     if its record uses paths outside the folder that no run of this user is known to have used.
     """
@@ -235,7 +247,8 @@ def _entrance(
             return start.adopt(options.output, earlier, stages, store), source
     if earlier is not None:
         with on_machine("reading the output folder", options.output):
-            delivery.refuse_edited(options.output, start.not_adopted(earlier, options.output, store))
+            changed = start.not_adopted(earlier, options.output, store)
+            delivery.refuse_overwriting(options.output, changed, changed)
             given = start.from_record(earlier, options.output, store) if resumed else ()
     else:
         given = ()

@@ -61,10 +61,10 @@ class Status(Standing):
     @property
     def older(self) -> list[str]:
         """The delivered files that were made by an earlier run, not by this one."""
-        made = {stage.key for stage in self.record.stages} | {
-            given["key"] for given in self.record.source.get("given", ())
-        }
-        return [name for name, entry in self.record.delivered.items() if entry["key"] not in made]
+        source, delivered = self.record.source, self.record.delivered
+        made = {each["key"] for each in source.get("given", ())} | {stage.key for stage in self.record.stages}
+        read = {*source.get("files", {}).values()}  # a Caffe pair is delivered as it is
+        return [name for name, entry in delivered.items() if entry["key"] not in made and entry["blake3"] not in read]
 
     @property
     def command(self) -> str:
@@ -86,7 +86,7 @@ class Status(Standing):
         asked, run = self.record.options, self.record
         rows: list[tuple[str, ...]] = [
             ("model", asked["model"]),
-            ("state", self.state + (f": {run.error}" if run.error else "")),
+            ("state", self.state + (f": {run.error}" if run.error not in ("", self.state) else "")),
             ("started", run.started),
             *([("worker", run.worker)] if run.worker else []),
             *([("stage", self.at)] if self.state == "running" else []),

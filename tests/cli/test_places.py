@@ -42,6 +42,15 @@ def test_an_option_may_name_it(program: Program, place: Path, option: str) -> No
     _said_by_whom(program, "convert", program.model, "-q", *words, option, place)
 
 
+@pytest.mark.parametrize("inside", ["", "deep/inside"])
+def test_an_output_that_is_a_file_or_lies_in_one_is_wrong_usage(program: Program, inside: str) -> None:
+    (program.folder / "note").write_text("mine")
+    said = program("convert", program.model, "-q", "--output", program.folder / "note" / inside)
+    assert said.code == 2
+    assert f"error: --output must be a folder, and {program.folder / 'note'} is a file\n" in said.err
+    assert (program.folder / "note").read_text() == "mine"
+
+
 @pytest.mark.parametrize("command", ["convert", "scan", "inspect", "lineage", "status", "resume", "verify", "report"])
 def test_a_command_may_be_given_it(program: Program, place: Path, command: str) -> None:
     _said_by_whom(program, command, place)

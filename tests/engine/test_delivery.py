@@ -182,6 +182,7 @@ def test_a_pair_that_a_run_made_and_another_read_is_nobodys_to_replace(bench: Be
     bench.model.write_bytes(TORCH + b"another net")
     outcome = bench.run()
     assert isinstance(outcome.error, UsageError)
+    assert "--adopt" not in outcome.error.advice
     assert {path: path.read_bytes() for path in pair.values()} == before
 
 

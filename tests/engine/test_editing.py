@@ -28,8 +28,11 @@ def test_a_file_of_somebody_else_is_not_overwritten(bench: Bench) -> None:
     (bench.output / "deploy.prototxt").write_text("yours")
     outcome = bench.run()
     assert isinstance(outcome.error, UsageError)
+    assert "--adopt" not in outcome.error.advice  # which adopts what a run delivered
     assert (bench.output / "deploy.prototxt").read_text() == "yours"
     assert sorted(path.name for path in bench.output.iterdir()) == ["deploy.prototxt", "events.jsonl", "run.json"]
+    (bench.output / "deploy.prototxt").rename(bench.folder / "away")
+    assert bench.resume().exit_code == 0
 
 
 def test_a_file_that_was_removed_is_delivered_again(bench: Bench) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import events
+from pipeline.engine import events, runner
 from pipeline.engine.delivery import copy
-from pipeline.errors import InvalidInputError, MachineError, UnsupportedError, UsageError
+from pipeline.errors import InvalidInputError, MachineError, PipelineError, UnsupportedError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store import digests
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, TORCH, TRANSLATE, VERIFY, Bench, emit
@@ -155,6 +155,14 @@ def test_a_caffe_pair_enters_behind_emission_and_is_delivered(bench: Bench) -> N
     assert bench.ran() == ["translate", "verify"]
 
 
+def test_what_a_run_started_from_is_not_verified_if_nothing_was_made_of_it(bench: Bench) -> None:
+    verify = replace(VERIFY, needs=(), needs_any=VERIFY.needs)
+    outcome = bench.run(**_caffe_pair(bench), stages=(replace(TRANSLATE, run=_unsupported), verify))
+    assert [stage.state for stage in outcome.record.stages] == ["failed", "skipped"]
+    assert outcome.record.stages[1].reasons == ["no stage made anything that it could check"]
+    assert outcome.record.error == "1 part of the network cannot be converted"
+
+
 def test_a_copy_of_a_caffe_pair_is_taken_in_once_and_leaves_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +259,34 @@ def test_a_failed_run_does_not_touch_an_older_result(bench: Bench) -> None:
     bench.model.write_bytes(TORCH + b"other")
     assert bench.run(stages=(IMPORT, EMIT, replace(TRANSLATE, run=_unsupported))).exit_code == 4
     assert bench.delivered() == before
+
+
+@pytest.mark.parametrize("error", [UsageError("no"), InvalidInputError("no"), UnsupportedError.one("conv1", "no")])
+def test_a_resume_whose_options_are_refused_leaves_the_record_as_it_was(bench: Bench, error: PipelineError) -> None:
+    def picky(task: Task) -> None:
+        if task.options["seed"] == 3:
+            raise error
+        VERIFY.run(task)
+
+    stages = (IMPORT, EMIT, TRANSLATE, replace(VERIFY, run=picky))
+    bench.run(stages=stages)
+    before, files = (bench.output / "run.json").read_bytes(), bench.delivered()
+    outcome = runner.resume(bench.output, bench.events.append, changes={"seed": 3}, stages=stages)
+    assert (outcome.record.state, outcome.exit_code) == ("failed", error.exit_code)
+    assert ((bench.output / "run.json").read_bytes(), bench.delivered()) == (before, files)
+    assert bench.resume(stages=stages).exit_code == 0
+    assert bench.ran() == []
+
+
+def test_a_resume_that_the_machine_stops_is_recorded_and_goes_on_with_its_options(bench: Bench) -> None:
+    def full(task: Task) -> None:
+        raise MachineError("the disk is full")
+
+    bench.run()
+    stages = (IMPORT, EMIT, TRANSLATE, replace(VERIFY, run=full))
+    assert runner.resume(bench.output, bench.events.append, changes={"seed": 3}, stages=stages).exit_code == 6
+    assert bench.resume().record.options["seed"] == 3
+    assert bench.ran() == ["verify"]
 
 
 def test_files_that_a_run_no_longer_makes_are_removed(bench: Bench) -> None:

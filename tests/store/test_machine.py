@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import guards, runner
-from pipeline.errors import MachineError
+from pipeline.errors import MachineError, UsageError
 from pipeline.stages.stage import Task
 from pipeline.store.collect import Limits, collect
 from pipeline.store.machine import on_machine
@@ -114,7 +114,7 @@ def test_a_store_that_cannot_be_made_is_told_before_any_work(bench: Bench) -> No
 
 def test_an_output_folder_that_cannot_be_made_is_told_before_any_work(bench: Bench) -> None:
     (bench.folder / "file").write_text("")
-    with pytest.raises(MachineError):
+    with pytest.raises(UsageError, match="must be a folder"):
         bench.run(output=bench.folder / "file" / "out")
 
 
