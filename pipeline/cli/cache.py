@@ -96,6 +96,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
     torch2caffe2 cache check
     """
     from pipeline.cli.talk import print_json, print_table
+    from pipeline.report.words import plural
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened
 
@@ -104,7 +105,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
         print_json([{"name": name, "problem": problem} for name, problem in problems])
     else:
         print_table(("", ""), problems)
-        print(f"{len(problems)} problems" if problems else "the store is sound", file=sys.stderr)
+        print(plural(len(problems), "problem") if problems else "the store is sound", file=sys.stderr)
     return 6 if problems else 0
 
 
@@ -159,6 +160,7 @@ def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
     """Print which artifacts were transferred, and return the exit code: 6 if any is damaged."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.reporters import size_text
+    from pipeline.report.words import plural
 
     if json:
         print_json([asdict(each) for each in moved])
@@ -166,5 +168,6 @@ def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
         rows = [(e.key[:12], e.kind, size_text(e.size), e.model, e.problem) for e in moved]
         print_table(("key", "kind", "size", "model", "problem"), rows if moved else ())
         sound = [each for each in moved if not each.problem]
-        print(f"{len(sound)} artifacts were {verb}, {size_text(sum(e.size for e in sound))}", file=sys.stderr)
+        amount = plural(len(sound), "artifact was", "artifacts were")
+        print(f"{amount} {verb}, {size_text(sum(e.size for e in sound))}", file=sys.stderr)
     return 6 if any(each.problem for each in moved) else 0

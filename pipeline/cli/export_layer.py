@@ -38,6 +38,7 @@ def export_layer(
     from pipeline.cli.talk import print_json, print_place, tell
     from pipeline.errors import UsageError
     from pipeline.formats import Location, load
+    from pipeline.report.words import plural
     from pipeline.verification import export, feeds
 
     if bool(layer) == bool(first or last) or (not layer and not (first and last)):
@@ -50,7 +51,7 @@ def export_layer(
         print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
         return 0
     print_place(output)
-    tell(f"{len(found.graph.nodes)} nodes")
+    tell(plural(len(found.graph.nodes), "node"))
     for note in notes:
         tell(f"left out: {note}")
     return 0
