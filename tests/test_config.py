@@ -127,7 +127,7 @@ reference = "nothing.npz"
         (f"{file}:7", "unknown option convert", nearest("convert", list(OPTIONS))),
         (f"{file}:11", "store belongs to the whole run", "set it above the first [[model]]"),
         (f"{file}:12", "unknown option when", nearest("when", list(OPTIONS))),
-        (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}: it does not exist", ""),
+        (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}", ""),
     ]
 
 
