@@ -66,7 +66,9 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> int:
-    """Remove artifacts beyond the given limits, and leftovers that nothing uses.
+    """Remove artifacts beyond the given limits.
+
+    Leftovers that nothing uses are removed, too.
 
     torch2caffe2 cache collect --older-than 30d --dry-run
     """
@@ -110,7 +112,9 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
 
 
 def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Send artifacts to a remote store: those that it lacks, or only WHAT, replacing what is there.
+    """Send artifacts to a remote store.
+
+    Those that it lacks are sent; or only WHAT, which replaces what is there.
 
     torch2caffe2 cache push --remote-store s3://bucket/folder
     """
@@ -122,7 +126,9 @@ def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 
 
 def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Fetch artifacts from a remote store: all that are missing here, or only WHAT.
+    """Fetch artifacts from a remote store.
+
+    All that are missing here are fetched; or only WHAT.
 
     torch2caffe2 cache pull model.t7 --remote-store s3://bucket/folder
     """

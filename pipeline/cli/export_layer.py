@@ -31,7 +31,9 @@ def export_layer(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random inputs.")] = 0,
     json: Json = False,
 ) -> int:
-    """Cut out a layer or a span of layers as a small network with inputs and expected outputs, for a bug report.
+    """Cut out some layers as a small network, for a bug report.
+
+    A layer or a span of layers is written with inputs and expected outputs.
 
     torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """

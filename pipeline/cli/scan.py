@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
-    """List everything that convert could not handle, all at once, without converting.
+    """List everything that convert could not handle, all at once.
+
+    Nothing is converted.
 
     torch2caffe2 scan model.t7
     """
