@@ -18,6 +18,7 @@ from pipeline.graph import signature
 from pipeline.stages.stage import Stage
 from pipeline.store.digests import Digests, digest_of
 from pipeline.store.store import Artifact, Session, Store, content_digest
+from pipeline.wire.digest import Digested
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
                 copy(path, folder / name)
         if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
             raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
-        known = {name: entry["blake3"] for name, entry in content.items()}
+        known = {name: Digested(**entry) for name, entry in content.items()}
         return store.publish(folder, {**facts, **_facts(given, key)}, known)
 
 
