@@ -69,7 +69,7 @@ def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
     for value in graph.inputs:
         if feeds[value.name].shape != value.shape:
             shape, wanted = TensorSpec(feeds[value.name].shape), TensorSpec(value.shape)
-            raise UsageError(f"input {value.name} is {shape}, but the network takes {wanted}")
+            raise UsageError(f"the shape of {value.name} is {shape}, but the network takes {wanted}")
     return dict(feeds)
 
 
