@@ -36,6 +36,7 @@ from pipeline.store.manifest import FORMAT, Components
 from pipeline.store.writing import confirm, keep, new, write
 from pipeline.wire import plain
 from pipeline.wire.digest import Digested, file_digest
+from pipeline.wire.kernel import LARGE
 
 MANIFEST = "manifest.json"
 FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
@@ -372,21 +373,29 @@ def _make_shelf(shelf: Path) -> None:
 
 
 def seal(folder: Path, known: Mapping[str, Digested] = _NONE) -> dict[str, dict[str, Any]]:
-    """Make the files of a folder read-only, and return their digests (from `known` if there) and sizes by name.
+    """Make the files of a folder read-only, and return their digests and sizes by name.
 
     Raises ValueError for anything but plain files, and for a file with the name of the manifest; OSError for a file
-    that has lost bytes since it was written.
+    that is not what its writer told (`known`), since another program has cut it.
     """
     paths = sorted(folder.iterdir())
     for path in paths:
         if path.is_symlink() or not path.is_file() or path.name == MANIFEST:
             raise ValueError(f"a stage left {path.name}, which an artifact cannot hold")
         path.chmod(0o444)
-    files = {}
-    for path in paths:
-        size = path.stat().st_size
-        written = known.get(path.name) or Digested(file_digest(path), size)
-        if written.size != size:
-            raise OSError(errno.EIO, "it was cut after it was written", str(path))
-        files[path.name] = written._asdict()
-    return files
+    return {path.name: _digested(path, known.get(path.name))._asdict() for path in paths}
+
+
+def _digested(path: Path, told: Digested | None) -> Digested:
+    """Return the digest and size of a file. A large one is not read if its writer has told them.
+
+    If a file is cut while it is written, a hole remains in it, or it is too short. Raises OSError.
+    """
+    with plain.opened(path) as stream:
+        size, hole = os.fstat(stream.fileno()).st_size, 0
+        if size >= LARGE:
+            hole = os.lseek(stream.fileno(), 0, os.SEEK_HOLE)
+    found = told if told and hole == size else Digested(file_digest(path), size)
+    if told and (found, size) != (told, told.size):
+        raise OSError(errno.EIO, "it was cut while it was written", str(path))
+    return found

@@ -12,6 +12,7 @@ import pytest
 from pipeline.store.store import MANIFEST, Artifact, Damage, Store, alive
 from pipeline.wire import splice
 from tests.engine.fakes import NAMES, Bench
+from tests.support import digested
 
 KEY = "ab" * 32
 FACTS = {
@@ -106,14 +107,27 @@ def test_every_flipped_byte_of_a_manifest_is_noticed(store: Store) -> None:
     assert isinstance(store.read(KEY), Artifact)
 
 
-def test_a_file_that_is_cut_after_it_was_written_is_not_published(store: Store) -> None:
+@pytest.mark.parametrize("goes_on", [False, True], ids=["afterwards", "meanwhile"])
+@pytest.mark.parametrize("size", [5000, 3 << 20], ids=["small", "large"])
+def test_a_file_that_is_cut_while_it_is_written_is_not_published(store: Store, size: int, goes_on: bool) -> None:
     with store.session() as session:
         folder = session.temporary("x")
-        known = {"a.txt": splice.write(folder / "a.txt", [b"hello"])}
-        os.truncate(folder / "a.txt", 3)
-        with pytest.raises(OSError, match="cut after it was written"):
+        known = {"a.txt": splice.write(folder / "a.txt", [b"x" * size])}
+        os.truncate(folder / "a.txt", size // 2)
+        if goes_on:
+            os.truncate(folder / "a.txt", size)
+        with pytest.raises(OSError, match="cut while it was written"):
             store.publish(folder, FACTS | {"key": KEY}, known)
     assert store.find(KEY) is None
+
+
+def test_a_large_file_with_a_hole_that_its_writer_made_is_published(store: Store) -> None:
+    with store.session() as session:
+        folder = session.temporary("x")
+        with (folder / "a.txt").open("wb") as stream:
+            stream.truncate(3 << 20)
+        store.publish(folder, FACTS | {"key": KEY}, {"a.txt": digested(folder / "a.txt")})
+    assert isinstance(store.find(KEY), Artifact)
 
 
 def test_an_artifact_holds_plain_files_only(store: Store) -> None:
