@@ -332,13 +332,20 @@ def _refuse_other(option: str, value: object) -> None:
 
 def refuse_missing_model(options: Options) -> None:
     """Raise UsageError if the model is not a file. This is checked by each run, so that other runs can go on."""
-    may_look = os.access(options.model, os.R_OK | os.X_OK, effective_ids=True)
-    folder = "a folder without a network" if may_look else "a folder, which you may not read"
     try:
-        refuse_missing(options.model, f"it is {folder}")
+        if options.model.is_dir():
+            raise _no_network_in(options.model)
+        refuse_missing(options.model)
     except UsageError as error:
         error.where = options.origins.get("model", "")
         raise
+
+
+def _no_network_in(folder: Path) -> UsageError:
+    if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        return UsageError(f"no network was found in {folder}", why="you may not read this folder")
+    advice = "name a .t7 file, or a prototxt with its caffemodel beside it or as --weights"
+    return UsageError(f"no network was found in {folder}", advice=advice)
 
 
 def refuse_shared_output(runs: Sequence[Options]) -> None:

@@ -56,14 +56,14 @@ def _leads_somewhere(value: str, told: SplitResult) -> bool:
     return bool("://" in value and value.isprintable() and told.scheme and (told.netloc or told.path)) and not relative
 
 
-def refuse_missing(path: Path, of_a_folder: str = "it is a folder") -> None:
-    """Raise UsageError if a path is not a file. `of_a_folder` is the reason given for a folder."""
+def refuse_missing(path: Path) -> None:
+    """Raise UsageError if a path is not a file."""
     if path.is_file():
         return
-    what, why, advice = f"there is no file {path}", of_a_folder if path.is_dir() else "it does not exist", ""
-    if _SHAPE.fullmatch(path.name) and not path.exists():
-        advice = f"a shape is given by --input {path.name}"
-    if path.exists() and not path.is_dir():
-        what = f"{path} is not a file"
-        why, advice = "it is a pipe or a device, which can be read only once", "save it to a file first"
-    raise UsageError(what, why=why, advice=advice)
+    if path.is_dir():
+        raise UsageError(f"{path} is not a file", why="it is a folder")
+    if path.exists():
+        why = "it is a pipe or a device, which can be read only once"
+        raise UsageError(f"{path} is not a file", why=why, advice="save it to a file first")
+    advice = f"a shape is given by --input {path.name}" if _SHAPE.fullmatch(path.name) else ""
+    raise UsageError(f"there is no file {path}", advice=advice)

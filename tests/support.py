@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from pipeline.config import load
 from pipeline.engine import runner
 from pipeline.graph.values import Graph
 from pipeline.runtimes.discovery import runtimes
+from pipeline.wire.digest import Digested
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
 _RUNTIMES = runtimes(os.environ)
@@ -34,6 +36,12 @@ CAFFES = _parameters("caffe", "Caffe")
 CAFFE2S = _parameters("caffe2", "Caffe2")
 ONNX_RUNTIMES = _parameters("onnx", "ONNXRuntime")
 PYTORCHES = _parameters("pytorch", "PyTorch")
+
+
+def digested(path: Path) -> Digested:
+    """Return the digest and the size of a file."""
+    data = path.read_bytes()
+    return Digested(blake3(data).hexdigest(), len(data))
 
 
 def shared(*parts: str) -> Path:

@@ -127,7 +127,7 @@ reference = "nothing.npz"
         (f"{file}:7", "unknown option convert", ""),
         (f"{file}:11", "store belongs to the whole run", "options of the whole run stand above the first [[model]]"),
         (f"{file}:12", "unknown option when", ""),
-        (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}: it does not exist", ""),
+        (f"{file}:13", f"there is no file {tmp_path / 'nothing.npz'}", ""),
     ]
     assert caught.value.advice == nearest("convert", list(OPTIONS))  # of both
     assert render(caught.value).count("require_runtimes") == 1

@@ -23,6 +23,7 @@ from pipeline.caffe.upgrade import upgrade
 from pipeline.errors import InvalidInputError, UnsupportedError
 from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
+from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 
@@ -57,7 +58,7 @@ def write_pair(
     caffemodel_path: Path,
     comments: Mapping[str, str] = _NONE,
     progress: Progress = no_progress,
-) -> dict[str, str]:
+) -> dict[str, Digested]:
     """Write a prototxt and its weights, and return their digests by name. The same network gives the same bytes.
 
     A caffemodel holds the name, type, bottoms, tops and blobs (shape and packed float32 data) of each layer. If the

@@ -17,6 +17,7 @@ from pipeline.caffe2.schema import NetDef
 from pipeline.errors import InvalidInputError
 from pipeline.graph.budget import Budget
 from pipeline.wire import messages, splice
+from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 
@@ -43,7 +44,7 @@ def write_pair(
     progress: Progress = no_progress,
     *,
     split: bool = False,
-) -> dict[str, str]:
+) -> dict[str, Digested]:
     """Write the predict_net in binary and text form, and the init_net, and return their digests by name.
 
     The same network gives the same bytes. With `split`, an init_net that would reach 2 GiB is written as several; the

@@ -69,7 +69,9 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> int:
-    """Remove artifacts beyond the given limits, and leftovers that nothing uses.
+    """Remove artifacts beyond the given limits.
+
+    Leftovers that nothing uses are removed, too.
 
     Networks edited by hand are kept, and what they were made from, so that their conversions can be resumed.
 
@@ -102,6 +104,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
     torch2caffe2 cache check
     """
     from pipeline.cli.talk import print_json, print_table
+    from pipeline.report.words import plural
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened
 
@@ -110,12 +113,14 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
         print_json([{"name": name, "problem": problem} for name, problem in problems])
     else:
         print_table(("", ""), problems)
-        print(f"{len(problems)} problems" if problems else "the store is sound", file=sys.stderr)
+        print(plural(len(problems), "problem") if problems else "the store is sound", file=sys.stderr)
     return 6 if problems else 0
 
 
 def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Send artifacts to a remote store: those that it lacks, or only WHAT, replacing what is there.
+    """Send artifacts to a remote store.
+
+    Those that it lacks are sent; or only WHAT, which replaces what is there.
 
     torch2caffe2 cache push --remote-store s3://bucket/folder
     """
@@ -127,7 +132,9 @@ def push(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 
 
 def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore = "", json: Json = False) -> int:
-    """Fetch artifacts from a remote store: all that are missing here, or only WHAT.
+    """Fetch artifacts from a remote store.
+
+    All that are missing here are fetched; or only WHAT.
 
     torch2caffe2 cache pull model.t7 --remote-store s3://bucket/folder
     """
@@ -165,6 +172,7 @@ def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
     """Print which artifacts were transferred, and return the exit code: 6 if any is damaged."""
     from pipeline.cli.talk import print_json, print_table
     from pipeline.engine.reporters import size_text
+    from pipeline.report.words import plural
 
     if json:
         print_json([asdict(each) for each in moved])
@@ -172,5 +180,6 @@ def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
         rows = [(e.key[:12], e.kind, size_text(e.size), e.model, e.problem) for e in moved]
         print_table(("key", "kind", "size", "model", "problem"), rows if moved else ())
         sound = [each for each in moved if not each.problem]
-        print(f"{len(sound)} artifacts were {verb}, {size_text(sum(e.size for e in sound))}", file=sys.stderr)
+        amount = plural(len(sound), "artifact was", "artifacts were")
+        print(f"{amount} {verb}, {size_text(sum(e.size for e in sound))}", file=sys.stderr)
     return 6 if any(each.problem for each in moved) else 0

@@ -24,7 +24,9 @@ def convert(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Convert a network, or all networks in a configuration file, to Caffe and Caffe2 or other formats.
+    """Convert networks to Caffe and Caffe2, or to other formats.
+
+    Without a MODEL, all networks in the configuration file are converted.
 
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """

@@ -32,7 +32,9 @@ def diff(
     run: Annotated[bool, typer.Option("--run/--no-run", help="Compare the outputs on the same inputs.")] = True,
     json: Json = False,
 ) -> int:
-    """Compare two networks by meaning: nodes, attributes, weights, and outputs on the same inputs.
+    """Compare two networks by meaning.
+
+    Nodes, attributes, weights, and the outputs on the same inputs are compared.
 
     Names, the order of independent nodes, and nodes without effect are ignored. The exit code is 3 if the networks
     differ. Nodes that exist in only one of them count if the outputs differ or could not be compared.

@@ -15,7 +15,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(store: StoreFolder = None, json: Json = False) -> int:
-    """Show which libraries and independent runtimes are installed, and how to get what is missing.
+    """Show what is installed, and how to get what is missing.
+
+    Libraries and independent runtimes are listed.
 
     torch2caffe2 doctor
     """

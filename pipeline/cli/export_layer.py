@@ -31,13 +31,16 @@ def export_layer(
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random inputs.")] = 0,
     json: Json = False,
 ) -> int:
-    """Cut out a layer or a span of layers as a small network with inputs and expected outputs, for a bug report.
+    """Cut out some layers as a small network, for a bug report.
+
+    A layer or a span of layers is written with inputs and expected outputs.
 
     torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """
     from pipeline.cli.talk import print_json, print_place, tell
     from pipeline.errors import UsageError
     from pipeline.formats import Location, load
+    from pipeline.report.words import plural
     from pipeline.verification import export, feeds
 
     if bool(layer) == bool(first or last) or (not layer and not (first and last)):
@@ -50,7 +53,7 @@ def export_layer(
         print_json({"output": str(output), "nodes": [node.name for node in found.graph.nodes], "left_out": list(notes)})
         return 0
     print_place(output)
-    tell(f"{len(found.graph.nodes)} nodes")
+    tell(plural(len(found.graph.nodes), "node"))
     for note in notes:
         tell(f"left out: {note}")
     return 0

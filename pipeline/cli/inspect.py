@@ -37,7 +37,9 @@ def inspect(
     open_: Annotated[bool, typer.Option("--open", help="Show the network in Netron.")] = False,
     json: Json = False,
 ) -> int:
-    """Show the contents of a t7, graph, prototxt, caffemodel, HDF5 or NetDef file, or of the output folder of a run.
+    """Show the contents of a model file or an output folder.
+
+    The file may be a t7, graph, prototxt, caffemodel, HDF5, NetDef or ONNX file.
 
     The numbers of weights are read only with --stats.
 

@@ -28,9 +28,9 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Json = False) -> int:
-    """Show which stages a convert would run, which are cached, and why; or draw them.
+    """Show what convert would run, what is cached, and why.
 
-    --dag without a MODEL draws all existing stages.
+    With --dag, the stages are drawn instead; without a MODEL, all existing stages.
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """

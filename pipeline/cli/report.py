@@ -22,7 +22,9 @@ def report(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Write a self-contained page about a run: stages, network, verification, weights, how to reproduce it.
+    """Write a self-contained page about a run.
+
+    It shows the stages, the network, the verification, the weights, and how to reproduce them.
 
     For a folder with several runs, write a page for each, and one with a sortable table of all. The data of each page
     is written beside it as JSON.

@@ -31,7 +31,10 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Continue a failed, killed or stopped run, or all runs in a folder; or continue from edited files.
+    """Continue an unfinished run, or continue from edited files.
+
+    Runs that failed, were killed or were stopped are unfinished. If DIR is a folder of several runs, all of them are
+    continued.
 
     torch2caffe2 resume out
     """

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(json: Json = False) -> int:
-    """List the independent runtimes on this machine, and how to get the others.
+    """List the independent runtimes, and how to get others.
 
     torch2caffe2 runtimes list
     """
@@ -44,9 +44,10 @@ def install(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Install a real Caffe and Caffe2, each with a Python environment of its own; by default both.
+    """Install a real Caffe and Caffe2, or one of them.
 
-    They exist only for Python 3.7 to 3.9, one of which must be available.
+    Each gets a Python environment of its own. Without a name, both are installed. They exist only for Python 3.7 to
+    3.9, one of which must be available.
 
     torch2caffe2 runtimes install caffe2
     """

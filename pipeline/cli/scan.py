@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 @takes_conversion_options
 def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> int:
-    """List everything that convert could not handle, all at once, without converting.
+    """List everything that convert could not handle, all at once.
+
+    Nothing is converted.
 
     torch2caffe2 scan model.t7
     """
@@ -27,6 +29,7 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
     from pipeline.engine import batch
     from pipeline.engine.scan import Scan
     from pipeline.engine.scan import scan as look
+    from pipeline.report.words import plural
     from pipeline.visible import visible
 
     scans = batch.look_at_all(configuration.load(config, typed), look, Scan("", ()))
@@ -43,5 +46,5 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
             rows = [(problem.origin, problem.reason, problem.advice) for problem in each.found.problems]
             print_table(("where", "why", "what to do"), rows)
         elif not each.error:
-            tell(f"{each.found.nodes} nodes, and nothing that could not be converted")
+            tell(f"{plural(each.found.nodes, 'node')}; everything can be converted")
     return code

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def status(folders: Folders = None, config: Config = None, json: Json = False) -> int:
-    """Show the state of a run: its stages with times, keys and digests, edited files, and what is left to do.
+    """Show the state of a run, and what is left to do.
+
+    The stages are listed with their times, keys and digests, and so are edited files.
 
     For several runs, listed in --config or in a folder, show a line for each and the number in each state, also while
     they run.

@@ -29,7 +29,9 @@ def verify(
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> int:
-    """Verify a finished conversion again, or all in a folder, with other inputs or other runtimes.
+    """Verify finished conversions again.
+
+    Other inputs or other runtimes may be given.
 
     torch2caffe2 verify out --reference io.npz
     """

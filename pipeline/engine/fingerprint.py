@@ -90,7 +90,7 @@ class Reason:
 
 _SENTENCES = {
     "same": "code, libraries, options and inputs are the same as when it was made, {after}",
-    "first": "it has not run for this model yet",
+    "first": "this is its first run for this model",
     "forced": "--force asks for it",
     "damaged": "its artifact was damaged: {name}",
     "missing": "its artifact is no longer in the store",
@@ -104,6 +104,7 @@ _SENTENCES = {
     "inputs": "its input {name} changed",
     "input_new": "it has a new input: {name}",
     "input_gone": "it no longer has the input {name}",
+    "adopted": "it starts from the edited files",
     "version": "the stage's version changed from {before} to {after}",
 }
 
@@ -139,6 +140,8 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
             for name in _ordered(old, new)
             if old.get(name) != new.get(name)
         )
+    if any(reason.kind == "input_new" and reason.name == "original" for reason in found):
+        found = [Reason("adopted"), *(each for each in found if each.kind not in ("input_new", "input_gone"))]
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from pipeline.graph import signature
 from pipeline.stages.stage import Stage
 from pipeline.store.digests import Digests, digest_of
 from pipeline.store.store import Artifact, Session, Store, content_digest
+from pipeline.wire.digest import Digested
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
             raise InvalidInputError(
                 f"the files of {_title(given.kind)} changed while they were read", advice="run again"
             )
-        known = {name: entry["blake3"] for name, entry in content.items()}
+        known = {name: Digested(**entry) for name, entry in content.items()}
         return store.publish(folder, {**facts, **_facts(given, key)}, known)
 
 

@@ -100,7 +100,7 @@ class Status(Standing):
                 facts += [seconds_text(stage.seconds), size_text(stage.size)]
                 facts += [f"key {stage.key[:12]}", f"digest {stage.digest[:12]}"]
             rows.append((stage.name, "  ".join(facts)))
-            rows.extend(("", f"why: {reason}") for reason in stage.reasons)
+            rows.extend(("", f"because {reason}") for reason in stage.reasons)
         return rows
 
     def plan_rows(self) -> list[tuple[str, ...]]:

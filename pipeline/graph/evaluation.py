@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import UsageError
+from pipeline.graph.input_spec import TensorSpec
 from pipeline.graph.values import Graph, Node, Value
 from pipeline.lazy import LazyModule
 
@@ -67,8 +68,8 @@ def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
         raise UsageError(f"the inputs {given} are given; the network takes {', '.join(names) or 'none'}")
     for value in graph.inputs:
         if feeds[value.name].shape != value.shape:
-            shape = feeds[value.name].shape
-            raise UsageError(f"input {value.name} has shape {shape}; the network takes {value.shape}")
+            shape, wanted = TensorSpec(feeds[value.name].shape), TensorSpec(value.shape)
+            raise UsageError(f"input {value.name} is {shape}, but the network takes {wanted}")
     return dict(feeds)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.graph.inventory import Inventory, Part
     from pipeline.graph.signature import Signature
     from pipeline.graph.values import Graph
+    from pipeline.wire.digest import Digested
 
     Array = np.ndarray[Any, Any]
 
@@ -111,7 +112,7 @@ class Written:
     """The result of writing: files by role, digests by file name, and the names of the input and output blobs."""
 
     files: Mapping[str, Path]
-    digests: Mapping[str, str]
+    digests: Mapping[str, Digested]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 

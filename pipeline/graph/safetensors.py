@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pipeline.errors import InvalidInputError
+from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.shapes import possible
@@ -31,8 +32,8 @@ def write_tensors(
     tensors: Mapping[str, Array],
     progress: Progress = no_progress,
     metadata: Mapping[str, str] = MappingProxyType({}),
-) -> str:
-    """Write arrays, floats as F32 and integers as I64, and return the digest of the file.
+) -> Digested:
+    """Write arrays, floats as F32 and integers as I64, and return the digest and size of the file.
 
     The same arrays and `metadata` give the same bytes. The header lists the arrays in order; the bytes of integers come
     first, so that all are aligned. Raises MachineError if the file cannot be written.

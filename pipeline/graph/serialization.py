@@ -14,6 +14,7 @@ from pipeline.graph.neutral import GRAPH_FILE, WEIGHTS_FILE
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
 from pipeline.graph.values import Attribute, Graph, Node, Origin, Value
+from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.splice import write as write_parts
@@ -25,7 +26,7 @@ NONFINITE = ("inf", "-inf", "nan")  # which JSON numbers cannot express
 DTYPES = ("float32", "int64", "bool")
 
 
-def write(graph: Graph, folder: Path, progress: Progress = no_progress) -> dict[str, str]:
+def write(graph: Graph, folder: Path, progress: Progress = no_progress) -> dict[str, Digested]:
     """Write the files of a graph to an existing folder and return their digests by name.
 
     The same graph gives the same bytes. Raises MachineError if they cannot be written.

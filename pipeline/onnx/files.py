@@ -14,6 +14,7 @@ from pipeline.graph.budget import Budget
 from pipeline.onnx import tensors
 from pipeline.onnx.schema import GraphProto, ModelProto
 from pipeline.wire import messages, scan, splice
+from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
 from pipeline.wire.strip import strip
@@ -40,7 +41,7 @@ def data_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.data")
 
 
-def write_model(model: OnnxModel, path: Path, progress: Progress = no_progress) -> dict[str, str]:
+def write_model(model: OnnxModel, path: Path, progress: Progress = no_progress) -> dict[str, Digested]:
     """Write a model, and return the digests of its files by name. The same network gives the same bytes.
 
     These are the bytes that protobuf itself would write. If a model would reach 2 GiB, the limit of protobuf, its

@@ -23,6 +23,7 @@ Json = Mapping[str, Any]
 T = TypeVar("T")
 _PACKAGE = "torch2caffe2"
 # Options that only name places or control output: they do not affect the converted files.
+_NO_PACKAGES = ("python", "torch2caffe2")  # no package index has them
 _PLACES = frozenset({"model", "output", "store", "name", "report", "jobs", "force"})
 
 
@@ -178,7 +179,7 @@ def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
     for name in changed:
         words += _typed(name, asked[name])
     options = tuple(Option(name, _text(asked[name]), origins.get(name, DEFAULT)) for name in changed)
-    released = {name: version.partition("+")[0] for name, version in versions.items() if name != "python"}
+    released = {name: version.partition("+")[0] for name, version in versions.items() if name not in _NO_PACKAGES}
     exact = tuple(f"{name}=={version}" for name, version in released.items() if version[:1].isdigit())
     return Reproduction(typed, shlex.join([*words, "--output", asked["output"]]), exact, options)
 

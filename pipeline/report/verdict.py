@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.report.data import Evidence, Parity, Report
 from pipeline.report.words import number, plural
-from pipeline.verification.evidence import JUDGED
+from pipeline.verification.evidence import DIFFERS, JUDGED
 
 _UNFINISHED = {
     "failed": ("bad", "Failed", "The run failed before the networks were complete."),
@@ -42,7 +42,7 @@ def verdict(report: Report) -> Verdict:
 
 def _compared(parity: Parity) -> Verdict:
     compared = sum(1 for found in parity.values.values() if found)
-    worst = f"apart by {number(parity.worst)} at most, {number(parity.tolerance)} allowed"
+    worst = f"largest difference {number(parity.worst)}, {number(parity.tolerance)} allowed"
     evidence = " ".join(map(_evidence, parity.evidence))
     if parity.unheard:
         silent = ", ".join(parity.unheard)
@@ -58,4 +58,7 @@ def _compared(parity: Parity) -> Verdict:
 
 def _evidence(step: Evidence) -> str:
     """Return in words which independent runtimes confirm a step."""
-    return f"{step.step.capitalize()}: {' '.join((step.words[0], ', '.join(step.by))).strip()}."
+    said, by = step.words[0], ", ".join(step.by)
+    if by:
+        said += f" {by}" if step.state in (JUDGED, DIFFERS) else f" ({by})"
+    return f"{step.step.capitalize()}: {said}."

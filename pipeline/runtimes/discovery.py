@@ -193,6 +193,17 @@ def runtimes(environment: Mapping[str, str], only: Sequence[str] = (), also: Seq
     return [each for each in found if any(map(each.called, named)) or not (only or each.executes)]
 
 
+def absence(environment: Mapping[str, str], reads: str) -> str:
+    """Return why no program ran the networks of a kind: none is installed, and how to get one, or none was asked."""
+    programs = [program for program in known() if reads in program.reads and not program.executes]
+    names = " or ".join(program.name for program in programs)
+    if not programs:
+        return f"no program that runs {reads} files is known"
+    if any(isinstance(each, Runtime) and each.reads == reads for each in search(environment, programs.__contains__)):
+        return f"no {names} was asked (--runtime)"
+    return f"no {names} is installed ({programs[0].how_to_get})"
+
+
 def executing(names: Sequence[str]) -> list[str]:
     """Return those names that mean a runtime which executes code in a file."""
     return [name for name in names if any(program.called(name) for program in known() if program.executes)]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.graph.format import Format, Network
 from pipeline.stages.stage import Task
 
+if TYPE_CHECKING:
+    from pipeline.wire.digest import Digested
 
-def write(known: Format, network: Network, task: Task) -> Mapping[str, str]:
+
+def write(known: Format, network: Network, task: Task) -> Mapping[str, Digested]:
     """Write a network as an artifact and return the digests of its files. Raises as `Format.write`."""
     from pipeline.graph import signature
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.caffe.format import CAFFE
 from pipeline.graph.format import Network
@@ -12,8 +12,11 @@ from pipeline.graph.neutral import GRAPH
 from pipeline.stages import conversion
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
+if TYPE_CHECKING:
+    from pipeline.wire.digest import Digested
 
-def run(task: Task) -> Mapping[str, str]:
+
+def run(task: Task) -> Mapping[str, Digested]:
     """Write each node as layers of BVLC Caffe 1.0."""
     return conversion.write(CAFFE, _deployed(GRAPH.read(GRAPH.stored(task.inputs[GRAPH.name]))), task)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pipeline.graph.format import READING, Network
 from pipeline.onnx.format import ONNX
 from pipeline.stages import conversion, exits
 from pipeline.stages.stage import Rehearsal, Stage, Task
 
+if TYPE_CHECKING:
+    from pipeline.wire.digest import Digested
 
-def run(task: Task) -> Mapping[str, str]:
+
+def run(task: Task) -> Mapping[str, Digested]:
     """Write each node as operators of ONNX."""
     return exits.export(ONNX, task)
 

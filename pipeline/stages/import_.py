@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.graph.format import Network, Note, Source
 from pipeline.graph.neutral import GRAPH
@@ -12,8 +12,11 @@ from pipeline.stages import conversion
 from pipeline.stages.stage import Rehearsal, Stage, Task
 from pipeline.torch7.format import TORCH7
 
+if TYPE_CHECKING:
+    from pipeline.wire.digest import Digested
 
-def run(task: Task) -> Mapping[str, str]:
+
+def run(task: Task) -> Mapping[str, Digested]:
     """Find the network in the file, lower its modules to operators, and write graph and weights."""
     return conversion.write(GRAPH, _read(task.inputs, task.options, task.note), task)
 

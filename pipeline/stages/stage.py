@@ -19,6 +19,7 @@ RECORDED = "original.npz"  # in a verification: the results of Torch7 itself, if
 
 if TYPE_CHECKING:
     from pipeline.graph.format import Network
+    from pipeline.wire.digest import Digested
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Stage:
     needs: tuple[str, ...]  # kinds of artifacts or sources ("t7") that it requires
     needs_any: tuple[str, ...] = field(default=(), kw_only=True)  # kinds of which it requires at least one
     needs_first: tuple[str, ...] = field(default=(), kw_only=True)  # reads the first available one
-    run: Callable[[Task], Mapping[str, str] | None]  # returns the digests of files, if it computed any
+    run: Callable[[Task], Mapping[str, Digested] | None]  # returns the digests of files, if it computed any
     wants: tuple[str, ...] = ()  # kinds it uses where they exist
     # Returns in memory what `run` would make, and raises what `run` raises. Stages without it are not scanned.
     rehearse: Callable[[Rehearsal], Network] | None = field(default=None, kw_only=True)

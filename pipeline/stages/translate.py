@@ -15,11 +15,12 @@ from pipeline.stages.stage import Rehearsal, Stage, Task
 
 if TYPE_CHECKING:
     from pipeline.graph.passes import Change
+    from pipeline.wire.digest import Digested
 
 OPTIMIZATIONS = "optimizations.json"
 
 
-def run(task: Task) -> Mapping[str, str]:
+def run(task: Task) -> Mapping[str, Digested]:
     """Read the pair as a graph, optimize it if requested, and write each node as Caffe2 operators."""
     source = CAFFE.stored(task.inputs[CAFFE.name], task.options)
     network, changes = _prepared(CAFFE.read(source, task.note), task.options["optimize"])

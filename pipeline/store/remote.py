@@ -24,7 +24,7 @@ from pipeline.errors import MachineError, MissingLibrary, UsageError
 from pipeline.store import manifest
 from pipeline.store.store import KEY, MANIFEST, Artifact, Damage, Session, Store, content_digest
 from pipeline.store.writing import new
-from pipeline.wire.digest import digest
+from pipeline.wire.digest import Digested, digest
 from pipeline.wire.progress import Progress
 
 _PLACE = f"torch2caffe2-store-{manifest.FORMAT}/artifacts"
@@ -97,7 +97,7 @@ class Remote:
                 if digest(_written(blocks, stream, done, size, tell)) != entry["blake3"]:
                     return Damage(key, f"{name} is missing or has changed")
             done += entry["size"]
-        return store.publish(folder, found, {name: entry["blake3"] for name, entry in files.items()})
+        return store.publish(folder, found, {name: Digested(**entry) for name, entry in files.items()})
 
     def send(self, artifact: Artifact) -> None:
         """Upload an artifact, replacing what is there. Raises OSError for problems of the machine."""

@@ -35,7 +35,7 @@ from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
 from pipeline.store.writing import confirm, keep, new, write
 from pipeline.wire import plain
-from pipeline.wire.digest import file_digest
+from pipeline.wire.digest import Digested, file_digest
 
 MANIFEST = "manifest.json"
 FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
@@ -44,7 +44,7 @@ _SHELF = re.compile(r"[0-9a-f]{2}")
 _SESSION = re.compile(r"\d+-[0-9a-f]{8}")
 _LOCK = "lock"  # the lock file in the folder of a session
 _QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
-_NONE: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, Digested] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +194,11 @@ class Store:
             stream.write(f"{reason}\n".encode())
         return place
 
-    def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, str] = _NONE) -> Artifact:
+    def publish(self, folder: Path, facts: Mapping[str, Any], known: Mapping[str, Digested] = _NONE) -> Artifact:
         """Publish the files in a temporary `folder` of this store as an artifact, atomically.
 
-        `known` holds the digests of files that their writers computed; `facts` must have `key` and `kind`. The files
-        are synced to disk before the artifact appears, and its name before this returns. Raises ValueError if the
-        folder contains something that an artifact cannot.
+        `known` holds the digests and sizes of files whose writers computed them; `facts` must have `key` and `kind`.
+        The files are synced to disk before the artifact appears, and its name before this returns. Raises as `seal`.
         """
         files = seal(folder, known)
         digest = content_digest(files)
@@ -372,16 +371,22 @@ def _make_shelf(shelf: Path) -> None:
             confirm(shelf.parent)
 
 
-def seal(folder: Path, known: Mapping[str, str] = _NONE) -> dict[str, dict[str, Any]]:
+def seal(folder: Path, known: Mapping[str, Digested] = _NONE) -> dict[str, dict[str, Any]]:
     """Make the files of a folder read-only, and return their digests (from `known` if there) and sizes by name.
 
-    Raises ValueError for anything but plain files, and for a file with the name of the manifest.
+    Raises ValueError for anything but plain files, and for a file with the name of the manifest; OSError for a file
+    that has lost bytes since it was written.
     """
     paths = sorted(folder.iterdir())
     for path in paths:
         if path.is_symlink() or not path.is_file() or path.name == MANIFEST:
             raise ValueError(f"a stage left {path.name}, which an artifact cannot hold")
         path.chmod(0o444)
-    return {
-        path.name: {"blake3": known.get(path.name) or file_digest(path), "size": path.stat().st_size} for path in paths
-    }
+    files = {}
+    for path in paths:
+        size = path.stat().st_size
+        written = known.get(path.name) or Digested(file_digest(path), size)
+        if written.size != size:
+            raise OSError(errno.EIO, "it was cut after it was written", str(path))
+        files[path.name] = written._asdict()
+    return files

@@ -50,7 +50,9 @@ def _shown(value: LuaValue) -> str:
         return "x".join(map(str, value.size)) or "empty"
     if isinstance(value, Storage):
         return f"{len(value.data):,} numbers"
-    return f"{len(value):,} entries" if isinstance(value, Table) else ""
+    if isinstance(value, Table):
+        return f"{len(value):,} {'entry' if len(value) == 1 else 'entries'}"
+    return ""
 
 
 def size_in_bytes(value: LuaValue, counted: set[int]) -> int:

@@ -200,7 +200,7 @@ def _refuse(value: LuaValue, path: str) -> NoReturn:
     raise UnsupportedError(
         (Problem(path or "the file", f"is {_content(value)}"),),
         what="there is no network in the file" if not path else f"there is no network at {path}",
-        advice="give the file that the whole network was saved to: torch.save(file, model)",
+        advice="give a .t7 file that holds the whole network, saved by Torch7's torch.save",
     )
 
 

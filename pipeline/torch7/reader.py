@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.torch7.decoding import ObjectReader
 
 _ASCII_START = re.compile(rb"[0-8][ \n]")
-_TORCH_SAVE = "in Torch7, torch.save(file, model) makes the file that is read here"
+_WANTED = "give a .t7 file (saved by Torch7's torch.save), or a prototxt with --weights"
 _LAST_TAG = 8
 _BYTE_ORDERS: tuple[Literal["little", "big"], ...] = ("little", "big")
 
@@ -109,11 +109,11 @@ def _candidates(data: memoryview) -> tuple[Encoding, ...]:
 def _not_torch(data: memoryview) -> InvalidInputError:
     found = foreign(data)
     if found is not None:
-        return InvalidInputError(f"this is not a Torch7 file but {found.name}", advice=found.advice or _TORCH_SAVE)
+        return InvalidInputError(f"this is not a Torch7 file but {found.name}", advice=found.advice or _WANTED)
     return InvalidInputError(
         "this is not a Torch7 file",
         why=f"it begins with the bytes {bytes(data[:8]).hex(' ')}",
-        advice=_TORCH_SAVE,
+        advice=_WANTED,
     )
 
 

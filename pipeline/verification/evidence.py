@@ -6,7 +6,7 @@ the original network, whose outputs the user has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +50,18 @@ class Evidence:
     why: str = ""
 
 
-def gather(artifacts: Sequence[Candidate], checks: Sequence[Check]) -> tuple[Evidence, ...]:
+def gather(
+    artifacts: Sequence[Candidate], checks: Sequence[Check], absence: Callable[[str], str]
+) -> tuple[Evidence, ...]:
     """Return the evidence for each step that made an artifact, except those before an edited net.
 
-    The first is the import, which runtimes that read the user's own file check as well.
+    The first is the import, which runtimes that read the user's own file check as well. `absence` returns why no
+    program ran the artifacts of a kind.
     """
     own = [artifact.kind for artifact in artifacts if _is_own(artifact.kind)]
     first, *made = (artifact for artifact in artifacts if artifact.binding and artifact.kind not in own)
     steps = {"import": [first.kind, *own]} | {_step(net.kind): [net.kind] for net in made}
-    return tuple(_of(step, kinds, checks) for step, kinds in steps.items())
+    return tuple(_of(step, kinds, checks, absence) for step, kinds in steps.items())
 
 
 def _is_own(kind: str) -> bool:
@@ -72,14 +75,14 @@ def _step(kind: str) -> str:
     return _STEPS.get(kind) or (f"to {known.title}" if known else kind)
 
 
-def _of(step: str, kinds: Sequence[str], checks: Sequence[Check]) -> Evidence:
+def _of(step: str, kinds: Sequence[str], checks: Sequence[Check], absence: Callable[[str], str]) -> Evidence:
     about = [check for check in checks if check.reads in kinds]
     others = [check for check in about if check.independent]
     if apart := [check for check in about if check.binding and check.status == "differs"]:
         return Evidence(step, DIFFERS, _witnesses(apart))
     if agree := [check for check in others if check.status == "agrees"]:
         return Evidence(step, JUDGED, _witnesses(agree))
-    why = "; ".join(_silence(step, kinds, others))
+    why = "; ".join(_silence(step, kinds, others, absence))
     if own := [check for check in about if not check.independent and check.binding and check.status == "agrees"]:
         return Evidence(step, ITSELF, _witnesses(own), why)
     return Evidence(step, NOT_JUDGED, (), why)
@@ -89,7 +92,7 @@ def _witnesses(checks: Sequence[Check]) -> tuple[Witness, ...]:
     return tuple(Witness(check.by, check.seen, check.worst.relative) for check in checks)
 
 
-def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[str]:
+def _silence(step: str, kinds: Sequence[str], others: Sequence[Check], absence: Callable[[str], str]) -> list[str]:
     """Return why no runtime judged the step that made the first of `kinds`, possibly from the last."""
     told = [f"{check.by}: {check.skipped or 'it gives other numbers, and may rightly'}" for check in others]
     if step == "import" and not any(check.reads == kinds[0] for check in others):
@@ -97,7 +100,7 @@ def _silence(step: str, kinds: Sequence[str], others: Sequence[Check]) -> list[s
     if kinds[-1] == GRAPH.name:
         told.append("--root, --states and --drop-loss make a network that no other program finds in the file")
     elif not any(check.reads == kinds[-1] for check in others):
-        told.append(f"no runtime that reads {kinds[-1]} was asked (torch2caffe2 runtimes list)")
+        told.append(absence(kinds[-1]))
     return told
 
 

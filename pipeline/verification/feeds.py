@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.errors import InvalidInputError, UsageError
 from pipeline.graph.bounds import bounded
+from pipeline.graph.input_spec import TensorSpec
 from pipeline.graph.input_types import index_inputs
 from pipeline.graph.values import Graph, Shape, Value
 from pipeline.torch7 import reader
@@ -158,8 +159,22 @@ def _check(
         for shape, value in zip(found, values, strict=True)
     )
     if not fits:
-        what = {"in": "takes", "out": "gives"}[prefix]
-        raise UsageError(f"{path}: {prefix}0.. have shapes {found}; the network {what} {expected}")
+        raise _misfit(path, prefix, found, expected)
+
+
+def _misfit(path: Path, prefix: str, found: Sequence[Shape], expected: Sequence[Shape]) -> UsageError:
+    """Return the error for arrays of which one, or whose number, does not fit the network."""
+    kind, does = {"in": ("input", "takes"), "out": ("output", "gives")}[prefix]
+    shapes = [(TensorSpec(has), TensorSpec(wants)) for has, wants in zip(found, expected, strict=False)]
+    first = next((i for i, (has, wants) in enumerate(shapes) if has != wants), None)
+    if len(found) != len(expected) or first is None:
+        what = f"the number of {kind}s in {path.name} is {len(found)}, but the network {does} {len(expected)}"
+    else:
+        what = f"{kind} {prefix}{first} of {path.name} is {shapes[first][0]}, but the network {does} {shapes[first][1]}"
+    advice = "give a reference that this network computed"
+    if prefix == "in" and len(found) == len(expected):
+        advice += f", or convert it for these shapes: {' '.join(f'--input {has}' for has, _ in shapes)}"
+    return UsageError(what, where=str(path), advice=advice)
 
 
 def _within(shape: Shape, most: Shape) -> bool:

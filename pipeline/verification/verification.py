@@ -10,6 +10,7 @@ share a mistake.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ import numpy as np
 from pipeline.errors import VerificationError
 from pipeline.graph.comparison import Difference
 from pipeline.graph.values import Graph
+from pipeline.runtimes import discovery
 from pipeline.runtimes.runtime import Runtime
 from pipeline.verification import evidence
 from pipeline.verification.check import Candidate, Check
@@ -89,7 +91,7 @@ def verify(
         tuple(checks),
         verifier.values,
         verifier.graph,
-        evidence.gather(artifacts, checks),
+        evidence.gather(artifacts, checks, partial(discovery.absence, os.environ)),
         tuple(unheard),
         verifier.original,
     )

@@ -9,12 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from blake3 import blake3
 
 from pipeline.wire import plain
 
 _BLOCK = 16 << 20  # bytes read and digested at once; large, to rarely wait for the interpreter lock
+
+
+class Digested(NamedTuple):
+    """The digest and the size, in bytes, of what was written to a file: the file itself may be cut afterwards."""
+
+    blake3: str
+    size: int
 
 
 def digest(chunks: Iterable[bytes | memoryview]) -> str:

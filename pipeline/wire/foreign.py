@@ -106,7 +106,10 @@ _TEXTS: tuple[tuple[bytes, Foreign], ...] = (
     ),
     (
         rb"^\s*(local\s+\w+\s*=\s*)?require\s*\(?['\"]\w+",
-        Foreign("Lua source, which makes a network when Torch7 runs it", "run it there, and torch.save(file, model)"),
+        Foreign(
+            "Lua source, which makes a network when Torch7 runs it",
+            "give the .t7 file that Torch7 saved after running it",
+        ),
     ),
     (
         rb"^\s*(layers?\s*\{|input\s*:|input_dim\s*:)|\A(\s|#[^\n]*\n)*name\s*:",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import MachineError, Problem, UnsupportedError
-from pipeline.wire.digest import digest
+from pipeline.wire.digest import Digested, digest
 from pipeline.wire.kernel import LARGE, copy_range, synced
 from pipeline.wire.mapped import MappedFile
 from pipeline.wire.progress import Progress, no_progress
@@ -83,8 +83,8 @@ def check_size(name: str, size: int, advice: str = "") -> None:
         raise UnsupportedError((Problem(name, reason, advice),), what=f"{name} would be too large")
 
 
-def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> str:
-    """Write `parts` to a new file and return its digest. A large file is synced to disk.
+def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -> Digested:
+    """Write `parts` to a new file and return their digest and size. A large file is synced to disk.
 
     Arrays in a mapped file are copied by the kernel, other contiguous float32 arrays are written directly, and all
     others are converted 8 MiB at a time. A second thread computes the digest meanwhile, and a third one syncs the file.
@@ -96,7 +96,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -
         with path.open("wb") as file:
             if size < LARGE:
                 file.writelines(_chunks(parts))
-                return digest(_chunks(parts))
+                return Digested(digest(_chunks(parts)), size)
             with ThreadPoolExecutor(1) as beside, synced(file):
                 found = beside.submit(digest, _chunks(parts))
                 done = 0
@@ -104,7 +104,7 @@ def write(path: Path, parts: Iterable[Part], progress: Progress = no_progress) -
                     for more in _append(file, part):
                         done += more
                         progress(done, size, "bytes")
-            return found.result()
+            return Digested(found.result(), size)
     except OSError as error:
         raise MachineError(f"{path} cannot be written", why=error.strerror or str(error)) from error
 

@@ -27,6 +27,15 @@ def test_help_is_given_for_every_command(program: Program) -> None:
         assert (said.code, said.err) == (0, "")
 
 
+@pytest.mark.parametrize("group", [(), ("runtimes",), ("cache",)])
+def test_no_description_of_a_command_is_cut_at_80_columns(
+    program: Program, monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, listed = program(*group, "--help").out.partition("\nCommands:\n")
+    assert listed and "..." not in listed
+
+
 def test_the_version_is_told(program: Program) -> None:
     assert program("--version").out == f"torch2caffe2 {pipeline.__version__}\n"
 

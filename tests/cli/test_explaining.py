@@ -44,7 +44,7 @@ def test_plan_and_status_say_for_each_stage_hit_or_run_and_why(bench: Bench) -> 
     for told in (_plan(bench), _status(bench)):
         assert [state for state, _ in told.values()][:2] == ["hit", "hit"]
         assert told["import"][1][0].startswith("code, libraries, options and inputs are the same as when it was made, ")
-        assert told["translate"] == ("run", ["it has not run for this model yet"])
+        assert told["translate"] == ("run", ["this is its first run for this model"])
 
 
 def test_they_name_the_option_that_changed_and_from_what_to_what(bench: Bench) -> None:
@@ -98,6 +98,15 @@ def test_a_status_says_which_files_were_edited_and_what_adopting_them_would_run(
     assert (found.edited, found.plan_rows()) == ((), [])
 
 
+def test_a_stage_that_gets_the_net_before_an_edit_says_that_it_starts_from_the_edit() -> None:
+    before = {"inputs": {"t7": "a", "graph": "b", "caffe": "c"}}
+    after = {"inputs": {"caffe": "d", "original": "e"}}
+    assert list(map(str, fingerprint.differences(before, after))) == [
+        "it starts from the edited files",
+        "its input caffe changed",
+    ]
+
+
 def test_a_status_says_what_a_resume_would_fail_with(bench: Bench) -> None:
     bench.run()
     bench.model.unlink()
@@ -122,7 +131,7 @@ def test_a_history_with_a_flipped_byte_explains_nothing_wrongly(bench: Bench) ->
     bench.run(seed=1)
     for path in (bench.root / "history").iterdir():
         path.write_bytes(path.read_bytes().replace(b'"seed":1', b'"seed":7'))
-    assert _plan(bench, seed=3)["verify"] == ("run", ["it has not run for this model yet"])
+    assert _plan(bench, seed=3)["verify"] == ("run", ["this is its first run for this model"])
 
 
 def test_cache_list_tells_size_age_last_use_and_what_model(program: Program) -> None:

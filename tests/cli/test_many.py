@@ -80,7 +80,7 @@ def test_what_may_not_be_read_in_a_folder_is_told_and_costs_only_itself(program:
     (folder / "blind").chmod(0o700)
     assert said.code == MachineError.exit_code
     assert states(program, program.output) == {"a": "failed", "b": "done", "d": "failed", "dark": "failed"}
-    assert "it is a folder, which you may not read" in said.err
+    assert "you may not read this folder" in said.err
 
 
 @pytest.mark.parametrize("given", ["zoo", "zoo/*.prototxt"])

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.config import load
 from pipeline.engine.reporters import LOG
+from tests.support import digested
 from tests.torch7.writer import nn, save, sequential, storage
 
 STAGES = ["import", "emit", "translate", "verify"]
@@ -126,7 +127,6 @@ def test_the_digests_that_stages_give_are_those_of_their_files(model: Path, tmp_
     """The store takes their word: for every file, also those that the kernel copied while they were digested."""
     from pipeline.stages import emit, import_, translate
     from pipeline.stages.stage import Task
-    from pipeline.wire.digest import file_digest
 
     (options,) = load(None, {"model": model, "inputs": ["2x3x16x16"]}, {})
     inputs = {"t7": model}
@@ -135,5 +135,5 @@ def test_the_digests_that_stages_give_are_those_of_their_files(model: Path, tmp_
         inputs[stage.makes] = tmp_path / stage.makes
         inputs[stage.makes].mkdir()
         given = module.run(Task(inputs, {name: getattr(options, name) for name in stage.options}, inputs[stage.makes]))
-        assert given == {name: file_digest(inputs[stage.makes] / name) for name in given}
+        assert given == {name: digested(inputs[stage.makes] / name) for name in given}
         assert any((inputs[stage.makes] / name).stat().st_size > 1 << 20 for name in given)

@@ -41,7 +41,7 @@ def test_of_a_run_that_was_killed_the_log_tells_how_far_it_was(bench: Bench) -> 
     first, second = record.load(bench.output).stages
     (artifact,) = bench.store.artifacts()
     assert (first.state, first.key, first.digest, first.size) == ("done", artifact.key, artifact.digest, artifact.size)
-    assert (second.state, second.reasons) == ("running", ["it has not run for this model yet"])
+    assert (second.state, second.reasons) == ("running", ["this is its first run for this model"])
     assert second.started > record.load(bench.output).started
 
 

@@ -121,7 +121,7 @@ def test_a_terminal_sees_the_pace_of_a_stage_on_its_line(monkeypatch: pytest.Mon
     monkeypatch.setattr("pipeline.engine.live.time.monotonic", lambda: next(clock))
     rich = Rich(io.StringIO(), color=False)  # not entered: nothing is drawn by itself
     rich(events.RunStarted("m", "1", "m.t7", "out", ("import", "emit")))
-    rich(events.StageStarted("m", "import", "ab", ("it has not run for this model yet",)))
+    rich(events.StageStarted("m", "import", "ab", ("this is its first run for this model",)))
     for done in (100, 200):
         rich(events.StageProgress("m", "import", done * 10**6, 500 * 10**6, "bytes"))
     assert rich.rows["import"].note == "200 MB of 500 MB, 100 MB/s, 3 s left"

@@ -19,6 +19,7 @@ from pipeline.pytorch.format import PYTORCH
 from pipeline.pytorch.identifiers import MODULE, identifier, word
 from pipeline.pytorch.write import write
 from tests.graph.nets import STATIC, Net, together
+from tests.support import digested
 from tests.torch7.fixtures import DATA, io, read, structured
 
 CONV = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
@@ -114,12 +115,10 @@ def test_what_torch7_calls_threshold_is_a_layer():
 
 
 def test_the_same_graph_gives_the_same_bytes_and_true_digests(tmp_path):
-    from pipeline.wire.digest import file_digest
-
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         written = PYTORCH.write(two_containers(), tmp_path / name)
-        assert {each: file_digest(tmp_path / name / each) for each in written.digests} == written.digests
+        assert {each: digested(tmp_path / name / each) for each in written.digests} == written.digests
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
     assert PYTORCH.in_folder(tmp_path / "one") == {role: tmp_path / "one" / f.name for role, f in written.files.items()}

@@ -158,6 +158,18 @@ def test_a_name_means_every_version_or_the_one_it_says(two, names, versions):
 
 
 @pytest.mark.parametrize(
+    ("reads", "why"),
+    [
+        ("caffe", "no Caffe or OpenCV is installed (torch2caffe2 runtimes install caffe)"),
+        ("caffe2", "no Caffe2 was asked (--runtime)"),
+        ("graph", "no program that runs graph files is known"),
+    ],
+)
+def test_why_nothing_ran_a_kind_of_network_names_what_is_missing(two, reads, why):
+    assert discovery.absence({}, reads) == why
+
+
+@pytest.mark.parametrize(
     ("name", "words"),
     [
         ("caffe", ("no runtime caffe is installed", "torch2caffe2 runtimes install caffe")),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.store.store import MANIFEST, Artifact, Damage, Store, alive
+from pipeline.wire import splice
 from tests.engine.fakes import NAMES, Bench
 
 KEY = "ab" * 32
@@ -103,6 +104,16 @@ def test_every_flipped_byte_of_a_manifest_is_noticed(store: Store) -> None:
         assert isinstance(found, Damage) or found.manifest == json.loads(sound)
     path.write_bytes(sound)
     assert isinstance(store.read(KEY), Artifact)
+
+
+def test_a_file_that_is_cut_after_it_was_written_is_not_published(store: Store) -> None:
+    with store.session() as session:
+        folder = session.temporary("x")
+        known = {"a.txt": splice.write(folder / "a.txt", [b"hello"])}
+        os.truncate(folder / "a.txt", 3)
+        with pytest.raises(OSError, match="cut after it was written"):
+            store.publish(folder, FACTS | {"key": KEY}, known)
+    assert store.find(KEY) is None
 
 
 def test_an_artifact_holds_plain_files_only(store: Store) -> None:

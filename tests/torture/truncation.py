@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import random
 import shutil
@@ -44,6 +45,7 @@ def _cut_and_run_again(subject: Subject, place: Place, tally: Tally, victim: str
 
     def work() -> int:
         heard(place)
+        faulthandler.disable()  # pytest's, which reads the frames of running threads, and may fail at that (SIGSEGV)
         code = supervised(lambda: mine.convert(place))
         sys.stderr.flush()
         return code

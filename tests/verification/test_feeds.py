@@ -37,7 +37,7 @@ def test_a_reference_tells_the_shapes_of_its_inputs(tmp_path):
 def test_a_reference_of_other_shapes_names_both(tmp_path):
     path = tmp_path / "io.npz"
     np.savez(path, in0=np.ones((2, 4)), in1=np.ones(1))
-    with pytest.raises(UsageError, match=r"\(2, 4\).*takes.*\(2, 3\)"):
+    with pytest.raises(UsageError, match="2x4, but the network takes 2x3"):
         read_reference(path, lookup())
 
 
@@ -98,8 +98,19 @@ def test_an_array_of_anything_but_numbers_is_refused(tmp_path, descr):
 @pytest.mark.parametrize("shape", [(10**6, 10**6), (1,) * 100, (2, 3, 10**9)])
 def test_an_array_larger_than_the_network_takes_is_refused_by_its_header(tmp_path, shape):
     _saved(tmp_path / "io.npz", {"descr": "<f4", "shape": shape})
-    with pytest.raises(UsageError, match=r"in0\.\. have shapes"):
+    with pytest.raises(UsageError, match=r"the number of inputs in io\.npz is 1, but the network takes 2"):
         read_reference(tmp_path / "io.npz", lookup())
+
+
+def test_a_shape_that_does_not_fit_is_told_with_what_to_do(tmp_path):
+    net = Builder()
+    x = net.input("x", (1, 1, 32, 32))
+    _saved(tmp_path / "io.npz", {"descr": "<f4", "shape": (2, 1, 32, 32)})
+    with pytest.raises(UsageError) as failure:
+        read_reference(tmp_path / "io.npz", net.finish([x]))
+    assert failure.value.what == "input in0 of io.npz is 2x1x32x32, but the network takes 1x1x32x32"
+    assert failure.value.where == str(tmp_path / "io.npz")
+    assert failure.value.advice.endswith("or convert it for these shapes: --input 2x1x32x32")
 
 
 def test_an_array_that_is_shorter_than_its_header_says_is_refused(tmp_path):

@@ -43,7 +43,8 @@ def decided(attempts: Attempts, form: Form, group: sizes.Group, checkpoint: LuaV
         return form, replace(free, decided=False)
     found = _default(attempts, form, group)
     size = "x".join(map(str, _sizes(found, group[: _rank(form, group)])))
-    return found, replace(free, reason=f"{size} is a default")
+    reason = f"nothing in the file tells the {free.names}, so {size} was chosen; use --input for another size"
+    return found, replace(free, reason=reason)
 
 
 def _settings(form: Form, group: sizes.Group, checkpoint: LuaValue) -> Sequence[settings.Setting]:

@@ -27,9 +27,9 @@ class Memory:
 
     def __str__(self) -> str:
         """Return the memory in words, as a reason."""
-        verb = "took" if self.side == "takes" else "gave"
-        shape = "x".join("?" if size is None else str(size) for size in self.shape)
-        return f"{self.step.module.origin} {verb} {shape} when it last ran"
+        side = "input" if self.side == "takes" else "output"
+        shape = "x".join(str(size) for size in self.shape if size is not None)
+        return f"module {self.step.module.origin} kept the {side} size {shape} from its last run"
 
 
 def memories(steps: Iterable[Step]) -> list[Memory]:

@@ -31,14 +31,18 @@ class Free:
 
     def __str__(self) -> str:
         """Return the sizes that fit in words: `any height and width from 32 to 35`."""
+        if self.uneven:
+            return f"several pairs of {self.names}"
+        if self.largest is not None:
+            return f"any {self.names} from {self.least} to {self.largest}"
+        return f"any {self.names}" + (f" of {self.least} or more" if self.least > 1 else "")
+
+    @property
+    def names(self) -> str:
+        """Return the names of the axes: `height and width`."""
         numbers = sorted({number for _, number in self.group})
         *first, last = (name_of(number, self.rank, len(numbers)) for number in numbers)
-        names = f"{', '.join(first)} and {last}" if first else last
-        if self.uneven:
-            return f"several pairs of {names}"
-        if self.largest is not None:
-            return f"any {names} from {self.least} to {self.largest}"
-        return f"any {names}" + (f" from {self.least} on" if self.least > 1 else "")
+        return f"{', '.join(first)} and {last}" if first else last
 
 
 def name_of(axis: int, rank: int, together: int) -> str:
@@ -76,7 +80,7 @@ class Solution:
     @property
     def freedom(self) -> str:
         """Return what else fits in words; "" if nothing does."""
-        found = ["any batch"] if self.any_batch else []
+        found = ["any batch size"] if self.any_batch else []
         found += ["a table of any length"] if any(table.repeats for table in tables(self.form)) else []
         found += [str(free) for free in self.free]
         return ", ".join(dict.fromkeys(found))
@@ -86,9 +90,9 @@ class Solution:
         """Return the note that says which shape was chosen, and why."""
         why = "; ".join(dict.fromkeys(self.reasons))
         if not self.settled:
-            return f"the input is taken as {options(self.inputs)}, the likeliest: {self.cause}"
-        parts = [f"the input is taken as {options(self.inputs)}", why or "its modules take no other"]
-        return ": ".join(parts) + (f" ({self.freedom})" if self.freedom else "")
+            return f"{self.cause}; convert needs the shape, such as {options(self.inputs)}, which is taken here"
+        also = f" ({self.freedom} would do)" if self.freedom else ""
+        return f"the input is taken as {options(self.inputs)}: {why or 'no other shape fits'}{also}"
 
     @property
     def advice(self) -> str:
@@ -109,11 +113,12 @@ class Solution:
             return "nothing in the network settles how many dimensions it has"
         if any(table.unsettled for table in tables(self.form)):
             return "nothing in the network settles how many items its table has"
-        return f"several fit: {self.freedom}" if self.free else "whether others fit was not found out"
+        return f"several shapes fit: {self.freedom}" if self.free else "whether others fit was not found out"
 
     def error(self) -> UsageError:
         """Return the error that asks the user for the shape."""
-        return UsageError(NEEDED, why=self.cause, advice=self.advice)
+        order = "; the likeliest is listed first" if len(self.choices) > 1 else ""
+        return UsageError(NEEDED, why=self.cause + order, advice=self.advice)
 
 
 def _elements(tensor: TensorForm) -> int:

@@ -50,12 +50,14 @@ def typed(solution: Solution) -> str:
 
 
 def test_a_linear_network_takes_vectors_of_its_width():
-    assert typed(solved(sequential(nn("Dropout", v2=True), linear(7, 2)))) == "--input 1x7"
+    assert typed(solution := solved(sequential(nn("Dropout", v2=True), linear(7, 2)))) == "--input 1x7"
+    assert solution.note.endswith("no other shape fits (any batch size would do)")
 
 
 def test_a_size_that_pooling_remembers_leads_back_through_the_convolutions():
     net = sequential(conv(3, 4, 5, padW=1, padH=1), nn("ReLU"), pooling(2, iheight=20, iwidth=26))
-    assert typed(solved(net)) == "--input 1x3x22x28"
+    assert typed(solution := solved(net)) == "--input 1x3x22x28"
+    assert "module 3 (nn.SpatialMaxPooling) kept the input size 20x26 from its last run" in solution.note
 
 
 def test_a_dilated_convolution_took_as_much_more_as_its_windows_reach():
@@ -74,13 +76,15 @@ def test_the_size_that_cudnn_remembers_is_that_of_the_input():
 def test_an_image_of_any_size_gets_a_default_that_is_told():
     solution = solved(sequential(conv(3, 4, 3), nn("ReLU")))
     assert typed(solution) == "--input 1x3x224x224"
-    assert "224x224 is a default" in solution.note and "any batch, any height and width from 3 on" in solution.note
+    told = "nothing in the file tells the height and width, so 224x224 was chosen; use --input for another size"
+    assert f"{told} (any batch size, any height and width of 3 or more would do)" in solution.note
 
 
 def test_several_sizes_that_fit_are_listed_with_the_likeliest_first():
     solution = solved(sequential(conv(1, 4, 5), pooling(4), conv(4, 8, 7), view(8), linear(8, 2)))
     assert not solution.settled and "any height and width from 32 to 35" in solution.cause
     assert solution.advice.splitlines()[0] == "--input 1x1x32x32" and len(solution.choices) == 4
+    assert "convert needs the shape, such as --input 1x1x32x32" in solution.note
 
 
 def test_a_square_is_taken_before_other_rectangles_and_said_to_be_one():
