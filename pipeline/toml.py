@@ -54,13 +54,12 @@ def read(
             faults.append(UsageError(f"a model cannot be {shown(table)}", where=str(path), why=why))
             return found
         if section and "model" not in table and len(faults) < _FAULTS:
-            where = f"{path}:{lines[section, '']}" if (section, "") in lines else str(path)
-            faults.append(UsageError("this [[model]] names no model", where=where, advice='model = "FILE" names it'))
+            faults.append(UsageError('this [[model]] has no model = "FILE"', where=_place(path, lines, section, "")))
         for key, value in table.items():
             if len(faults) == _FAULTS:
                 break
             option = key.replace("-", "_")
-            where = f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)
+            where = _place(path, lines, section, key)
             try:
                 checked = converted(option, value, kind_of(option, section), path.parent)
                 judge(option, checked)
@@ -96,6 +95,11 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
         raise UsageError(
             f"{path} is no configuration", why="its arrays or tables lie too deep inside each other"
         ) from error
+
+
+def _place(path: Path, lines: Mapping[tuple[int, str], int], section: int, key: str) -> str:
+    """Return where a key is set, for a message; the file itself if the line is not known."""
+    return f"{path}:{lines[section, key]}" if (section, key) in lines else str(path)
 
 
 def _lines(text: str) -> dict[tuple[int, str], int]:

@@ -138,12 +138,12 @@ def test_a_model_that_is_none_is_told_with_its_line(model: Path, tmp_path: Path)
     file = _toml(tmp_path, "seed = 1\n[[model]]\nmodel = 'net.t7'\n\n[[model]]\n[[model]]\nname = 'other'\n")
     with pytest.raises(UsageError) as caught:
         load(file, {}, {})
-    reason = "this [[model]] names no model"
+    reason = 'this [[model]] has no model = "FILE"'
     assert [(problem.origin, problem.reason) for problem in caught.value.problems] == [
         (f"{file}:5", reason),
         (f"{file}:6", reason),
     ]
-    with pytest.raises(UsageError, match=r"names no model"):
+    with pytest.raises(UsageError, match="has no model"):
         load(_toml(tmp_path, "model = [{}]\n"), {}, {})
 
 

@@ -63,12 +63,17 @@ def collect(
     keep: Annotated[
         int, typer.Option("--keep", metavar="N", help="Always keep the newest N of each model and kind.")
     ] = 0,
+    edited: Annotated[
+        bool, typer.Option("--edited", help="Remove networks edited by hand, too; they cannot be made again.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> int:
     """Remove artifacts beyond the given limits.
 
     Leftovers that nothing uses are removed, too.
+
+    Networks edited by hand are kept, and what they were made from, so that their conversions can be resumed.
 
     torch2caffe2 cache collect --older-than 30d --dry-run
     """
@@ -81,6 +86,7 @@ def collect(
         collecting.parse_duration(older_than) if older_than else None,
         collecting.parse_size(max_size) if max_size else None,
         keep,
+        edited,
     )
     removed = collecting.collect(opened(store), limits, dry_run)
     if json:

@@ -178,7 +178,7 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
             return found
         if not given.files:
             raise MachineError(
-                f"the {given.kind} that this run starts from is no longer in the store",
+                f"{_title(given.kind)} that this run starts from is no longer in the store",
                 where=str(store.folder(key)),
                 why=found.reason if found else "it was removed",
                 advice="resume --adopt takes it from the output folder; convert makes it again",
@@ -188,9 +188,18 @@ def take_in(given: Given, store: Store, session: Session, facts: Mapping[str, An
             if not reflink(path, folder / name):
                 copy(path, folder / name)
         if content != {name: _entry(path, store.digests) for name, path in given.files.items()}:
-            raise InvalidInputError(f"the {given.kind} files changed while they were read", advice="run again")
+            raise InvalidInputError(
+                f"the files of {_title(given.kind)} changed while they were read", advice="run again"
+            )
         known = {name: Digested(**entry) for name, entry in content.items()}
         return store.publish(folder, {**facts, **_facts(given, key)}, known)
+
+
+def _title(kind: str) -> str:
+    """Return the name of a kind of artifact in messages: "the Caffe network"."""
+    known = formats.named(kind)
+    title = known.title if known else f"the {kind}"
+    return title if title.startswith("the ") else f"the {title} network"
 
 
 def identify(given: Given, store: Store) -> Input | None:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UsageError
+from pipeline.store.lineage import ancestors
 from pipeline.store.locking import Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import Moment
@@ -42,11 +43,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of what stays: seconds since the last use, bytes in all, and newest artifacts of each model and kind."""
+    """Limits of what stays: seconds since the last use, bytes in all, and newest artifacts of each model and kind.
+
+    Networks that were `edited` by hand stay, with what they were made from, unless they are meant, too.
+    """
 
     older_than: float | None = None
     max_size: int | None = None
     keep: int = 0
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,9 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
     removed = []
     if not dry_run:
         _date_back(store)
-    for entry, why in _past(entries(store), limits):
+    listed = entries(store)
+    spared = set() if limits.edited else _edited(store, listed)
+    for entry, why in _past(listed, limits, spared):
         if _remove(store, entry.key, dry_run):
             removed.append(Removal(entry.key, entry.size, why))
     for place in store.quarantined():
@@ -159,15 +166,25 @@ def _date_back(store: Store) -> None:
                 os.utime(path, follow_symlinks=False)
 
 
-def _past(listed: Iterable[Entry], limits: Limits) -> Iterator[tuple[Entry, str]]:
-    """Return the entries beyond the limits. In `listed`, the most recently used come first."""
+def _edited(store: Store, listed: Iterable[Entry]) -> set[str]:
+    """Return the keys of networks that were edited by hand, which nothing makes again, and of what they were made from.
+
+    A resume of the run that adopted them needs both.
+    """
+    found = [store.read(entry.key) for entry in listed if entry.origin == "edited"]
+    edited = [artifact for artifact in found if isinstance(artifact, Artifact)]
+    return {each.key for artifact in edited for each in (artifact, *ancestors(store, artifact))}
+
+
+def _past(listed: Iterable[Entry], limits: Limits, spared: Container[str]) -> Iterator[tuple[Entry, str]]:
+    """Return the entries beyond the limits, without `spared` keys. In `listed`, the most recently used come first."""
     kept: dict[tuple[str, str], int] = {}
     total, now = 0, time.time()
     for entry in listed:
         group = (entry.model, entry.kind)
         kept[group] = kept.get(group, 0) + 1
         total += entry.size
-        if kept[group] <= limits.keep:
+        if kept[group] <= limits.keep or entry.key in spared:
             continue
         if limits.older_than is not None and now - entry.used > limits.older_than:
             yield entry, "has not been used for that long"

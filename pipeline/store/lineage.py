@@ -67,7 +67,7 @@ def _lineage(store: Store, artifact: Artifact, name: str, digest: str) -> Lineag
     manifest = artifact.manifest
     options, origins = dict(manifest["options"]), manifest["options"].get("origins", {})
     chosen = {option: value for option, value in options.items() if origins.get(option, DEFAULT) != DEFAULT}
-    chain = (_link(artifact, name), *(_link(parent) for parent in _ancestors(store, artifact)))
+    chain = (_link(artifact, name), *(_link(parent) for parent in ancestors(store, artifact)))
     source, command = dict(manifest["source"]["files"]), tuple(manifest["command"])
     return Lineage(digest, str(manifest["run"]), source, chosen, command, chain)
 
@@ -85,7 +85,7 @@ def _link(artifact: Artifact, file: str = "") -> Link:
     )
 
 
-def _ancestors(store: Store, artifact: Artifact) -> Iterator[Artifact]:
+def ancestors(store: Store, artifact: Artifact) -> Iterator[Artifact]:
     """Return the artifacts that an artifact was made from, nearest first, without those that were removed."""
     seen, waiting = set[str](), list(artifact.manifest["parents"].values())
     while waiting:

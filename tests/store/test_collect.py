@@ -110,6 +110,20 @@ def test_the_newest_of_each_model_and_kind_can_be_kept(bench: Bench) -> None:
     assert sorted(kinds) == ["caffe", "caffe2", "graph", "verification"]
 
 
+def test_a_network_edited_by_hand_and_its_origins_stay_unless_they_are_meant(bench: Bench) -> None:
+    bench.run()
+    (bench.output / "deploy.prototxt").write_text('name: "edited"\n')
+    bench.resume(adopt=True)
+    collect.collect(bench.store, Limits(max_size=0))
+    left = [(entry.kind, entry.origin) for entry in collect.entries(bench.store)]
+    assert sorted(left) == [("caffe", "edited"), ("caffe", "made"), ("graph", "made")]
+    assert bench.resume().exit_code == 0
+    assert bench.ran() == ["translate", "verify"]
+    collect.collect(bench.store, Limits(max_size=0, edited=True))
+    assert collect.entries(bench.store) == []
+    assert bench.resume().error.what == "the Caffe network that this run starts from is no longer in the store"
+
+
 def test_what_a_run_in_progress_uses_is_left_alone(bench: Bench) -> None:
     outcome = bench.run()
     keys = [entry.key for entry in outcome.record.stages]
