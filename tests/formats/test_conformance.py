@@ -15,6 +15,7 @@ from pipeline.graph.evaluation import run
 from pipeline.graph.format import Format, Source
 from pipeline.wire.mapped import map_file
 from tests.formats.examples import EXAMPLES, SHAPE, UNKNOWN
+from tests.support import digested
 
 EVERY = pytest.mark.parametrize("known", READ, ids=lambda known: known.name)
 WRITTEN = pytest.mark.parametrize("known", [k for k in READ if k.is_artifact], ids=lambda known: known.name)
@@ -57,13 +58,11 @@ def test_what_is_written_and_read_again_computes_the_same(known: Format, tmp_pat
 
 @WRITTEN
 def test_the_same_graph_gives_the_same_bytes_and_true_digests(known: Format, tmp_path: Path) -> None:
-    from pipeline.wire.digest import file_digest
-
     one, two = (example(known, tmp_path / name) for name in ("one", "two"))
     graph = known.read(one).graph
     (tmp_path / "three").mkdir()
     written = known.write(graph, tmp_path / "three")
-    assert {name: file_digest(tmp_path / "three" / name) for name in written.digests} == written.digests
+    assert {name: digested(tmp_path / "three" / name) for name in written.digests} == written.digests
     for role, path in one.files.items():
         assert path.read_bytes() == two.files[role].read_bytes()
 

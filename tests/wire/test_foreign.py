@@ -58,7 +58,7 @@ FOREIGN = [
     (b"\x89HDF\r\n\x1a\n" + bytes(40) + b"model_weights", "a model of Keras", ""),
     (b"\x08\x64\x12\x0enet.caffemodel\x1a\0", "a solver's state", ".caffemodel"),
     (b"layer {\0 }\n", "a text file with a NUL character, at byte 7", "take it out"),
-    (b"require 'nn'\nlocal m = nn.Sequential()\n", "Lua source", "torch.save"),
+    (b"require 'nn'\nlocal m = nn.Sequential()\n", "Lua source", "Torch7 saved"),
     (b'item {\n  name: "cat"\n  label: 1\n}\n', "a text file", ""),
     (b'node {\n  name: "x"\n  op: "Relu"\n}\n', "a text file", ""),
     (dumps(nn("Tanh", a=1), ascii=True).replace(b"\n", b"\r\n"), "line ends were changed", "binary"),
