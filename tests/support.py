@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,18 @@ CAFFES = _parameters("caffe", "Caffe")
 CAFFE2S = _parameters("caffe2", "Caffe2")
 ONNX_RUNTIMES = _parameters("onnx", "ONNXRuntime")
 PYTORCHES = _parameters("pytorch", "PyTorch")
+
+
+@contextmanager
+def allocating_less_than(size: int) -> Iterator[None]:
+    """Check that what runs in the block allocates fewer bytes than `size` at any time, as far as Python knows."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size
 
 
 def digested(path: Path) -> Digested:
