@@ -12,8 +12,7 @@ import pytest
 from pipeline.engine import batch, events
 from pipeline.engine.job import ModelResult
 from pipeline.store import remote
-from tests.engine.fakes import STAGES, Bench
-from tests.engine.test_batch import zoo
+from tests.engine.fakes import STAGES, Bench, zoo
 
 PLACE = "torch2caffe2-store-2/artifacts"
 _SERVED = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "me", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -136,8 +136,7 @@ def test_an_interruption_while_the_processes_of_a_batch_start_is_no_death(
     from concurrent.futures import ProcessPoolExecutor
 
     from pipeline.engine import batch
-    from tests.engine.fakes import STAGES
-    from tests.engine.test_batch import zoo
+    from tests.engine.fakes import STAGES, zoo
 
     submit = ProcessPoolExecutor.submit
 

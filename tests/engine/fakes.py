@@ -104,3 +104,13 @@ class Bench:
             for path in sorted(self.output.iterdir())
             if path.name not in ("run.json", "events.jsonl")
         }
+
+
+def zoo(folder: Path, *contents: str, **how: object) -> tuple[Options, ...]:
+    """Return the options of models with these contents, which a configuration in `folder` lists."""
+    lines = [f"store = '{folder}/store'", "output = 'out'", *(f"{name} = {value!r}" for name, value in how.items())]
+    for number, content in enumerate(contents):
+        (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
+        lines += ["[[model]]", f"model = 'm{number}.t7'"]
+    (folder / "zoo.toml").write_text("\n".join(lines))
+    return load(folder / "zoo.toml", {}, {})

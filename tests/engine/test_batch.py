@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Options, load
+from pipeline.config import Options
 from pipeline.engine import batch, events, record, runner
 from pipeline.engine.executors.executor import Executor, Result
 from pipeline.engine.job import Job, new_job
 from pipeline.errors import UnsupportedError
 from pipeline.stages.stage import Task
 from pipeline.store import writing
-from tests.engine.fakes import EMIT, IMPORT, STAGES, TORCH, TRANSLATE, import_graph
+from tests.engine.fakes import EMIT, IMPORT, STAGES, TORCH, TRANSLATE, import_graph, zoo
 
 
 def _wait_for(path: Path) -> None:
@@ -44,15 +44,6 @@ def _import_or_refuse(task: Task) -> None:
 
 
 PICKY = (replace(IMPORT, run=_import_or_refuse), EMIT, TRANSLATE)
-
-
-def zoo(folder: Path, *contents: str, **how: object) -> tuple[Options, ...]:
-    lines = [f"store = '{folder}/store'", "output = 'out'", *(f"{name} = {value!r}" for name, value in how.items())]
-    for number, content in enumerate(contents):
-        (folder / f"m{number}.t7").write_bytes(TORCH + content.encode())
-        lines += ["[[model]]", f"model = 'm{number}.t7'"]
-    (folder / "zoo.toml").write_text("\n".join(lines))
-    return load(folder / "zoo.toml", {}, {})
 
 
 @pytest.mark.parametrize(("jobs", "scheduler"), [(1, ""), (2, ""), (2, "local")])

@@ -28,8 +28,7 @@ from pipeline.store.collect import check
 from pipeline.store.store import Store
 from pipeline.supervision import STOPS
 from tests.engine.executors.wire import Wire
-from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph
-from tests.engine.test_batch import zoo
+from tests.engine.fakes import EMIT, IMPORT, STAGES, TRANSLATE, import_graph, zoo
 from tests.remotes import assert_shared_by
 from tests.torture.disk import mounted
 

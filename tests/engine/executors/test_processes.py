@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pipeline.engine.executors.processes import Processes
 from pipeline.engine.job import new_job
-from tests.engine.fakes import STAGES
-from tests.engine.test_batch import zoo
+from tests.engine.fakes import STAGES, zoo
 
 
 def test_processes_that_die_before_any_work_is_handed_out_cost_none_of_it(tmp_path: Path) -> None:
