@@ -142,7 +142,7 @@ def _waiting(options: Options, report: events.Reporter, command: Sequence[str], 
     """Return the record of a run that waits. Its output folder is created, and stays locked until `held` closes."""
     root = options.store or default_root()
     _refuse_inside(options.output, root)
-    options.output.mkdir(parents=True, exist_ok=True)
+    _make_folder(options.output)
     held.enter_context(guards.only_one(options.output))
     delivery.refuse_foreign(options.output)
     earlier = _earlier(options, report)
