@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pipeline import selection, toml
 from pipeline.errors import UsageError, nearest, together
@@ -22,6 +22,9 @@ from pipeline.graph.input_spec import parse_inputs
 from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
 from pipeline.wire.paths import canonical
+
+if TYPE_CHECKING:
+    from pipeline.formats import Candidate
 
 COMMAND_LINE = "command line"
 CALL = "call"  # from Python
@@ -170,13 +173,15 @@ def load(
     command_line: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
     origin: str = COMMAND_LINE,
+    leave_out: Callable[[Candidate], object] = bool,
 ) -> tuple[Options, ...]:
     """Return the options of every model to convert, in order.
 
     `command_line` holds only what the user typed. It takes precedence over the environment, then come the `[[model]]`
     tables of the file, the top of the file, and the defaults. "model" is what was typed as MODEL: paths, or names of
     models in the file. A folder or a pattern (`models/*.t7`) stands for all networks in it, and several roots for one
-    conversion each. Several conversions with the same output folder get a subfolder each.
+    conversion each. Several conversions with the same output folder get a subfolder each. `leave_out` is called with
+    each network of a folder that lacks its weights.
 
     Raises UsageError for an unknown key, a value of a wrong type, no model, or two models with the same output folder.
     A missing model is not checked here, so that it fails only its own run.
@@ -188,7 +193,7 @@ def load(
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
     for model in selection.selected(models, typed):
         layer = {**common, **model}
-        found = selection.networks(layer)
+        found = selection.networks(layer, leave_out)
         layers += found or [layer]
         alone += [False] * len(found) or ["output" in model]
         several = several or bool(found) or len(layers) > 1

@@ -50,15 +50,27 @@ def recognise(path: Path) -> tuple[Format, Role] | None:
     return None
 
 
-def networks_in(folder: Path) -> list[Path]:
-    """Return the files in a folder that a conversion can start from, sorted. Output folders of runs are left out.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file in a folder from which a conversion can start, unless it `lacks` something: why it cannot."""
 
-    Networks without their weights beside them and unreadable files are left out, too. But files named .t7 are always
-    returned, so that the user learns what is wrong with them, and so are folders that cannot be read, at the end.
+    path: Path
+    lacks: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """Return why it is left out, as JSON values."""
+        return {"path": str(self.path), "why": self.lacks}
+
+
+def networks_in(folder: Path) -> list[Candidate]:
+    """Return the networks in a folder that a conversion could start from, sorted. Output folders of runs are left out.
+
+    Unreadable files are left out, too. But files named .t7 are always returned, so that the user learns what is wrong
+    with them, and so are folders that cannot be read, at the end.
     """
     dark: list[OSError] = []
-    found = [path for path in _files(folder, dark.append) if _is_whole(path)]
-    return [*found, *(Path(error.filename) for error in dark)]
+    found = [candidate for path in _files(folder, dark.append) if (candidate := _candidate(path))]
+    return [*found, *(Candidate(Path(error.filename)) for error in dark)]
 
 
 def weights_beside(path: Path) -> Path | None:
@@ -81,17 +93,21 @@ def _files(folder: Path, dark: Callable[[OSError], object]) -> Iterator[Path]:
         yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
 
 
-def _is_whole(path: Path) -> bool:
+def _candidate(path: Path) -> Candidate | None:
+    """Return a file as a network to convert; None if it holds none, or only weights."""
     if path.suffix == ".t7":
-        return True
+        return Candidate(path)
     try:
         found = recognise(path) if path.is_file() else None
     except (PipelineError, OSError):
-        return False
+        return None
     if not found or found[0] not in CONVERTED or found[1].only_weights:
-        return False
+        return None
     weights = found[0].weights_role
-    return weights is None or weights.name in found[0].beside(path)
+    if weights is None or weights.name in found[0].beside(path):
+        return Candidate(path)
+    usual = path.with_suffix(Path(weights.files[0]).suffix)
+    return Candidate(path, f"there is no {usual.name} beside it") if found[1].lacks_weights else None
 
 
 def in_folder(folder: Path, among: Iterable[Format] = READ) -> tuple[tuple[Format, Mapping[str, Path]], ...]:

@@ -6,11 +6,15 @@ A network is given by what was set for it: its options with their sources (`Sour
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError, nearest
 from pipeline.toml import Sourced
+
+if TYPE_CHECKING:
+    from pipeline.formats import Candidate
 
 
 def selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
@@ -31,9 +35,10 @@ def selected(models: list[Sourced], typed: Sourced) -> list[Sourced]:
     return [models[known.index(str(name))] for name in wanted]
 
 
-def networks(layer: Sourced) -> list[Sourced]:
+def networks(layer: Sourced, leave_out: Callable[[Candidate], object]) -> list[Sourced]:
     """Return the options of each network in a folder, or of a pattern (`models/*.t7`); none where the model is a file.
 
+    `leave_out` is called with networks of a folder that lack something.
     Raises UsageError where all of them would have one name, and for what is no pattern.
     """
     if "model" not in layer:
@@ -42,7 +47,11 @@ def networks(layer: Sourced) -> list[Sourced]:
     if path.is_dir():
         from pipeline import formats
 
-        found = formats.networks_in(path)
+        candidates = formats.networks_in(path)
+        found = [each.path for each in candidates if not each.lacks]
+        for each in candidates:
+            if each.lacks:
+                leave_out(each)
     else:
         is_pattern = not path.exists() and set("*?[").intersection(str(path))
         found = _matches(path, origin) if is_pattern else []

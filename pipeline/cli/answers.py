@@ -102,11 +102,19 @@ class Converted(TypedDict):
     verification: Verified | None
 
 
+class LeftOut(TypedDict):
+    """A network in a folder of models that is left out, and why."""
+
+    path: str
+    why: str
+
+
 class Conversions(TypedDict):
     """convert, resume, verify."""
 
     exit_code: int
     models: list[Converted]
+    left_out: list[LeftOut]
 
 
 class Reason(TypedDict):
@@ -142,6 +150,7 @@ class Plans(TypedDict):
 
     exit_code: int
     models: list[Planned]
+    left_out: list[LeftOut]
 
 
 class Refused(TypedDict):
@@ -171,6 +180,7 @@ class Scans(TypedDict):
 
     exit_code: int
     models: list[Scanned]
+    left_out: list[LeftOut]
 
 
 class Left(TypedDict):

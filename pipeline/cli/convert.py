@@ -33,6 +33,7 @@ def convert(
     from pipeline import config as configuration
     from pipeline.cli.talk import (
         finish,
+        print_left_out,
         print_optimizations,
         print_verification,
         reporting,
@@ -40,14 +41,18 @@ def convert(
         typed_command,
     )
     from pipeline.engine import batch
+    from pipeline.formats import Candidate
 
-    runs = configuration.load(config, typed)
+    left_out: list[Candidate] = []
+    runs = configuration.load(config, typed, leave_out=left_out.append)
+    if not quiet:
+        print_left_out(left_out)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
         results = batch.convert_all(runs, report, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:
         if verbose:
             print_optimizations(results[0], sys.stderr)
         print_verification(results[0], stream=sys.stderr)
-    code = finish(results, len(runs), json, verbose)
+    code = finish(results, len(runs), json, verbose, left_out=left_out)
     tell_reports(batch.write_pages(results), quiet)
     return code

@@ -35,9 +35,10 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_failures, print_json, print_table
+    from pipeline.cli.talk import print_failures, print_json, print_left_out, print_table
     from pipeline.engine import batch, planner
     from pipeline.errors import UsageError
+    from pipeline.formats import Candidate
     from pipeline.visible import visible
 
     if dag and json:
@@ -45,11 +46,14 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    plans = batch.look_at_all(configuration.load(config, typed), planner.plan, tuple[planner.StagePlan, ...]())
+    left_out: list[Candidate] = []
+    runs = configuration.load(config, typed, leave_out=left_out.append)
+    print_left_out(left_out)
+    plans = batch.look_at_all(runs, planner.plan, tuple[planner.StagePlan, ...]())
     code = print_failures(plans)
     if json:
         models = [{"model": p.model, "stages": planner.as_json(p.found), "errors": p.errors} for p in plans]
-        print_json({"exit_code": code, "models": models})
+        print_json({"exit_code": code, "models": models, "left_out": [each.as_json() for each in left_out]})
         return code
     for each in plans:
         if len(plans) > 1:

@@ -20,6 +20,7 @@ from pipeline.visible import visible
 
 if TYPE_CHECKING:
     from pipeline.engine.batch import Look
+    from pipeline.formats import Candidate
     from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
@@ -73,6 +74,11 @@ def print_failures(looks: Sequence[Look[Any]]) -> int:
     for model, error in failed:
         print(f"{visible(model)}: {render(error)}", file=sys.stderr)
     return worst([error.exit_code for _, error in failed])
+
+
+def print_left_out(left_out: Sequence[Candidate]) -> None:
+    """Print, to stderr, the networks of folders that lack something."""
+    print_table(("", "", ""), [("left out:", str(each.path), each.lacks) for each in left_out], sys.stderr)
 
 
 def print_place(place: Path) -> None:
@@ -176,10 +182,18 @@ def go_on(
     return code
 
 
-def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: int = 0, *, data_too: bool = True) -> int:
+def finish(
+    results: Sequence[ModelResult],
+    of: int,
+    as_json: bool,
+    verbosity: int = 0,
+    *,
+    data_too: bool = True,
+    left_out: Sequence[Candidate] = (),
+) -> int:
     """Print how conversions ended, errors on stderr and (if `data_too`) results on stdout; return the worst exit code.
 
-    `of` is the number of conversions that were requested; there may be fewer results.
+    `of` is the number of conversions that were requested; there may be fewer results. `left_out` is told in JSON.
     """
     for result in results:
         if result.trace and verbosity > 1:
@@ -197,7 +211,8 @@ def finish(results: Sequence[ModelResult], of: int, as_json: bool, verbosity: in
     if not data_too:
         return code
     if as_json:
-        print_json({"exit_code": code, "models": [data(result) for result in results]})
+        told = {"models": [data(result) for result in results], "left_out": [each.as_json() for each in left_out]}
+        print_json({"exit_code": code, **told})
     elif of > 1:
         rows = [(r.model, r.state, r.exit_code, f"{r.seconds:.1f} s", r.output, r.cause) for r in results]
         print_table(("model", "state", "exit", "time", "output", "cause"), rows)

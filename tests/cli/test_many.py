@@ -96,6 +96,21 @@ def test_a_prototxt_of_a_folder_or_pattern_takes_the_weights_beside_it(program: 
     assert (alone.code, "convert net.prototxt --weights net.caffemodel" in alone.err) == (5, True)
 
 
+@pytest.mark.parametrize("command", ["convert", "scan", "plan"])
+def test_a_prototxt_of_a_folder_without_its_weights_is_left_out_with_a_word(
+    program: Program, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "scan", lambda options: scan.Scan("import", ()))
+    folder = zoo(program, "a.t7")
+    (folder / "net.prototxt").write_text('name: "n"\n')
+    (folder / "solver.prototxt").write_text('net: "net.prototxt"\n')
+    said = program(command, folder, *(["--output", program.output] if command == "convert" else []), "--json")
+    why = {"path": str(folder / "net.prototxt"), "why": "there is no net.caffemodel beside it"}
+    assert (said.code, [model["model"] for model in said.data["models"]]) == (0, ["a"])
+    assert said.data["left_out"] == [why]
+    assert f"left out:  {why['path']}  {why['why']}" in said.err
+
+
 def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Program) -> None:
     zoo(program, "a.t7", "b.t7", "c.net")
     config = program.folder / "all.toml"
