@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config import Options
 from pipeline.engine.sources import Entrance
-from pipeline.errors import UsageError, VerificationError
+from pipeline.errors import InvalidInputError, UsageError, VerificationError
+from pipeline.graph import signature
 from pipeline.graph.format import Source
 from pipeline.graph.input_spec import TensorSpec
 from pipeline.runtimes import discovery
@@ -30,6 +33,29 @@ def with_shapes(options: Options, source: Entrance) -> Options:
     from pipeline.verification.feeds import input_shapes
 
     return replace(options, inputs=tuple(str(TensorSpec(shape)) for shape in input_shapes(options.reference)))
+
+
+def refuse_other_shapes(options: Options, folder: Path) -> None:
+    """Raise UsageError if the networks in an output folder take inputs of other shapes than their new reference has.
+
+    `with_shapes` would have them made again for these. Where there is no manifest, nothing was delivered.
+    """
+    if options.inputs or options.reference is None:
+        return
+    from pipeline.verification.feeds import input_shapes
+
+    manifest, new = None, input_shapes(options.reference)
+    with suppress(InvalidInputError):
+        manifest = signature.read_manifest(folder)
+    if manifest is None or new == (made := tuple(port.shape for port in manifest.signature.inputs)):
+        return
+    found, taken = (" and ".join(str(TensorSpec(shape)) for shape in shapes) for shapes in (new, made))
+    words = [word for shape in new for word in ("--input", str(TensorSpec(shape)))]
+    again = shlex.join(["torch2caffe2", "resume", str(folder), "--reference", str(options.reference), *words])
+    raise UsageError(
+        f"{options.reference} has inputs of {found}, but the networks in {folder} take {taken}",
+        advice=f"give a reference of this shape, or make them again: {again}",
+    )
 
 
 def refuse_record(options: Options, place: Path) -> None:

@@ -179,8 +179,9 @@ def resume(
     `changes` are options whose recorded values are replaced. What a record says is not enough for a runtime to execute
     code in a model, or to save what it computed: the command line has to ask for that.
     If they are refused, the record of a run that has delivered its networks stays as it was.
-    Raises UsageError if the folder holds no run, if its files were edited and `adopt` is false, and, without `trust`,
-    if its record uses paths outside the folder that no run of this user is known to have used.
+    Raises UsageError if the folder holds no run, if its files were edited and `adopt` is false, if another reference
+    has other shapes than its networks take, and, without `trust`, if its record uses paths outside the folder that no
+    run of this user is known to have used.
     """
     before, changes = record.load(folder), changes or {}
     options = record.to_resume(before, folder, adopt=adopt, stop_after=stop_after)
@@ -189,6 +190,8 @@ def resume(
     _refuse_executing(folder, options, changes)
     if not trust:
         ledger.refuse_unvouched(folder, before.mark, options, changes)
+    if "reference" in changes and not adopt:
+        reference.refuse_other_shapes(options, folder)
     return run(validate(options), report, command=command, before=before, adopt=adopt, stages=stages)
 
 
