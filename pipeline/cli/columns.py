@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -13,7 +13,7 @@ from pipeline.visible import visible
 Cell = str | int | float
 
 GAP = 2  # spaces between columns
-NARROWEST = 24  # characters; narrower columns of text are not wrapped
+_NARROWEST = (24, 16, 32)  # characters; narrower columns of text are not wrapped. What takes the fewest lines is taken.
 _INDENT = 4  # of the lines for columns that do not fit into the first line of a row
 # The pieces into which long words may be broken: conv1/ Spatial Convolution_
 _PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")
@@ -31,10 +31,9 @@ class Column:
         """The width at which nothing is wrapped."""
         return max(map(len, self.texts))
 
-    @property
-    def least(self) -> int:
-        """The smallest width that it may be wrapped to."""
-        return self.widest if self.numeric else min(self.widest, NARROWEST)
+    def least(self, narrowest: int) -> int:
+        """Return the smallest width that it may be wrapped to, where texts may be wrapped to `narrowest`."""
+        return self.widest if self.numeric else min(self.widest, narrowest)
 
 
 def terminal_width(stream: IO[str]) -> int:
@@ -52,7 +51,8 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0
     """Return the lines of a table, none longer than `width` characters unless that is 0.
 
     Empty columns are left out. If the table is too wide, texts are wrapped within their columns; if that is not enough,
-    the remaining columns follow in lines of their own below each row.
+    the remaining columns follow in lines of their own below each row. Of several ways, the one with the fewest lines
+    is chosen.
 
     >>> lines(("name", "why"), [("conv1", "the stride of the pool is negative")], 32)
     ['name   why', 'conv1  the stride of the pool is', '       negative']
@@ -61,11 +61,18 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0
         return []
     filled = [i for i in range(len(columns)) if any(row[i] != "" for row in rows)] or [0]
     kept = [_column(columns[i], [row[i] for row in rows]) for i in filled]
-    bands = list(_bands(kept, width)) if width else [([c.widest for c in kept], kept)]
-    first = 0 if any(columns) else 1
+    texts = range(0 if any(columns) else 1, len(rows) + 1)
+    natural = [column.widest for column in kept]
+    if not width or _total(natural) <= width:
+        return _laid_out([(natural, kept)], texts)
+    ways = (list(_bands(kept, width, narrowest)) for narrowest in _NARROWEST)
+    return min((_laid_out(bands, texts) for bands in ways), key=len)
+
+
+def _laid_out(bands: Sequence[tuple[list[int], list[Column]]], rows: Iterable[int]) -> list[str]:
     return [
         line
-        for row in range(first, len(rows) + 1)
+        for row in rows
         for band, (widths, held) in enumerate(bands)
         for line in _row(held, widths, row, _INDENT if band else 0)
         if line or not band
@@ -84,29 +91,29 @@ def text(cell: Cell) -> str:
     return f"{cell:.3g}" if isinstance(cell, float) else visible(cell)
 
 
-def _bands(columns: Sequence[Column], width: int) -> Iterator[tuple[list[int], list[Column]]]:
-    """Divide columns into groups that fit side by side, and return each group with the widths of its columns."""
+def _bands(columns: Sequence[Column], width: int, narrowest: int) -> Iterator[tuple[list[int], list[Column]]]:
+    """Divide columns into groups that fit side by side, and yield each group with the widths of its columns."""
     held: list[Column] = []
     room = width
     for column in columns:
-        if held and _total([c.least for c in (*held, column)]) > room:
-            yield _widths(held, room), held
+        if held and _total([c.least(narrowest) for c in (*held, column)]) > room:
+            yield _widths(held, room, narrowest), held
             held, room = [], width - _INDENT
         held.append(column)
-    yield _widths(held, room), held
+    yield _widths(held, room, narrowest), held
 
 
 def _total(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
 
 
-def _widths(columns: Sequence[Column], room: int) -> list[int]:
+def _widths(columns: Sequence[Column], room: int, narrowest: int) -> list[int]:
     """Return the widths of columns side by side. The widest texts are narrowed until all fit."""
     cap = min(room, max(column.widest for column in columns)) + 1
     widths = [column.widest for column in columns]
     while _total(widths) > room and cap > 1:
         cap -= 1
-        widths = [min(c.widest, max(cap, c.least if len(columns) > 1 else 1)) for c in columns]
+        widths = [min(c.widest, max(cap, c.least(narrowest) if len(columns) > 1 else 1)) for c in columns]
     return widths
 
 

@@ -78,7 +78,7 @@ def print_failures(looks: Sequence[Look[Any]]) -> int:
 
 def print_left_out(left_out: Sequence[Candidate]) -> None:
     """Print, to stderr, the networks of folders that lack something."""
-    print_table(("", "", ""), [("left out:", str(each.path), each.lacks) for each in left_out], sys.stderr)
+    print_table(("", ""), [("left out:", f"{each.path}: {each.lacks}") for each in left_out], sys.stderr)
 
 
 def print_place(place: Path) -> None:

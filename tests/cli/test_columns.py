@@ -103,6 +103,13 @@ def test_texts_fold_in_their_columns_and_numbers_never_do() -> None:
     assert told == ["layer  parameters  why", "conv1     123,456  the stride of the pool is", f"{'':19}negative"]
 
 
+def test_a_last_text_folds_where_that_spares_every_row_a_second_line() -> None:
+    rows = [("OpenCV 4.14.0", 1, "11_LogSoftMax"), ("Caffe 1.0.0", 12, "4_SpatialConvolutionMM"), ("other", 2, "")]
+    told = lines(("checked by", "values", "where"), rows, 40)
+    first = ["checked by     values  where", "OpenCV 4.14.0       1  11_LogSoftMax"]
+    assert told == [*first, "Caffe 1.0.0        12  4_Spatial", f"{'':23}ConvolutionMM", "other               2"]
+
+
 def test_columns_without_room_follow_below_their_row() -> None:
     told = lines(("a", "b", "c"), [("x" * 20, "y" * 20, ""), ("", "", 7)], 30)
     below = ["    " + text.ljust(20) + number for text, number in (("b", "  c"), ("y" * 20, ""), ("", "  7"))]

@@ -108,7 +108,7 @@ def test_a_prototxt_of_a_folder_without_its_weights_is_left_out_with_a_word(
     why = {"path": str(folder / "net.prototxt"), "why": "there is no net.caffemodel beside it"}
     assert (said.code, [model["model"] for model in said.data["models"]]) == (0, ["a"])
     assert said.data["left_out"] == [why]
-    assert f"left out:  {why['path']}  {why['why']}" in said.err
+    assert f"left out:  {why['path']}: {why['why']}" in said.err
 
 
 def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Program) -> None:
