@@ -14,6 +14,7 @@ Cell = str | int | float
 
 GAP = 2  # spaces between columns
 _NARROWEST = (24, 16, 32)  # characters; narrower columns of text are not wrapped. What takes the fewest lines is taken.
+_SAMPLE = 1000  # rows by which this is decided
 _INDENT = 4  # of the lines for columns that do not fit into the first line of a row
 # The pieces into which long words may be broken: conv1/ Spatial Convolution_
 _PIECES = re.compile(r"[A-Z]*[^A-Z/_.,:=-]*[/_.,:=-]*\s*")
@@ -66,7 +67,7 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int = 0
     if not width or _total(natural) <= width:
         return _laid_out([(natural, kept)], texts)
     ways = (list(_bands(kept, width, narrowest)) for narrowest in _NARROWEST)
-    return min((_laid_out(bands, texts) for bands in ways), key=len)
+    return _laid_out(min(ways, key=lambda bands: len(_laid_out(bands, texts[:_SAMPLE]))), texts)
 
 
 def _laid_out(bands: Sequence[tuple[list[int], list[Column]]], rows: Iterable[int]) -> list[str]:
