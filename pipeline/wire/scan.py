@@ -20,9 +20,11 @@ else:
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 
+_LONGEST = 10  # bytes of a varint
 _WIDTH = {FIXED32: 4, FIXED64: 8}
 _MOST = 1 << 18  # parts of a message; a network has fewer layers, and a blob or tensor is one part or a few
-_FEW = 32  # bytes; so few numbers, as in a shape, are faster to decode one by one than with numpy
+_FEW = 32  # bytes or fields; so few numbers, as in a shape, are faster to decode one by one than with numpy
+_WINDOW = 1 << 20  # bytes in which the numbers of a run are decoded at once
 
 
 class Field(NamedTuple):
@@ -30,7 +32,8 @@ class Field(NamedTuple):
 
     `value` is the number in a varint, or the length of a length-delimited field. Consecutive fixed-width fields with
     the same tag, as unpacked numbers, are a single Field: `value` is their number, `start` the first payload, and `end`
-    the end of the last one.
+    the end of the last one. So are varints after the first few, but `value` is the last of their numbers, which counts
+    if the field is not repeated.
     """
 
     number: int
@@ -45,18 +48,19 @@ def fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
 
     Raises InvalidInputError, with the byte offset, if the bytes are not a message, or one of more than 2^18 parts.
     """
-    at, parts = start, 0
+    at, parts, before, alike = start, 0, 0, 0
     while at < end:
         tag_start = at
         tag, at = _varint(view, at, end)
+        before, alike, parts = tag, alike + 1 if tag == before else 0, parts + 1
         number, wire_type = tag >> 3, tag & 7
         if not 0 < number < 1 << 29:
             _damaged(tag_start, f"field number {number}")
         if wire_type == VARINT:
-            value, after = _varint(view, at, end)
+            value, after = _varint(view, at, end) if alike < _FEW else _varint_run(view, tag, at, end)
         elif wire_type == LENGTH_DELIMITED:
             value, at = _varint(view, at, end)
-            after, parts = at + value, parts + 1
+            after = at + value
         elif wire_type in _WIDTH:
             value = _run(view, tag_start, at, end, _WIDTH[wire_type])
             after = at + value * (at - tag_start + _WIDTH[wire_type]) - (at - tag_start)
@@ -158,10 +162,11 @@ def integers(view: memoryview, found: Iterable[Field]) -> np.ndarray[Any, Any]:
     unpacked: list[int] = []
     runs: list[np.ndarray[Any, Any]] = []
     for field in found:
-        if field.wire_type == VARINT:
+        if field.wire_type == VARINT and field.end - field.start == 1:
             unpacked.append(field.value)
-        elif field.wire_type == LENGTH_DELIMITED:
-            runs += [np.array(unpacked, np.uint64), _packed_varints(view, field.start, field.end)]
+        elif field.wire_type in (VARINT, LENGTH_DELIMITED):
+            step = 2 if field.wire_type == VARINT else 1  # in a run, there is a tag between each number and the next
+            runs += [np.array(unpacked, np.uint64), _packed_varints(view, field.start, field.end)[::step]]
             unpacked = []
         else:
             _damaged(field.start, f"field {field.number} holds no integers")
@@ -186,7 +191,7 @@ def payload(view: memoryview, field: Field) -> memoryview:
 
 def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
     value = 0
-    for place in range(10):
+    for place in range(_LONGEST):
         if at + place == end:
             _damaged(at, "a number that does not end")
         byte = view[at + place]
@@ -212,6 +217,24 @@ def _run(view: memoryview, tag_start: int, at: int, end: int, width: int) -> int
     return count
 
 
+def _varint_run(view: memoryview, tag: int, at: int, end: int) -> tuple[int, int]:
+    """Return the last number of consecutive varint fields with a tag, of which the first has its number at `at`.
+
+    And return where it ends. A number that is damaged ends the run.
+    """
+    value, at = _varint(view, at, end)
+    window, whole = _FEW, True
+    while whole and at < end:
+        window = min(window * 8, _WINDOW)
+        values, lengths = _varints(np.frombuffer(view, np.uint8, min(window, end - at), at))
+        pairs = values.size // 2
+        same = (values[: 2 * pairs : 2] == tag) & (np.maximum(lengths[: 2 * pairs : 2], lengths[1::2]) <= _LONGEST)
+        whole = pairs > 0 and bool(same.all())
+        if count := pairs if whole else int(same.argmin()) if pairs else 0:
+            value, at = int(values[2 * count - 1]), at + int(lengths[: 2 * count].sum())
+    return value, at
+
+
 def _strided(view: memoryview, field: Field, dtype: str) -> np.ndarray[Any, Any]:
     width = _WIDTH[field.wire_type]
     # There is a tag between each payload and the next.
@@ -226,19 +249,24 @@ def _packed_varints(view: memoryview, start: int, end: int) -> np.ndarray[Any, A
             value, start = _varint(view, start, end)
             found.append(value)
         return np.array(found, np.uint64)
-    raw = np.frombuffer(view[start:end], np.uint8)
-    last = np.flatnonzero(raw < 0x80)
-    if not last.size or last[-1] != raw.size - 1:
+    values, lengths = _varints(np.frombuffer(view[start:end], np.uint8))
+    if view[end - 1] >= 0x80:
         _damaged(start, "a number that does not end")
-    first = np.concatenate(([0], last[:-1] + 1))
-    lengths = last - first + 1
-    if lengths.max() > 10:
+    if lengths.max() > _LONGEST:
         _damaged(start, "a number of more than ten bytes")
+    return values
+
+
+def _varints(raw: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the numbers in bytes, without one that does not end, and the lengths of all in bytes."""
+    last = np.flatnonzero(raw < 0x80)
+    lengths = np.diff(last, prepend=-1)
+    first = last + 1 - lengths
     values = np.zeros(last.size, np.uint64)
-    for place in range(int(lengths.max())):
+    for place in range(min(int(lengths.max(initial=0)), _LONGEST)):
         has = lengths > place
         values[has] |= (raw[first[has] + place] & np.uint8(0x7F)).astype(np.uint64) << np.uint64(7 * place)
-    return values
+    return values, lengths
 
 
 def _damaged(offset: int, why: str) -> NoReturn:

@@ -55,12 +55,29 @@ def test_one_packed_run_is_a_view_and_not_a_copy():
     assert values.tolist() == [1, 9]
 
 
-@given(st.lists(INT64, max_size=30), st.lists(INT64, max_size=30))
+@given(st.lists(INT64, max_size=30), st.lists(INT64, max_size=90))
 def test_packed_and_unpacked_integers_mix_in_order(packed, unpacked):
     payload = packed_varints(packed)
     data = length_delimited(6, len(payload)) + payload
     data += b"".join(varint(6 << 3) + varint(value) for value in unpacked)
     assert scan.integers(memoryview(data), scanned(data)).tolist() == packed + unpacked
+
+
+@pytest.mark.parametrize("number", [6, 9999])
+def test_a_long_run_of_unpacked_integers_is_one_field_which_says_the_last(number):
+    values = [value << value % 63 for value in range(20_000)]
+    tag = varint(number << 3)
+    data = b"".join(tag + varint(value & 2**64 - 1) for value in values)
+    *first, run = found = scanned(data + b"\x08\x07")[:-1]
+    assert len(first) == 32 and run.value == values[-1] & 2**64 - 1
+    assert scan.integers(memoryview(data), found).view(np.uint64).tolist() == [value & 2**64 - 1 for value in values]
+
+
+def test_damage_in_a_long_run_is_refused_with_its_offset():
+    for end in (b"\x08\xff", b"\x08" + b"\xff" * 11):
+        with pytest.raises(InvalidInputError) as caught:
+            scanned(b"\x08\x01" * 1000 + end)
+        assert caught.value.where == "byte 2001"
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -109,9 +126,9 @@ def test_any_packed_payload_gives_numbers_or_is_refused(payload):
 
 
 def test_a_message_of_very_many_parts_is_refused_where_they_become_too_many_and_one_of_many_numbers_is_not():
-    most = 1 << 18
-    parts = [b"\x0a\x00" * most, b"\x10\x01" * 2 * most]
-    assert len(scanned(b"".join(parts))) == 3 * most
+    most, alone = 1 << 18, 33  # so many numbers are fields of their own before a run
+    parts = [b"\x0a\x00" * (most - alone), b"\x10\x01" * (2 * most + alone)]
+    assert len(scanned(b"".join(parts))) == most
     with pytest.raises(InvalidInputError, match="damaged") as refused:
         scanned(b"".join([*parts, b"\x0a\x00", b"no message"]))
     assert (refused.value.where, "262,144 parts" in refused.value.why) == (f"byte {6 * most}", True)
