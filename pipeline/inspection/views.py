@@ -281,7 +281,13 @@ def bytes_text(count: int) -> str:
 
 
 def value_text(value: Any, limit: int = SHOWN) -> str:  # noqa: ANN401 - any attribute
-    """Return an attribute as a line of text, cut after `limit` characters unless that is 0."""
+    """Return an attribute as a line of text, cut after `limit` characters unless that is 0.
+
+    >>> value_text([1.5] * 1_000_000, 14)
+    '[1.5, 1.5, ...'
+    """
+    if limit and isinstance(value, list | tuple):
+        value = value[:limit]  # of which each takes a character or more, and a comma
     if isinstance(value, str):
         text = value
     elif isinstance(value, float):

@@ -131,8 +131,8 @@ def _unknown(message: Message, place: str = "") -> Iterator[str]:
 
     name = message.DESCRIPTOR.name
     unknown = UnknownFieldSet(message)
-    for index in range(len(unknown)):
-        yield f"{name}{place} has no field number {unknown[index].field_number}"
+    for number in dict.fromkeys(unknown[index].field_number for index in range(len(unknown))):
+        yield f"{name}{place} has no field number {number}"
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in (value,) if isinstance(value, Message) else value:

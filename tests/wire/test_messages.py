@@ -101,7 +101,7 @@ def _nested(net: bytes) -> bytes:
 def test_all_unknown_fields_of_a_binary_message_are_named():
     net = NetDef(name="net")
     net.op.add(type="Relu").MergeFromString(b"\xa0\x06\x01")
-    data = net.SerializeToString() + b"\xa8\x06\x01"
+    data = net.SerializeToString() + b"\xa8\x06\x01" * 3  # a list, whose field is named once
     with pytest.raises(UnsupportedError) as caught:
         messages.parse_binary(data, NetDef, PATH)
     reasons = [problem.reason for problem in caught.value.problems]
