@@ -30,10 +30,9 @@ def convert(
 
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """
-    from pipeline import config as configuration
     from pipeline.cli.talk import (
+        asked_models,
         finish,
-        print_left_out,
         print_optimizations,
         print_verification,
         reporting,
@@ -41,12 +40,8 @@ def convert(
         typed_command,
     )
     from pipeline.engine import batch
-    from pipeline.formats import Candidate
 
-    left_out: list[Candidate] = []
-    runs = configuration.load(config, typed, leave_out=left_out.append)
-    if not quiet:
-        print_left_out(left_out)
+    runs, left_out = asked_models(config, typed, quiet=quiet)
     with reporting(progress, quiet, verbose, many=len(runs) > 1) as report:
         results = batch.convert_all(runs, report, typed_command())
     if len(results) == 1 and results[0].converted and not quiet:

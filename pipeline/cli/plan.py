@@ -34,11 +34,9 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
-    from pipeline import config as configuration
-    from pipeline.cli.talk import print_failures, print_json, print_left_out, print_table
+    from pipeline.cli.talk import asked_models, print_failures, print_json, print_table
     from pipeline.engine import batch, planner
     from pipeline.errors import UsageError
-    from pipeline.formats import Candidate
     from pipeline.visible import visible
 
     if dag and json:
@@ -46,9 +44,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
     if dag:
         print(_drawn(typed, config, dag))
         return 0
-    left_out: list[Candidate] = []
-    runs = configuration.load(config, typed, leave_out=left_out.append)
-    print_left_out(left_out)
+    runs, left_out = asked_models(config, typed)
     plans = batch.look_at_all(runs, planner.plan, tuple[planner.StagePlan, ...]())
     code = print_failures(plans)
     if json:

@@ -24,18 +24,14 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
 
     torch2caffe2 scan model.t7
     """
-    from pipeline import config as configuration
-    from pipeline.cli.talk import print_failures, print_json, print_left_out, print_table, tell
+    from pipeline.cli.talk import asked_models, print_failures, print_json, print_table, tell
     from pipeline.engine import batch
     from pipeline.engine.scan import Scan
     from pipeline.engine.scan import scan as look
-    from pipeline.formats import Candidate
     from pipeline.report.words import plural
     from pipeline.visible import visible
 
-    left_out: list[Candidate] = []
-    runs = configuration.load(config, typed, leave_out=left_out.append)
-    print_left_out(left_out)
+    runs, left_out = asked_models(config, typed)
     scans = batch.look_at_all(runs, look, Scan("", ()))
     unsupported = UnsupportedError.exit_code if any(each.found.problems for each in scans) else 0
     code = worst({print_failures(scans), unsupported})

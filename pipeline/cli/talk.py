@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.cli.columns import Cell, lines, terminal_width
@@ -19,12 +20,14 @@ from pipeline.errors import Interrupted, MachineError, PipelineError, UsageError
 from pipeline.visible import visible
 
 if TYPE_CHECKING:
+    from pipeline.config import Options
     from pipeline.engine.batch import Look
     from pipeline.formats import Candidate
     from pipeline.inspection.table import TextTable
     from pipeline.runtimes.doctor import Finding
 
 RESUMABLE = (MachineError.exit_code, Interrupted.exit_code)  # repeating the command may succeed
+_PATIENCE_SECONDS = 2.0  # of a user, with a command that says nothing
 KINDS = ("auto", "rich", "plain", "json", "none")
 
 
@@ -76,9 +79,27 @@ def print_failures(looks: Sequence[Look[Any]]) -> int:
     return worst([error.exit_code for _, error in failed])
 
 
-def print_left_out(left_out: Sequence[Candidate]) -> None:
-    """Print, to stderr, the networks of folders that lack something."""
-    print_table(("", ""), [("left out:", f"{each.path}: {each.lacks}") for each in left_out], sys.stderr)
+def asked_models(
+    config: Path | None, typed: Mapping[str, Any], *, quiet: bool = False
+) -> tuple[Sequence[Options], Sequence[Candidate]]:
+    """Return the options of every model that is asked for, and the networks of folders that lack something.
+
+    Unless `quiet`, print the latter to stderr, and a line if the search takes long. Raises as `config.load`.
+    """
+    from pipeline import config as configuration
+
+    left_out: list[Candidate] = []
+    patience = Timer(_PATIENCE_SECONDS, tell, ["looking for networks in folders; Ctrl-C stops"])
+    patience.daemon = True
+    if not quiet:
+        patience.start()
+    try:
+        runs = configuration.load(config, typed, leave_out=left_out.append)
+    finally:
+        patience.cancel()
+    rows = [("left out:", f"{each.path}: {each.lacks}") for each in left_out]
+    print_table(("", ""), [] if quiet else rows, sys.stderr)
+    return runs, left_out
 
 
 def print_place(place: Path) -> None:

@@ -7,10 +7,12 @@ import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 
 import pytest
 
 from pipeline import config
+from pipeline.cli import talk
 from pipeline.config import Options
 from pipeline.engine import batch, runner, scan, status
 from pipeline.errors import MachineError, Problem
@@ -109,6 +111,17 @@ def test_a_prototxt_of_a_folder_without_its_weights_is_left_out_with_a_word(
     assert (said.code, [model["model"] for model in said.data["models"]]) == (0, ["a"])
     assert said.data["left_out"] == [why]
     assert f"left out:  {why['path']}: {why['why']}" in said.err
+
+
+def test_a_long_search_for_networks_is_told_of_and_a_short_one_not(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, load, told = zoo(program, "a.t7"), config.load, "looking for networks"
+    assert told not in program("plan", folder).err
+    monkeypatch.setattr(talk, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(config, "load", lambda *given, **how: sleep(0.3) or load(*given, **how))
+    assert program("plan", folder).err.startswith(told)
+    assert told not in program("convert", folder, "--output", program.output, "-q").err
 
 
 def test_a_pattern_in_a_configuration_stands_for_what_it_matches(program: Program) -> None:
