@@ -31,7 +31,7 @@ def convert(
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import (
+    from pipeline.cli.output import (
         finish,
         print_optimizations,
         print_verification,
