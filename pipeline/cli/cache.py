@@ -148,13 +148,13 @@ def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
     """Open the local and the remote store. Raises UsageError if the remote store is not named or not reachable."""
     from pipeline.errors import UsageError
-    from pipeline.sense import judge
     from pipeline.store.remote import Remote
     from pipeline.store.store import opened
+    from pipeline.validation import check_value
 
     if not url:
         raise UsageError("no remote store was named", advice="--remote-store URL, or TORCH2CAFFE2_REMOTE_STORE")
-    judge("remote_store", url)
+    check_value("remote_store", url)
     remote = Remote(url)
     remote.require()
     return opened(store), remote
