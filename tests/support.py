@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from pipeline.config import load
 from pipeline.engine import runner
+from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.values import Graph
 from pipeline.runtimes.discovery import runtimes
 from pipeline.wire.digest import Digested
@@ -78,6 +79,15 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def operators(graph: Graph) -> list[str]:
     """Name the operators of a graph, in order."""
     return [node.operator.name for node in graph.nodes]
+
+
+def refused(write: Callable[[Graph], object], graph: Graph) -> tuple[Problem, ...]:
+    """Return the problems for which a writer refuses a graph; none if it writes it."""
+    try:
+        write(graph)
+    except UnsupportedError as error:
+        return error.problems
+    return ()
 
 
 def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:
