@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from pipeline.wire.digest import Digested
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
 _RUNTIMES = runtimes(os.environ)
+T = TypeVar("T")
 
 
 def _parameters(reads: str, name: str) -> list[Any]:
@@ -81,10 +82,10 @@ def operators(graph: Graph) -> list[str]:
     return [node.operator.name for node in graph.nodes]
 
 
-def refused(write: Callable[[Graph], object], graph: Graph) -> tuple[Problem, ...]:
-    """Return the problems for which a writer refuses a graph; none if it writes it."""
+def refused(call: Callable[[T], object], given: T) -> tuple[Problem, ...]:
+    """Return the problems for which a reader or writer refuses what it is given; none if it takes it."""
     try:
-        write(graph)
+        call(given)
     except UnsupportedError as error:
         return error.problems
     return ()
