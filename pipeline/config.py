@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 from pipeline import selection, toml
 from pipeline.errors import UsageError, nearest, together
 from pipeline.graph.input_spec import parse_inputs
-from pipeline.sense import judge, refuse_missing
 from pipeline.toml import Sourced
+from pipeline.validation import check_value, refuse_missing
 from pipeline.wire.paths import canonical
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def load(
     A missing model is not checked here, so that it fails only its own run.
     """
     environment = os.environ if environment is None else environment
-    common, models = toml.read(config, _kind_of, judge) if config else ({}, [])
+    common, models = toml.read(config, _kind_of, check_value) if config else ({}, [])
     typed = {name: (value, origin) for name, value in command_line.items()}
     around = {name: (environment[key], key) for name, key in ENVIRONMENT.items() if environment.get(key)}
     layers, alone, several = list[Sourced](), list[bool](), len(models) > 1
@@ -320,7 +320,7 @@ def validate(options: Options) -> Options:
     for option in OPTIONS:
         try:
             _refuse_other(option, getattr(options, option))
-            judge(option, getattr(options, option))
+            check_value(option, getattr(options, option))
         except UsageError as fault:
             fault.where = fault.where or options.origins.get(option, "")
             faults.append(fault)

@@ -36,12 +36,13 @@ _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
 
 def read(
-    path: Path, kind_of: Callable[[str, int], Any], judge: Callable[[str, Any], None]
+    path: Path, kind_of: Callable[[str, int], Any], check_value: Callable[[str, Any], None]
 ) -> tuple[Sourced, list[Sourced]]:
     """Return the options at the top of a file, and those of each `[[model]]`. Relative paths are relative to the file.
 
-    `kind_of` returns the type of an option in a section (0 is the top, 1.. the models), and `judge` checks its value;
-    both raise UsageError. Raises UsageError if the file is not TOML, or else with everything that is wrong in it.
+    `kind_of` returns the type of an option in a section (0 is the top, 1.. the models), and `check_value` checks its
+    value; both raise UsageError. Raises UsageError if the file is not TOML, or else with everything that is wrong in
+    it.
     """
     text, document = _document(path)
     lines, faults = _lines(text), list[UsageError]()
@@ -62,7 +63,7 @@ def read(
             where = _place(path, lines, section, key)
             try:
                 checked = converted(option, value, kind_of(option, section), path.parent)
-                judge(option, checked)
+                check_value(option, checked)
                 found[option] = checked, where
             except UsageError as fault:
                 fault.where = fault.where or where

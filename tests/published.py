@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.cli import app, talk
+from pipeline.cli import app, output
 
 
 def held(kind: Any, data: Any) -> Any:
@@ -31,7 +31,7 @@ def hold() -> None:
     """Check from now on whatever `run` lets a command print for programs, errors included: it raises for the rest."""
     running: list[Sequence[str]] = []
     wrong: list[Exception] = []
-    run, print_json, as_data = app.run, talk.print_json, app.as_data
+    run, print_json, as_data = app.run, output.print_json, app.as_data
 
     def check(kind: Callable[[], Any], data: Any) -> None:
         try:
@@ -60,7 +60,7 @@ def hold() -> None:
 
     hooks: dict[Any, dict[str, Callable[..., Any]]] = {
         app: {"run": told, "as_data": failed},
-        talk: {"print_json": printed},
+        output: {"print_json": printed},
     }
     for module, names in hooks.items():
         for name, function in names.items():

@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -17,12 +17,14 @@ from blake3 import blake3
 
 from pipeline.config import load
 from pipeline.engine import runner
+from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.values import Graph
 from pipeline.runtimes.discovery import runtimes
 from pipeline.wire.digest import Digested
 
 _SHARED = Path(os.environ.get("TORCH2CAFFE2_SHARED") or Path(__file__).parents[2] / "shared")
 _RUNTIMES = runtimes(os.environ)
+T = TypeVar("T")
 
 
 def _parameters(reads: str, name: str) -> list[Any]:
@@ -78,6 +80,15 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 def operators(graph: Graph) -> list[str]:
     """Name the operators of a graph, in order."""
     return [node.operator.name for node in graph.nodes]
+
+
+def refused(call: Callable[[T], object], given: T) -> tuple[Problem, ...]:
+    """Return the problems for which a reader or writer refuses what it is given; none if it takes it."""
+    try:
+        call(given)
+    except UnsupportedError as error:
+        return error.problems
+    return ()
 
 
 def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:

@@ -89,11 +89,11 @@ def convert(
     serious is raised, with the others as notes.
     """
     from pipeline.engine import runner
-    from pipeline.engine.behind import sending
+    from pipeline.engine.uploads import uploading
     from pipeline.store.machine import on_machine
 
     options = _options(model, to=to, inputs=inputs, output=output, **settings)
-    with on_machine("the conversion", options.output), sending(options.remote_store, progress) as report:
+    with on_machine("the conversion", options.output), uploading(options.remote_store, progress) as report:
         return _ended(runner.run(options, report))
 
 
@@ -111,13 +111,13 @@ def resume(
     plugins, limits or a report that neither `settings` nor an earlier run of this user named; `trust` accepts them.
     """
     from pipeline.engine import runner
-    from pipeline.engine.behind import sending
+    from pipeline.engine.uploads import uploading
     from pipeline.store.machine import on_machine
 
     folder = output.output if isinstance(output, Conversion) else File(output).absolute()
     changes = config.checked(as_options(settings))
     last = changes.pop("stop_after", "")
-    with on_machine("the conversion", folder), sending(changes.get("remote_store", ""), progress) as report:
+    with on_machine("the conversion", folder), uploading(changes.get("remote_store", ""), progress) as report:
         return _ended(runner.resume(folder, report, adopt=adopt, stop_after=last, changes=changes, trust=trust))
 
 

@@ -38,7 +38,7 @@ def list_(store: StoreFolder = None, json: Json = False) -> int:
 
     torch2caffe2 cache list
     """
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.engine.reporters import age_text, size_text
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened
@@ -77,7 +77,7 @@ def collect(
 
     torch2caffe2 cache collect --older-than 30d --dry-run
     """
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.engine.reporters import size_text
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened
@@ -103,7 +103,7 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
 
     torch2caffe2 cache check
     """
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.report.words import plural
     from pipeline.store import collect as collecting
     from pipeline.store.store import opened
@@ -148,13 +148,13 @@ def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
 def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
     """Open the local and the remote store. Raises UsageError if the remote store is not named or not reachable."""
     from pipeline.errors import UsageError
-    from pipeline.sense import judge
     from pipeline.store.remote import Remote
     from pipeline.store.store import opened
+    from pipeline.validation import check_value
 
     if not url:
         raise UsageError("no remote store was named", advice="--remote-store URL, or TORCH2CAFFE2_REMOTE_STORE")
-    judge("remote_store", url)
+    check_value("remote_store", url)
     remote = Remote(url)
     remote.require()
     return opened(store), remote
@@ -162,7 +162,7 @@ def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
 
 def _tell_unmet(words: list[str], where: str) -> None:
     """Print which arguments match no artifact. That is no error: the artifacts may not have been made yet."""
-    from pipeline.cli.talk import tell
+    from pipeline.cli.output import tell
 
     for word in words:
         tell(f"no artifact that {where} is called {word}; cache list names those here")
@@ -170,7 +170,7 @@ def _tell_unmet(words: list[str], where: str) -> None:
 
 def _tell_moved(moved: list[Moved], verb: str, json: bool) -> int:
     """Print which artifacts were transferred, and return the exit code: 6 if any is damaged."""
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.engine.reporters import size_text
     from pipeline.report.words import plural
 

@@ -38,7 +38,7 @@ def passes() -> Iterable[str]:
 
 def progress() -> Iterable[str]:
     """Return the ways in which progress is shown."""
-    from pipeline.cli.talk import KINDS
+    from pipeline.cli.output import KINDS
 
     return KINDS
 

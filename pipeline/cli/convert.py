@@ -30,7 +30,7 @@ def convert(
 
     torch2caffe2 convert model.t7 --input 1x3x224x224 --output out
     """
-    from pipeline.cli.talk import (
+    from pipeline.cli.output import (
         asked_models,
         finish,
         print_optimizations,

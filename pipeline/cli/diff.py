@@ -41,7 +41,7 @@ def diff(
 
     torch2caffe2 diff out/graph.json out/deploy.prototxt
     """
-    from pipeline.cli.talk import print_json, show
+    from pipeline.cli.output import print_json, show
     from pipeline.diff import diff_files
     from pipeline.errors import VerificationError
     from pipeline.formats import Location

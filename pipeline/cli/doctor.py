@@ -21,7 +21,7 @@ def doctor(store: StoreFolder = None, json: Json = False) -> int:
 
     torch2caffe2 doctor
     """
-    from pipeline.cli.talk import print_findings, print_json
+    from pipeline.cli.output import print_findings, print_json
     from pipeline.runtimes.doctor import examine
     from pipeline.store.store import default_root
 

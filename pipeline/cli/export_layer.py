@@ -37,7 +37,7 @@ def export_layer(
 
     torch2caffe2 export-layer out --layer 2_Tanh --output small.zip
     """
-    from pipeline.cli.talk import print_json, print_place, tell
+    from pipeline.cli.output import print_json, print_place, tell
     from pipeline.errors import UsageError
     from pipeline.formats import Location, load
     from pipeline.report.words import plural

@@ -59,7 +59,7 @@ def inspect(
 
 
 def _show(location: Location, layer: str, *, tree: bool, stats: bool, json: bool) -> int:
-    from pipeline.cli.talk import print_json, show
+    from pipeline.cli.output import print_json, show
     from pipeline.inspection import views
     from pipeline.inspection.summary import inspect as look
 
@@ -85,16 +85,16 @@ def _show(location: Location, layer: str, *, tree: bool, stats: bool, json: bool
 
 
 def _draw(location: Location, target: Path, json: bool) -> int:
-    from pipeline.cli.talk import print_json, print_place
-    from pipeline.engine import own
+    from pipeline.cli.output import print_json, print_place
+    from pipeline.engine import user_files
     from pipeline.errors import UsageError
     from pipeline.inspection import pictures
 
     if target.suffix.lower() != ".png":
         raise UsageError(f"filters are drawn as PNG, and {target} does not end in .png", advice="choose a name in .png")
-    own.refuse_foreign(target)
+    user_files.refuse_foreign(target)
     picture = pictures.of_file(location)
-    own.write(target, picture.png, "picture")
+    user_files.write(target, picture.png, "picture")
     if json:
         print_json({"output": str(target), "title": picture.title, "caption": picture.caption})
     else:

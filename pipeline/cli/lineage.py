@@ -27,7 +27,7 @@ def lineage(path: Made, store: StoreFolder = None, json: Json = False) -> int:
 
     torch2caffe2 lineage out/init_net.pb
     """
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.store import lineage as tracing
     from pipeline.store.store import opened
 

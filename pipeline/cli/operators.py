@@ -34,7 +34,7 @@ def operators(
 
     torch2caffe2 operators --missing model.t7
     """
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.errors import UsageError
     from pipeline.inspection import operators as support
 
@@ -60,7 +60,7 @@ def operators(
 def _missing(model: Path, json: bool) -> int:
     import sys
 
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.errors import UnsupportedError
     from pipeline.formats import Location
     from pipeline.inspection.support import missing

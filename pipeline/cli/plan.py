@@ -34,7 +34,7 @@ def plan(typed: dict[str, Any], config: Config = None, dag: Form = "", json: Jso
 
     torch2caffe2 plan model.t7 --input 1x3x224x224
     """
-    from pipeline.cli.talk import asked_models, print_failures, print_json, print_table
+    from pipeline.cli.output import asked_models, print_failures, print_json, print_table
     from pipeline.engine import batch, planner
     from pipeline.errors import UsageError
     from pipeline.visible import visible

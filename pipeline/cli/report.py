@@ -31,7 +31,7 @@ def report(
 
     torch2caffe2 report out
     """
-    from pipeline.cli.talk import print_faults, print_json, print_place
+    from pipeline.cli.output import print_faults, print_json, print_place
     from pipeline.engine import page, record
     from pipeline.engine.status import each
     from pipeline.report.data import as_json

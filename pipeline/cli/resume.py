@@ -38,7 +38,7 @@ def resume(
 
     torch2caffe2 resume out
     """
-    from pipeline.cli.talk import go_on
+    from pipeline.cli.output import go_on
 
     how = {"adopt": adopt, "stop_after": stop_after, "changes": changes, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose)

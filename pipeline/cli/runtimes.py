@@ -24,7 +24,7 @@ def list_(json: Json = False) -> int:
 
     torch2caffe2 runtimes list
     """
-    from pipeline.cli.talk import print_findings, print_json
+    from pipeline.cli.output import print_findings, print_json
     from pipeline.runtimes import doctor
 
     found = list(doctor.runtimes())
@@ -51,7 +51,7 @@ def install(
 
     torch2caffe2 runtimes install caffe2
     """
-    from pipeline.cli.talk import print_json
+    from pipeline.cli.output import print_json
     from pipeline.errors import MachineError, render
     from pipeline.runtimes import install as installing
 

@@ -24,7 +24,7 @@ def scan(typed: dict[str, Any], config: Config = None, json: Json = False) -> in
 
     torch2caffe2 scan model.t7
     """
-    from pipeline.cli.talk import asked_models, print_failures, print_json, print_table, tell
+    from pipeline.cli.output import asked_models, print_failures, print_json, print_table, tell
     from pipeline.engine import batch
     from pipeline.engine.scan import Scan
     from pipeline.engine.scan import scan as look

@@ -34,7 +34,7 @@ def status(folders: Folders = None, config: Config = None, json: Json = False) -
     torch2caffe2 status out
     """
     from pipeline import config as configuration
-    from pipeline.cli.talk import print_faults, print_json, print_table
+    from pipeline.cli.output import print_faults, print_json, print_table
     from pipeline.engine import record
     from pipeline.engine.status import each, look, totals
     from pipeline.errors import UsageError
@@ -58,7 +58,7 @@ def status(folders: Folders = None, config: Config = None, json: Json = False) -
 
 
 def _of_one(found: Status, json: bool) -> int:
-    from pipeline.cli.talk import print_json, print_table
+    from pipeline.cli.output import print_json, print_table
     from pipeline.engine.status import totals
     from pipeline.visible import visible
 

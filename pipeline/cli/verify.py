@@ -35,7 +35,7 @@ def verify(
 
     torch2caffe2 verify out --reference io.npz
     """
-    from pipeline.cli.talk import go_on
+    from pipeline.cli.output import go_on
 
     how = {"changes": {"verify": True, **changes}, "trust": trust}
     return go_on(folder, how, progress=progress, json=json, quiet=quiet, verbose=verbose, checks=True)

@@ -13,7 +13,7 @@ from pipeline.graph.format import Format, Source
 from pipeline.graph.values import Graph
 from pipeline.inspection.table import TextTable
 from pipeline.inspection.views import plain, shape_text
-from pipeline.sense import judge
+from pipeline.validation import check_value
 
 
 def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed: int = 0, run: bool = True) -> Diff:
@@ -23,8 +23,8 @@ def compare(before: Location, after: Location, *, tolerance: float = 1e-4, seed:
     prototxt without weights is compared only by its layers. Raises what reading raises, and UsageError for a file of
     weights and a network, or a tolerance or seed that makes no sense.
     """
-    judge("tolerance", tolerance)
-    judge("seed", seed)
+    check_value("tolerance", tolerance)
+    check_value("seed", seed)
     found = locate(before), locate(after)
     bare = [only_weights(*each) for each in found]
     if any(bare):

@@ -12,10 +12,10 @@ from typing import Any, Generic, TypeVar
 from pipeline.config import Options, refuse_shared_output
 from pipeline.engine import events, page, runner
 from pipeline.engine.attempt import attempted
-from pipeline.engine.behind import sending
 from pipeline.engine.executors.choice import chosen
 from pipeline.engine.executors.executor import Executor
 from pipeline.engine.job import Job, ModelResult, new_job
+from pipeline.engine.uploads import uploading
 from pipeline.errors import Interrupted, PipelineError, as_data
 from pipeline.stages.stage import Stage
 
@@ -60,7 +60,7 @@ def convert_all(
 ) -> list[ModelResult]:
     """Convert every model, as `do_all` does. Several are recorded before the first begins, so that all can resume."""
     jobs = [new_job(options, command, stages) for options in runs]
-    with sending(runs[0].remote_store, report) as heard:
+    with uploading(runs[0].remote_store, report) as heard:
         return do_all(jobs, heard, chosen(runs[0]), partial(_record, runs, report, command))
 
 

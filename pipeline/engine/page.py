@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.engine import own, record
+from pipeline.engine import record, user_files
 from pipeline.engine.status import look
 from pipeline.errors import UsageError
 from pipeline.stages.discovery import discover
@@ -49,7 +49,7 @@ def refuse_foreign(place: Path) -> None:
     if place.suffix == ".json":
         raise UsageError(f"{place} is to be a page", why="its JSON is written beside it", advice="call it .html")
     for path in files(place):
-        own.refuse_foreign(path)
+        user_files.refuse_foreign(path)
 
 
 def write(folder: Path, target: Path | None = None) -> Path:
@@ -80,8 +80,8 @@ def _write(report: Report, place: Path) -> Path:
 
 def _place(place: Path, page: str, data: Any) -> Path:  # noqa: ANN401 - any JSON value
     refuse_foreign(place)
-    own.write(place.with_suffix(".json"), (json.dumps(data, indent=2) + "\n").encode(), "report")
-    return own.write(place, page.encode(), "report")
+    user_files.write(place.with_suffix(".json"), (json.dumps(data, indent=2) + "\n").encode(), "report")
+    return user_files.write(place, page.encode(), "report")
 
 
 def write_asked(folders: Iterable[Path]) -> list[Path]:

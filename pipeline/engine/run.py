@@ -37,7 +37,8 @@ from pipeline.store import ledger
 from pipeline.store.locking import Lock, Timeout
 from pipeline.store.machine import on_machine
 from pipeline.store.remote import Remote, RemoteError
-from pipeline.store.store import Artifact, Damage, Session, Store
+from pipeline.store.sessions import Session
+from pipeline.store.store import Artifact, Damage, Store
 from pipeline.wire.paths import canonical
 
 _REFUSALS = (UsageError, UnsupportedError, OverBudget, InvalidInputError)  # of what the user has asked for

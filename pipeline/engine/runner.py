@@ -78,7 +78,7 @@ def run(
         made = _recorded(options, store, command, earlier, route)
         stop = stack.enter_context(guards.stops_cleanly(lambda: report(events.StopAsked(options.name))))
         with on_machine("opening the store", root):
-            session = stack.enter_context(store.session())
+            session = stack.enter_context(store.sessions.open())
         stack.enter_context(budget.allowing(options.limits))
         heard = reference.with_shapes(sources.without_idle(options, source), source)
         idle = sources.idle(options, source)

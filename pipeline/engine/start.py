@@ -17,7 +17,8 @@ from pipeline.errors import InvalidInputError, MachineError, UsageError
 from pipeline.graph import signature
 from pipeline.stages.stage import Stage
 from pipeline.store.digests import Digests, digest_of
-from pipeline.store.store import Artifact, Session, Store, content_digest
+from pipeline.store.sessions import Session
+from pipeline.store.store import Artifact, Store, content_digest
 from pipeline.wire.digest import Digested
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from pipeline.errors import Problem, UnsupportedError
+from pipeline.graph.expansions import expanded
 from pipeline.graph.operators import Operator
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Graph, Node
@@ -69,9 +70,13 @@ class Writers(Registry[Callable[[Node[Any], B], None]], Generic[B]):
         """Return whether there is a writer for every node of an operator."""
         return name in self and name not in self._where
 
-    def write(self, graph: Graph, net: B) -> tuple[Problem, ...]:
-        """Write all nodes of a graph into `net`; return everything that the format cannot express."""
-        problems: list[Problem] = []
+    def write(self, graph: Graph, builder: Callable[[Graph], B]) -> tuple[Graph, B]:
+        """Return a graph, expanded to nodes that have writers, and the builder into which they have written.
+
+        Raises UnsupportedError with everything that the format cannot express.
+        """
+        graph = expanded(graph, self.has)
+        net, problems = builder(graph), list[Problem]()
         for node in graph.nodes:
             try:
                 net.begin(node)
@@ -81,4 +86,6 @@ class Writers(Registry[Callable[[Node[Any], B], None]], Generic[B]):
             except UnsupportedError as error:
                 problems += error.problems
                 net.stand_in(node)
-        return tuple(problems)
+        if problems:
+            raise UnsupportedError(tuple(problems))
+        return graph, net

@@ -54,11 +54,9 @@ class PyTorch(Format):
 
     def rehearse(self, graph: Graph) -> Graph:
         """Return the graph itself. Raises UnsupportedError if not all of it can be written."""
-        from pipeline.errors import UnsupportedError
-        from pipeline.pytorch.write import unsupported
+        from pipeline.pytorch.write import WRITES, ModuleBuilder
 
-        if problems := unsupported(graph):
-            raise UnsupportedError(problems)
+        WRITES.write(graph, ModuleBuilder)
         return graph
 
 

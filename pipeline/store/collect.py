@@ -114,10 +114,8 @@ def _problems(store: Store) -> Iterator[tuple[str, str]]:
             if reason:
                 store.set_aside(key, reason)
                 yield key, reason
-    with store.lock("sessions"):
-        left = [place.name for place in store.dead()]
-    for name in left:
-        yield name, "was left behind by a process that died; the next run removes it"
+    for place in store.sessions.dead():
+        yield place.name, "was left behind by a process that died; the next run removes it"
 
 
 def _changed(artifact: Artifact) -> str:
@@ -150,8 +148,7 @@ def _collect(store: Store, limits: Limits, dry_run: bool) -> list[Removal]:
         if not dry_run:
             shutil.rmtree(place)
     if not dry_run:
-        with store.lock("sessions"):
-            store.sweep()
+        store.sessions.sweep()
         _forget(store)
     return removed
 
@@ -202,7 +199,7 @@ def _remove(store: Store, key: str, dry_run: bool) -> bool:
     except Timeout:
         return False
     try:
-        if key in store.keys_in_use():
+        if key in store.sessions.keys_in_use():
             return False
         if not dry_run:
             shutil.rmtree(store.set_aside(key, "collected"))  # moved away atomically first, then removed file by file

@@ -62,7 +62,7 @@ def pull(store: Store, remote: Remote, wanted: Sequence[str] = ()) -> list[Moved
         with store.lock(key):
             return _moved(key, remote.fetch(key, store, session, lambda *told: None))
 
-    with on_machine("writing into the store", store.root), store.session() as session:
+    with on_machine("writing into the store", store.root), store.sessions.open() as session:
         return _all(take, (key for key in remote.held() if not isinstance(store.read(key), Artifact)))
 
 

@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 
 from pipeline.errors import MachineError, MissingLibrary, UsageError
 from pipeline.store import manifest
-from pipeline.store.store import KEY, MANIFEST, Artifact, Damage, Session, Store, content_digest
+from pipeline.store.sessions import Session
+from pipeline.store.store import KEY, MANIFEST, Artifact, Damage, Store, content_digest
 from pipeline.store.writing import new
 from pipeline.wire.digest import Digested, digest
 from pipeline.wire.progress import Progress

@@ -1,15 +1,12 @@
 """The content-addressed store: artifacts on disk, each published as a whole or not at all, and checked when used.
 
-    torch2caffe2-store.json   the marker file: this folder is a store, in this format
-    artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json, which is written last
-    sessions/<id>/        what one process is using: a lock, the keys in use, temporary folders
-    quarantine/           damaged artifacts
-    history/              the last key components of each stage and source, to explain what changed
-    ledger/               what runs of this user have used outside the store
-    digests/, locks/      the cache of digests; one lock file per key
-
-A process that dies leaves a session whose lock is free, which the next process that opens the store removes. Where the
-locks of the file system do not reach all machines, sessions have no lock and are never removed.
+torch2caffe2-store.json   the marker file: this folder is a store, in this format
+artifacts/ab/<key>/   the files of an artifact, read-only, and its manifest.json, which is written last
+sessions/<id>/        what one process is using: a lock, the keys in use, temporary folders
+quarantine/           damaged artifacts
+history/              the last key components of each stage and source, to explain what changed
+ledger/               what runs of this user have used outside the store
+digests/, locks/      the cache of digests; one lock file per key
 """
 
 from __future__ import annotations
@@ -17,9 +14,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
@@ -33,6 +29,7 @@ from pipeline.store import locking, manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
 from pipeline.store.manifest import FORMAT, Components
+from pipeline.store.sessions import Sessions, folders_named
 from pipeline.store.writing import confirm, keep, new, write
 from pipeline.wire import plain
 from pipeline.wire.digest import Digested, file_digest
@@ -42,8 +39,6 @@ MANIFEST = "manifest.json"
 FOLDERS = ("artifacts", "sessions", "quarantine", "history", "ledger", "digests", "locks")
 KEY = re.compile(r"[0-9a-f]{64}")
 _SHELF = re.compile(r"[0-9a-f]{2}")
-_SESSION = re.compile(r"\d+-[0-9a-f]{8}")
-_LOCK = "lock"  # the lock file in the folder of a session
 _QUARANTINED = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{8}")
 _NONE: Mapping[str, Digested] = MappingProxyType({})
 
@@ -119,6 +114,7 @@ class Store:
             mark.require(root, FORMAT, FOLDERS)
         self.root = root
         self.digests = Digests(root / "digests")
+        self.sessions = Sessions(root / "sessions", self.lock_file("sessions"))
 
     def folder(self, key: str) -> Path:
         """Return the folder of an artifact, whether it exists or not.
@@ -229,54 +225,13 @@ class Store:
 
     def every_key(self) -> list[str]:
         """Return the key of every artifact, damaged or not."""
-        shelves = _own((self.root / "artifacts").glob("??"), _SHELF)
-        found = (folder.name for shelf in shelves for folder in _own(shelf.iterdir(), KEY))
+        shelves = folders_named((self.root / "artifacts").glob("??"), _SHELF)
+        found = (folder.name for shelf in shelves for folder in folders_named(shelf.iterdir(), KEY))
         return sorted(key for key in found if self.folder(key).is_dir())
-
-    def sessions(self) -> list[Path]:
-        """Return the folders of all sessions with a lock, of living and dead processes."""
-        found = _own((self.root / "sessions").iterdir(), _SESSION)
-        return sorted(place for place in found if (place / _LOCK).is_file())
-
-    def dead(self) -> Iterator[Path]:
-        """Return the sessions of dead processes. Call it under the lock "sessions"."""
-        return (place for place in self.sessions() if not alive(place))
 
     def quarantined(self) -> list[Path]:
         """Return the folders of the artifacts in quarantine."""
-        return sorted(_own((self.root / "quarantine").iterdir(), _QUARANTINED))
-
-    def sweep(self) -> None:
-        """Remove the sessions of dead processes. Call it under the lock "sessions"."""
-        for place in self.dead():
-            _remove(place)
-        for place in _own((self.root / "sessions").iterdir(), _SESSION):
-            with suppress(OSError):  # it is not empty; an empty one belongs to a process that died before it had a lock
-                place.rmdir()
-
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Open a session for a run, and remove it at the end. Sessions of dead processes are removed first."""
-        place = self.root / "sessions" / f"{os.getpid()}-{os.urandom(4).hex()}"
-        try:
-            with self._begun(place) if locking.by_files() else _unlocked(place):
-                yield Session(place)
-        finally:
-            _remove(place)
-
-    @contextmanager
-    def _begun(self, place: Path) -> Iterator[None]:
-        """Create the folder of a session, and hold its lock."""
-        with self.lock("sessions"):
-            self.sweep()
-            place.mkdir()
-            held = locking.lock(place / _LOCK)
-            held.acquire(timeout=-1)
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                held.release()
+        return sorted(folders_named((self.root / "quarantine").iterdir(), _QUARANTINED))
 
     def remember(self, what: str, names: Iterable[str], facts: Mapping[str, Any]) -> None:
         """Keep facts that only explain or save time, by the names of a run: components of the last key of a stage."""
@@ -296,72 +251,12 @@ class Store:
     def _history(self, what: str, of: str) -> Path:
         return self.root / "history" / f"{digest_of('history', [what, of])}.json"
 
-    def keys_in_use(self) -> set[str]:
-        """Return the keys that runs in progress use."""
-        keys: set[str] = set()
-        for place in _own((self.root / "sessions").iterdir(), _SESSION):
-            with suppress(OSError, ValueError):
-                keys.update(plain.read(place / "keys").decode().split())
-        return keys
-
-
-def _remove(place: Path) -> None:
-    """Remove the folder of a session, its lock last, so that after a crash another process removes the rest."""
-    with suppress(OSError):
-        for inner in place.iterdir():
-            if inner.is_dir() and not inner.is_symlink():
-                shutil.rmtree(inner, ignore_errors=True)
-            elif inner.name != _LOCK:
-                inner.unlink()
-    shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _unlocked(place: Path) -> Iterator[None]:
-    """Create the folder of a session without a lock. It is never empty, so that nobody removes it."""
-    fresh = place.with_name(f".{place.name}")
-    fresh.mkdir()
-    (fresh / "keys").touch()
-    fresh.rename(place)
-    yield
-
-
-def alive(session: Path) -> bool:
-    """Return whether the process of a session is alive, on this machine or another one."""
-    try:
-        return locking.is_held(session / _LOCK)
-    except FileNotFoundError:  # it has just ended
-        return False
-
 
 def opened(root: Path | None) -> Store:
     """Return the store at `root`, or the default one. Raises MachineError."""
     place = root or default_root()
     with on_machine("opening the store", place):
         return Store(place)
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What one run is using in the store."""
-
-    path: Path
-
-    def uses(self, key: str) -> None:
-        """Protect a key from being collected. Call it before the key is looked up."""
-        with (self.path / "keys").open("a") as stream:
-            stream.write(key + "\n")
-
-    def temporary(self, name: str) -> Path:
-        """Create an empty folder in the store, which is removed when the session ends."""
-        folder = self.path / f"{name}-{os.urandom(4).hex()}"
-        folder.mkdir()
-        return folder
-
-
-def _own(paths: Iterable[Path], form: re.Pattern[str]) -> Iterator[Path]:
-    """Yield the folders whose names have our form. Links and other files are left alone."""
-    return (path for path in paths if form.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def _make_shelf(shelf: Path) -> None:

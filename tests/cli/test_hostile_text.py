@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.app import run
-from pipeline.cli.talk import print_place
+from pipeline.cli.output import print_place
 from pipeline.engine import events
 from pipeline.engine.live import Rich
 from pipeline.engine.reporters import JsonLines, Plain

@@ -12,7 +12,7 @@ from time import sleep
 import pytest
 
 from pipeline import config
-from pipeline.cli import talk
+from pipeline.cli import output
 from pipeline.config import Options
 from pipeline.engine import batch, runner, scan, status
 from pipeline.errors import MachineError, Problem
@@ -118,7 +118,7 @@ def test_a_long_search_for_networks_is_told_of_and_a_short_one_not(
 ) -> None:
     folder, load, told = zoo(program, "a.t7"), config.load, "looking for networks"
     assert told not in program("plan", folder).err
-    monkeypatch.setattr(talk, "_PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(output, "_PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(config, "load", lambda *given, **how: sleep(0.3) or load(*given, **how))
     assert program("plan", folder).err.startswith(told)
     assert told not in program("convert", folder, "--output", program.output, "-q").err

@@ -127,7 +127,7 @@ def test_a_network_edited_by_hand_and_its_origins_stay_unless_they_are_meant(ben
 def test_what_a_run_in_progress_uses_is_left_alone(bench: Bench) -> None:
     outcome = bench.run()
     keys = [entry.key for entry in outcome.record.stages]
-    with bench.store.session() as session:
+    with bench.store.sessions.open() as session:
         session.uses(keys[0])
         removed = collect.collect(bench.store, Limits(max_size=0))
     assert {removal.name for removal in removed} == set(keys[1:])

@@ -49,12 +49,12 @@ def test_what_stands_in_makes_the_locks_inside_its_block_only(tmp_path: Path) ->
 
 def test_a_session_by_locks_that_stand_in_is_swept_by_nobody_and_its_keys_are_in_use(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
-    with locking.granted_by(_others), store.session() as session:
+    with locking.granted_by(_others), store.sessions.open() as session:
         session.uses("a")
         session.path.with_name("1-00000000").mkdir()  # of a process that died before it had its lock
-        store.sweep()
+        store.sessions.sweep()
         assert [path.name for path in (store.root / "sessions").iterdir()] == [session.path.name]
-        assert store.keys_in_use() == {"a"}
+        assert store.sessions.keys_in_use() == {"a"}
     assert list((store.root / "sessions").iterdir()) == []
 
 

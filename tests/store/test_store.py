@@ -3,13 +3,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pipeline.store.store import MANIFEST, Artifact, Damage, Store, alive
+from pipeline.store.store import MANIFEST, Artifact, Damage, Store
 from pipeline.wire import splice
 from tests.engine.fakes import NAMES, Bench
 from tests.support import digested
@@ -21,13 +19,8 @@ FACTS = {
 }
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "store")
-
-
 def _publish(store: Store, text: bytes = b"hello", key: str = KEY) -> Artifact:
-    with store.session() as session:
+    with store.sessions.open() as session:
         folder = session.temporary("x")
         (folder / "a.txt").write_bytes(text)
         return store.publish(folder, FACTS | {"key": key})
@@ -110,7 +103,7 @@ def test_every_flipped_byte_of_a_manifest_is_noticed(store: Store) -> None:
 @pytest.mark.parametrize("goes_on", [False, True], ids=["afterwards", "meanwhile"])
 @pytest.mark.parametrize("size", [5000, 3 << 20], ids=["small", "large"])
 def test_a_file_that_is_cut_while_it_is_written_is_not_published(store: Store, size: int, goes_on: bool) -> None:
-    with store.session() as session:
+    with store.sessions.open() as session:
         folder = session.temporary("x")
         known = {"a.txt": splice.write(folder / "a.txt", [b"x" * size])}
         os.truncate(folder / "a.txt", size // 2)
@@ -122,7 +115,7 @@ def test_a_file_that_is_cut_while_it_is_written_is_not_published(store: Store, s
 
 
 def test_a_large_file_with_a_hole_that_its_writer_made_is_published(store: Store) -> None:
-    with store.session() as session:
+    with store.sessions.open() as session:
         folder = session.temporary("x")
         with (folder / "a.txt").open("wb") as stream:
             stream.truncate(3 << 20)
@@ -131,7 +124,7 @@ def test_a_large_file_with_a_hole_that_its_writer_made_is_published(store: Store
 
 
 def test_an_artifact_holds_plain_files_only(store: Store) -> None:
-    with store.session() as session:
+    with store.sessions.open() as session:
         folder = session.temporary("x")
         (folder / "inner").mkdir()
         with pytest.raises(ValueError, match="inner"):
@@ -187,53 +180,6 @@ def test_another_content_under_one_key_replaces_the_old_and_keeps_it_aside(store
     assert isinstance(found, Artifact)
     assert (found.path / "a.txt").read_bytes() == b"other"
     assert len(list((store.root / "quarantine").iterdir())) == 1
-
-
-def test_a_session_leaves_nothing_and_spares_the_sessions_of_the_living(store: Store) -> None:
-    with store.session() as one:
-        one.uses(KEY)
-        with store.session() as two:
-            two.temporary("x")
-            assert one.path.exists()
-            assert store.keys_in_use() == {KEY}
-    assert list((store.root / "sessions").iterdir()) == []
-
-
-def test_what_a_dead_process_left_is_swept(store: Store) -> None:
-    dead = store.root / "sessions" / "1-deadbeef"
-    (dead / "import-1").mkdir(parents=True)
-    (dead / "lock").touch()
-    with store.session():
-        assert not dead.exists()
-
-
-@pytest.mark.parametrize("last", [0, 1, 2])
-def test_a_session_whose_process_dies_while_it_is_removed_is_swept_by_the_next(
-    store: Store, monkeypatch: pytest.MonkeyPatch, last: int
-) -> None:
-    unlink, calls = os.unlink, count()
-
-    def dies(*arguments: Any, **named: Any) -> None:
-        if next(calls) >= last:
-            raise SystemExit
-        unlink(*arguments, **named)
-
-    with monkeypatch.context() as patch, pytest.raises(SystemExit), store.session() as session:
-        session.uses(KEY)
-        (session.temporary("x") / "a.txt").touch()
-        patch.setattr(os, "unlink", dies)
-    assert len(list((store.root / "sessions").iterdir())) == 1
-    with store.session():
-        pass
-    assert list((store.root / "sessions").iterdir()) == []
-
-
-def test_a_look_at_whether_a_session_lives_makes_nothing_of_one_that_has_just_ended(store: Store) -> None:
-    ended = store.root / "sessions" / "1-deadbeef"
-    assert not alive(ended)
-    ended.mkdir()
-    assert not alive(ended)
-    assert list(ended.iterdir()) == []
 
 
 def test_a_flipped_byte_in_the_store_is_found_at_the_next_run_and_made_again(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from pipeline.caffe.write import (
     shape,
 )
 from pipeline.caffe.write.builder import WRITES
-from pipeline.caffe.write.writer import Emission, emit, unsupported, write
+from pipeline.caffe.write.writer import Emission, emit, write
 
 __all__ = [
     "WRITES",
@@ -32,6 +32,5 @@ __all__ = [
     "reduction",
     "resize",
     "shape",
-    "unsupported",
     "write",
 ]

@@ -9,8 +9,6 @@ from typing import Any
 from pipeline.caffe.files import CaffeNet
 from pipeline.caffe.schema import LayerParameter, NetParameter, ParamSpec
 from pipeline.caffe.write.builder import WRITES, CaffeBuilder, Layer, Parameter
-from pipeline.errors import Problem, UnsupportedError
-from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph, Shape
 
 
@@ -33,9 +31,7 @@ def emit(graph: Graph) -> Emission:
     Weights are views of those of the graph. Weights in several layers are shared by the name in their `param`. Raises
     UnsupportedError with everything that Caffe 1.0 cannot express exactly.
     """
-    builder, problems = _built(graph)
-    if problems:
-        raise UnsupportedError(problems)
+    _, builder = WRITES.write(graph, CaffeBuilder)
     outputs = builder.outputs()
     shared = _shared(builder.layers)
     net = NetParameter(name=graph.name)
@@ -54,17 +50,6 @@ def emit(graph: Graph) -> Emission:
 def write(graph: Graph) -> CaffeNet:
     """Return the net of `emit`."""
     return emit(graph).net
-
-
-def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return problems for everything that Caffe 1.0 cannot express exactly. Reads only weights of a single number."""
-    return _built(graph)[1]
-
-
-def _built(graph: Graph) -> tuple[CaffeBuilder, tuple[Problem, ...]]:
-    graph = expanded(graph, WRITES.has)
-    builder = CaffeBuilder(graph)
-    return builder, WRITES.write(graph, builder)
 
 
 def _message(builder: CaffeBuilder, layer: Layer, shared: Mapping[str, bool]) -> LayerParameter:

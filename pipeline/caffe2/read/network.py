@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.read.operator import OperatorReader
-from pipeline.caffe2.read.reader import READS, Caffe2Reader, MissingBlob
-from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
-from pipeline.graph.operators import ShapeError
+from pipeline.caffe2.read.reader import READS, Caffe2Reader
+from pipeline.errors import InvalidInputError, UsageError
+from pipeline.graph.readers import MissingValue
 from pipeline.graph.values import Graph, Shape
 
 
@@ -23,22 +23,11 @@ def read(net: Caffe2Net, input_shapes: Mapping[str, Shape]) -> Graph:
     inputs = _inputs(net, operators, input_shapes)
     graph = Caffe2Reader(net.predict.name, net.weights, inputs)
     graph.reserve(operators)
-    problems: list[Problem] = []
-    unread: set[str] = set()
-    for operator in operators:
-        found = _read(operator, graph, unread)
-        if found is None:
-            problems.extend(operator.unused())
-        else:
-            graph.forget(operator.outputs)
-            unread.update(operator.outputs)
-            problems.extend(found)
-    if problems:
-        raise UnsupportedError(tuple(problems))
+    READS.read(operators, graph)
     outputs = list(net.predict.external_output) or list(operators[-1].outputs[:1])
     try:
         return graph.close(outputs)
-    except MissingBlob as error:
+    except MissingValue as error:
         raise InvalidInputError(f"the net does not make its output {error}") from error
 
 
@@ -65,25 +54,3 @@ def _inputs(net: Caffe2Net, operators: Sequence[OperatorReader], input_shapes: M
             advice=f"--input {missing[0]}=... with its sizes joined by x",
         )
     return {blob: tuple(input_shapes[blob]) for blob in known if blob in input_shapes}
-
-
-def _read(operator: OperatorReader, graph: Caffe2Reader, unread: set[str]) -> tuple[Problem, ...] | None:
-    """Add the nodes of an operator. Returns None, or if that failed, why (empty if it follows from its inputs)."""
-    reader = READS.get(operator.type)
-    if reader is None:
-        return (Problem(str(operator), f"operator {operator.type} is not supported"),)
-    if operator.word("order", "NCHW") != "NCHW":
-        return (Problem(str(operator), f"argument {operator.type}.order is not NCHW"),)
-    try:
-        graph.read(operator, reader)
-    except UnsupportedError as error:
-        return error.problems
-    except MissingBlob as error:
-        blob = str(error)
-        return () if blob in unread else (Problem(str(operator), f"its input {blob} holds nothing that is supported"),)
-    except ShapeError as error:
-        raise InvalidInputError("an operator does not fit its inputs", where=str(operator), why=str(error)) from error
-    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # from unexpected inputs or arguments
-        why = f"it has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs: {error}"
-        raise InvalidInputError("an operator is not what it should be", where=str(operator), why=why) from error
-    return None

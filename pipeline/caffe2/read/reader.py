@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.caffe2.read.operator import OperatorReader
-from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Operator as GraphOperator
 from pipeline.graph.operators import Reshape
-from pipeline.graph.registry import Registry
+from pipeline.graph.readers import MissingValue, NetReader, Readers
 from pipeline.graph.values import Attribute, Graph, Origin, Shape, Value
 
 Array = np.ndarray[Any, Any]
@@ -31,11 +30,7 @@ _OUTPUTS = {
 }
 
 
-class MissingBlob(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
-    """A blob is missing, because the operator that makes it could not be read."""
-
-
-class Caffe2Reader(Builder):
+class Caffe2Reader(NetReader):
     """Builds the graph of a net, operator by operator.
 
     A value has the name of its blob. If several operators write one blob (in place), the value of the last one has this
@@ -55,15 +50,15 @@ class Caffe2Reader(Builder):
     # ---- What a reader takes ----
 
     def value(self, blob: str) -> Value:
-        """Return the current value of a blob. A parameter becomes a weight. Raises MissingBlob."""
+        """Return the current value of a blob. A parameter becomes a weight. Raises MissingValue."""
         if blob not in self._blobs and blob in self._parameters:
             self._blobs[blob] = self._weight(blob, self._parameters[blob])
         if blob not in self._blobs:
-            raise MissingBlob(blob)
+            raise MissingValue(blob)
         return self._blobs[blob]
 
     def values(self, blobs: Sequence[str]) -> list[Value]:
-        """Return the current values of several blobs. Raises MissingBlob."""
+        """Return the current values of several blobs. Raises MissingValue."""
         return [self.value(blob) for blob in blobs]
 
     def array(self, blob: str) -> Array | None:
@@ -112,6 +107,8 @@ class Caffe2Reader(Builder):
 
     def read(self, operator: OperatorReader, reader: Callable[[OperatorReader, Caffe2Reader], None]) -> None:
         """Call the reader of an operator, which adds nodes whose outputs have the final names of the values."""
+        if operator.word("order", "NCHW") != "NCHW":
+            operator.refuse(f"argument {operator.type}.order is not NCHW")
         self._operator, self._names = operator, []
         for blob in operator.outputs:
             self._writes[blob] -= 1
@@ -120,13 +117,13 @@ class Caffe2Reader(Builder):
         with self.at(self._names[0], Origin(operator.outputs[0], operator.type)):
             reader(operator, self)
 
-    def forget(self, blobs: Sequence[str]) -> None:
+    def forget(self, names: Sequence[str]) -> None:
         """Forget the values of blobs, because the operator that overwrites them could not be read."""
-        for blob in blobs:
+        for blob in names:
             self._blobs.pop(blob, None)
 
     def close(self, outputs: Sequence[str]) -> Graph:
-        """Return the graph whose outputs are these blobs. Raises MissingBlob."""
+        """Return the graph whose outputs are these blobs. Raises MissingValue."""
         return self.finish(self.values(outputs))
 
     @property
@@ -135,6 +132,5 @@ class Caffe2Reader(Builder):
         return self._operator
 
 
-Read = Callable[[OperatorReader, Caffe2Reader], None]
-READS: Registry[Read] = Registry("Caffe2 operator")
+READS: Readers[OperatorReader, Caffe2Reader] = Readers("Caffe2 operator")
 reads = READS.register

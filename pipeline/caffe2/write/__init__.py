@@ -15,7 +15,7 @@ from pipeline.caffe2.write import (
     shape,
 )
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder, writes
-from pipeline.caffe2.write.network import unsupported, write
+from pipeline.caffe2.write.network import write
 
 __all__ = [
     "WRITES",
@@ -32,7 +32,6 @@ __all__ = [
     "renamed",
     "resize",
     "shape",
-    "unsupported",
     "write",
     "writes",
 ]

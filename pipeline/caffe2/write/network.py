@@ -6,7 +6,6 @@ from pipeline.caffe2.files import Caffe2Net
 from pipeline.caffe2.write.builder import WRITES, Caffe2Builder
 from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.bounds import CHOOSING, needing_bounds
-from pipeline.graph.expansions import expanded
 from pipeline.graph.values import Graph
 
 
@@ -15,18 +14,11 @@ def write(graph: Graph) -> Caffe2Net:
 
     Raises UnsupportedError with every node that has no exact counterpart.
     """
-    net, problems = _written(graph)
-    if problems:
-        raise UnsupportedError(problems)
+    _, net = WRITES.write(graph, Caffe2Builder)
     written = net.close(graph.outputs)
     if fixed := _fixed(graph, written):
         raise UnsupportedError(fixed)
     return written
-
-
-def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return the problems that `write` would raise."""
-    return _written(graph)[1]
 
 
 def _fixed(graph: Graph, net: Caffe2Net) -> tuple[Problem, ...]:
@@ -42,9 +34,3 @@ def _fixed(graph: Graph, net: Caffe2Net) -> tuple[Problem, ...]:
     again = read(net, {blob: value.shape for blob, value in zip(blobs, graph.inputs, strict=True)})
     reason = "it needs to know how many rows there are, and that depends on the numbers"
     return tuple(Problem(str(node.origin), reason) for node in needing_bounds(again))
-
-
-def _written(graph: Graph) -> tuple[Caffe2Builder, tuple[Problem, ...]]:
-    graph = expanded(graph, WRITES.has)
-    net = Caffe2Builder(graph)
-    return net, WRITES.write(graph, net)

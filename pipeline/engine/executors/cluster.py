@@ -26,7 +26,8 @@ from pipeline.engine.guards import no_signals, passes_stops_to
 from pipeline.engine.job import Job, ModelResult
 from pipeline.errors import MachineError, PipelineError
 from pipeline.store import locking
-from pipeline.store.store import Session, opened
+from pipeline.store.sessions import Session
+from pipeline.store.store import opened
 
 MEMORY = "memory"  # the dask resource by which a worker declares its memory, in bytes
 _RESTARTED = "worker-restart-memory"  # the topic under which dask reports workers that exceeded their memory
@@ -122,8 +123,8 @@ class Cluster(Executor):
         with locking.granted_by(worker.SchedulersLock):
             store = opened(self._options.store)
             if not locking.granted(store.root):
-                return self._held.enter_context(store.session())
-        return self._held.enter_context(store.session())
+                return self._held.enter_context(store.sessions.open())
+        return self._held.enter_context(store.sessions.open())
 
     def _size(self, job: Job) -> int:
         return sum(self._wanted.files.get(path, 0) for path in job.reads)

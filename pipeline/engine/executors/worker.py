@@ -22,7 +22,7 @@ from pipeline.errors import MachineError, PipelineError
 from pipeline.stages.discovery import discover
 from pipeline.store.locking import Lock, Timeout, granted, granted_by
 from pipeline.store.machine import on_machine
-from pipeline.store.store import alive
+from pipeline.store.sessions import LOCK, is_alive
 
 DEATHS = 3  # of workers during one model, after which the model is set aside
 _LOST = 120  # seconds to wait for the end of a worker that dask has given up
@@ -91,7 +91,7 @@ class Convert(WorkerPlugin):  # type: ignore[misc]
 
     def in_vain(self) -> bool:
         """Return whether no other job should begin: the user asked to stop, or the client has died."""
-        return self.stopped or (self.wanted.by_files and not alive(self.wanted.session))
+        return self.stopped or (self.wanted.by_files and not is_alive(self.wanted.session))
 
     def ask_to_stop(self) -> None:
         """Let the running job stop after its stage, and no other begin."""
@@ -181,7 +181,7 @@ def _wait_for(output: Path, in_vain: Callable[[], bool]) -> None:
 
 def is_kept_out(session: Path) -> bool:
     """Return whether this worker sees that the client's session is locked, so that file locks reach it."""
-    return (session / "lock").is_file() and granted(session) and alive(session)
+    return (session / LOCK).is_file() and granted(session) and is_alive(session)
 
 
 def ask_to_stop(name: str, dask_worker: Worker) -> None:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pipeline.errors import InvalidInputError, Problem, UnsupportedError, UsageError
-from pipeline.graph.operators import ShapeError
+from pipeline.errors import InvalidInputError, UnsupportedError, UsageError
+from pipeline.graph.readers import MissingValue
 from pipeline.graph.values import Graph, Origin, Shape, TensorType
 from pipeline.onnx.files import OnnxModel
 from pipeline.onnx.forms import OPSET, ORIGINS
 from pipeline.onnx.read.operator import Operator
-from pipeline.onnx.read.reader import READS, Missing, OnnxReader
+from pipeline.onnx.read.reader import READS, OnnxReader
 from pipeline.onnx.schema import ModelProto, ValueInfoProto
 from pipeline.onnx.tensors import TYPES
 
@@ -32,24 +32,11 @@ def read(model: OnnxModel, input_shapes: Mapping[str, Shape] = _NONE) -> Graph:
     for name in input_shapes:
         if name not in inputs:
             raise UsageError(f"the model has no input {name}", advice=f"it takes {', '.join(inputs)}")
-    net = OnnxReader(graph.name, model.weights, inputs)
-    origins = _origins(model.proto)
-    problems: list[Problem] = []
-    unread: set[str] = set()
-    for node in graph.node:
-        operator = Operator(node)
-        origin = origins.get(operator.name, Origin(operator.name, operator.type))
-        found = _read(operator, origin, net, unread) if node.domain in ("", "ai.onnx") else _foreign(operator)
-        if found is None:
-            problems.extend(operator.unused())
-        else:
-            unread.update(operator.outputs)
-            problems.extend(found)
-    if problems:
-        raise UnsupportedError(tuple(problems))
+    net = OnnxReader(graph.name, model.weights, inputs, _origins(model.proto))
+    READS.read(map(Operator, graph.node), net)
     try:
         return net.close([info.name for info in graph.output])
-    except Missing as error:
+    except MissingValue as error:
         raise InvalidInputError(f"the model does not make its output {error}") from error
 
 
@@ -80,27 +67,3 @@ def _origins(proto: ModelProto) -> dict[str, Origin]:
         return {str(name): Origin(str(path), str(kind)) for name, (path, kind) in found.items()}
     except (ValueError, AttributeError, TypeError, RecursionError):
         return {}
-
-
-def _foreign(operator: Operator) -> tuple[Problem, ...]:
-    return (Problem(str(operator), "it is of another domain than ONNX's own"),)
-
-
-def _read(operator: Operator, origin: Origin, net: OnnxReader, unread: set[str]) -> tuple[Problem, ...] | None:
-    """Add a node. Returns None, or if that failed, why (empty if it follows from its inputs)."""
-    reader = READS.get(operator.type)
-    if reader is None:
-        return (Problem(str(operator), f"operator {operator.type} is not supported"),)
-    try:
-        net.read(operator, origin, reader)
-    except UnsupportedError as error:
-        return error.problems
-    except Missing as error:
-        name = str(error)
-        return () if name in unread else (Problem(str(operator), f"no node before it makes its input {name}"),)
-    except ShapeError as error:
-        raise InvalidInputError("a node does not fit its inputs", where=str(operator), why=str(error)) from error
-    except (LookupError, ValueError, ArithmeticError, TypeError) as error:  # from unexpected inputs or attributes
-        why = f"it has {len(operator.inputs)} inputs and {len(operator.outputs)} outputs: {error}"
-        raise InvalidInputError("a node is not what it should be", where=str(operator), why=why) from error
-    return None

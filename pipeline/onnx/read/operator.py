@@ -14,7 +14,8 @@ class Operator:
     """A NodeProto. Attributes that are asked for count as used."""
 
     def __init__(self, node: NodeProto) -> None:
-        self.type = node.op_type
+        foreign = node.domain not in ("", "ai.onnx")
+        self.type = f"{node.domain}.{node.op_type}" if foreign else node.op_type
         self.inputs = tuple(node.input)
         self.outputs = tuple(node.output)
         self.name = node.name or (node.output[0] if node.output else "?")

@@ -7,36 +7,38 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.graph.builder import Builder
 from pipeline.graph.operators import Operator as GraphOperator
-from pipeline.graph.registry import Registry
+from pipeline.graph.readers import MissingValue, NetReader, Readers
 from pipeline.graph.values import Graph, Origin, TensorType, Value
 from pipeline.onnx.read.operator import Operator
 
 Array = np.ndarray[Any, Any]
 
 
-class Missing(Exception):  # noqa: N818 - says why a reader stops, and is handled where it is called
-    """A value is missing, because the node that makes it could not be read."""
-
-
-class OnnxReader(Builder):
+class OnnxReader(NetReader):
     """Builds the graph of a model, node by node."""
 
-    def __init__(self, name: str, weights: Mapping[str, Array], inputs: Mapping[str, TensorType]) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: Mapping[str, Array],
+        inputs: Mapping[str, TensorType],
+        origins: Mapping[str, Origin],  # of the nodes, by name
+    ) -> None:
         super().__init__(name)
+        self._origins = origins
         self._held = weights
         self._values = {name: self.input(name, *kind) for name, kind in inputs.items()}
         self._operator: Operator | None = None
 
     def value(self, name: str) -> Value | None:
-        """Return a value; None for "", an input that is not given. A weight is added to the graph. Raises Missing."""
+        """Return a value, or add a weight; None for "", an input that is not given. Raises MissingValue."""
         if not name:
             return None
         if name not in self._values and name in self._held:
             self._values[name] = self.weight(self._held[name], name=name)
         if name not in self._values:
-            raise Missing(name)
+            raise MissingValue(name)
         return self._values[name]
 
     def array(self, name: str) -> Array | None:
@@ -50,17 +52,18 @@ class OnnxReader(Builder):
         values = self.add_many(operator, *map(self.value, inputs), name=read.name, outputs=read.outputs)
         self._values.update(zip(read.outputs, values, strict=True))
 
-    def read(self, operator: Operator, origin: Origin, reader: Callable[[Operator, OnnxReader], None]) -> None:
+    def read(self, operator: Operator, reader: Callable[[Operator, OnnxReader], None]) -> None:
         """Call the reader of a node, which adds it."""
         self._operator = operator
+        origin = self._origins.get(operator.name, Origin(operator.name, operator.type))
         with self.at(operator.name, origin):
             reader(operator, self)
 
     def close(self, outputs: Sequence[str]) -> Graph:
-        """Return the graph whose outputs are these values. Raises Missing."""
+        """Return the graph whose outputs are these values. Raises MissingValue."""
         found = [self.value(name) for name in outputs]
         return self.finish([value for value in found if value is not None])
 
 
-READS: Registry[Callable[[Operator, OnnxReader], None]] = Registry("ONNX operator")
+READS: Readers[Operator, OnnxReader] = Readers("ONNX operator")
 reads = READS.register

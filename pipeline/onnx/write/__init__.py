@@ -2,6 +2,6 @@
 
 from pipeline.onnx.write import normalization, same, shape
 from pipeline.onnx.write.builder import WRITES, OnnxBuilder, writes
-from pipeline.onnx.write.network import unsupported, write
+from pipeline.onnx.write.network import write
 
-__all__ = ["WRITES", "OnnxBuilder", "normalization", "same", "shape", "unsupported", "write", "writes"]
+__all__ = ["WRITES", "OnnxBuilder", "normalization", "same", "shape", "write", "writes"]

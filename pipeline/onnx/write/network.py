@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 import pipeline
-from pipeline.errors import Problem, UnsupportedError
 from pipeline.graph.batch import ANY, free_batch
-from pipeline.graph.expansions import expanded
 from pipeline.graph.passes.pads import explicit_pads
 from pipeline.graph.values import Graph, TensorType, Value
 from pipeline.onnx.files import OnnxModel
@@ -23,9 +21,8 @@ def write(graph: Graph) -> OnnxModel:
 
     Raises UnsupportedError with every node that has no exact counterpart.
     """
-    simple, net, problems = _written(graph)
-    if problems:
-        raise UnsupportedError(problems)
+    # Runtimes disagree on rounding up the number of windows, but not on pads at the end.
+    simple, net = WRITES.write(explicit_pads(graph), OnnxBuilder)
     outputs = net.outputs(graph.outputs)
     free = free_batch(simple)
     net.graph.input.extend(_typed(value.name, value, free) for value in graph.inputs)
@@ -41,18 +38,6 @@ def write(graph: Graph) -> OnnxModel:
         metadata_props=[StringStringEntryProto(key=ORIGINS, value=_origins(simple))],
     )
     return OnnxModel(model, net.weights)
-
-
-def unsupported(graph: Graph) -> tuple[Problem, ...]:
-    """Return the problems that `write` would raise."""
-    return _written(graph)[2]
-
-
-def _written(graph: Graph) -> tuple[Graph, OnnxBuilder, tuple[Problem, ...]]:
-    # Runtimes disagree on rounding up the number of windows, but not on pads at the end.
-    graph = expanded(explicit_pads(graph), WRITES.has)
-    net = OnnxBuilder(graph)
-    return graph, net, WRITES.write(graph, net)
 
 
 def _typed(name: str, value: Value, free: Mapping[str, TensorType]) -> ValueInfoProto:

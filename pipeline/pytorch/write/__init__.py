@@ -13,7 +13,7 @@ from pipeline.pytorch.write import (
     shape,
 )
 from pipeline.pytorch.write.builder import WRITES, ModuleBuilder, writes
-from pipeline.pytorch.write.network import unsupported, write
+from pipeline.pytorch.write.network import write
 
 __all__ = [
     "WRITES",
@@ -28,7 +28,6 @@ __all__ = [
     "reduction",
     "resize",
     "shape",
-    "unsupported",
     "write",
     "writes",
 ]

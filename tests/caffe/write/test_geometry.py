@@ -3,9 +3,10 @@
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.caffe.write import unsupported
+from pipeline.caffe.write import write
 from pipeline.graph.operators import ShapeError
 from tests.caffe.write.check import Case, check, graph_of, numbers, single
+from tests.support import refused
 
 EXAMPLES = settings(max_examples=40)
 
@@ -34,7 +35,7 @@ def check_if_possible(case: Case, *, in_opencv: bool = True) -> None:
     except ShapeError:
         assume(False)
     assume(all(value.size for value in graph.values()))
-    assume(not unsupported(graph))
+    assume(not refused(write, graph))
     check(case, in_opencv=in_opencv)
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from pipeline.caffe.read import read
-from pipeline.caffe.write import emit, unsupported, write
-from pipeline.errors import UnsupportedError
+from pipeline.caffe.write import emit, write
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.values import Graph, Origin, Value
 from tests.caffe.write.check import Case, check, graph_of, numbers, single, window
+from tests.support import refused
 
 
 def cases() -> dict[str, Case]:
@@ -128,7 +128,7 @@ def test_weights_are_views():
     assert np.shares_memory(net.blobs["y"][0], w)
 
 
-def refused(b: Builder) -> Value:
+def hopeless(b: Builder) -> Value:
     with b.at("a", Origin("1", "nn.A")):
         x = b.add("Floor", b.input("x", (2, 3)))
     with b.at("b", Origin("2", "nn.B")):
@@ -138,21 +138,7 @@ def refused(b: Builder) -> Value:
 
 
 def test_everything_that_cannot_be_written_is_refused_at_once():
-    graph = graph_of(refused)
-    with pytest.raises(UnsupportedError) as caught:
-        write(graph)
-    assert [problem.origin for problem in caught.value.problems] == ["1 (nn.A)", "2 (nn.B)"]
-    assert unsupported(graph) == caught.value.problems
-
-
-def test_finding_what_is_unsupported_reads_no_weights():
-    class Unreadable(dict):
-        def __getitem__(self, name):
-            raise AssertionError(f"{name} was read")
-
-    graph = graph_of(CASES["residual"].build)
-    object.__setattr__(graph, "weights", Unreadable(graph.weights))
-    assert unsupported(graph) == ()
+    assert [problem.origin for problem in refused(write, graph_of(hopeless))] == ["1 (nn.A)", "2 (nn.B)"]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +154,7 @@ def test_finding_what_is_unsupported_reads_no_weights():
     ],
 )
 def test_what_caffe_cannot_express_is_refused_with_a_reason(case):
-    (problem,) = unsupported(graph_of(case.build))
+    (problem,) = refused(write, graph_of(case.build))
     assert problem.reason
 
 

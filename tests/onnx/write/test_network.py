@@ -14,9 +14,9 @@ from pipeline.graph.values import Graph, Origin
 from pipeline.onnx.files import OnnxModel
 from pipeline.onnx.forms import AS_INPUTS, OPSET, SAME
 from pipeline.onnx.schema import ValueInfoProto
-from pipeline.onnx.write import WRITES, unsupported, write
+from pipeline.onnx.write import WRITES, write
 from tests.graph.nets import CHOOSING
-from tests.support import numbers
+from tests.support import numbers, refused
 
 CONV = {"kernel_shape": (3, 3), "strides": (1, 1), "pads": (1, 1, 1, 1), "dilations": (1, 1)}
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_written_is_named_with_all_else_that_cannot(monkeypatch):
     for number in range(2):
         with net.at(f"riddle{number}", Origin(f"layers.{number}", "nn.Riddle")):
             y = net.add(Riddle(), y)
-    problems = unsupported(net.finish([y]))
+    problems = refused(write, net.finish([y]))
     assert [problem.origin for problem in problems] == ["layers.0 (nn.Riddle)", "layers.1 (nn.Riddle)"]
     assert "Riddle has no counterpart in ONNX" in problems[0].reason
 

@@ -177,9 +177,9 @@ def go_on(
     `how` holds the arguments of `runner.resume`. With `checks`, the verification is printed as the result.
     """
     from pipeline.engine import batch, record
-    from pipeline.engine.behind import sending
     from pipeline.engine.executors.choice import chosen
     from pipeline.engine.job import resumed_job
+    from pipeline.engine.uploads import uploading
 
     folders = record.folders(folder)
     if len(folders) > 1 and (lone := {"model", "weights"}.intersection(how["changes"])):
@@ -191,7 +191,7 @@ def go_on(
     remote_store = how["changes"].get("remote_store", "")
     with (
         reporting(progress, quiet, verbose, many=len(jobs) > 1) as shown,
-        sending(remote_store, shown) as report,
+        uploading(remote_store, shown) as report,
     ):
         results = batch.do_all(jobs, report, executor)
     is_data = checks and len(folders) == 1 and not json

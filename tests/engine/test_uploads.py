@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.engine import events
-from pipeline.engine.behind import sending
+from pipeline.engine.uploads import uploading
 from pipeline.store.remote import Remote
 from pipeline.store.store import Artifact
 from tests.engine.fakes import STAGES
@@ -75,7 +75,7 @@ def test_an_interrupted_run_waits_for_nothing(memory: str, tmp_path: Path, held:
 
 def test_of_many_that_say_that_the_remote_store_fails_one_is_heard(memory: str) -> None:
     heard: list[events.Event] = []
-    with sending(memory, heard.append) as report:
+    with uploading(memory, heard.append) as report:
         for model in "abc":
             report(events.RemoteFailed(model, memory, "gone"))
     assert heard == [events.RemoteFailed("a", memory, "gone")]

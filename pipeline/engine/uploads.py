@@ -18,7 +18,7 @@ _GLANCE = 0.5  # seconds of waiting before the user is told about it
 
 
 @contextmanager
-def sending(url: str, report: events.Reporter) -> Iterator[events.Reporter]:
+def uploading(url: str, report: events.Reporter) -> Iterator[events.Reporter]:
     """Yield a reporter that uploads every artifact that runs report as made; at the end, wait for the uploads.
 
     Nothing is sent after the remote store has failed or a run was interrupted. Raises UsageError if no installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -16,28 +17,25 @@ _PASSWORD = re.compile(r"(?<=:)[^/]*(?=@)")  # in a URL
 _SHAPE = re.compile(r"\d+(x\d+)+")
 
 
-def judge(option: str, value: Any) -> None:  # noqa: ANN401 - any option
+def check_value(option: str, value: Any) -> None:  # noqa: ANN401 - any option
     """Raise UsageError if the value of an option makes no sense."""
-    why = ""
-    if option == "name" and (Path(value).name != value or value in ("..", "") or "\0" in value):
-        why = "it is the name of a folder inside the output, without separators or NUL"
-    elif option == "seed" and value < 0:
-        why = "it is 0 or more"
-    elif option == "jobs" and value < 1:
-        why = "it is 1 or more"
-    elif option in ("tolerance", "output_tolerance") and value is not None and not 0 <= value < float("inf"):
-        why = "it is a small positive number"
-    elif option == "remote_store":
-        why, value = _fault_of_url(value), _PASSWORD.sub("***", value)
-    if why:
-        raise UsageError(f"{option} cannot be {toml.shown(value)}", why=why)
-    if option == "inputs":
-        parse_inputs(value)
-    elif option == "limits":
-        budget.parse(value)
-    elif option in ("weights", "reference", "plugins"):
+    if option in _FAULTS and (why := _FAULTS[option](value)):
+        shown = _PASSWORD.sub("***", value) if option == "remote_store" else value
+        raise UsageError(f"{option} cannot be {toml.shown(shown)}", why=why)
+    if option in _PARSED:
+        _PARSED[option](value)
+    if option in _FILES:
         for path in value if isinstance(value, tuple) else filter(None, (value,)):
             refuse_missing(path)
+
+
+def _fault_of_name(value: str) -> str:
+    plain = Path(value).name == value and value not in ("..", "") and "\0" not in value
+    return "" if plain else "it is the name of a folder inside the output, without separators or NUL"
+
+
+def _fault_of_tolerance(value: float | None) -> str:
+    return "" if value is None or 0 <= value < float("inf") else "it is a small positive number"
 
 
 def _fault_of_url(value: str) -> str:
@@ -67,3 +65,16 @@ def refuse_missing(path: Path) -> None:
         raise UsageError(f"{path} is not a file", why=why, advice="save it to a file first")
     advice = f"a shape is given by --input {path.name}" if _SHAPE.fullmatch(path.name) else ""
     raise UsageError(f"there is no file {path}", advice=advice)
+
+
+# Why the value of an option makes no sense; "" if it does.
+_FAULTS: Mapping[str, Callable[[Any], str]] = {
+    "name": _fault_of_name,
+    "seed": lambda value: "" if value >= 0 else "it is 0 or more",
+    "jobs": lambda value: "" if value >= 1 else "it is 1 or more",
+    "tolerance": _fault_of_tolerance,
+    "output_tolerance": _fault_of_tolerance,
+    "remote_store": _fault_of_url,
+}
+_PARSED: Mapping[str, Callable[[Any], object]] = {"inputs": parse_inputs, "limits": budget.parse}  # raise UsageError
+_FILES = ("weights", "reference", "plugins")
