@@ -138,3 +138,34 @@ def test_numbers_that_count_something_are_whole_and_positive(field: str, value: 
         graph_of(conv, (1, 3, 8, 8))
     assert error.value.exit_code == 5
     assert "nn.SpatialConvolution" in error.value.where
+
+
+def _normalizing(**fields):
+    pad, kernel = {f"pad_{side}": 1 for side in "lrtb"}, numbers(3, 3, 3, 3)
+    planes = {"nInputPlane": 3, "nOutputPlane": 3, "kW": 3, "kH": 3, "dW": 1, "dH": 1}
+    estimator = sequential(
+        nn("SpatialZeroPadding", **{**pad, **{name: n for name, n in fields.items() if name in pad}}),
+        nn("SpatialConvolution", weight=kernel, bias=np.zeros(3), **planes),
+        nn("Sum", dimension=2),
+        nn("Replicate", nfeatures=fields.get("nfeatures", 3), dim=2),
+    )
+    return nn("SpatialSubtractiveNormalization", meanestimator=estimator, nInputPlane=fields.get("nInputPlane", 3))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        _normalizing(pad_l=1e5),
+        _normalizing(nfeatures=1e6),
+        _normalizing(nInputPlane=1e9),
+        nn("SpatialAdaptiveMaxPooling", H=1e5, W=1),
+        nn("SpatialAdaptiveAveragePooling", H=1, W=1e6),
+    ],
+    ids=["padding", "features", "planes", "rows", "columns"],
+)
+def test_a_shape_that_is_only_tried_costs_nothing(net, tmp_path: Path) -> None:
+    path, before, began = save(tmp_path / "net.t7", net), _megabytes(), time.process_time()
+    with pytest.raises(PipelineError):
+        importer.read(path, [])
+    assert time.process_time() - began < 2
+    assert _megabytes() - before < 100
