@@ -17,7 +17,7 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module
 from tests.support import convert, numbers
 from tests.torch7.fixtures import as_read, check, graph_of
-from tests.torch7.writer import nn, save, sequential
+from tests.torch7.writer import nn, save, sequential, storage, strided
 
 FILES = Path(__file__).parents[1] / "data" / "torch7_costly"
 SHAPES = {"pad|pool|adaptive|bilinear|upsampling|conv_|featurelp": "1x3x8x8", "convmap": "1x2x8x8", "dynamick": "1x4x8"}
@@ -168,4 +168,21 @@ def test_a_shape_that_is_only_tried_costs_nothing(net, tmp_path: Path) -> None:
     with pytest.raises(PipelineError):
         importer.read(path, [])
     assert time.process_time() - began < 2
+    assert _megabytes() - before < 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields"),
+    [
+        ("LookupTable", "weight", {"maxNorm": 1.0, "normType": 2.0}),
+        ("SpatialConvolutionMap", "connTable", {"weight": numbers(2, 3, 3), "nInputPlane": 2, "nOutputPlane": 2}),
+        ("Constant", "value", {}),
+    ],
+)
+def test_a_tensor_that_repeats_one_number_too_often_is_refused(kind: str, name: str, fields: dict[str, object]) -> None:
+    before = _megabytes()
+    many = strided(storage(np.ones(1, np.float32)), (40_000, 40_000), (0, 0))
+    with pytest.raises(OverBudget) as error:
+        graph_of(nn(kind, **fields, **{name: many}), (1, 2, 8, 8))
+    assert error.value.where == f"nn.{kind}"
     assert _megabytes() - before < 100
