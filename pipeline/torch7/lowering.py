@@ -144,7 +144,7 @@ class Lowering:
             if not self.problems:
                 raise self._misfit(error, module, x) from None
             y = POISON
-        except (ArithmeticError, ValueError) as error:  # from numbers that Torch could not compute with either
+        except (ArithmeticError, IndexError, ValueError) as error:  # from what Torch could not compute with either
             raise InvalidInputError(
                 f"the fields of {module.kind} make no sense",
                 where=f"{module.origin}, at byte {module.object.offset}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import OverBudget, PipelineError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError
 from pipeline.graph.input_spec import parse_input_spec
 from pipeline.torch7 import importer
 from pipeline.torch7.counting import check_layers
@@ -186,3 +186,10 @@ def test_a_tensor_that_repeats_one_number_too_often_is_refused(kind: str, name: 
         graph_of(nn(kind, **fields, **{name: many}), (1, 2, 8, 8))
     assert error.value.where == f"nn.{kind}"
     assert _megabytes() - before < 100
+
+
+def test_a_bias_that_is_too_short_for_its_rows_is_damage() -> None:
+    rows = sequential(nn("Identity"), nn("Linear", weight=numbers(4, 3)), kind="ParallelTable")
+    partial = nn("PartialLinear", network=sequential(rows), partition=[1, 4], bias=numbers(1), inputsize=3)
+    with pytest.raises(InvalidInputError, match=r"the fields of nn\.PartialLinear make no sense"):
+        graph_of(partial, (1, 3))
