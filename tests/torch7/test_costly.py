@@ -160,8 +160,9 @@ def _normalizing(**fields):
         _normalizing(nInputPlane=1e9),
         nn("SpatialAdaptiveMaxPooling", H=1e5, W=1),
         nn("SpatialAdaptiveAveragePooling", H=1, W=1e6),
+        nn("gModule", modules=[], forwardnodes=[], innode=nn("nngraph.Node"), nInputs=1e9),
     ],
-    ids=["padding", "features", "planes", "rows", "columns"],
+    ids=["padding", "features", "planes", "rows", "columns", "items"],
 )
 def test_a_shape_that_is_only_tried_costs_nothing(net, tmp_path: Path) -> None:
     path, before, began = save(tmp_path / "net.t7", net), _megabytes(), time.process_time()
