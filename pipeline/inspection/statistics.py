@@ -59,7 +59,7 @@ def statistics(array: Array) -> Statistics:
 def _span(array: Array) -> int:
     """Return the number of bytes from the first to the last element of an array."""
     steps = (abs(step) * (extent - 1) for step, extent in zip(array.strides, array.shape, strict=True))
-    return sum(steps) + array.itemsize
+    return int(sum(steps) + array.itemsize)
 
 
 def _repeated(once: Statistics, times: int) -> Statistics:
