@@ -144,7 +144,7 @@ class Lowering:
             if not self.problems:
                 raise self._misfit(error, module, x) from None
             y = POISON
-        except (ArithmeticError, ValueError) as error:  # from numbers that Torch could not compute with either
+        except (ArithmeticError, IndexError, ValueError) as error:  # from what Torch could not compute with either
             raise InvalidInputError(
                 f"the fields of {module.kind} make no sense",
                 where=f"{module.origin}, at byte {module.object.offset}",
@@ -259,8 +259,13 @@ class Lowering:
             raise Poisoned
 
     def afford(self, *shape: int) -> None:
-        """Raise OverBudget if a tensor, or array of weights, of this shape would be too large."""
+        """Raise OverBudget if a tensor of this shape would be too large."""
         self.builder.budget.value(TensorType(shape), self._module.origin)
+
+    def afford_weights(self, *shape: int) -> None:
+        """Raise OverBudget if an array of weights of this shape would be too large to be made."""
+        self.afford(*shape)
+        self.builder.budget.check("weights", TensorType(shape).bytes, self._module.origin)
 
     # --- nodes
 
@@ -299,6 +304,11 @@ class Lowering:
     def weight(self, array: np.ndarray, part: str = "weight") -> Value:
         """Return an array as a constant. The same view of the same memory is the same value: tied weights stay tied."""
         return self.builder.weight(array, part)
+
+    def computed(self, shape: Sequence[int], compute: Callable[[], np.ndarray], part: str = "weight") -> Value:
+        """Return the array of this shape that `compute` makes as a constant. Raises OverBudget before it is made."""
+        self.afford_weights(*shape)
+        return self.weight(compute(), part)
 
     def constant(self, number: float, part: str = "constant") -> Value:
         """Return a number as a constant."""

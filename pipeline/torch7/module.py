@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeGuard
 
 from pipeline.errors import InvalidInputError
+from pipeline.graph.budget import Budget
 from pipeline.graph.registry import Registry
 from pipeline.graph.values import Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
@@ -89,13 +90,21 @@ class Module:
         return tuple(numbers)
 
     def array(self, name: str) -> np.ndarray | None:
-        """Return a view of the elements of a tensor; None if it is missing or empty."""
+        """Return a view of the elements of a tensor; None if it is missing or empty.
+
+        Raises OverBudget for a tensor that repeats the numbers of its storage, by strides of 0, too often.
+        """
         if not self.has(name):
             return None
         value = self.object.get(name)
         if not isinstance(value, Tensor):
             self._wrong(name, "a tensor", value)
-        return value.numpy()
+        array = value.numpy()
+        if value.storage is not None and array.size > value.storage.data.size:
+            budget = Budget()
+            budget.grow("weights", value.storage.data.nbytes)
+            budget.check("weights", array.nbytes, self.origin)
+        return array
 
     def weight(self, name: str = "weight") -> np.ndarray:
         """Return a view of the elements of a tensor that must not be missing or empty."""

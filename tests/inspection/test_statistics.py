@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pipeline.errors import OverBudget
 from pipeline.inspection import statistics as module
 from pipeline.inspection.statistics import statistics
 
@@ -65,3 +66,17 @@ def test_doubles_of_any_size_have_a_histogram() -> None:
 def test_the_spark_line_is_highest_where_most_numbers_are() -> None:
     spark = statistics(np.array([0.0] * 8 + [1.0] * 4 + [2.0])).spark
     assert (spark[0], spark[8], spark[-1], spark[1]) == ("█", "▄", "▁", " ")
+
+
+def test_numbers_that_strides_repeat_are_read_once():
+    row = np.array([0, 1, np.nan, -np.inf], np.float32)
+    assert statistics(np.broadcast_to(row, (1000, 4))) == statistics(np.tile(row, (1000, 1)))
+    huge = statistics(np.broadcast_to(row[:2], (1 << 40, 2)))
+    assert (huge.count, huge.zeros, huge.mean) == (1 << 41, 1 << 40, 0.5)
+
+
+def test_windows_that_overlap_too_often_are_refused():
+    windows = np.lib.stride_tricks.sliding_window_view(np.zeros(80_000, np.float32), 40_000)
+    with pytest.raises(OverBudget):
+        statistics(windows)
+    assert statistics(windows[:10]).count == 400_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import OverBudget, PipelineError
+from pipeline.errors import InvalidInputError, OverBudget, PipelineError
 from pipeline.graph.input_spec import parse_input_spec
 from pipeline.torch7 import importer
 from pipeline.torch7.counting import check_layers
@@ -17,7 +17,7 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module
 from tests.support import convert, numbers
 from tests.torch7.fixtures import as_read, check, graph_of
-from tests.torch7.writer import nn, save, sequential
+from tests.torch7.writer import nn, save, sequential, storage, strided
 
 FILES = Path(__file__).parents[1] / "data" / "torch7_costly"
 SHAPES = {"pad|pool|adaptive|bilinear|upsampling|conv_|featurelp": "1x3x8x8", "convmap": "1x2x8x8", "dynamick": "1x4x8"}
@@ -138,3 +138,59 @@ def test_numbers_that_count_something_are_whole_and_positive(field: str, value: 
         graph_of(conv, (1, 3, 8, 8))
     assert error.value.exit_code == 5
     assert "nn.SpatialConvolution" in error.value.where
+
+
+def _normalizing(**fields):
+    pad, kernel = {f"pad_{side}": 1 for side in "lrtb"}, numbers(3, 3, 3, 3)
+    planes = {"nInputPlane": 3, "nOutputPlane": 3, "kW": 3, "kH": 3, "dW": 1, "dH": 1}
+    estimator = sequential(
+        nn("SpatialZeroPadding", **{**pad, **{name: n for name, n in fields.items() if name in pad}}),
+        nn("SpatialConvolution", weight=kernel, bias=np.zeros(3), **planes),
+        nn("Sum", dimension=2),
+        nn("Replicate", nfeatures=fields.get("nfeatures", 3), dim=2),
+    )
+    return nn("SpatialSubtractiveNormalization", meanestimator=estimator, nInputPlane=fields.get("nInputPlane", 3))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        _normalizing(pad_l=1e5),
+        _normalizing(nfeatures=1e6),
+        _normalizing(nInputPlane=1e9),
+        nn("SpatialAdaptiveMaxPooling", H=1e5, W=1),
+        nn("SpatialAdaptiveAveragePooling", H=1, W=1e6),
+        nn("gModule", modules=[], forwardnodes=[], innode=nn("nngraph.Node"), nInputs=1e9),
+    ],
+    ids=["padding", "features", "planes", "rows", "columns", "items"],
+)
+def test_a_shape_that_is_only_tried_costs_nothing(net, tmp_path: Path) -> None:
+    path, before, began = save(tmp_path / "net.t7", net), _megabytes(), time.process_time()
+    with pytest.raises(PipelineError):
+        importer.read(path, [])
+    assert time.process_time() - began < 2
+    assert _megabytes() - before < 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields"),
+    [
+        ("LookupTable", "weight", {"maxNorm": 1.0, "normType": 2.0}),
+        ("SpatialConvolutionMap", "connTable", {"weight": numbers(2, 3, 3), "nInputPlane": 2, "nOutputPlane": 2}),
+        ("Constant", "value", {}),
+    ],
+)
+def test_a_tensor_that_repeats_one_number_too_often_is_refused(kind: str, name: str, fields: dict[str, object]) -> None:
+    before = _megabytes()
+    many = strided(storage(np.ones(1, np.float32)), (40_000, 40_000), (0, 0))
+    with pytest.raises(OverBudget) as error:
+        graph_of(nn(kind, **fields, **{name: many}), (1, 2, 8, 8))
+    assert error.value.where == f"nn.{kind}"
+    assert _megabytes() - before < 100
+
+
+def test_a_bias_that_is_too_short_for_its_rows_is_damage() -> None:
+    rows = sequential(nn("Identity"), nn("Linear", weight=numbers(4, 3)), kind="ParallelTable")
+    partial = nn("PartialLinear", network=sequential(rows), partition=[1, 4], bias=numbers(1), inputsize=3)
+    with pytest.raises(InvalidInputError, match=r"the fields of nn\.PartialLinear make no sense"):
+        graph_of(partial, (1, 3))

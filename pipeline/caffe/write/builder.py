@@ -160,17 +160,18 @@ class CaffeBuilder(NetBuilder):
         **messages: Mapping[str, Any],
     ) -> tuple[Blob, ...]:
         """Add a layer, and return its tops, one for each of `shapes`. They are named after `part`, or else the type."""
+        node = self._node
+        comment = str(node.origin) if node else ""
+        self.budget.check("values", max(len(bottoms), len(shapes)), comment)
         for shape in shapes:
             self._check_size(shape)
         for message in messages.values():
             self._check_numbers(message)
-        node = self._node
         place = (node.name or node.operator.name) if node else ""
         name = self._taken.claim(f"{place}_{part or kind.lower()}")
         tops = tuple(Blob(tuple(shape)) for shape in shapes)
         for index, top in enumerate(tops):
             self._named(top, name if len(tops) == 1 else self._taken.claim(f"{name}_{index + 1}"))
-        comment = str(node.origin) if node else ""
         self.budget.spend("layers", 1, comment)
         self.budget.spend("weights", 4 * sum(parameter.size for parameter in parameters), comment)
         layer = Layer(name, kind, tuple(bottoms), tops, tuple(parameters), messages, comment)

@@ -6,7 +6,7 @@ Longer combinations of layers are in the files of the operators that need them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
 
@@ -117,7 +117,7 @@ def sliced(net: CaffeBuilder, x: Blob, axis: int, sizes: Sequence[int]) -> tuple
     if len(sizes) == 1:
         return (x,)
     shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
-    points = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    points = list(accumulate(sizes[:-1]))
     return net.layer_many("Slice", [x], shapes, slice_param={"axis": axis, "slice_point": points})
 
 

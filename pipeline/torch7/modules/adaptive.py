@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,24 +13,26 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module
 from pipeline.torch7.modules.convolution import along, begin_pads
 
-Bins = list[tuple[int, int]]
+Bins = np.ndarray  # (count, 2): where each bin starts and ends
 
 
 def exact_bins(size: int, count: int) -> Bins:
     """Return bins of an axis, from floor(i size / count) to ceil((i + 1) size / count)."""
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+    edges = np.arange(count + 1) * size
+    return np.stack([edges[:-1] // count, -(-edges[1:] // count)], axis=1)
 
 
 def rounded_bins(size: int, count: int) -> Bins:
     """Return bins like `exact_bins`, but with the float arithmetic of SpatialAdaptiveMaxPooling.c."""
-    edges = [np.float32(i) / np.float32(count) * np.float32(size) for i in range(count + 1)]
-    return [(math.floor(edges[i]), math.ceil(edges[i + 1])) for i in range(count)]
+    edges = np.arange(count + 1).astype(np.float32) / np.float32(count) * np.float32(size)
+    return np.stack([np.floor(edges[:-1]), np.ceil(edges[1:])], axis=1).astype(np.int64)
 
 
 def even(bins: Bins) -> tuple[int, int] | None:
     """Return the kernel and stride of bins that are of equal size and distance, else None."""
-    kernel, stride = bins[0][1] - bins[0][0], bins[1][0] - bins[0][0] if len(bins) > 1 else 1
-    regular = all(bin_ == (i * stride, i * stride + kernel) for i, bin_ in enumerate(bins))
+    starts, ends = bins.T
+    kernel, stride = int(ends[0]), int(starts[1]) if len(bins) > 1 else 1
+    regular = (starts == stride * np.arange(len(bins))).all() and (ends == starts + kernel).all()
     return (kernel, stride) if regular else None
 
 
@@ -56,7 +57,7 @@ def pool_axis(pool: Pool, x: Value, net: Lowering, axis: int, bins: Bins, part: 
         return net.add(pool(_on(axis, kernel), _on(axis, stride)), x, part=part)
     name = "row" if axis == 2 else "column"
     pooled = []
-    for i, (start, end) in enumerate(bins, 1):
+    for i, (start, end) in enumerate(bins.tolist(), 1):
         piece = net.narrow(x, axis, start, end - start, part=f"{name}{i}_bin")
         pooled.append(net.add(pool(_on(axis, end - start), (1, 1)), piece, part=f"{name}{i}"))
     return net.add(Concat(axis=axis), *pooled, part=part)
@@ -75,9 +76,15 @@ def pool_bins(pool: Pool, x: Value, net: Lowering, rows: Bins, columns: Bins) ->
 
 
 def bins_of(m: Module, x: Value, net: Lowering) -> tuple[int, int]:
-    """Return the number of rows and columns of bins. Raises OverBudget before bins are computed."""
+    """Return the number of rows and columns of bins. Raises OverBudget before bins are computed.
+
+    More bins than pixels are uneven, and each of them becomes a node.
+    """
     height, width = m.count("H"), m.count("W")
     net.afford(*x.shape[:2], height, width)
+    for size, count in zip(x.shape[2:], (height, width), strict=True):
+        if count > size:
+            net.builder.budget.check("nodes", count, m.origin)
     return height, width
 
 
@@ -121,12 +128,11 @@ def sub_sampling(m: Module, x: Value, net: Lowering) -> Value:
     kernel = along(m, "k", "HW")
     planes = len(m.weight())  # a weight of 32 x 2 x 2 is read as 32 numbers too (SpatialSubSampling.c)
     weight = m.weight().reshape(-1)[:planes]
-    net.afford(planes, 1, *kernel)
     kernels = np.broadcast_to(weight.reshape(-1, 1, 1, 1), (planes, 1, *kernel))
     return net.add(
         Conv(kernel_shape=kernel, strides=along(m, "d", "HW", 1), pads=(0, 0, 0, 0), dilations=(1, 1), group=planes),
         x,
-        net.weight(np.ascontiguousarray(kernels)),
+        net.computed(kernels.shape, lambda: np.ascontiguousarray(kernels)),
         net.weight(m.weight("bias"), "bias"),
     )
 

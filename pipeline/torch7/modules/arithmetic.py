@@ -145,6 +145,11 @@ def constant(m: Module, x: TorchValue, net: Lowering) -> Value:
     value = m.weight("value")
     dims = m.maybe_int("nInputDim")
     if dims is not None and isinstance(x, Value) and (batch := net.current(x)).rank > dims:
-        net.afford(batch.shape[0], *value.shape)
-        value = np.broadcast_to(value, (batch.shape[0], *value.shape))
+        return net.add("Identity", repeated(value, batch.shape[0], net))
     return net.add("Identity", net.weight(np.ascontiguousarray(value), "value"))
+
+
+def repeated(value: np.ndarray, count: int, net: Lowering) -> Value:
+    """Return an array, repeated along a new first axis, as a constant."""
+    shape = (count, *value.shape)
+    return net.computed(shape, lambda: np.ascontiguousarray(np.broadcast_to(value, shape)), "value")

@@ -129,7 +129,7 @@ def connected(m: Module, net: Lowering) -> tuple[np.ndarray, bool]:
         net.damaged(f"planes 1 to {inputs} and 1 to {outputs} in connTable", "others")
     if inputs == outputs == len(table) and (table == np.arange(inputs)[:, None]).all():
         return weight[:, None], True
-    net.afford(outputs, inputs, *weight.shape[1:])
+    net.afford_weights(outputs, inputs, *weight.shape[1:])
     dense = np.zeros((outputs, inputs, *weight.shape[1:]), weight.dtype.newbyteorder("="))
     for (source, target), kernel in zip(table, weight, strict=True):
         dense[target, source] += kernel

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from pipeline.graph.operators import Conv, Gemm, ReduceL2
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.modules.activation import prelu
+from pipeline.torch7.modules.arithmetic import repeated
 from pipeline.torch7.modules.resizing import nearest
 from pipeline.torch7.modules.temporal import convolve
 
@@ -51,10 +50,7 @@ def leaky_relu(m: Module, x: Value, net: Lowering) -> TorchValue:
 @module("fbnn.Constant")
 def constant(m: Module, x: Value, net: Lowering) -> Value:
     """The same tensor for every sample of a batch."""
-    value = m.weight("value")
-    net.afford(x.shape[0], *value.shape)
-    batch = np.broadcast_to(value, (x.shape[0], *value.shape))
-    return net.add("Identity", net.weight(np.ascontiguousarray(batch), "value"))
+    return net.add("Identity", repeated(m.weight("value"), x.shape[0], net))
 
 
 @module("fbnn.NestedDropout", "fbnn.IndividualDropout", "fbnn.Probe", "nn.Probe")

@@ -24,7 +24,7 @@ def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
             x = respond(child, x, net)
     elif name in ("SpatialZeroPadding", "SpatialPadding"):
         left, right, top, bottom = (m.int(f"pad_{side}") for side in "lrtb")
-        net.afford(len(x), x.shape[1] + top + bottom, x.shape[2] + left + right)
+        net.afford_weights(len(x), x.shape[1] + top + bottom, x.shape[2] + left + right)
         x = np.pad(x, ((0, 0), (top, bottom), (left, right)))
     elif name == "SpatialConvolutionMap":
         x = correlate(x, all_to_all(*connected(m, net), net), net)
@@ -33,7 +33,7 @@ def respond(m: Module, x: np.ndarray, net: Lowering) -> np.ndarray:
     elif name == "Sum":
         x = x.sum(axis=0)
     elif name == "Replicate":
-        net.afford(m.count("nfeatures"), *x.shape[-2:])
+        net.afford_weights(m.count("nfeatures"), *x.shape[-2:])
         x = np.repeat(x.reshape(1, *x.shape[-2:]), m.count("nfeatures"), axis=0)
     else:
         net.refuse(f"estimates its means by an {m.kind}")
@@ -44,7 +44,7 @@ def all_to_all(weight: np.ndarray, one_to_one: bool, net: Lowering) -> np.ndarra
     """Return kernels, of which there is one for each plane if `one_to_one`, as (out, in, kH, kW), filled with zeros."""
     if not one_to_one:
         return weight
-    net.afford(len(weight), len(weight), *weight.shape[2:])
+    net.afford_weights(len(weight), len(weight), *weight.shape[2:])
     all_planes = np.arange(len(weight))
     dense = np.zeros((len(weight), len(weight), *weight.shape[2:]))
     dense[all_planes, all_planes] = weight[:, 0]
@@ -55,7 +55,7 @@ def correlate(x: np.ndarray, weight: np.ndarray, net: Lowering) -> np.ndarray:
     """Return the correlation of (C, H, W) with (out, C, kH, kW), without padding."""
     rows, columns = weight.shape[2:]
     height, width = x.shape[1] - rows + 1, x.shape[2] - columns + 1
-    net.afford(len(weight), height, width)
+    net.afford_weights(len(weight), height, width)
     y = np.zeros((len(weight), height, width))
     for i in range(rows):
         for j in range(columns):
@@ -64,27 +64,31 @@ def correlate(x: np.ndarray, weight: np.ndarray, net: Lowering) -> np.ndarray:
     return y
 
 
-def adjusted(estimator: Module, x: Value, coefficient: np.ndarray, net: Lowering, part: str) -> Value:
-    """Return the output of an estimator, divided by its response to ones, in the shape of x."""
-    y = net.tensor(net.run(estimator, x))
-    y = net.reshape(y, x.shape, part=f"{part}_local")
-    inverse = net.weight((1 / coefficient).reshape(x.shape[1:]), "inverse_coefficient")
-    return net.add("Mul", y, inverse, part=part)
+def inverse_response(estimator: Module, x: Value, shape: tuple[int, ...], net: Lowering) -> Value:
+    """Return 1 / the response of an estimator to an image of ones as large as x, in this shape."""
+    return net.computed(shape, lambda: (1 / response_to_ones(estimator, x, net)).reshape(shape), "inverse_coefficient")
+
+
+def local(estimator: Module, x: Value, net: Lowering, part: str) -> Value:
+    """Return the output of an estimator, in the shape of x."""
+    return net.reshape(net.tensor(net.run(estimator, x)), x.shape, part=part)
 
 
 @module("nn.SpatialSubtractiveNormalization", rank=4, sizes=planes)
 def subtractive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x minus the weighted mean of its neighbourhood."""
     estimator = m.child("meanestimator")
-    coefficient = response_to_ones(estimator, x, net)
-    return net.add("Sub", x, adjusted(estimator, x, coefficient, net, "mean"))
+    mean = local(estimator, x, net, "mean_local")
+    inverse = inverse_response(estimator, x, x.shape[1:], net)
+    return net.add("Sub", x, net.add("Mul", mean, inverse, part="mean"))
 
 
 @module("nn.SpatialDivisiveNormalization", rank=4, sizes=planes)
 def divisive_normalization(m: Module, x: Value, net: Lowering) -> Value:
     """x divided by its neighbourhood's deviation, where that is above `threshold`, else by `thresval`."""
-    coefficient = response_to_ones(m.child("meanestimator"), x, net)
-    deviation = adjusted(m.child("stdestimator"), x, coefficient, net, "deviation")
+    deviation = local(m.child("stdestimator"), x, net, "deviation_local")
+    inverse = inverse_response(m.child("meanestimator"), x, x.shape[1:], net)
+    deviation = net.add("Mul", deviation, inverse, part="deviation")
     limit, other = m.float("threshold", 1e-4), m.float("thresval", 1e-4)
     if limit == other:
         deviation = net.add(Clip(min=limit, max=float(np.finfo(np.float32).max)), deviation, part="thresholded")
@@ -109,13 +113,12 @@ def spatial_normalization(m: Module, x: Value, net: Lowering) -> Value:
     if x.rank == 2:
         x = net.reshape(x, (1, *x.shape), part="image")
     mean, spread = m.child("convo"), m.child("convostd")
-    coefficient = response_to_ones(mean, x, net)
-    inverse = net.weight((1 / coefficient).reshape(x.shape), "inverse_coefficient")
-    local = net.reshape(net.tensor(net.run(mean, x)), x.shape, part="local_mean")
-    centred = net.add("Sub", x, net.add("Mul", local, inverse, part="mean"), part="centred")
+    average = local(mean, x, net, "local_mean")
+    inverse = inverse_response(mean, x, x.shape, net)
+    centred = net.add("Sub", x, net.add("Mul", average, inverse, part="mean"), part="centred")
     square = net.add("Mul", centred, centred, part="square")
-    local = net.reshape(net.tensor(net.run(spread, square)), x.shape, part="local_variance")
-    deviation = net.add("Mul", net.add("Sqrt", local, part="root"), inverse, part="deviation")
+    variance = local(spread, square, net, "local_variance")
+    deviation = net.add("Mul", net.add("Sqrt", variance, part="root"), inverse, part="deviation")
     largest = float(np.finfo(np.float32).max)
     if m.has("fixedThres"):
         limited = net.add(Clip(min=m.float("fixedThres"), max=largest), deviation, part="limited")

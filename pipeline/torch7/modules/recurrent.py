@@ -15,8 +15,7 @@ from pipeline.torch7.tree import walk
 
 def zeros(net: Lowering, *shape: int) -> Value:
     """Return a state of zeros."""
-    net.afford(*shape)
-    return net.weight(np.zeros(shape, np.float32), "zeros")
+    return net.computed(shape, lambda: np.zeros(shape, np.float32), "zeros")
 
 
 def start(m: Module, x: Value, net: Lowering, name: str, size: int) -> Value:

@@ -37,7 +37,7 @@ def convolve(m: Module, x: Value, net: Lowering, kernel: int, stride: int, paddi
         net.damaged(f"a weight of rows of {kernel * features}", str(weight.shape))
     weight = weight.reshape(-1, kernel * features)
     if blocks * stride > kernel:
-        net.afford(len(weight), blocks * stride * features)
+        net.afford_weights(len(weight), blocks * stride * features)
         weight = np.pad(weight, ((0, 0), (0, (blocks * stride - kernel) * features)))
     y = net.add("MatMul", windows, net.weight(weight.T), part="" if bias is None else "product")
     return y if bias is None else net.add("Add", y, net.weight(bias, "bias"))

@@ -12,6 +12,7 @@ from pipeline.torch7.solving.forms import Axis, Form, Path, TableForm, TensorFor
 from pipeline.torch7.tables import leaves
 
 _RANKS = 5  # the most axes that a module asks for
+_MOST_ITEMS = 100  # of a table that is tried; a longer one is to be given
 
 
 def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
@@ -23,7 +24,7 @@ def repairs(form: Form, attempt: Attempt) -> Iterator[Form]:
     definition = definition_of(module)
     for path in attempt.sources:
         tensor = tensor_at(form, path)
-        if misfit.items and isinstance(x, Value):
+        if 0 < misfit.items <= _MOST_ITEMS and isinstance(x, Value):
             yield put(form, path, TableForm((TensorForm(),) * misfit.items))
         for new in (*_of_module(definition, module, x, tensor), *_of_company(x, tensor)):
             yield put(form, path, new)
@@ -47,6 +48,8 @@ def _of_module(definition: Definition | None, module: Module, x: TorchValue, ten
     if definition is None or not isinstance(x, Value):
         return
     items = definition.items(module) if definition.items else 2
+    if items > _MOST_ITEMS:
+        return
     if definition.takes == "table" or (definition.items and items > 1):
         table = TableForm((TensorForm(),) * items, unsettled=not definition.items)
         yield table
