@@ -59,3 +59,19 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.setattr(runner, "discover", lambda: STAGES)
     monkeypatch.setattr(planner, "discover", lambda: STAGES)
     return Program(tmp_path, capsys)
+
+
+def zoo(program: Program, *names: str) -> Path:
+    """Return a folder with a model for each name."""
+    folder = program.folder / "zoo"
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(TORCH + name.encode())
+    return folder
+
+
+def states(program: Program, folder: Path) -> dict[str, str]:
+    """Return the state of each run in a folder, by name."""
+    told = program("status", folder, "--json").data["models"]
+    return {each["options"]["name"]: each["state"] for each in told}
