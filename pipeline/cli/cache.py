@@ -41,9 +41,9 @@ def list_(store: StoreFolder = None, json: Json = False) -> int:
     from pipeline.cli.output import print_json, print_table
     from pipeline.engine.reporters import age_text, size_text
     from pipeline.store import collect as collecting
-    from pipeline.store.store import opened
+    from pipeline.store.store import existing
 
-    listed = collecting.entries(opened(store))
+    listed = collecting.entries(existing(store))
     if json:
         print_json([asdict(entry) for entry in listed])
     elif listed:
@@ -80,7 +80,7 @@ def collect(
     from pipeline.cli.output import print_json, print_table
     from pipeline.engine.reporters import size_text
     from pipeline.store import collect as collecting
-    from pipeline.store.store import opened
+    from pipeline.store.store import existing
 
     limits = collecting.Limits(
         collecting.parse_duration(older_than) if older_than else None,
@@ -88,7 +88,7 @@ def collect(
         keep,
         edited,
     )
-    removed = collecting.collect(opened(store), limits, dry_run)
+    removed = collecting.collect(existing(store), limits, dry_run)
     if json:
         print_json([asdict(removal) for removal in removed])
         return 0
@@ -106,9 +106,9 @@ def check(store: StoreFolder = None, json: Json = False) -> int:
     from pipeline.cli.output import print_json, print_table
     from pipeline.report.words import plural
     from pipeline.store import collect as collecting
-    from pipeline.store.store import opened
+    from pipeline.store.store import existing
 
-    problems = collecting.check(opened(store))
+    problems = collecting.check(existing(store))
     if json:
         print_json([{"name": name, "problem": problem} for name, problem in problems])
     else:
@@ -140,16 +140,16 @@ def pull(what: What = None, store: StoreFolder = None, remote_store: RemoteStore
     """
     from pipeline.store import exchange
 
-    moved = exchange.pull(*_stores(store, remote_store), what or ())
+    moved = exchange.pull(*_stores(store, remote_store, create=True), what or ())
     _tell_unmet(exchange.unmet(what or (), moved), "lacks here")
     return _tell_moved(moved, "taken", json)
 
 
-def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
+def _stores(store: Path | None, url: str, *, create: bool = False) -> tuple[Store, Remote]:
     """Open the local and the remote store. Raises UsageError if the remote store is not named or not reachable."""
     from pipeline.errors import UsageError
     from pipeline.store.remote import Remote
-    from pipeline.store.store import opened
+    from pipeline.store.store import existing, opened
     from pipeline.validation import check_value
 
     if not url:
@@ -157,7 +157,7 @@ def _stores(store: Path | None, url: str) -> tuple[Store, Remote]:
     check_value("remote_store", url)
     remote = Remote(url)
     remote.require()
-    return opened(store), remote
+    return (opened if create else existing)(store), remote
 
 
 def _tell_unmet(words: list[str], where: str) -> None:

@@ -29,9 +29,9 @@ def lineage(path: Made, store: StoreFolder = None, json: Json = False) -> int:
     """
     from pipeline.cli.output import print_json, print_table
     from pipeline.store import lineage as tracing
-    from pipeline.store.store import opened
+    from pipeline.store.store import existing
 
-    found = tracing.lineage(opened(store), path)
+    found = tracing.lineage(existing(store), path)
     if json:
         print_json([asdict(line) for line in found])
         return 0

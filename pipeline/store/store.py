@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from pipeline.config import ENVIRONMENT
+from pipeline.errors import UsageError
 from pipeline.store import locking, manifest, mark
 from pipeline.store.digests import Digests, digest_of, sealed, unsealed
 from pipeline.store.machine import on_machine
@@ -253,10 +254,22 @@ class Store:
 
 
 def opened(root: Path | None) -> Store:
-    """Return the store at `root`, or the default one. Raises MachineError."""
+    """Return the store at `root`, or the default one, which is created if it is missing. Raises MachineError."""
     place = root or default_root()
     with on_machine("opening the store", place):
         return Store(place)
+
+
+def existing(root: Path | None) -> Store:
+    """Return the store at `root`. If there is none, create only the default one; raise UsageError for another.
+
+    Raises MachineError.
+    """
+    if root is not None and root.absolute() != default_root():
+        with on_machine("opening the store", root):
+            if not mark.require(root, FORMAT, FOLDERS):
+                raise UsageError(f"there is no store at {root}", advice="a conversion with --store makes one")
+    return opened(root)
 
 
 def _make_shelf(shelf: Path) -> None:

@@ -16,6 +16,7 @@ from pipeline.engine import runner
 from pipeline.errors import UnsupportedError
 from pipeline.runtimes import doctor
 from pipeline.stages.stage import Task
+from pipeline.store.store import Store
 from tests.cli.conftest import Program
 from tests.engine.fakes import EMIT, IMPORT, TRANSLATE
 from tests.published import held, kind_of
@@ -106,7 +107,7 @@ def test_what_is_said_of_a_network_is_as_published(
 def test_what_is_said_of_this_machine_is_as_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    store = () if command == "operators" else ("--store", str(tmp_path / "store"))
+    store = () if command == "operators" else ("--store", str(Store(tmp_path / "store").root))
     run([*command.split(), *store, "--json"])
     assert isinstance(json.loads(capsys.readouterr().out), list)
 

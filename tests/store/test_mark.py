@@ -28,6 +28,18 @@ def foreign(tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_store_that_is_not_there_is_told_and_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, empty = tmp_path / "a.caffemodel", tmp_path / "empty"
+    file.touch()
+    empty.mkdir()
+    for place in (tmp_path / "typo", empty):
+        for command in (["list"], ["check"], ["collect"], ["push", "--remote-store", f"file://{tmp_path}/remote"]):
+            assert run(["cache", *command, "--store", str(place)]) == 2
+            assert f"there is no store at {place}" in capsys.readouterr().err
+        assert run(["lineage", str(file), "--store", str(place)]) == 2
+    assert _tree(tmp_path) == {"a.caffemodel", "empty"}
+
+
 def test_a_folder_without_the_mark_is_no_store_and_stays_as_it_is(bench: Bench, foreign: Path) -> None:
     before = _tree(foreign)
     with pytest.raises(UsageError, match="not a store"):
