@@ -101,9 +101,11 @@ _SENTENCES = {
     "code": "code changed: {name}",
     "libraries": "library {name} changed from {before} to {after}",
     "environment": "{name} changed from {before} to {after}",
+    "environment_new": "{name} is new",
+    "environment_gone": "{name} is no longer used",
     "inputs": "its input {name} changed",
-    "input_new": "it has a new input: {name}",
-    "input_gone": "it no longer has the input {name}",
+    "inputs_new": "it has a new input: {name}",
+    "inputs_gone": "it no longer has the input {name}",
     "adopted": "it starts from the edited files",
     "version": "the stage's version changed from {before} to {after}",
 }
@@ -140,14 +142,14 @@ def differences(before: Components, after: Components) -> tuple[Reason, ...]:
             for name in _ordered(old, new)
             if old.get(name) != new.get(name)
         )
-    if any(reason.kind == "input_new" and reason.name == "original" for reason in found):
-        found = [Reason("adopted"), *(each for each in found if each.kind not in ("input_new", "input_gone"))]
+    if any(reason.kind == "inputs_new" and reason.name == "original" for reason in found):
+        found = [Reason("adopted"), *(each for each in found if each.kind not in ("inputs_new", "inputs_gone"))]
     return tuple(found)
 
 
 def _reason(kind: str, name: str, before: Any, after: Any, where: str) -> Reason:  # noqa: ANN401 - any JSON value
-    if kind == "inputs" and (before is None or after is None):
-        kind = "input_new" if before is None else "input_gone"
+    if kind in ("inputs", "environment") and (before is None or after is None):
+        kind += "_new" if before is None else "_gone"
     return Reason(kind, name, before, after, where)
 
 

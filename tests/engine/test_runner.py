@@ -124,6 +124,17 @@ def test_a_change_of_the_environment_that_a_stage_names_runs_it(bench: Bench) ->
     assert started.reasons == ("opencv changed from 4.8 to 4.9",)
 
 
+def test_what_comes_to_the_environment_or_leaves_it_is_told_by_name(bench: Bench) -> None:
+    found = {"Caffe 1.0.0": "this Python"}
+    stages = (IMPORT, EMIT, TRANSLATE, replace(VERIFY, environment=lambda options: found))
+    bench.run(stages=stages)
+    found.clear()
+    found["OpenCV 4.9"] = "this Python"
+    bench.run(stages=stages)
+    started = next(event for event in bench.events if isinstance(event, events.StageStarted))
+    assert started.reasons == ("Caffe 1.0.0 is no longer used", "OpenCV 4.9 is new")
+
+
 def test_the_code_of_a_plugin_counts_and_its_place_does_not(bench: Bench) -> None:
     plugin = bench.folder / "plugin.py"
     plugin.write_text("one")
