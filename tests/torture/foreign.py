@@ -17,6 +17,7 @@ from tests.torture.subject import Place, Subject, a_place, say
 from tests.torture.tally import Tally
 
 _KEY = "a" * 64
+_DAMAGED = b'{"format": \xff'  # a mark, which is ours, and is written again
 _OLD = 1e9  # seconds since the epoch: when everything was used last
 # Names of the form that ours have: key, session, artifact put aside, digest, history, lock, partial file.
 _NAMES = (_KEY, f"1-{'a' * 8}", f"{_KEY}.{'b' * 8}", "fe01-2a", f"{_KEY}.json", f"{_KEY}.lock", f".x.{'0' * 8}.partial")
@@ -68,6 +69,32 @@ def _linked_mark(store: Path, home: Path) -> None:
     _other_program(store, home)
 
 
+def _damaged_mark(store: Path, home: Path) -> None:
+    _other_program(store, home)
+    (store / mark.MARK).write_bytes(_DAMAGED)
+
+
+def _folder_as_mark(store: Path, home: Path) -> None:
+    _other_program(store, home)
+    _file(store / mark.MARK / "thesis.tex")
+
+
+def _pipe_as_mark(store: Path, home: Path) -> None:
+    _other_program(store, home)
+    os.mkfifo(store / mark.MARK)
+
+
+def _files_as_folders(store: Path, home: Path) -> None:
+    Store(store)
+    for name in FOLDERS:
+        shutil.rmtree(store / name)
+        _file(store / name)
+
+
+def _a_pipe(store: Path, home: Path) -> None:
+    os.mkfifo(store)
+
+
 def _a_file(store: Path, home: Path) -> None:
     _file(store)
 
@@ -84,6 +111,11 @@ KINDS: Mapping[str, Callable[[Path, Path], None]] = {
     "with links to files": _links_to_files,
     "with linked folders": _linked_folders,
     "with a linked mark": _linked_mark,
+    "with a damaged mark": _damaged_mark,
+    "with a folder as mark": _folder_as_mark,
+    "with a pipe as mark": _pipe_as_mark,
+    "with files as folders": _files_as_folders,
+    "that is a pipe": _a_pipe,
     "that is a file": _a_file,
     "that is a link": _link_to_home,
 }
@@ -119,19 +151,28 @@ def _tried(place: Place, kind: str, words: tuple[str, ...]) -> str:
 
 def _theirs(place: Place) -> dict[Path, str]:
     """Return the digest of every file of theirs."""
-    return {path: file_digest(path) for path in place.folder.rglob("*") if path.is_file() and "out" not in path.parts}
+    files = (path for path in place.folder.rglob("*") if path.is_file() and "out" not in path.parts)
+    return {path: file_digest(path) for path in files if path.read_bytes() != _DAMAGED}
 
 
 def _commands(subject: Subject, place: Place) -> tuple[tuple[str, ...], ...]:
     convert = ("convert", str(subject.model), *subject.options, "-q", "-o", str(place.folder / "foreign" / "out"))
+    remote = ("--remote-store", (place.folder / "foreign" / "out" / "remote").as_uri())
     return (
         convert,
         (*convert, "--stop-after", "import"),
+        (*convert, "--force"),
+        (*convert, *remote),
+        ("plan", str(subject.model), *subject.options),
         ("cache", "list"),
         ("cache", "check"),
         ("cache", "collect"),
         ("cache", "collect", "--older-than", "0s"),
         ("cache", "collect", "--max-size", "0"),
+        ("cache", "collect", "--edited", "--max-size", "0"),
+        ("cache", "collect", "--dry-run", "--max-size", "0"),
+        ("cache", "push", *remote),
+        ("cache", "pull", *remote),
         ("lineage", str(subject.model)),
     )
 
