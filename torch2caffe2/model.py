@@ -150,10 +150,10 @@ def open(
         asked.get("plugins", ()),
         format,
     )
-    limits = asked.get("limits", ())
-    budget.parse(limits)
+    raised = asked.get("limits", ())
+    budget.parse(raised)
     found, _ = formats.locate(location)
-    return Model(replace(location, format=found.name), limits)
+    return Model(replace(location, format=found.name), raised)
 
 
 def diff(
