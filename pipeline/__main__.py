@@ -59,6 +59,7 @@ def _work() -> int:
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:  # while the program was loaded
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # `timeout` sends it to both processes, so that it comes twice
         print("error: interrupted", file=sys.stderr)
         return 130
     finally:

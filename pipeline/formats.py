@@ -154,7 +154,7 @@ def locate(location: Location, among: Sequence[Format] = READ) -> tuple[Format, 
     network, and for weights that do not belong to this format.
     """
     path, weights = location.path, location.weights
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises OSError for a name that is too long
         meant = [each for each in among if location.format in ("", each.name)]
         known, files = next(iter(in_folder(path, meant)), (None, {}))
         if known is None:

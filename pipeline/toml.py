@@ -9,6 +9,7 @@ import re
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
+from datetime import date, time
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -139,7 +140,7 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
 
 def as_path(wanted: type, value: object) -> object:
     """Return a text as a path. msgspec calls this for types that it does not know."""
-    if wanted is not Path or not isinstance(value, str | os.PathLike) or "\0" in os.fspath(value):
+    if wanted is not Path or not isinstance(value, str | os.PathLike) or b"\0" in os.fsencode(value):
         raise ValueError("it is no path")
     return Path(value)
 
@@ -183,7 +184,8 @@ def described(kind: Any) -> str:  # noqa: ANN401 - any type
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - any TOML value
     """Return the name of a value's type, and for an array the types of its items."""
-    name = next((name for known, name in _KINDS if isinstance(value, known)), "date or time")
+    other = "date or time" if isinstance(value, date | time) else type(value).__name__  # the latter in calls
+    name = next((name for known, name in _KINDS if isinstance(value, known)), other)
     if isinstance(value, list) and value:
         held = list(dict.fromkeys(_kind(item).rpartition(" ")[2] for item in value))
         return f"an array of {' and '.join(f'{each}s' for each in held)}"

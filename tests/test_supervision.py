@@ -148,3 +148,27 @@ def test_an_interruption_while_the_processes_of_a_batch_start_is_no_death(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ProcessPoolExecutor, "submit", interrupted)
         assert batch.convert_all(zoo(tmp_path, "a", "b", "c", jobs=2), lambda event: None, stages=STAGES) == []
+
+
+_INTERRUPTED_TWICE = """
+import os, signal, sys
+from pipeline import __main__ as program
+from pipeline.cli import app
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+class Stream:
+    def write(self, text):
+        interrupt()
+        return sys.__stderr__.write(text)
+    def flush(self):
+        sys.__stderr__.flush()
+app.run, sys.stderr = interrupt, Stream()
+sys.exit(program._work())
+"""
+
+
+def test_a_second_interruption_does_not_disturb_the_words_about_the_first() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_TWICE]
+    place = Path(__file__).parents[1]
+    done = subprocess.run(command, check=False, cwd=place, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")

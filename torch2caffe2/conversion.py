@@ -12,7 +12,7 @@ from pipeline import config, formats
 from pipeline.engine import events
 from pipeline.errors import render
 from torch2caffe2.model import Model, open
-from torch2caffe2.settings import Inputs, Path, Settings, as_options
+from torch2caffe2.settings import Inputs, Path, Settings, as_options, given
 
 if TYPE_CHECKING:
     from pipeline.engine.planner import StagePlan
@@ -162,14 +162,17 @@ def scan(
 
 def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN401 - settings
     """Return the options of a call. For an opened model, they include those that it was opened with."""
-    known: dict[str, Any] = {"model": model}
+    from pipeline.store.machine import on_machine
+
+    known: dict[str, Any] = {"model": model} if model is not None else {}
     if isinstance(model, Model):
         _, source = formats.locate(model.location)
         beside = [path for path in source.files.values() if path != source.path]
         known = {"model": source.path, "weights": next(iter(beside), None), "limits": model.limits}
         known |= {name: getattr(model.location, name) for name in ("inputs", "root", "plugins")}
-    given = {name: value for name, value in asked.items() if value is not None and value != ()}
-    return config.of_call(as_options({name: value for name, value in known.items() if value} | given))
+        known = {name: value for name, value in known.items() if value}
+    with on_machine("the conversion", File.cwd()):
+        return config.of_call(as_options(known | given(asked)))
 
 
 def _ended(outcome: Outcome) -> Conversion:

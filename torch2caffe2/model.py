@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from pipeline import formats
+from pipeline import config, formats
 from pipeline.errors import UsageError
 from pipeline.graph import budget
-from torch2caffe2.settings import Inputs, Path, Shape, as_options, input_specs
+from torch2caffe2.settings import Inputs, Path, Shape, as_options, given, input_specs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,21 +137,23 @@ def open(
     networks in a folder. `plugins` are Python files that register modules; `limits` allow a larger network:
     "nodes=100000". Raises UsageError if there is no file, or no network in a folder.
     """
-    asked = as_options({"plugins": plugins, "limits": limits})
+    options = {"weights": weights, "inputs": inputs, "root": root, "plugins": plugins, "limits": limits}
+    asked = config.checked(as_options(given(options)))
     if format and formats.named(format) is None:
         known = ", ".join(each.name for each in formats.READ)
         raise UsageError(f"there is no format {format}", advice=f"one of: {known}")
     location = formats.Location(
         File(path).absolute(),
-        File(weights).absolute() if weights else None,
-        input_specs(inputs),
+        asked.get("weights"),
+        asked.get("inputs", ()),
         root,
-        tuple(File(plugin).absolute() for plugin in asked["plugins"]),
+        asked.get("plugins", ()),
         format,
     )
-    budget.parse(asked["limits"])
+    raised = asked.get("limits", ())
+    budget.parse(raised)
     found, _ = formats.locate(location)
-    return Model(replace(location, format=found.name), tuple(asked["limits"]))
+    return Model(replace(location, format=found.name), raised)
 
 
 def diff(
@@ -160,10 +162,12 @@ def diff(
     """Return how two networks differ in meaning: `.same` says whether they mean the same, `.changes` lists differences.
 
     Names, the order of independent nodes, and nodes without effect are ignored. With `run`, the outputs for the same
-    random inputs are compared, up to `tolerance`. Raises what reading either network raises.
+    random inputs are compared, up to `tolerance`. Raises what reading either network raises, and UsageError for a
+    tolerance or seed that makes no sense.
     """
     from pipeline.diff import diff_files
 
+    asked = config.checked({"tolerance": tolerance, "seed": seed})
     first, second = (each if isinstance(each, Model) else open(each) for each in (before, after))
     with budget.allowing((*first.limits, *second.limits)):
-        return diff_files.compare(first.location, second.location, tolerance=tolerance, seed=seed, run=run)
+        return diff_files.compare(first.location, second.location, **asked, run=run)

@@ -58,6 +58,15 @@ class Settings(TypedDict, total=False):
     split_init: bool
 
 
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that were passed: those that are neither None nor an empty tuple."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and not (isinstance(value, tuple) and not value)
+    }
+
+
 def as_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings in the form of options: repeatable ones as lists, shapes of inputs as text.
 

@@ -6,9 +6,12 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+
+import msgspec
 
 from pipeline import formats
 from pipeline.config import DEFAULT, OPTIONS
@@ -151,7 +154,7 @@ def _parity(path: Path) -> Parity | None:
             )
             for check in found["checks"]
         )
-        return Parity(
+        parity = Parity(
             bool(found["passed"]),
             float(found["tolerance"]),
             found["inputs"],
@@ -161,6 +164,7 @@ def _parity(path: Path) -> Parity | None:
             {v["name"]: {by: float(error) for by, error in v["relative"].items()} for v in found["values"]},
             {v["name"]: v["origin"] for v in found["values"]},
         )
+        return msgspec.convert(asdict(parity), Parity)  # which raises a ValueError where a type is wrong
 
 
 def _evidence(step: Json) -> Evidence:

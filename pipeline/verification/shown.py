@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import formats
+from pipeline.errors import InvalidInputError
 from pipeline.verification.evidence import FILE, words
 
 COLUMNS = ("checked by", "reads", "result", "values", "worst", "of output", "where")
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Return the verification in an output folder; None if there is none."""
+    """Return the verification in an output folder; None if there is none. Raises InvalidInputError if it is damaged."""
     path = folder / FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is damaged", why=str(error)) from error
 
 
 def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, float, str]]:

@@ -101,6 +101,17 @@ def test_a_damaged_verification_is_told_and_named(tmp_path: Path, text: str) -> 
     assert found.network is not None
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("worst_at", []), ("by", 5), ("why", {"a": 1}), ("status", None), ("series", ["a"])]
+)
+def test_a_verification_of_other_types_is_damaged(tmp_path: Path, field: str, value: object) -> None:
+    made = folder(tmp_path, residual(3))
+    found = json.loads((tmp_path / "verification.json").read_text())
+    found["checks"][0][field] = value
+    (tmp_path / "verification.json").write_text(json.dumps(found))
+    assert "verification.json is damaged" in made.report().no_parity
+
+
 def test_a_record_of_another_version_is_an_error(tmp_path: Path) -> None:
     made = folder(tmp_path, residual(3))
     del made.run["delivered"]

@@ -171,3 +171,15 @@ def test_a_program_hears_nothing_on_its_streams(place: Path) -> None:
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=240)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert sorted(path.name for path in place.glob("out-*/predict_net.pb")) == ["predict_net.pb"] * 3
+
+
+def test_a_shape_may_be_a_numpy_array(place: Path) -> None:
+    asked = {**ASKED, "inputs": np.array([2, 1, 32, 32])}
+    assert [stage.state for stage in torch2caffe2.plan(DEMO / "model.t7", **asked)] == ["run"] * 4
+
+
+def test_a_damaged_verification_is_told(place: Path) -> None:
+    made = converted(place, to="caffe", verify=False)
+    (made.output / "verification.json").write_text("[1")
+    with pytest.raises(torch2caffe2.InvalidInputError, match=r"verification\.json is damaged"):
+        torch2caffe2.Conversion.at(made.output)

@@ -90,6 +90,38 @@ def test_two_networks_are_compared_by_meaning(converted: Path) -> None:
     assert (same.same, same.numbers is not None) == (True, True)
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"limits": 5},
+        {"limits": [5]},
+        {"limits": "nodes=many"},
+        {"plugins": 5},
+        {"plugins": "a\0b"},
+        {"plugins": "\ud800"},
+        {"weights": np.zeros(3)},
+        {"root": 5},
+    ],
+)
+def test_a_setting_that_is_none_is_refused_by_its_name(asked: dict[str, Any]) -> None:
+    with pytest.raises(torch2caffe2.UsageError, match=rf"{next(iter(asked)).rstrip('s')}s? cannot be"):
+        torch2caffe2.open(MODEL, **asked)
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    for call in (torch2caffe2.open, torch2caffe2.scan, torch2caffe2.plan, torch2caffe2.convert):
+        with pytest.raises(torch2caffe2.PipelineError, match=r"failed|cannot be read"):
+            call("x" * 5000)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"tolerance": "x"}, {"tolerance": None}, {"seed": 0.5}, {"seed": None}, {"seed": -1}]
+)
+def test_networks_are_compared_up_to_a_number_with_a_seed(converted: Path, asked: dict[str, Any]) -> None:
+    with pytest.raises(torch2caffe2.UsageError, match="cannot be"):
+        torch2caffe2.diff(converted, converted, **asked)
+
+
 def test_what_is_not_there_is_refused_when_it_is_opened(tmp_path: Path, converted: Path) -> None:
     with pytest.raises(torch2caffe2.UsageError, match="cannot be read"):
         torch2caffe2.open(tmp_path / "nowhere.t7")
