@@ -234,9 +234,11 @@ def test_ctrl_c_before_or_without_a_run_is_told(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for name in ("exists", "is_file", "is_dir"):
-        monkeypatch.setattr(Path, name, interrupted)
-    said = program(command, program.model)
+    with monkeypatch.context() as patch:  # and not while pytest tells of a failure
+        for name in ("exists", "is_file", "is_dir"):
+            patch.setattr(Path, name, interrupted)
+        patch.setattr(os.path, "isdir", interrupted)
+        said = program(command, program.model)
     assert (said.code, said.err) == (130, "error: interrupted\n")
 
 
