@@ -6,7 +6,6 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ import msgspec
 from pipeline import formats
 from pipeline.config import DEFAULT, OPTIONS
 from pipeline.errors import InvalidInputError, PipelineError
-from pipeline.report.data import CheckRow, Evidence, File, Option, Parity, Report, Reproduction, RunSummary, StageRun
+from pipeline.report.data import File, Option, Parity, Report, Reproduction, RunSummary, StageRun
 from pipeline.report.network import network
 from pipeline.verification.evidence import FILE as VERIFICATION
 from pipeline.verification.evidence import words
@@ -137,38 +136,39 @@ def _parity(path: Path) -> Parity | None:
     with _sound(path):
         found = json.loads(text)
         checks = tuple(
-            CheckRow(
-                by=check["by"],
-                reads=check["reads"],
-                series=check.get("series", check["by"]),
-                independent=bool(check["independent"]),
-                binding=bool(check["binding"]),
-                status=check["status"],
-                values=int(check["values"]),
-                relative=float(check["relative"]),
-                to_largest=float(check.get("to_largest", 0.0)),
-                worst_at=check["worst_at"],
-                diverges_at=check["diverges_at"],
-                diverges_in=check["diverges_in"],
-                why=check["why"],
-            )
+            {
+                "by": check["by"],
+                "reads": check["reads"],
+                "series": check.get("series", check["by"]),
+                "independent": bool(check["independent"]),
+                "binding": bool(check["binding"]),
+                "status": check["status"],
+                "values": int(check["values"]),
+                "relative": float(check["relative"]),
+                "to_largest": float(check.get("to_largest", 0.0)),
+                "worst_at": check["worst_at"],
+                "diverges_at": check["diverges_at"],
+                "diverges_in": check["diverges_in"],
+                "why": check["why"],
+            }
             for check in found["checks"]
         )
-        parity = Parity(
-            bool(found["passed"]),
-            float(found["tolerance"]),
-            found["inputs"],
-            tuple(_evidence(step) for step in found.get("evidence", ())),
-            tuple(found.get("unheard", ())),
-            checks,
-            {v["name"]: {by: float(error) for by, error in v["relative"].items()} for v in found["values"]},
-            {v["name"]: v["origin"] for v in found["values"]},
-        )
-        return msgspec.convert(asdict(parity), Parity)  # which raises a ValueError where a type is wrong
+        parity = {
+            "passed": bool(found["passed"]),
+            "tolerance": float(found["tolerance"]),
+            "inputs": found["inputs"],
+            "evidence": tuple(_evidence(step) for step in found.get("evidence", ())),
+            "unheard": tuple(found.get("unheard", ())),
+            "checks": checks,
+            "values": {v["name"]: {by: float(error) for by, error in v["relative"].items()} for v in found["values"]},
+            "origins": {v["name"]: v["origin"] for v in found["values"]},
+        }
+        return msgspec.convert(parity, Parity)  # which raises a ValueError where a type is wrong
 
 
-def _evidence(step: Json) -> Evidence:
-    return Evidence(step["step"], step["state"], tuple(witness["by"] for witness in step["by"]), words(step))
+def _evidence(step: Json) -> Json:
+    by = tuple(witness["by"] for witness in step["by"])
+    return {"step": step["step"], "state": step["state"], "by": by, "words": words(step)}
 
 
 def _reproduction(run: Json, versions: Mapping[str, str]) -> Reproduction:
