@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,6 +52,17 @@ def allocating_less_than(size: int) -> Iterator[None]:
     finally:
         tracemalloc.stop()
     assert peak < size
+
+
+@contextmanager
+def taking_less_than(seconds: float) -> Iterator[None]:
+    """Check that what runs in the block takes this process less than so many seconds of processor time.
+
+    A busy or slow machine makes three times as much of it: choose at least five times what it takes.
+    """
+    began = time.process_time()
+    yield
+    assert time.process_time() - began < seconds
 
 
 def digested(path: Path) -> Digested:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from pipeline.report.layout import GAP, Edge, Layout, Point
 
@@ -22,7 +23,8 @@ def in_columns(drawn: Layout, sizes: Sizes, edges: Sequence[Edge]) -> Layout:
     if not drawn.centres:
         return drawn
     pieces = _pieces(drawn, edges)
-    ways = [_set(drawn, sizes, edges, _columns(drawn, pieces, count)) for count in range(1, MOST + 1)]
+    broken = [_columns(drawn, pieces, count) for count in range(1, MOST + 1)]
+    ways = [_set(drawn, sizes, edges, columns) for columns, _ in groupby(broken)]  # few pieces break in few ways
     return min(ways, key=lambda way: max(1.0, way.width / PAGE[0], way.height / PAGE[1]))
 
 
