@@ -23,7 +23,7 @@ from pipeline.caffe.read import (
     unpooling,
     yolo,
 )
-from pipeline.caffe.read.network import inputs, outline, part, read, unsupported
+from pipeline.caffe.read.network import inputs, outline, part, read
 from pipeline.caffe.read.reader import READS
 
 __all__ = [
@@ -49,6 +49,5 @@ __all__ = [
     "regions",
     "shape",
     "unpooling",
-    "unsupported",
     "yolo",
 ]

@@ -76,13 +76,6 @@ def inputs(net: CaffeNet, *, given: Sequence[str] = (), keep_loss: bool = False)
     return tuple(top for layer in network.layers if is_source(layer) for top in layer.top if top not in network.idle)
 
 
-def unsupported(
-    net: CaffeNet, input_shapes: Mapping[str, Shape] | None = None, *, keep_loss: bool = False
-) -> tuple[Problem, ...]:
-    """Return all problems for which `read` would raise UnsupportedError. Needs no weights."""
-    return tuple(_walked(net, input_shapes or {}, keep_loss, ()).problems)
-
-
 def part(
     net: CaffeNet,
     input_shapes: Mapping[str, Shape] | None = None,
