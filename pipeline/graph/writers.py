@@ -66,10 +66,6 @@ class Writers(Registry[Callable[[Node[Any], B], None]], Generic[B]):
         name = node.operator.name
         return name in self and (name not in self._where or self._where[name](node, graph))
 
-    def always_has(self, name: str) -> bool:
-        """Return whether there is a writer for every node of an operator."""
-        return name in self and name not in self._where
-
     def write(self, graph: Graph, builder: Callable[[Graph], B]) -> tuple[Graph, B]:
         """Return a graph, expanded to nodes that have writers, and the builder into which they have written.
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,6 @@ from tests.verification.nets import network
 
 def told(found: Diff) -> list[tuple[str, str]]:
     return [(change.what, change.where) for change in found.changes]
-
-
-def with_node(graph: Graph, name: str, **changes: Any) -> Graph:
-    return replace(graph, nodes=tuple(replace(n, **changes) if n.name == name else n for n in graph.nodes))
 
 
 def test_a_network_is_the_same_as_itself() -> None:

@@ -39,13 +39,6 @@ def test_a_format_has_the_nodes_that_its_writers_are_for(operator: TopK | Relu, 
     assert writers().has(graph.nodes[0], graph) is known
 
 
-def test_a_writer_for_some_nodes_is_not_one_for_all() -> None:
-    found = writers()
-    assert not found.always_has("TopK")
-    found.writes(Relu)(lambda node, net: None)
-    assert found.always_has("Relu")
-
-
 def test_an_operator_has_one_writer() -> None:
     with pytest.raises(ValueError, match="TopK is registered twice"):
         writers().writes(TopK)(lambda node, net: None)

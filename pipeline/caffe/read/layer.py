@@ -192,12 +192,6 @@ class LayerReader:
         """Count all fields as used, even those that the schema lacks."""
         self._left = True
 
-    def leave(self, *names: str) -> None:
-        """Count all fields of the messages `names` as used."""
-        for name in names:
-            message = getattr(self._message, name)
-            self._used |= {f"{name}.{field.name}" for field in message.DESCRIPTOR.fields}
-
     def changes(self, name: str, fields: Sequence[str]) -> str:
         """Return those of the `fields` of the message `name` that are set, as text for a note."""
         message = getattr(self._message, name)
