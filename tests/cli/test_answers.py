@@ -64,7 +64,7 @@ def test_what_is_not_published_fails_the_test_that_prints_it() -> None:
             held(kind_of(["cache", "check"]), wrong)
 
 
-def test_a_command_that_prints_something_else_fails_its_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_prints_something_else_fails_its_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "examine", lambda *given: [Stray("x")])
     with pytest.raises(AssertionError, match="is not published"):
         app.run(["doctor", "--json"])

@@ -242,14 +242,14 @@ def test_ctrl_c_before_or_without_a_run_is_told(
     assert (said.code, said.err) == (130, "error: interrupted\n")
 
 
-def test_the_module_is_the_command(tmp_path: Path) -> None:
+def test_the_module_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "--version"], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.startswith("torch2caffe2 ")
 
 
-def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_stops_early_is_no_error() -> None:
     command = f"{sys.executable} -m pipeline --help | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.startswith("Usage: torch2caffe2")

@@ -182,7 +182,7 @@ def test_a_model_with_a_byte_changed_is_read_or_refused(tmp_path_factory, data):
         read_model(path)
 
 
-def test_weights_are_not_copied(tmp_path):
+def test_weights_are_not_copied():
     model = small()
     parts = files._parts(model, {})
     held = [part.array for part in parts if isinstance(part, splice.Floats)]

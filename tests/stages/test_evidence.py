@@ -31,9 +31,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("broken")
-def test_a_failed_verification_leaves_the_smallest_part_that_differs_and_names_its_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_verification_leaves_the_smallest_part_that_differs_and_names_its_path(tmp_path: Path) -> None:
     assert "LeakyRelu" in WRITES
     pair = nets.saved(nets.network(), tmp_path / "net")
     outcome = convert(pair / "deploy.prototxt", tmp_path / "out", weights=pair / "model.caffemodel")

@@ -25,7 +25,7 @@ def inputs(**shapes):
     return "".join(layers)
 
 
-def layer(kind, *bottoms, param="", tops=("y",), name="y", blobs=None, feeds=None, legacy=(), **shapes):
+def layer(kind, *bottoms, param="", tops=("y",), name="y", blobs=None, legacy=(), **shapes):
     """Return a network of one layer over inputs of these shapes, as a graph."""
     wires = "".join(f' bottom: "{each}"' for each in bottoms) + "".join(f' top: "{each}"' for each in tops)
     text = inputs(**shapes) + f'layer {{ name: "{name}" type: "{kind}"{wires} {param} }}'

@@ -64,7 +64,7 @@ def feeds(fields, images=1):
     return [numbers(images, 4 * BOXES * moves), confidences]
 
 
-def whole(given, images=1):
+def whole(given):
     """Add what only the priors look at, which is shapes."""
     return [*given, *(np.zeros(shape, np.float32) for shape in MAPS.values())]
 

@@ -193,7 +193,7 @@ def test_what_onnx_lacks_is_written_as_what_it_has(model, expected):
     assert types(model) == expected
 
 
-def test_what_cannot_be_written_is_named_with_all_else_that_cannot(monkeypatch):
+def test_what_cannot_be_written_is_named_with_all_else_that_cannot():
     class Riddle(Operator):
         name = "Riddle"
 
