@@ -72,7 +72,7 @@ def _record(runs: Sequence[Options], report: events.Reporter, command: Sequence[
 def do_all(
     work: Sequence[Job],
     report: events.Reporter,
-    executor: Executor | None = None,
+    executor: Executor | None,
     begin: Callable[[], None] = lambda: None,
 ) -> list[ModelResult]:
     """Do every job and return the results in the same order. A failure does not stop the others.

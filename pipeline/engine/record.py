@@ -236,7 +236,7 @@ def folders(folder: Path) -> tuple[Path, ...]:
     return tuple(inside) or (folder,)
 
 
-def to_resume(record: RunRecord, folder: Path, *, adopt: bool = False, stop_after: str = "") -> Options:
+def to_resume(record: RunRecord, folder: Path, *, adopt: bool, stop_after: str = "") -> Options:
     """Return the options for resuming a run. A run that stopped where `stop_after` said now goes to its end.
 
     Missing files are searched for at their old place relative to the output folder.

@@ -161,7 +161,7 @@ class JsonLines:
 class EventLog:
     """Writes a log of events, without progress, to the output folder of each run. A full disk only stops the log."""
 
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, Path] = field(init=False, default_factory=dict)
 
     def __call__(self, event: events.Event) -> None:
         """Append one event to the log of its run."""

@@ -147,7 +147,7 @@ def tree_table(inventory: Inventory) -> TextTable:
     return TextTable(inventory.title, columns, tuple(rows), (_total(inventory), *inventory.notes), depths)
 
 
-def layer_table(part: Part, *, with_statistics: bool = False) -> TextTable:
+def layer_table(part: Part, *, with_statistics: bool) -> TextTable:
     """Return a table of everything about one part."""
     rows: list[tuple[Cell, ...]] = [("type", part.kind)]
     rows += [("from", part.origin)] if part.origin else []
@@ -217,7 +217,7 @@ def as_json(inventory: Inventory, parts: Sequence[Part], *, with_statistics: boo
     }
 
 
-def part_json(part: Part, *, with_statistics: bool = False) -> dict[str, Any]:
+def part_json(part: Part, *, with_statistics: bool) -> dict[str, Any]:
     """Return a part as JSON values."""
     known = part.measure
     return {

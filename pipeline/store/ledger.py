@@ -63,7 +63,7 @@ def vouch(*runs: tuple[Options, str]) -> None:
             _write(facts)
 
 
-def vouched(folder: Path, mark: str = "") -> Harmful:
+def vouched(folder: Path, mark: str) -> Harmful:
     """Return the harmful options of this user's last run into `folder`, or with that `mark`, if recorded."""
     with suppress(OSError, PipelineError, ValueError):
         store = Store(default_root(), create=False)

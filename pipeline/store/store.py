@@ -280,7 +280,7 @@ def _make_shelf(shelf: Path) -> None:
             confirm(shelf.parent)
 
 
-def seal(folder: Path, known: Mapping[str, Digested] = _NONE) -> dict[str, dict[str, Any]]:
+def seal(folder: Path, known: Mapping[str, Digested]) -> dict[str, dict[str, Any]]:
     """Make the files of a folder read-only, and return their digests and sizes by name.
 
     Raises ValueError for anything but plain files, and for a file with the name of the manifest; OSError for a file

@@ -92,7 +92,7 @@ def _walked(
     input_shapes: Mapping[str, Shape],
     keep_loss: bool,
     cut: Sequence[str],
-    until: Sequence[str] = (),
+    until: Sequence[str],
 ) -> _Walk:
     """Read every layer of the part before the cuts; with "auto", cut more until no layer of the part is refused."""
     network = deployed(net, READS, input_shapes, keep_loss)

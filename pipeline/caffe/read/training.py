@@ -58,7 +58,7 @@ def is_source(layer: LayerParameter) -> bool:
     return bool(layer.top) and not layer.bottom and layer.type not in _CONSTANTS
 
 
-def deployed(net: CaffeNet, known: Collection[str], given: Collection[str] = (), keep_loss: bool = False) -> Deployed:
+def deployed(net: CaffeNet, known: Collection[str], given: Collection[str], keep_loss: bool) -> Deployed:
     """Return a network without what only training needs; with `keep_loss`, only without layers that write files.
 
     `known` are the types that have readers. Blobs in `given` are inputs, so that the layers that make them are dropped.

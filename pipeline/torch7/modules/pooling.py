@@ -18,10 +18,10 @@ def windows(size: int, kernel: int, stride: int, pad: int, ceil: bool, clip: boo
     return count - 1 if clip and (count - 1) * stride >= size + pad else count
 
 
-def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None = None) -> Ints:
+def end_pads(m: Module, x: Value, net: Lowering, axes: str, ceil: bool, always_clip: bool | None) -> Ints:
     """Return the pads at the end of each axis with which exactly Torch's windows fit.
 
-    Torch clips on all axes if any is padded; `always_clip` overrides this.
+    Torch clips on all axes if any is padded, unless `always_clip` says otherwise.
     """
     kernel, strides, pads = along(m, "k", axes), along(m, "d", axes, 1), begin_pads(m, axes)
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, along(m, "dilation", axes, 1), strict=True)]

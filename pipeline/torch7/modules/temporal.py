@@ -10,7 +10,7 @@ from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, module, refused
 
 
-def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int = 0) -> tuple[Value, int]:
+def frames(m: Module, x: Value, net: Lowering, kernel: int, stride: int, padding: int) -> tuple[Value, int]:
     """Return the frames of every window side by side, (N, T, F) to (N, windows, blocks * stride * F), and `blocks`.
 
     Frames are taken in blocks of `stride`, so the last block may contain some that are beyond the window.

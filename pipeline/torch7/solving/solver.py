@@ -26,7 +26,7 @@ from pipeline.torch7.solving.solution import Free, Solution
 _ROUNDS = 60  # repairs in a row
 
 
-def solve(root: Module, checkpoint: LuaValue = None, mode: Mode = PLAIN) -> Solution:
+def solve(root: Module, checkpoint: LuaValue, mode: Mode = PLAIN) -> Solution:
     """Infer the shape of the input of a network whose classes are all known. `checkpoint` is everything in its file.
 
     Raises InvalidInputError for a damaged module.
