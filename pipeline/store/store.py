@@ -267,7 +267,7 @@ def existing(root: Path | None) -> Store:
     """
     if root is not None and root.absolute() != default_root():
         with on_machine("opening the store", root):
-            if not mark.require(root, FORMAT, FOLDERS):
+            if mark.vacant(root):
                 raise UsageError(f"there is no store at {root}", advice="a conversion with --store makes one")
     return opened(root)
 
