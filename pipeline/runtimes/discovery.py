@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.errors import MachineError, UsageError
 from pipeline.runtimes import programs
-from pipeline.runtimes.runtime import Missing, Runtime, version_of
+from pipeline.runtimes.runtime import Missing, Runtime, trusted, version_of
 
 NOBODY = "none"
 _HERE = "this Python"
@@ -28,10 +28,6 @@ class Recipe:
     python: str
     version: str
     packages: tuple[str, ...]
-
-
-def _believed(reads: str, files: Mapping[str, Path]) -> str:
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class Program:
     pads_shapes: bool = False
     opinions: tuple[str, ...] = ()
     executes: bool = False
-    doubt: Callable[[str, Mapping[str, Path]], str] = _believed
+    doubt: Callable[[str, Mapping[str, Path]], str] = trusted
 
     @property
     def ways(self) -> list[Recipe]:

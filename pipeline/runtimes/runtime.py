@@ -29,8 +29,8 @@ else:
 _SERVE = Path(__file__).with_name("serve.py")
 
 
-def trusted(files: Mapping[str, Path]) -> str:
-    """Return "": there is no doubt about any files."""
+def trusted(*asked: object) -> str:
+    """Return "", whatever is asked: there is no doubt about any files."""
     return ""
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # Fields that are not listed: those that are shown as parts, and those that only training or the last run left there.
 _NOT_ATTRIBUTES = frozenset({"modules", "output", "gradInput", "gradWeight", "gradBias", "_type", "train"})
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "v", "g")
-SHOWN = 16  # entries of a table that are listed
 
 
 def inventory(path: Path, inputs: Sequence[str] = (), root: str = "") -> Inventory:
@@ -121,6 +120,7 @@ def _attributes(module: TorchObject) -> Iterator[tuple[str, Any]]:
 
 def _plain(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - any Lua value
     """Return a field as a JSON value: of tables the first entries, of tensors their type and size."""
+    from pipeline.torch7.contents import SHOWN
     from pipeline.torch7.objects import Table, Tensor, describe
 
     if value is None or isinstance(value, bool | int | float | str):
