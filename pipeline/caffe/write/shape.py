@@ -29,7 +29,7 @@ from pipeline.graph.operators import (
     Unsqueeze,
 )
 from pipeline.graph.operators.checks import positive_axes
-from pipeline.graph.operators.shape import slice_bounds
+from pipeline.graph.operators.slicing import slice_bounds
 from pipeline.graph.values import Node
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.graph.operators.checks import check_float, check_rank, common_dtype, positive_axis
 from pipeline.graph.operators.operator import Operator, ShapeError, operator
-from pipeline.graph.operators.shape import ANY
+from pipeline.graph.operators.slicing import ANY
 from pipeline.graph.values import TensorType, Value
 from pipeline.lazy import LazyModule
 

@@ -24,7 +24,7 @@ from pipeline.graph.operators import (
     Unsqueeze,
 )
 from pipeline.graph.operators.checks import positive_axes, positive_axis
-from pipeline.graph.operators.shape import slice_bounds
+from pipeline.graph.operators.slicing import slice_bounds
 from pipeline.graph.operators.windows import torch_padding
 from pipeline.graph.values import Node, Shape
 from pipeline.pytorch.code import Bracket, Code, call, code, index, infix, method, sequence
