@@ -13,7 +13,7 @@ from pipeline.graph.budget import Budget
 from pipeline.graph.neutral import GRAPH_FILE, WEIGHTS_FILE
 from pipeline.graph.operators import OPERATORS
 from pipeline.graph.safetensors import is_shape, parse_json, read_tensors, write_tensors
-from pipeline.graph.values import Attribute, Graph, Node, Origin, Value
+from pipeline.graph.values import DTYPES, Attribute, Graph, Node, Origin, Value
 from pipeline.wire.digest import Digested
 from pipeline.wire.mapped import map_file, reading
 from pipeline.wire.progress import Progress, no_progress
@@ -23,7 +23,6 @@ FORMAT = "torch2caffe2 graph"
 VERSION = 1
 
 NONFINITE = ("inf", "-inf", "nan")  # which JSON numbers cannot express
-DTYPES = ("float32", "int64", "bool")
 
 
 def write(graph: Graph, folder: Path, progress: Progress = no_progress) -> dict[str, Digested]:

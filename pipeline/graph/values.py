@@ -27,6 +27,7 @@ Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
 
 _BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
+DTYPES = tuple(_BYTES)
 
 
 class TensorType(NamedTuple):

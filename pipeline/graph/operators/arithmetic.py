@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.graph.operators.checks import broadcast, check_float, common_dtype
 from pipeline.graph.operators.operator import Operator, ShapeError, operator
-from pipeline.graph.values import Node, TensorType, Value
+from pipeline.graph.values import DTYPES, Node, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Cast(Operator):
     keeps_indices = True
 
     def infer(self, x: Value) -> TensorType:
-        if self.to not in ("float32", "int64", "bool"):
+        if self.to not in DTYPES:
             raise ShapeError(f"cannot cast {x.dtype} to {self.to!r}")
         return TensorType(x.shape, self.to)
 

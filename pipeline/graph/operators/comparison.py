@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.graph.operators.checks import broadcast, check_float, common_dtype
 from pipeline.graph.operators.operator import Operator, operator
-from pipeline.graph.values import TensorType, Value
+from pipeline.graph.values import DTYPES, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Equal(Comparison):
     """y = a == b."""
 
     commutes = True
-    dtypes = ("float32", "int64", "bool")
+    dtypes = DTYPES
 
     def evaluate(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.eq(a, b)
@@ -113,7 +113,7 @@ class Where(Operator):
 
     def infer(self, condition: Value, a: Value, b: Value) -> TensorType:
         common_dtype(condition, allowed=("bool",))
-        dtype = common_dtype(a, b, allowed=("float32", "int64", "bool"))
+        dtype = common_dtype(a, b, allowed=DTYPES)
         return TensorType(broadcast(condition.shape, a.shape, b.shape), dtype)
 
     def evaluate(self, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:

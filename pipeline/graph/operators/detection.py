@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.graph.operators.checks import check_float, check_rank, common_dtype, positive_axis
 from pipeline.graph.operators.operator import Operator, ShapeError, operator
-from pipeline.graph.operators.slicing import ANY
 from pipeline.graph.values import TensorType, Value
 from pipeline.lazy import LazyModule
 
@@ -98,7 +97,6 @@ class Compress(Operator):
     keeps_indices = True
 
     def infer(self, x: Value, condition: Value) -> TensorType:
-        common_dtype(x, allowed=ANY)
         common_dtype(condition, allowed=("bool",))
         if condition.shape != (x.shape[positive_axis(self.axis, x.rank)],):
             raise ShapeError(f"a condition of shape {condition.shape} for axis {self.axis} of {x.shape}")

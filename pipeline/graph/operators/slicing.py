@@ -9,7 +9,7 @@ from pipeline.graph.operators.checks import broadcast, common_dtype, positive_ax
 from pipeline.graph.operators.operator import Ints, Operator, ShapeError, operator
 from pipeline.graph.operators.shape import Moving
 from pipeline.graph.operators.windows import torch_padding
-from pipeline.graph.values import Node, TensorType, Value
+from pipeline.graph.values import DTYPES, Node, TensorType, Value
 from pipeline.lazy import LazyModule
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 else:
     torch = LazyModule("torch")
-
-ANY = ("float32", "int64", "bool")
 
 
 @operator
@@ -34,7 +32,7 @@ class Concat(Operator):
     def infer(self, *xs: Value) -> TensorType:
         if not xs:
             raise ShapeError("needs one or more inputs")
-        dtype = common_dtype(*xs, allowed=ANY)
+        dtype = common_dtype(*xs, allowed=DTYPES)
         first = xs[0].shape
         axis = positive_axis(self.axis, len(first))
         others = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from pipeline.graph.operators import ShapeError
+from pipeline.graph.values import DTYPES
 from tests.graph.operators.apply import apply, close, examples
 from tests.support import numbers
 
@@ -78,7 +79,7 @@ def test_max_gives_nan_where_an_input_is_nan() -> None:
     assert np.isnan(apply("Max", x, np.zeros(2, np.float32))).tolist() == [True, False]
 
 
-@given(st.sampled_from(["float32", "int64", "bool"]), st.sampled_from(["float32", "int64", "bool"]))
+@given(st.sampled_from(DTYPES), st.sampled_from(DTYPES))
 def test_casts_truncate_to_integers_and_compare_with_zero_for_bools(source: str, target: str) -> None:
     x = np.array([-1.9, -0.5, 0, 0.5, 2]).astype(source)
     assert apply("Cast", x, to=target).tolist() == x.astype(target).tolist()
