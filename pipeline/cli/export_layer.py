@@ -43,8 +43,8 @@ def export_layer(
     from pipeline.report.words import plural
     from pipeline.verification import export, feeds
 
-    if bool(layer) == bool(first or last) or (not layer and not (first and last)):
-        raise UsageError("no layer was named", advice="--layer NAME, or --from NAME --to NAME")
+    if (bool(layer), bool(first), bool(last)) not in ((True, False, False), (False, True, True)):
+        raise UsageError("name a layer, or both ends of a span", advice="--layer NAME, or --from NAME --to NAME")
     graph = load(Location(path, weights, tuple(inputs or ()), root))
     given = feeds.read_reference(reference, graph) if reference else feeds.random_inputs(graph, seed)
     found = export.piece(graph, layer or first, layer or last, given)

@@ -33,7 +33,7 @@ from pipeline.stages.discovery import discover
 from pipeline.stages.stage import Stage
 from pipeline.store import ledger
 from pipeline.store.machine import on_machine
-from pipeline.store.store import FOLDERS, Store, default_root
+from pipeline.store.store import FOLDERS, Store, default_root, opened
 from pipeline.wire.paths import canonical
 
 __all__ = ["Outcome", "refused", "resume", "run", "wait"]
@@ -62,8 +62,7 @@ def run(
     root = options.store or default_root()
     _refuse_inside(options.output, root)
     with ExitStack() as stack:
-        with on_machine("opening the store", root):
-            store = Store(root)
+        store = opened(root)
         _make_folder(options.output)
         stack.enter_context(guards.only_one(options.output))
         _refuse_places(options)
