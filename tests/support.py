@@ -109,6 +109,11 @@ def convert(model: Path, output: Path, **typed: object) -> runner.Outcome:
     return runner.run(options, lambda event: None)
 
 
+def states(outcome: runner.Outcome) -> dict[str, str]:
+    """Return the state in which a run left each stage, by name."""
+    return {stage.name: stage.state for stage in outcome.record.stages}
+
+
 def edit(path: Path, data: bytes) -> None:
     """Replace a file as editors do: by a new file under the old name."""
     path.unlink()

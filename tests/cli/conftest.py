@@ -11,6 +11,9 @@ import pytest
 from pipeline.cli.app import run
 from pipeline.engine import planner, runner
 from tests.engine.fakes import STAGES, TORCH
+from tests.inspection.conftest import run_folder
+
+__all__ = ["run_folder"]
 
 
 @dataclass

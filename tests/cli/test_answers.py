@@ -20,7 +20,6 @@ from pipeline.store.store import Store
 from tests.cli.conftest import Program
 from tests.engine.fakes import EMIT, IMPORT, TRANSLATE
 from tests.published import held, kind_of
-from tests.verification import nets
 
 
 @dataclass(frozen=True)
@@ -70,11 +69,6 @@ def test_a_command_that_prints_something_else_fails_its_test(monkeypatch: pytest
         app.run(["doctor", "--json"])
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return nets.saved(nets.network(), tmp_path_factory.mktemp("run"))
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -94,11 +88,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_what_is_said_of_a_network_is_as_published(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
-    command, *more = (word.format(folder=folder, out=tmp_path / "out.zip") for word in words)
+    command, *more = (word.format(folder=run_folder, out=tmp_path / "out.zip") for word in words)
     place = more.pop() if command == "operators" else ""
-    path = folder / "graph.json" if command in ("lineage", "operators") else folder
+    path = run_folder / "graph.json" if command in ("lineage", "operators") else run_folder
     run([command, *([place] if place else []), str(path), *more, "--json"])
     assert isinstance(json.loads(capsys.readouterr().out), list | dict)
 

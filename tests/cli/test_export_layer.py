@@ -6,20 +6,14 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.app import run
-from tests.verification import nets
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return nets.saved(nets.network(), tmp_path_factory.mktemp("run"))
 
 
 def test_a_layer_becomes_a_network_that_can_be_converted_and_verified(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH2CAFFE2_STORE", str(tmp_path / "store"))
     small = tmp_path / "small"
-    assert run(["export-layer", str(folder), "--layer", "conv", "--output", str(small)]) == 0
+    assert run(["export-layer", str(run_folder), "--layer", "conv", "--output", str(small)]) == 0
     assert capsys.readouterr().out == f"{small}\n"
     words = [
         "--weights",
@@ -37,11 +31,11 @@ def test_a_layer_becomes_a_network_that_can_be_converted_and_verified(
 
 @pytest.mark.parametrize("file", ["graph.json", "deploy.prototxt", "predict_net.pb"])
 def test_a_span_is_cut_out_of_every_format(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
 ) -> None:
     words = [
         "export-layer",
-        str(folder / file),
+        str(run_folder / file),
         "--from",
         "act",
         "--to",
@@ -59,16 +53,16 @@ def test_a_span_is_cut_out_of_every_format(
 
 
 @pytest.mark.parametrize("words", [[], ["--from", "act"], ["--layer", "act", "--to", "pool"]])
-def test_which_layers_are_meant_must_be_clear(folder: Path, tmp_path: Path, words: list[str]) -> None:
-    assert run(["export-layer", str(folder), "-o", str(tmp_path / "small"), *words]) == 2
+def test_which_layers_are_meant_must_be_clear(run_folder: Path, tmp_path: Path, words: list[str]) -> None:
+    assert run(["export-layer", str(run_folder), "-o", str(tmp_path / "small"), *words]) == 2
     assert not (tmp_path / "small").exists()
 
 
 @pytest.mark.parametrize("name", ["small", "small.zip"])
 def test_a_link_that_leads_nowhere_is_not_written_through(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / name).symlink_to(tmp_path / "elsewhere")
-    assert run(["export-layer", str(folder), "--layer", "conv", "-o", str(tmp_path / name)]) == 2
+    assert run(["export-layer", str(run_folder), "--layer", "conv", "-o", str(tmp_path / name)]) == 2
     assert "exists already" in capsys.readouterr().err
     assert not (tmp_path / "elsewhere").exists()

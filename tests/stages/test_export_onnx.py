@@ -8,21 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.engine.runner import Outcome
 from pipeline.graph import serialization
 from pipeline.graph.builder import Builder
 from pipeline.graph.evaluation import run
 from pipeline.graph.format import Source
 from pipeline.graph.values import Origin
 from pipeline.onnx.format import ONNX
-from tests.support import ONNX_RUNTIMES, convert, edit
+from tests.support import ONNX_RUNTIMES, convert, edit, states
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 TO_ONNX = {"inputs": ("2x1x32x32",), "to": ("onnx",), "verify": False}
-
-
-def states(outcome: Outcome) -> dict[str, str]:
-    return {stage.name: stage.state for stage in outcome.record.stages}
 
 
 def computes_as_torch7(folder: Path) -> None:

@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 
 from pipeline.engine import runner
-from pipeline.engine.runner import Outcome
 from pipeline.errors import UsageError
 from pipeline.runtimes.runtime import Runtime
-from tests.support import PYTORCHES, convert, edit
+from tests.support import PYTORCHES, convert, edit, states
 
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 TEXT = Path(__file__).parents[1] / "data" / "torch7" / "textcnn_kim"
 TO_PYTORCH = {"inputs": ("2x1x32x32",), "to": ("pytorch",), "verify": False}
-
-
-def states(outcome: Outcome) -> dict[str, str]:
-    return {stage.name: stage.state for stage in outcome.record.stages}
 
 
 def check_of(folder: Path) -> dict[str, Any]:

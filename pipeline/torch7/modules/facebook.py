@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.graph.operators import Conv, Gemm, ReduceL2
+from pipeline.graph.operators import Conv, ReduceL2
 from pipeline.graph.values import Value
 from pipeline.torch7.lowering import Lowering
 from pipeline.torch7.module import Module, TorchValue, module
 from pipeline.torch7.modules.activation import prelu
 from pipeline.torch7.modules.arithmetic import repeated
+from pipeline.torch7.modules.linear import features, linear
 from pipeline.torch7.modules.resizing import nearest
 from pipeline.torch7.modules.temporal import convolve
 
@@ -67,11 +68,10 @@ def l2_normalize(m: Module, x: Value, net: Lowering) -> Value:
     return net.add("Div", x, net.add(ReduceL2(axes=(x.rank - 1,), keepdims=1), x, part="norm"))
 
 
-@module("fbnn.NormalizedLinearNoBias", "nn.LinearNB", "nn.LinearNoBackprop", rank=2)
-def linear(m: Module, x: Value, net: Lowering) -> Value:
+@module("fbnn.NormalizedLinearNoBias", "nn.LinearNB", "nn.LinearNoBackprop", rank=2, sizes=features)
+def evaluated_linear(m: Module, x: Value, net: Lowering) -> Value:
     """In evaluation a Linear, whose bias may be missing."""
-    bias = m.array("bias")
-    return net.add(Gemm(transB=1), x, net.weight(m.weight()), None if bias is None else net.weight(bias, "bias"))
+    return linear(m, x, net)
 
 
 @module("nn.Upsample", rank=4)
