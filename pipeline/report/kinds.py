@@ -19,7 +19,13 @@ MARKS = {
     "shape": "M-4.8 4h6l3.6 -8h-6z",
     "other": "M-4.8 -2.2h9.6v4.4h-9.6z",
 }
-_OF_FAMILIES = {"matrix": "linear", "reduction": "pooling", "comparison": "arithmetic", "resize": "shape"}
+_OF_FAMILIES = {
+    "matrix": "linear",
+    "reduction": "pooling",
+    "comparison": "arithmetic",
+    "resize": "shape",
+    "slicing": "shape",
+}
 
 
 def kind(layer: LayerRow) -> str:

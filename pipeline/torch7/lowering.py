@@ -241,8 +241,12 @@ class Lowering:
         )
 
     def misfit(self, expected: str, x: TorchValue, items: int = 0) -> NoReturn:
-        """Raise Misfit: an input does not fit the current module, which needs a table if `items` is not 0."""
-        self._check(x)
+        """Raise Misfit: an input does not fit the current module, which needs a table if `items` is not 0.
+
+        Raises Poisoned instead if the input comes from a module that was refused.
+        """
+        if any(leaf is POISON for leaf in leaves(x)):
+            raise Poisoned
         what = f"{self._module.origin} expects {expected}, and is given {spell(x)}"
         raise Misfit(what, self._module, x, items=items)
 
@@ -253,10 +257,6 @@ class Lowering:
             return error
         what = f"{module.origin} does not fit an input of {spell(x)}"
         return Misfit(what, module, x, str(error).removeprefix(f"{module.origin}: "))
-
-    def _check(self, x: TorchValue | None) -> None:
-        if any(leaf is POISON for leaf in leaves(x)):
-            raise Poisoned
 
     def afford(self, *shape: int) -> None:
         """Raise OverBudget if a tensor of this shape would be too large."""
