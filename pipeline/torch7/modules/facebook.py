@@ -69,7 +69,7 @@ def l2_normalize(m: Module, x: Value, net: Lowering) -> Value:
 
 
 @module("fbnn.NormalizedLinearNoBias", "nn.LinearNB", "nn.LinearNoBackprop", rank=2, sizes=features)
-def evaluated_linear(m: Module, x: Value, net: Lowering) -> Value:
+def evaluated_linear(m: Module, x: Value, net: Lowering) -> TorchValue:
     """In evaluation a Linear, whose bias may be missing."""
     return linear(m, x, net)
 
