@@ -166,10 +166,15 @@ class Caffe(Format):
         return read(write(graph))
 
     def beside(self, path: Path) -> Mapping[str, Path]:
-        """Return the weights that are named as a run of this program, or custom, names those of a prototxt."""
+        """Return the weights that are named as a run of this program, or custom, names those of a prototxt.
+
+        Those of a `deploy` have any name, as in Caffe's own model zoo, if they are the only ones beside it.
+        """
         names = (_CAFFEMODEL, _HDF5, f"{path.stem}.caffemodel", f"{path.stem}.caffemodel.h5")
-        found = next((near for name in names if (near := path.with_name(name)) != path and near.is_file()), None)
-        return {"caffemodel": found} if found else {}
+        found = [near for name in names if (near := path.with_name(name)) != path and near.is_file()][:1]
+        if not found and path.stem == "deploy":
+            found = [near for near in path.parent.glob("*.caffemodel*") if near.is_file()]
+        return {"caffemodel": found[0]} if len(found) == 1 else {}
 
     def artifact(self, files: Mapping[str, Path]) -> Mapping[str, Path]:
         """Return a user's pair by the names of an artifact, where weights in HDF5 must end in .h5."""

@@ -62,6 +62,19 @@ def test_a_prototxt_of_a_folder_or_pattern_takes_the_weights_beside_it(program: 
     assert (alone.code, "convert net.prototxt --weights net.caffemodel" in alone.err) == (5, True)
 
 
+def test_a_deploy_prototxt_takes_the_only_weights_beside_it_whatever_their_name(program: Program) -> None:
+    folder = program.folder / "zoo"
+    folder.mkdir()
+    for name in ("deploy", "train_val"):
+        (folder / f"{name}.prototxt").write_text('name: "n"\n')
+    (folder / "bvlc_iter_9.caffemodel").write_bytes(b"\xa2\x06\x03\x0a\x01a")
+    said = program("plan", folder, "--json")
+    assert [model["model"] for model in said.data["models"]] == ["deploy"]
+    assert [Path(left["path"]).name for left in said.data["left_out"]] == ["train_val.prototxt"]
+    (folder / "bvlc_iter_8.caffemodel").write_bytes(b"\xa2\x06\x03\x0a\x01a")
+    assert program("plan", folder).err.count("left out") == 2
+
+
 @pytest.mark.parametrize("command", ["convert", "scan", "plan"])
 def test_a_prototxt_of_a_folder_without_its_weights_is_left_out_with_a_word(
     program: Program, command: str, monkeypatch: pytest.MonkeyPatch
