@@ -183,7 +183,7 @@ def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN4
 
 def _folder(output: Path) -> File:
     """Return the absolute path of an output folder. Raises UsageError if it is no path."""
-    return config.checked({"output": output})["output"]
+    return File(config.checked({"output": output})["output"])
 
 
 def _ended(outcome: Outcome) -> Conversion:
