@@ -222,8 +222,8 @@ def checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises UsageError for an unknown option, or a value of a wrong type.
     """
-    here = Path.cwd()
-    return {option: toml.converted(option, value, _kind_of(option, 0), here) for option, value in values.items()}
+    found = {option: toml.converted(option, value, _kind_of(option, 0), Path()) for option, value in values.items()}
+    return {option: _map_paths(value, Path.absolute) for option, value in found.items()}
 
 
 def to_json(options: Options) -> dict[str, Any]:

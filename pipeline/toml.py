@@ -32,6 +32,7 @@ _NO_KEY = re.compile(
 )
 _LONG_KEY = re.compile(r"""(?<![\w"-])(?:[\w"-]++[ \t]*+\.[ \t]*+){16}""")
 _LARGEST = 1 << 20  # bytes of a file
+_BITS = 63  # of an integer, besides its sign
 _FAULTS = 100  # errors that are reported for one file
 _KEY = re.compile(r"""\s*["']?([\w-]+)["']?\s*=""")
 
@@ -127,8 +128,8 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
     import msgspec
 
     try:
-        return _with_paths(msgspec.convert(value, kind, dec_hook=as_path), folder)
-    except msgspec.ValidationError:
+        found = _with_paths(msgspec.convert(value, kind, dec_hook=as_path), folder)
+    except (msgspec.ValidationError, UnicodeError):  # the latter for surrogates
         is_section = option == "model" and isinstance(value, dict)
         why = f"{described(kind)} is expected"
         raise UsageError(
@@ -136,6 +137,9 @@ def converted(option: str, value: Any, kind: Any, folder: Path) -> Any:  # noqa:
             why=why if typing.get_origin(kind) is typing.Literal else f"{why}, not {_kind(value)}",
             advice="a model's own options stand below [[model]], in two brackets" if is_section else "",
         ) from None
+    if isinstance(found, int) and found.bit_length() > _BITS:
+        raise UsageError(f"{option} cannot be {shown(value)}", why=f"an integer has at most {_BITS} bits and a sign")
+    return found
 
 
 def as_path(wanted: type, value: object) -> object:
@@ -151,16 +155,20 @@ def _with_paths(value: Any, folder: Path) -> Any:  # noqa: ANN401 - any option
     return folder / value if isinstance(value, Path) else value
 
 
-def shown(value: Any) -> str:  # noqa: ANN401 - any value
-    """Return a value in the notation of TOML.
+def shown(value: Any, levels: int = 4) -> str:  # noqa: ANN401 - any value
+    """Return a value in the notation of TOML, with "..." for lists and tables that are nested deeper than `levels`.
 
     >>> shown(True), shown("x"), shown([1.0, "a"]), shown({"seed": float("inf")})
     ('true', '"x"', '[1.0, "a"]', '{seed = inf}')
     """
+    if isinstance(value, Mapping | list | tuple) and levels == 0:
+        return "..."
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {shown(item, levels - 1)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(shown, value)) + "]"
+        return "[" + ", ".join(shown(item, levels - 1) for item in value) + "]"
+    if isinstance(value, int) and value.bit_length() > _BITS:
+        return f"{value:#x}"  # Python does not write very many decimal digits
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | int | float | str) else f'"{value}"'
@@ -184,12 +192,14 @@ def described(kind: Any) -> str:  # noqa: ANN401 - any type
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - any TOML value
     """Return the name of a value's type, and for an array the types of its items."""
-    other = "date or time" if isinstance(value, date | time) else type(value).__name__  # the latter in calls
-    name = next((name for known, name in _KINDS if isinstance(value, known)), other)
     if isinstance(value, list) and value:
-        held = list(dict.fromkeys(_kind(item).rpartition(" ")[2] for item in value))
-        return f"an array of {' and '.join(f'{each}s' for each in held)}"
-    return _with_article(name)
+        return f"an array of {' and '.join(f'{each}s' for each in dict.fromkeys(map(_type, value)))}"
+    return _with_article(_type(value))
+
+
+def _type(value: Any) -> str:  # noqa: ANN401 - any TOML value
+    other = "date or time" if isinstance(value, date | time) else type(value).__name__  # the latter in calls
+    return next((name for known, name in _KINDS if isinstance(value, known)), other)
 
 
 def _with_article(name: str) -> str:

@@ -190,6 +190,9 @@ def test_a_file_that_is_too_large_or_all_wrong_is_not_read_to_its_end(tmp_path: 
         ("tolerance = 1979-05-27", "a float is expected, not a date or time", ""),
         ("weights_format = 'h5'", '"protobuf" or "hdf5" is expected', ""),
         ("to = []\nwithout = [[]]", "an array of strings is expected, not an array of arrays", ""),
+        ("without = [['a']]", "an array of strings is expected, not an array of arrays", ""),
+        (f"seed = 0x{'f' * 5000}", "an integer has at most 63 bits", ""),
+        (f"without = [0x{'f' * 5000}]", "an array of strings is expected, not an array of integers", ""),
     ],
 )
 def test_a_value_of_another_type_is_told_with_the_one_that_is_expected(

@@ -39,10 +39,12 @@ class Conversion:
     def at(cls, output: Path) -> Conversion:
         """Return the conversion in an output folder. Raises UsageError if there is none."""
         from pipeline.engine import record
+        from pipeline.store.machine import on_machine
         from pipeline.verification import shown
 
-        folder = File(output).absolute()
-        return cls(folder, record.load(folder), shown.read(folder))
+        with on_machine("reading the output folder", File()):
+            folder = _folder(output)
+            return cls(folder, record.load(folder), shown.read(folder))
 
     @property
     def files(self) -> dict[str, File]:
@@ -114,8 +116,9 @@ def resume(
     from pipeline.engine.uploads import uploading
     from pipeline.store.machine import on_machine
 
-    folder = output.output if isinstance(output, Conversion) else File(output).absolute()
-    changes = config.checked(as_options(settings))
+    with on_machine("the conversion", File()):
+        folder = output.output if isinstance(output, Conversion) else _folder(output)
+        changes = config.checked(as_options(settings))
     last = changes.pop("stop_after", "")
     with on_machine("the conversion", folder), uploading(changes.get("remote_store", ""), progress) as report:
         return _ended(runner.resume(folder, report, adopt=adopt, stop_after=last, changes=changes, trust=trust))
@@ -144,8 +147,11 @@ def plan(
     "fetch" means that the remote store has it. Nothing is made. Raises UsageError for invalid arguments.
     """
     from pipeline.engine import planner
+    from pipeline.store.machine import on_machine
 
-    return planner.plan(_options(model, to=to, inputs=inputs, output=output, **settings))
+    options = _options(model, to=to, inputs=inputs, output=output, **settings)
+    with on_machine("planning", options.output):
+        return planner.plan(options)
 
 
 def scan(
@@ -171,8 +177,13 @@ def _options(model: Model | Path, **asked: Any) -> config.Options:  # noqa: ANN4
         known = {"model": source.path, "weights": next(iter(beside), None), "limits": model.limits}
         known |= {name: getattr(model.location, name) for name in ("inputs", "root", "plugins")}
         known = {name: value for name, value in known.items() if value}
-    with on_machine("the conversion", File.cwd()):
+    with on_machine("the conversion", File()):
         return config.of_call(as_options(known | given(asked)))
+
+
+def _folder(output: Path) -> File:
+    """Return the absolute path of an output folder. Raises UsageError if it is no path."""
+    return File(config.checked({"output": output})["output"])
 
 
 def _ended(outcome: Outcome) -> Conversion:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from pipeline import config, formats
+from pipeline import config, formats, toml
 from pipeline.errors import UsageError
 from pipeline.graph import budget
 from torch2caffe2.settings import Inputs, Path, Shape, as_options, given, input_specs
@@ -72,19 +72,17 @@ class Model:
         """Return the outputs by name; with `every`, all values of the graph, in order.
 
         `inputs` is an array, or several, in order or by name. If the model was opened without shapes, those of the
-        arrays are used. PyTorch computes the values in float32. Raises UsageError if the inputs do not fit the network,
-        and as `graph`.
+        arrays are used. PyTorch computes the values in float32. Raises UsageError if the inputs are not arrays of
+        numbers or do not fit the network, and as `graph`.
         """
-        import numpy as np
-
         from pipeline.graph import evaluation
 
         feeds: dict[str, Array] | list[Array]
         if isinstance(inputs, Mapping):
-            feeds = {name: np.asarray(array) for name, array in inputs.items()}
+            feeds = {name: _array(array) for name, array in inputs.items()}
             graph = self._graph_for({name: array.shape for name, array in feeds.items()})
         else:
-            feeds = [np.asarray(array) for array in ([inputs] if hasattr(inputs, "shape") else inputs)]
+            feeds = [_array(array) for array in (inputs if isinstance(inputs, Sequence) else [inputs])]
             graph = self._graph_for([array.shape for array in feeds])
         if every:
             return {value.name: array for value, array in evaluation.evaluate(graph, feeds)}
@@ -115,6 +113,19 @@ class Model:
         return views.table(self._inventory).html()
 
 
+def _array(given: Any) -> Array:  # noqa: ANN401 - from a caller
+    """Return an input as an array. Raises UsageError if it is none of numbers."""
+    import numpy as np
+
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UsageError("an input is no array", why=str(error)) from error
+    if array.dtype.kind not in "biuf":
+        raise UsageError("an input is no array of numbers", why=f"its dtype is {array.dtype}")
+    return array
+
+
 def _takes(graph: Graph, shapes: Mapping[str, Shape] | Sequence[Shape]) -> bool:
     named = {value.name: value.shape for value in graph.inputs}
     return named == shapes if isinstance(shapes, Mapping) else list(named.values()) == list(shapes)
@@ -137,21 +148,18 @@ def open(
     networks in a folder. `plugins` are Python files that register modules; `limits` allow a larger network:
     "nodes=100000". Raises UsageError if there is no file, or no network in a folder.
     """
-    options = {"weights": weights, "inputs": inputs, "root": root, "plugins": plugins, "limits": limits}
-    asked = config.checked(as_options(given(options)))
+    from pipeline.store.machine import on_machine
+
+    options = {"weights": weights, "inputs": inputs, "plugins": plugins, "limits": limits}
+    with on_machine("opening the network", File()):
+        asked = config.checked({"model": path} | as_options(given(options)))
+    root, format = (toml.converted(name, text, str, File()) for name, text in (("root", root), ("format", format)))
     if format and formats.named(format) is None:
         known = ", ".join(each.name for each in formats.READ)
         raise UsageError(f"there is no format {format}", advice=f"one of: {known}")
-    location = formats.Location(
-        File(path).absolute(),
-        asked.get("weights"),
-        asked.get("inputs", ()),
-        root,
-        asked.get("plugins", ()),
-        format,
-    )
-    raised = asked.get("limits", ())
+    raised = asked.pop("limits", ())
     budget.parse(raised)
+    location = formats.Location(asked.pop("model"), **asked, root=root, format=format)
     found, _ = formats.locate(location)
     return Model(replace(location, format=found.name), raised)
 

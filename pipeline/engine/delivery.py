@@ -191,7 +191,7 @@ def _own_record(path: Path) -> bool:
 
 
 def _own_log(path: Path) -> bool:
-    with suppress(ValueError, AttributeError, OSError):
+    with suppress(ValueError, AttributeError, OSError, RecursionError):
         if _plain(path):
             with path.open("rb") as stream:
                 first = stream.readline(_LONGEST_LINE)

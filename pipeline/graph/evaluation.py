@@ -64,7 +64,7 @@ def _matched(graph: Graph, feeds: Feeds) -> dict[str, Array]:
             raise UsageError(f"{len(feeds)} inputs are given; the network takes {len(names)}")
         feeds = dict(zip(names, feeds, strict=True))
     if feeds.keys() != set(names):
-        given = ", ".join(sorted(feeds)) or "none"
+        given = ", ".join(sorted(map(str, feeds))) or "none"
         raise UsageError(f"the inputs {given} are given; the network takes {', '.join(names) or 'none'}")
     for value in graph.inputs:
         if feeds[value.name].shape != value.shape:

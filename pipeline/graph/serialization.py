@@ -59,6 +59,8 @@ def read(folder: Path) -> Graph:
         try:
             _refuse_unknown(document["nodes"])
             inputs = tuple(_declare(value, types) for value in document["inputs"])
+            if empty := [value.name for value in inputs if 0 in value.shape]:
+                _damaged(f"the inputs {empty} hold no number")
             budget = Budget()
             budget.grow("activations", sum(budget.value(value.type, value.name) for value in inputs))
             nodes = tuple(_node(entry, types, budget) for entry in document["nodes"])

@@ -25,6 +25,7 @@ else:
 
 Shape = tuple[int, ...]
 Attribute = int | float | str | tuple[int, ...] | tuple[float, ...]
+FLT_MAX = 3.4028234663852886e38  # larger numbers are infinite in float32
 
 _BYTES = {"float32": 4, "int64": 8, "bool": 1}  # of an element
 DTYPES = tuple(_BYTES)

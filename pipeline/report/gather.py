@@ -70,7 +70,7 @@ def _sound(path: Path) -> Iterator[None]:
     """Raise InvalidInputError if a file of a run lacks something that runs write."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise InvalidInputError(f"{path} is damaged, or of another version", why=repr(error)) from error
 
 

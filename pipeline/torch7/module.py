@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, TypeGuard
 from pipeline.errors import InvalidInputError
 from pipeline.graph.budget import Budget
 from pipeline.graph.registry import Registry
-from pipeline.graph.values import Origin, Value
+from pipeline.graph.values import FLT_MAX, Origin, Value
 from pipeline.torch7.objects import LuaValue, Storage, Table, Tensor, TorchObject, describe
 from pipeline.torch7.tree import CONTAINERS, Held, children, walk
 from pipeline.wire.words import check_name
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 TorchValue: TypeAlias = "Value | tuple[TorchValue, ...]"  # what flows between modules: a tensor or a Lua table
 _REQUIRED: Any = object()
-_LARGEST = 3.4028234663852886e38  # FLT_MAX: larger numbers are infinite in float32
 _LISTED = 1 << 20  # numbers in a field that is a list of numbers, at most
 
 
@@ -194,7 +193,7 @@ class Module:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             self._wrong(name, "a number", value)
-        return float(value) if abs(value) <= _LARGEST else math.copysign(math.inf, value)
+        return float(value) if abs(value) <= FLT_MAX else math.copysign(math.inf, value)
 
     def str(self, name: str, default: str = _REQUIRED) -> str:
         """Return a field that is a string."""

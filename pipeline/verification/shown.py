@@ -18,9 +18,12 @@ def read(folder: Path) -> dict[str, Any] | None:
     """Return the verification in an output folder; None if there is none. Raises InvalidInputError if it is damaged."""
     path = folder / FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is damaged", why=str(error)) from error
+        found = dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        if found is not None:
+            _ = rows(found), steps(found), terms(found)  # which nobody could show later
+        return found
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        raise InvalidInputError(f"{path} is damaged", why=repr(error)) from error
 
 
 def rows(found: Mapping[str, Any]) -> list[tuple[str, str, str, int, float, float, str]]:

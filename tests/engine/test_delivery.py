@@ -218,15 +218,15 @@ def test_the_input_of_a_run_survives_a_delivery_of_its_name(bench: Bench, option
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "events.jsonl", "run.json", "verification.json", "graph.json"])
-@pytest.mark.parametrize("thing", ["file", "folder", "link", "dangling link"])
+@pytest.mark.parametrize("thing", ["file", "nested file", "folder", "link", "dangling link"])
 def test_what_bears_a_name_of_ours_and_is_not_is_left_alone(bench: Bench, name: str, thing: str) -> None:
     bench.output.mkdir()
     place, elsewhere = bench.output / name, bench.folder / "elsewhere"
     elsewhere.write_text('{"mine": 1}\n')
-    if thing == "file":
-        place.write_text('{"mine": 1}\n')
-    elif thing == "folder":
+    if thing == "folder":
         place.mkdir()
+    elif "file" in thing:
+        place.write_text('{"mine": 1}\n' if thing == "file" else "[" * 100_000)
     else:
         place.symlink_to(elsewhere if thing == "link" else bench.folder / "nowhere")
     before = place.lstat().st_ino

@@ -91,7 +91,7 @@ def test_a_damaged_network_is_told_and_no_reason_to_tell_nothing(tmp_path: Path)
     assert found.parity is not None
 
 
-@pytest.mark.parametrize("text", ["[", "[]", '{"passed": true}', '{"checks": [1]}'])
+@pytest.mark.parametrize("text", ["[", "[]", '{"passed": true}', '{"checks": [1]}', "[" * 100_000], ids=range(5))
 def test_a_damaged_verification_is_told_and_named(tmp_path: Path, text: str) -> None:
     made = folder(tmp_path, residual(3))
     (tmp_path / "verification.json").write_text(text)
@@ -102,7 +102,8 @@ def test_a_damaged_verification_is_told_and_named(tmp_path: Path, text: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("worst_at", []), ("by", 5), ("why", {"a": 1}), ("status", None), ("series", ["a"])]
+    ("field", "value"),
+    [("worst_at", []), ("by", 5), ("why", {"a": 1}), ("status", None), ("series", ["a"]), ("relative", 10**400)],
 )
 def test_a_verification_of_other_types_is_damaged(tmp_path: Path, field: str, value: object) -> None:
     made = folder(tmp_path, residual(3))

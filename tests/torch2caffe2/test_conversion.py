@@ -180,6 +180,7 @@ def test_a_shape_may_be_a_numpy_array(place: Path) -> None:
 
 def test_a_damaged_verification_is_told(place: Path) -> None:
     made = converted(place, to="caffe", verify=False)
-    (made.output / "verification.json").write_text("[1")
-    with pytest.raises(torch2caffe2.InvalidInputError, match=r"verification\.json is damaged"):
-        torch2caffe2.Conversion.at(made.output)
+    for damaged in ("[1", "{}", f'{{"checks": [], "inputs": "", "tolerance": 1{"0" * 400}}}'):
+        (made.output / "verification.json").write_text(damaged)
+        with pytest.raises(torch2caffe2.InvalidInputError, match=r"verification\.json is damaged"):
+            torch2caffe2.Conversion.at(made.output)

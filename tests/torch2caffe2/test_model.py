@@ -101,6 +101,8 @@ def test_two_networks_are_compared_by_meaning(converted: Path) -> None:
         {"plugins": "\ud800"},
         {"weights": np.zeros(3)},
         {"root": 5},
+        {"root": ["model", "net"]},
+        {"format": ["caffe"]},
     ],
 )
 def test_a_setting_that_is_none_is_refused_by_its_name(asked: dict[str, Any]) -> None:
@@ -108,10 +110,37 @@ def test_a_setting_that_is_none_is_refused_by_its_name(asked: dict[str, Any]) ->
         torch2caffe2.open(MODEL, **asked)
 
 
+class _OfBytes:
+    def __fspath__(self) -> bytes:
+        return b"model.t7"
+
+
+_ENDLESS = list[Any]()
+_ENDLESS.append(_ENDLESS)
+_NO_PATHS = (5, "a\0b", "\ud800", b"model.t7", _OfBytes(), _ENDLESS, None)
+
+
+@pytest.mark.parametrize("value", _NO_PATHS, ids=map(ascii, range(len(_NO_PATHS))))
+def test_what_is_no_path_is_refused_by_every_call(value: Any) -> None:
+    at = torch2caffe2.Conversion.at
+    for call in (torch2caffe2.open, torch2caffe2.scan, torch2caffe2.plan, at, torch2caffe2.resume, torch2caffe2.verify):
+        with pytest.raises(torch2caffe2.UsageError, match=r"cannot be|no model was given"):
+            call(value)
+
+
 def test_a_name_that_no_file_can_have_is_refused() -> None:
-    for call in (torch2caffe2.open, torch2caffe2.scan, torch2caffe2.plan, torch2caffe2.convert):
+    at = torch2caffe2.Conversion.at
+    for call in (torch2caffe2.open, torch2caffe2.scan, torch2caffe2.plan, torch2caffe2.convert, at):
         with pytest.raises(torch2caffe2.PipelineError, match=r"failed|cannot be read"):
             call("x" * 5000)
+    with pytest.raises(torch2caffe2.PipelineError, match="planning failed"):
+        torch2caffe2.plan(MODEL, inputs="2x1x32x32", output="x" * 5000)
+
+
+@pytest.mark.parametrize("feeds", [5, "x", [["a"]], [[1, [2]]], {"input": object()}, {5: np.zeros(3)}, [_ENDLESS]])
+def test_what_is_no_array_of_numbers_is_no_input(feeds: Any) -> None:
+    with pytest.raises(torch2caffe2.UsageError, match=r"no array|input is scalar|inputs 5 are"):
+        torch2caffe2.open(MODEL, inputs="2x1x32x32").run(feeds)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,10 @@ def check_float(*values: Value | None) -> None:
 
 
 def check_windows(axes: int, **geometry: Ints) -> None:
-    """Raise ShapeError unless there are `axes` positive kernel sizes, strides and dilations, and two pads per axis."""
+    """Raise ShapeError unless there are `axes` positive kernel sizes, strides and dilations, and two pads per axis.
+
+    They are numbers of 32 bits, as in PyTorch and Caffe.
+    """
     if not 1 <= axes <= 3:
         raise ShapeError(f"windows over {axes} axes; 1, 2 or 3 are possible")
     for name, numbers in geometry.items():
@@ -91,3 +94,5 @@ def check_windows(axes: int, **geometry: Ints) -> None:
             raise ShapeError(f"{name} {numbers} has {len(numbers)} numbers, not {wanted}")
         if name != "pads" and min(numbers) < (0 if name == "output_padding" else 1):
             raise ShapeError(f"{name} {numbers} is too small")
+        if max(map(abs, numbers)) >= 2**31:
+            raise ShapeError(f"{name} {numbers} has more than 32 bits")

@@ -14,6 +14,7 @@ Tensors are float32; index tensors are int64, masks are bool. Layouts are N, C, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transf
 
 from pipeline.graph.operators.receptive_field import ReceptiveField
 from pipeline.graph.registry import Registry
-from pipeline.graph.values import Attribute, Node, TensorType, Value
+from pipeline.graph.values import FLT_MAX, Attribute, Node, TensorType, Value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Ints = tuple[int, ...]
 Floats = tuple[float, ...]
 Inferred = TensorType | tuple[TensorType, ...]
+_BITS = 63  # of an integer attribute, besides its sign
 
 
 class ShapeError(ValueError):
@@ -40,8 +42,8 @@ class ShapeError(ValueError):
 class Operator:
     """What a node computes. The node passed to a method is always the one that has this operator.
 
-    Attributes are converted to their declared types: numpy numbers to plain numbers, lists to tuples. Raises TypeError
-    if that is impossible.
+    Attributes are converted to their declared types: numpy numbers to plain numbers, lists to tuples. Numbers too large
+    for float32 are infinite. Raises TypeError if an attribute cannot be converted, or has more than 64 bits.
     """
 
     name: ClassVar[str]
@@ -119,10 +121,18 @@ class Operator:
         return None
 
 
+def _integer(value: Any) -> int:  # noqa: ANN401 - whatever a reader passes
+    number = index(value)
+    if number.bit_length() > _BITS:
+        raise OverflowError(f"no format has integers of more than {_BITS} bits and a sign")
+    return number
+
+
 def _number(value: Any) -> float:  # noqa: ANN401 - whatever a reader passes
     if isinstance(value, str):
         raise TypeError(f"{value!r} is no number")
-    return float(value)
+    number = float(value)
+    return math.copysign(math.inf, number) if abs(number) > FLT_MAX else number
 
 
 def _word(value: Any) -> str:  # noqa: ANN401 - whatever a reader passes
@@ -132,10 +142,10 @@ def _word(value: Any) -> str:  # noqa: ANN401 - whatever a reader passes
 
 
 _CONVERT: dict[str, Callable[[Any], Attribute]] = {
-    "int": index,
+    "int": _integer,
     "float": _number,
     "str": _word,
-    "Ints": lambda values: tuple(map(index, values)),
+    "Ints": lambda values: tuple(map(_integer, values)),
     "Floats": lambda values: tuple(map(_number, values)),
 }
 

@@ -109,6 +109,7 @@ def test_attributes_become_exactly_what_is_declared() -> None:
     assert [type(size) for size in pooling.kernel_shape] == [int, int]
     assert Clip(min=0, max=np.float32(6)).attributes == {"min": 0.0, "max": 6.0}
     assert type(Clip(min=0, max=1).min) is float
+    assert Clip(min=-1e308, max=1e308).attributes == {"min": float("-inf"), "max": float("inf")}
 
 
 def test_an_operator_is_a_value_that_cannot_be_changed() -> None:
