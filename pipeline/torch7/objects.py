@@ -163,14 +163,10 @@ class Tensor:
         if self.storage is None or self.is_empty:
             return np.empty((0,), self.dtype)
         width = self.dtype.itemsize
+        # Along an axis of size 1 no step is taken, so that its stride in the file can be any number.
+        strides = tuple(step * width if n > 1 else 0 for n, step in zip(self.size, self.stride, strict=True))
         # Unlike as_strided, this constructor refuses a window that leaves the buffer.
-        return np.ndarray(
-            self.size,
-            self.dtype,
-            buffer=self.storage.data,
-            offset=self.offset * width,
-            strides=tuple(step * width for step in self.stride),
-        )
+        return np.ndarray(self.size, self.dtype, buffer=self.storage.data, offset=self.offset * width, strides=strides)
 
     def __repr__(self) -> str:
         return f"<{self.type_name} of size {'x'.join(map(str, self.size)) or 'nothing'}>"

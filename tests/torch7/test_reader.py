@@ -125,6 +125,12 @@ def test_windows_into_a_shared_storage_keep_their_place(encoding):
     assert shared == encoding.get("references", True)
 
 
+@pytest.mark.parametrize("encoding", [{}, {"ascii": True}])
+def test_an_axis_of_size_1_may_have_any_stride(encoding):
+    view = strided(storage(np.arange(3.0)), (1, 3), (2**63 - 1, 1))
+    assert read({"view": view}, **encoding)["view"].numpy().tolist() == [[0, 1, 2]]
+
+
 def test_the_same_object_twice_stays_one_object():
     module, weight = nn("Tanh"), tensor(np.ones(2))
     root = read({"a": module, "b": [module, weight], "c": weight})
