@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -34,6 +35,13 @@ def _is_open(number: int) -> bool:
     return True
 
 
+def _as_they_are(error: UnicodeError) -> tuple[bytes, int]:
+    """Encode what the encoding of stdout lacks: the bytes of a path that are no text stay as they are."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end].encode("utf-8", "surrogateescape"), error.end
+
+
 def _open_streams() -> None:
     """Open standard streams that are closed, as under cron, before another file gets their number."""
     for number in range(3):
@@ -41,7 +49,8 @@ def _open_streams() -> None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")  # a path of any bytes is printed as it is
+        codecs.register_error("as they are", _as_they_are)
+        sys.stdout.reconfigure(errors="as they are")
     sys.stderr = _Talk(open(2, "wb", closefd=False), errors="backslashreplace", line_buffering=True)  # noqa: SIM115
 
 

@@ -73,13 +73,20 @@ def _killed(number: int) -> int:
             why="the model, or a file of the store, was cut short by another program, or its disk failed",
             advice="see that the file is whole, and run again",
         )
-    elif number == signal.SIGKILL:
+    elif number == signal.SIGKILL or (number == signal.SIGABRT and _memory_is_limited()):
         error = MachineError(
             "the process that works was killed",
-            why="it used more memory than there is, or somebody killed it",
+            why="it used more memory than there is, or than `ulimit -v` allows, or somebody killed it",
             advice="free some memory, and run again",
         )
     else:
         error = PipelineError(f"this is a bug in torch2caffe2: it died of {signal.Signals(number).name}")
     print(render(error), file=sys.stderr)
     return error.exit_code
+
+
+def _memory_is_limited() -> bool:
+    """Return whether this process may not map as much as it likes: C++ libraries abort where they get no memory."""
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

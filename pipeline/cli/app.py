@@ -130,9 +130,10 @@ class _Told:
 def _of_output(error: Exception) -> PipelineError | None:
     """Return the error for data that could not be printed to stdout; None for any other error.
 
-    Other errors name their file, except if the working folder does not exist.
+    Other errors name their file, except if the working folder does not exist or too many files are open.
     """
-    if not isinstance(error, OSError) or error.filename is not None or error.errno == errno.ENOENT:
+    elsewhere = (errno.ENOENT, errno.EMFILE, errno.ENFILE)
+    if not isinstance(error, OSError) or error.filename is not None or error.errno in elsewhere:
         return None
     from pipeline.store.machine import machine_error
 
@@ -149,7 +150,8 @@ def _of_machine(error: Exception) -> PipelineError | None:
 
 def _drop_output() -> None:
     """Discard what is still to be printed, so that Python does not fail in the same way again when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # too many files are open
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _of_parser(error: Exception) -> UsageError | None:

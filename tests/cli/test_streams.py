@@ -73,3 +73,23 @@ def test_a_run_of_paths_that_are_no_unicode_is_known_again(model: Path) -> None:
     commands += [f"{PROGRAM} {word} {output}" for word in ("resume", "status", "report")]
     done = _shell(" && ".join(commands), model.parent)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_path_that_the_encoding_of_stdout_lacks_is_printed_as_it_is(model: Path) -> None:
+    done = _shell(f"PYTHONIOENCODING=ascii {CONVERT.replace('-o out', '-o ö')}", model.parent)
+    assert (done.returncode, done.stdout) == (0, f"{model.parent / 'ö'}\n")
+
+
+@pytest.mark.parametrize("files", [8, 10, 12, 16])
+def test_too_few_open_files_are_the_machines_fault(model: Path, files: int) -> None:
+    save(model.with_name("other.t7"), sequential(nn("Tanh")))
+    done = _shell(f"ulimit -n {files}; {CONVERT.replace('.t7', '.t7 other.t7')} -j 2", model.parent)
+    assert done.returncode == 6, done.stderr
+    assert "many open files" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("limit", "code"), [("50000000", 6), ("unlimited", 1)])
+def test_an_abort_where_memory_is_limited_is_the_machines_fault(limit: str, code: int, tmp_path: Path) -> None:
+    work = "import os; from pipeline.supervision import supervised; raise SystemExit(supervised(os.abort))"
+    assert _shell(f"ulimit -v {limit}; {sys.executable} -c '{work}'", tmp_path).returncode == code
