@@ -27,7 +27,7 @@ def require(root: Path, format_: int, folders: Collection[str]) -> bool:
     try:
         text = plain.read(root / MARK)
     except FileNotFoundError:
-        if vacant(root) or (root / MARK).exists():  # created meanwhile
+        if not root.exists() or not any(root.iterdir()) or (root / MARK).exists():  # created meanwhile
             return False
         raise UsageError(
             f"{root} is not a store of torch2caffe2",
@@ -45,11 +45,6 @@ def require(root: Path, format_: int, folders: Collection[str]) -> bool:
     for name in folders:
         _refuse_link(root / name)
     return found is not None
-
-
-def vacant(root: Path) -> bool:
-    """Return whether a folder is empty or missing. Raises OSError."""
-    return not root.exists() or not any(root.iterdir())
 
 
 def _format(text: bytes) -> int | None:

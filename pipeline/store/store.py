@@ -263,12 +263,16 @@ def opened(root: Path | None) -> Store:
 def existing(root: Path | None) -> Store:
     """Return the store at `root`. If there is none, create only the default one; raise UsageError for another.
 
-    Raises MachineError.
+    A damaged mark is mended by conversions only, for `cache collect` removes what has our form of name, and the folder
+    is perhaps not ours. Raises MachineError.
     """
     if root is not None and root.absolute() != default_root():
         with on_machine("opening the store", root):
-            if mark.vacant(root):
-                raise UsageError(f"there is no store at {root}", advice="a conversion with --store makes one")
+            if not mark.require(root, FORMAT, FOLDERS):
+                raise UsageError(
+                    f"there is no store at {root}, or its mark is damaged",
+                    advice="a conversion with --store makes one, or mends it",
+                )
     return opened(root)
 
 

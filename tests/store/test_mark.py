@@ -85,10 +85,12 @@ def test_a_damaged_mark_is_written_anew(bench: Bench, text: bytes) -> None:
     assert bench.ran() == []
 
 
-def test_a_store_whose_mark_is_damaged_is_one_for_the_cache_commands_too(bench: Bench) -> None:
+def test_nothing_is_collected_in_a_store_whose_mark_is_damaged(bench: Bench) -> None:
     bench.run()
     (bench.root / MARK).write_bytes(b"{")
-    assert run(["cache", "check", "--store", str(bench.root)]) == 0
+    there = sorted(bench.root.rglob("*"))
+    assert run(["cache", "collect", "--max-size", "0", "--store", str(bench.root)]) == 2
+    assert sorted(bench.root.rglob("*")) == there
 
 
 def test_a_damaged_mark_that_is_a_file_elsewhere_too_leaves_that_one_alone(bench: Bench) -> None:
