@@ -20,7 +20,7 @@ from pipeline import selection, toml
 from pipeline.errors import UsageError, nearest, together
 from pipeline.graph.input_spec import parse_inputs
 from pipeline.toml import Sourced
-from pipeline.validation import check_value, refuse_missing
+from pipeline.validation import check_sense, check_value, refuse_missing
 from pipeline.wire.paths import canonical
 
 if TYPE_CHECKING:
@@ -240,11 +240,17 @@ def to_json(options: Options) -> dict[str, Any]:
 def from_json(record: Mapping[str, Any]) -> Options:
     """Return the options that `to_json` wrote. Options that an older version did not have get their defaults.
 
-    Raises ValueError, which names the option, for a value of a wrong type.
+    Raises ValueError, which names the option, for a value of a wrong type, or one that makes no sense.
     """
     import msgspec
 
-    return msgspec.convert(dict(record), Options, dec_hook=toml.as_path)
+    options = msgspec.convert(dict(record), Options, dec_hook=toml.as_path)
+    try:
+        for option in OPTIONS:
+            check_sense(option, getattr(options, option))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return options
 
 
 def _kind_of(option: str, section: int) -> Any:  # noqa: ANN401 - a type

@@ -18,15 +18,20 @@ _SHAPE = re.compile(r"\d+(x\d+)+")
 
 
 def check_value(option: str, value: Any) -> None:  # noqa: ANN401 - any option
-    """Raise UsageError if the value of an option makes no sense."""
+    """Raise UsageError if the value of an option makes no sense, or names a file that is not there."""
+    check_sense(option, value)
+    if option in _FILES:
+        for path in value if isinstance(value, tuple) else filter(None, (value,)):
+            refuse_missing(path)
+
+
+def check_sense(option: str, value: Any) -> None:  # noqa: ANN401 - any option
+    """Raise UsageError if the value of an option makes no sense, wherever it is used."""
     if option in _FAULTS and (why := _FAULTS[option](value)):
         shown = _PASSWORD.sub("***", value) if option == "remote_store" else value
         raise UsageError(f"{option} cannot be {toml.shown(shown)}", why=why)
     if option in _PARSED:
         _PARSED[option](value)
-    if option in _FILES:
-        for path in value if isinstance(value, tuple) else filter(None, (value,)):
-            refuse_missing(path)
 
 
 def _fault_of_name(value: str) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import record
+from pipeline.errors import InvalidInputError
 from tests.children import in_child
 from tests.engine.fakes import EMIT, IMPORT, NAMES, STAGES, Bench
+from tests.support import edit_record
 
 
 def _killed_in_emit(bench: Bench, **typed: object) -> None:
@@ -99,3 +101,15 @@ def test_what_is_broken_off_in_a_log_hides_nothing_else(bench: Bench, line: str)
     assert _states(bench) == ["done", "running"]
     assert bench.resume(stages=STAGES).exit_code == 0
     assert (bench.hits(), bench.ran()) == (["import"], NAMES[1:])
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("seed", -1), ("jobs", 0), ("tolerance", -1.0), ("name", ".."), ("inputs", ["x"]), ("limits", ["all=1"])],
+)
+def test_options_that_no_run_obeys_make_a_record_of_none(bench: Bench, option: str, value: object) -> None:
+    bench.run()
+    edit_record(bench.output, lambda record: record["options"].update({option: value}))
+    with pytest.raises(InvalidInputError, match="not a run record") as caught:
+        record.load(bench.output)
+    assert option.rstrip("s") in caught.value.why
